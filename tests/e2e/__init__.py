@@ -1,0 +1,1 @@
+"""Tests that run a whole Home Assistant as its own process."""

@@ -1,0 +1,555 @@
+"""A real Home Assistant in a process of its own, driven over its HTTP and WebSocket API.
+
+Plain asyncio and aiohttp: the demo, the kill test and the browser tests all use it, and nothing here
+needs pytest. In short::
+
+    async with RealHomeAssistant(tmp_path / "config") as hass:          # free port, 127.0.0.1, onboarded
+        file_id = await hass.upload(Path("sticker.png"))
+        flow = await hass.start_flow("lianke")
+        flow = await hass.submit(flow, {"photo": file_id, "api_key": "…"})
+        answer = await hass.call("lianke", "print", {...}, response=True)
+        state = await hass.wait_for_state("sensor.x", lambda state: state["state"] == "idle")
+        await hass.kill()                                               # SIGKILL, as a power cut would
+        await hass.start()                                              # same port, user and token
+        assert not hass.problems("lianke")
+
+What it offers:
+
+* ``start``, ``onboard``, ``stop``, ``kill``, ``restart``; ``url``, ``port``, ``token``, ``user``, ``password``,
+  ``process``, ``returncode``.
+* HTTP: ``request`` (raises ``HassError`` on 4xx and 5xx), ``get``, ``post``, ``delete``, ``raw`` (the bare response),
+  ``upload`` (gives a file id for ``/api/file_upload``).
+* WebSocket: ``command`` (one question, one answer) and ``subscribe`` (an async context manager that gives a
+  ``Subscription`` whose ``next(timeout)`` and ``until(predicate, timeout)`` return messages).
+* Shortcuts: ``call`` (an action, with its response on request), ``states``, ``state``, ``wait_for_state``,
+  ``entities`` and ``devices`` (the registries), ``start_flow``, ``submit``, ``start_options``, ``submit_options``.
+* Logs: ``log`` (all of it, every start), ``problems`` (its warnings and errors, tracebacks included).
+* Browsers: ``browser_tokens`` gives the JSON for the localStorage key ``hassTokens``.
+
+The interpreter is the ``python`` argument, else the environment variable ``LIANKE_HASS``, else the running one; it
+must have ``homeassistant`` and ``home-assistant-frontend``. Several instances may run side by side: each has its own
+port and its own temporary folder (``file_upload`` clears a fixed name in the temporary folder when it starts).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+import json
+import os
+from pathlib import Path
+import re
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from typing import Any, Self
+
+import aiohttp
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT = 180.0  # seconds; a first start compiles every module and lays the database
+STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
+REQUEST_TIMEOUT = 60.0  # seconds
+_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ (?P<level>[A-Z]+) ")
+_CONFIGURATION = """\
+homeassistant:
+  name: {name}
+  latitude: 30.27
+  longitude: 120.15
+  elevation: 10
+  unit_system: metric
+  currency: CNY
+  country: CN
+  language: {language}
+  time_zone: {time_zone}
+  allowlist_external_dirs:
+    - {documents}
+  media_dirs:
+    local: {documents}
+frontend:
+config:
+logger:
+  default: warning
+  logs:
+{levels}
+automation: !include automations.yaml
+"""
+
+
+class HassError(Exception):
+    """Home Assistant refused a request, or did not start, stop or answer as it should."""
+
+
+class Subscription:
+    """Messages of one WebSocket subscription, in the order they came."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, number: int) -> None:
+        """Read messages with the id number from the socket."""
+        self._socket = socket
+        self._number = number
+
+    async def next(self, timeout: float = 30.0) -> Any:
+        """Return the next message's event; raises TimeoutError after timeout seconds."""
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self._socket.receive_json()
+                if message.get("id") == self._number and message["type"] == "event":
+                    return message["event"]
+
+    async def until(self, predicate: Callable[[Any], bool], timeout: float = 30.0) -> Any:
+        """Return the first event the predicate accepts; raises TimeoutError after timeout seconds."""
+        async with asyncio.timeout(timeout):
+            while True:
+                event = await self.next(timeout)
+                if predicate(event):
+                    return event
+
+
+class RealHomeAssistant:
+    """One Home Assistant: its configuration folder, its process and its API."""
+
+    def __init__(
+        self,
+        config: Path,
+        *,
+        port: int | None = None,
+        host: str = "127.0.0.1",
+        python: str | Path | None = None,
+        name: str = "Home",
+        language: str = "en",
+        time_zone: str = "Asia/Shanghai",
+        levels: Mapping[str, str] | None = None,
+        extra: str = "",
+        password: str | None = None,
+    ) -> None:
+        """Prepare an instance that keeps all it writes below config.
+
+        port: None takes a free one, which is then kept over restarts. host: the address to listen on.
+        levels: log levels by logger, besides ``custom_components.lianke: debug``. extra: YAML added to
+        configuration.yaml. password: of the user that ``onboard`` makes, random by default. ``documents`` below
+        config is the one folder that is on the allow-list, and the only media folder.
+        """
+        self.config = config.resolve()
+        self.host = host
+        self.port = port if port is not None else free_port()
+        self.python = str(python or os.environ.get("LIANKE_HASS") or sys.executable)
+        self.name = name
+        self.language = language
+        self.time_zone = time_zone
+        self.levels = {"custom_components.lianke": "debug", **(levels or {})}
+        self.extra = extra
+        self.user = "demo"
+        self.password = password or secrets.token_urlsafe(9)
+        self.token = ""
+        self.documents = self.config / "documents"
+        self.console = self.config / "console.log"
+        self.process: asyncio.subprocess.Process | None = None
+        self._secrets = self.config / ".lianke-access.json"
+        self._session: aiohttp.ClientSession | None = None
+        self._refresh: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        """Start and onboard."""
+        try:
+            await self.start()
+            await self.onboard()
+        except BaseException:
+            await self.kill()
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop, whatever happened."""
+        try:
+            await self.stop()
+        finally:
+            await self.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the instance, without a slash at the end."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code of the last process; None while it runs or before the first start."""
+        return None if self.process is None else self.process.returncode
+
+    # Process
+
+    def write_configuration(self) -> None:
+        """Lay out the configuration folder; what is there already and not named below stays.
+
+        The port goes into the storage of ``http`` in the shape of its first version, which every release migrates into
+        a confirmed setting: in configuration.yaml it would be on trial and be taken back after some minutes. Onboarding
+        starts with the two steps done that would set up integrations that ask hosts outside.
+        """
+        for folder in (self.documents, self.config / "tmp", self.config / ".storage"):
+            folder.mkdir(parents=True, exist_ok=True)
+        components = self.config / "custom_components"
+        if not components.is_symlink() and not components.exists():
+            components.symlink_to(ROOT / "custom_components", target_is_directory=True)
+        text = _CONFIGURATION.format(
+            name=self.name,
+            language=self.language,
+            time_zone=self.time_zone,
+            documents=self.documents,
+            levels="\n".join(f"    {logger}: {level}" for logger, level in self.levels.items()),
+        )
+        (self.config / "configuration.yaml").write_text(text + self.extra, encoding="utf-8")
+        automations = self.config / "automations.yaml"
+        if not automations.exists():
+            automations.write_text("[]\n", encoding="utf-8")
+        self._preset("http", 1, {"server_host": [self.host], "server_port": self.port})
+        self._preset("onboarding", 4, {"done": ["core_config", "analytics"]})
+
+    def _preset(self, key: str, version: int, data: dict[str, Any]) -> None:
+        """Write a storage file unless Home Assistant has one already."""
+        path = self.config / ".storage" / key
+        if not path.exists():
+            document = {"version": version, "minor_version": 1, "key": key, "data": data}
+            path.write_text(json.dumps(document), encoding="utf-8")
+
+    async def start(self, timeout: float = START_TIMEOUT) -> None:
+        """Start the process and wait until it answers and, once there is a token, runs.
+
+        Raises HassError when it ends or takes longer than timeout seconds; the message holds the end of its log.
+        """
+        if self.process is not None and self.process.returncode is None:
+            raise HassError("It runs already")
+        await asyncio.to_thread(self.write_configuration)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
+        environment = {**os.environ, "TMPDIR": str(self.config / "tmp")}
+        environment.pop("PYTHONPATH", None)
+        environment.pop("COVERAGE_PROCESS_START", None)
+        console = await asyncio.to_thread(self.console.open, "ab")
+        try:
+            # --skip-pip: the environment is complete; nothing may be fetched while it runs.
+            self.process = await asyncio.create_subprocess_exec(
+                self.python,
+                *("-m", "homeassistant", "--config", str(self.config), "--skip-pip", "--log-no-color"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=console,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=self.config,
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            console.close()
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._is_up():
+                    if self.process.returncode is not None:
+                        raise HassError(f"Home Assistant ended with {self.process.returncode}:\n{self._log_end()}")
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise HassError(f"Home Assistant was not up after {timeout:.0f} s:\n{self._log_end()}") from None
+
+    async def _is_up(self) -> bool:
+        """Tell whether the instance answers (without a token) or has finished starting (with one)."""
+        assert self._session is not None
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            async with self._session.get(f"{self.url}/api/config", headers=headers) as response:
+                if response.status == 401 and not self.token:
+                    return True
+                return response.status == 200 and (await response.json())["state"] == "RUNNING"
+        except aiohttp.ClientError, TimeoutError:
+            return False
+
+    async def wait_running(self, timeout: float = START_TIMEOUT) -> None:
+        """Wait until Home Assistant has finished starting; raises HassError after timeout seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._is_up():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise HassError(f"Home Assistant did not finish starting in {timeout:.0f} s:\n{self._log_end()}") from None
+
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> int | None:
+        """End the process in order and return its exit code; after timeout seconds it is killed and HassError raised."""
+        if self.process is None or self.process.returncode is not None:
+            return self.returncode
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.process.wait()
+        except TimeoutError:
+            await self.kill()
+            raise HassError(f"Home Assistant did not stop in {timeout:.0f} s:\n{self._log_end()}") from None
+
+    async def kill(self) -> None:
+        """Kill the process and its children at once, as a power cut would."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
+
+    async def restart(self, timeout: float = START_TIMEOUT) -> None:
+        """Stop in order and start again."""
+        await self.stop()
+        await self.start(timeout)
+
+    async def close(self) -> None:
+        """Close the HTTP session; the process is left as it is."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # Users
+
+    async def onboard(self) -> None:
+        """Make the owner and a long-lived token, or take up what an earlier run made; then wait until all runs.
+
+        The token survives kills: this returns only once Home Assistant has it on disk.
+        """
+        if self._secrets.exists():
+            self._load_access()
+            await self.wait_running()
+            return
+        client = f"{self.url}/"
+        answer = await self.post(
+            "/api/onboarding/users",
+            {
+                "client_id": client,
+                "name": "Demo",
+                "username": self.user,
+                "password": self.password,
+                "language": self.language,
+            },
+        )
+        assert self._session is not None
+        form = {"client_id": client, "grant_type": "authorization_code", "code": answer["auth_code"]}
+        async with self._session.post(f"{self.url}/auth/token", data=form) as response:
+            if response.status != 200:
+                raise HassError(f"No token: HTTP {response.status}")
+            self._refresh = await response.json()
+        self.token = self._refresh["access_token"]
+        await self.post("/api/onboarding/integration", {"client_id": client, "redirect_uri": f"{client}?auth_callback=1"})
+        await self.wait_running()
+        self.token = await self.command("auth/long_lived_access_token", client_name="end-to-end", lifespan=3650)
+        await self._wait_until_kept()
+        access = {"token": self.token, "user": self.user, "password": self.password, "refresh": self._refresh}
+        await asyncio.to_thread(_write_private, self._secrets, json.dumps(access))
+
+    async def _wait_until_kept(self, timeout: float = 30.0) -> None:
+        """Wait until the long-lived token is in Home Assistant's storage."""
+        storage = self.config / ".storage" / "auth"
+        try:
+            async with asyncio.timeout(timeout):
+                while not storage.exists() or '"end-to-end"' not in await asyncio.to_thread(storage.read_text):
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise HassError("Home Assistant did not write the new token to disk") from None
+
+    def _load_access(self) -> None:
+        """Take up token, user and password of an earlier run in the same folder."""
+        access = json.loads(self._secrets.read_text(encoding="utf-8"))
+        self.token = access["token"]
+        self.user = access["user"]
+        self.password = access["password"]
+        self._refresh = access["refresh"]
+
+    def browser_tokens(self) -> str:
+        """Return what a browser keeps under ``hassTokens`` in localStorage when it is logged in."""
+        return json.dumps(
+            {
+                "hassUrl": self.url,
+                "clientId": f"{self.url}/",
+                "access_token": self.token,
+                "token_type": "Bearer",
+                "refresh_token": self._refresh["refresh_token"],
+                "expires_in": 3650 * 86400,
+                "expires": 4102444800000,
+            }
+        )
+
+    # HTTP
+
+    @asynccontextmanager
+    async def raw(self, method: str, path: str, **arguments: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give the bare response of an authorized request; arguments go to aiohttp."""
+        if self._session is None:
+            raise HassError("Not started")
+        headers = {**arguments.pop("headers", {})}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        async with self._session.request(method, f"{self.url}{path}", headers=headers, **arguments) as response:
+            yield response
+
+    async def request(self, method: str, path: str, **arguments: Any) -> Any:
+        """Return the JSON (else the text) of an authorized request; HassError on HTTP 400 and above."""
+        async with self.raw(method, path, **arguments) as response:
+            if response.status >= 400:
+                raise HassError(f"{method} {path}: HTTP {response.status}: {(await response.text())[:500]}")
+            if response.content_type == "application/json":
+                return await response.json()
+            return await response.text()
+
+    async def get(self, path: str) -> Any:
+        """Return the answer to a GET."""
+        return await self.request("GET", path)
+
+    async def post(self, path: str, data: Any = None) -> Any:
+        """Return the answer to a POST of JSON."""
+        return await self.request("POST", path, json={} if data is None else data)
+
+    async def delete(self, path: str) -> Any:
+        """Return the answer to a DELETE."""
+        return await self.request("DELETE", path)
+
+    async def upload(self, content: Path | bytes, name: str | None = None) -> str:
+        """Upload a file as the browser does and return its file id, good for one use."""
+        data = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
+        form = aiohttp.FormData()
+        form.add_field("file", data, filename=name or (content.name if isinstance(content, Path) else "file"))
+        answer = await self.request("POST", "/api/file_upload", data=form)
+        return str(answer["file_id"])
+
+    # WebSocket
+
+    @asynccontextmanager
+    async def _websocket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Give an authorized WebSocket connection."""
+        if self._session is None:
+            raise HassError("Not started")
+        async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as connection:
+            await connection.receive_json()
+            await connection.send_json({"type": "auth", "access_token": self.token})
+            if (answer := await connection.receive_json())["type"] != "auth_ok":
+                raise HassError(f"WebSocket: {answer}")
+            yield connection
+
+    async def command(self, kind: str, *, timeout: float = REQUEST_TIMEOUT, **fields: Any) -> Any:
+        """Send one WebSocket command and return its result; HassError when it is refused."""
+        async with asyncio.timeout(timeout), self._websocket() as connection:
+            await connection.send_json({"id": 1, "type": kind, **fields})
+            while (answer := await connection.receive_json())["type"] != "result":
+                pass
+        if not answer["success"]:
+            raise HassError(f"{kind}: {answer['error']['code']}: {answer['error']['message']}")
+        return answer["result"]
+
+    @asynccontextmanager
+    async def subscribe(self, kind: str, **fields: Any) -> AsyncIterator[Subscription]:
+        """Give the messages of a subscription command, such as ``subscribe_events``."""
+        async with self._websocket() as connection:
+            await connection.send_json({"id": 1, "type": kind, **fields})
+            answer = await connection.receive_json()
+            if answer["type"] != "result" or not answer["success"]:
+                raise HassError(f"{kind}: {answer}")
+            yield Subscription(connection, 1)
+
+    # Shortcuts
+
+    async def call(
+        self, domain: str, action: str, data: Mapping[str, Any] | None = None, *, response: bool = False
+    ) -> Any:
+        """Call an action and return its response, if asked for; HassError holds the message of a failure."""
+        fields: dict[str, Any] = {"domain": domain, "service": action, "service_data": dict(data or {})}
+        answer = await self.command("call_service", timeout=2000, return_response=response, **fields)
+        return answer["response"] if response else None
+
+    async def states(self) -> dict[str, dict[str, Any]]:
+        """Return all states by entity id."""
+        return {state["entity_id"]: state for state in await self.get("/api/states")}
+
+    async def state(self, entity_id: str) -> dict[str, Any] | None:
+        """Return one state, or None if there is none."""
+        return (await self.states()).get(entity_id)
+
+    async def wait_for_state(
+        self, entity_id: str, predicate: Callable[[dict[str, Any]], bool], timeout: float = 60.0
+    ) -> dict[str, Any]:
+        """Return the entity's state once the predicate accepts it; HassError after timeout seconds."""
+        state: dict[str, Any] | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                while (state := await self.state(entity_id)) is None or not predicate(state):
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            last = None if state is None else state["state"]
+            raise HassError(f"{entity_id} was still {last!r} after {timeout:.0f} s") from None
+        return state
+
+    async def entities(self) -> list[dict[str, Any]]:
+        """Return the entity registry."""
+        return list(await self.command("config/entity_registry/list"))
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """Return the device registry."""
+        return list(await self.command("config/device_registry/list"))
+
+    async def start_flow(self, handler: str, **context: Any) -> dict[str, Any]:
+        """Start a config flow as the UI does and return its first step."""
+        flow: dict[str, Any] = await self.post("/api/config/config_entries/flow", {"handler": handler, **context})
+        return flow
+
+    async def submit(self, flow: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in the form of a config flow's step and return what comes next."""
+        step: dict[str, Any] = await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", dict(data))
+        return step
+
+    async def start_options(self, entry_id: str) -> dict[str, Any]:
+        """Start the options flow of an entry and return its first step."""
+        flow: dict[str, Any] = await self.post("/api/config/config_entries/options/flow", {"handler": entry_id})
+        return flow
+
+    async def submit_options(self, flow: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in the form of an options flow's step and return what comes next."""
+        step: dict[str, Any] = await self.post(f"/api/config/config_entries/options/flow/{flow['flow_id']}", dict(data))
+        return step
+
+    # Logs
+
+    def log(self) -> str:
+        """Return all that every start so far has logged."""
+        return self.console.read_text(encoding="utf-8", errors="replace") if self.console.exists() else ""
+
+    def problems(self, about: str = "") -> list[str]:
+        """Return the logged warnings and errors, each with its traceback, that contain about in any case."""
+        records: list[list[str]] = []
+        levels: list[str] = []
+        for line in self.log().splitlines():
+            if match := _LOG_LINE.match(line):
+                records.append([line])
+                levels.append(match["level"])
+            elif records:
+                records[-1].append(line)
+        texts = ["\n".join(record) for record in records]
+        bad = {"WARNING", "ERROR", "CRITICAL"}
+        return [
+            text
+            for text, level in zip(texts, levels, strict=True)
+            if level in bad and about.casefold() in text.casefold() and _NOT_TESTED not in text
+        ]
+
+    def _log_end(self) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log().splitlines()[-40:])
+
+    def clear(self) -> None:
+        """Remove the configuration folder with all its state."""
+        shutil.rmtree(self.config, ignore_errors=True)
+
+
+_NOT_TESTED = "which has not been tested by Home Assistant"  # said of every custom integration
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on at 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only this user may read."""
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
