@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 180.0  # seconds; a first start compiles every module and lays the database
 STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
 REQUEST_TIMEOUT = 60.0  # seconds
-_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ (?P<level>[A-Z]+) ")
+_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? (?P<level>[A-Z]+) ")
 _CONFIGURATION = """\
 homeassistant:
   name: {name}
@@ -253,11 +253,12 @@ class RealHomeAssistant:
     async def _is_up(self) -> bool:
         """Tell whether the instance answers (without a token) or has finished starting (with one)."""
         assert self._session is not None
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
+            if not self.token:
+                async with self._session.get(f"{self.url}/auth/providers") as response:
+                    return response.status == 200
+            headers = {"Authorization": f"Bearer {self.token}"}
             async with self._session.get(f"{self.url}/api/config", headers=headers) as response:
-                if response.status == 401 and not self.token:
-                    return True
                 return response.status == 200 and (await response.json())["state"] == "RUNNING"
         except aiohttp.ClientError, TimeoutError:
             return False
