@@ -1,0 +1,142 @@
+"""Reading values that come from outside: each function returns what it can make of a value, or None.
+
+The service sends numbers as strings, nulls, blanks and line ends in names; nothing here raises on any JSON value.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+import json
+import math
+import re
+
+type JsonValue = dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None
+
+CHINA = timezone(timedelta(hours=8), "CST")
+MAX_TEXT = 255
+_INTEGER = re.compile(r"[+-]?\d{1,18}(\.0+)?")
+_DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def to_int(value: object) -> int | None:
+    """Return a whole number from an int, a whole float or a string of digits (at most 18)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        if not math.isfinite(value) or not value.is_integer():
+            return None
+        value = int(value)
+    if isinstance(value, int):
+        return value if abs(value) < 10**18 else None
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    return None
+
+
+def to_bool(value: object) -> bool | None:
+    """Return a truth value from true/false, 1/0 or their names."""
+    if isinstance(value, bool):
+        return value
+    if (number := to_int(value)) is not None:
+        return bool(number) if number in (0, 1) else None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+    return None
+
+
+def to_text(value: object, limit: int = MAX_TEXT) -> str:
+    """Return a string without surrounding blanks, control characters or broken Unicode, cut to `limit`.
+
+    Numbers become their digits; everything else becomes "".
+    """
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int | float):
+        number = to_int(value)
+        return "" if number is None else str(number)
+    if not isinstance(value, str):
+        return ""
+    # Twice the limit: what is cut away before cleaning must not cost time.
+    clean = "".join(char if char.isprintable() else " " for char in value[: limit * 4])
+    return " ".join(clean.split()).encode("utf-8", "replace").decode()[:limit].strip()
+
+
+def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
+    """Like `to_text`, with None for an empty string."""
+    return to_text(value, limit) or None
+
+
+def to_mapping(value: object) -> Mapping[str, object]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def to_list(value: object) -> list[object]:
+    """Return a JSON array, or an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def to_date(value: object) -> date | None:
+    """Return a day written as `2024年8月25日`, `2024-08-25` or `2024/8/25`."""
+    if not isinstance(value, str) or (found := _DAY.search(value[:MAX_TEXT])) is None:
+        return None
+    try:
+        return date(*(int(part) for part in found.groups()))
+    except ValueError:
+        return None
+
+
+def to_time(value: object) -> datetime | None:
+    """Return an aware time from RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a stamp in s or ms."""
+    if (number := to_int(value)) is not None:
+        return _from_stamp(number)
+    if not isinstance(value, str) or not (text := value.strip()[:64]):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError, TypeError, IndexError, OverflowError:
+            return None
+        default: timezone = UTC
+    else:
+        default = CHINA
+    return _sane(moment if moment.tzinfo else moment.replace(tzinfo=default))
+
+
+def _from_stamp(number: int) -> datetime | None:
+    """Return the time of a stamp in seconds or, when it is too big for that, milliseconds."""
+    seconds = number / 1000 if number > 10**11 else number
+    if not 0 < seconds < 10**10:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _sane(moment: datetime) -> datetime | None:
+    """Return the time in UTC unless it lies where the calendar ends."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError, ValueError:
+        return None
+
+
+def to_json(text: str | bytes) -> JsonValue:
+    """Parse JSON; raises ValueError for anything that is none, however it is broken."""
+    try:
+        return json.loads(text)  # type: ignore[no-any-return]
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def to_int_map(value: object) -> dict[str, int] | None:
+    """Return a `{name: id}` block; names trimmed, entries without a whole number left out, None when none is left."""
+    found: dict[str, int] = {}
+    for raw_name, raw_id in to_mapping(value).items():
+        name, number = to_text(raw_name), to_int(raw_id)
+        if name and number is not None:
+            found.setdefault(name, number)
+    return found or None

@@ -1,0 +1,297 @@
+"""What can go wrong with the Lianke service, one class a cause.
+
+The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `refusal` turns such an
+answer into one of the classes here. No exception text ever carries a secret: the vendor's words are scrubbed.
+"""
+
+from collections.abc import Iterable, Mapping
+import re
+from typing import ClassVar, override
+
+MAX_DETAIL = 200
+
+# Words about the ApiKey. The service's answer to a wrong one is not documented.
+_ABOUT_API_KEY = re.compile(r"api[\s_-]*key", re.IGNORECASE)
+_ABOUT_ACCESS = re.compile(
+    r"app[\s_-]*key|未授权|鉴权|认证失败|(?<!设备)[密秘]钥|unauthori[sz]ed|access denied|invalid token",
+    re.IGNORECASE,
+)
+_EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过到]期")
+
+
+class LiankeError(Exception):
+    """Anything that goes wrong between us and the service; `reason` is its translation key."""
+
+    reason: str = "unexpected_answer"
+
+    def __init__(self, detail: str = "", *, code: int | None = None) -> None:
+        """Take the vendor's own words (already scrubbed) and code, if there are any."""
+        self.detail = " ".join(detail.split())[:MAX_DETAIL]
+        self.code = code
+        super().__init__(self.detail)
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """What the translated text may mention; always contains `detail` and `code`."""
+        return {"detail": self.detail, "code": "" if self.code is None else str(self.code)}
+
+    @override
+    def __str__(self) -> str:
+        """Reason, code and the vendor's words, for the log."""
+        code = "" if self.code is None else f" ({self.code})"
+        words = f": {self.detail}" if self.detail else ""
+        return f"{self.reason}{code}{words}"
+
+
+class LiankeConnectionError(LiankeError):
+    """The service could not be reached, or the connection broke.
+
+    `may_have_arrived` is False when the request surely never left completely: repeating it is safe.
+    """
+
+    reason = "cannot_connect"
+
+    def __init__(self, detail: str = "", *, may_have_arrived: bool, code: int | None = None) -> None:
+        """Say whether the whole request may have reached the service."""
+        super().__init__(detail, code=code)
+        self.may_have_arrived = may_have_arrived
+
+
+class LiankeTimeoutError(LiankeConnectionError):
+    """No answer in time."""
+
+    reason = "timed_out"
+
+
+class LiankeResponseError(LiankeError):
+    """An answer that is none: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
+
+    reason = "unexpected_answer"
+    may_have_arrived: ClassVar[bool] = True
+
+
+class LiankeRefusedError(LiankeError):
+    """The service answered with an error code.
+
+    `surely_refused` is False where the thing asked for may have been done all the same.
+    """
+
+    reason = "refused"
+    surely_refused: ClassVar[bool] = True
+
+
+class AuthenticationError(LiankeRefusedError):
+    """The ApiKey was not accepted."""
+
+    reason = "invalid_api_key"
+
+
+class BoxNotFoundError(LiankeRefusedError):
+    """Box id and key do not belong together, or the box does not exist (404, 11404)."""
+
+    reason = "box_not_found"
+
+
+class BoxNotBoundError(LiankeRefusedError):
+    """The box is not bound to the account of this ApiKey (11013)."""
+
+    reason = "box_not_bound"
+
+
+class BoxNeverActivatedError(LiankeRefusedError):
+    """The box was never activated (10011)."""
+
+    reason = "box_never_activated"
+
+
+class BoxNotProvisionedError(LiankeRefusedError):
+    """The box has not been set up (5001)."""
+
+    reason = "box_not_provisioned"
+
+
+class BoxOfflineError(LiankeRefusedError):
+    """The box is offline (5002)."""
+
+    reason = "box_offline"
+
+
+class BoxNotRespondingError(LiankeRefusedError):
+    """The box did not answer the service (500, 503); what was asked may have happened."""
+
+    reason = "box_not_responding"
+    surely_refused = False
+
+
+class PrinterNotFoundError(LiankeRefusedError):
+    """No printer at that port (497, 5011, 5051)."""
+
+    reason = "printer_not_found"
+
+
+class TooFrequentError(LiankeRefusedError):
+    """Asked too often (10009, HTTP 429)."""
+
+    reason = "too_frequent"
+
+
+class AlreadyRunningError(LiankeRefusedError):
+    """A refresh or restart is already under way (401 there, which is not about the key)."""
+
+    reason = "already_running"
+
+
+class ErrorLimitReachedError(LiankeRefusedError):
+    """Too many failures in a row: the printer is paused for 30 min, or until reset (11203)."""
+
+    reason = "error_limit_reached"
+
+
+class ResetsUsedUpError(LiankeRefusedError):
+    """The day's resets of the error limit are used up (11200)."""
+
+    reason = "resets_used_up"
+
+
+class NothingToResetError(LiankeRefusedError):
+    """The error limit has nothing to reset (11201)."""
+
+    reason = "nothing_to_reset"
+
+
+class ConversionFailedError(LiankeRefusedError):
+    """The document could not be converted (502)."""
+
+    reason = "conversion_failed"
+
+
+class BadParameterError(LiankeRefusedError):
+    """The service did not understand the request (400)."""
+
+    reason = "bad_parameter"
+
+
+class BadPhoneError(LiankeRefusedError):
+    """The phone number of a driver request was not accepted (403 there)."""
+
+    reason = "bad_phone"
+
+
+class ServiceExpiredError(LiankeRefusedError):
+    """The box's service has expired; the service tells it by words only."""
+
+    reason = "service_expired"
+
+
+class DocumentTooLargeError(LiankeRefusedError):
+    """The document is too large for the service (HTTP 413)."""
+
+    reason = "document_too_large_for_service"
+
+
+class UnknownCodeError(LiankeRefusedError):
+    """A code that no document explains."""
+
+    surely_refused = False
+
+
+class LiankeInputError(LiankeError):
+    """Refused by our own checks: nothing was sent."""
+
+
+class CredentialsError(LiankeInputError):
+    """The text or QR code holds no box id and key."""
+
+    reason = "invalid_qr_code"
+
+
+class NoQrCodeError(LiankeInputError):
+    """No QR code could be read in the picture."""
+
+    reason = "no_qr_code_found"
+
+
+class PhotoUnreadableError(NoQrCodeError):
+    """The file is no picture that can be opened, or it is too big."""
+
+    reason = "photo_unreadable"
+
+
+class QrReaderMissingError(LiankeInputError):
+    """The system's zbar library, which reads QR codes, is missing."""
+
+    reason = "qr_reader_missing"
+
+
+class ServerAddressError(LiankeInputError):
+    """The server's address is none, or would carry the keys unencrypted."""
+
+    reason = "invalid_server"
+
+
+class DocumentGoneError(LiankeInputError):
+    """The file to upload is missing, unreadable or no longer the size it had."""
+
+    reason = "document_gone"
+
+
+class OptionError(LiankeInputError):
+    """A print option that cannot be meant or that this printer lacks."""
+
+    def __init__(self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()) -> None:
+        """Take the translation key, the option's name, what was asked for and what would be allowed."""
+        super().__init__()
+        self.reason = reason
+        self.option = option
+        self.value = str(value)[:MAX_DETAIL]
+        self.allowed = tuple(str(item) for item in allowed)
+
+    @property
+    @override
+    def placeholders(self) -> dict[str, str]:
+        """`option`, `value` and `allowed` (a list in one line) besides the usual ones."""
+        return super().placeholders | {
+            "option": self.option,
+            "value": self.value,
+            "allowed": ", ".join(self.allowed),
+        }
+
+
+CODES: Mapping[int, type[LiankeRefusedError]] = {
+    400: BadParameterError,
+    404: BoxNotFoundError,
+    497: PrinterNotFoundError,
+    500: BoxNotRespondingError,
+    502: ConversionFailedError,
+    503: BoxNotRespondingError,
+    5001: BoxNotProvisionedError,
+    5002: BoxOfflineError,
+    5011: PrinterNotFoundError,
+    5051: PrinterNotFoundError,
+    10009: TooFrequentError,
+    10011: BoxNeverActivatedError,
+    11013: BoxNotBoundError,
+    11200: ResetsUsedUpError,
+    11201: NothingToResetError,
+    11203: ErrorLimitReachedError,
+    11404: BoxNotFoundError,
+}
+
+
+def refusal(
+    code: int | None, message: str, special: Mapping[int, type[LiankeRefusedError]] | None = None
+) -> LiankeRefusedError:
+    """Return the exception for an answered code other than 200.
+
+    `message` is the vendor's text, secrets already scrubbed; `special` are meanings that hold for one endpoint only.
+    """
+    if _EXPIRED.search(message):
+        return ServiceExpiredError(message, code=code)
+    kind = (special or {}).get(code) if code is not None else None
+    if kind is None and code != 404 and _ABOUT_API_KEY.search(message):
+        kind = AuthenticationError
+    if kind is None and code is not None:
+        kind = CODES.get(code)
+    if kind is None and (code in (401, 403) or _ABOUT_ACCESS.search(message)):
+        kind = AuthenticationError
+    return (kind or UnknownCodeError)(message, code=code)

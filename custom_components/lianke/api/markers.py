@@ -1,0 +1,99 @@
+"""Ink and toner levels. What `markers` looks like is documented nowhere, so every plausible shape is read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+import re
+from typing import Self
+
+from .coerce import JsonValue, to_int, to_list, to_mapping, to_optional_text, to_text
+
+MAX_MARKERS = 16
+MAX_NAME = 64
+_NAMES = ("name", "marker_name", "marker-name", "label", "title", "type", "color", "colour")
+_LEVELS = ("level", "percent", "percentage", "value", "remaining", "marker_level", "marker-level", "markerLevel")
+_COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
+_LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
+_PERCENT = re.compile(r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker:
+    """One colour's supply; `level` is 0–100 %, None when the printer does not say or says what cannot be."""
+
+    name: str
+    level: int | None = None
+    color: str | None = None
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return dict(asdict(self))
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote."""
+        return cls(
+            name=to_text(stored.get("name"), MAX_NAME),
+            level=to_level(stored.get("level")),
+            color=to_optional_text(stored.get("color"), MAX_NAME),
+        )
+
+
+def to_level(value: object) -> int | None:
+    """Return 0–100 from a number or a text such as `85%`; None for the rest, negative ones and fractions below 1."""
+    if isinstance(value, str):
+        found = _PERCENT.fullmatch(value[:32])
+        value = float(found[1] + (found[2] or "")) if found else None
+    if isinstance(value, float) and (0 < value < 1 or not -1 < value < 101):
+        return None
+    level = to_int(round(value) if isinstance(value, float) else value)
+    return level if level is not None and 0 <= level <= 100 else None
+
+
+def parse_markers(value: object) -> tuple[Marker, ...]:
+    """Read `markers`: a list of objects, of numbers, an object name → level, or parallel lists; else ()."""
+    markers: list[Marker] = []
+    seen: dict[str, int] = {}
+    for raw_name, raw_level, raw_color in _triples(value):
+        if len(markers) == MAX_MARKERS:
+            break
+        name = to_text(raw_name, MAX_NAME) or str(len(markers) + 1)
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            name = f"{name} {seen[name]}"
+        markers.append(Marker(name=name, level=to_level(raw_level), color=to_optional_text(raw_color, MAX_NAME)))
+    return tuple(markers)
+
+
+def _triples(value: object) -> Iterator[tuple[object, object, object]]:
+    """Yield name, level and colour of each marker as they stand in the answer."""
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict):
+                yield _triple(item, None)
+            elif isinstance(item, int | float) and not isinstance(item, bool):
+                yield None, item, None
+        return
+    block = to_mapping(value)
+    for names, levels, colors in _LISTS:
+        if isinstance(block.get(levels), list):
+            amounts = to_list(block[levels])
+            labels, tints = to_list(block.get(names)), to_list(block.get(colors))
+            for index, amount in enumerate(amounts):
+                yield (
+                    labels[index] if index < len(labels) else None,
+                    amount,
+                    tints[index] if index < len(tints) else None,
+                )
+            return
+    for name, item in block.items():
+        yield _triple(item, name) if isinstance(item, dict) else (name, item, None)
+
+
+def _triple(item: dict[str, object], name: object) -> tuple[object, object, object]:
+    """Return name, level and colour of one object."""
+    return _first(item, _NAMES) or name, _first(item, _LEVELS), _first(item, _COLORS)
+
+
+def _first(item: dict[str, object], names: tuple[str, ...]) -> object:
+    """Return the first value there is under one of the names."""
+    return next((item[name] for name in names if item.get(name) is not None), None)

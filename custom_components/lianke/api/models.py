@@ -1,0 +1,482 @@
+"""What the service tells about boxes and printers, as frozen data.
+
+`from_json` reads an answer and is tolerant: what cannot be read becomes None or is left out, and only an answer
+that says nothing at all raises LiankeResponseError. `as_dict`/`from_dict` are the round trip through our own storage.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from enum import IntEnum, StrEnum
+from typing import Self
+
+from .coerce import (
+    JsonValue,
+    to_bool,
+    to_date,
+    to_int,
+    to_int_map,
+    to_list,
+    to_mapping,
+    to_optional_text,
+    to_text,
+)
+from .errors import LiankeResponseError
+from .markers import Marker, parse_markers
+from .tasks import Callback, DayTask, Task, TaskResult, TaskState
+
+__all__ = [
+    "NETWORK_PORT",
+    "Box",
+    "Callback",
+    "Capabilities",
+    "DayTask",
+    "DriverDefaults",
+    "DriverState",
+    "Marker",
+    "Paper",
+    "Printer",
+    "PrinterAddress",
+    "PrinterCondition",
+    "PrinterKind",
+    "Species",
+    "Task",
+    "TaskResult",
+    "TaskState",
+    "parse_papers",
+    "parse_printers",
+]
+
+NETWORK_PORT = 631
+"""The port a network printer's row names; jobs for it go to port 1 with its address."""
+
+MAX_PRINTERS = 200
+MAX_PAPERS = 2000
+
+
+class DriverState(StrEnum):
+    """Whether the service has a driver for a printer (`driver_type`)."""
+
+    AWAITING = "awaiting"
+    SUPPORTED = "supported"
+    UNSUPPORTED = "unsupported"
+    UNKNOWN = "unknown"
+
+
+_DRIVER_STATES = {0: DriverState.AWAITING, 1: DriverState.SUPPORTED, 2: DriverState.UNSUPPORTED}
+
+
+class Species(IntEnum):
+    """What kind of machine a printer is (`species`)."""
+
+    UNKNOWN = 0
+    DOT_MATRIX = 1
+    RECEIPT = 2
+    LABEL = 3
+    LASER = 4
+    INKJET = 5
+    DYE_SUBLIMATION = 6
+    CARD = 7
+
+
+class PrinterKind(IntEnum):
+    """Which printers a list asks for (`printerType`)."""
+
+    USB = 1
+    NETWORK = 2
+    BOTH = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """A box as `device_info` describes it. `online` is None when it has never been started."""
+
+    online: bool | None
+    device_type: str = ""
+    hardware: str = ""
+    software: str = ""
+    expires: date | None = None
+    expired: bool = False
+    usb_ports: int | None = None
+    lan_address: str | None = None
+    lan_mac: str | None = None
+    wifi_address: str | None = None
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read `data` of `device_info`; raises LiankeResponseError when it does not describe a box."""
+        whole = to_mapping(data)
+        info = to_mapping(whole.get("info"))
+        if not info:
+            raise LiankeResponseError("device_info without info")
+        version = to_mapping(whole.get("version"))
+        network = to_mapping(whole.get("network"))
+        lan, wifi = to_mapping(network.get("lan")), to_mapping(network.get("wwan"))
+        return cls(
+            online=to_bool(info.get("online")),
+            device_type=to_text(info.get("device_type")),
+            hardware=to_text(version.get("hardware")),
+            software=to_text(version.get("software")),
+            expires=to_date(info.get("expire_date")),
+            expired=to_bool(info.get("is_expire")) or False,
+            usb_ports=to_int(info.get("usb_port_num")),
+            lan_address=to_optional_text(lan.get("ipaddr")),
+            lan_mac=to_optional_text(lan.get("macaddr")),
+            wifi_address=to_optional_text(wifi.get("ipaddr")),
+        )
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return asdict(self) | {"expires": self.expires.isoformat() if self.expires else None}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote."""
+        return cls(
+            online=to_bool(stored.get("online")),
+            device_type=to_text(stored.get("device_type")),
+            hardware=to_text(stored.get("hardware")),
+            software=to_text(stored.get("software")),
+            expires=to_date(stored.get("expires")),
+            expired=to_bool(stored.get("expired")) or False,
+            usb_ports=to_int(stored.get("usb_ports")),
+            lan_address=to_optional_text(stored.get("lan_address")),
+            lan_mac=to_optional_text(stored.get("lan_mac")),
+            wifi_address=to_optional_text(stored.get("wifi_address")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterAddress:
+    """Where a job goes: a USB port and model, or a network printer's address.
+
+    A network printer has port 1 and `target_ip`; while its address is unknown, port 631, and only `hash_id` finds it.
+    """
+
+    port: int
+    model: str
+    hash_id: str | None = None
+    target_ip: str | None = None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the printer is reached over the network."""
+        return self.target_ip is not None or self.port == NETWORK_PORT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Printer:
+    """A row of `printer_list`. `model` is the driver's name; `is_printer` is False for a busy printer, too."""
+
+    row_id: int | None = None
+    hash_id: str | None = None
+    name: str
+    model: str
+    driver: DriverState = DriverState.UNKNOWN
+    is_printer: bool = False
+    port: int
+    ip_address: str | None = None
+    raw_state: str | None = None
+    species: Species = Species.UNKNOWN
+    reports_condition: bool = False
+    markers: tuple[Marker, ...] = ()
+    vendor: str | None = None
+    product: str | None = None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the printer is reached over the network."""
+        return self.ip_address is not None or self.port == NETWORK_PORT
+
+    @property
+    def address(self) -> PrinterAddress:
+        """Where this printer's jobs go."""
+        port = 1 if self.ip_address is not None else self.port
+        return PrinterAddress(port=port, model=self.model, hash_id=self.hash_id, target_ip=self.ip_address)
+
+    @classmethod
+    def from_json(cls, row: object) -> Self | None:
+        """Read one row; None when it names no printer at all."""
+        fields = to_mapping(row)
+        model = to_text(fields.get("driver_name")) or to_text(fields.get("drivce_name"))
+        name = to_text(fields.get("printer_name")) or model or to_text(fields.get("product"))
+        ip_address = to_optional_text(fields.get("ip_addr"))
+        port = to_int(fields.get("port"))
+        if not name or (port is None and ip_address is None):
+            return None
+        driver_type, species = to_int(fields.get("driver_type")), to_int(fields.get("species"))
+        if species is None:
+            species = to_int(fields.get("printer_species"))
+        return cls(
+            row_id=to_int(fields.get("id")),
+            hash_id=to_optional_text(fields.get("hash_id")),
+            name=name,
+            model=model,
+            driver=DriverState.UNKNOWN if driver_type is None else _DRIVER_STATES.get(driver_type, DriverState.UNKNOWN),
+            is_printer=to_bool(fields.get("isPrinter")) or False,
+            port=NETWORK_PORT if port is None else port,
+            ip_address=ip_address,
+            raw_state=to_optional_text(fields.get("printer_state")),
+            species=_species(species),
+            reports_condition=to_bool(fields.get("support_status")) or False,
+            markers=parse_markers(fields.get("markers")),
+            vendor=to_optional_text(fields.get("vendor")),
+            product=to_optional_text(fields.get("product")),
+        )
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return asdict(self) | {
+            "driver": self.driver.value,
+            "species": self.species.value,
+            "markers": [marker.as_dict() for marker in self.markers],
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote."""
+        driver = to_text(stored.get("driver"))
+        return cls(
+            row_id=to_int(stored.get("row_id")),
+            hash_id=to_optional_text(stored.get("hash_id")),
+            name=to_text(stored.get("name")),
+            model=to_text(stored.get("model")),
+            driver=DriverState(driver) if driver in list(DriverState) else DriverState.UNKNOWN,
+            is_printer=to_bool(stored.get("is_printer")) or False,
+            port=to_int(stored.get("port")) or 0,
+            ip_address=to_optional_text(stored.get("ip_address")),
+            raw_state=to_optional_text(stored.get("raw_state")),
+            species=_species(to_int(stored.get("species"))),
+            reports_condition=to_bool(stored.get("reports_condition")) or False,
+            markers=tuple(Marker.from_dict(to_mapping(item)) for item in to_list(stored.get("markers"))),
+            vendor=to_optional_text(stored.get("vendor")),
+            product=to_optional_text(stored.get("product")),
+        )
+
+
+def _species(number: int | None) -> Species:
+    """Return the species for a number, UNKNOWN for one nobody documented."""
+    return Species(number) if number is not None and number in list(Species) else Species.UNKNOWN
+
+
+def parse_printers(data: object) -> tuple[Printer, ...]:
+    """Read `data` of `printer_list`: missing, `{}` and an empty list mean no printers.
+
+    Raises LiankeResponseError when there are rows but none can be read, or the shape is another.
+    """
+    if data is None or data == {}:
+        return ()
+    rows = to_mapping(data).get("row", ())
+    if rows is None:
+        return ()
+    if not isinstance(rows, list | tuple):
+        raise LiankeResponseError("printer_list without rows")
+    printers = tuple(printer for row in rows[:MAX_PRINTERS] if (printer := Printer.from_json(row)))
+    if rows and not printers:
+        raise LiankeResponseError("printer_list without readable rows")
+    return printers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterCondition:
+    """What the printer itself reports (`printer_status`); None = it does not say."""
+
+    cover_open: bool | None = None
+    paper_jam: bool | None = None
+    out_of_paper: bool | None = None
+    out_of_ribbon: bool | None = None
+    out_of_ink: bool | None = None
+    paused: bool | None = None
+    printing: bool | None = None
+    message: str = ""
+    code: int | None = None
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read `data` of `printer_status`; raises LiankeResponseError when it is not an object."""
+        if data is not None and not isinstance(data, dict):
+            raise LiankeResponseError("printer_status of an unknown shape")
+        fields = to_mapping(data)
+        code = to_int(fields.get("statusCode"))
+        return cls(
+            cover_open=to_bool(fields.get("headOpened")),
+            paper_jam=to_bool(fields.get("paperJam")),
+            out_of_paper=to_bool(fields.get("outOfPaper")),
+            out_of_ribbon=to_bool(fields.get("outOfRibbon")),
+            out_of_ink=to_bool(fields.get("outOfInk")),
+            paused=to_bool(fields.get("pause")),
+            printing=to_bool(fields.get("printing")),
+            message=to_text(fields.get("msg")),
+            code=to_int(fields.get("errCode")) if code is None else code,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriverDefaults:
+    """A driver's own defaults (`DevMode`): ids; paper sizes in 0.1 mm; None = it does not say."""
+
+    paper_id: int | None = None
+    paper_width: int | None = None
+    paper_length: int | None = None
+    color: int | None = None
+    copies: int | None = None
+    duplex: int | None = None
+    tray: int | None = None
+    media_type: int | None = None
+    orientation: int | None = None
+    quality: int | None = None
+
+    @classmethod
+    def from_json(cls, block: object) -> Self:
+        """Read the `DevMode` block, whatever of it is there."""
+        fields = to_mapping(block)
+        return cls(
+            paper_id=to_int(fields.get("PaperSize")),
+            paper_width=to_int(fields.get("PaperWidth")),
+            paper_length=to_int(fields.get("PaperLength")),
+            color=to_int(fields.get("Color")),
+            copies=to_int(fields.get("Copies")),
+            duplex=to_int(fields.get("Duplex")),
+            tray=to_int(fields.get("DefaultSource")),
+            media_type=to_int(fields.get("MediaType")),
+            orientation=to_int(fields.get("Orientation")),
+            quality=to_int(fields.get("PrintQuality")),
+        )
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `dataclasses.asdict` wrote."""
+        return cls(**{name: to_int(stored.get(name)) for name in cls.__slots__})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a driver can do (`printer_params`). None = the block is missing or empty: unknown, not forbidden.
+
+    `colors`: 1 mono, 2 colour. `duplex`: 1 off, 2 long edge, 3 short edge. `orientations`: 1 portrait, 2 landscape.
+    """
+
+    papers: Mapping[str, int] | None = None
+    trays: Mapping[str, int] | None = None
+    media_types: Mapping[str, int] | None = None
+    colors: frozenset[int] | None = None
+    duplex: frozenset[int] | None = None
+    orientations: frozenset[int] | None = None
+    max_copies: int | None = None
+    defaults: DriverDefaults = DriverDefaults()
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read `data` of `printer_params`; raises LiankeResponseError when it is not an object."""
+        if data is not None and not isinstance(data, dict):
+            raise LiankeResponseError("printer_params of an unknown shape")
+        whole = to_mapping(data)
+        block = to_mapping(whole.get("Capabilities"))
+        copies = to_int(block.get("Copies"))
+        return cls(
+            papers=to_int_map(block.get("Papers")),
+            trays=to_int_map(block.get("Bins")),
+            media_types=to_int_map(block.get("MediaTypes")),
+            colors=_ids(block.get("Color")),
+            duplex=_ids(block.get("Duplex")),
+            orientations=_ids(block.get("Orientation")),
+            max_copies=copies if copies and copies > 0 else None,
+            defaults=DriverDefaults.from_json(whole.get("DevMode")),
+        )
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return {
+            "papers": _stored_map(self.papers),
+            "trays": _stored_map(self.trays),
+            "media_types": _stored_map(self.media_types),
+            "colors": _stored_ids(self.colors),
+            "duplex": _stored_ids(self.duplex),
+            "orientations": _stored_ids(self.orientations),
+            "max_copies": self.max_copies,
+            "defaults": asdict(self.defaults),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote."""
+        return cls(
+            papers=to_int_map(stored.get("papers")),
+            trays=to_int_map(stored.get("trays")),
+            media_types=to_int_map(stored.get("media_types")),
+            colors=_ids(stored.get("colors")),
+            duplex=_ids(stored.get("duplex")),
+            orientations=_ids(stored.get("orientations")),
+            max_copies=to_int(stored.get("max_copies")),
+            defaults=DriverDefaults.from_dict(to_mapping(stored.get("defaults"))),
+        )
+
+
+def _ids(block: object) -> frozenset[int] | None:
+    """Return the ids of a `{name: id}` block or a list of ids; None when there are none."""
+    values = block if isinstance(block, list) else to_mapping(block).values()
+    return frozenset(number for value in values if (number := to_int(value)) is not None) or None
+
+
+def _stored_map(block: Mapping[str, int] | None) -> JsonValue:
+    """Return a copy for storage."""
+    return None if block is None else dict(block)
+
+
+def _stored_ids(ids: frozenset[int] | None) -> JsonValue:
+    """Return a list for storage."""
+    return None if ids is None else list(sorted(ids))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paper:
+    """A paper and its size in 0.1 mm; the printable area equals the paper where nobody tells it."""
+
+    paper_id: int
+    name: str
+    width: int
+    height: int
+    printable_width: int
+    printable_height: int
+
+    @classmethod
+    def from_json(cls, name: object, block: object) -> Self | None:
+        """Read one entry of `paper_dimension_list`; None when it has no id or no size."""
+        fields = to_mapping(block)
+        paper_id, label = to_int(fields.get("paper_id")), to_text(name)
+        width, height = to_int(fields.get("physical_width")), to_int(fields.get("physical_height"))
+        if paper_id is None or not label or not width or not height or width < 0 or height < 0:
+            return None
+        inner_width, inner_height = to_int(fields.get("printable_width")), to_int(fields.get("printable_height"))
+        return cls(
+            paper_id=paper_id,
+            name=label,
+            width=width,
+            height=height,
+            printable_width=inner_width if inner_width and 0 < inner_width <= width else width,
+            printable_height=inner_height if inner_height and 0 < inner_height <= height else height,
+        )
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return dict(asdict(self))
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote."""
+        return cls(
+            paper_id=to_int(stored.get("paper_id")) or 0,
+            name=to_text(stored.get("name")),
+            width=to_int(stored.get("width")) or 0,
+            height=to_int(stored.get("height")) or 0,
+            printable_width=to_int(stored.get("printable_width")) or 0,
+            printable_height=to_int(stored.get("printable_height")) or 0,
+        )
+
+
+def parse_papers(data: object) -> tuple[Paper, ...]:
+    """Read `data` of `paper_dimension_list`; raises LiankeResponseError when it is not an object."""
+    if data is not None and not isinstance(data, dict):
+        raise LiankeResponseError("paper_dimension_list of an unknown shape")
+    entries = list(to_mapping(data).items())[:MAX_PAPERS]
+    return tuple(paper for name, block in entries if (paper := Paper.from_json(name, block)))

@@ -1,0 +1,139 @@
+"""What the service tells about a job it was given: its task, the day's list, a callback."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from .coerce import to_int, to_list, to_mapping, to_optional_text, to_text, to_time
+from .errors import LiankeResponseError
+
+MAX_IMAGES = 500
+MAX_DAY_TASKS = 5000
+MAX_URL = 2048
+
+
+class TaskState(StrEnum):
+    """A task's state in the cloud's queue. SUCCESS alone does not mean that paper came out."""
+
+    READY = "READY"
+    PARSING = "PARSING"
+    SENDING = "SENDING"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    SET_REVOKE = "SET_REVOKE"
+    REVOKED = "REVOKED"
+    UNKNOWN = "UNKNOWN"
+
+
+def to_state(value: object) -> TaskState:
+    """Return the state of that name, UNKNOWN for any other."""
+    name = to_text(value).upper()
+    return TaskState(name) if name in list(TaskState) else TaskState.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskResult:
+    """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file."""
+
+    code: int | None = None
+    message: str = ""
+    file_total: int | None = None
+    send_total: int | None = None
+    total_page: int | None = None
+    images: tuple[str, ...] = ()
+    ticket: str | None = None
+
+    @classmethod
+    def from_json(cls, block: object) -> Self | None:
+        """Read `task_result`; None when there is none."""
+        fields = to_mapping(block)
+        if not fields:
+            return None
+        data = to_mapping(fields.get("data"))
+        tickets = (block.get(name) for block in (data, fields) for name in ("task_ticket", "taskTicket", "ticket"))
+        return cls(
+            code=to_int(fields.get("code")),
+            message=to_text(fields.get("msg")),
+            file_total=to_int(data.get("file_total")),
+            send_total=to_int(data.get("send_total")),
+            total_page=to_int(data.get("total_page")),
+            images=tuple(url for item in to_list(data.get("img_list"))[:MAX_IMAGES] if (url := to_text(item, MAX_URL))),
+            ticket=next((text for item in tickets if (text := to_text(item, MAX_URL))), None),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A task as `GET /print/job` tells it; UNKNOWN when the answer names no state."""
+
+    task_id: str
+    state: TaskState
+    result: TaskResult | None = None
+    done_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, task_id: str, data: object) -> Self:
+        """Read `data` of the answer for that task; raises LiankeResponseError when it is not an object."""
+        if data is not None and not isinstance(data, dict):
+            raise LiankeResponseError("job of an unknown shape")
+        fields = to_mapping(data)
+        return cls(
+            task_id=task_id,
+            state=to_state(fields.get("task_state")),
+            result=TaskResult.from_json(fields.get("task_result")),
+            done_at=to_time(fields.get("task_done_timestamp")) or to_time(fields.get("task_done_time")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayTask:
+    """A row of the day's list. Times are aware; the service writes them in China time."""
+
+    task_id: str
+    state: TaskState
+    code: int | None = None
+    message: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, row: object) -> Self | None:
+        """Read one row; None when it names no task."""
+        fields = to_mapping(row)
+        task_id = to_optional_text(fields.get("task_id"))
+        if task_id is None:
+            return None
+        result = to_mapping(fields.get("result"))
+        return cls(
+            task_id=task_id,
+            state=to_state(fields.get("status")),
+            code=to_int(result.get("code")),
+            message=to_text(result.get("msg")),
+            created_at=to_time(fields.get("create_at")) or to_time(fields.get("created_at")),
+            updated_at=to_time(fields.get("updated_at")) or to_time(fields.get("update_at")),
+        )
+
+
+def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
+    """Read `data` of `query_device_task`; raises LiankeResponseError when it holds something other than rows."""
+    if data is None or data == {}:
+        return ()
+    rows = to_mapping(data).get("task_list", ())
+    if rows is None:
+        return ()
+    if not isinstance(rows, list | tuple):
+        raise LiankeResponseError("query_device_task without rows")
+    return tuple(task for row in rows[:MAX_DAY_TASKS] if (task := DayTask.from_json(row)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Callback:
+    """What a job callback claims. It is signed by nobody: proof is the address it came to, not its content."""
+
+    device_id: str
+    task_id: str
+    state: TaskState
+    result: TaskResult | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
