@@ -222,7 +222,9 @@ class RealHomeAssistant:
             raise HassError("It runs already")
         await asyncio.to_thread(self.write_configuration)
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
+            )
         environment = {**os.environ, "TMPDIR": str(self.config / "tmp")}
         environment.pop("PYTHONPATH", None)
         environment.pop("COVERAGE_PROCESS_START", None)
@@ -231,7 +233,14 @@ class RealHomeAssistant:
             # --skip-pip: the environment is complete; nothing may be fetched while it runs.
             self.process = await asyncio.create_subprocess_exec(
                 self.python,
-                *("-m", "homeassistant", "--config", str(self.config), "--skip-pip", "--log-no-color"),
+                *(
+                    "-m",
+                    "homeassistant",
+                    "--config",
+                    str(self.config),
+                    "--skip-pip",
+                    "--log-no-color",
+                ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=console,
                 stderr=asyncio.subprocess.STDOUT,
@@ -245,10 +254,14 @@ class RealHomeAssistant:
             async with asyncio.timeout(timeout):
                 while not await self._is_up():
                     if self.process.returncode is not None:
-                        raise HassError(f"Home Assistant ended with {self.process.returncode}:\n{self._log_end()}")
+                        raise HassError(
+                            f"Home Assistant ended with {self.process.returncode}:\n{self._log_end()}"
+                        )
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise HassError(f"Home Assistant was not up after {timeout:.0f} s:\n{self._log_end()}") from None
+            raise HassError(
+                f"Home Assistant was not up after {timeout:.0f} s:\n{self._log_end()}"
+            ) from None
 
     async def _is_up(self) -> bool:
         """Tell whether the instance answers (without a token) or has finished starting (with one)."""
@@ -270,10 +283,12 @@ class RealHomeAssistant:
                 while not await self._is_up():
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise HassError(f"Home Assistant did not finish starting in {timeout:.0f} s:\n{self._log_end()}") from None
+            raise HassError(
+                f"Home Assistant did not finish starting in {timeout:.0f} s:\n{self._log_end()}"
+            ) from None
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> int | None:
-        """End the process in order and return its exit code; after timeout seconds it is killed and HassError raised."""
+        """End the process in order and return its exit code; HassError if it had to be killed after timeout seconds."""
         if self.process is None or self.process.returncode is not None:
             return self.returncode
         self.process.terminate()
@@ -282,7 +297,9 @@ class RealHomeAssistant:
                 return await self.process.wait()
         except TimeoutError:
             await self.kill()
-            raise HassError(f"Home Assistant did not stop in {timeout:.0f} s:\n{self._log_end()}") from None
+            raise HassError(
+                f"Home Assistant did not stop in {timeout:.0f} s:\n{self._log_end()}"
+            ) from None
 
     async def kill(self) -> None:
         """Kill the process and its children at once, as a power cut would."""
@@ -326,17 +343,29 @@ class RealHomeAssistant:
             },
         )
         assert self._session is not None
-        form = {"client_id": client, "grant_type": "authorization_code", "code": answer["auth_code"]}
+        form = {
+            "client_id": client,
+            "grant_type": "authorization_code",
+            "code": answer["auth_code"],
+        }
         async with self._session.post(f"{self.url}/auth/token", data=form) as response:
             if response.status != 200:
                 raise HassError(f"No token: HTTP {response.status}")
             self._refresh = await response.json()
         self.token = self._refresh["access_token"]
-        await self.post("/api/onboarding/integration", {"client_id": client, "redirect_uri": f"{client}?auth_callback=1"})
+        redirect = {"client_id": client, "redirect_uri": f"{client}?auth_callback=1"}
+        await self.post("/api/onboarding/integration", redirect)
         await self.wait_running()
-        self.token = await self.command("auth/long_lived_access_token", client_name="end-to-end", lifespan=3650)
+        self.token = await self.command(
+            "auth/long_lived_access_token", client_name="end-to-end", lifespan=3650
+        )
         await self._wait_until_kept()
-        access = {"token": self.token, "user": self.user, "password": self.password, "refresh": self._refresh}
+        access = {
+            "token": self.token,
+            "user": self.user,
+            "password": self.password,
+            "refresh": self._refresh,
+        }
         await asyncio.to_thread(_write_private, self._secrets, json.dumps(access))
 
     async def _wait_until_kept(self, timeout: float = 30.0) -> None:
@@ -344,7 +373,9 @@ class RealHomeAssistant:
         storage = self.config / ".storage" / "auth"
         try:
             async with asyncio.timeout(timeout):
-                while not storage.exists() or '"end-to-end"' not in await asyncio.to_thread(storage.read_text):
+                while not storage.exists() or '"end-to-end"' not in await asyncio.to_thread(
+                    storage.read_text
+                ):
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise HassError("Home Assistant did not write the new token to disk") from None
@@ -374,21 +405,27 @@ class RealHomeAssistant:
     # HTTP
 
     @asynccontextmanager
-    async def raw(self, method: str, path: str, **arguments: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def raw(
+        self, method: str, path: str, **arguments: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Give the bare response of an authorized request; arguments go to aiohttp."""
         if self._session is None:
             raise HassError("Not started")
         headers = {**arguments.pop("headers", {})}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        async with self._session.request(method, f"{self.url}{path}", headers=headers, **arguments) as response:
+        async with self._session.request(
+            method, f"{self.url}{path}", headers=headers, **arguments
+        ) as response:
             yield response
 
     async def request(self, method: str, path: str, **arguments: Any) -> Any:
         """Return the JSON (else the text) of an authorized request; HassError on HTTP 400 and above."""
         async with self.raw(method, path, **arguments) as response:
             if response.status >= 400:
-                raise HassError(f"{method} {path}: HTTP {response.status}: {(await response.text())[:500]}")
+                raise HassError(
+                    f"{method} {path}: HTTP {response.status}: {(await response.text())[:500]}"
+                )
             if response.content_type == "application/json":
                 return await response.json()
             return await response.text()
@@ -409,7 +446,9 @@ class RealHomeAssistant:
         """Upload a file as the browser does and return its file id, good for one use."""
         data = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
         form = aiohttp.FormData()
-        form.add_field("file", data, filename=name or (content.name if isinstance(content, Path) else "file"))
+        form.add_field(
+            "file", data, filename=name or (content.name if isinstance(content, Path) else "file")
+        )
         answer = await self.request("POST", "/api/file_upload", data=form)
         return str(answer["file_id"])
 
@@ -420,7 +459,9 @@ class RealHomeAssistant:
         """Give an authorized WebSocket connection."""
         if self._session is None:
             raise HassError("Not started")
-        async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as connection:
+        async with self._session.ws_connect(
+            f"{self.url}/api/websocket", max_msg_size=0
+        ) as connection:
             await connection.receive_json()
             await connection.send_json({"type": "auth", "access_token": self.token})
             if (answer := await connection.receive_json())["type"] != "auth_ok":
@@ -450,11 +491,22 @@ class RealHomeAssistant:
     # Shortcuts
 
     async def call(
-        self, domain: str, action: str, data: Mapping[str, Any] | None = None, *, response: bool = False
+        self,
+        domain: str,
+        action: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        response: bool = False,
     ) -> Any:
         """Call an action and return its response, if asked for; HassError holds the message of a failure."""
-        fields: dict[str, Any] = {"domain": domain, "service": action, "service_data": dict(data or {})}
-        answer = await self.command("call_service", timeout=2000, return_response=response, **fields)
+        fields: dict[str, Any] = {
+            "domain": domain,
+            "service": action,
+            "service_data": dict(data or {}),
+        }
+        answer = await self.command(
+            "call_service", timeout=2000, return_response=response, **fields
+        )
         return answer["response"] if response else None
 
     async def states(self) -> dict[str, dict[str, Any]]:
@@ -489,29 +541,43 @@ class RealHomeAssistant:
 
     async def start_flow(self, handler: str, **context: Any) -> dict[str, Any]:
         """Start a config flow as the UI does and return its first step."""
-        flow: dict[str, Any] = await self.post("/api/config/config_entries/flow", {"handler": handler, **context})
+        flow: dict[str, Any] = await self.post(
+            "/api/config/config_entries/flow", {"handler": handler, **context}
+        )
         return flow
 
     async def submit(self, flow: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
         """Fill in the form of a config flow's step and return what comes next."""
-        step: dict[str, Any] = await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", dict(data))
+        step: dict[str, Any] = await self.post(
+            f"/api/config/config_entries/flow/{flow['flow_id']}", dict(data)
+        )
         return step
 
     async def start_options(self, entry_id: str) -> dict[str, Any]:
         """Start the options flow of an entry and return its first step."""
-        flow: dict[str, Any] = await self.post("/api/config/config_entries/options/flow", {"handler": entry_id})
+        flow: dict[str, Any] = await self.post(
+            "/api/config/config_entries/options/flow", {"handler": entry_id}
+        )
         return flow
 
-    async def submit_options(self, flow: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    async def submit_options(
+        self, flow: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Fill in the form of an options flow's step and return what comes next."""
-        step: dict[str, Any] = await self.post(f"/api/config/config_entries/options/flow/{flow['flow_id']}", dict(data))
+        step: dict[str, Any] = await self.post(
+            f"/api/config/config_entries/options/flow/{flow['flow_id']}", dict(data)
+        )
         return step
 
     # Logs
 
     def log(self) -> str:
         """Return all that every start so far has logged."""
-        return self.console.read_text(encoding="utf-8", errors="replace") if self.console.exists() else ""
+        return (
+            self.console.read_text(encoding="utf-8", errors="replace")
+            if self.console.exists()
+            else ""
+        )
 
     def problems(self, about: str = "") -> list[str]:
         """Return the logged warnings and errors, each with its traceback, that contain about in any case."""

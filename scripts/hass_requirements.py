@@ -1,0 +1,43 @@
+"""Prints what Home Assistant's own integrations need, one requirement a line, for the environment it runs in.
+
+Home Assistant sets up its default integrations and all base platforms at every start and fetches their requirements
+then. The demo and the end-to-end tests run without fetching anything, so their environment gets them beforehand.
+Integrations named as arguments are added to the default ones, and so is what any of them depends on.
+"""
+
+import json
+from pathlib import Path
+import sys
+
+from homeassistant.bootstrap import DEFAULT_INTEGRATIONS
+import homeassistant.components
+from homeassistant.const import BASE_PLATFORMS
+
+COMPONENTS = Path(homeassistant.components.__path__[0])
+CUSTOM = Path(__file__).resolve().parents[1] / "custom_components"
+
+
+def requirements(domains: set[str]) -> list[str]:
+    """Return the sorted requirements of the integrations and all they depend on; KeyError for none of that name."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = sorted(domains)
+    while waiting:
+        domain = waiting.pop()
+        if domain in seen:
+            continue
+        seen.add(domain)
+        manifests = [folder / domain / "manifest.json" for folder in (CUSTOM, COMPONENTS)]
+        path = next((path for path in manifests if path.exists()), None)
+        if path is None:
+            raise KeyError(f"No integration {domain}")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found.update(manifest.get("requirements", ()))
+        waiting.extend(manifest.get("dependencies", ()))
+        waiting.extend(manifest.get("after_dependencies", ()))
+    return sorted(found)
+
+
+if __name__ == "__main__":
+    wanted = DEFAULT_INTEGRATIONS | BASE_PLATFORMS | set(sys.argv[1:])
+    print("\n".join(requirements(wanted)))
