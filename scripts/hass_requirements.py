@@ -1,8 +1,10 @@
 """Prints what Home Assistant's own integrations need, one requirement a line, for the environment it runs in.
 
+Usage: hass_requirements.py [--default] [INTEGRATION …]
+
 Home Assistant sets up its default integrations and all base platforms at every start and fetches their requirements
-then. The demo and the end-to-end tests run without fetching anything, so their environment gets them beforehand.
-Integrations named as arguments are added to the default ones, and so is what any of them depends on.
+then. The demo and the end-to-end tests run without fetching anything, so their environment gets them beforehand:
+--default stands for all of those. What an integration depends on is added.
 """
 
 import json
@@ -39,5 +41,7 @@ def requirements(domains: set[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    wanted = DEFAULT_INTEGRATIONS | BASE_PLATFORMS | set(sys.argv[1:])
+    wanted = set(sys.argv[1:])
+    if "--default" in wanted:
+        wanted = (wanted - {"--default"}) | DEFAULT_INTEGRATIONS | BASE_PLATFORMS
     print("\n".join(requirements(wanted)))

