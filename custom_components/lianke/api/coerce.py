@@ -3,7 +3,7 @@
 The service sends numbers as strings, nulls, blanks and line ends in names; nothing here raises on any JSON value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 import json
@@ -16,6 +16,10 @@ CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
 _INTEGER = re.compile(r"[+-]?\d{1,18}(\.0+)?")
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.IGNORECASE)
+_KEY_VALUE = re.compile(
+    r"(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+", re.IGNORECASE
+)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -67,6 +71,16 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
 def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Like `to_text`, with None for an empty string."""
     return to_text(value, limit) or None
+
+
+def to_message(value: object, secrets: Iterable[str] = ()) -> str:
+    """Return the vendor's words without links, key values and the given secrets: they may echo what was sent."""
+    text = _LINK.sub("…", to_text(value, MAX_TEXT * 4))
+    text = _KEY_VALUE.sub(r"\1=…", text)
+    for secret in secrets:
+        if secret:
+            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+    return text[:MAX_TEXT]
 
 
 def to_mapping(value: object) -> Mapping[str, object]:

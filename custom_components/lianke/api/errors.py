@@ -51,7 +51,9 @@ class LiankeConnectionError(LiankeError):
 
     reason = "cannot_connect"
 
-    def __init__(self, detail: str = "", *, may_have_arrived: bool, code: int | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, may_have_arrived: bool, code: int | None = None
+    ) -> None:
         """Say whether the whole request may have reached the service."""
         super().__init__(detail, code=code)
         self.may_have_arrived = may_have_arrived
@@ -238,7 +240,9 @@ class DocumentGoneError(LiankeInputError):
 class OptionError(LiankeInputError):
     """A print option that cannot be meant or that this printer lacks."""
 
-    def __init__(self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()) -> None:
+    def __init__(
+        self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()
+    ) -> None:
         """Take the translation key, the option's name, what was asked for and what would be allowed."""
         super().__init__()
         self.reason = reason

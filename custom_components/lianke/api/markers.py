@@ -10,7 +10,16 @@ from .coerce import JsonValue, to_int, to_list, to_mapping, to_optional_text, to
 MAX_MARKERS = 16
 MAX_NAME = 64
 _NAMES = ("name", "marker_name", "marker-name", "label", "title", "type", "color", "colour")
-_LEVELS = ("level", "percent", "percentage", "value", "remaining", "marker_level", "marker-level", "markerLevel")
+_LEVELS = (
+    "level",
+    "percent",
+    "percentage",
+    "value",
+    "remaining",
+    "marker_level",
+    "marker-level",
+    "markerLevel",
+)
 _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
 _LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
 _PERCENT = re.compile(r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*")
@@ -60,7 +69,11 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name} {seen[name]}"
-        markers.append(Marker(name=name, level=to_level(raw_level), color=to_optional_text(raw_color, MAX_NAME)))
+        markers.append(
+            Marker(
+                name=name, level=to_level(raw_level), color=to_optional_text(raw_color, MAX_NAME)
+            )
+        )
     return tuple(markers)
 
 

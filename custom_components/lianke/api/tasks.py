@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from .coerce import to_int, to_list, to_mapping, to_optional_text, to_text, to_time
+from .coerce import to_int, to_list, to_mapping, to_message, to_optional_text, to_text, to_time
 from .errors import LiankeResponseError
 
 MAX_IMAGES = 500
@@ -51,14 +51,22 @@ class TaskResult:
         if not fields:
             return None
         data = to_mapping(fields.get("data"))
-        tickets = (block.get(name) for block in (data, fields) for name in ("task_ticket", "taskTicket", "ticket"))
+        tickets = (
+            block.get(name)
+            for block in (data, fields)
+            for name in ("task_ticket", "taskTicket", "ticket")
+        )
         return cls(
             code=to_int(fields.get("code")),
-            message=to_text(fields.get("msg")),
+            message=to_message(fields.get("msg")),
             file_total=to_int(data.get("file_total")),
             send_total=to_int(data.get("send_total")),
             total_page=to_int(data.get("total_page")),
-            images=tuple(url for item in to_list(data.get("img_list"))[:MAX_IMAGES] if (url := to_text(item, MAX_URL))),
+            images=tuple(
+                url
+                for item in to_list(data.get("img_list"))[:MAX_IMAGES]
+                if (url := to_text(item, MAX_URL))
+            ),
             ticket=next((text for item in tickets if (text := to_text(item, MAX_URL))), None),
         )
 
@@ -82,7 +90,8 @@ class Task:
             task_id=task_id,
             state=to_state(fields.get("task_state")),
             result=TaskResult.from_json(fields.get("task_result")),
-            done_at=to_time(fields.get("task_done_timestamp")) or to_time(fields.get("task_done_time")),
+            done_at=to_time(fields.get("task_done_timestamp"))
+            or to_time(fields.get("task_done_time")),
         )
 
 
@@ -109,7 +118,7 @@ class DayTask:
             task_id=task_id,
             state=to_state(fields.get("status")),
             code=to_int(result.get("code")),
-            message=to_text(result.get("msg")),
+            message=to_message(result.get("msg")),
             created_at=to_time(fields.get("create_at")) or to_time(fields.get("created_at")),
             updated_at=to_time(fields.get("updated_at")) or to_time(fields.get("update_at")),
         )

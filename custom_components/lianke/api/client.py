@@ -1,0 +1,378 @@
+"""The Lianke service: one method an endpoint ("Endpoints" in the service's documents).
+
+Every method raises LiankeError and nothing else that has to do with the service. Time-outs are those that clients of
+the live service use.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from aiohttp import ClientSession
+
+from .coerce import JsonValue, to_int, to_list, to_mapping, to_text
+from .credentials import Credentials
+from .errors import (
+    AlreadyRunningError,
+    BadPhoneError,
+    DocumentTooLargeError,
+    LiankeResponseError,
+    PrinterNotFoundError,
+)
+from .models import (
+    NETWORK_PORT,
+    Box,
+    Capabilities,
+    DayTask,
+    Paper,
+    Printer,
+    PrinterAddress,
+    PrinterCondition,
+    PrinterKind,
+    Task,
+    parse_papers,
+    parse_printers,
+)
+from .scanning import Scanners
+from .server import DEFAULT_SERVER
+from .tasks import parse_day_tasks
+from .transport import Meanings, Throttle, Transport
+from .upload import Links, Ticket, UploadFile, open_form
+
+__all__ = [
+    "DEFAULT_SERVER",
+    "Credentials",
+    "LiankeClient",
+    "Links",
+    "Throttle",
+    "Ticket",
+    "UploadFile",
+]
+
+LIST_SECONDS = 5.0
+QUICK_SECONDS = 10.0
+STATUS_SECONDS = 15.0
+"""The box asks the printer itself, which takes 3 to 8 s."""
+PAPER_SECONDS = 60.0
+DOWNLOAD_SECONDS = 60.0
+MAX_COUNTED_BYTES = 20 * 1024 * 1024
+"""What `file_pages` takes."""
+MAX_MODELS = 20000
+
+_BUSY: Meanings = {401: AlreadyRunningError}
+_PHONE: Meanings = {403: BadPhoneError}
+_HTML_EXTENSIONS = (".html", ".htm")
+
+
+class LiankeClient:
+    """Talks to the service for one box."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        *,
+        api_key: str,
+        credentials: Credentials,
+        server: str = DEFAULT_SERVER,
+        throttle: Throttle | None = None,
+    ) -> None:
+        """Take a session that somebody else closes, the account's key, the box, and the base address with `/api`."""
+        self._transport = Transport(
+            session,
+            api_key=api_key,
+            secrets=(credentials.device_key,),
+            server=server,
+            throttle=throttle,
+        )
+        self._credentials = credentials
+        self.scanners = Scanners(self._transport, self._auth)
+
+    @property
+    def device_id(self) -> str:
+        """The box's id."""
+        return self._credentials.device_id
+
+    @property
+    def _auth(self) -> dict[str, str]:
+        """What almost every call carries."""
+        return {
+            "deviceId": self._credentials.device_id,
+            "deviceKey": self._credentials.device_key,
+        }
+
+    async def box(self) -> Box:
+        """Return the box (`GET /device/device_info`)."""
+        return Box.from_json(
+            await self._transport.call(
+                "GET", "/device/device_info", query=self._auth, seconds=QUICK_SECONDS
+            )
+        )
+
+    async def refresh_box(self) -> None:
+        """Ask a box with firmware below 2.1.112 to tell about itself (`async_refresh_device_info`)."""
+        await self._transport.call(
+            "GET",
+            "/device/async_refresh_device_info",
+            query=self._auth,
+            seconds=QUICK_SECONDS,
+            meanings=_BUSY,
+        )
+
+    async def restart_box(self) -> None:
+        """Restart the box (`POST /device/async_device_reboot`)."""
+        await self._transport.call(
+            "POST",
+            "/device/async_device_reboot",
+            body={**self._auth},
+            seconds=QUICK_SECONDS,
+            meanings=_BUSY,
+        )
+
+    async def printers(self, kind: PrinterKind = PrinterKind.BOTH) -> tuple[Printer, ...]:
+        """Return the printers behind the box (`GET /external_api/printer_list`)."""
+        return parse_printers(
+            await self._transport.call(
+                "GET",
+                "/external_api/printer_list",
+                query=self._auth | {"printerType": str(kind.value)},
+                seconds=LIST_SECONDS,
+            )
+        )
+
+    async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
+        """Ask the printer how it is (`GET /device/printer_status`); slow, one at a time a box.
+
+        Raises PrinterNotFoundError without asking for a network printer without `hash_id`: its port number would
+        mean the USB printer there.
+        """
+        where = {"usbPort": str(address.port)}
+        if address.is_network:
+            where = {"printerHash": _hash_of(address)}
+        data = await self._transport.call(
+            "GET", "/device/printer_status", query=self._auth | where, seconds=STATUS_SECONDS
+        )
+        condition = PrinterCondition.from_json(data)
+        return replace(condition, message=self._transport.clean(condition.message))
+
+    async def printer_models(self, query: str | None = None) -> tuple[str, ...]:
+        """Return the models the service has drivers for, all or those that match (`/print/printer_enum`)."""
+        if query is None:
+            data = await self._transport.call("GET", "/print/printer_enum", seconds=PAPER_SECONDS)
+        else:
+            data = await self._transport.call(
+                "POST", "/print/printer_enum", body={"query": query}, seconds=PAPER_SECONDS
+            )
+        return _model_names(data)
+
+    async def capabilities(self, address: PrinterAddress) -> Capabilities:
+        """Return what the printer's driver can do (`GET /print/printer_params`); worth remembering."""
+        query = (
+            {"printerModel": address.model}
+            if address.model
+            else self._auth | {"printerHash": _hash_of(address)}
+        )
+        return Capabilities.from_json(
+            await self._transport.call(
+                "GET", "/print/printer_params", query=query, seconds=QUICK_SECONDS
+            )
+        )
+
+    async def papers(self, model: str) -> tuple[Paper, ...]:
+        """Return a driver's papers with their sizes (`GET /print/paper_dimension_list`); slow, worth remembering."""
+        return parse_papers(
+            await self._transport.call(
+                "GET",
+                "/print/paper_dimension_list",
+                query={"printerModel": model},
+                seconds=PAPER_SECONDS,
+            )
+        )
+
+    async def count_pages(
+        self, address: PrinterAddress, file: UploadFile | Links, paper_id: int
+    ) -> int | None:
+        """Return how many pages a document has (`POST /print/file_pages`); None when the answer does not say.
+
+        Raises DocumentTooLargeError above 20 MB without sending.
+        """
+        size = file.size if isinstance(file, UploadFile) else 0
+        if size > MAX_COUNTED_BYTES:
+            raise DocumentTooLargeError
+        fields = self._auth | _target(address) | {"dmPaperSize": str(paper_id)}
+        async with open_form(file, fields) as form:
+            data = await self._transport.upload("/print/file_pages", form, size)
+        pages = to_int(to_mapping(data).get("pages"))
+        return pages if pages is not None and pages > 0 else None
+
+    async def submit(
+        self,
+        address: PrinterAddress,
+        content: UploadFile | Links | Ticket,
+        fields: Mapping[str, str],
+        *,
+        callback_url: str | None = None,
+        preview: bool = False,
+        before_end: Callable[[], Awaitable[None]] | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> str:
+        """Hand in a job and return its task id (`POST /print/job`).
+
+        `fields` are `ResolvedOptions.form_fields()`. `before_end` is awaited when everything but the form's end has
+        been handed to the connection; its error ends the upload and is raised as it is. `on_progress` is told the
+        bytes of the file handed over. If this raises with `may_have_arrived` False, the end was never handed over.
+        """
+        form_fields = self._auth | _target(address) | dict(fields)
+        if _is_html(content):
+            form_fields["htmlKernel"] = "chrometopdf"
+        if callback_url is not None:
+            form_fields["callbackUrl"] = callback_url
+        if preview:
+            form_fields["isPreview"] = "1"
+        size = content.size if isinstance(content, UploadFile) else 0
+        async with open_form(
+            content, form_fields, before_end=before_end, on_progress=on_progress
+        ) as form:
+            data = await self._transport.upload("/print/job", form, size)
+        task_id = to_text(to_mapping(data).get("task_id"))
+        if not task_id:
+            raise LiankeResponseError("job without task_id")
+        return task_id
+
+    async def task(self, address: PrinterAddress, task_id: str) -> Task:
+        """Return what became of a task (`GET /print/job`)."""
+        data = await self._transport.call(
+            "GET", "/print/job", query=self._task_query(address, task_id), seconds=QUICK_SECONDS
+        )
+        task = Task.from_json(task_id, data)
+        if task.result is None:
+            return task
+        return replace(
+            task, result=replace(task.result, message=self._transport.clean(task.result.message))
+        )
+
+    async def cancel_task(self, address: PrinterAddress, task_id: str) -> None:
+        """Ask the cloud to drop a task (`DELETE /print/job`); a yes does not prove that nothing was printed."""
+        await self._transport.call(
+            "DELETE", "/print/job", query=self._task_query(address, task_id), seconds=QUICK_SECONDS
+        )
+
+    async def day_tasks(self) -> tuple[DayTask, ...]:
+        """Return the box's tasks of the day, also those of others (`POST /print/query_device_task`)."""
+        data = await self._transport.call(
+            "POST", "/print/query_device_task", body={**self._auth}, seconds=QUICK_SECONDS
+        )
+        return tuple(
+            replace(task, message=self._transport.clean(task.message))
+            for task in parse_day_tasks(data)
+        )
+
+    async def flush(self, address: PrinterAddress) -> int:
+        """Delete a printer's waiting tasks, others' as well (`POST /print/flush_jobs`).
+
+        Returns how many they were, 0 when the answer does not say.
+        """
+        data = await self._transport.call(
+            "POST", "/print/flush_jobs", body=self._printer_body(address), seconds=QUICK_SECONDS
+        )
+        return to_int(to_mapping(data).get("queue_num")) or 0
+
+    async def reset_error_limit(self, address: PrinterAddress) -> None:
+        """Let a printer go on after 30 failures (`POST /print/reset_printing_error_limit`); 10 a day and box."""
+        await self._transport.call(
+            "POST",
+            "/print/reset_printing_error_limit",
+            body=self._printer_body(address),
+            seconds=QUICK_SECONDS,
+        )
+
+    async def request_driver(self, row_id: int, phone: str) -> None:
+        """Ask the vendor to support an unknown model (`POST /driver/uninstall_driver_event`).
+
+        `row_id` is the printer row's `id`; `phone` is where the vendor may call back.
+        """
+        await self._transport.call(
+            "POST",
+            "/driver/uninstall_driver_event",
+            body={**self._auth, "printerId": row_id, "phone": phone},
+            seconds=QUICK_SECONDS,
+            meanings=_PHONE,
+        )
+
+    async def find_network_printers(self) -> int | None:
+        """Look for printers in the box's network (`GET /printer/refresh_network_printer`).
+
+        Returns how many were found, None when the answer does not say (its shape is not documented).
+        """
+        data = await self._transport.call(
+            "GET", "/printer/refresh_network_printer", query=self._auth, seconds=QUICK_SECONDS
+        )
+        fields = to_mapping(data)
+        numbers = (
+            to_int(value)
+            for value in (data, fields.get("total"), fields.get("num"), fields.get("count"))
+        )
+        return next((number for number in numbers if number is not None), None)
+
+    async def download(self, url: str, limit_bytes: int) -> bytes:
+        """Return what lies at an address from an answer, such as a preview's page; no key goes there.
+
+        Raises LiankeResponseError above `limit_bytes`, and for an address that is neither https nor the server's own.
+        """
+        return await self._transport.fetch(url, limit_bytes=limit_bytes, seconds=DOWNLOAD_SECONDS)
+
+    def _task_query(self, address: PrinterAddress, task_id: str) -> dict[str, str]:
+        """Return what names a task."""
+        port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
+        return self._auth | {"task_id": task_id} | port
+
+    def _printer_body(self, address: PrinterAddress) -> dict[str, JsonValue]:
+        """Return what names a printer where no model is asked for."""
+        target = _target(address)
+        target.pop("printerModel", None)
+        return {**self._auth, **target}
+
+
+def _target(address: PrinterAddress) -> dict[str, str]:
+    """Return the form fields that name a printer.
+
+    A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
+    """
+    if address.target_ip is not None:
+        return {"devicePort": "1", "printerModel": address.model, "targetIp": address.target_ip}
+    if address.port == NETWORK_PORT:
+        return {"printerHash": _hash_of(address)}
+    return {"devicePort": str(address.port), "printerModel": address.model}
+
+
+def _hash_of(address: PrinterAddress) -> str:
+    """Return the printer's hash; raises PrinterNotFoundError when it is unknown, too."""
+    if address.hash_id is None:
+        raise PrinterNotFoundError
+    return address.hash_id
+
+
+def _is_html(content: UploadFile | Links | Ticket) -> bool:
+    """Tell whether the service will have to draw a web page."""
+    match content:
+        case UploadFile():
+            return content.content_type == "text/html" or content.name.casefold().endswith(
+                _HTML_EXTENSIONS
+            )
+        case Links():
+            return content.extension.casefold() in _HTML_EXTENSIONS
+        case Ticket():
+            return False
+
+
+def _model_names(data: object) -> tuple[str, ...]:
+    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects."""
+    if isinstance(data, dict):
+        data = next((value for value in data.values() if isinstance(value, list)), [])
+    if data is not None and not isinstance(data, list):
+        raise LiankeResponseError("printer_enum of an unknown shape")
+    names: dict[str, None] = {}
+    for item in to_list(data)[:MAX_MODELS]:
+        fields = to_mapping(item)
+        name = to_text(item) or to_text(fields.get("name")) or to_text(fields.get("driver_name"))
+        if name:
+            names[name] = None
+    return tuple(names)

@@ -1,0 +1,172 @@
+"""Print options: what a user asks for, checked against what the printer can do, as the service's form fields.
+
+Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, Self
+
+from .capabilities import Paper
+from .coerce import JsonValue, to_bool, to_int, to_mapping, to_optional_text, to_text
+from .papers import CUSTOM_ID
+
+type ColorMode = Literal["mono", "color"]
+type Duplex = Literal["off", "long_edge", "short_edge"]
+type Orientation = Literal["portrait", "landscape"]
+type Quality = Literal["draft", "normal", "high", "best"]
+type ExcelFit = Literal["none", "page", "rows", "columns"]
+
+COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
+DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
+ORIENTATIONS: Mapping[str, int] = {"portrait": 1, "landscape": 2}
+QUALITIES: Mapping[str, int] = {"draft": -1, "normal": -2, "high": -3, "best": -4}
+EXCEL_FITS: Mapping[str, str] = {"none": "0", "page": "1", "rows": "2", "columns": "3"}
+SCALES: Mapping[str, str] = {
+    "fit": "fit",
+    "fit_width": "fitw",
+    "fit_height": "fith",
+    "fill": "fill",
+    "cover": "cover",
+    "none": "none",
+}
+ALIGNMENTS: Mapping[str, str] = {
+    "top_left": "z1",
+    "top_center": "z2",
+    "top_right": "z3",
+    "center_left": "z4",
+    "center": "z5",
+    "center_right": "z6",
+    "bottom_left": "z7",
+    "bottom_center": "z8",
+    "bottom_right": "z9",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintOptions:
+    """What somebody asks for; None = unset. Sizes in mm; names of paper, tray and media are the driver's."""
+
+    paper: str | int | None = None
+    paper_width: float | None = None
+    paper_height: float | None = None
+    copies: int | None = None
+    color: ColorMode | None = None
+    duplex: Duplex | None = None
+    orientation: Orientation | None = None
+    tray: str | int | None = None
+    media_type: str | int | None = None
+    quality: Quality | None = None
+    scale: str | None = None
+    align: str | None = None
+    auto_rotate: bool | None = None
+    pages: str | None = None
+    reverse_order: bool | None = None
+    excel_fit: ExcelFit | None = None
+
+    @property
+    def set_names(self) -> tuple[str, ...]:
+        """The names of the options that are set."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+
+PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
+"""These three say one thing together: a size never mixes with a paper from another layer."""
+
+
+def merge(*layers: PrintOptions) -> PrintOptions:
+    """Return one set of options in which the first layer that sets an option wins."""
+    merged: dict[str, object] = {}
+    for layer in layers:
+        chosen = {name: getattr(layer, name) for name in layer.set_names}
+        if any(name in merged for name in PAPER_OPTIONS):
+            for name in PAPER_OPTIONS:
+                chosen.pop(name, None)
+        merged = chosen | merged
+    return PrintOptions(**merged)  # type: ignore[arg-type]  # names and values of PrintOptions itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedOptions:
+    """Options as the service takes them: ids, sizes in 0.1 mm; None = not sent.
+
+    `page_range` is the service's form (`1,2,5-10`, `-1` odd, `-2` even, "" all);
+    `paper` is known unless it was only an id.
+    """
+
+    paper_id: int
+    paper_width: int | None = None
+    paper_length: int | None = None
+    paper: Paper | None = None
+    copies: int = 1
+    color: int | None = None
+    duplex: int | None = None
+    orientation: int | None = None
+    tray: int | None = None
+    media_type: int | None = None
+    quality: int | None = None
+    scale: str | None = None
+    align: str | None = None
+    auto_rotate: bool | None = None
+    reverse_order: bool | None = None
+    page_range: str = ""
+    excel_fit: str | None = None
+
+    def form_fields(self) -> dict[str, str]:
+        """Return the fields of `POST /print/job` that stand for these options.
+
+        Always lets the service refuse what the box cannot print, and never limits the number of errors.
+        """
+        custom = self.paper_id == CUSTOM_ID
+        values: dict[str, object] = {
+            "dmPaperSize": self.paper_id,
+            "dmPaperWidth": self.paper_width if custom else None,
+            "dmPaperLength": self.paper_length if custom else None,
+            "dmCopies": self.copies,
+            "dmColor": self.color,
+            "dmDuplex": self.duplex,
+            "dmOrientation": self.orientation,
+            "dmDefaultSource": self.tray,
+            "dmMediaType": self.media_type,
+            "dmPrintQuality": self.quality,
+            "jpScale": self.scale,
+            "jpAutoAlign": self.align,
+            "jpAutoRotate": None if self.auto_rotate is None else int(self.auto_rotate),
+            "pdfRev": None if self.reverse_order is None else int(self.reverse_order),
+            "jpPageRange": self.page_range or None,
+            "officeExcelFitToPages": self.excel_fit,
+            "reportDeviceStatus": 1,
+            "reportPrinterStatus": 1,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote; raises ValueError when the paper or the copies are missing."""
+        paper_id, copies = to_int(stored.get("paper_id")), to_int(stored.get("copies"))
+        if paper_id is None or copies is None:
+            raise ValueError("options without paper or copies")
+        paper = to_mapping(stored.get("paper"))
+        return cls(
+            paper_id=paper_id,
+            paper_width=to_int(stored.get("paper_width")),
+            paper_length=to_int(stored.get("paper_length")),
+            paper=Paper.from_dict(paper) if paper else None,
+            copies=copies,
+            color=to_int(stored.get("color")),
+            duplex=to_int(stored.get("duplex")),
+            orientation=to_int(stored.get("orientation")),
+            tray=to_int(stored.get("tray")),
+            media_type=to_int(stored.get("media_type")),
+            quality=to_int(stored.get("quality")),
+            scale=to_optional_text(stored.get("scale")),
+            align=to_optional_text(stored.get("align")),
+            auto_rotate=to_bool(stored.get("auto_rotate")),
+            reverse_order=to_bool(stored.get("reverse_order")),
+            page_range=to_text(stored.get("page_range"), 1000),
+            excel_fit=to_optional_text(stored.get("excel_fit")),
+        )

@@ -1,0 +1,35 @@
+"""Where the service lives."""
+
+from ipaddress import ip_address
+
+from yarl import URL
+
+from .errors import ServerAddressError
+
+DEFAULT_SERVER = "https://cloud.liankenet.com/api"
+
+
+def check_server(text: str) -> str:
+    """Return a server's base address (with `/api`) without a trailing slash.
+
+    Raises ServerAddressError unless it is https, or http to this machine itself: every request carries the keys.
+    """
+    try:
+        url = URL(text.strip())
+    except ValueError:
+        raise ServerAddressError from None
+    if not url.host or url.user is not None or url.query_string or url.fragment:
+        raise ServerAddressError
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
+        raise ServerAddressError
+    return str(url).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,281 @@
+"""One request to the service and its answer: headers, time-outs, limits, and every failure as a LiankeError.
+
+aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+import re
+from typing import Literal, NoReturn, Protocol
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorError,
+    ClientError,
+    ClientPayloadError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    InvalidURL,
+)
+from yarl import URL
+
+from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
+from .errors import (
+    AuthenticationError,
+    DocumentTooLargeError,
+    LiankeConnectionError,
+    LiankeError,
+    LiankeRefusedError,
+    LiankeResponseError,
+    LiankeTimeoutError,
+    TooFrequentError,
+    refusal,
+)
+from .upload import JobForm
+
+MAX_ANSWER = 8 * 1024 * 1024
+"""bytes; the longest real answers, paper lists, stay far below."""
+BIG_ANSWER = 256 * 1024
+"""bytes; from here on JSON is parsed outside the event loop."""
+CONNECT_SECONDS = 30.0
+IDLE_SECONDS = 60.0
+ANSWER_SECONDS = 30.0
+ANSWER_BYTES_A_SECOND = 1024 * 1024
+"""How fast the service is expected to put an upload away before it answers."""
+SLOWEST_BYTES_A_SECOND = 8 * 1024
+"""The slowest uplink worth waiting for."""
+
+_HEADER_SAFE = re.compile(r"[!-~]+")
+
+type Meanings = Mapping[int, type[LiankeRefusedError]]
+type Method = Literal["GET", "POST", "DELETE"]
+
+
+class Throttle(Protocol):
+    """What keeps the cloud in peace: a limited number of requests at once and a pause when it complains."""
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Return a context that is entered when a request may go."""
+
+    def too_frequent(self) -> None:
+        """Take note that the service complained (10009)."""
+
+
+class Transport:
+    """Sends requests with one ApiKey to one server over a session that somebody else owns."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        *,
+        api_key: str,
+        secrets: tuple[str, ...],
+        server: str,
+        throttle: Throttle | None,
+    ) -> None:
+        """Take the key, the further secrets that no message may show, and the base address with `/api`."""
+        self._session = session
+        self._api_key = api_key.strip()
+        self._secrets = (self._api_key, *secrets)
+        self._base = server.rstrip("/")
+        self._throttle = throttle
+
+    async def call(
+        self,
+        method: Method,
+        path: str,
+        *,
+        seconds: float,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, JsonValue] | None = None,
+        meanings: Meanings | None = None,
+    ) -> object:
+        """Send a request and return the `data` of its answer.
+
+        `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `meanings` are codes with
+        a meaning of their own at this endpoint. Raises LiankeError.
+        """
+        async with self._slot():
+            try:
+                async with self._session.request(
+                    method,
+                    self._base + path,
+                    params=query,
+                    json=body,
+                    headers=self._headers(),
+                    allow_redirects=False,
+                    timeout=ClientTimeout(total=seconds),
+                ) as response:
+                    raw = await _read(response, MAX_ANSWER)
+                    status = response.status
+            except (ClientError, OSError) as err:
+                _raise_clean(err, may_have_arrived=True)
+            return await self._interpret(status, raw, meanings)
+
+    async def upload(self, path: str, form: JobForm, size: int) -> object:
+        """Send a form and return the `data` of its answer.
+
+        Bounded by 30 s to connect, 60 s without progress, a time for the answer, and a whole time by `size` (bytes).
+        Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
+        of the form's own hook is raised as it is.
+        """
+        async with self._slot():
+            try:
+                status, raw = await self._send_form(path, form, size)
+            except (ClientError, OSError) as err:
+                if form.failure is not None:
+                    raise form.failure from None
+                _raise_clean(err, may_have_arrived=form.handed_over)
+            return await self._interpret(status, raw, None)
+
+    async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
+        """Send a form; return status and body of the answer."""
+        loop = asyncio.get_running_loop()
+        answer_seconds = ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND
+        total_seconds = (
+            CONNECT_SECONDS + IDLE_SECONDS + answer_seconds + size / SLOWEST_BYTES_A_SECOND
+        )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS) as idle:
+
+                def on_step() -> None:
+                    """Something moved: allow the next step its time."""
+                    if not form.abandoned and not idle.expired():
+                        wait = answer_seconds if form.handed_over else IDLE_SECONDS
+                        idle.reschedule(loop.time() + wait)
+
+                form.on_step = on_step
+                response = await self._session.post(
+                    self._base + path,
+                    data=form,
+                    headers=self._headers(),
+                    allow_redirects=False,
+                    timeout=ClientTimeout(total=total_seconds),
+                )
+                try:
+                    return response.status, await _read(response, MAX_ANSWER)
+                finally:
+                    # An answer before the end of the form stops the upload; release() would wait for it.
+                    if form.handed_over:
+                        response.release()
+                    else:
+                        response.close()
+        finally:
+            form.abandoned = True
+
+    async def fetch(self, url: str, *, limit_bytes: int, seconds: float) -> bytes:
+        """Return what lies at an address the service named, which is not told any key.
+
+        Only https, or the server itself. Raises LiankeError; LiankeResponseError above `limit_bytes`.
+        """
+        target = self._foreign_url(url)
+        async with self._slot():
+            try:
+                async with self._session.get(
+                    target, allow_redirects=False, timeout=ClientTimeout(total=seconds)
+                ) as response:
+                    if response.status != HTTPStatus.OK:
+                        raise LiankeResponseError(f"HTTP {response.status}", code=response.status)
+                    return await _read(response, limit_bytes)
+            except (ClientError, OSError) as err:
+                _raise_clean(err, may_have_arrived=True)
+
+    def _foreign_url(self, url: str) -> URL:
+        """Return an address from an answer, if it is one that may be fetched."""
+        server = URL(self._base)
+        try:
+            target = server.join(URL(url))
+            harmless = target.scheme == "https" or target.origin() == server.origin()
+        except ValueError:
+            harmless = False
+        if not harmless:
+            raise LiankeResponseError("an address that is not https")
+        return target
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Wait for our turn; tell the throttle when the service complains."""
+        if self._throttle is None:
+            yield
+            return
+        async with self._throttle.slot():
+            try:
+                yield
+            except TooFrequentError:
+                self._throttle.too_frequent()
+                raise
+
+    def _headers(self) -> dict[str, str]:
+        """Return the header that carries the key; raises AuthenticationError for a key that no header can carry."""
+        if self._session.closed:
+            raise LiankeConnectionError(may_have_arrived=False)
+        if not _HEADER_SAFE.fullmatch(self._api_key):
+            raise AuthenticationError
+        return {"ApiKey": self._api_key}
+
+    async def _interpret(self, status: int, raw: bytes, meanings: Meanings | None) -> object:
+        """Return the `data` of an answer; raises the LiankeError it stands for."""
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise AuthenticationError(code=status)
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise DocumentTooLargeError(code=status)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise TooFrequentError(code=status)
+        if status >= 500 or 300 <= status < 400:
+            raise LiankeResponseError(f"HTTP {status}", code=status)
+        answer = await self._parse(status, raw)
+        code, data = to_int(answer.get("code")), answer.get("data")
+        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        if code == HTTPStatus.OK and status < 300:
+            return data
+        if code == HTTPStatus.OK or (code is None and not message):
+            raise LiankeResponseError(f"HTTP {status} without a code", code=status)
+        raise refusal(code, message, meanings)
+
+    async def _parse(self, status: int, raw: bytes) -> Mapping[str, object]:
+        """Return the JSON object of an answer."""
+        try:
+            if len(raw) > BIG_ANSWER:
+                answer = await asyncio.to_thread(to_json, raw)
+            else:
+                answer = to_json(raw)
+        except ValueError:
+            raise LiankeResponseError(f"HTTP {status} without JSON", code=status) from None
+        if not isinstance(answer, dict):
+            raise LiankeResponseError(f"HTTP {status} with JSON that is no object", code=status)
+        return to_mapping(answer)
+
+    def clean(self, message: str) -> str:
+        """Return the vendor's words without our secrets."""
+        return to_message(message, self._secrets)
+
+
+async def _read(response: ClientResponse, limit: int) -> bytes:
+    """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            response.close()
+            raise LiankeResponseError("too long", code=response.status)
+    return bytes(body)
+
+
+def _raise_clean(err: ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
+    """Raise the LiankeError for a failure below, without its text and cause, which hold the address."""
+    failure: LiankeError
+    if isinstance(err, ConnectionTimeoutError):
+        failure = LiankeTimeoutError(may_have_arrived=False)
+    elif isinstance(err, TimeoutError):
+        failure = LiankeTimeoutError(may_have_arrived=may_have_arrived)
+    elif isinstance(err, ClientConnectorError | InvalidURL):
+        failure = LiankeConnectionError(may_have_arrived=False)
+    elif isinstance(err, ClientConnectionError | ClientPayloadError | OSError):
+        failure = LiankeConnectionError(may_have_arrived=may_have_arrived)
+    else:
+        failure = LiankeResponseError("no HTTP")
+    raise failure from None

@@ -1,0 +1,205 @@
+"""The form of a print job: fields first, the file last, streamed from disk with a known length."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+import io
+import os
+from pathlib import Path
+import re
+import stat
+from typing import override
+
+from aiohttp import MultipartWriter, Payload, StringPayload
+from aiohttp.abc import AbstractStreamWriter
+
+from .errors import DocumentGoneError
+
+CHUNK = 128 * 1024
+MAX_NAME = 120
+"""characters of a file name; the ending is kept."""
+_ANY_MIME = "application/octet-stream"
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadFile:
+    """A file to send: where it lies, the name and type the service is told, its size in bytes."""
+
+    path: Path
+    name: str
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Links:
+    """Addresses the service fetches by itself; `extension` (`.pdf`) tells it what they are."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    extension: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """A preview's ticket: the service still has the document."""
+
+    value: str = field(repr=False)
+
+
+def safe_name(name: str) -> str:
+    """Return a file name a form can carry: no folders, line ends or broken characters; Chinese stays Chinese."""
+    clean = "".join(char for char in re.split(r"[/\\]", name)[-1] if char.isprintable())
+    clean = clean.encode("utf-8", "replace").decode().strip()
+    stem, dot, ending = clean.rpartition(".")
+    if dot and stem and len(ending) <= 10:
+        return f"{stem[: MAX_NAME - len(ending) - 1]}.{ending}"
+    return clean[:MAX_NAME] or "document"
+
+
+class FilePart(Payload):
+    """A file as a part of a form, read in pieces outside the event loop."""
+
+    # Whoever opened the file closes it, also when nothing was sent.
+    _autoclose = True
+    _value: io.BufferedReader
+
+    def __init__(
+        self, file: io.BufferedReader, upload: UploadFile, on_bytes: Callable[[int], None]
+    ) -> None:
+        """Take the open file; `on_bytes` is told how many bytes were handed over so far."""
+        content_type = upload.content_type if _MIME.fullmatch(upload.content_type) else _ANY_MIME
+        super().__init__(file, content_type=content_type)
+        self._size = upload.size
+        self._on_bytes = on_bytes
+
+    @override
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send exactly the promised bytes; raises DocumentGoneError when the file has fewer."""
+        sent, promised = 0, self._size or 0
+        while sent < promised:
+            chunk = await asyncio.to_thread(self._read, sent, min(CHUNK, promised - sent))
+            await writer.write(chunk)
+            sent += len(chunk)
+            self._on_bytes(sent)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """Return the next piece; blocking."""
+        try:
+            self._value.seek(offset)
+            chunk = self._value.read(length)
+        except (OSError, ValueError) as err:
+            raise DocumentGoneError from err
+        if not chunk:
+            raise DocumentGoneError
+        return chunk
+
+    @override
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Refuse: a file is never held in memory."""
+        raise TypeError("a file is only streamed")
+
+
+class JobForm(MultipartWriter):
+    """A form whose closing boundary, without which the service has no request, goes last and on its own.
+
+    Until `handed_over` is True the request is surely incomplete; once `abandoned` is set it stays so.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, str], before_end: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """Take the text fields in order and what is awaited before the end is sent."""
+        super().__init__("form-data")
+        self.handed_over = False
+        self.abandoned = False
+        self.failure: BaseException | None = None
+        self.on_step: Callable[[], None] = lambda: None
+        self._before_end = before_end
+        for name, value in fields.items():
+            self._add(StringPayload(value.encode("utf-8", "replace").decode()), name=name)
+
+    def add_file(
+        self,
+        name: str,
+        file: io.BufferedReader,
+        upload: UploadFile,
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        """Add the file as the last part; `on_progress` is told its bytes handed over so far."""
+
+        def on_bytes(sent: int) -> None:
+            self.on_step()
+            if on_progress is not None:
+                on_progress(sent)
+
+        self._add(FilePart(file, upload, on_bytes), name=name, filename=safe_name(upload.name))
+
+    def _add(self, part: Payload, **disposition: str) -> None:
+        """Add a part as FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped."""
+        part.set_content_disposition("form-data", quote_fields=False, **disposition)
+        self.append_payload(part)
+
+    @override
+    async def write(self, writer: AbstractStreamWriter, close_boundary: bool = True) -> None:
+        """Send everything, then wait for `before_end`, then send the end."""
+        try:
+            self.on_step()
+            await super().write(writer, close_boundary=False)
+            await writer.drain()
+            self.on_step()
+            if self._before_end is not None:
+                await self._before_end()
+                # Notice a connection that broke in the meantime while the end is still ours.
+                await writer.drain()
+        except BaseException as err:
+            # aiohttp would hide it behind an error of its own.
+            self.failure = None if isinstance(err, (OSError, asyncio.CancelledError)) else err
+            raise
+        if self.abandoned:
+            raise asyncio.CancelledError
+        self.handed_over = True
+        self.on_step()
+        await writer.write(f"--{self.boundary}--\r\n".encode("ascii"))
+
+
+@asynccontextmanager
+async def open_form(
+    content: UploadFile | Links | Ticket,
+    fields: Mapping[str, str],
+    *,
+    before_end: Callable[[], Awaitable[None]] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> AsyncIterator[JobForm]:
+    """Offer the form for some content, `jobFile` last; the file is open meanwhile.
+
+    Raises DocumentGoneError when the file is missing, no plain file, or not of the size it should have.
+    """
+    match content:
+        case Links():
+            more = {"urlFileExt": content.extension, "jobFile": "\n".join(content.urls)}
+            yield JobForm({**fields, **more}, before_end)
+        case Ticket():
+            yield JobForm({**fields, "taskTicket": content.value}, before_end)
+        case UploadFile():
+            file = await asyncio.to_thread(_open, content)
+            try:
+                form = JobForm(fields, before_end)
+                form.add_file("jobFile", file, content, on_progress)
+                yield form
+            finally:
+                await asyncio.to_thread(file.close)
+
+
+def _open(upload: UploadFile) -> io.BufferedReader:
+    """Open the file; blocking."""
+    try:
+        file = upload.path.open("rb")
+    except (OSError, ValueError) as err:
+        raise DocumentGoneError from err
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size != upload.size:
+        file.close()
+        raise DocumentGoneError
+    return file
