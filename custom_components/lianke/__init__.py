@@ -1,0 +1,1 @@
+"""Print through a Lianke cloud print box."""

@@ -1,0 +1,117 @@
+"""Asking printers for their own condition: slow, so in turn and one at a time a box."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+import logging
+import time
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+
+from .api.client import LiankeClient
+from .api.errors import LiankeError, PrinterNotFoundError
+from .memory import BoxMemory, RememberedPrinter
+from .share import CloudShare
+from .status import Reading
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds from one box's regular question to the next.
+INTERVAL = 300
+# Printers asked after one piece of news.
+MAX_AT_ONCE = 3
+
+
+class ConditionReader:
+    """Holds the latest readings of one box's printers, and takes new ones."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        memory: BoxMemory,
+        share: CloudShare,
+        on_news: Callable[[], None],
+    ) -> None:
+        """`on_news` is called after each new reading."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._memory = memory
+        self._share = share
+        self._on_news = on_news
+        self._asked_at = float("-inf")
+        # Keys in the order in which they were last asked.
+        self._turns: list[str] = []
+        self._wanted: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.readings: dict[str, Reading] = {}
+
+    @callback
+    def rotate(self) -> None:
+        """Ask the printer whose turn it is, if it is time."""
+        if time.monotonic() - self._asked_at >= INTERVAL:
+            self._want(self._in_turn()[:1])
+
+    @callback
+    def ask(self, key: str | None) -> None:
+        """Ask one printer soon, or those whose turn it is."""
+        self._want(self._in_turn()[:MAX_AT_ONCE] if key is None else [key])
+
+    @callback
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop the readings of printers that are gone."""
+        for key in list(keys):
+            self.readings.pop(key, None)
+            self._wanted.pop(key, None)
+
+    @callback
+    def stop(self) -> None:
+        """End what is under way."""
+        self._wanted.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _in_turn(self) -> list[str]:
+        """Return the printers that can be asked, the longest unasked first."""
+        order = {key: index for index, key in enumerate(self._turns)}
+        able = [key for key, known in self._memory.printers.items() if _can_tell(known)]
+        return sorted(able, key=lambda key: order.get(key, -1))
+
+    @callback
+    def _want(self, keys: Iterable[str]) -> None:
+        self._wanted |= dict.fromkeys(keys)
+        if self._wanted and (self._task is None or self._task.done()):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_work(), f"read conditions at {self._entry.title}"
+            )
+
+    async def _async_work(self) -> None:
+        while self._wanted:
+            key = next(iter(self._wanted))
+            del self._wanted[key]
+            await self._share.async_admit(1)
+            known = self._memory.printers.get(key)
+            if known is not None and _can_tell(known):
+                self._asked_at = time.monotonic()
+                self._turns = [*(other for other in self._turns if other != key), key]
+                await self._async_read(known)
+
+    async def _async_read(self, known: RememberedPrinter) -> None:
+        try:
+            condition = await self._client.printer_condition(known.printer.address)
+        except PrinterNotFoundError:
+            self.readings.pop(known.key, None)
+        except LiankeError as err:
+            # An old reading tells more than none; it goes with the printer.
+            _LOGGER.debug("Reading a printer's condition failed: %s", err)
+            return
+        else:
+            self.readings[known.key] = Reading(condition=condition, at=time.monotonic())
+        self._on_news()
+
+
+def _can_tell(known: RememberedPrinter) -> bool:
+    return known.present and known.printer.reports_condition

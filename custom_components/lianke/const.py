@@ -1,0 +1,41 @@
+"""Names and limits that several modules share."""
+
+from typing import Final
+
+DOMAIN: Final = "lianke"
+MANUFACTURER: Final = "Lianke"
+
+# Facts of the connection, in the entry's data. `api_key`, `device_id` and `webhook_id` have the
+# names that homeassistant.const gives them.
+CONF_DEVICE_KEY: Final = "device_key"
+CONF_SERVER: Final = "server"
+
+# Options, read at each use. An absent option has its default.
+CONF_POLL_INTERVAL: Final = "poll_interval"
+CONF_PRINTER_KIND: Final = "printer_kind"
+CONF_QUIET_FROM: Final = "quiet_from"
+CONF_QUIET_TO: Final = "quiet_to"
+CONF_HOLD_HOURS: Final = "hold_hours"
+CONF_MAX_DOCUMENT_MB: Final = "max_document_mb"
+CONF_MAX_PAGES: Final = "max_pages"
+CONF_MAX_JOBS_PER_HOUR: Final = "max_jobs_per_hour"
+CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
+CONF_DEFAULT_OPTIONS: Final = "default_options"
+CONF_PRINTER_OPTIONS: Final = "printer_options"
+CONF_KEEP_ALIVE: Final = "keep_alive"
+
+PRINTER_KINDS: Final = ("usb", "network", "both")
+DEFAULT_PRINTER_KIND: Final = "both"
+
+# Seconds.
+DEFAULT_POLL_INTERVAL: Final = 60
+MIN_POLL_INTERVAL: Final = 30
+MAX_POLL_INTERVAL: Final = 3600
+
+DEFAULT_HOLD_HOURS: Final = 12
+DEFAULT_KEEP_FAILED_HOURS: Final = 24
+DEFAULT_MAX_DOCUMENT_MB: Final = 50
+# Pages times copies of one job.
+DEFAULT_MAX_PAGES: Final = 100
+# Of one printer.
+DEFAULT_MAX_JOBS_PER_HOUR: Final = 30

@@ -1,0 +1,398 @@
+"""Polls one box and its printers, sparingly, and tells who listens."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+import logging
+from random import Random
+import time
+from typing import override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .api.client import LiankeClient
+from .api.errors import (
+    AuthenticationError,
+    BoxNotProvisionedError,
+    BoxOfflineError,
+    LiankeError,
+    LiankeRefusedError,
+)
+from .api.models import (
+    Box,
+    Capabilities,
+    Paper,
+    Printer,
+    PrinterCondition,
+    PrinterKind,
+)
+from .conditions import ConditionReader
+from .const import (
+    CONF_POLL_INTERVAL,
+    CONF_PRINTER_KIND,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_PRINTER_KIND,
+    DOMAIN,
+    MAX_POLL_INTERVAL,
+    MIN_POLL_INTERVAL,
+)
+from .details import PrinterDetails
+from .memory import BoxMemory
+from .share import CloudShare
+from .status import HoldReason, PrinterStatus, hold_reason_of, row_status, status_of
+
+__all__ = [
+    "BoxData",
+    "HoldReason",
+    "LiankeCoordinator",
+    "PrinterStatus",
+    "PrinterView",
+]
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
+LOOK_SPACING = 5
+OFFLINE_INTERVAL = 300
+RELAXED_INTERVAL = 300
+SECOND_TRY = 15
+BACKOFF_START = 60
+BACKOFF_LIMIT = 900
+KEY_RETRY = 3600
+# A push that comes this long after polling saw its news was merely late.
+LATE_PUSH = 60
+# The interval grows by up to this part of itself, so that boxes do not ask in step.
+JITTER = 0.1
+POLL_REQUESTS = 2
+
+_KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterView:
+    """A printer at this moment.
+
+    `status` is None while it is not known. `condition` is what the printer itself reported, if
+    it can and has; `printer` is its last row, in memory while it is off.
+    """
+
+    key: str
+    name: str
+    printer: Printer
+    present: bool
+    condition: PrinterCondition | None
+    status: PrinterStatus | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxData:
+    """A box and its printers. `online` is None while nobody knows."""
+
+    box: Box | None
+    online: bool | None
+    printers: Mapping[str, PrinterView]
+
+
+class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
+    """Polls one box: two requests a time, fewer when there is less to expect.
+
+    Listeners are called when something changed, and only then.
+    """
+
+    config_entry: ConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        memory: BoxMemory,
+        share: CloudShare,
+    ) -> None:
+        """Take what was remembered as a start; nothing is asked yet."""
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=timedelta(seconds=DEFAULT_POLL_INTERVAL),
+            always_update=False,
+        )
+        self._client = client
+        self._memory = memory
+        self._share = share
+        self._random = Random(entry.entry_id)  # noqa: S311  # spreads load, hides nothing
+        self._online: bool | None = None
+        self._polled = False
+        self._failures = 0
+        self._last_poll = float("-inf")
+        self._jobs_open = False
+        self._announced = False
+        self._unannounced_at = float("-inf")
+        self._look_timer: CALLBACK_TYPE | None = None
+        self._look_at = float("inf")
+        # When each printer's row last changed its state, and to what.
+        self._row_states: dict[str, tuple[str | None, float]] = {}
+        self._told_states: set[str] = set()
+        self._details = PrinterDetails(client, memory)
+        self._conditions = ConditionReader(
+            hass, entry, client=client, memory=memory, share=share, on_news=self._publish
+        )
+        self.last_error: LiankeError | None = None
+        self.data = self._view()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Return whether the data comes from the service, and the last poll went well."""
+        return self._polled and self.last_update_success
+
+    @property
+    def key_rejected(self) -> bool:
+        """Return whether the service does not accept the ApiKey."""
+        return isinstance(self.last_error, AuthenticationError)
+
+    def hold_reason(self, key: str) -> HoldReason | None:
+        """Return why a printer cannot take a job now; None when nothing is known against it."""
+        if self.data.online is not True:
+            return HoldReason.BOX_OFFLINE
+        if (view := self.data.printers.get(key)) is None:
+            return HoldReason.DISCONNECTED
+        return hold_reason_of(view.status)
+
+    def is_ready(self, key: str) -> bool:
+        """Return whether a printer can take a job now."""
+        return self.is_fresh and self.hold_reason(key) is None
+
+    @callback
+    def async_look(self, reason: str, printer_key: str | None = None) -> None:
+        """Look again soon, at most once in five seconds.
+
+        `printer_key` names the printer whose condition is of interest, None any.
+        """
+        self.logger.debug("Looking again: %s", reason)
+        if self._online:
+            self._conditions.ask(printer_key)
+        self._look_in(max(0.0, self._last_poll + LOOK_SPACING - time.monotonic()))
+
+    @callback
+    def async_note_push(self) -> None:
+        """Take a push message as a hint that something has changed."""
+        self._memory.note_push()
+        if time.monotonic() - self._unannounced_at < LATE_PUSH:
+            self._memory.note_push_proof(self._share.fingerprint)
+        self._announced = True
+        self.async_look("a push message came")
+        self.async_update_listeners()
+
+    @callback
+    def async_set_jobs_open(self, jobs_open: bool) -> None:
+        """Say whether a job is open or held: then polling does not relax."""
+        if jobs_open == self._jobs_open:
+            return
+        self._jobs_open = jobs_open
+        if jobs_open and self._relaxes and self.data.online and self._listeners:
+            self._plan_next()
+            self._schedule_refresh()
+
+    async def get_capabilities(self, key: str) -> Capabilities | None:
+        """Return what a printer can do, None when it is not known; asked once in seven days."""
+        return await self._details.get_capabilities(key)
+
+    async def get_papers(self, key: str) -> tuple[Paper, ...]:
+        """Return the papers of a printer's driver, () when unknown; asked once in seven days."""
+        return await self._details.get_papers(key)
+
+    @callback
+    def async_forget(self, key: str) -> None:
+        """Forget a printer that the user removed."""
+        self._memory.forget(key)
+        self._row_states.pop(key, None)
+        self._conditions.forget([key])
+        self._publish()
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Stop polling and end what is under way."""
+        await super().async_shutdown()
+        self._cancel_look()
+        self._conditions.stop()
+
+    @override
+    async def _async_update_data(self) -> BoxData:
+        """Ask for the box, and for its printers if it is online."""
+        self._cancel_look()
+        await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
+        self._last_poll = time.monotonic()
+        announced, self._announced = self._announced, False
+        try:
+            box, rows = await self._async_ask()
+        except LiankeError as err:
+            self._announced = announced
+            return self._failed(err)
+        self.last_error = None
+        self._failures = 0
+        before = self._signature()
+        self._take(box, rows)
+        if self._polled and self._signature() != before:
+            self._weigh_pushes(announced=announced)
+        self._polled = True
+        self._plan_next()
+        if self._online:
+            self._conditions.rotate()
+        return self._view()
+
+    async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
+        """Return the box and its printers' rows, None for the rows of a box that is offline."""
+        box = await self._client.box()
+        if not box.online:
+            return box, None
+        kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
+        try:
+            return box, tuple(await self._client.printers(kind))
+        except BoxOfflineError, BoxNotProvisionedError:
+            return replace(box, online=False), None
+
+    def _failed(self, err: LiankeError) -> BoxData:
+        """Take note of a failed poll: overlook the first one, back off at more."""
+        transient = not isinstance(err, LiankeRefusedError)
+        self._failures += 1
+        self.last_error = err
+        if self._failures == 1 and transient and self.is_fresh:
+            self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
+            return self.data
+        if isinstance(err, AuthenticationError):
+            # The service may change its mind, though only the user can be expected to.
+            self._look_in(KEY_RETRY)
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN,
+                translation_key=err.reason,
+                translation_placeholders=err.placeholders,
+            ) from None
+        pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
+        raise UpdateFailed(
+            translation_domain=DOMAIN,
+            translation_key=err.reason,
+            translation_placeholders=err.placeholders,
+            retry_after=self._jittered(self._share.stretched(pause)),
+        ) from None
+
+    @callback
+    def _take(self, box: Box, rows: Iterable[Printer] | None) -> None:
+        """Remember what a poll found."""
+        self._online = bool(box.online)
+        self._memory.note_box(box)
+        if rows is None:
+            self._conditions.forget(self._conditions.readings)
+            return
+        now = time.monotonic()
+        found = self._memory.match(rows)
+        for key, printer in found.items():
+            if self._row_states.get(key, (None, 0.0))[0] != printer.raw_state:
+                self._tell_unknown_state(printer.raw_state)
+                self._row_states[key] = (printer.raw_state, now)
+        self._conditions.forget(self._conditions.readings.keys() - found.keys())
+
+    @callback
+    def _tell_unknown_state(self, raw_state: str | None) -> None:
+        if raw_state and row_status(raw_state) is None and raw_state not in self._told_states:
+            self._told_states.add(raw_state)
+            self.logger.info("A printer reports the unknown state %.60r", raw_state)
+
+    def _signature(self) -> tuple[bool | None, frozenset[str]]:
+        """Return what pushes are known to tell of: box on or off, printers plugged or not."""
+        present = (key for key, known in self._memory.printers.items() if known.present)
+        return self._online, frozenset(present)
+
+    @callback
+    def _weigh_pushes(self, *, announced: bool) -> None:
+        """Trust pushes when one told of a change first, and no longer when none did."""
+        if announced:
+            self._memory.note_push_proof(self._share.fingerprint)
+            return
+        self._unannounced_at = time.monotonic()
+        self._memory.note_push_proof(None)
+
+    @property
+    def _relaxes(self) -> bool:
+        return self._memory.pushes_proven_for(self._share.fingerprint)
+
+    @callback
+    def _plan_next(self) -> None:
+        """Set when to poll next."""
+        wished = self.config_entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
+        interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
+        if not self._online:
+            interval = max(interval, OFFLINE_INTERVAL)
+        elif self._relaxes and not self._jobs_open:
+            interval = max(interval, RELAXED_INTERVAL)
+        self.update_interval = timedelta(seconds=self._jittered(self._share.stretched(interval)))
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1 + JITTER * self._random.random())
+
+    @callback
+    def _look_in(self, seconds: float) -> None:
+        """Poll after so many seconds, unless that is to happen sooner anyway."""
+        at = time.monotonic() + seconds
+        if self._look_at <= at or self._shutdown_requested:
+            return
+        self._cancel_look()
+
+        @callback
+        def look(_now: datetime) -> None:
+            self._cancel_look()
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_refresh(), f"look at {self.name}"
+            )
+
+        self._look_at = at
+        self._look_timer = async_call_later(self.hass, seconds, look)
+
+    @callback
+    def _cancel_look(self) -> None:
+        if self._look_timer is not None:
+            self._look_timer()
+            self._look_timer = None
+            self._look_at = float("inf")
+
+    @callback
+    def _publish(self) -> None:
+        """Tell listeners of a change that no poll brought."""
+        if (data := self._view()) != self.data:
+            self.data = data
+            self.async_update_listeners()
+
+    def _view(self) -> BoxData:
+        """Return what is known at this moment."""
+        return BoxData(
+            box=self._memory.box,
+            online=self._online,
+            printers={key: self._view_printer(key) for key in self._memory.printers},
+        )
+
+    def _view_printer(self, key: str) -> PrinterView:
+        known = self._memory.printers[key]
+        reading = self._conditions.readings.get(key) if self._online and known.present else None
+        status: PrinterStatus | None = None
+        if self._online:
+            status = status_of(
+                known.printer,
+                present=known.present,
+                row_since=self._row_states.get(key, (None, 0.0))[1],
+                reading=reading,
+            )
+        elif self._online is False:
+            status = PrinterStatus.BOX_OFFLINE
+        return PrinterView(
+            key=key,
+            name=known.name,
+            printer=known.printer,
+            present=known.present,
+            condition=reading.condition if reading else None,
+            status=status,
+        )
