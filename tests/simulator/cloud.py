@@ -1,0 +1,366 @@
+"""The state of the simulated cloud and what it does with it."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+import time
+from typing import Any, Final
+import uuid
+
+from .cast import (
+    MODEL_NAMES,
+    MODELS,
+    Inventor,
+    Maker,
+    fleet_printers,
+    home_printers,
+    make_printer,
+    office_printers,
+    shop_printers,
+)
+from .faults import Fault, Faults, Planned
+from .messenger import Messenger
+from .models import (
+    CHINA,
+    FINAL_STATES,
+    Account,
+    Box,
+    Delivery,
+    Document,
+    LoggedRequest,
+    Outcome,
+    PrintedJob,
+    Printer,
+    Task,
+)
+from .printing import PrintShop
+from .rendering import Renderer
+from .samples import make_pdf
+from .upload import Receiver
+from .variants import Variants
+
+RATE_LIMIT: Final = 60
+RATE_SECONDS: Final = 60.0
+JOB_LIMIT: Final = 50 * 1024 * 1024
+PAGES_LIMIT: Final = 20 * 1024 * 1024
+LOG_LENGTH: Final = 100_000
+REBOOT_SECONDS: Final = 30.0
+FOREIGN_PDF: Final = make_pdf(2, "Printed by somebody else")
+
+
+class Cloud:
+    """Accounts, boxes, printers, tasks; every record a test may want to look at."""
+
+    def __init__(
+        self,
+        out: Path,
+        *,
+        speed: float = 1.0,
+        rate_limit: int | None = RATE_LIMIT,
+        chromium: str | None = None,
+    ) -> None:
+        """Take the out tray, the speed factor, requests a minute and key, and a Chromium."""
+        self.out = out
+        self.spool = out / ".spool"
+        self.speed = speed
+        self.rate_limit = rate_limit
+        self.job_limit = JOB_LIMIT
+        self.pages_limit = PAGES_LIMIT
+        self.base_url = ""
+        self.variants = Variants()
+        self.faults = Faults()
+        self.banned = False
+        self.clock_offset = 0.0
+
+        self.accounts: list[Account] = []
+        self.boxes: dict[str, Box] = {}
+        self.tasks: dict[str, Task] = {}
+        self.tickets: dict[str, Task] = {}
+        self.kept_documents: set[Path] = set()
+        self.requests: deque[LoggedRequest] = deque(maxlen=LOG_LENGTH)
+        self.counts: Counter[str] = Counter()
+        self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
+        self.out_tray: list[PrintedJob] = []
+        self.violations: list[str] = []
+        self.errors: list[BaseException] = []
+        self.scans: dict[str, dict[str, Any]] = {}
+        self.models = dict(MODELS)
+        self.model_names = list(MODEL_NAMES)
+
+        self.inventor = Inventor()
+        self._running: set[asyncio.Task[Any]] = set()
+        self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
+        self.receiver = Receiver(self.spool, self.executor)
+        self.renderer = Renderer(self.spool, chromium)
+        self.messenger = Messenger(self)
+        self.shop = PrintShop(self, out)
+
+    # Time and tasks
+
+    def now(self) -> float:
+        """Seconds since 1970 by the cloud's own clock, without the skew it shows."""
+        return time.time() + self.clock_offset
+
+    def advance(self, seconds: float) -> None:
+        """Move the cloud's clock forward: pauses, windows and the day move with it."""
+        self.clock_offset += seconds
+
+    def shown_time(self, moment: float) -> datetime:
+        """Give a moment as answers show it: UTC, off by the clock_skew variant."""
+        return datetime.fromtimestamp(moment + self.variants.clock_skew, UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for seconds of the simulated world."""
+        await asyncio.sleep(seconds / self.speed)
+
+    def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something beside; it ends with the simulator, its errors are kept."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.errors.append(error)
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        while self._running:
+            running = list(self._running)
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+        await self.messenger.close()
+        self.renderer.close()
+        self.executor.shutdown(wait=True)
+
+    # The cast
+
+    def add_account(self, name: str | None = None) -> Account:
+        """Open an account with a key of its own."""
+        account = Account(
+            name=name or f"account {len(self.accounts) + 1}", api_key=self.inventor.api_key()
+        )
+        self.accounts.append(account)
+        return account
+
+    def add_box(
+        self,
+        account: Account | None = None,
+        printers: int | Maker = 1,
+        **changes: Any,
+    ) -> Box:
+        """Add a box bound to an account (the first one when None).
+
+        printers: how many of a fleet's, or a function that makes them. changes: fields of Box;
+        `account=None` among them makes a box that is bound to nobody.
+        """
+        if not self.accounts:
+            self.add_account()
+        values: dict[str, Any] = {
+            "device_id": self.inventor.device_id(),
+            "device_key": self.inventor.device_key(),
+            "account": account or self.accounts[0],
+        }
+        if isinstance(printers, int):
+            made = fleet_printers(self.inventor, printers, len(self.boxes))
+        else:
+            made = printers(self.inventor)
+        box = Box(printers=made, **{**values, **changes})
+        self.boxes[box.device_id] = box
+        return box
+
+    def add_printer(self, box: Box, model: str, port: int, **changes: Any) -> Printer:
+        """Plug one more printer of a known model into a box."""
+        printer = make_printer(self.inventor, self.models[model], port, **changes)
+        box.printers.append(printer)
+        return printer
+
+    def cast_default(self) -> None:
+        """Two accounts: one with an office box and a home box, one with a shop's box."""
+        first = self.add_account("office")
+        second = self.add_account("shop")
+        self.add_box(first, office_printers, usb_port_num=5)
+        self.add_box(first, home_printers, wifi_address="192.168.1.31")
+        self.add_box(second, shop_printers)
+
+    def renew_key(self, account: Account) -> str:
+        """Give an account a new ApiKey; the old one is refused from now on."""
+        account.api_key = self.inventor.api_key()
+        account.calls.clear()
+        return account.api_key
+
+    def account_of(self, api_key: str) -> Account | None:
+        """Give the account of an ApiKey."""
+        return next((one for one in self.accounts if one.api_key == api_key), None)
+
+    # What a printer shows
+
+    def off_mode(self, printer: Printer) -> str | None:
+        """How the cloud shows a printer that is off; None while it is on."""
+        if printer.reachable:
+            return None
+        if not printer.plugged:
+            return "row_gone"
+        return printer.off_mode or self.variants.printer_off
+
+    def support_arrives(self, printer: Printer, model: str) -> None:
+        """Say that a driver has been made: the row changes its driver_name and becomes usable."""
+        known = self.models[model]
+        printer.driver_name = known.name
+        printer.driver_type = 1
+        printer.species = known.species
+        printer.capabilities = known.capabilities
+        printer.papers = known.papers
+
+    # Rate
+
+    def count_call(self, account: Account) -> bool:
+        """Count a request of a key. False: it is banned."""
+        if self.rate_limit is None or account.banned:
+            return not account.banned
+        now = self.now()
+        calls = account.calls
+        calls.append(now)
+        while calls[0] <= now - RATE_SECONDS:
+            calls.popleft()
+        if len(calls) > self.rate_limit:
+            account.banned = self.banned = True
+        return not account.banned
+
+    # Jobs
+
+    def submit(
+        self,
+        box: Box,
+        printer: Printer,
+        fields: dict[str, str],
+        documents: list[Document],
+        *,
+        urls: list[str] | None = None,
+        foreign: bool = False,
+    ) -> Task:
+        """Take a job in and let it begin."""
+        outcome = None
+        preview = fields.get("isPreview") == "1"
+        if printer.outcomes and not foreign and not preview:
+            outcome = printer.outcomes.popleft()
+        task = Task(
+            task_id=str(uuid.uuid4()),
+            job_id=self.inventor.job_id(),
+            box=box,
+            printer=printer,
+            fields=fields,
+            documents=documents,
+            urls=urls or [],
+            created=self.now(),
+            foreign=foreign,
+            preview=preview,
+            copies=int(fields.get("dmCopies") or 1),
+            outcome=outcome,
+            callback_url=fields.get("callbackUrl") or None,
+        )
+        task.lag = self.variants.list_lag
+        if self.variants.list_lag_random:
+            task.lag *= (uuid.UUID(task.task_id).int % 1000) / 1000
+        self.tasks[task.task_id] = task
+        if self.variants.callbacks == "before_answer" and task.callback_url:
+            self.messenger.first_tries[task.task_id] = asyncio.Event()
+        self.shop.start(task)
+        return task
+
+    def print_as_someone_else(self, box: Box, printer: Printer, copies: int = 1) -> Task:
+        """Print as another app on the same box: it takes the printer and stands in the day list."""
+        path = self.receiver.new_path()
+        path.write_bytes(FOREIGN_PDF)
+        document = Document(path=path, name="foreign.pdf", size=len(FOREIGN_PDF))
+        fields = {"dmCopies": str(copies), "dmPaperSize": "9"}
+        return self.submit(box, printer, fields, [document], foreign=True)
+
+    def plan(self, printer: Printer, *outcomes: Outcome) -> None:
+        """Say how the next jobs of a printer end."""
+        printer.outcomes.extend(outcomes)
+
+    def new_ticket(self, task: Task) -> str:
+        """Make the ticket of a preview; its documents stay."""
+        ticket = uuid.uuid4().hex
+        self.tickets[ticket] = task
+        self.kept_documents.update(document.path for document in task.documents)
+        return ticket
+
+    def preview_url(self, task: Task, index: int) -> str:
+        """Give the address of a preview's picture, from 0."""
+        root = self.base_url.removesuffix("/api")
+        return f"{root}/preview/{task.task_id}/{index + 1}.png"
+
+    def tasks_of(self, box: Box, printer: Printer | None = None) -> list[Task]:
+        """Give the tasks of a box, or of one printer, in the order they came."""
+        return [
+            task
+            for task in self.tasks.values()
+            if task.box is box and printer in (None, task.printer)
+        ]
+
+    def day_list(self, box: Box) -> list[dict[str, Any]]:
+        """Today's tasks of a box as the cloud would list them now: late, and cut at midnight."""
+        now = self.now()
+        today = self.shown_time(now).astimezone(CHINA).date()
+        rows = []
+        for task in self.tasks_of(box):
+            created = self.shown_time(task.created).astimezone(CHINA)
+            seen = [moment for moment in task.history if moment.time <= now - task.lag]
+            if not seen or created.date() != today:
+                continue
+            last = seen[-1]
+            updated = self.shown_time(last.time).astimezone(CHINA)
+            result = last.result
+            rows.append(
+                {
+                    "task_id": task.task_id,
+                    "status": last.state,
+                    "result": {"code": result["code"], "msg": result["msg"]} if result else {},
+                    "job_id": task.job_id,
+                    "job_status": "completed" if last.state in FINAL_STATES else None,
+                    "create_at": created.strftime("%Y-%m-%d %H:%M:%S"),
+                    "updated_at": updated.strftime("%Y-%m-%d %H:%M:%S"),
+                }
+            )
+        return rows if self.variants.list_order == "oldest_first" else rows[::-1]
+
+    def reboot(self, box: Box) -> None:
+        """Restart a box: away for half a minute, then back."""
+        self.spawn(self._reboot(box))
+
+    async def _reboot(self, box: Box) -> None:
+        box.rebooting = True
+        box.online = False
+        try:
+            await self.sleep(REBOOT_SECONDS)
+        finally:
+            box.rebooting = False
+            box.online = True
+
+    # What tests ask
+
+    @property
+    def printed(self) -> list[PrintedJob]:
+        """Our jobs that came out completely, in the order they came out."""
+        return [job for job in self.out_tray if job.complete and not job.foreign]
+
+    @property
+    def partly_printed(self) -> list[PrintedJob]:
+        """Our jobs of which only some pages came out."""
+        return [job for job in self.out_tray if not job.complete and not job.foreign]
+
+    def count(self, endpoint: str) -> int:
+        """How many requests an endpoint ("POST /print/job") has seen."""
+        return self.counts[endpoint]
+
+    def fail(self, endpoint: str, fault: Fault, times: int | None = 1) -> Planned:
+        """Plan a fault; `*` in the endpoint matches anything, times None is for ever."""
+        return self.faults.add(endpoint, fault, times)

@@ -1,0 +1,172 @@
+"""Broken connections and broken answers, at a chosen endpoint and a chosen point."""
+
+from dataclasses import dataclass
+import fnmatch
+import json
+from typing import Any, Final, Literal, get_args
+
+type FaultKind = Literal[
+    "refuse",
+    "reset_before",
+    "reset_mid_body",
+    "reset_after_body",
+    "reset_after_accept",
+    "timeout",
+    "delay",
+    "http",
+    "empty",
+    "truncated",
+    "not_json",
+    "wrong_types",
+    "string_codes",
+    "code",
+]
+type Shape = Literal[
+    "swap",
+    "list",
+    "text",
+    "null",
+    "number",
+    "data_list",
+    "data_text",
+    "data_number",
+    "data_null",
+    "code_object",
+    "code_missing",
+    "code_bool",
+    "deep",
+]
+BEFORE_BODY: Final = frozenset({"refuse", "reset_before"})
+KINDS: Final = get_args(FaultKind.__value__)
+SHAPES: Final = get_args(Shape.__value__)
+BAD_GATEWAY: Final = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    "<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way for a request to go wrong.
+
+    done: the action is carried out before the answer is spoilt (reset_after_accept always does).
+    seconds: how long a timeout or delay lasts. box: only requests for this device_id.
+    """
+
+    kind: FaultKind
+    done: bool = False
+    status: int = 500
+    body: str | None = None
+    content_type: str = "text/html"
+    code: int | str = 500
+    msg: str = "服务器内部错误"
+    seconds: float = 3600.0
+    shape: Shape = "swap"
+    box: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse kinds and shapes that do not exist."""
+        if self.kind not in KINDS or self.shape not in SHAPES:
+            raise ValueError(f"there is no fault {self.kind!r} of shape {self.shape!r}")
+
+    @property
+    def runs_action(self) -> bool:
+        """Whether the request's action is carried out all the same."""
+        return self.done or self.kind in ("reset_after_accept", "delay", "string_codes")
+
+
+@dataclass(eq=False)
+class Planned:
+    """A fault that waits for its request. times None: for ever."""
+
+    id: int
+    endpoint: str
+    fault: Fault
+    times: int | None
+    hits: int = 0
+
+    def matches(self, endpoint: str, device_id: str | None) -> bool:
+        """Say whether a request ("POST /print/job") of a box meets this fault."""
+        if self.times is not None and self.hits >= self.times:
+            return False
+        if self.fault.box is not None and self.fault.box != device_id:
+            return False
+        return fnmatch.fnmatchcase(endpoint, self.endpoint)
+
+
+class Faults:
+    """The faults planned, looked through in the order they were planned."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.planned: list[Planned] = []
+        self._next_id = 1
+
+    def add(self, endpoint: str, fault: Fault, times: int | None = 1) -> Planned:
+        """Plan a fault for an endpoint such as `POST /print/job`; `*` matches anything."""
+        planned = Planned(self._next_id, endpoint, fault, times)
+        self._next_id += 1
+        self.planned.append(planned)
+        return planned
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self.planned.clear()
+
+    def take(self, endpoint: str, device_id: str | None) -> Fault | None:
+        """Give the fault for this request, counting it, or None."""
+        for planned in self.planned:
+            if planned.matches(endpoint, device_id):
+                planned.hits += 1
+                return planned.fault
+        return None
+
+
+def _swap(value: Any) -> Any:
+    """Give every value a type it should not have, keeping the names."""
+    match value:
+        case bool():
+            return "maybe"
+        case int() | float():
+            return {"value": value}
+        case str():
+            return [len(value)]
+        case dict():
+            return {name: _swap(one) for name, one in value.items()}
+        case list():
+            return {"0": [_swap(one) for one in value]}
+        case _:
+            return -1
+
+
+def wrong_types(shape: Shape, data: Any) -> str:
+    """Give an answer of the wrong shape as JSON text, built from the right data."""
+    answer: Any
+    match shape:
+        case "list":
+            answer = [200, "success"]
+        case "text":
+            answer = "success"
+        case "null":
+            answer = None
+        case "number":
+            answer = 200
+        case "data_list":
+            answer = {"code": 200, "msg": "success", "data": [data]}
+        case "data_text":
+            answer = {"code": 200, "msg": "success", "data": "数据"}
+        case "data_number":
+            answer = {"code": 200, "msg": "success", "data": 7}
+        case "data_null":
+            answer = {"code": 200, "msg": "success", "data": None}
+        case "code_object":
+            answer = {"code": {"value": 200}, "msg": ["success"], "data": data}
+        case "code_missing":
+            answer = {"msg": "success", "data": data}
+        case "code_bool":
+            answer = {"code": True, "msg": None, "data": data}
+        case "deep":
+            return '{"code":200,"msg":"success","data":' + "[" * 5000 + "]" * 5000 + "}"
+        case _:
+            answer = {"code": 200, "msg": "success", "data": _swap(data)}
+    return json.dumps(answer, ensure_ascii=False)

@@ -1,0 +1,332 @@
+"""What the simulated cloud knows: accounts, boxes, printers, tasks and what came out on paper."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta, timezone
+from pathlib import Path
+from typing import Any, Final, Literal, override
+
+CHINA: Final = timezone(timedelta(hours=8))
+
+type TaskState = Literal[
+    "READY", "PARSING", "SENDING", "SUCCESS", "FAILURE", "SET_REVOKE", "REVOKED"
+]
+FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+
+# A change of these can let a waiting job go on.
+WATCHED: Final = frozenset(
+    [
+        "plugged",
+        "on",
+        "off_mode",
+        "paper",
+        "paper_jam",
+        "cover_open",
+        "ribbon_out",
+        "ink_out",
+        "paused",
+    ]
+)
+
+RESULT_TEXTS: Final = {
+    200: "success",
+    500: "设备无响应，请检查设备",
+    502: "文件转换失败",
+    503: "设备连接异常，请检查设备网络",
+}
+
+
+class ApiError(Exception):
+    """An answer with a code other than 200 (HTTP 200 all the same)."""
+
+    def __init__(self, code: int, msg: str) -> None:
+        """Take the code of the answer and its Chinese message."""
+        super().__init__(f"{code} {msg}")
+        self.code = code
+        self.msg = msg
+
+
+class HttpError(Exception):
+    """An answer that is not the API's own, as a gateway in front of it gives."""
+
+    def __init__(self, status: int, body: str, content_type: str = "text/html") -> None:
+        """Take the HTTP status and the body."""
+        super().__init__(str(status))
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+
+
+@dataclass(eq=False, kw_only=True)
+class Account:
+    """One ApiKey of the open platform."""
+
+    name: str
+    api_key: str
+    push_url: str | None = None
+    push_encoding: Literal["json", "form"] = "json"
+    push_shape: str = "flat"
+    auto_push: bool = False
+    banned: bool = False
+    calls: deque[float] = field(default_factory=deque)
+    in_flight: int = 0
+    max_in_flight: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ends, when it is not to end well by itself.
+
+    prints: "all", "none", or the number of pages that come out before the failure.
+    result: False leaves task_result out, as a SUCCESS that proves nothing.
+    """
+
+    code: int = 503
+    msg: str | None = None
+    state: Literal["SUCCESS", "FAILURE"] = "SUCCESS"
+    prints: Literal["all", "none"] | int = "none"
+    result: bool = True
+
+
+@dataclass(eq=False, kw_only=True)
+class Printer:
+    """A printer behind a box. `port` is the USB port, 631 for a network printer."""
+
+    id: int
+    hash_id: str | None
+    name: str
+    driver_name: str
+    driver_type: int = 1
+    species: int | None = 4
+    port: int = 1
+    ip: str | None = None
+    support_status: bool = False
+    extras: dict[str, Any] = field(default_factory=dict)
+    markers: list[dict[str, Any]] | None = None
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    papers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    plugged: bool = True
+    on: bool = True
+    off_mode: str | None = None
+    paper: int | None = None
+    paper_jam: bool = False
+    cover_open: bool = False
+    ribbon_out: bool = False
+    ink_out: bool = False
+    paused: bool = False
+    raw_state: str | None = None
+    seconds_per_page: float = 3.0
+    scanner: bool = False
+    driver_requested: bool = False
+
+    outcomes: deque[Outcome] = field(default_factory=deque)
+    failures: int = 0
+    last_failure: float = 0.0
+    current: Task | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def network(self) -> bool:
+        """Whether the printer is reached over the LAN rather than a USB port."""
+        return self.ip is not None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the box can talk to it."""
+        return self.plugged and self.on
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something on the printer itself keeps it from printing a sheet."""
+        return (
+            self.paper == 0
+            or self.paper_jam
+            or self.cover_open
+            or self.ribbon_out
+            or self.ink_out
+            or self.paused
+        )
+
+    @property
+    def state(self) -> str | None:
+        """`printer_state` as a row shows it."""
+        if self.raw_state is not None:
+            return self.raw_state
+        if self.paper == 0:
+            return "outOfPaper"
+        if self.blocked:
+            return "stopped"
+        return "printing" if self.current else "idle"
+
+    @override
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in WATCHED:
+            self.touch()
+
+    def touch(self) -> None:
+        """Wake whoever waits for a change of this printer."""
+        if not hasattr(self, "_changed"):
+            return
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until condition holds; it is looked at again after each change."""
+        while not condition():
+            await self._changed.wait()
+
+
+@dataclass(eq=False, kw_only=True)
+class Box:
+    """A cloud box. online: None never started, True, False."""
+
+    device_id: str
+    device_key: str
+    account: Account | None
+    online: bool | None = True
+    activated: bool = True
+    expired: bool = False
+    expire_date: date = date(2031, 8, 25)
+    hardware: str = "LK300EW_D2"
+    software: str = "2.1.113"
+    usb_port_num: int = 4
+    lan_address: str = "192.168.1.30"
+    wifi_address: str | None = None
+    printers: list[Printer] = field(default_factory=list)
+
+    status_running: int = 0
+    refreshing: bool = False
+    rebooting: bool = False
+    searching: bool = False
+    refreshed_at: float | None = None
+    searched_at: float | None = None
+    reset_at: float | None = None
+    resets: deque[float] = field(default_factory=deque)
+
+    @override
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "online" and hasattr(self, "printers"):
+            for printer in self.printers:
+                printer.touch()
+
+    def printer(self, port: int) -> Printer:
+        """Give the USB printer in a port, plugged in or not; raises LookupError."""
+        for printer in self.printers:
+            if not printer.network and printer.port == port:
+                return printer
+        raise LookupError(f"no printer in port {port} of {self.device_id}")
+
+    def network_printer(self, address: str | None = None) -> Printer:
+        """Give the network printer at an address (any when None); raises LookupError."""
+        for printer in self.printers:
+            if printer.network and address in (None, printer.ip):
+                return printer
+        raise LookupError(f"no network printer {address} at {self.device_id}")
+
+
+@dataclass(eq=False, kw_only=True)
+class Document:
+    """One file of a job as it was received. pages: None when nobody can know."""
+
+    path: Path
+    name: str
+    size: int
+    pages: int | None = None
+    pdf: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A task's state from a time on (cloud clock, seconds since 1970)."""
+
+    time: float
+    state: TaskState
+    result: dict[str, Any] | None
+
+
+@dataclass(eq=False, kw_only=True)
+class Task:
+    """A print job as the cloud keeps it."""
+
+    task_id: str
+    job_id: int
+    box: Box
+    printer: Printer
+    fields: dict[str, str]
+    documents: list[Document]
+    created: float
+    lag: float = 0.0
+    urls: list[str] = field(default_factory=list)
+    foreign: bool = False
+    preview: bool = False
+    copies: int = 1
+    outcome: Outcome | None = None
+    callback_url: str | None = None
+    state: TaskState = "READY"
+    result: dict[str, Any] | None = None
+    updated: float = 0.0
+    finished: float | None = None
+    history: list[Moment] = field(default_factory=list)
+    ticket: str | None = None
+    images: list[Path] = field(default_factory=list)
+    pages_out: int = 0
+    committed: bool = False
+    report_revoked: bool = False
+    runner: asyncio.Task[None] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintedJob:
+    """One document that came out on paper. complete False: only `pages_out` pages did."""
+
+    seq: int
+    name: str
+    path: Path
+    task_id: str
+    device_id: str
+    port: int
+    printer_id: int
+    options: dict[str, str]
+    pages: int | None
+    pages_out: int
+    copies: int
+    sheets: int
+    callback_asked: bool
+    complete: bool
+    foreign: bool
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRequest:
+    """One request to the API; status None when the connection was broken instead."""
+
+    method: str
+    path: str
+    time: float
+    api_key: str
+    device_id: str | None
+    status: int | None
+    code: int | None
+    fault: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One attempt to deliver a callback or a push; status None: nobody answered."""
+
+    kind: Literal["callback", "push"]
+    url: str
+    task_id: str | None
+    state: str | None
+    attempt: int
+    status: int | None
+    sent: bool
+    time: float

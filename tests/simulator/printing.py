@@ -1,0 +1,401 @@
+"""The life of a task: converting, sending, paper, the end; in realistic time."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+import json
+import math
+import os
+from pathlib import Path
+import re
+import shutil
+from typing import TYPE_CHECKING, Any, Final
+
+from .models import (
+    FINAL_STATES,
+    RESULT_TEXTS,
+    ApiError,
+    Document,
+    Moment,
+    PrintedJob,
+    Task,
+    TaskState,
+)
+from .rendering import ConversionError
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+QUEUE_SECONDS: Final = 0.5
+CONVERT_SECONDS: Final = 1.5
+CONVERT_SECONDS_PER_PAGE: Final = 0.1
+WARM_UP_SECONDS: Final = 2.0
+CONNECTION_SECONDS: Final = 10.0
+REVOKE_SECONDS: Final = 1.0
+ASSUMED_PAGES: Final = 3
+NAME_BYTES: Final = 150
+
+
+class _BrokenError(Exception):
+    """The job ends badly with a result code."""
+
+    def __init__(self, code: int, msg: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.msg = msg or RESULT_TEXTS.get(code, "未知错误")
+
+
+def parse_page_range(text: str) -> Callable[[int], list[int]]:
+    """Turn `jpPageRange` into a function: number of pages -> the pages printed (from 1).
+
+    Raises ApiError 400 for a text that is no range.
+    """
+    text = text.strip()
+    if not text:
+        return lambda total: list(range(1, total + 1))
+    if text in ("-1", "-2"):
+        first = 1 if text == "-1" else 2
+        return lambda total: list(range(first, total + 1, 2))
+    wanted: list[tuple[int, int]] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,6})(?:-(\d{1,6}))?\s*", part)
+        if match is None:
+            raise ApiError(400, "参数错误：jpPageRange")
+        first = int(match[1])
+        last = int(match[2] or first)
+        if first < 1 or last < first:
+            raise ApiError(400, "参数错误：jpPageRange")
+        wanted.append((first, last))
+    return lambda total: [
+        page for first, last in wanted for page in range(first, min(last, total) + 1)
+    ]
+
+
+def safe_name(name: str) -> str:
+    """Make a file name that is one name, of bounded length, its ending kept."""
+    name = re.sub(r"[\x00-\x1f/\\]", "_", name).strip(". ") or "document"
+    stem, dot, ending = name.rpartition(".")
+    if not dot or len(ending.encode()) > 20:
+        stem, ending = name, ""
+    stem = stem.encode()[:NAME_BYTES].decode(errors="ignore")
+    return f"{stem}.{ending}" if ending else stem
+
+
+class PrintShop:
+    """Runs every task of the cloud to its end."""
+
+    def __init__(self, cloud: Cloud, out: Path) -> None:
+        """Take the cloud and the out tray's folder."""
+        self._cloud = cloud
+        self._out = out
+        self._seq = 0
+
+    # Beginning
+
+    def start(self, task: Task) -> None:
+        """Let a new task begin."""
+        self.move(task, "READY")
+        task.runner = self._cloud.spawn(self._run(task))
+
+    def move(self, task: Task, state: TaskState, result: dict[str, Any] | None = None) -> None:
+        """Put a task into a state and tell whoever asked for callbacks."""
+        if task.report_revoked:
+            if state not in FINAL_STATES:
+                return
+            state, result = "REVOKED", None
+        self._note(task, state, result)
+        self._cloud.messenger.state_changed(task)
+        if state in FINAL_STATES:
+            task.ended.set()
+
+    def _note(self, task: Task, state: TaskState, result: dict[str, Any] | None) -> None:
+        now = self._cloud.now()
+        task.state = state
+        task.result = result
+        task.updated = now
+        task.history.append(Moment(time=now, state=state, result=result))
+        if state in FINAL_STATES:
+            task.finished = now
+
+    async def _run(self, task: Task) -> None:
+        try:
+            if task.preview:
+                await self._cloud.sleep(QUEUE_SECONDS)
+                await self._convert(task)
+                await self._draw_previews(task)
+            else:
+                async with task.printer.turn:
+                    await self._print(task)
+            await self._finish(task, 200, RESULT_TEXTS[200])
+        except _BrokenError as broken:
+            await self._finish(task, broken.code, broken.msg)
+
+    async def _print(self, task: Task) -> None:
+        cloud, printer, outcome = self._cloud, task.printer, task.outcome
+        await cloud.sleep(QUEUE_SECONDS)
+        if cloud.off_mode(printer) == "accepted_until_on":
+            await printer.until(lambda: printer.reachable)
+        if cloud.variants.box_lost == "waits":
+            await printer.until(lambda: task.box.online is True)
+        await self._convert(task)
+        if outcome and outcome.code in (500, 502) and outcome.prints == "none":
+            raise _BrokenError(outcome.code, outcome.msg)
+        self.move(task, "SENDING")
+        printer.current = task
+        try:
+            await self._feed(task)
+        except _BrokenError:
+            if task.pages_out and not task.committed:
+                task.committed = True
+                await self._deliver(task, complete=False)
+            raise
+        finally:
+            printer.current = None
+            printer.touch()
+
+    async def _convert(self, task: Task) -> None:
+        self.move(task, "PARSING")
+        cloud = self._cloud
+        if task.printer.driver_type != 1:
+            await cloud.sleep(CONVERT_SECONDS)
+            raise _BrokenError(502, "文件转换失败：打印机驱动不支持")
+        for url in task.urls:
+            try:
+                ending = task.fields.get("urlFileExt")
+                task.documents.append(await cloud.messenger.fetch(url, ending))
+            except ConversionError as error:
+                raise _BrokenError(502, str(error)) from None
+        for document in task.documents:
+            try:
+                await cloud.renderer.count(document)
+            except ConversionError as error:
+                raise _BrokenError(502, str(error)) from None
+        pages = pages_of_one_copy(task)
+        if not pages:
+            raise _BrokenError(502, "文件转换失败：没有可打印的页面")
+        await cloud.sleep(CONVERT_SECONDS + CONVERT_SECONDS_PER_PAGE * pages)
+
+    async def _draw_previews(self, task: Task) -> None:
+        folder = self._cloud.spool / f"preview-{task.task_id}"
+        for number, document in enumerate(task.documents):
+            into = folder / str(number)
+            into.mkdir(parents=True)
+            pages = selected_pages(task, document)
+            task.images += await self._cloud.renderer.draw(document, pages or [], into)
+        task.ticket = self._cloud.new_ticket(task)
+
+    # Paper
+
+    async def _feed(self, task: Task) -> None:
+        """Put out sheet after sheet; raises _BrokenError when it cannot go on."""
+        cloud, outcome = self._cloud, task.outcome
+        await self._check_reach(task)
+        await cloud.sleep(WARM_UP_SECONDS)
+        if outcome and outcome.code == 503 and outcome.prints == "none":
+            await cloud.sleep(CONNECTION_SECONDS)
+            raise _BrokenError(503, outcome.msg)
+        if outcome and outcome.prints == "none":
+            return
+        stop_at = outcome.prints if outcome and isinstance(outcome.prints, int) else None
+        per_sheet = 2 if task.fields.get("dmDuplex") in ("2", "3") else 1
+        for _copy in range(task.copies):
+            left = pages_of_one_copy(task)
+            while left:
+                if stop_at is not None and task.pages_out >= stop_at:
+                    assert outcome is not None
+                    raise _BrokenError(outcome.code, outcome.msg)
+                side = min(per_sheet, left)
+                await self._one_sheet(task, side)
+                left -= side
+        task.committed = True
+        if cloud.variants.success_when == "printed":
+            await self._deliver(task, complete=True)
+        else:
+            cloud.spawn(self._deliver(task, complete=True))
+
+    async def _one_sheet(self, task: Task, sides: int) -> None:
+        printer = task.printer
+        if printer.blocked and self._cloud.variants.paper_out == "fails":
+            await self._cloud.sleep(CONNECTION_SECONDS)
+            raise _BrokenError(500, "打印机缺纸")
+        while printer.blocked:
+            await printer.until(lambda: self._lost(task) or not printer.blocked)
+            await self._check_reach(task)
+        await self._cloud.sleep(printer.seconds_per_page * sides)
+        await self._check_reach(task)
+        if printer.paper:
+            printer.paper -= 1
+        task.pages_out += sides
+
+    def _lost(self, task: Task) -> bool:
+        return not task.printer.reachable or task.box.online is not True
+
+    async def _check_reach(self, task: Task) -> None:
+        """Raise _BrokenError 503, after the time it takes to notice, when the printer is out of reach."""
+        while self._lost(task):
+            if self._cloud.variants.box_lost == "waits" and task.printer.reachable:
+                await task.printer.until(lambda: task.box.online is True)
+                continue
+            await self._cloud.sleep(CONNECTION_SECONDS)
+            raise _BrokenError(503)
+
+    async def _deliver(self, task: Task, *, complete: bool) -> None:
+        """Lay the job's documents into the out tray."""
+        cloud = self._cloud
+        for document in task.documents:
+            self._seq += 1
+            kind = "foreign-" if task.foreign else "" if complete else "partial-"
+            name = safe_name(document.name)
+            path = self._out / f"{self._seq:04d}-{kind}{name}"
+            pages = selected_pages(task, document)
+            count = None if pages is None else len(pages)
+            options = {key: value for key, value in task.fields.items() if key != "deviceKey"}
+            asked = options.pop("callbackUrl", None) is not None
+            job = PrintedJob(
+                seq=self._seq,
+                name=document.name,
+                path=path,
+                task_id=task.task_id,
+                device_id=task.box.device_id,
+                port=task.printer.port,
+                printer_id=task.printer.id,
+                options=options,
+                pages=count,
+                pages_out=(count or ASSUMED_PAGES) * task.copies if complete else task.pages_out,
+                copies=task.copies,
+                sheets=sheets(task, count),
+                callback_asked=asked,
+                complete=complete,
+                foreign=task.foreign,
+                time=cloud.now(),
+            )
+            await asyncio.get_running_loop().run_in_executor(
+                cloud.executor, _lay_out, document.path, job
+            )
+            cloud.out_tray.append(job)
+
+    # The end
+
+    async def _finish(self, task: Task, code: int, msg: str) -> None:
+        cloud, outcome = self._cloud, task.outcome
+        state: TaskState = "SUCCESS"
+        if outcome and code in (200, outcome.code):
+            state, code = outcome.state, outcome.code
+            msg = outcome.msg or RESULT_TEXTS.get(code, msg)
+        if not task.preview and not task.foreign:
+            task.printer.failures = 0 if code == 200 else task.printer.failures + 1
+            task.printer.last_failure = cloud.now()
+        result: dict[str, Any] | None = {"code": code, "msg": msg}
+        if result and code == 200:
+            result["data"] = self._totals(task)
+        if outcome and not outcome.result:
+            result = None
+        elif cloud.variants.result_delay:
+            self._note(task, state, None)
+            await cloud.sleep(cloud.variants.result_delay)
+        self.move(task, state, result)
+        if not task.preview:
+            self._drop_documents(task)
+
+    def _totals(self, task: Task) -> dict[str, Any]:
+        variants = self._cloud.variants
+        counts = [selected_pages(task, document) for document in task.documents]
+        data: dict[str, Any] = {"file_total": len(task.documents)}
+        if None in counts:
+            if variants.unknown_pages == "null":
+                data |= {"send_total": None, "total_page": None}
+        else:
+            pages = sum(len(count or ()) for count in counts)
+            data["send_total"] = pages * task.copies
+            data["total_page"] = (
+                pages * task.copies if variants.total_page == "with_copies" else pages
+            )
+        if task.preview:
+            data["img_list"] = [
+                self._cloud.preview_url(task, index) for index in range(len(task.images))
+            ]
+            if variants.ticket_name != "none":
+                data[variants.ticket_name] = task.ticket
+        return data
+
+    def _drop_documents(self, task: Task) -> None:
+        for document in task.documents:
+            if document.path not in self._cloud.kept_documents:
+                document.path.unlink(missing_ok=True)
+
+    # Taking back
+
+    def cancel(self, task: Task) -> bool:
+        """Take a task back, as far as it goes. False: it is too late for that."""
+        if task.state in FINAL_STATES or task.committed or task.state == "SET_REVOKE":
+            return False
+        match self._cloud.variants.cancel:
+            case "prints_success":
+                return True
+            case "prints_revoked":
+                self.move(task, "SET_REVOKE")
+                task.report_revoked = True
+                return True
+            case "hangs":
+                self.move(task, "SET_REVOKE")
+                self._stop(task)
+                return True
+            case "code_400":
+                raise ApiError(400, "任务无法取消")
+        self.move(task, "SET_REVOKE")
+        self._stop(task)
+        self._cloud.spawn(self._revoke(task))
+        return True
+
+    def _stop(self, task: Task) -> None:
+        if task.runner:
+            task.runner.cancel()
+
+    async def _revoke(self, task: Task) -> None:
+        if task.runner:
+            await asyncio.wait([task.runner])
+        if task.pages_out and not task.committed:
+            await self._deliver(task, complete=False)
+        await self._cloud.sleep(REVOKE_SECONDS)
+        self.move(task, "REVOKED")
+        self._drop_documents(task)
+
+    def flush(self, tasks: list[Task]) -> int:
+        """Take back what still waits; the job being printed goes on. Gives the number."""
+        waiting = [task for task in tasks if task.state == "READY"]
+        for task in waiting:
+            self.move(task, "SET_REVOKE")
+            self._stop(task)
+            self._cloud.spawn(self._revoke(task))
+        return len(waiting)
+
+
+def selected_pages(task: Task, document: Document) -> list[int] | None:
+    """Give the pages of a document that the job prints, in order; None when unknown."""
+    if document.pages is None:
+        return None
+    return parse_page_range(task.fields.get("jpPageRange", ""))(document.pages)
+
+
+def pages_of_one_copy(task: Task) -> int:
+    """Sides of one copy; a document nobody can count is taken as a few pages."""
+    counts = [selected_pages(task, document) for document in task.documents]
+    return sum(ASSUMED_PAGES if count is None else len(count) for count in counts)
+
+
+def sheets(task: Task, pages: int | None) -> int:
+    """Sheets of paper for all copies of a document."""
+    per_sheet = 2 if task.fields.get("dmDuplex") in ("2", "3") else 1
+    return math.ceil((ASSUMED_PAGES if pages is None else pages) / per_sheet) * task.copies
+
+
+def _lay_out(source: Path, job: PrintedJob) -> None:
+    """Put one document and its JSON into the out tray."""
+    try:
+        os.link(source, job.path)
+    except OSError:
+        shutil.copyfile(source, job.path)
+    record = asdict(job)
+    record["path"] = job.path.name
+    text = json.dumps(record, ensure_ascii=False, indent=2)
+    Path(f"{job.path}.json").write_text(text, encoding="utf-8")

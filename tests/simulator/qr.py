@@ -1,0 +1,21 @@
+"""The sticker of a box: its link and its picture."""
+
+import base64
+import io
+
+import segno
+
+LINK = "https://printing.liankenet.com/?token={token}#/home?isMainPage=1&isBack=1"
+
+
+def qr_link(device_id: str, device_key: str) -> str:
+    """Give the web link a sticker holds: token = base64 of `deviceId:deviceKey`."""
+    token = base64.b64encode(f"{device_id}:{device_key}".encode()).decode()
+    return LINK.format(token=token)
+
+
+def qr_png(link: str, scale: int = 8) -> bytes:
+    """Draw a link as a QR code; PNG bytes, `scale` pixels a module."""
+    picture = io.BytesIO()
+    segno.make(link, error="m").save(picture, kind="png", scale=scale, border=4)
+    return picture.getvalue()

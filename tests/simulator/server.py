@@ -1,0 +1,170 @@
+"""The simulator as one thing to start and stop."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+import shutil
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+from aiohttp import web
+
+from .admin import add_admin_routes
+from .cloud import RATE_LIMIT, Cloud
+from .models import Box, PrintedJob
+from .qr import qr_link
+from .rendering import find_chromium
+from .web import add_routes
+
+HOST: Final = "127.0.0.1"
+BUFFER: Final = 1 << 20
+SHUTDOWN_SECONDS: Final = 0.1
+
+
+class Simulator:
+    """The Lianke cloud on a port of 127.0.0.1. Use it as an async context manager.
+
+    out: the out tray, made if missing. port: 0 takes any free one. speed: how many times faster than
+    life printing, converting and waiting go. rate_limit: requests a minute and ApiKey before the key
+    is banned, None for never. chromium: path of the browser for HTML, "" for none, None to look for
+    one. cast: fills the cloud; None for the two accounts and three boxes of the README.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        port: int = 0,
+        *,
+        speed: float = 1.0,
+        rate_limit: int | None = RATE_LIMIT,
+        chromium: str | None = None,
+        cast: Callable[[Cloud], Any] | None = None,
+    ) -> None:
+        """Remember what start() will need."""
+        self._out = out
+        self._port = port
+        self._speed = speed
+        self._rate_limit = rate_limit
+        self._chromium = chromium
+        self._cast = cast
+        self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
+        self.cloud: Cloud
+
+    async def start(self) -> None:
+        """Fill the cloud and listen."""
+        spool = self._out / ".spool"
+        await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
+        await asyncio.to_thread(spool.mkdir, parents=True)
+        chromium = self._chromium
+        if chromium is None:
+            chromium = await asyncio.to_thread(find_chromium)
+        self.cloud = Cloud(
+            self._out, speed=self._speed, rate_limit=self._rate_limit, chromium=chromium or None
+        )
+        if self._cast:
+            self._cast(self.cloud)
+        else:
+            self.cloud.cast_default()
+        app = web.Application()
+        add_routes(app, self.cloud)
+        add_admin_routes(app, self)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, read_bufsize=BUFFER
+        )
+        await self._runner.setup()
+        await self.start_listening()
+        await self.cloud.messenger.open()
+
+    async def stop(self) -> None:
+        """End everything; raises what went wrong inside, if anything did."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = self._site = None
+        await self.cloud.close()
+        await asyncio.to_thread(shutil.rmtree, self.cloud.spool, ignore_errors=True)
+        if self.cloud.errors:
+            raise ExceptionGroup(
+                "the simulator failed", [cast(Exception, error) for error in self.cloud.errors]
+            )
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start_listening(self) -> None:
+        """Listen on the port, the same one after stop_listening()."""
+        assert self._runner is not None
+        self._site = web.TCPSite(self._runner, HOST, self._port)
+        await self._site.start()
+        self._port = self._runner.addresses[0][1]
+        self.cloud.base_url = self.url
+
+    async def stop_listening(self) -> None:
+        """Refuse connections from now on, and drop those that are open."""
+        assert self._runner is not None
+        if self._site:
+            await self._site.stop()
+            self._site = None
+        if self._runner.server:
+            for connection in self._runner.server.connections:
+                connection.force_close()
+                if connection.transport:
+                    connection.transport.abort()
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The base address, with `/api`."""
+        return f"http://{HOST}:{self._port}/api"
+
+    @property
+    def admin_url(self) -> str:
+        """The base address of the admin interface."""
+        return f"http://{HOST}:{self._port}/_sim"
+
+    # The first box, which most tests mean
+
+    @property
+    def box(self) -> Box:
+        """The first box."""
+        return next(iter(self.cloud.boxes.values()))
+
+    @property
+    def api_key(self) -> str:
+        """The first account's key."""
+        return self.cloud.accounts[0].api_key
+
+    @property
+    def device_id(self) -> str:
+        """The first box's id."""
+        return self.box.device_id
+
+    @property
+    def device_key(self) -> str:
+        """The first box's key."""
+        return self.box.device_key
+
+    @property
+    def qr_link(self) -> str:
+        """What the sticker of the first box says."""
+        return qr_link(self.device_id, self.device_key)
+
+    @property
+    def printed(self) -> list[PrintedJob]:
+        """Our jobs that came out completely."""
+        return self.cloud.printed

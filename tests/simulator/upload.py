@@ -1,0 +1,162 @@
+"""Request bodies: multipart forms streamed to disk, JSON, plain forms."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from .models import ApiError, Document
+
+CHUNK: Final = 1 << 20
+TEXT_LIMIT: Final = 1 << 20
+
+
+class TooLargeError(Exception):
+    """A file, or the whole body, is over the limit."""
+
+
+@dataclass(kw_only=True)
+class Form:
+    """What a request carried: text fields, and for multipart the files of `jobFile`."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    files: list[Document] = field(default_factory=list)
+
+    def discard(self) -> None:
+        """Throw the received files away."""
+        for document in self.files:
+            document.path.unlink(missing_ok=True)
+        self.files.clear()
+
+
+class Receiver:
+    """Takes bodies in; files go to numbered files in the spool folder."""
+
+    def __init__(self, spool: Path, executor: Executor) -> None:
+        """Take the spool folder and the threads that write."""
+        self._spool = spool
+        self._executor = executor
+        self._number = 0
+
+    def new_path(self) -> Path:
+        """Give a fresh name in the spool folder."""
+        self._number += 1
+        return self._spool / f"upload-{self._number}"
+
+    async def receive(
+        self, request: web.Request, limit: int, on_field: Callable[[str, str], None]
+    ) -> Form:
+        """Read the body of a request.
+
+        limit: bytes a file may have; raises TooLargeError. on_field is told each text field as it
+        arrives and may raise to stop the reading. Raises ApiError 400 for a body that is no form.
+        """
+        form = Form(fields=dict(request.query))
+        for name, value in form.fields.items():
+            on_field(name, value)
+        if not request.can_read_body:
+            return form
+        content_type = request.content_type
+        if content_type.startswith("multipart/"):
+            try:
+                await self._multipart(request, form, limit, on_field)
+            except BaseException:
+                form.discard()
+                raise
+            return form
+        text = await self._text(request)
+        if content_type == "application/json":
+            pairs = _json_fields(text)
+        elif content_type == "application/x-www-form-urlencoded":
+            pairs = dict(parse_qsl(text.decode(errors="replace"), keep_blank_values=True))
+        else:
+            raise ApiError(400, "参数错误：Content-Type")
+        for name, value in pairs.items():
+            form.fields[name] = value
+            on_field(name, value)
+        return form
+
+    async def _text(self, request: web.Request) -> bytes:
+        parts = bytearray()
+        async for chunk in request.content.iter_any():
+            parts += chunk
+            if len(parts) > TEXT_LIMIT:
+                raise TooLargeError
+        return bytes(parts)
+
+    async def _multipart(
+        self,
+        request: web.Request,
+        form: Form,
+        limit: int,
+        on_field: Callable[[str, str], None],
+    ) -> None:
+        if request.content_length is not None and request.content_length > limit + TEXT_LIMIT:
+            raise TooLargeError
+        try:
+            reader = await request.multipart()
+            while (part := await reader.next()) is not None:
+                if isinstance(part, MultipartReader) or part.name is None:
+                    raise ApiError(400, "参数错误：multipart")
+                if part.filename is None:
+                    form.fields[part.name] = value = await self._field(part)
+                    on_field(part.name, value)
+                elif part.name == "jobFile":
+                    form.files.append(await self._file(part, limit))
+                else:
+                    raise ApiError(400, f"参数错误：{part.name}")
+        except (ValueError, AssertionError) as error:
+            raise ApiError(400, "参数错误：multipart") from error
+
+    async def _field(self, part: BodyPartReader) -> str:
+        text = bytearray()
+        while chunk := await part.read_chunk(CHUNK):
+            text += chunk
+            if len(text) > TEXT_LIMIT:
+                raise TooLargeError
+        return text.decode(errors="replace")
+
+    async def _file(self, part: BodyPartReader, limit: int) -> Document:
+        loop = asyncio.get_running_loop()
+        path = self.new_path()
+        size = 0
+        target: BinaryIO = await loop.run_in_executor(self._executor, path.open, "wb")
+        pending = bytearray()
+        try:
+            while chunk := await part.read_chunk(CHUNK):
+                size += len(chunk)
+                if size > limit:
+                    raise TooLargeError
+                pending += chunk
+                if len(pending) >= CHUNK:
+                    full, pending = pending, bytearray()
+                    await loop.run_in_executor(self._executor, target.write, full)
+            if pending:
+                await loop.run_in_executor(self._executor, target.write, pending)
+            await loop.run_in_executor(self._executor, target.close)
+        except BaseException:
+            target.close()
+            path.unlink(missing_ok=True)
+            raise
+        return Document(path=path, name=part.filename or "", size=size)
+
+
+def _json_fields(text: bytes) -> dict[str, str]:
+    """Flatten a JSON object to text fields; raises ApiError 400 for anything else."""
+    try:
+        body: Any = json.loads(text)
+    except ValueError as error:
+        raise ApiError(400, "参数错误：JSON") from error
+    if not isinstance(body, dict):
+        raise ApiError(400, "参数错误：JSON")
+    return {
+        str(name): value if isinstance(value, str) else json.dumps(value)
+        for name, value in body.items()
+        if value is not None
+    }

@@ -1,0 +1,108 @@
+"""What the vendor's documents leave open, as switches.
+
+Every field stands for one unknown of the service. A value outside the allowed ones is refused at
+once, so that a typing mistake in a test cannot silently switch nothing.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Union, get_args, get_origin, override
+
+
+def _accepts(annotation: Any, value: object) -> bool:
+    """Say whether value fits annotation (Literal, bool, int, float, list[str], unions of them)."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in get_args(annotation))
+    if origin is Union:
+        return any(_accepts(one, value) for one in get_args(annotation))
+    if origin is list:
+        (item,) = get_args(annotation)
+        return isinstance(value, list) and all(_accepts(item, one) for one in value)
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, annotation)
+
+
+@dataclass(kw_only=True)
+class Variants:
+    """The selectable behaviours; see README.md for what each stands for."""
+
+    # Every answer
+    bad_key: Literal["http_401", "http_403", "code_401", "code_403", "code_400"] = "http_401"
+    code_type: Literal["mixed", "int", "str"] = "mixed"
+    no_data: Literal["mixed", "missing", "empty", "null"] = "mixed"
+    unknown_box: Literal["code_11404", "code_404"] = "code_11404"
+    expired_code: int = 400
+    latency: float = 0.0
+
+    # Boxes
+    offline_list: Literal["code_5002", "code_500", "stale", "empty"] = "code_5002"
+    offline_network: Literal["kept", "empty", "missing"] = "kept"
+    box_lost: Literal["fails", "waits"] = "fails"
+
+    # Printers
+    no_printers: Literal["code_497", "empty", "missing"] = "empty"
+    printer_off: Literal[
+        "row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"
+    ] = "row_gone"
+    busy_is_printer: Literal[0, 1] = 0
+    species_key: Literal["species", "printer_species", "both", "missing"] = "species"
+    hash_id: Literal["as_is", "missing", "number"] = "as_is"
+    markers: Literal[
+        "list", "parallel", "text", "json_text", "negative", "null", "missing", "garbage"
+    ] = "list"
+    status_flags: Literal["bool", "int", "str", "some_missing"] = "bool"
+    missing_blocks: list[str]
+    papers: Literal["yes", "empty", "missing", "code_400"] = "yes"
+    awaiting_job: Literal["fails_502", "code_400"] = "fails_502"
+
+    # Jobs
+    unfinished: Literal["state_only", "nulls", "empty_result", "zero_code", "empty"] = "state_only"
+    unknown_task: Literal["code_404", "code_400", "missing", "empty", "ready"] = "code_404"
+    result_delay: float = 0.0
+    success_when: Literal["printed", "sent"] = "printed"
+    paper_out: Literal["waits", "fails"] = "waits"
+    cancel: Literal["revokes", "prints_success", "prints_revoked", "hangs", "code_400"] = "revokes"
+    cancel_finished: Literal["code_200", "code_400"] = "code_200"
+    ticket_name: Literal["task_ticket", "taskTicket", "ticket", "none"] = "task_ticket"
+    unknown_pages: Literal["missing", "null"] = "missing"
+    total_page: Literal["selected", "with_copies"] = "selected"
+    too_large: Literal["http_413", "http_502", "code_400"] = "http_413"
+
+    # The day's task list
+    list_lag: float = 10.0
+    list_lag_random: bool = False
+    list_order: Literal["newest_first", "oldest_first"] = "newest_first"
+    clock_skew: float = 0.0
+
+    # Callbacks
+    callbacks: Literal["end", "each_state", "before_answer", "never"] = "end"
+    callback_encoding: Literal["json", "form"] = "json"
+    callback_order: Literal["in_order", "reversed"] = "in_order"
+    callback_times: Literal["china", "rfc1123", "ms"] = "china"
+    callback_code_type: Literal["int", "str"] = "int"
+    callback_delay: float = 0.0
+    callback_duplicates: int = 0
+
+    def __init__(self, **chosen: Any) -> None:
+        """Start from the defaults, with those in chosen changed."""
+        for field in fields(self):
+            setattr(self, field.name, [] if field.name == "missing_blocks" else field.default)
+        self.update(**chosen)
+
+    @override
+    def __setattr__(self, name: str, value: Any) -> None:
+        annotations = type(self).__annotations__
+        if name not in annotations:
+            raise ValueError(f"there is no variant {name!r}")
+        if not _accepts(annotations[name], value):
+            allowed = get_args(annotations[name]) or annotations[name]
+            raise ValueError(f"variant {name} cannot be {value!r}; allowed: {allowed}")
+        super().__setattr__(name, value)
+
+    def update(self, **chosen: Any) -> None:
+        """Change several at once; raises ValueError for an unknown name or value."""
+        for name, value in chosen.items():
+            setattr(self, name, value)

@@ -1,0 +1,269 @@
+"""The HTTP side: one handler for all of `/api`, which faults may spoil at any point."""
+
+import asyncio
+import json
+import socket
+import struct
+from typing import Any, Final
+import zlib
+
+from aiohttp import web
+
+from .cloud import Cloud
+from .endpoints import ENDPOINTS, NOTHING, Call
+from .faults import BAD_GATEWAY, BEFORE_BODY, Fault, wrong_types
+from .models import ApiError, HttpError, LoggedRequest
+from .upload import Form, TooLargeError
+
+CLOUD: Final = web.AppKey("cloud", Cloud)
+TOO_LARGE: Final = (
+    "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n"
+    "<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n"
+    "</body>\r\n</html>"
+)
+SAMPLE_DATA: Final = {"task_id": "00000000-0000-4000-8000-000000000000", "pages": 1, "row": []}
+
+
+class _ResetError(Exception):
+    """The connection is to be broken now."""
+
+
+def reset(request: web.Request) -> None:
+    """Break the connection of a request with a TCP reset."""
+    if (transport := request.transport) is None:
+        return
+    if (sock := transport.get_extra_info("socket")) is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+
+
+class Exchange:
+    """One request to the API, from its head to its answer."""
+
+    def __init__(self, cloud: Cloud, request: web.Request) -> None:
+        """Take the cloud and a request of which only the head has been read."""
+        self._cloud = cloud
+        self._request = request
+        self.path = "/" + request.match_info["tail"]
+        self.endpoint = f"{request.method} {self.path}"
+        self.api_key = request.headers.get("ApiKey", "")
+        self.account = cloud.account_of(self.api_key)
+        self.device_id: str | None = request.query.get("deviceId")
+        self.fault: Fault | None = None
+        self.code: int | None = None
+
+    async def run(self) -> web.Response:
+        """Answer the request; raises _ResetError where the connection is to be broken."""
+        cloud = self._cloud
+        if self.account is not None and not cloud.count_call(self.account):
+            return self._plain(403, '{"code":403,"msg":"ApiKey已被禁用"}', "application/json")
+        if cloud.variants.latency:
+            await asyncio.sleep(cloud.variants.latency)
+        fault = self._look_for_fault()
+        if fault and fault.kind in BEFORE_BODY:
+            raise _ResetError
+        try:
+            form = await self._read_body()
+        except TooLargeError:
+            return self._too_large()
+        except ApiError as error:
+            return self._envelope(error.code, error.msg)
+        try:
+            return await self._answer(form)
+        finally:
+            # What the endpoint has not taken over is thrown away.
+            form.discard()
+
+    def _look_for_fault(self) -> Fault | None:
+        self.fault = self._cloud.faults.take(self.endpoint, self.device_id)
+        return self.fault
+
+    def _on_field(self, name: str, value: str) -> None:
+        """Learn the box as soon as it is known, and with it the faults meant for it."""
+        if name != "deviceId" or self.device_id == value:
+            return
+        self.device_id = value
+        early = (*BEFORE_BODY, "reset_mid_body")
+        if self.fault is None and (fault := self._look_for_fault()) and fault.kind in early:
+            raise _ResetError
+
+    async def _read_body(self) -> Form:
+        request, cloud = self._request, self._cloud
+        if self.fault and self.fault.kind == "reset_mid_body":
+            wanted = (request.content_length or 2) // 2
+            while wanted > 0 and (chunk := await request.content.read(min(wanted, 1 << 16))):
+                wanted -= len(chunk)
+            raise _ResetError
+        limit = cloud.pages_limit if self.path == "/print/file_pages" else cloud.job_limit
+        return await cloud.receiver.receive(request, limit, self._on_field)
+
+    async def _answer(self, form: Form) -> web.Response:
+        fault = self.fault
+        if fault is None:
+            return await self._act(form)
+        if fault.kind in ("reset_mid_body", "reset_after_body"):
+            raise _ResetError
+        if fault.kind == "timeout" and not fault.done:
+            await asyncio.sleep(fault.seconds)
+            raise _ResetError
+        if fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        response = None
+        if fault.runs_action or self._request.method == "GET":
+            response = await self._act(form)
+        match fault.kind:
+            case "reset_after_accept":
+                raise _ResetError
+            case "timeout":
+                await asyncio.sleep(fault.seconds)
+                raise _ResetError
+        return self._spoil(fault, response)
+
+    def _spoil(self, fault: Fault, response: web.Response | None) -> web.Response:
+        """Turn the right answer (None: there is none) into the fault's."""
+        right: dict[str, Any] = {"code": 200, "msg": "success", "data": SAMPLE_DATA}
+        if response is not None:
+            right = json.loads(response.text or "{}")
+        match fault.kind:
+            case "http":
+                body = fault.body
+                if body is None:
+                    body = BAD_GATEWAY if fault.status == 502 else "Internal Server Error"
+                return self._plain(fault.status, body, fault.content_type)
+            case "empty":
+                return self._plain(200, "", "application/json")
+            case "truncated":
+                text = json.dumps(right, ensure_ascii=False)
+                return self._plain(200, text[: max(len(text) * 2 // 3, 1)], "application/json")
+            case "not_json":
+                body = "<html><body>系统维护中</body></html>" if fault.body is None else fault.body
+                return self._plain(200, body, fault.content_type)
+            case "wrong_types":
+                text = wrong_types(fault.shape, right.get("data", SAMPLE_DATA))
+                return self._plain(200, text, "application/json")
+            case "string_codes":
+                right["code"] = str(right["code"])
+                return self._plain(200, json.dumps(right, ensure_ascii=False), "application/json")
+            case "code":
+                self.code = int(fault.code) if str(fault.code).isdigit() else None
+                answer = {"code": fault.code, "msg": fault.msg}
+                return self._plain(200, json.dumps(answer, ensure_ascii=False), "application/json")
+            case _:
+                assert response is not None
+                return response
+
+    async def _act(self, form: Form) -> web.Response:
+        account = self.account
+        if account is None:
+            return self._bad_key()
+        endpoint = ENDPOINTS.get(self.endpoint)
+        if endpoint is None:
+            return self._plain(404, "<html><body>404 Not Found</body></html>", "text/html")
+        try:
+            data = await endpoint(Call(self._cloud, account, form))
+        except ApiError as error:
+            return self._envelope(error.code, error.msg)
+        except HttpError as error:
+            return self._plain(error.status, error.body, error.content_type)
+        return self._envelope(200, "success", data)
+
+    def _bad_key(self) -> web.Response:
+        match self._cloud.variants.bad_key:
+            case "http_401":
+                return self._plain(401, '{"code":401,"msg":"ApiKey无效"}', "application/json")
+            case "http_403":
+                return self._plain(403, '{"code":403,"msg":"ApiKey无效"}', "application/json")
+            case "code_401":
+                return self._envelope(401, "ApiKey无效")
+            case "code_403":
+                return self._envelope(403, "ApiKey无效")
+            case _:
+                return self._envelope(400, "请在headers中填入正确的ApiKey")
+
+    def _too_large(self) -> web.Response:
+        match self._cloud.variants.too_large:
+            case "http_413":
+                response = self._plain(413, TOO_LARGE, "text/html")
+            case "http_502":
+                response = self._plain(502, BAD_GATEWAY, "text/html")
+            case _:
+                response = self._envelope(400, "文件过大")
+        response.force_close()
+        return response
+
+    def _envelope(self, code: int, msg: str, data: Any = NOTHING) -> web.Response:
+        """Wrap an answer; which of the seen shapes it takes is fixed for each endpoint."""
+        variants = self._cloud.variants
+        choice = zlib.crc32(self.path.encode())
+        self.code = code
+        as_text = variants.code_type == "str" or (variants.code_type == "mixed" and choice % 3 == 0)
+        answer: dict[str, Any] = {"code": str(code) if as_text else code, "msg": msg}
+        if data is not NOTHING:
+            answer["data"] = data
+        else:
+            shape = variants.no_data
+            if shape == "mixed":
+                shape = ("missing", "empty", "null")[choice % 3]
+            if shape != "missing":
+                answer["data"] = {} if shape == "empty" else None
+        return self._plain(200, json.dumps(answer, ensure_ascii=False), "application/json")
+
+    def _plain(self, status: int, body: str, content_type: str) -> web.Response:
+        return web.Response(status=status, text=body, content_type=content_type)
+
+    def log(self, status: int | None) -> None:
+        """Note the request in the cloud's log."""
+        self._cloud.counts[self.endpoint] += 1
+        self._cloud.requests.append(
+            LoggedRequest(
+                method=self._request.method,
+                path=self.path,
+                time=self._cloud.now(),
+                api_key=self.api_key,
+                device_id=self.device_id,
+                status=status,
+                code=self.code,
+                fault=self.fault.kind if self.fault else None,
+            )
+        )
+
+
+async def handle_api(request: web.Request) -> web.Response:
+    """Answer anything under `/api`."""
+    exchange = Exchange(request.app[CLOUD], request)
+    account = exchange.account
+    if account:
+        account.in_flight += 1
+        account.max_in_flight = max(account.max_in_flight, account.in_flight)
+    status: int | None = None
+    try:
+        response = await exchange.run()
+        status = response.status
+    except _ResetError:
+        reset(request)
+        # Nobody reads this any more.
+        return web.Response(status=499)
+    else:
+        return response
+    finally:
+        if account:
+            account.in_flight -= 1
+        exchange.log(status)
+
+
+async def handle_preview(request: web.Request) -> web.StreamResponse:
+    """Give a preview's picture; no key is asked for, as for any link one is handed."""
+    cloud = request.app[CLOUD]
+    task = cloud.tasks.get(request.match_info["task_id"])
+    number = int(request.match_info["number"])
+    if task is None or not 1 <= number <= len(task.images):
+        return web.Response(status=404)
+    return web.FileResponse(task.images[number - 1])
+
+
+def add_routes(app: web.Application, cloud: Cloud) -> None:
+    """Put the API and the preview pictures into an application."""
+    app[CLOUD] = cloud
+    app.router.add_route("*", "/api/{tail:.*}", handle_api)
+    app.router.add_get(r"/preview/{task_id}/{number:\d+}.png", handle_preview)
