@@ -1,0 +1,1 @@
+"""What to print, turned into a file that can be sent."""

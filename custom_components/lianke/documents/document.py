@@ -1,0 +1,70 @@
+"""A document: a file in the spool, with all that is known of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from homeassistant.exceptions import ServiceValidationError
+
+from ..api.upload import UploadFile
+from ..const import DOMAIN
+
+CONTENT_TYPES: Final = {
+    ".pdf": "application/pdf",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".tiff": "image/tiff",
+    ".doc": "application/msword",
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": ("application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+    ".html": "text/html",
+    ".prn": "application/octet-stream",
+}
+"""The types the service takes (lianke-api: POST /print/job, jobFile)."""
+
+
+def input_error(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the translated error for input that cannot be printed."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders or None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A file ready to be sent.
+
+    `path` lies in the spool until someone takes it over. `name` carries the extension
+    that fits the content. `size` is in bytes, `pages` is None when it cannot be known
+    here, `digest` is the SHA-256 of the bytes. `title` is what a user may see of it and
+    quotes none of its content. `ticket` lets the service reuse what it has prepared for
+    the printer and options named by `ticket_scope`.
+    """
+
+    path: Path
+    name: str
+    content_type: str
+    extension: str
+    size: int
+    pages: int | None
+    digest: str
+    title: str
+    ticket: str | None = None
+    ticket_scope: str | None = None
+
+    @property
+    def upload(self) -> UploadFile:
+        """Return the file in the shape the client sends."""
+        return UploadFile(
+            path=self.path,
+            name=self.name,
+            content_type=self.content_type,
+            size=self.size,
+        )

@@ -1,0 +1,153 @@
+"""Documents made of entities: camera, image, to-do list, calendar."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from functools import partial
+import mimetypes
+from typing import Any
+
+from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
+from homeassistant.core import Context, HomeAssistant, split_entity_id
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+
+from ..api.models import Paper
+from .access import POLICY_READ, async_check_entity
+from .document import Document, input_error
+from .intake import admit
+from .lists import AgendaEntry, TodoEntry, agenda_page, todo_page
+from .spool import Spool, too_large, write_bytes
+from .written import DEFAULT_PAGE, PageOptions, async_style, async_write_page
+
+SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
+PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
+NEEDS_ACTION = "needs_action"
+COMPLETED = "completed"
+DAYS = {"today": (0, 1), "tomorrow": (1, 1), "week": (0, 7)}
+
+
+async def async_entity_document(
+    hass: HomeAssistant,
+    spool: Spool,
+    entity_id: str,
+    *,
+    title: str | None,
+    limit_bytes: int,
+    context: Context,
+    paper: Paper | None,
+    options: PageOptions,
+) -> Document:
+    """Return a document of what an entity shows now.
+
+    Raises Unauthorized when the user of the context may not read it, ServiceValidationError:
+    entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty.
+    """
+    domain = split_entity_id(entity_id)[0]
+    if domain not in PRINTABLE_DOMAINS:
+        raise input_error("entity_not_printable", entity=entity_id)
+    await async_check_entity(hass, context, entity_id, POLICY_READ)
+    state = hass.states.get(entity_id)
+    if state is None:
+        raise input_error("entity_not_found", entity=entity_id)
+    if state.state == STATE_UNAVAILABLE:
+        raise input_error("entity_unavailable", entity=entity_id)
+    title = title or state.name
+    if domain in SNAPSHOT_DOMAINS:
+        return await _async_snapshot(hass, spool, entity_id, title=title, limit_bytes=limit_bytes)
+    shown = title if options.header is not False else None
+    style = await async_style(hass, paper, options, header=shown)
+    if domain == "todo":
+        entries = await _async_items(hass, entity_id, context, options)
+        _refuse_empty(entries, entity_id, options)
+        build = partial(todo_page, entries, style, title=title)
+    else:
+        offset, days = DAYS[options.agenda]
+        first = style.now.date() + timedelta(days=offset)
+        events = await _async_events(hass, entity_id, context, first, days)
+        _refuse_empty(events, entity_id, options)
+        build = partial(agenda_page, events, first, days, style, title=title)
+    return await async_write_page(hass, spool, build, title=title)
+
+
+async def async_snapshot_bytes(hass: HomeAssistant, entity_id: str) -> tuple[bytes, str]:
+    """Return the picture a camera or image entity shows now, and its content type.
+
+    Raises ServiceValidationError: snapshot_failed.
+    """
+    try:
+        # Both bring heavy libraries along, which most installations never need for this.
+        if entity_id.startswith("camera."):
+            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
+
+            snapshot = await get_camera(hass, entity_id)
+            return snapshot.content, snapshot.content_type
+        from homeassistant.components.image import async_get_image  # noqa: PLC0415
+
+        picture = await async_get_image(hass, entity_id)
+    except HomeAssistantError:
+        raise input_error("snapshot_failed", entity=entity_id) from None
+    return picture.content, picture.content_type
+
+
+async def _async_snapshot(
+    hass: HomeAssistant, spool: Spool, entity_id: str, *, title: str, limit_bytes: int
+) -> Document:
+    content, content_type = await async_snapshot_bytes(hass, entity_id)
+    if len(content) > limit_bytes:
+        raise too_large(title, limit_bytes)
+    name = f"{title}{mimetypes.guess_extension(content_type) or ''}"
+    style = await async_style(hass, None, DEFAULT_PAGE)
+    _, document = await spool.async_write(
+        ".part",
+        lambda path: admit(path, name, write_bytes(path, content), style, title=title, raw=False),
+    )
+    return document
+
+
+async def _async_items(
+    hass: HomeAssistant, entity_id: str, context: Context, options: PageOptions
+) -> list[TodoEntry]:
+    wanted = [NEEDS_ACTION, COMPLETED] if options.completed else [NEEDS_ACTION]
+    answer = await _async_ask(hass, "get_items", entity_id, context, {"status": wanted})
+    items = answer.get("items")
+    return [TodoEntry.from_item(item) for item in items] if isinstance(items, list) else []
+
+
+async def _async_events(
+    hass: HomeAssistant, entity_id: str, context: Context, first: date, days: int
+) -> list[AgendaEntry]:
+    begin = datetime.combine(first, time(), dt_util.get_default_time_zone())
+    end = datetime.combine(first + timedelta(days=days), time(), dt_util.get_default_time_zone())
+    answer = await _async_ask(
+        hass,
+        "get_events",
+        entity_id,
+        context,
+        {"start_date_time": begin.isoformat(), "end_date_time": end.isoformat()},
+    )
+    events = answer.get("events")
+    if not isinstance(events, list):
+        return []
+    return [entry for event in events if (entry := AgendaEntry.from_event(event)) is not None]
+
+
+async def _async_ask(
+    hass: HomeAssistant, action: str, entity_id: str, context: Context, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    answer = await hass.services.async_call(
+        split_entity_id(entity_id)[0],
+        action,
+        {ATTR_ENTITY_ID: entity_id, **data},
+        blocking=True,
+        context=context,
+        return_response=True,
+    )
+    found = (answer or {}).get(entity_id)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _refuse_empty(
+    entries: list[TodoEntry] | list[AgendaEntry], entity_id: str, options: PageOptions
+) -> None:
+    if not entries and not options.print_empty:
+        raise input_error("list_empty", entity=entity_id)

@@ -1,0 +1,203 @@
+"""Fetch a document from a web address without reaching into the local network."""
+
+from dataclasses import dataclass
+import hashlib
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
+import socket
+from typing import Final, override
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from homeassistant.core import HomeAssistant
+from homeassistant.util.ssl import get_default_context
+from yarl import URL
+
+from .document import input_error
+from .spool import CHUNK_BYTES, open_private, too_large
+
+MAX_REDIRECTS: Final = 5
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
+NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+class _NotPublicError(OSError):
+    """A name leads to an address that is not public."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was fetched: the name the server gave it and the SHA-256 of the bytes."""
+
+    name: str
+    digest: str
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address belongs to the public internet.
+
+    IPv6 addresses that carry an IPv4 address are judged by that one too.
+    """
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and (inner := _embedded(ip)) is not None:
+        return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+def _embedded(ip: IPv6Address) -> IPv4Address | None:
+    if ip in NAT64:
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+class _GuardedResolver(AbstractResolver):
+    """Resolves names; refuses private addresses unless told otherwise.
+
+    It is asked at every connection, so a name that changes its address between two
+    requests gains nothing.
+    """
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+        self.private_allowed = False
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        results = await self._resolver.resolve(host, port, family)
+        if not self.private_allowed and not all(is_public(result["host"]) for result in results):
+            raise _NotPublicError(f"{host} is not public")
+        return results
+
+    @override
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+async def async_download(
+    hass: HomeAssistant, address: str, target: Path, limit_bytes: int
+) -> Fetched:
+    """Fetch address into the new file target.
+
+    https with a public address at every redirect; anything else only where the
+    `allowlist_external_urls` of Home Assistant names it. At most limit_bytes (after
+    decompression), five redirects and two minutes.
+
+    Raises ServiceValidationError: url_invalid, url_not_public, url_too_many_redirects,
+    url_unreachable, url_refused, file_too_large. The file may exist then.
+    """
+    url = _parse(address)
+    resolver = _GuardedResolver()
+    # Connections are not reused: each hop is resolved, and so judged, by itself.
+    connector = aiohttp.TCPConnector(resolver=resolver, ssl=get_default_context(), force_close=True)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=True,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=TIMEOUT,
+        headers={aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke"},
+    ) as session:
+        try:
+            async with await _open(hass, session, resolver, url) as response:
+                return await _save(hass, response, target, limit_bytes)
+        except _NotPublicError:
+            raise input_error("url_not_public", host=url.host or "") from None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as err:
+            if isinstance(getattr(err, "os_error", None), _NotPublicError):
+                raise input_error("url_not_public", host=url.host or "") from None
+            # The text of such an error may contain the whole address.
+            raise input_error("url_unreachable", host=url.host or "") from None
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = URL(address.strip())
+    except ValueError:
+        raise input_error("url_invalid") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise input_error("url_invalid")
+    return url
+
+
+async def _open(
+    hass: HomeAssistant,
+    session: aiohttp.ClientSession,
+    resolver: _GuardedResolver,
+    url: URL,
+) -> aiohttp.ClientResponse:
+    for _ in range(MAX_REDIRECTS + 1):
+        allowed = hass.config.is_allowed_external_url(str(url))
+        resolver.private_allowed = allowed
+        if not allowed:
+            _check_public(url)
+        response = await session.get(url, allow_redirects=False)
+        if response.status not in REDIRECTS:
+            return response
+        location = response.headers.get(aiohttp.hdrs.LOCATION, "")
+        response.close()
+        url = _parse(str(url.join(URL(location))))
+    raise input_error("url_too_many_redirects", host=url.host or "")
+
+
+def _check_public(url: URL) -> None:
+    """Refuse what the resolver never sees: plain http and addresses given as numbers."""
+    host = url.host or ""
+    if url.scheme != "https":
+        raise input_error("url_not_https", host=host)
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return
+    if not is_public(host):
+        raise input_error("url_not_public", host=host)
+
+
+async def _save(
+    hass: HomeAssistant,
+    response: aiohttp.ClientResponse,
+    target: Path,
+    limit_bytes: int,
+) -> Fetched:
+    host = response.url.host or ""
+    if response.status != 200:
+        raise input_error("url_refused", host=host, status=str(response.status))
+    name = _name(response)
+    if (response.content_length or 0) > limit_bytes:
+        raise too_large(name, limit_bytes)
+    digest = hashlib.sha256()
+    received = 0
+    file = await hass.async_add_executor_job(open_private, target)
+
+    def write(data: bytes) -> None:
+        digest.update(data)
+        file.write(data)
+
+    try:
+        buffer = bytearray()
+        async for chunk in response.content.iter_any():
+            received += len(chunk)
+            if received > limit_bytes:
+                raise too_large(name, limit_bytes)
+            buffer += chunk
+            if len(buffer) >= CHUNK_BYTES:
+                await hass.async_add_executor_job(write, bytes(buffer))
+                buffer.clear()
+        await hass.async_add_executor_job(write, bytes(buffer))
+    finally:
+        await hass.async_add_executor_job(file.close)
+    return Fetched(name=name, digest=digest.hexdigest())
+
+
+def _name(response: aiohttp.ClientResponse) -> str:
+    """Return the file name the server gives, else the last part of the path."""
+    disposition = response.content_disposition
+    if disposition is not None and disposition.filename:
+        return disposition.filename
+    return response.url.name or (response.url.host or "")

@@ -1,0 +1,120 @@
+"""Turn a file that has just arrived in the spool into a document. Blocks: run it in the executor."""
+
+import hashlib
+from pathlib import Path
+import re
+
+from .compose import MAX_TEXT_BYTES, csv_page, markdown_page, text_page
+from .document import CONTENT_TYPES, Document, input_error
+from .images import can_read_heif, convert_image, count_frames
+from .page import PageStyle
+from .pdf import count_pages
+from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, decode_text, sniff
+from .spool import CHUNK_BYTES, write_bytes
+
+MAX_STEM = 100
+MAX_TITLE = 200
+UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]+')
+
+
+def admit(
+    path: Path, name: str, digest: str, style: PageStyle, *, title: str | None, raw: bool
+) -> Document:
+    """Return the document for the file at path, whose SHA-256 is digest.
+
+    The file is renamed or replaced by what will be sent: text, tables and Markdown become a page
+    in this style, pictures the service does not take are converted, raw bytes stay as they are.
+    Raises ServiceValidationError for what cannot be printed.
+    """
+    title = clean_title(title or name)
+    size = path.stat().st_size
+    if size == 0:
+        raise input_error("file_empty", name=name)
+    kind = Kind.RAW if raw else sniff(path, name)
+    if kind in TEXTS:
+        return _admit_text(path, kind, name, style, title=title)
+    if kind in CONVERTED_IMAGES:
+        path, kind, digest = _convert(path, kind, name)
+    pages = _pages(path, kind)
+    path = path.rename(path.with_suffix(kind))
+    return _document(path, kind, name=name, digest=digest, title=title, pages=pages)
+
+
+def admit_page(path: Path, html: str, *, name: str, title: str) -> Document:
+    """Write a page to the new file path and return its document."""
+    digest = write_bytes(path, html.encode())
+    path = path.rename(path.with_suffix(Kind.HTML))
+    return _document(path, Kind.HTML, name=name, digest=digest, title=clean_title(title))
+
+
+def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
+    """Write raw printer commands to the new file path and return their document."""
+    digest = write_bytes(path, data)
+    path = path.rename(path.with_suffix(Kind.RAW))
+    return _document(path, Kind.RAW, name=name, digest=digest, title=clean_title(title))
+
+
+def clean_title(title: str) -> str:
+    """Return a title without control characters, on one line, of bearable length."""
+    return " ".join("".join(c for c in title if c.isprintable() or c.isspace()).split())[:MAX_TITLE]
+
+
+def safe_name(name: str, kind: Kind) -> str:
+    """Return a file name for kind that is safe in any form field and on any file system."""
+    stem = UNSAFE.sub("_", Path(name).name).strip(" .")
+    known = {item.value for item in Kind} | {".jpeg", ".tif", ".htm", ".markdown", ".heif"}
+    if Path(stem).suffix.lower() in known:
+        stem = Path(stem).stem
+    return f"{stem[:MAX_STEM].strip(' .') or 'document'}{kind}"
+
+
+def _document(
+    path: Path, kind: Kind, *, name: str, digest: str, title: str, pages: int | None = None
+) -> Document:
+    return Document(
+        path=path,
+        name=safe_name(name, kind),
+        content_type=CONTENT_TYPES[kind],
+        extension=kind,
+        size=path.stat().st_size,
+        pages=pages,
+        digest=digest,
+        title=title,
+    )
+
+
+def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: str) -> Document:
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+    text = decode_text(path.read_bytes())
+    path.unlink()
+    if not text.strip():
+        raise input_error("file_empty", name=name)
+    compose = {Kind.CSV: csv_page, Kind.MARKDOWN: markdown_page}.get(kind, text_page)
+    return admit_page(path, compose(text, style, title=title), name=name, title=title)
+
+
+def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind, str]:
+    if kind is Kind.HEIF and not can_read_heif(path):
+        raise input_error("heic_not_supported", name=name)
+    target = path.with_suffix(".converted")
+    try:
+        converted = convert_image(path, target, name)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    # The caller knows the file by its first path and deletes that one on failure.
+    target.replace(path)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return path, converted, digest.hexdigest()
+
+
+def _pages(path: Path, kind: Kind) -> int | None:
+    if kind is Kind.TIFF:
+        return count_frames(path)
+    if kind in IMAGES:
+        return 1
+    return count_pages(path) if kind is Kind.PDF else None

@@ -1,0 +1,196 @@
+"""The frame of every page that is composed here: paper, margins, fonts, head."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from typing import Final
+
+from ..api.models import Paper
+
+A4_WIDTH: Final = 210.0
+A4_HEIGHT: Final = 297.0
+# Below this width (mm) a paper is a receipt or a label: every millimetre counts.
+NARROW: Final = 120.0
+TINY: Final = 62.0
+
+# Chinese first: otherwise Chinese characters are drawn from whatever Latin font has a few of them.
+FONTS: Final = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "WenQuanYi Micro Hei",
+    "SimHei",
+    "SimSun",
+    "Noto Sans",
+    "DejaVu Sans",
+    "Arial",
+)
+EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
+MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
+
+# The page is printed by a service elsewhere: it must not load anything, nor run a program.
+CONTENT_POLICY: Final = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+WEEKDAYS_ZH: Final = "一二三四五六日"
+WEEKDAYS: Final = (
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+)
+MONTHS: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def font_stack(families: tuple[str, ...], generic: str) -> str:
+    """Return a CSS font-family value: families, emoji fonts, then the generic family."""
+    names = (*families, *EMOJI_FONTS)
+    return ", ".join([*(f'"{name}"' for name in names), generic])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageStyle:
+    """How a page looks. Lengths in mm; width and height are those of the page as read.
+
+    `labels` are the words the page itself says, in `language`.
+    """
+
+    width: float = A4_WIDTH
+    height: float = A4_HEIGHT
+    margin_side: float = 14.0
+    margin_top: float = 14.0
+    language: str = "en"
+    now: datetime = field(default_factory=datetime.now)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    header: str | None = None
+    columns: int | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether this is a receipt or a label."""
+        return self.width < NARROW
+
+    @property
+    def chinese(self) -> bool:
+        """Whether dates are written the Chinese way."""
+        return self.language.lower().startswith("zh")
+
+    def label(self, key: str) -> str:
+        """Return a word of the page; the key itself where it is not translated."""
+        return self.labels.get(key, key)
+
+    def date(self, moment: datetime) -> str:
+        """Return the date of a moment with its weekday."""
+        if self.chinese:
+            weekday = WEEKDAYS_ZH[moment.weekday()]
+            return f"{moment.year}年{moment.month}月{moment.day}日 星期{weekday}"
+        month = MONTHS[moment.month - 1]
+        return f"{WEEKDAYS[moment.weekday()]}, {moment.day} {month} {moment.year}"
+
+    def date_time(self, moment: datetime) -> str:
+        """Return date, weekday and time of a moment."""
+        return f"{self.date(moment)} {moment:%H:%M}"
+
+
+def paper_size(
+    paper: Paper | None, *, landscape: bool = False
+) -> tuple[float, float, float, float]:
+    """Return width, height, side margin and top margin in mm for a paper.
+
+    The margins hold the printable area, and a sheet gets room to be held by hand.
+    Without a paper, or with one of unknown size, it is A4.
+    """
+    if paper is None or paper.width <= 0 or paper.height <= 0:
+        width, height, side, top = A4_WIDTH, A4_HEIGHT, 0.0, 0.0
+    else:
+        width, height = paper.width / 10, paper.height / 10
+        side = _edge(paper.width, paper.printable_width)
+        top = _edge(paper.height, paper.printable_height)
+    least = 2.0 if width < NARROW else 10.0 if width < 180 else 14.0
+    side, top = max(side, least), max(top, least)
+    return (height, width, top, side) if landscape else (width, height, side, top)
+
+
+def _edge(whole: int, printable: int) -> float:
+    """Return the unprintable edge in mm on one side, at most a fifth of the paper."""
+    if not 0 < printable <= whole:
+        return 0.0
+    return min((whole - printable) / 20, whole / 50)
+
+
+def page(style: PageStyle, body: str, *, title: str, css: str = "") -> str:
+    """Return a whole HTML document around body, which must be escaped already."""
+    head = ""
+    if style.header is not None:
+        head = (
+            f"<header><h1>{escape(style.header)}</h1>"
+            f"<p>{escape(style.date_time(style.now))}</p></header>"
+        )
+    return (
+        f'<!DOCTYPE html>\n<html lang="{escape(style.language)}">\n<head>\n'
+        f"{head_tags(style)}<title>{escape(title)}</title>\n"
+        f"<style>{css}</style>\n</head>\n<body>\n{head}{body}\n</body>\n</html>\n"
+    )
+
+
+def head_tags(style: PageStyle) -> str:
+    """Return what stands at the top of the head of every page: charset, policy, style."""
+    return (
+        '<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
+        f"<style>{base_css(style)}</style>\n"
+    )
+
+
+def base_css(style: PageStyle) -> str:
+    """Return the style sheet that every page has."""
+    size = 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
+    return f"""
+@page {{ size: {style.width:g}mm {style.height:g}mm; margin: {style.margin_top:g}mm \
+{style.margin_side:g}mm; }}
+html {{ font-family: {font_stack(FONTS, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
+ color: #000; background: #fff; }}
+body {{ margin: 0; overflow-wrap: anywhere; }}
+* {{ box-sizing: border-box; max-width: 100%; }}
+header {{ border-bottom: 0.4mm solid #000; margin-bottom: 4mm; padding-bottom: 1.5mm; }}
+header h1 {{ margin: 0; }}
+header p {{ margin: 0; color: #333; font-size: 0.9em; }}
+h1 {{ font-size: 1.6em; line-height: 1.25; margin: 0.6em 0 0.4em; }}
+h2 {{ font-size: 1.3em; line-height: 1.25; margin: 0.9em 0 0.3em; }}
+h3 {{ font-size: 1.1em; margin: 0.8em 0 0.2em; }}
+h1, h2, h3, h4, h5, h6 {{ break-after: avoid; }}
+p, ul, ol {{ margin: 0.4em 0; }}
+ul, ol {{ padding-left: 1.6em; }}
+blockquote {{ margin: 0.5em 0; padding-left: 0.8em; border-left: 0.8mm solid #999; }}
+hr {{ border: 0; border-top: 0.2mm solid #666; }}
+pre, code {{ font-family: {font_stack(MONO_FONTS, "monospace")}; font-size: 0.9em;
+ white-space: pre-wrap; }}
+table {{ border-collapse: collapse; margin: 0.5em 0; }}
+thead {{ display: table-header-group; }}
+tr, img, svg {{ break-inside: avoid; }}
+th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: left; vertical-align: top; }}
+img, svg {{ height: auto; }}
+.qr {{ width: {min(40.0, style.width * 0.5):g}mm; }}
+.plain {{ white-space: pre-wrap; }}
+"""

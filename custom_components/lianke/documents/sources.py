@@ -1,0 +1,278 @@
+"""Where a document comes from: each source is fetched into the spool."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from homeassistant.components.file_upload import process_uploaded_file
+from homeassistant.components.media_source import (
+    DOMAIN as MEDIA_SOURCE,
+    MediaSourceError,
+    async_resolve_media,
+    is_media_source_id,
+)
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import raise_if_invalid_path
+
+from ..api.models import Paper
+from ..const import DOMAIN
+from .document import Document, input_error
+from .entities import SNAPSHOT_DOMAINS, async_entity_document
+from .fetch import async_download
+from .intake import admit, admit_raw
+from .page import PageStyle
+from .spool import Spool, copy_file, too_large
+from .written import (
+    DEFAULT_PAGE,
+    PageOptions,
+    TextKind,
+    async_label,
+    async_style,
+    async_text_document,
+)
+
+URI_SCHEME = "media-source://"
+RAW_ENCODINGS = ("utf-8", "gb18030")
+
+
+class SourceKind(StrEnum):
+    """The kinds of sources; the values are the names of the action's fields."""
+
+    UPLOAD = "upload"
+    MEDIA = "media"
+    FILE = "file"
+    URL = "url"
+    ENTITY = "source_entity"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    DOCUMENT = "document"
+
+
+FILES = frozenset({SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL})
+"""Sources that hold a file, and so may hold raw printer commands."""
+
+
+TEXTS: Final[dict[SourceKind, TextKind]] = {
+    SourceKind.TEXT: "text",
+    SourceKind.MARKDOWN: "markdown",
+    SourceKind.HTML: "html",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What to print, as the caller named it.
+
+    `value` is an id, a path, an address, an entity, the text itself or a handle, by kind. `title`
+    replaces the one the source would have. `raw` sends the bytes as printer commands, text in
+    `raw_encoding`. `page` matters for what is composed here.
+    """
+
+    kind: SourceKind
+    value: str
+    title: str | None = None
+    raw: bool = False
+    raw_encoding: str = "utf-8"
+    page: PageOptions = DEFAULT_PAGE
+
+
+async def async_fetch(
+    hass: HomeAssistant,
+    spool: Spool,
+    source: Source,
+    *,
+    limit_bytes: int,
+    context: Context,
+    paper: Paper | None,
+) -> Document:
+    """Return the document for a source; the caller owns its file.
+
+    limit_bytes bounds the file, context says who asks, paper is what pages are laid out for.
+    Raises ServiceValidationError with what is wrong and what to do; Unauthorized.
+    """
+    if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
+        raise input_error("raw_needs_file_or_text")
+    if source.kind is SourceKind.DOCUMENT:
+        return await spool.async_take(source.value)
+    if source.kind is SourceKind.TEXT and source.raw:
+        return await _async_raw_text(hass, spool, source, limit_bytes)
+    if source.kind in TEXTS:
+        return await async_text_document(
+            hass,
+            spool,
+            source.value,
+            kind=TEXTS[source.kind],
+            title=source.title,
+            paper=paper,
+            options=source.page,
+        )
+    entity_id = _entity_id(source)
+    if entity_id is not None:
+        return await async_entity_document(
+            hass,
+            spool,
+            entity_id,
+            title=source.title,
+            limit_bytes=limit_bytes,
+            context=context,
+            paper=paper,
+            options=source.page,
+        )
+    header = (source.title or "") if source.page.header else None
+    style = await async_style(hass, paper, source.page, header=header)
+    if source.kind is SourceKind.URL:
+        return await _async_url(hass, spool, source, style, limit_bytes)
+    if source.kind is SourceKind.UPLOAD:
+        work = partial(_take_upload, hass, source=source, style=style, limit_bytes=limit_bytes)
+    else:
+        if source.kind is SourceKind.MEDIA:
+            original, name = await _async_media_path(hass, source.value)
+        else:
+            original = await hass.async_add_executor_job(_allowed_path, hass, source.value)
+            name = original.name
+        work = partial(
+            _take_file, original, name=name, source=source, style=style, limit_bytes=limit_bytes
+        )
+    _, document = await spool.async_write(".part", work)
+    return document
+
+
+def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
+    """Return the path of `FOLDER/PATH` in the media folders; None when it leads nowhere allowed."""
+    folder, _, location = identifier.partition("/")
+    base = hass.config.media_dirs.get(folder)
+    try:
+        raise_if_invalid_path(location)
+    except ValueError:
+        return None
+    if base is None or Path(location).is_absolute():
+        return None
+    return Path(base) / location
+
+
+def _entity_id(source: Source) -> str | None:
+    """Return the entity that a source names, also by way of the media browser."""
+    if source.kind is SourceKind.ENTITY:
+        return source.value
+    if source.kind is SourceKind.MEDIA:
+        domain, _, entity_id = source.value.removeprefix(URI_SCHEME).partition("/")
+        if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
+            return entity_id
+    return None
+
+
+async def _async_raw_text(
+    hass: HomeAssistant, spool: Spool, source: Source, limit_bytes: int
+) -> Document:
+    title = source.title or await async_label(hass, "page_raw")
+    if not source.value:
+        raise input_error("text_empty")
+    try:
+        data = source.value.encode(source.raw_encoding)
+    except UnicodeEncodeError:
+        raise input_error("raw_not_encodable", encoding=source.raw_encoding) from None
+    if len(data) > limit_bytes:
+        raise too_large(title, limit_bytes)
+    _, document = await spool.async_write(
+        ".part", lambda path: admit_raw(path, data, name=title, title=title)
+    )
+    return document
+
+
+async def _async_url(
+    hass: HomeAssistant, spool: Spool, source: Source, style: PageStyle, limit_bytes: int
+) -> Document:
+    path = await spool.async_new_path(".part")
+    try:
+        fetched = await async_download(hass, source.value, path, limit_bytes)
+        return await hass.async_add_executor_job(
+            partial(
+                admit,
+                path,
+                fetched.name,
+                fetched.digest,
+                style,
+                title=source.title,
+                raw=source.raw,
+            )
+        )
+    except BaseException:
+        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+        raise
+
+
+def _take_upload(
+    hass: HomeAssistant, target: Path, *, source: Source, style: PageStyle, limit_bytes: int
+) -> Document:
+    try:
+        with process_uploaded_file(hass, source.value) as original:
+            return _take_file(
+                original,
+                target,
+                name=original.name,
+                source=source,
+                style=style,
+                limit_bytes=limit_bytes,
+            )
+    except ValueError, KeyError, FileNotFoundError:
+        # A file id works once; a second call at the same time loses the race.
+        raise input_error("upload_gone") from None
+
+
+def _take_file(
+    original: Path,
+    target: Path,
+    *,
+    name: str,
+    source: Source,
+    style: PageStyle,
+    limit_bytes: int,
+) -> Document:
+    try:
+        if not original.is_file():
+            raise input_error("file_not_found", name=name)
+        if original.stat().st_size > limit_bytes:
+            raise too_large(name, limit_bytes)
+        digest = copy_file(original, target, limit_bytes, name)
+    except PermissionError:
+        raise input_error("file_not_readable", name=name) from None
+    return admit(target, name, digest, style, title=source.title, raw=source.raw)
+
+
+def _allowed_path(hass: HomeAssistant, given: str) -> Path:
+    """Return the real path of a file below `allowlist_external_dirs`; blocks.
+
+    Resolving it first means that a link cannot lead elsewhere between the check and the reading.
+    """
+    try:
+        path = Path(hass.config.path(given)).resolve()
+        allowed = hass.config.is_allowed_path(str(path))
+    except ValueError, OSError, RuntimeError:
+        raise input_error("file_not_found", name=Path(given).name) from None
+    if not allowed:
+        raise input_error("file_not_allowed", name=path.name)
+    return path
+
+
+async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, str]:
+    """Return path and name of a file that the media browser offers."""
+    if not is_media_source_id(media_id):
+        raise input_error("media_not_found")
+    domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
+    if domain in (MEDIA_SOURCE, DOMAIN):
+        # Home Assistant's own answer for these asserts that it knows the type, and it does not
+        # know every type that can be printed.
+        path = local_media_path(hass, identifier)
+        if path is None:
+            raise input_error("media_not_found")
+        return path, path.name
+    try:
+        media = await async_resolve_media(hass, media_id, None)
+    except MediaSourceError:
+        raise input_error("media_not_found") from None
+    if media.path is None:
+        raise input_error("media_not_local")
+    return media.path, media.path.name

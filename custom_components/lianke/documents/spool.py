@@ -1,0 +1,214 @@
+"""The spool: a private folder for files on their way to a job."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+import hashlib
+import os
+from pathlib import Path
+import secrets
+import shutil
+import time
+from typing import BinaryIO
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.singleton import singleton
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.ulid import ulid_now
+
+from ..const import DOMAIN
+from .document import Document, input_error
+
+CHUNK_BYTES = 1024 * 1024
+KEEP = timedelta(hours=1)
+MAX_KEPT = 50
+MAX_KEPT_BYTES = 500 * 1024 * 1024
+# No call takes this long: what is older was left behind by a call that broke off.
+ORPHAN_AGE = timedelta(hours=3)
+SWEEP_INTERVAL = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    document: Document
+    until: datetime
+
+
+class Spool:
+    """Hands out places for files and keeps documents for a later call."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare the spool; the folder is made by async_start."""
+        self._hass = hass
+        self._folder = Path(hass.config.cache_path(DOMAIN, "spool"))
+        self._kept: dict[str, _Kept] = {}
+        self._stop_alarm: CALLBACK_TYPE | None = None
+        self._swept_at = time.monotonic()
+
+    async def async_start(self) -> None:
+        """Make the folder anew: nothing in it outlives a restart."""
+        await self._hass.async_add_executor_job(self._empty)
+        self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
+
+    async def async_new_path(self, suffix: str) -> Path:
+        """Return a path in the spool that nobody else uses; suffix starts with a dot."""
+        now = time.monotonic()
+        if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
+            self._swept_at = now
+            kept = {item.document.path for item in self._kept.values()}
+            await self._hass.async_add_executor_job(self._sweep, kept)
+        return self._folder / f"{ulid_now()}{suffix}"
+
+    async def async_keep(self, document: Document) -> str:
+        """Keep a document for an hour and return the handle that gets it.
+
+        The spool owns the file from now on. The oldest give way when there are too many.
+        """
+        handle = secrets.token_urlsafe(16)
+        self._kept[handle] = _Kept(document, dt_util.utcnow() + KEEP)
+        gone = []
+        while len(self._kept) > MAX_KEPT or (
+            len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
+        ):
+            oldest = next(iter(self._kept))
+            gone.append(self._kept.pop(oldest).document.path)
+        self._set_alarm()
+        await self._hass.async_add_executor_job(_unlink, gone)
+        return handle
+
+    async def async_take(self, handle: str) -> Document:
+        """Return a document of its own for the caller; the kept one stays usable.
+
+        Raises ServiceValidationError: document_gone.
+        """
+        kept = self._kept.get(handle)
+        if kept is None or kept.until <= dt_util.utcnow():
+            raise input_error("document_gone")
+        path = await self.async_new_path(kept.document.path.suffix)
+        try:
+            await self._hass.async_add_executor_job(_link, kept.document.path, path)
+        except FileNotFoundError:
+            self._kept.pop(handle, None)
+            raise input_error("document_gone") from None
+        return replace(kept.document, path=path)
+
+    async def async_discard(self, *documents: Document) -> None:
+        """Delete the files of documents that their owner does not need."""
+        await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
+
+    async def async_write[T](self, suffix: str, work: Callable[[Path], T]) -> tuple[Path, T]:
+        """Run work(path) in the executor, return the path and what work returned.
+
+        What work has written is deleted if it fails.
+        """
+        path = await self.async_new_path(suffix)
+
+        def write() -> T:
+            try:
+                return work(path)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+
+        return path, await self._hass.async_add_executor_job(write)
+
+    def _kept_bytes(self) -> int:
+        return sum(item.document.size for item in self._kept.values())
+
+    @callback
+    def _set_alarm(self) -> None:
+        if self._stop_alarm is None and self._kept:
+            first = min(item.until for item in self._kept.values())
+            self._stop_alarm = async_track_point_in_utc_time(
+                self._hass, self._async_on_alarm, first
+            )
+
+    async def _async_on_alarm(self, now: datetime) -> None:
+        self._stop_alarm = None
+        old = [handle for handle, item in self._kept.items() if item.until <= now]
+        paths = [self._kept.pop(handle).document.path for handle in old]
+        self._set_alarm()
+        await self._hass.async_add_executor_job(_unlink, paths)
+
+    @callback
+    def _on_stop(self, _event: Event) -> None:
+        if self._stop_alarm is not None:
+            self._stop_alarm()
+            self._stop_alarm = None
+
+    def _empty(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+
+    def _sweep(self, kept: set[Path]) -> None:
+        limit = time.time() - ORPHAN_AGE.total_seconds()
+        for path in self._folder.iterdir():
+            if path not in kept and path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+
+
+DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
+
+
+@singleton(DATA_SPOOL, async_=True)
+async def async_get_spool(hass: HomeAssistant) -> Spool:
+    """Return the one spool of this Home Assistant."""
+    spool = Spool(hass)
+    await spool.async_start()
+    return spool
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a new file that only Home Assistant's own user may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> str:
+    """Copy source to target and return the SHA-256 of what was copied.
+
+    Raises ServiceValidationError: file_too_large; OSError.
+    """
+    digest = hashlib.sha256()
+    copied = 0
+    with source.open("rb") as reader, open_private(target) as writer:
+        while chunk := reader.read(CHUNK_BYTES):
+            copied += len(chunk)
+            if copied > limit_bytes:
+                raise too_large(name, limit_bytes)
+            digest.update(chunk)
+            writer.write(chunk)
+    return digest.hexdigest()
+
+
+def write_bytes(target: Path, data: bytes) -> str:
+    """Write data to target and return its SHA-256."""
+    with open_private(target) as writer:
+        writer.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def too_large(name: str, limit_bytes: int) -> ServiceValidationError:
+    """Return the error for a file above the limit, which is told in MB."""
+    return input_error("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Not every file system has hard links.
+        shutil.copyfile(source, target)
+        target.chmod(0o600)

@@ -1,0 +1,114 @@
+"""The test page and the page that keeps ink from drying. Pure."""
+
+from collections.abc import Sequence
+from html import escape
+
+from ..api.models import Capabilities
+from .page import EMOJI_FONTS, FONTS, MONO_FONTS, PageStyle, page
+
+SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
+EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
+COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
+MAX_NAMES = 40
+
+CSS = """
+.frame { position: fixed; inset: 0; border: 0.2mm solid #000; }
+.corner { position: fixed; width: 6mm; height: 6mm; }
+main { padding: 3mm; }
+.bars { display: flex; height: 12mm; print-color-adjust: exact; -webkit-print-color-adjust: exact;
+ margin: 2mm 0; }
+.bars span { flex: 1; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.ramp { height: 6mm; background: linear-gradient(to right, #000, #fff); print-color-adjust: exact;
+ -webkit-print-color-adjust: exact; border: 0.1mm solid #000; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15em 0.8em; margin: 0.4em 0; }
+dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
+.font { margin: 0.1em 0; } .font small { color: #333; display: block; line-height: 1; }
+"""
+NARROW_CSS = "dl { display: block; } main { padding: 1mm; }"
+
+
+def test_page(
+    printer_name: str,
+    model: str,
+    capabilities: Capabilities | None,
+    paper_name: str | None,
+    style: PageStyle,
+) -> str:
+    """Return a page that shows what the printer is and can do.
+
+    It carries the printer's name, model and abilities, a line in each font and of emoji, a frame
+    at the margins and bars of each colour.
+    """
+    rows = [
+        ("page_printer", printer_name),
+        ("page_model", model),
+        ("page_time", style.date_time(style.now)),
+        ("page_paper", f"{paper_name or '?'} · {style.width:g} × {style.height:g} mm"),
+        ("page_margins", f"{style.margin_side:g} / {style.margin_top:g} mm"),
+        *_abilities(capabilities, style),
+    ]
+    table = "".join(
+        f"<dt>{escape(style.label(key))}</dt><dd>{escape(value)}</dd>"
+        for key, value in rows
+        if value
+    )
+    fonts = "".join(_font_line(name) for name in (*FONTS, *MONO_FONTS[:1]))
+    emoji = "".join(_font_line(name, EMOJI_SAMPLE) for name in EMOJI_FONTS[:1])
+    heading = escape(style.label("page_test"))
+    body = (
+        f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{_bars()}'
+        f'<div class="ramp"></div>{fonts}{emoji}</main>'
+    )
+    css = CSS + (NARROW_CSS if style.narrow else "")
+    return page(style, body, title=style.label("page_test"), css=css)
+
+
+def color_page(style: PageStyle) -> str:
+    """Return a page with a little of every ink, and a line that says why it was printed."""
+    why = escape(style.label("page_keep_alive"))
+    when = escape(style.date_time(style.now))
+    body = f"{_bars()}<p>{why}<br>{when}</p>"
+    return page(style, body, title=style.label("page_keep_alive_title"), css=CSS)
+
+
+def _bars() -> str:
+    spans = "".join(f'<span style="background: {color}"></span>' for color in COLORS)
+    return f'<div class="bars">{spans}</div>'
+
+
+def _font_line(name: str, sample: str = SAMPLE) -> str:
+    return (
+        f'<p class="font" style="font-family: &quot;{escape(name)}&quot;">'
+        f"<small>{escape(name)}</small>{escape(sample)}</p>"
+    )
+
+
+def _abilities(capabilities: Capabilities | None, style: PageStyle) -> list[tuple[str, str]]:
+    if capabilities is None:
+        return []
+    duplex = capabilities.duplex
+    return [
+        ("page_papers", _names(capabilities.papers)),
+        ("page_trays", _names(capabilities.trays)),
+        ("page_media_types", _names(capabilities.media_types)),
+        (
+            "page_color",
+            _yes_no(None if capabilities.colors is None else 2 in capabilities.colors, style),
+        ),
+        ("page_duplex", _yes_no(None if duplex is None else bool(duplex & {2, 3}), style)),
+        ("page_copies", "" if capabilities.max_copies is None else str(capabilities.max_copies)),
+    ]
+
+
+def _names(names: object) -> str:
+    if not names or not isinstance(names, dict):
+        return ""
+    shown: Sequence[str] = [str(name).strip() for name in names][:MAX_NAMES]
+    more = "…" if len(names) > MAX_NAMES else ""
+    return ", ".join(shown) + more
+
+
+def _yes_no(value: bool | None, style: PageStyle) -> str:
+    if value is None:
+        return ""
+    return style.label("page_yes" if value else "page_no")

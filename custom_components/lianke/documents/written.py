@@ -1,0 +1,159 @@
+"""Documents that Home Assistant writes itself: text, notifications, the test page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+
+from ..api.models import Capabilities, Paper
+from ..const import DOMAIN
+from .compose import MAX_TEXT_BYTES, html_page, markdown_page, text_page
+from .document import Document, input_error
+from .intake import admit_page, clean_title
+from .page import PageStyle, paper_size
+from .spool import Spool
+from .testpage import color_page, test_page
+
+type TextKind = Literal["text", "markdown", "html"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageOptions:
+    """What a caller may say about the pages that are composed here.
+
+    `header` puts title and date on top; None leaves it to the source: lists and calendars have
+    one. `columns` is 1 or 2 for lists. `agenda` says which days of a calendar. `completed` takes
+    done items too, `print_empty` prints a list or calendar with nothing in it.
+    """
+
+    header: bool | None = None
+    columns: int | None = None
+    agenda: Literal["today", "tomorrow", "week"] = "week"
+    completed: bool = False
+    print_empty: bool = False
+    landscape: bool = False
+
+
+DEFAULT_PAGE = PageOptions()
+
+
+async def async_label(hass: HomeAssistant, key: str) -> str:
+    """Return one of the words a page or a title says, in the language of the house."""
+    return (await _async_labels(hass)).get(key, key)
+
+
+async def async_style(
+    hass: HomeAssistant,
+    paper: Paper | None,
+    options: PageOptions,
+    *,
+    header: str | None = None,
+) -> PageStyle:
+    """Return the style for pages on a paper; header is the title to show on top, if any."""
+    width, height, side, top = paper_size(paper, landscape=options.landscape)
+    return PageStyle(
+        width=width,
+        height=height,
+        margin_side=side,
+        margin_top=top,
+        language=hass.config.language,
+        now=dt_util.now(),
+        labels=await _async_labels(hass),
+        header=header,
+        columns=options.columns,
+    )
+
+
+async def async_write_page(
+    hass: HomeAssistant, spool: Spool, build: Callable[[], str], *, title: str
+) -> Document:
+    """Return the document for the page that build() makes; build runs in the executor."""
+    title = clean_title(title)
+    _, document = await spool.async_write(
+        ".part", lambda path: admit_page(path, build(), name=title, title=title)
+    )
+    return document
+
+
+async def async_text_document(
+    hass: HomeAssistant,
+    spool: Spool,
+    text: str,
+    *,
+    kind: TextKind = "text",
+    title: str | None = None,
+    paper: Paper | None = None,
+    options: PageOptions = DEFAULT_PAGE,
+) -> Document:
+    """Return the document for text, Markdown or HTML.
+
+    Raises ServiceValidationError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
+    """
+    if not text.strip():
+        raise input_error("text_empty")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        key = "html_too_large" if kind == "html" else "text_too_large"
+        raise input_error(key, limit=str(MAX_TEXT_BYTES // 1024))
+    shown = title or await async_label(hass, "page_text")
+    style = await async_style(
+        hass, paper, options, header=(title or "") if options.header else None
+    )
+    build = {"text": text_page, "markdown": markdown_page, "html": html_page}[kind]
+    return await async_write_page(
+        hass, spool, partial(build, text, style, title=shown), title=shown
+    )
+
+
+async def async_notification(
+    hass: HomeAssistant, spool: Spool, message: str, title: str | None, *, paper: Paper | None
+) -> Document:
+    """Return a page for a notification. Its own title does not quote the message.
+
+    Raises ServiceValidationError: text_empty, text_too_large.
+    """
+    if not message.strip():
+        raise input_error("text_empty")
+    if len(message.encode()) > MAX_TEXT_BYTES:
+        raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+    shown = await async_label(hass, "page_notification")
+    style = await async_style(hass, paper, DEFAULT_PAGE, header=title or shown)
+    return await async_write_page(
+        hass, spool, partial(text_page, message, style, title=shown), title=shown
+    )
+
+
+async def async_test_page(
+    hass: HomeAssistant,
+    spool: Spool,
+    printer_name: str,
+    model: str,
+    *,
+    capabilities: Capabilities | None,
+    paper: Paper | None,
+) -> Document:
+    """Return the test page of a printer."""
+    style = await async_style(hass, paper, DEFAULT_PAGE)
+    name = paper.name if paper is not None else None
+    build = partial(test_page, printer_name, model, capabilities, name, style)
+    return await async_write_page(hass, spool, build, title=await async_label(hass, "page_test"))
+
+
+async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
+    """Return the page with a little of every ink."""
+    style = await async_style(hass, paper, DEFAULT_PAGE)
+    return await async_write_page(
+        hass,
+        spool,
+        partial(color_page, style),
+        title=await async_label(hass, "page_keep_alive_title"),
+    )
+
+
+async def _async_labels(hass: HomeAssistant) -> dict[str, str]:
+    prefix = f"component.{DOMAIN}.common."
+    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
+    return {key.removeprefix(prefix): text for key, text in texts.items() if key.startswith(prefix)}
