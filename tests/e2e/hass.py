@@ -226,8 +226,8 @@ class RealHomeAssistant:
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
             )
         environment = {**os.environ, "TMPDIR": str(self.config / "tmp")}
-        environment.pop("PYTHONPATH", None)
-        environment.pop("COVERAGE_PROCESS_START", None)
+        for variable in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_START"):
+            environment.pop(variable, None)
         console = await asyncio.to_thread(self.console.open, "ab")
         try:
             # --skip-pip: the environment is complete; nothing may be fetched while it runs.
@@ -269,7 +269,7 @@ class RealHomeAssistant:
         try:
             if not self.token:
                 async with self._session.get(f"{self.url}/auth/providers") as response:
-                    return response.status == 200
+                    return response.status in {200, 400}  # 400: nobody has been onboarded
             headers = {"Authorization": f"Bearer {self.token}"}
             async with self._session.get(f"{self.url}/api/config", headers=headers) as response:
                 return response.status == 200 and (await response.json())["state"] == "RUNNING"
