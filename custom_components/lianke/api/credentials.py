@@ -6,14 +6,42 @@ Shapes seen in the wild rank candidates; they never refuse one.
 
 import base64
 import binascii
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 import re
+import struct
 from urllib.parse import unquote
 
-from .errors import CredentialsError
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from .errors import CredentialsError, NoQrCodeError, PhotoUnreadableError, QrReaderMissingError
 
 MAX_TEXT = 4096
 MAX_ENCODINGS = 3
+MAX_PHOTO_BYTES = 32 * 1024 * 1024
+MAX_JPEG_PIXELS = 110_000_000
+MAX_OTHER_PIXELS = 30_000_000
+"""Only JPEG can be decoded at a smaller size; the rest costs 4 bytes a pixel."""
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_DECODED_SIDE = 3000
+_SIDES = (1600, 1000, 2400, 700)
+"""px; noise vanishes in small copies of a photo, a small code needs a large one."""
+# What Pillow raises on damaged files.
+_BROKEN_PICTURE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+_SURE = 2
+
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
 _TOKEN = re.compile(r"[?&#/;]token=([^&#;\"'<>]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
@@ -85,3 +113,75 @@ def _from_token(token: str) -> Credentials:
     if (pair := _PAIR.fullmatch(decoded.strip())) is None:
         raise CredentialsError
     return Credentials(device_id=pair[1], device_key=pair[2])
+
+
+def read_photo(path: Path) -> Credentials:
+    """Return the credentials in a photo of the sticker, whatever else can be read in it. Blocking, up to some seconds.
+
+    Raises PhotoUnreadableError (a NoQrCodeError) for no picture or a too big one, NoQrCodeError when there is no code
+    in it, CredentialsError when no code is a Lianke sticker's, QrReaderMissingError without the zbar library.
+    """
+    decode = _reader()
+    best, best_rank, seen = "", 0, False
+    for picture in _versions(_open_photo(path)):
+        for text in decode(picture):
+            seen = True
+            if (text_rank := rank(text)) > best_rank:
+                best, best_rank = text, text_rank
+        if best_rank >= _SURE:
+            break
+    if not seen:
+        raise NoQrCodeError
+    return parse(best)
+
+
+def _reader() -> Callable[[Image.Image], list[str]]:
+    """Return what reads all QR codes in a picture; raises QrReaderMissingError."""
+    try:
+        # Looks for the system's library, which may be missing, on import.
+        from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415
+    except (ImportError, OSError) as err:
+        raise QrReaderMissingError from err
+
+    def read(picture: Image.Image) -> list[str]:
+        codes = decode(picture, symbols=[ZBarSymbol.QRCODE])
+        return [code.data.decode("utf-8", "replace") for code in codes]
+
+    return read
+
+
+def _open_photo(path: Path) -> Image.Image:
+    """Return the picture in grey, upright; raises PhotoUnreadableError."""
+    try:
+        if path.stat().st_size > MAX_PHOTO_BYTES:
+            raise PhotoUnreadableError
+        with Image.open(path, formats=_FORMATS) as picture:
+            pixels = picture.width * picture.height
+            limit = MAX_JPEG_PIXELS if picture.format in ("JPEG", "MPO") else MAX_OTHER_PIXELS
+            if pixels > limit:
+                raise PhotoUnreadableError
+            picture.draft("L", (_DECODED_SIDE, _DECODED_SIDE))
+            return ImageOps.exif_transpose(_grey(picture))
+    except _BROKEN_PICTURE:
+        raise PhotoUnreadableError from None
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    """Return the picture in grey; what is transparent becomes white."""
+    if picture.has_transparency_data:
+        colored = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", colored.size, "white"), colored)
+    return picture.convert("L")
+
+
+def _versions(photo: Image.Image) -> Iterator[Image.Image]:
+    """Yield copies in which a code may be easier to read: smaller, brighter, without shadows or noise."""
+    largest = max(photo.size)
+    for side in (*(side for side in _SIDES if side < largest), largest):
+        copy = photo.copy()
+        copy.thumbnail((side, side))
+        yield copy
+        yield ImageOps.autocontrast(copy, cutoff=1)
+        shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
+        yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
+        yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
