@@ -1,0 +1,125 @@
+"""What all boxes of one ApiKey share: a limit on requests, and one address for news."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import hashlib
+import logging
+import time
+
+from homeassistant.core import CALLBACK_TYPE, callback
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_UNDER_WAY = 4
+# Seconds of silence after "too frequent" (10009), doubled while it goes on.
+PAUSE_START = 60
+PAUSE_LIMIT = 300
+# After so many seconds in peace a new pause is short again.
+PAUSE_FORGOTTEN = 600
+# Polling requests a second and ApiKey, and how many may come in one go.
+POLL_RATE = 30 / 60
+POLL_BURST = 10
+# Requests of one poll, and the seconds between a box's questions for a printer's condition.
+REQUESTS_A_POLL = 2
+CONDITION_INTERVAL = 300
+
+
+class Account:
+    """The limits and the address of one ApiKey. Its boxes come and go.
+
+    It is told apart by the webhook's id, which survives a renewed key.
+    """
+
+    def __init__(self, webhook_id: str) -> None:
+        """Start without boxes and without an address."""
+        self.webhook_id = webhook_id
+        self.box_count = 0
+        self._address: str | None = None
+        self._listeners: list[CALLBACK_TYPE] = []
+        self._under_way = asyncio.Semaphore(MAX_UNDER_WAY)
+        self._pause = 0.0
+        self._pause_until = float("-inf")
+        self._admitted_until = float("-inf")
+
+    @property
+    def address(self) -> str | None:
+        """Return where the cloud can send news; None when it cannot. A secret."""
+        return self._address
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Return what tells the present address from another one without giving it away."""
+        if self._address is None:
+            return None
+        return hashlib.sha256(self._address.encode()).hexdigest()[:16]
+
+    @callback
+    def set_address(self, address: str | None) -> None:
+        """Take a new address and tell who listens."""
+        if address == self._address:
+            return
+        self._address = address
+        for listener in list(self._listeners):
+            listener()
+
+    @callback
+    def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` whenever the address has changed."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def callback_url(self, token: str) -> str | None:
+        """Return the address that carries a job's token, None without an address."""
+        return None if self._address is None else f"{self._address}?job={token}"
+
+    @callback
+    def join(self) -> CALLBACK_TYPE:
+        """Count a box in; call what is returned to count it out."""
+        self.box_count += 1
+
+        @callback
+        def leave() -> None:
+            self.box_count -= 1
+
+        return leave
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one of the places for requests under way; wait out a pause first."""
+        async with self._under_way:
+            left = self._pause_until - time.monotonic()
+            while left > 0:
+                await asyncio.sleep(left)
+                left = self._pause_until - time.monotonic()
+            yield
+
+    def too_frequent(self) -> None:
+        """Let no request go for a while: the service complained."""
+        now = time.monotonic()
+        if now < self._pause_until:
+            # Another answer to the same burst.
+            return
+        again = now - self._pause_until < PAUSE_FORGOTTEN
+        self._pause = min(self._pause * 2, PAUSE_LIMIT) if again else PAUSE_START
+        self._pause_until = now + self._pause
+        _LOGGER.info("The service asks for fewer requests; pausing for %d s", self._pause)
+
+    def stretched(self, interval: float) -> float:
+        """Return the seconds between two polls of a box that leave room for the others.
+
+        All polling of the account together, with a question for a printer's condition at most
+        at each poll, stays within its rate.
+        """
+        rate = POLL_RATE / max(1, self.box_count)
+        shortest = (REQUESTS_A_POLL + 1) / rate
+        if shortest < CONDITION_INTERVAL:
+            shortest = REQUESTS_A_POLL / (rate - 1 / CONDITION_INTERVAL)
+        return max(interval, shortest)
+
+    async def async_admit(self, requests: int) -> None:
+        """Wait until so many more polling requests are within the rate."""
+        now = time.monotonic()
+        self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
+        if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:
+            await asyncio.sleep(wait)

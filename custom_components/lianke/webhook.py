@@ -1,0 +1,149 @@
+"""What the cloud sends: callbacks of jobs, and pushes.
+
+Anyone who learns the address can send anything. A callback moves a job only with the job's own
+token or its task, and only forward; a push only makes us look. Strangers are answered like
+everybody else.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+import logging
+from typing import Final
+from urllib.parse import parse_qsl
+
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from homeassistant.components import webhook
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_DEVICE_ID
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+from yarl import URL
+
+from .address import AddressKeeper
+from .api.callbacks import parse_callback, parse_push
+from .api.coerce import to_json
+from .api.server import is_loopback
+from .const import CONF_SERVER, DOMAIN
+from .runtime import ACCOUNTS, Account, LiankeConfigEntry, LiankeData, async_members
+
+_LOGGER = logging.getLogger(__name__)
+
+METHODS: Final = ("GET", "POST", "PUT")
+MAX_BODY: Final = 64 * 1024
+# Seconds for a whole body.
+BODY_TIME: Final = 10
+MAX_FIELDS: Final = 100
+# What a job's token has at most.
+MAX_TOKEN: Final = 64
+
+KEEPERS: HassKey[dict[str, AddressKeeper]] = HassKey(f"{DOMAIN}_address_keepers")
+
+
+@callback
+def async_open(hass: HomeAssistant, entry: LiankeConfigEntry, account: Account) -> None:
+    """Open the account's webhook, if it is not open yet, and follow its address."""
+    keepers = hass.data.setdefault(KEEPERS, {})
+    keeper = keepers.get(account.webhook_id)
+    local = is_loopback(URL(entry.data[CONF_SERVER]).host or "")
+    if keeper is not None:
+        if local and not keeper.server_is_local:
+            keeper.server_is_local = True
+            keeper.check()
+        return
+    keeper = keepers[account.webhook_id] = AddressKeeper(hass, account)
+    keeper.server_is_local = local
+    webhook.async_register(
+        hass,
+        DOMAIN,
+        "Lianke",
+        account.webhook_id,
+        async_handle,
+        local_only=False,
+        allowed_methods=METHODS,
+    )
+    keeper.start()
+
+
+@callback
+def async_close(hass: HomeAssistant, webhook_id: str) -> None:
+    """Close an account's webhook and forget the account."""
+    if (keeper := hass.data.get(KEEPERS, {}).pop(webhook_id, None)) is not None:
+        keeper.stop()
+        webhook.async_unregister(hass, webhook_id)
+    hass.data.get(ACCOUNTS, {}).pop(webhook_id, None)
+
+
+async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
+    """Answer one message; while its box is being set up anew, ask for a repetition."""
+    message = _parse(await _async_read(request))
+    boxes = {
+        entry.data[CONF_DEVICE_ID]: (
+            entry.runtime_data if entry.state is ConfigEntryState.LOADED else None
+        )
+        for entry in async_members(hass, webhook_id)
+    }
+    if not any(boxes.values()):
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
+    token = request.query.get("job", "")[:MAX_TOKEN] or None
+    return _answer(_deliver(boxes, message, token))
+
+
+async def _async_read(request: web.Request) -> bytes:
+    """Return the body, b"" for one that is too long, too slow or broken.
+
+    A cloudhook's request is a stand-in with nothing but `content`.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            while len(body) <= MAX_BODY and (part := await request.content.read(MAX_BODY + 1)):
+                body += part
+    except TimeoutError, ClientError, ConnectionError, HttpProcessingError, web.RequestPayloadError:
+        return b""
+    return bytes(body) if len(body) <= MAX_BODY else b""
+
+
+def _parse(body: bytes) -> object:
+    """Return what a body says, as JSON or as a form; None when it says nothing."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    try:
+        return to_json(text)
+    except ValueError:
+        pass
+    try:
+        return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return None
+
+
+@callback
+def _deliver(
+    boxes: Mapping[str, LiankeData | None], message: object, token: str | None
+) -> HTTPStatus:
+    """Hand a message to the boxes it is about; return the status to answer with."""
+    if isinstance(message, dict) and (claim := parse_callback(message)) is not None:
+        if (data := boxes.get(claim.device_id)) is not None:
+            if data.queue.on_callback(token, claim):
+                data.memory.note_callback(data.account.fingerprint)
+        elif claim.device_id in boxes:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.OK
+    status = HTTPStatus.OK
+    for device_id in parse_push(message) & boxes.keys():
+        if (data := boxes[device_id]) is None:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        else:
+            data.coordinator.async_note_push()
+    return status
+
+
+def _answer(status: HTTPStatus) -> web.Response:
+    ready = status is HTTPStatus.OK
+    return web.json_response(
+        {"code": status.value, "msg": "success" if ready else "busy"}, status=status
+    )
