@@ -1,0 +1,1 @@
+"""The life of a print job, from the call to the paper."""

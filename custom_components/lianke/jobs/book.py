@@ -1,0 +1,241 @@
+"""The book of print jobs: one folder a job, written before anything is sent.
+
+The book lies in the cache folder, so that a restored backup cannot print again. Home
+Assistant's own storage helper is not used for it, since it logs a failed write and goes
+on; a job that is not safely on disk must not be sent.
+"""
+
+import asyncio
+from collections.abc import Iterable
+import json
+import logging
+import os
+from pathlib import Path
+import shutil
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from homeassistant.util.ulid import ulid_now
+
+from ..documents.document import Document
+from .job import Job, RecordError
+
+_LOGGER = logging.getLogger(__name__)
+
+CACHE_FOLDER = "lianke"
+RECORD_NAME = "job.json"
+DOCUMENT_STEM = "document"
+DAMAGED_PREFIX = "damaged-"
+COPY_PREFIX = "copy-"
+OTHER_TASKS_NAME = "other_tasks.json"
+# A record is a page of text. Anything larger was not written by this code.
+MAX_RECORD_BYTES = 256 * 1024
+MAX_OTHER_TASKS = 100
+MAX_DAMAGED = 10
+
+
+class BookError(OSError):
+    """A job could not be written to disk."""
+
+
+def book_path(hass: HomeAssistant, entry_id: str) -> Path:
+    """Return the folder that holds the jobs of one config entry."""
+    return Path(hass.config.cache_path(CACHE_FOLDER, entry_id))
+
+
+async def async_remove_book(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete the jobs of a config entry that is being removed."""
+    await hass.async_add_executor_job(
+        lambda: shutil.rmtree(book_path(hass, entry_id), ignore_errors=True)
+    )
+
+
+class JobBook:
+    """Reads and writes the jobs of one box. Blocking work runs in the executor."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare the book of a config entry; nothing is touched yet."""
+        self._hass = hass
+        self._root = book_path(hass, entry_id)
+        self._lock = asyncio.Lock()
+        # Tasks of the cloud that are ours without being a job (previews).
+        self.other_tasks: list[str] = []
+
+    def document_path(self, job: Job) -> Path:
+        """Return where the document of a job lies."""
+        suffix = Path(job.document_name).suffix.lower()
+        return self._root / job.job_id / f"{DOCUMENT_STEM}{suffix}"
+
+    async def async_load(self) -> list[Job]:
+        """Return all readable jobs, oldest first.
+
+        A damaged folder is set aside and costs one job. Raises BookError if the
+        folder itself cannot be made or read.
+        """
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._load)
+
+    async def async_create(self, job: Job, document: Document) -> None:
+        """Take over the document and write the job; on return both are on disk.
+
+        Raises BookError; then nothing of the job is left behind.
+        """
+        async with self._lock:
+            await self._hass.async_add_executor_job(self._create, job, document)
+
+    async def async_write(self, job: Job) -> None:
+        """Write a job anew. Raises BookError."""
+        async with self._lock:
+            await self._hass.async_add_executor_job(self._write, job)
+
+    async def async_copy_document(self, job: Job) -> Document | None:
+        """Return a copy of a kept document, None when it is gone."""
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._copy_document, job)
+
+    async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
+        """Delete the documents of these jobs; their records stay."""
+        paths = [self.document_path(job) for job in jobs]
+        async with self._lock:
+            await self._hass.async_add_executor_job(_unlink_all, paths)
+
+    async def async_delete(self, job_ids: Iterable[str]) -> None:
+        """Delete jobs with all that belongs to them."""
+        folders = [self._root / job_id for job_id in job_ids]
+        async with self._lock:
+            await self._hass.async_add_executor_job(_remove_all, folders)
+
+    async def async_note_other_task(self, task_id: str) -> None:
+        """Remember a task of ours that is no job. A lost note only costs certainty."""
+        self.other_tasks = [*self.other_tasks, task_id][-MAX_OTHER_TASKS:]
+        text = json.dumps(self.other_tasks)
+        async with self._lock:
+            await self._hass.async_add_executor_job(self._write_other_tasks, text)
+
+    def _load(self) -> list[Job]:
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._root.chmod(0o700)
+            folders = sorted(path for path in self._root.iterdir() if path.is_dir())
+        except OSError as err:
+            raise BookError("the job folder cannot be read") from err
+        _unlink_all(list(self._root.glob(f"{COPY_PREFIX}*")))
+        self.other_tasks = self._read_other_tasks()
+        jobs = []
+        for folder in folders:
+            if folder.name.startswith(DAMAGED_PREFIX):
+                continue
+            try:
+                jobs.append(_read_job(folder))
+            except (OSError, RecordError) as err:
+                _set_aside(folder, err)
+        _remove_all(
+            sorted(
+                (path for path in self._root.iterdir() if path.name.startswith(DAMAGED_PREFIX)),
+                reverse=True,
+            )[MAX_DAMAGED:]
+        )
+        return jobs
+
+    def _create(self, job: Job, document: Document) -> None:
+        folder = self._root / job.job_id
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700)
+            # The spool lies on the same file system: this is a rename, not a copy.
+            target = self.document_path(job)
+            shutil.move(document.path, target)
+            target.chmod(0o600)
+            if target.stat().st_size != document.size:
+                raise OSError("the document changed its size")
+            with target.open("rb") as handle:
+                os.fsync(handle.fileno())
+            self._write(job)
+        except OSError as err:
+            shutil.rmtree(folder, ignore_errors=True)
+            document.path.unlink(missing_ok=True)
+            raise BookError("the job could not be written") from err
+
+    def _copy_document(self, job: Job) -> Document | None:
+        source = self.document_path(job)
+        target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
+        try:
+            # A second name for the same bytes. Nothing ever writes into a document.
+            target.hardlink_to(source)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            try:
+                shutil.copyfile(source, target)
+            except OSError as err:
+                _LOGGER.debug("A document could not be copied: %s", err)
+                target.unlink(missing_ok=True)
+                return None
+        return Document(
+            path=target,
+            name=job.document_name,
+            content_type=job.content_type,
+            extension=source.suffix,
+            size=job.size,
+            pages=job.document_pages,
+            digest=job.digest,
+            title=job.title,
+        )
+
+    def _write(self, job: Job) -> None:
+        text = json.dumps(job.as_record(), ensure_ascii=False)
+        try:
+            write_utf8_file_atomic(str(self._root / job.job_id / RECORD_NAME), text, private=True)
+        except (WriteError, OSError) as err:
+            raise BookError("the job could not be written") from err
+
+    def _write_other_tasks(self, text: str) -> None:
+        try:
+            write_utf8_file_atomic(str(self._root / OTHER_TASKS_NAME), text, private=True)
+        except (WriteError, OSError) as err:
+            _LOGGER.debug("The list of preview tasks was not written: %s", err)
+
+    def _read_other_tasks(self) -> list[str]:
+        try:
+            found = json.loads((self._root / OTHER_TASKS_NAME).read_text("utf-8"))
+        except OSError, ValueError:
+            return []
+        if not isinstance(found, list):
+            return []
+        return [item for item in found if isinstance(item, str)][-MAX_OTHER_TASKS:]
+
+
+def _read_job(folder: Path) -> Job:
+    """Read one folder. Raises RecordError or OSError."""
+    record = folder / RECORD_NAME
+    if record.stat().st_size > MAX_RECORD_BYTES:
+        raise RecordError("the record is too large")
+    try:
+        job = Job.from_record(json.loads(record.read_text("utf-8")))
+    except (ValueError, RecursionError) as err:
+        raise RecordError(str(err)[:100]) from None
+    if job.job_id != folder.name:
+        raise RecordError("the record belongs to another folder")
+    return job
+
+
+def _set_aside(folder: Path, err: Exception) -> None:
+    """Rename a damaged folder, so that it is read only once and can be looked at."""
+    _LOGGER.warning("Print job %s cannot be read and is set aside: %s", folder.name, err)
+    try:
+        folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
+    except OSError as rename_err:
+        _LOGGER.debug("Setting %s aside failed: %s", folder.name, rename_err)
+
+
+def _unlink_all(paths: list[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as err:
+            _LOGGER.debug("%s cannot be deleted: %s", path.name, err)
+
+
+def _remove_all(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

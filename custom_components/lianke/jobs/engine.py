@@ -1,0 +1,256 @@
+"""What moves the jobs on: one alarm, and one review of everything whenever it rings.
+
+News of the coordinator, of an upload or of a callback call for a review as well, so that
+nothing depends on the order in which they come.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+import logging
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from ..api.client import LiankeClient
+from ..api.errors import LiankeError
+from ..coordinator import LiankeCoordinator
+from ..memory import BoxMemory
+from .book import JobBook
+from .follower import Follower
+from .gate import Gate
+from .job import RETRYABLE, Job, JobState
+from .ledger import Ledger
+from .sender import Sender
+from .settings import keep_failed_time
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds. Uploads under way may end before the queue stops.
+DRAIN_TIME = 30
+TIDY_EVERY = timedelta(minutes=15)
+
+
+class Engine:
+    """Sends, follows, expires and tidies up the jobs of one box."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        coordinator: LiankeCoordinator,
+        memory: BoxMemory,
+        ledger: Ledger,
+        book: JobBook,
+        gate: Gate,
+        follower: Follower,
+        sender: Sender,
+    ) -> None:
+        """Take the parts; nothing runs before the first review."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._coordinator = coordinator
+        self._memory = memory
+        self._ledger = ledger
+        self._book = book
+        self._gate = gate
+        self._follower = follower
+        self._sender = sender
+        self._task: asyncio.Task[None] | None = None
+        self._tidied_at: datetime | None = None
+        self._alarm: CALLBACK_TYPE | None = None
+        self._reviewing = False
+        self._again = False
+        self._closing = False
+
+    async def async_drain(self) -> None:
+        """Stop: uploads under way may end first, everything is written down."""
+        self._closing = True
+        self._cancel_alarm()
+        await self._sender.async_drain(DRAIN_TIME)
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._ledger.async_flush()
+
+    @callback
+    def on_change(self, job: Job, old: JobState | None) -> None:
+        """Do what the end of a job entails."""
+        if job.state is JobState.COMPLETED:
+            self.count_pages(job)
+        if job.is_final and job.state is not old:
+            self._tidied_at = None
+            if job.state is JobState.FAILED and job.task_id:
+                self._coordinator.async_look("a job failed", job.printer_key)
+
+    @callback
+    def count_pages(self, job: Job) -> None:
+        """Count the pages of a job that is proven to be on paper; twice counts once."""
+        if job.state is JobState.COMPLETED and job.pages_printed is not None:
+            self._memory.count_pages(job.printer_key, job.job_id, job.pages_printed)
+
+    @callback
+    def review(self, _now: datetime | None = None) -> None:
+        """Look at every job, start what is due, and set the alarm for what comes next."""
+        if self._closing:
+            return
+        if self._reviewing:
+            # A change made by a review told its listeners, and one of them came back.
+            self._again = True
+            return
+        self._reviewing = True
+        try:
+            self._again = True
+            while self._again:
+                self._again = False
+                due = self._review_once(dt_util.utcnow())
+        finally:
+            self._reviewing = False
+        self._set_alarm(due)
+
+    def _review_once(self, now: datetime) -> datetime | None:
+        self._gate.observe(now)
+        dues = [self._review_job(job, now) for job in self._ledger.all() if not job.is_final]
+        follow = self._follower.next_due(now)
+        if self._work_is_due(follow, now):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_work(), "follow print jobs"
+            )
+        elif self._task is None:
+            dues += [follow, self._next_tidying(now)]
+        open_jobs = any(not job.is_final for job in self._ledger.all())
+        self._coordinator.async_set_jobs_open(open_jobs)
+        return min((due for due in dues if due is not None), default=None)
+
+    def _review_job(self, job: Job, now: datetime) -> datetime | None:
+        """Move one open job on; return when to look at it again."""
+        if job.state is JobState.QUEUED:
+            return None if job.expiring else job.expires_at
+        if (
+            job.state not in (JobState.HELD, JobState.UPLOADING)
+            or job.is_unsure
+            or self._sender.is_uploading(job)
+        ):
+            return None
+        if job.cancel_requested:
+            self._ledger.change(job, state=JobState.CANCELED)
+            return None
+        if now >= job.expires_at:
+            self._ledger.change(job, state=JobState.EXPIRED, reason="expired")
+            return None
+        if job.printer_key not in self._memory.printers:
+            self._ledger.change(job, state=JobState.FAILED, reason="printer_gone")
+            return None
+        if job.state is JobState.UPLOADING:
+            self._sender.start(job.printer_key)
+            return job.expires_at
+        verdict = self._gate.judge(job, now)
+        if verdict.reason is None:
+            self._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)
+            self._sender.start(job.printer_key)
+            return None
+        if verdict.reason != job.hold_reason:
+            self._ledger.change(job, hold_reason=verdict.reason)
+        return min(job.expires_at, verdict.until or job.expires_at)
+
+    def _work_is_due(self, follow: datetime | None, now: datetime) -> bool:
+        if self._task is not None:
+            return False
+        return (
+            (follow is not None and follow <= now)
+            or self._next_tidying(now) <= now
+            or any(_is_to_be_taken_back(job, now) for job in self._ledger.all())
+        )
+
+    async def _async_work(self) -> None:
+        """Do everything due that takes a while, then review again."""
+        try:
+            now = dt_util.utcnow()
+            for job in self._ledger.all():
+                if _is_to_be_taken_back(job, now):
+                    await self._async_take_back(job, now)
+            due = self._follower.next_due(now)
+            if due is not None and due <= now:
+                await self._follower.async_look()
+            if self._next_tidying(now) <= now:
+                await self._async_tidy(now)
+        finally:
+            self._task = None
+            self.review()
+
+    async def _async_take_back(self, job: Job, now: datetime) -> None:
+        """Ask once for a job that is in the cloud; how it ends, the cloud tells."""
+        job = self._ledger.change(job, cancel_requested=False, expiring=now >= job.expires_at)
+        try:
+            await self.async_cancel_in_cloud(job)
+        except LiankeError as err:
+            _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
+
+    async def async_cancel_in_cloud(self, job: Job) -> None:
+        """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
+
+        Raises LiankeError; then nothing has changed.
+        """
+        printer = self._memory.printers.get(job.printer_key)
+        if printer is None or job.task_id is None:
+            return
+        await self._client.cancel_task(printer.printer.address, job.task_id)
+        current = self._ledger.get(job.job_id)
+        if current is not None and current.can_cancel:
+            self._ledger.change(current, state=JobState.CANCELING)
+            self._follower.look_soon(current)
+
+    def _next_tidying(self, now: datetime) -> datetime:
+        return self._tidied_at + TIDY_EVERY if self._tidied_at else now
+
+    async def _async_tidy(self, now: datetime) -> None:
+        """Throw away documents and records that are kept no longer."""
+        self._tidied_at = now
+        kept = keep_failed_time(self._entry.options)
+        done = [
+            job
+            for job in self._ledger.all()
+            if job.is_final
+            and job.has_document
+            and not (job.state in RETRYABLE and now - job.changed_at < kept)
+        ]
+        if done:
+            await self._book.async_drop_documents(done)
+            for job in done:
+                self._ledger.note_document_gone(job)
+        await self._ledger.async_trim()
+
+    @callback
+    def _set_alarm(self, due: datetime | None) -> None:
+        self._cancel_alarm()
+        if due is not None and not self._closing:
+            # A moment in the past would ring at once, again and again.
+            soonest = dt_util.utcnow() + timedelta(seconds=1)
+            self._alarm = async_track_point_in_utc_time(
+                self._hass,
+                HassJob(self._on_alarm, cancel_on_shutdown=True),
+                max(due, soonest),
+            )
+
+    @callback
+    def _on_alarm(self, now: datetime) -> None:
+        self._alarm = None
+        self.review()
+
+    @callback
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm()
+            self._alarm = None
+
+
+def _is_to_be_taken_back(job: Job, now: datetime) -> bool:
+    """Return whether the cloud must be asked to cancel: too late, or canceled meanwhile."""
+    if job.task_id is None or not job.can_cancel:
+        return False
+    overdue = job.state is JobState.QUEUED and not job.expiring and now >= job.expires_at
+    return overdue or job.cancel_requested

@@ -1,0 +1,121 @@
+"""Whether a printer may be sent a job now, and if not, why and until when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.util import dt as dt_util
+
+from ..coordinator import HoldReason, LiankeCoordinator
+from .job import Job
+from .settings import quiet_until
+
+# A printer that has just been switched on comes and goes for a while.
+STEADY = timedelta(seconds=60)
+BACKOFF_START = timedelta(seconds=60)
+BACKOFF_LIMIT = timedelta(minutes=30)
+_LONG_AGO = dt_util.utc_from_timestamp(0)
+
+
+class QueueReason(StrEnum):
+    """Reasons to hold a job that lie with the house or the service, not the printer."""
+
+    QUIET_HOURS = "quiet_hours"
+    CLOUD_UNREACHABLE = "cloud_unreachable"
+    KEY_REJECTED = "key_rejected"
+    TOO_FREQUENT = "too_frequent"
+    ERROR_LIMIT = "error_limit"
+    GETTING_READY = "getting_ready"
+
+
+# Reasons that cannot pass while somebody waits at the printer are refused, not held.
+PERMANENT = frozenset({HoldReason.AWAITING_DRIVER, HoldReason.UNSUPPORTED})
+HOLD_REASONS: tuple[str, ...] = (
+    "none",
+    *(reason.value for reason in HoldReason),
+    *(reason.value for reason in QueueReason),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Backoff:
+    reason: str
+    until: datetime
+    pause: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """`reason` is None when the job may go; `until` is when to look again, if known."""
+
+    reason: str | None
+    until: datetime | None = None
+
+
+class Gate:
+    """Watches readiness over time for the printers of one box."""
+
+    def __init__(self, entry: ConfigEntry, coordinator: LiankeCoordinator) -> None:
+        """Start with nothing known."""
+        self._entry = entry
+        self._coordinator = coordinator
+        self._ready_since: dict[str, datetime] = {}
+        self._seen = False
+        self._backoffs: dict[str, _Backoff] = {}
+
+    def observe(self, now: datetime) -> None:
+        """Note which printers are ready. Call it at every news of the coordinator."""
+        if not self._coordinator.is_fresh:
+            self._ready_since.clear()
+            return
+        for key in self._coordinator.data.printers:
+            if self._coordinator.hold_reason(key) is not None:
+                self._ready_since.pop(key, None)
+            elif key not in self._ready_since:
+                # At the first look nobody saw it come: it has been ready all along.
+                self._ready_since[key] = now if self._seen else _LONG_AGO
+        self._seen = True
+
+    def judge(self, job: Job, now: datetime) -> Verdict:
+        """Return whether a job may be sent to its printer now."""
+        return self.judge_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
+
+    def judge_printer(
+        self, key: str, now: datetime, *, ignore_quiet_hours: bool = False
+    ) -> Verdict:
+        """Return whether a printer may be sent a job now."""
+        options: Mapping[str, Any] = self._entry.options
+        if not self._coordinator.is_fresh:
+            return Verdict(
+                reason=QueueReason.KEY_REJECTED
+                if self._coordinator.key_rejected
+                else QueueReason.CLOUD_UNREACHABLE
+            )
+        if key not in self._coordinator.data.printers:
+            return Verdict(reason=HoldReason.DISCONNECTED)
+        if (reason := self._coordinator.hold_reason(key)) is not None:
+            return Verdict(reason=reason)
+        if (backoff := self._backoffs.get(key)) and now < backoff.until:
+            return Verdict(reason=backoff.reason, until=backoff.until)
+        if not ignore_quiet_hours and (end := quiet_until(options, now)):
+            return Verdict(reason=QueueReason.QUIET_HOURS, until=end)
+        steady = self._ready_since.get(key, now) + STEADY
+        if now < steady:
+            return Verdict(reason=QueueReason.GETTING_READY, until=steady)
+        return Verdict(reason=None)
+
+    def back_off(
+        self, key: str, reason: str, now: datetime, pause: timedelta | None = None
+    ) -> None:
+        """Leave a printer alone for a while, longer each time in a row."""
+        last = self._backoffs.get(key)
+        if pause is None:
+            pause = min(last.pause * 2, BACKOFF_LIMIT) if last else BACKOFF_START
+        self._backoffs[key] = _Backoff(reason=reason, until=now + pause, pause=pause)
+
+    def clear_backoff(self, key: str) -> None:
+        """Forget past refusals: the printer took a job, or somebody mended it."""
+        self._backoffs.pop(key, None)

@@ -1,0 +1,240 @@
+"""Taking a job: checks first, then the book, and only then may anything be sent."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+import logging
+import secrets
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_now
+
+from ..api.models import DriverState
+from ..api.options import ResolvedOptions, count_selected
+from ..const import DOMAIN
+from ..coordinator import LiankeCoordinator, PrinterView
+from ..documents.document import Document
+from .book import BookError, JobBook
+from .gate import PERMANENT, Gate
+from .guard import Content, GuardError, check_pages, check_rate, find_duplicate
+from .job import Asker, Job, JobState
+from .ledger import Ledger
+from .sender import TOKEN_BYTES
+from .settings import hold_time, max_jobs_per_hour, max_pages
+
+_LOGGER = logging.getLogger(__name__)
+
+# Called with a printer's key and the error, or None when a job of it was taken again.
+type GuardListener = Callable[[str, GuardError | None], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintRequest:
+    """Everything the queue has to know to print one document on one printer.
+
+    `options` are checked against the printer already; `requested` is what the caller
+    asked for, kept for printing elsewhere. `expires_in` None means the entry's option.
+    """
+
+    printer_key: str
+    document: Document
+    title: str
+    options: ResolvedOptions
+    context: Context
+    requested: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    replace_key: str | None = None
+    hold: bool = True
+    expires_in: timedelta | None = None
+    ignore_quiet_hours: bool = False
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A job that was taken, or the earlier one with the same request id."""
+
+    job: Job
+    duplicate: bool = False
+
+
+class Intake:
+    """Decides on new jobs, one at a time."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        coordinator: LiankeCoordinator,
+        ledger: Ledger,
+        book: JobBook,
+        gate: Gate,
+    ) -> None:
+        """Take what the decision rests on."""
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._ledger = ledger
+        self._book = book
+        self._gate = gate
+        self._lock = asyncio.Lock()
+        self._guard_listeners: list[GuardListener] = []
+
+    @callback
+    def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
+        """Tell when the paper guard refuses a job, and when one is taken again."""
+        self._guard_listeners.append(listener)
+
+        @callback
+        def unsubscribe() -> None:
+            self._guard_listeners.remove(listener)
+
+        return unsubscribe
+
+    async def async_take(self, request: PrintRequest) -> Submission:
+        """Take a job or refuse it; see PrintQueue.async_submit."""
+        taken = False
+        async with self._lock:
+            try:
+                submission = await self._async_decide(request)
+                taken = not submission.duplicate
+            finally:
+                if not taken:
+                    await self._hass.async_add_executor_job(
+                        lambda: request.document.path.unlink(missing_ok=True)
+                    )
+        return submission
+
+    async def _async_decide(self, request: PrintRequest) -> Submission:
+        now = dt_util.utcnow()
+        if request.request_id and (
+            job := find_duplicate(
+                self._ledger.all(),
+                request.request_id,
+                Content(
+                    printer_key=request.printer_key,
+                    digest=request.document.digest,
+                    options=request.options.as_dict(),
+                ),
+                now,
+            )
+        ):
+            return Submission(job=job, duplicate=True)
+        view = self._coordinator.data.printers.get(request.printer_key)
+        if view is None:
+            raise _refusal("printer_gone")
+        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
+            raise _refusal(f"driver_{view.printer.driver}", printer=view.name)
+        replaced = self._replaced_by(request)
+        self._check_guard(request, view, replaced, now)
+        reason = self._gate.judge_printer(
+            view.key, now, ignore_quiet_hours=request.ignore_quiet_hours
+        ).reason
+        if reason is not None and (reason in PERMANENT or not request.hold):
+            raise _refusal(f"not_ready_{reason}", printer=view.name)
+        job = self._new_job(request, view, reason, now)
+        try:
+            await self._book.async_create(job, request.document)
+        except BookError as err:
+            _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="disk_full"
+            ) from None
+        self._ledger.add(job)
+        for old in replaced:
+            if self._ledger.state_of(old.job_id) is JobState.HELD:
+                self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
+        return Submission(job=job)
+
+    def _replaced_by(self, request: PrintRequest) -> list[Job]:
+        """Return the waiting jobs whose place this one takes."""
+        if not request.replace_key:
+            return []
+        return [
+            job
+            for job in self._ledger.all()
+            if job.printer_key == request.printer_key
+            and job.state is JobState.HELD
+            and job.replace_key == request.replace_key
+        ]
+
+    @callback
+    def _check_guard(
+        self, request: PrintRequest, view: PrinterView, replaced: list[Job], now: datetime
+    ) -> None:
+        options = self._entry.options
+        jobs = [
+            job for job in self._ledger.all() if job.printer_key == view.key and job not in replaced
+        ]
+        error: GuardError | None = None
+        try:
+            check_pages(
+                _pages(request),
+                request.options.copies,
+                limit=max_pages(options),
+                printer=view.name,
+            )
+            check_rate(jobs, now, limit=max_jobs_per_hour(options), printer=view.name)
+        except GuardError as err:
+            error = err
+        for listener in list(self._guard_listeners):
+            listener(view.key, error)
+        if error is not None:
+            raise error
+
+    def _new_job(
+        self, request: PrintRequest, view: PrinterView, reason: str | None, now: datetime
+    ) -> Job:
+        document = request.document
+        wait = request.expires_in or hold_time(self._entry.options)
+        return Job(
+            job_id=ulid_now(),
+            printer_key=view.key,
+            printer_name=view.name,
+            title=request.title,
+            state=JobState.HELD if reason else JobState.UPLOADING,
+            hold_reason=reason,
+            created_at=now,
+            changed_at=now,
+            expires_at=now + wait,
+            document_name=document.name,
+            content_type=document.content_type,
+            size=document.size,
+            digest=document.digest,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            document_pages=document.pages,
+            pages=_pages(request),
+            copies=request.options.copies,
+            options=request.options.as_dict(),
+            requested=dict(request.requested),
+            ticket=document.ticket,
+            request_id=request.request_id,
+            replace_key=request.replace_key,
+            retry_of=request.retry_of,
+            hold=request.hold,
+            ignore_quiet_hours=request.ignore_quiet_hours,
+            asker=Asker(
+                context_id=request.context.id,
+                user_id=request.context.user_id,
+                parent_id=request.context.parent_id,
+            ),
+        )
+
+
+def _pages(request: PrintRequest) -> int | None:
+    """Return the pages of one copy that the page range leaves."""
+    return count_selected(request.options.page_range, request.document.pages)
+
+
+def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders or None,
+    )

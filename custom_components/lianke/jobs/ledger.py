@@ -1,0 +1,174 @@
+"""The jobs in memory, their listeners, and the writing of what changed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+import logging
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from .book import BookError, JobBook
+from .job import IN_CLOUD, Job, JobState
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_RECORDS = 200
+MAX_AGE = timedelta(days=30)
+
+type JobListener = Callable[[Job, JobState | None], None]
+
+
+class Ledger:
+    """Holds every job of one box, tells of changes, and keeps the book in step."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, book: JobBook) -> None:
+        """Start empty; `async_load` reads the book."""
+        self._hass = hass
+        self._entry = entry
+        self._book = book
+        self._jobs: dict[str, Job] = {}
+        self._written: dict[str, Job] = {}
+        self._dirty: dict[str, None] = {}
+        self._writing = False
+        self._warned = False
+        self._listeners: list[JobListener] = []
+
+    async def async_load(self) -> None:
+        """Read the book. Raises BookError."""
+        for job in await self._book.async_load():
+            self._jobs[job.job_id] = self._written[job.job_id] = job
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job by its id."""
+        return self._jobs.get(job_id)
+
+    def state_of(self, job_id: str) -> JobState | None:
+        """Return a job's state, None for an unknown one."""
+        job = self._jobs.get(job_id)
+        return job.state if job else None
+
+    def all(self) -> list[Job]:
+        """Return every job, oldest first."""
+        return list(self._jobs.values())
+
+    def by_token(self, token: str) -> Job | None:
+        """Return the job whose callback address carries this secret."""
+        return next((job for job in self._jobs.values() if job.token == token), None)
+
+    def by_task(self, task_id: str) -> Job | None:
+        """Return the job that became this task of the cloud."""
+        return next((job for job in self._jobs.values() if job.task_id == task_id), None)
+
+    @callback
+    def listen(self, listener: JobListener) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` at every change."""
+        self._listeners.append(listener)
+
+        @callback
+        def unsubscribe() -> None:
+            self._listeners.remove(listener)
+
+        return unsubscribe
+
+    @callback
+    def add(self, job: Job) -> None:
+        """Take up a job that the book has already written."""
+        self._jobs[job.job_id] = self._written[job.job_id] = job
+        self._notify(job, None)
+
+    @callback
+    def change(self, job: Job, **changes: Any) -> Job:
+        """Change a job, tell the listeners and write it down soon.
+
+        The book follows by itself where the new fact could not be asked for again;
+        moves within the cloud can, so they cost no write. For a fact that must be on
+        disk before the next step, await `async_save` too.
+        """
+        current = self._jobs[job.job_id]
+        new = current.changed(**changes)
+        self._jobs[new.job_id] = new
+        if new.state not in IN_CLOUD or new.task_id != current.task_id:
+            self._dirty[new.job_id] = None
+            self._write_soon()
+        self._notify(new, current.state)
+        return new
+
+    @callback
+    def note_document_gone(self, job: Job) -> None:
+        """Note that a finished job's document was thrown away."""
+        if (current := self._jobs.get(job.job_id)) is None:
+            return
+        self._jobs[job.job_id] = new = replace(current, has_document=False)
+        self._dirty[job.job_id] = None
+        self._write_soon()
+        self._notify(new, new.state)
+
+    @callback
+    def show_progress(self, job: Job, sent_bytes: int) -> None:
+        """Tell how much of a document has left; nothing is written for it."""
+        current = self._jobs[job.job_id]
+        self._jobs[job.job_id] = new = current.changed(sent_bytes=sent_bytes)
+        self._notify(new, current.state)
+
+    async def async_save(self, job_id: str) -> None:
+        """Write a job now, as it is by now. Raises BookError."""
+        job = self._jobs[job_id]
+        if self._written.get(job_id) is job:
+            return
+        await self._book.async_write(job)
+        self._written[job_id] = job
+
+    async def async_flush(self) -> None:
+        """Write everything that still waits to be written."""
+        while self._dirty:
+            job_id = next(iter(self._dirty))
+            del self._dirty[job_id]
+            if job_id not in self._jobs:
+                continue
+            try:
+                await self.async_save(job_id)
+            except BookError as err:
+                # The change holds in memory. After a restart the cloud is asked again.
+                if not self._warned:
+                    _LOGGER.warning("Print jobs cannot be written to disk: %s", err)
+                    self._warned = True
+            else:
+                self._warned = False
+
+    async def async_trim(self) -> None:
+        """Forget the oldest finished jobs beyond the limits on number and age."""
+        oldest = dt_util.utcnow() - MAX_AGE
+        final = [job for job in self._jobs.values() if job.is_final]
+        surplus = max(0, len(self._jobs) - MAX_RECORDS)
+        gone = [
+            job.job_id
+            for index, job in enumerate(final)
+            if index < surplus or job.created_at < oldest
+        ]
+        for job_id in gone:
+            self._jobs.pop(job_id, None)
+            self._written.pop(job_id, None)
+        if gone:
+            await self._book.async_delete(gone)
+
+    @callback
+    def _write_soon(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._entry.async_create_background_task(
+                self._hass, self._async_write_dirty(), "write print jobs"
+            )
+
+    async def _async_write_dirty(self) -> None:
+        try:
+            await self.async_flush()
+        finally:
+            self._writing = False
+
+    @callback
+    def _notify(self, job: Job, old: JobState | None) -> None:
+        for listener in list(self._listeners):
+            listener(job, old)

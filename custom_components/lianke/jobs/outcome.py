@@ -1,0 +1,96 @@
+"""What the cloud's word about a task means for a job. Pure functions."""
+
+from typing import Any
+
+from ..api.models import TaskResult, TaskState
+from .job import Job, JobState, can_move
+
+PRINTED_CODE = 200
+# Codes of a finished task after which nothing can have reached the paper: the file was
+# never converted, or was refused as it came.
+_BEFORE_PAPER = frozenset({400, 404, 497, 502, 5001, 5002, 5011, 5051, 11203, 11404})
+
+_MOVES = {
+    TaskState.READY: JobState.QUEUED,
+    TaskState.PARSING: JobState.PROCESSING,
+    TaskState.SENDING: JobState.SENDING,
+    TaskState.SET_REVOKE: JobState.CANCELING,
+}
+
+_REASONS = {
+    400: "bad_parameter",
+    404: "box_not_found",
+    497: "printer_not_found",
+    500: "box_not_responding",
+    502: "conversion_failed",
+    503: "box_not_responding",
+    5001: "box_not_provisioned",
+    5002: "box_offline",
+    5011: "printer_not_found",
+    5051: "printer_not_found",
+    11203: "error_limit_reached",
+    11404: "box_not_found",
+}
+
+
+def changes_for(
+    job: Job, task_state: TaskState, result: TaskResult | None
+) -> dict[str, Any] | None:
+    """Return the changes that a report about its task makes to a job, None for none.
+
+    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the
+    cloud's queue (lianke-api, "Job states"). SUCCESS without a result says nothing yet.
+    """
+    if task_state in _MOVES:
+        new = _MOVES[task_state]
+        if not can_move(job.state, new):
+            return None
+        return {"state": new}
+    if task_state is TaskState.REVOKED:
+        return _final(job, JobState.EXPIRED if job.expiring else JobState.CANCELED)
+    if task_state is TaskState.SUCCESS and result is not None and result.code is not None:
+        if result.code == PRINTED_CODE:
+            return _final(job, JobState.COMPLETED, pages_printed=printed_pages(job, result))
+        return failure(job, result)
+    if task_state is TaskState.FAILURE:
+        return failure(job, result)
+    return None
+
+
+def failure(
+    job: Job, result: TaskResult | None, reason: str | None = None
+) -> dict[str, Any] | None:
+    """Return the changes that end a job as failed; `reason` overrides the code's."""
+    code = result.code if result else None
+    return _final(
+        job,
+        JobState.FAILED,
+        reason=reason or _REASONS.get(code or 0, "print_failed"),
+        code=code,
+        detail=result.message if result else "",
+        partly_printed=_may_be_on_paper(job, result),
+    )
+
+
+def printed_pages(job: Job, result: TaskResult | None) -> int | None:
+    """Return how many pages came out: the cloud's count, else ours, else None."""
+    if result is not None and result.total_page:
+        return result.total_page
+    return job.pages * job.copies if job.pages is not None else None
+
+
+def _may_be_on_paper(job: Job, result: TaskResult | None) -> bool:
+    """Return whether a failed job may have left something on paper.
+
+    The cloud counts what it sent to the printer. Where it does not tell, the code
+    decides, and doubt counts as yes.
+    """
+    if result is not None and result.send_total is not None:
+        return result.send_total > 0
+    return result is None or result.code not in _BEFORE_PAPER
+
+
+def _final(job: Job, state: JobState, **changes: Any) -> dict[str, Any] | None:
+    if not can_move(job.state, state):
+        return None
+    return {"state": state, **changes}

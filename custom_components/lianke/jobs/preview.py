@@ -1,0 +1,142 @@
+"""Previews: the cloud draws a document's pages, and no paper moves."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+import secrets
+
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
+
+from ..api.client import LiankeClient
+from ..api.errors import LiankeResponseError, LiankeTimeoutError, refusal
+from ..api.models import Callback, PrinterAddress, TaskResult, TaskState
+from ..api.options import ResolvedOptions
+from ..coordinator import LiankeCoordinator
+from ..documents.document import Document
+from .book import JobBook
+from .follower import Follower
+from .outcome import PRINTED_CODE
+from .sender import TOKEN_BYTES, CallbackAddress
+
+# Seconds.
+PREVIEW_TIME = 120
+FIRST_LOOK = timedelta(seconds=3)
+MAX_IMAGES = 20
+MAX_IMAGE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """A document as it would come out.
+
+    `pages` is the cloud's count, None if it did not tell; `images` are the first pages as
+    picture files, at most MAX_IMAGES; `ticket` lets the cloud reuse what it prepared.
+    """
+
+    pages: int | None
+    images: tuple[bytes, ...]
+    ticket: str | None
+
+
+class Previewer:
+    """Asks for previews on one box. They are no jobs: a restart forgets them."""
+
+    def __init__(
+        self,
+        *,
+        client: LiankeClient,
+        coordinator: LiankeCoordinator,
+        book: JobBook,
+        follower: Follower,
+        addresses: CallbackAddress,
+    ) -> None:
+        """Take what a preview needs; previews share the follower's request budget."""
+        self._client = client
+        self._coordinator = coordinator
+        self._book = book
+        self._follower = follower
+        self._addresses = addresses
+        self._waiting: dict[str, asyncio.Event] = {}
+        self._stopped = False
+
+    async def async_preview(
+        self, printer_key: str, document: Document, options: ResolvedOptions
+    ) -> Preview:
+        """Have a document drawn for a printer. The document stays the caller's.
+
+        Raises LiankeError: a refusal, a conversion that failed, or no answer within
+        PREVIEW_TIME seconds.
+        """
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        news = self._waiting[token] = asyncio.Event()
+        address = self._coordinator.data.printers[printer_key].printer.address
+        try:
+            async with asyncio.timeout(PREVIEW_TIME):
+                task_id = await self._client.submit(
+                    address,
+                    document.upload,
+                    options.form_fields(),
+                    callback_url=self._addresses.callback_url(token),
+                    preview=True,
+                )
+                await self._book.async_note_other_task(task_id)
+                result = await self._async_result(address, task_id, news)
+                return Preview(
+                    pages=result.total_page or len(result.images) or None,
+                    images=await self._async_images(result.images),
+                    ticket=result.ticket,
+                )
+        except TimeoutError:
+            raise LiankeTimeoutError(may_have_arrived=True) from None
+        finally:
+            self._waiting.pop(token, None)
+
+    @callback
+    def on_callback(self, token: str | None, claim: Callback) -> bool:
+        """Take a callback as a hint to look; return whether it belongs to a preview."""
+        if token is None or (news := self._waiting.get(token)) is None:
+            return False
+        if claim.state in (TaskState.SUCCESS, TaskState.FAILURE):
+            news.set()
+        return True
+
+    @callback
+    def stop(self) -> None:
+        """Let every preview under way end at once."""
+        self._stopped = True
+        for news in self._waiting.values():
+            news.set()
+
+    async def _async_result(
+        self, address: PrinterAddress, task_id: str, news: asyncio.Event
+    ) -> TaskResult:
+        """Look at the task until it has a result; a callback makes the next look come at once."""
+        pause = FIRST_LOOK.total_seconds()
+        while not self._stopped:
+            try:
+                async with asyncio.timeout(pause):
+                    await news.wait()
+            except TimeoutError:
+                pass
+            news.clear()
+            now = dt_util.utcnow()
+            if (wait := (self._follower.free_at(now) - now).total_seconds()) > 0:
+                pause = wait
+                continue
+            self._follower.note_request()
+            task = await self._client.task(address, task_id)
+            if task.result is not None and task.result.code is not None:
+                if task.result.code != PRINTED_CODE:
+                    raise refusal(task.result.code, task.result.message)
+                return task.result
+            if task.state is TaskState.FAILURE:
+                raise LiankeResponseError("the preview failed without a reason")
+            now = dt_util.utcnow()
+            pause = (self._follower.free_at(now) - now).total_seconds()
+        raise LiankeResponseError("the integration is being unloaded")
+
+    async def _async_images(self, urls: tuple[str, ...]) -> tuple[bytes, ...]:
+        return tuple(
+            [await self._client.download(url, MAX_IMAGE_BYTES) for url in urls[:MAX_IMAGES]]
+        )

@@ -1,0 +1,320 @@
+"""The print queue of one box, as the floors above see it."""
+
+import asyncio
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.util import dt as dt_util
+
+from ..api.client import LiankeClient
+from ..api.models import Callback
+from ..api.options import ResolvedOptions
+from ..const import DOMAIN
+from ..coordinator import LiankeCoordinator
+from ..memory import BoxMemory
+from .book import JobBook
+from .engine import Engine
+from .follower import Follower
+from .gate import Gate
+from .intake import GuardListener, Intake, PrintRequest, Submission
+from .job import WAITING, Job, JobState
+from .ledger import JobListener, Ledger
+from .outcome import changes_for
+from .preview import Previewer
+from .sender import CallbackAddress, Sender
+
+# Seconds for an upload to stop.
+ABORT_TIME = 5
+
+__all__ = ["PrintQueue", "PrintRequest", "Submission"]
+
+
+class PrintQueue:
+    """Submits, holds, follows and settles the jobs of one box.
+
+    It owns the book, every task and every timer of its jobs.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        coordinator: LiankeCoordinator,
+        memory: BoxMemory,
+        addresses: CallbackAddress,
+    ) -> None:
+        """Put the parts together; `async_start` sets them going."""
+        self._hass = hass
+        self._coordinator = coordinator
+        self._book = JobBook(hass, entry.entry_id)
+        self._ledger = Ledger(hass, entry, self._book)
+        self._gate = Gate(entry, coordinator)
+        self._intake = Intake(
+            hass,
+            entry,
+            coordinator=coordinator,
+            ledger=self._ledger,
+            book=self._book,
+            gate=self._gate,
+        )
+        self._follower = Follower(
+            client=client,
+            coordinator=coordinator,
+            memory=memory,
+            ledger=self._ledger,
+            book=self._book,
+            callbacks_proven=addresses.callbacks_proven,
+        )
+        self._sender = Sender(
+            hass,
+            entry,
+            client=client,
+            coordinator=coordinator,
+            ledger=self._ledger,
+            book=self._book,
+            gate=self._gate,
+            addresses=addresses,
+            on_news=self._review,
+        )
+        self._engine = Engine(
+            hass,
+            entry,
+            client=client,
+            coordinator=coordinator,
+            memory=memory,
+            ledger=self._ledger,
+            book=self._book,
+            gate=self._gate,
+            follower=self._follower,
+            sender=self._sender,
+        )
+        self.previewer = Previewer(
+            client=client,
+            coordinator=coordinator,
+            book=self._book,
+            follower=self._follower,
+            addresses=addresses,
+        )
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._stopped = False
+
+    async def async_start(self) -> None:
+        """Read the book and take every open job up again. Raises BookError."""
+        await self._ledger.async_load()
+        for job in self._ledger.all():
+            self._engine.count_pages(job)
+        self._unsubscribe = [
+            self._coordinator.async_add_listener(self._review),
+            self._ledger.listen(self._engine.on_change),
+            self._hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_on_stop),
+        ]
+        self._review()
+
+    async def async_drain(self) -> None:
+        """Stop for good: uploads under way may end first, everything is written down."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self.previewer.stop()
+        await self._engine.async_drain()
+
+    async def async_submit(self, request: PrintRequest) -> Submission:
+        """Take a document over and print it as soon as its printer is ready.
+
+        On return the job is on disk; nothing was sent before that. The document belongs
+        to the queue from the call on. Raises ServiceValidationError when the job is
+        refused (paper guard, conflicting request id, printer not ready and `hold` false)
+        and HomeAssistantError when it cannot be kept on disk.
+        """
+        submission = await self._intake.async_take(request)
+        self._review()
+        return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
+
+    async def async_wait(self, job_id: str, timeout: float) -> Job:
+        """Wait until a job is final or held, for at most `timeout` seconds.
+
+        Returns the job as it is then. Cancelling the wait changes nothing about the job.
+        """
+        settled = asyncio.Event()
+
+        @callback
+        def on_change(job: Job, old: JobState | None) -> None:
+            if job.job_id == job_id and _is_settled(job):
+                settled.set()
+
+        unsubscribe = self._ledger.listen(on_change)
+        try:
+            if not _is_settled(self.get(job_id)):
+                async with asyncio.timeout(timeout):
+                    await settled.wait()
+        except TimeoutError:
+            pass
+        finally:
+            unsubscribe()
+        return self.get(job_id)
+
+    async def async_cancel(self, job_id: str) -> Job:
+        """Cancel a job: at once if it is still here, else by asking the cloud.
+
+        Returns the job as it is then; one in the cloud is `canceling` until the cloud
+        tells how it ended. Raises ServiceValidationError for a job that is over and
+        LiankeError when the cloud does not do as asked.
+        """
+        job = self.get(job_id)
+        if not job.can_cancel:
+            raise _input_error("job_not_cancelable", job)
+        if job.state is JobState.HELD:
+            self._ledger.change(job, state=JobState.CANCELED)
+        elif job.task_id is not None:
+            await self._engine.async_cancel_in_cloud(job)
+        else:
+            job = self._ledger.change(job, cancel_requested=True)
+            self._sender.abort(job)
+            self._review()
+            await self.async_wait(job_id, ABORT_TIME)
+        await self._ledger.async_flush()
+        self._review()
+        return self.get(job_id)
+
+    async def async_retry(
+        self,
+        job_id: str,
+        *,
+        context: Context,
+        printer_key: str | None = None,
+        options: ResolvedOptions | None = None,
+    ) -> Submission:
+        """Print the kept document of a job that did not surely come out once more.
+
+        `options` are needed for another printer. Raises like `async_submit`.
+        """
+        job = self.get(job_id)
+        if not job.can_retry:
+            raise _input_error("job_not_retryable", job)
+        document = await self._book.async_copy_document(job)
+        if document is None:
+            raise _input_error("document_gone", job)
+        return await self.async_submit(
+            PrintRequest(
+                printer_key=printer_key or job.printer_key,
+                document=document,
+                title=job.title,
+                options=options or ResolvedOptions.from_dict(job.options),
+                requested=job.requested,
+                context=context,
+                ignore_quiet_hours=job.ignore_quiet_hours,
+                retry_of=job.job_id,
+            )
+        )
+
+    @callback
+    def confirm(self, job_id: str) -> Job:
+        """Settle an unconfirmed job by the word of somebody who has the paper."""
+        job = self.get(job_id)
+        if job.state is not JobState.UNCONFIRMED:
+            raise _input_error("job_not_unconfirmed", job)
+        return self._ledger.change(
+            job,
+            state=JobState.COMPLETED,
+            reason=None,
+            pages_printed=None if job.pages is None else job.pages * job.copies,
+        )
+
+    def get(self, job_id: str) -> Job:
+        """Return a job. Raises ServiceValidationError for an unknown one."""
+        if (job := self._ledger.get(job_id)) is None:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="job_not_found",
+                translation_placeholders={"job_id": job_id[:64]},
+            )
+        return job
+
+    def jobs(self, printer_key: str | None = None) -> list[Job]:
+        """Return the jobs of one printer, or of all, newest first."""
+        return [
+            job for job in reversed(self._ledger.all()) if printer_key in (None, job.printer_key)
+        ]
+
+    def waiting(self, printer_key: str) -> int:
+        """Return how many jobs wait here or at the front of the cloud's queue."""
+        return sum(job.state in WAITING for job in self.jobs(printer_key))
+
+    def hold_reason(self, printer_key: str) -> str | None:
+        """Return why the oldest held job of a printer waits, None without one."""
+        held = [job for job in self.jobs(printer_key) if job.state is JobState.HELD]
+        return held[-1].hold_reason if held else None
+
+    @property
+    def own_task_ids(self) -> frozenset[str]:
+        """The tasks of the cloud that are surely ours."""
+        ours = {job.task_id for job in self._ledger.all() if job.task_id}
+        return frozenset(ours.union(self._book.other_tasks))
+
+    @callback
+    def listen(self, listener: JobListener) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` at every change."""
+        return self._ledger.listen(listener)
+
+    @callback
+    def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
+        """Call `listener(printer key, error or None)` when the paper guard decides."""
+        return self._intake.listen_guard(listener)
+
+    @callback
+    def release(self, printer_key: str) -> None:
+        """Try again at once what was refused: somebody has mended the printer."""
+        self._gate.clear_backoff(printer_key)
+        self._review()
+
+    @callback
+    def on_callback(self, token: str | None, claim: Callback) -> bool:
+        """Take a job callback; return whether it belongs to a job of this box.
+
+        A job's own token proves the job even when its upload was never answered. Reports
+        only move a job forward, and repeated ones change nothing.
+        """
+        if self.previewer.on_callback(token, claim):
+            return True
+        job = self._ledger.by_token(token) if token else None
+        if job is not None and job.task_id is None and self._may_be(job, claim):
+            job = self._ledger.change(job, task_id=claim.task_id, task_known_at=dt_util.utcnow())
+        elif job is None:
+            job = self._ledger.by_task(claim.task_id)
+        if job is None or job.task_id != claim.task_id:
+            return False
+        if changes := changes_for(job, claim.state, claim.result):
+            job = self._ledger.change(job, **changes)
+        if job.state is JobState.COMPLETED and job.pages_printed is None:
+            self._follower.look_soon(job)
+        self._review()
+        return True
+
+    def _may_be(self, job: Job, claim: Callback) -> bool:
+        """Return whether a job without a task may become this task."""
+        return job.handed_over_at is not None and not self._ledger.by_task(claim.task_id)
+
+    @callback
+    def _review(self) -> None:
+        self._engine.review()
+
+    async def _async_on_stop(self, _event: Event) -> None:
+        await self.async_drain()
+
+
+def _is_settled(job: Job) -> bool:
+    return job.is_final or job.state is JobState.HELD
+
+
+def _input_error(key: str, job: Job) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders={"title": job.title},
+    )

@@ -1,0 +1,69 @@
+"""The options of a config entry that the print queue obeys, read anew at each use."""
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from homeassistant.util import dt as dt_util
+
+from ..const import (
+    CONF_HOLD_HOURS,
+    CONF_KEEP_FAILED_HOURS,
+    CONF_MAX_JOBS_PER_HOUR,
+    CONF_MAX_PAGES,
+    CONF_QUIET_FROM,
+    CONF_QUIET_TO,
+    DEFAULT_HOLD_HOURS,
+    DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_MAX_JOBS_PER_HOUR,
+    DEFAULT_MAX_PAGES,
+)
+
+
+def hold_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long a job may wait when the caller did not say."""
+    return timedelta(hours=options.get(CONF_HOLD_HOURS, DEFAULT_HOLD_HOURS))
+
+
+def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long the document of a job that did not come out is kept."""
+    return timedelta(hours=options.get(CONF_KEEP_FAILED_HOURS, DEFAULT_KEEP_FAILED_HOURS))
+
+
+def max_pages(options: Mapping[str, Any]) -> int:
+    """Return the most pages times copies that one job may have."""
+    return int(options.get(CONF_MAX_PAGES, DEFAULT_MAX_PAGES))
+
+
+def max_jobs_per_hour(options: Mapping[str, Any]) -> int:
+    """Return the most jobs that one printer takes in an hour."""
+    return int(options.get(CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR))
+
+
+def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Return when the quiet hours that `now` lies in end, or None outside of them.
+
+    The hours are in the house's time zone and may span midnight. Equal ends, or one
+    of them missing, mean no quiet hours.
+    """
+    begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
+    end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
+    if begin is None or end is None or begin == end:
+        return None
+    local = dt_util.as_local(now)
+    clock = local.time()
+    if begin < end:
+        if not begin <= clock < end:
+            return None
+        return _local_moment(local, end)
+    if clock >= begin:
+        return _local_moment(local + timedelta(days=1), end)
+    if clock < end:
+        return _local_moment(local, end)
+    return None
+
+
+def _local_moment(day: datetime, clock: time) -> datetime:
+    """Return a wall-clock time of a day as UTC, right across changes of summer time."""
+    naive = datetime.combine(day.date(), clock)
+    return dt_util.as_utc(naive.replace(tzinfo=day.tzinfo))
