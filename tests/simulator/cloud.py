@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 import time
 from typing import Any, Final
@@ -31,6 +32,7 @@ from .models import (
     Delivery,
     Document,
     LoggedRequest,
+    OffMode,
     Outcome,
     PrintedJob,
     Printer,
@@ -173,12 +175,16 @@ class Cloud:
             made = printers(self.inventor)
         box = Box(printers=made, **{**values, **changes})
         self.boxes[box.device_id] = box
+        box.notify = partial(self._auto_push, box)
+        for printer in box.printers:
+            printer.notify = box.notify
         return box
 
     def add_printer(self, box: Box, model: str, port: int, **changes: Any) -> Printer:
         """Plug one more printer of a known model into a box."""
         printer = make_printer(self.inventor, self.models[model], port, **changes)
         box.printers.append(printer)
+        printer.notify = box.notify
         return printer
 
     def cast_default(self) -> None:
@@ -199,9 +205,20 @@ class Cloud:
         """Give the account of an ApiKey."""
         return next((one for one in self.accounts if one.api_key == api_key), None)
 
+    def _auto_push(self, box: Box, event: str) -> None:
+        """Tell the account's address what happened, where that is asked for."""
+        if box.account and box.account.auto_push and box.account.push_url:
+            self.spawn(self.messenger.push(box.account, box.device_id, event))
+
+    def find_box(self, device_id: str) -> Box:
+        """Give the box of an id; raises LookupError."""
+        if device_id not in self.boxes:
+            raise LookupError(f"no box {device_id!r}")
+        return self.boxes[device_id]
+
     # What a printer shows
 
-    def off_mode(self, printer: Printer) -> str | None:
+    def off_mode(self, printer: Printer) -> OffMode | None:
         """How the cloud shows a printer that is off; None while it is on."""
         if printer.reachable:
             return None

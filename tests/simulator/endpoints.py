@@ -514,6 +514,7 @@ async def post_job(call: Call) -> Any:
     task = cloud.submit(box, printer, dict(fields), documents, urls=urls)
     if first_try := cloud.messenger.first_tries.get(task.task_id):
         await first_try.wait()
+        del cloud.messenger.first_tries[task.task_id]
     return {"task_id": task.task_id}
 
 

@@ -13,6 +13,7 @@ CHINA: Final = timezone(timedelta(hours=8))
 type TaskState = Literal[
     "READY", "PARSING", "SENDING", "SUCCESS", "FAILURE", "SET_REVOKE", "REVOKED"
 ]
+type OffMode = Literal["row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"]
 FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 # A change of these can let a waiting job go on.
@@ -110,7 +111,7 @@ class Printer:
 
     plugged: bool = True
     on: bool = True
-    off_mode: str | None = None
+    off_mode: OffMode | None = None
     paper: int | None = None
     paper_jam: bool = False
     cover_open: bool = False
@@ -122,6 +123,7 @@ class Printer:
     scanner: bool = False
     driver_requested: bool = False
 
+    notify: Callable[[str], None] | None = None
     outcomes: deque[Outcome] = field(default_factory=deque)
     failures: int = 0
     last_failure: float = 0.0
@@ -164,9 +166,13 @@ class Printer:
 
     @override
     def __setattr__(self, name: str, value: Any) -> None:
+        before = self.reachable if hasattr(self, "_changed") else None
         super().__setattr__(name, value)
-        if name in WATCHED:
-            self.touch()
+        if name not in WATCHED:
+            return
+        self.touch()
+        if before is not None and self.notify and self.reachable != before:
+            self.notify("printer_plug" if self.reachable else "printer_unplug")
 
     def touch(self) -> None:
         """Wake whoever waits for a change of this printer."""
@@ -206,14 +212,19 @@ class Box:
     refreshed_at: float | None = None
     searched_at: float | None = None
     reset_at: float | None = None
+    notify: Callable[[str], None] | None = None
     resets: deque[float] = field(default_factory=deque)
 
     @override
     def __setattr__(self, name: str, value: Any) -> None:
+        before = self.online if hasattr(self, "resets") else None
         super().__setattr__(name, value)
-        if name == "online" and hasattr(self, "printers"):
-            for printer in self.printers:
-                printer.touch()
+        if name != "online" or not hasattr(self, "resets"):
+            return
+        for printer in self.printers:
+            printer.touch()
+        if self.notify and value != before:
+            self.notify("device_online" if value else "device_offline")
 
     def printer(self, port: int) -> Printer:
         """Give the USB printer in a port, plugged in or not; raises LookupError."""
@@ -221,6 +232,17 @@ class Box:
             if not printer.network and printer.port == port:
                 return printer
         raise LookupError(f"no printer in port {port} of {self.device_id}")
+
+    def find_printer(self, reference: str) -> Printer:
+        """Give the printer of a USB port ("2"), an address, or a row id; raises LookupError."""
+        if "." in reference:
+            return self.network_printer(reference)
+        if not reference.isdigit():
+            raise LookupError(f"no printer {reference!r}")
+        for printer in self.printers:
+            if printer.id == int(reference):
+                return printer
+        return self.printer(int(reference))
 
     def network_printer(self, address: str | None = None) -> Printer:
         """Give the network printer at an address (any when None); raises LookupError."""

@@ -126,9 +126,12 @@ class PrintShop:
             else:
                 async with task.printer.turn:
                     await self._print(task)
-            await self._finish(task, 200, RESULT_TEXTS[200])
+            code, msg = 200, RESULT_TEXTS[200]
         except _BrokenError as broken:
-            await self._finish(task, broken.code, broken.msg)
+            code, msg = broken.code, broken.msg
+        if not task.ended.is_set():
+            await self._finish(task, code, msg)
+        self._drop_documents(task)
 
     async def _print(self, task: Task) -> None:
         cloud, printer, outcome = self._cloud, task.printer, task.outcome
@@ -196,6 +199,9 @@ class PrintShop:
             raise _BrokenError(503, outcome.msg)
         if outcome and outcome.prints == "none":
             return
+        if cloud.variants.success_when == "sent" and outcome is None:
+            # The queue is done with it; the paper is still to come, or not.
+            await self._finish(task, 200, RESULT_TEXTS[200])
         stop_at = outcome.prints if outcome and isinstance(outcome.prints, int) else None
         per_sheet = 2 if task.fields.get("dmDuplex") in ("2", "3") else 1
         for _copy in range(task.copies):
@@ -208,10 +214,7 @@ class PrintShop:
                 await self._one_sheet(task, side)
                 left -= side
         task.committed = True
-        if cloud.variants.success_when == "printed":
-            await self._deliver(task, complete=True)
-        else:
-            cloud.spawn(self._deliver(task, complete=True))
+        await self._deliver(task, complete=True)
 
     async def _one_sheet(self, task: Task, sides: int) -> None:
         printer = task.printer
@@ -294,8 +297,6 @@ class PrintShop:
             self._note(task, state, None)
             await cloud.sleep(cloud.variants.result_delay)
         self.move(task, state, result)
-        if not task.preview:
-            self._drop_documents(task)
 
     def _totals(self, task: Task) -> dict[str, Any]:
         variants = self._cloud.variants

@@ -6,6 +6,7 @@ What nobody here can open (Office, raw printer commands) has an unknown number o
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 import contextlib
+from functools import partial
 import os
 from pathlib import Path
 import shutil
@@ -186,6 +187,10 @@ class Renderer:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
                     await process.wait()
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(
+                self._executor, partial(shutil.rmtree, work / "profile", ignore_errors=True)
+            )
             if not target.exists():
                 raise ConversionError("文件转换失败：HTML 无法转换")
             return target

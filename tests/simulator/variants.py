@@ -5,24 +5,10 @@ once, so that a typing mistake in a test cannot silently switch nothing.
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Union, get_args, get_origin, override
+from typing import Any, Literal, get_args, override
 
-
-def _accepts(annotation: Any, value: object) -> bool:
-    """Say whether value fits annotation (Literal, bool, int, float, list[str], unions of them)."""
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return any(value == one and type(value) is type(one) for one in get_args(annotation))
-    if origin is Union:
-        return any(_accepts(one, value) for one in get_args(annotation))
-    if origin is list:
-        (item,) = get_args(annotation)
-        return isinstance(value, list) and all(_accepts(item, one) for one in value)
-    if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, annotation)
+from .checks import accepts
+from .models import OffMode
 
 
 @dataclass(kw_only=True)
@@ -44,9 +30,7 @@ class Variants:
 
     # Printers
     no_printers: Literal["code_497", "empty", "missing"] = "empty"
-    printer_off: Literal[
-        "row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"
-    ] = "row_gone"
+    printer_off: OffMode = "row_gone"
     busy_is_printer: Literal[0, 1] = 0
     species_key: Literal["species", "printer_species", "both", "missing"] = "species"
     hash_id: Literal["as_is", "missing", "number"] = "as_is"
@@ -97,7 +81,7 @@ class Variants:
         annotations = type(self).__annotations__
         if name not in annotations:
             raise ValueError(f"there is no variant {name!r}")
-        if not _accepts(annotations[name], value):
+        if not accepts(annotations[name], value):
             allowed = get_args(annotations[name]) or annotations[name]
             raise ValueError(f"variant {name} cannot be {value!r}; allowed: {allowed}")
         super().__setattr__(name, value)
