@@ -303,7 +303,11 @@ class LiankeClient:
         Returns how many were found, None when the answer does not say (its shape is not documented).
         """
         data = await self._transport.call(
-            "GET", "/printer/refresh_network_printer", query=self._auth, seconds=QUICK_SECONDS
+            "GET",
+            "/printer/refresh_network_printer",
+            query=self._auth,
+            seconds=STATUS_SECONDS,
+            meanings=_BUSY,
         )
         fields = to_mapping(data)
         numbers = (

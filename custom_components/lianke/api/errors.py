@@ -231,10 +231,10 @@ class ServerAddressError(LiankeInputError):
     reason = "invalid_server"
 
 
-class DocumentGoneError(LiankeInputError):
+class DocumentUnreadableError(LiankeInputError):
     """The file to upload is missing, unreadable or no longer the size it had."""
 
-    reason = "document_gone"
+    reason = "document_unreadable"
 
 
 class OptionError(LiankeInputError):
@@ -291,11 +291,12 @@ def refusal(
     """
     if _EXPIRED.search(message):
         return ServiceExpiredError(message, code=code)
-    kind = (special or {}).get(code) if code is not None else None
-    if kind is None and code != 404 and _ABOUT_API_KEY.search(message):
+    kind: type[LiankeRefusedError] | None = None
+    # 404 is about the box's key, whatever it says.
+    if code != 404 and _ABOUT_API_KEY.search(message):
         kind = AuthenticationError
-    if kind is None and code is not None:
-        kind = CODES.get(code)
+    elif code is not None:
+        kind = (special or {}).get(code) or CODES.get(code)
     if kind is None and (code in (401, 403) or _ABOUT_ACCESS.search(message)):
         kind = AuthenticationError
     return (kind or UnknownCodeError)(message, code=code)

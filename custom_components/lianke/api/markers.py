@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 import re
 from typing import Self
 
-from .coerce import JsonValue, to_int, to_list, to_mapping, to_optional_text, to_text
+from .coerce import JsonValue, to_int, to_json, to_list, to_mapping, to_optional_text, to_text
 
 MAX_MARKERS = 16
 MAX_NAME = 64
+MAX_TEXT = 8192
 _NAMES = ("name", "marker_name", "marker-name", "label", "title", "type", "color", "colour")
 _LEVELS = (
     "level",
@@ -22,6 +23,7 @@ _LEVELS = (
 )
 _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
 _LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
+_PAIR = re.compile(r"\s*([^:=]{1,64}?)\s*[:=]\s*([^:=]{1,32})")
 _PERCENT = re.compile(r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*")
 
 
@@ -59,7 +61,7 @@ def to_level(value: object) -> int | None:
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:
-    """Read `markers`: a list of objects, of numbers, an object name → level, or parallel lists; else ()."""
+    """Read `markers`: a list of objects, of numbers, an object name → level, parallel lists, or text."""
     markers: list[Marker] = []
     seen: dict[str, int] = {}
     for raw_name, raw_level, raw_color in _triples(value):
@@ -79,6 +81,8 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
 
 def _triples(value: object) -> Iterator[tuple[object, object, object]]:
     """Yield name, level and colour of each marker as they stand in the answer."""
+    if isinstance(value, str):
+        value = _from_text(value[:MAX_TEXT])
     if isinstance(value, list):
         for item in value:
             if isinstance(item, dict):
@@ -100,6 +104,15 @@ def _triples(value: object) -> Iterator[tuple[object, object, object]]:
             return
     for name, item in block.items():
         yield _triple(item, name) if isinstance(item, dict) else (name, item, None)
+
+
+def _from_text(text: str) -> object:
+    """Return the value a text stands for: JSON, or pairs such as `Black:72,Cyan:40`."""
+    try:
+        return to_json(text)
+    except ValueError:
+        pairs = (_PAIR.fullmatch(pair) for pair in re.split(r"[,;\n]", text))
+        return {pair[1]: pair[2] for pair in pairs if pair is not None}
 
 
 def _triple(item: dict[str, object], name: object) -> tuple[object, object, object]:

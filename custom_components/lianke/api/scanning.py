@@ -37,7 +37,7 @@ class ScanOptions:
             "colorMode": self.color_mode,
             "inputSource": self.input_source,
             "format": self.format,
-            "duplex": self.duplex,
+            "duplex": None if self.duplex is None else int(self.duplex),
             "size": self.size,
         }
         return {name: value for name, value in values.items() if value is not None}

@@ -14,7 +14,7 @@ from typing import override
 from aiohttp import MultipartWriter, Payload, StringPayload
 from aiohttp.abc import AbstractStreamWriter
 
-from .errors import DocumentGoneError
+from .errors import DocumentUnreadableError
 
 CHUNK = 128 * 1024
 MAX_NAME = 120
@@ -76,7 +76,7 @@ class FilePart(Payload):
 
     @override
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send exactly the promised bytes; raises DocumentGoneError when the file has fewer."""
+        """Send exactly the promised bytes; raises DocumentUnreadableError when the file has fewer."""
         sent, promised = 0, self._size or 0
         while sent < promised:
             chunk = await asyncio.to_thread(self._read, sent, min(CHUNK, promised - sent))
@@ -90,9 +90,9 @@ class FilePart(Payload):
             self._value.seek(offset)
             chunk = self._value.read(length)
         except (OSError, ValueError) as err:
-            raise DocumentGoneError from err
+            raise DocumentUnreadableError from err
         if not chunk:
-            raise DocumentGoneError
+            raise DocumentUnreadableError
         return chunk
 
     @override
@@ -174,7 +174,7 @@ async def open_form(
 ) -> AsyncIterator[JobForm]:
     """Offer the form for some content, `jobFile` last; the file is open meanwhile.
 
-    Raises DocumentGoneError when the file is missing, no plain file, or not of the size it should have.
+    Raises DocumentUnreadableError when the file is missing, no plain file, or not of the size it should have.
     """
     match content:
         case Links():
@@ -197,9 +197,9 @@ def _open(upload: UploadFile) -> io.BufferedReader:
     try:
         file = upload.path.open("rb")
     except (OSError, ValueError) as err:
-        raise DocumentGoneError from err
+        raise DocumentUnreadableError from err
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size != upload.size:
         file.close()
-        raise DocumentGoneError
+        raise DocumentUnreadableError
     return file
