@@ -40,8 +40,16 @@ need_debian() {
     return 1
   fi
   say "Installing ${missing[*]} …"
-  apt-get -qq update >&2
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" </dev/null >&2
+  local log
+  log=$(mktemp)
+  if { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
+    "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+    rm -f "$log"
+    return 0
+  fi
+  cat "$log" >&2
+  rm -f "$log"
+  return 1
 }
 
 # unpack_debian SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with lists of its own.
@@ -86,7 +94,7 @@ find_uv() {
   mkdir -p "$cache"
   rm -rf "$cache/uv"
   if python3 -m pip --version >/dev/null 2>&1; then
-    python3 -m pip install -q --target "$cache/uv" uv >&2
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install -q --target "$cache/uv" uv >&2
   elif python3 -m venv "$cache/uv" >/dev/null 2>&1; then
     "$cache/uv/bin/python" -m pip install -q uv >&2
   elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/pip" python3-pip-whl; then
@@ -140,16 +148,36 @@ unpack_python() {
   mv "$dir.new" "$dir"
 }
 
-# install ENVIRONMENT ARGUMENT…: uv pip install, with the private Python's headers and, if need be, a compiler.
-install() {
-  local target=$1 base
+# Sets $CXX unless there is a g++: Home Assistant's voice packages have no ready builds for Python 3.14 and are compiled.
+# For root on Debian that is Debian's g++, for anybody else the compiler of the ziglang package, kept in the cache.
+find_compiler() {
+  local dir=$cache/compiler
+  if command -v g++ >/dev/null || [ -n "${CXX:-}" ]; then return; fi
+  if is_debian && [ "$(id -u)" = 0 ] && need_debian g++:g++; then return; fi
+  if [ ! -x "$dir/c++" ]; then
+    say 'Bringing a C++ compiler …'
+    "$uv" venv -q --no-project --clear --python "$python" "$dir" || die 'Please install g++.'
+    "$uv" pip install -q --python "$dir/bin/python" ziglang || die 'Please install g++.'
+    cat >"$dir/c++" <<'END'
+#!/bin/sh
+# Leaves out what this linker does not know.
+dir=$(dirname "$0")
+for argument; do
   shift
-  base=$("$target/bin/python" -c 'import sys; print(sys.base_prefix)')
-  if CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$target/bin/python" "$@"; then return; fi
-  command -v g++ >/dev/null && return 1
-  say 'Some packages have to be compiled, and there is no C++ compiler.'
-  need_debian g++:g++ || return 1
-  CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$target/bin/python" "$@"
+  [ "$argument" = -Wl,-Bsymbolic-functions ] || set -- "$@" "$argument"
+done
+ZIG_GLOBAL_CACHE_DIR=$dir/built exec "$dir/bin/python" -m ziglang c++ "$@"
+END
+    chmod +x "$dir/c++"
+  fi
+  export CXX=$dir/c++
+}
+
+# install ARGUMENT…: uv pip install into $environment, with the private Python's headers within a compiler's reach.
+install() {
+  local base
+  base=$("$environment/bin/python" -c 'import sys; print(sys.base_prefix)')
+  CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$environment/bin/python" "$@"
 }
 
 # Prints the integration's own requirements, one a line.
@@ -158,34 +186,48 @@ own_requirements() {
     "$root/custom_components/lianke/manifest.json"
 }
 
+# Prints what an environment is made from, in one word.
+stamp() {
+  cd "$root" && cat requirements_test.txt custom_components/lianke/manifest.json scripts/environment.sh \
+    scripts/hass_requirements.py | cksum
+}
+
+is_ready() {
+  [ -x "$environment/bin/python" ] && [ "$(cat "$environment/stamp" 2>/dev/null)" = "$(stamp)" ] &&
+    "$environment/bin/python" -c '' 2>/dev/null
+}
+
 need_environment() {
-  local purpose=$1 stamp work constraints
-  environment=$root/.venv-$purpose
-  stamp=$(
-    cd "$root"
-    cat requirements_test.txt custom_components/lianke/manifest.json scripts/environment.sh scripts/hass_requirements.py |
-      cksum
-  )
-  if [ -x "$environment/bin/python" ] && [ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ] &&
-    "$environment/bin/python" -c '' 2>/dev/null; then return; fi
+  environment=$root/.venv-$1
+  if is_ready; then return; fi
+  # One at a time, where there is a lock to be had: two scripts may start together.
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    if ! is_ready; then make_environment "$1"; fi
+  ) 9>"$root/.venv-lock"
+}
+
+make_environment() {
+  local purpose=$1 work
   find_python
-  say "Making the environment for $purpose …"
+  say "Making the environment for the $purpose …"
   "$uv" venv -q --no-project --clear --python "$python" "$environment"
   work=$(mktemp -d)
   if [ "$purpose" = tests ]; then
-    install "$environment" -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
+    install -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
     set -- camera calendar todo
   else
-    install "$environment" "homeassistant==$demo_version" || die 'Home Assistant could not be installed.'
-    grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"
+    install "homeassistant==$demo_version" || die 'Home Assistant could not be installed.'
+    find_compiler
     set -- --default calendar history isal local_todo logbook shopping_list todo
   fi
+  # What the simulator draws documents and QR codes with, in the tests' version.
+  grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"
   own_requirements >"$work/own"
   "$environment/bin/python" "$root/scripts/hass_requirements.py" "$@" >"$work/hass"
-  touch "$work/simulator"
-  constraints=$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)
-  install "$environment" -c "$constraints" -r "$work/own" -r "$work/hass" -r "$work/simulator" ||
-    die "The environment for $purpose is incomplete."
+  install -r "$work/own" -r "$work/hass" -r "$work/simulator" \
+    -c "$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)" ||
+    die "The environment for the $purpose is incomplete."
   rm -rf "$work"
-  echo "$stamp" >"$environment/stamp"
+  stamp >"$environment/stamp"
 }
