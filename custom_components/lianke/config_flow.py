@@ -1,0 +1,383 @@
+"""Binding a box: set-up, a new key, other connection facts."""
+
+from collections.abc import Mapping
+import re
+from typing import Any, override
+
+from homeassistant.components.webhook import async_generate_id
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlow,
+)
+from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    FileSelector,
+    FileSelectorConfig,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import probatio
+
+from .api.credentials import Credentials
+from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
+from .api.models import DriverState, Printer
+from .api.server import DEFAULT_SERVER
+from .binding import (
+    FieldError,
+    FirstLook,
+    async_first_look,
+    async_read_sticker,
+    checked_key,
+    checked_server,
+)
+from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .options_flow import CONSOLE_URL, LiankeOptionsFlow
+
+CONF_ACCOUNT = "account"
+CONF_PHOTO = "photo"
+CONF_QR_TEXT = "qr_text"
+CONF_TEST_PAGE = "test_page"
+SECTION_ADVANCED = "advanced"
+
+MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
+
+# What can be said about a refusal while binding; anything else is shown as the service puts it.
+EXPLAINED = frozenset(
+    {
+        "box_never_activated",
+        "box_not_bound",
+        "box_not_found",
+        "box_not_provisioned",
+        "box_not_responding",
+        "box_offline",
+        "cannot_connect",
+        "service_expired",
+        "timed_out",
+        "too_frequent",
+        "unexpected_answer",
+    }
+)
+# Errors for which the server's address is worth a look.
+ABOUT_SERVER = frozenset({"cannot_connect", "invalid_server", "timed_out", "unexpected_answer"})
+
+SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+STICKER: dict[probatio.Marker, object] = {
+    probatio.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
+    probatio.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
+}
+
+
+def _advanced(server: str, *, collapsed: bool) -> dict[probatio.Marker, object]:
+    """Return the section with the service's address."""
+    address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
+    return {
+        probatio.Required(SECTION_ADVANCED): section(
+            probatio.Schema({probatio.Required(CONF_SERVER, default=server): address}),
+            {"collapsed": collapsed},
+        )
+    }
+
+
+def _plain(name: str) -> str:
+    """Return a printer's name so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", " ".join(name.split()))
+
+
+def _listed(printers: tuple[Printer, ...]) -> str:
+    """Return the printers found as a Markdown list."""
+    lines = []
+    for printer in printers:
+        place = printer.ip_address if printer.is_network else f"USB {printer.port}"
+        lines.append(f"- {MARKS.get(printer.driver, '?')} {_plain(printer.name)} ({place})")
+    return "\n".join(lines)
+
+
+def _credentials(entry: ConfigEntry) -> Credentials:
+    """Return the credentials that an entry holds."""
+    return Credentials(device_id=entry.data[CONF_DEVICE_ID], device_key=entry.data[CONF_DEVICE_KEY])
+
+
+class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Bind a box; renew its key; change how it is reached.
+
+    What was read once stays in the flow, never in the form: after an error the user mends one thing and
+    leaves the rest empty.
+    """
+
+    VERSION = 1
+    MINOR_VERSION = 1
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self._credentials: Credentials | None = None
+        self._api_key = ""
+        self._server = DEFAULT_SERVER
+        self._data: dict[str, str] = {}
+        self._found: FirstLook | None = None
+        self._test_printer: Printer | None = None
+        self._errors: dict[str, str] = {}
+        self._details = {"detail": "", "code": ""}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the options flow."""
+        return LiankeOptionsFlow()
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the sticker and the account, and look at the box."""
+        self._forget_errors()
+        if user_input is not None:
+            await self._async_take(user_input)
+            api_key, server = self._account(user_input)
+            credentials = self._credentials
+            if credentials is None and not self._errors:
+                self._errors[CONF_PHOTO] = "sticker_missing"
+            if credentials is not None and not self._errors:
+                await self.async_set_unique_id(credentials.device_id)
+                self._abort_if_unique_id_configured()
+                self._found = await self._async_look(api_key, credentials, server)
+                if self._found is not None:
+                    self._data = {
+                        CONF_API_KEY: api_key,
+                        CONF_DEVICE_ID: credentials.device_id,
+                        CONF_DEVICE_KEY: credentials.device_key,
+                        CONF_SERVER: server,
+                        CONF_WEBHOOK_ID: self._webhook_id(api_key),
+                    }
+                    return await self.async_step_printers()
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self._user_schema(user_input or {}),
+            errors=self._errors,
+            description_placeholders={"console_url": CONSOLE_URL, **self._details},
+            last_step=False,
+        )
+
+    async def async_step_printers(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what was found, offer a test page, and end."""
+        printers = self._found.printers if self._found else ()
+        ready = next(
+            (p for p in printers if p.is_printer and p.driver is DriverState.SUPPORTED), None
+        )
+        device_id = self._data[CONF_DEVICE_ID]
+        if user_input is not None:
+            self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
+            return self.async_create_entry(title=f"Lianke {device_id}", data=self._data)
+        offer = {probatio.Required(CONF_TEST_PAGE, default=False): BooleanSelector()}
+        return self.async_show_form(
+            step_id="printers" if printers else "no_printers",
+            data_schema=probatio.Schema(offer if ready else {}),
+            description_placeholders={
+                "device_id": device_id,
+                "printers": _listed(printers),
+                "test_printer": ready.name if ready else "",
+            },
+            last_step=True,
+        )
+
+    async def async_step_no_printers(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """End although no printer was found yet."""
+        return await self.async_step_printers(user_input)
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Start after the service rejected the key."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Take a new key, for every box that shared the old one."""
+        self._forget_errors()
+        entry = self._get_reauth_entry()
+        if user_input is not None:
+            await self._async_take(user_input)
+            server = entry.data[CONF_SERVER]
+            if not self._errors and await self._async_look(
+                self._api_key, _credentials(entry), server
+            ):
+                return self._renew(entry)
+        return self.async_show_form(
+            step_id="reauth_confirm",
+            data_schema=probatio.Schema({probatio.Required(CONF_API_KEY): SECRET}),
+            errors=self._errors,
+            description_placeholders={
+                "name": entry.title,
+                "device_id": entry.data[CONF_DEVICE_ID],
+                "console_url": CONSOLE_URL,
+                **self._details,
+            },
+        )
+
+    @callback
+    def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
+        """Give the new key to every entry that held the old one; each loads again."""
+        updates = {
+            CONF_API_KEY: self._api_key,
+            CONF_WEBHOOK_ID: self._webhook_id(self._api_key, entry.data[CONF_WEBHOOK_ID]),
+        }
+        for other in self._entries_of(entry.data[CONF_API_KEY]):
+            if other.entry_id == entry.entry_id:
+                continue
+            self.hass.config_entries.async_update_entry(other, data={**other.data, **updates})
+            if other.disabled_by is None:
+                self.hass.config_entries.async_schedule_reload(other.entry_id)
+        return self.async_update_reload_and_abort(entry, data_updates=updates)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change key, sticker or server of the same box; what is left empty stays as it is."""
+        self._forget_errors()
+        entry = self._get_reconfigure_entry()
+        if user_input is None:
+            self._server = entry.data[CONF_SERVER]
+        else:
+            await self._async_take(user_input)
+            api_key = self._api_key or entry.data[CONF_API_KEY]
+            credentials = self._credentials or _credentials(entry)
+            if not self._errors:
+                await self.async_set_unique_id(credentials.device_id)
+                self._abort_if_unique_id_mismatch(reason="wrong_account")
+                if await self._async_look(api_key, credentials, self._server):
+                    return self.async_update_reload_and_abort(
+                        entry,
+                        data_updates={
+                            CONF_API_KEY: api_key,
+                            CONF_DEVICE_KEY: credentials.device_key,
+                            CONF_SERVER: self._server,
+                            CONF_WEBHOOK_ID: self._moved_webhook_id(entry, api_key),
+                        },
+                        reload_even_if_entry_is_unchanged=False,
+                    )
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=probatio.Schema(
+                {
+                    probatio.Optional(CONF_API_KEY): SECRET,
+                    **STICKER,
+                    **_advanced(
+                        self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER
+                    ),
+                }
+            ),
+            errors=self._errors,
+            description_placeholders={
+                "name": entry.title,
+                "device_id": entry.data[CONF_DEVICE_ID],
+                "console_url": CONSOLE_URL,
+                **self._details,
+            },
+        )
+
+    @callback
+    def _forget_errors(self) -> None:
+        """Begin a step afresh."""
+        self._errors = {}
+        self._details = {"detail": "", "code": ""}
+
+    async def _async_take(self, user_input: dict[str, Any]) -> None:
+        """Keep what a form brought and note what cannot be used; the uploaded photo is used up."""
+        try:
+            sticker = await async_read_sticker(
+                self.hass, user_input.get(CONF_PHOTO), user_input.get(CONF_QR_TEXT)
+            )
+            self._credentials = sticker or self._credentials
+        except FieldError as err:
+            self._errors[err.field] = err.reason
+        if (api_key := user_input.get(CONF_API_KEY)) is not None:
+            try:
+                self._api_key = checked_key(api_key)
+            except FieldError as err:
+                self._errors[err.field] = err.reason
+        if (advanced := user_input.get(SECTION_ADVANCED)) is not None:
+            self._server = advanced[CONF_SERVER]
+            try:
+                self._server = checked_server(advanced[CONF_SERVER])
+            except FieldError as err:
+                self._errors[err.field] = err.reason
+
+    @callback
+    def _account(self, user_input: dict[str, Any]) -> tuple[str, str]:
+        """Return the ApiKey and the server to use: the ones typed, or another entry's."""
+        if (entry_id := user_input.get(CONF_ACCOUNT)) is None:
+            if not self._api_key:
+                self._errors.setdefault(CONF_API_KEY, "api_key_missing")
+            return self._api_key, self._server
+        entry = self.hass.config_entries.async_get_entry(entry_id)
+        if user_input.get(CONF_API_KEY):
+            self._errors[CONF_ACCOUNT] = "key_or_account"
+        if entry is None:
+            self._errors[CONF_ACCOUNT] = "account_gone"
+            return "", self._server
+        return entry.data[CONF_API_KEY], entry.data[CONF_SERVER]
+
+    async def _async_look(
+        self, api_key: str, credentials: Credentials, server: str
+    ) -> FirstLook | None:
+        """Look at the box; on an error note what to tell, forget what was wrong and return None."""
+        try:
+            return await async_first_look(
+                self.hass, api_key=api_key, credentials=credentials, server=server
+            )
+        except LiankeError as err:
+            self._details = err.placeholders
+            if isinstance(err, AuthenticationError):
+                self._errors[CONF_API_KEY] = err.reason
+                self._api_key = ""
+            else:
+                self._errors["base"] = err.reason if err.reason in EXPLAINED else "refused"
+            if isinstance(err, BoxNotFoundError):
+                self._credentials = None
+            return None
+
+    @callback
+    def _user_schema(self, user_input: dict[str, Any]) -> probatio.Schema:
+        """Return the first form; only what is no secret comes back into it."""
+        accounts: dict[str, SelectOptionDict] = {}
+        for entry in self.hass.config_entries.async_entries(DOMAIN):
+            option = SelectOptionDict(value=entry.entry_id, label=entry.title)
+            accounts.setdefault(entry.data[CONF_API_KEY], option)
+        schema: dict[probatio.Marker, object] = dict(STICKER)
+        if accounts:
+            chosen = {"suggested_value": user_input.get(CONF_ACCOUNT)}
+            schema[probatio.Optional(CONF_ACCOUNT, description=chosen)] = SelectSelector(
+                SelectSelectorConfig(options=list(accounts.values()))
+            )
+        schema[probatio.Optional(CONF_API_KEY)] = SECRET
+        schema |= _advanced(self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER)
+        return probatio.Schema(schema)
+
+    @callback
+    def _entries_of(self, api_key: str) -> list[ConfigEntry]:
+        """Return the entries that use an ApiKey."""
+        entries = self.hass.config_entries.async_entries(DOMAIN)
+        return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
+
+    @callback
+    def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
+        """Return the account's webhook id: an entry's of the same key, the one to keep, or a new one."""
+        for entry in self._entries_of(api_key):
+            return str(entry.data[CONF_WEBHOOK_ID])
+        return keep or async_generate_id()
+
+    @callback
+    def _moved_webhook_id(self, entry: ConfigEntry, api_key: str) -> str:
+        """Return the webhook id of an entry whose key may change; it leaves its old account's to the others."""
+        alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
+        return self._webhook_id(api_key, entry.data[CONF_WEBHOOK_ID] if alone else None)

@@ -1,0 +1,279 @@
+"""The options of a box: settings, default print options, push.
+
+Options are read when they are used; saving them reloads nothing.
+"""
+
+import asyncio
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.core import callback
+from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+import probatio
+
+from .api.errors import OptionError
+from .api.models import Capabilities, Paper, Species
+from .api.options import merge
+from .const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
+from .option_forms import (
+    as_print_options,
+    check_defaults,
+    defaults_from,
+    defaults_schema,
+    keep_alive_from,
+    keep_alive_schema,
+    settings_errors,
+    settings_from,
+    settings_schema,
+    shown_reason,
+)
+from .runtime import async_members
+
+# Seconds to wait for a push message.
+PUSH_SECONDS = 120
+
+CONF_TARGET = "target"
+WHOLE_BOX = "box"
+CONSOLE_URL = "https://open.liankenet.com"
+
+
+def _one_of(options: list[SelectOptionDict]) -> SelectSelector:
+    """Return a choice between the whole box and printers, or printers alone."""
+    return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
+
+
+class LiankeOptionsFlow(OptionsFlow):
+    """Change what a box does; each way through the menu ends with the options saved."""
+
+    def __init__(self) -> None:
+        """Start at the menu."""
+        self._target = WHOLE_BOX
+        self._wait: asyncio.Task[bool] | None = None
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Offer what there is to change; some of it needs the box to be loaded."""
+        steps = ["settings"]
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            steps += ["defaults", "keep_alive", "push"]
+        return self.async_show_menu(step_id="init", menu_options=[*steps, "blueprints"])
+
+    async def async_step_settings(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change polling, quiet hours and limits."""
+        options = self.config_entry.options
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            errors = settings_errors(user_input)
+            if not errors:
+                return self.async_create_entry(data=settings_from(user_input, options))
+        schema = settings_schema(options)
+        if user_input is not None:
+            schema = self.add_suggested_values_to_schema(schema, user_input)
+        return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
+
+    async def async_step_defaults(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose for which printer, or for all, default print options are meant."""
+        if user_input is not None:
+            self._target = user_input[CONF_TARGET]
+            return await self.async_step_default_options()
+        return self.async_show_form(
+            step_id="defaults",
+            data_schema=probatio.Schema(
+                {
+                    probatio.Required(CONF_TARGET, default=WHOLE_BOX): _one_of(
+                        [SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX), *self._printers()]
+                    )
+                }
+            ),
+            last_step=False,
+        )
+
+    def _printers(self) -> list[SelectOptionDict]:
+        """Return the printers of the box to choose from."""
+        printers = self.config_entry.runtime_data.memory.printers.values()
+        return [SelectOptionDict(value=known.key, label=known.name) for known in printers]
+
+    @callback
+    def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
+        """End with these options changed; an empty one is left out."""
+        options = {**self.config_entry.options, **changes}
+        for key, value in changes.items():
+            if not value:
+                del options[key]
+        return self.async_create_entry(data=options)
+
+    async def async_step_default_options(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change the print options that count where an action names none."""
+        of_box, of_printers = self._defaults()
+        stored = of_box if self._target == WHOLE_BOX else of_printers.get(self._target, {})
+        able, papers, species = await self._async_abilities()
+        shown = stored
+        errors: dict[str, str] = {}
+        details = {"option": "", "value": "", "allowed": ""}
+        if user_input is not None:
+            shown = defaults_from(user_input)
+            wanted = as_print_options(shown)
+            if self._target != WHOLE_BOX:
+                wanted = merge(wanted, as_print_options(of_box))
+            try:
+                check_defaults(wanted, able, papers, species)
+            except OptionError as err:
+                details |= err.placeholders
+                errors[err.option if err.option in shown else "base"] = shown_reason(err)
+            else:
+                return self._save_defaults(shown)
+        return self.async_show_form(
+            step_id="default_options",
+            data_schema=defaults_schema(shown, able, papers),
+            errors=errors,
+            description_placeholders={"name": self._target_name(), **details},
+        )
+
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Return the default print options of the box and of its printers."""
+        options = self.config_entry.options
+        return options.get(CONF_DEFAULT_OPTIONS, {}), options.get(CONF_PRINTER_OPTIONS, {})
+
+    def _save_defaults(self, chosen: dict[str, Any]) -> ConfigFlowResult:
+        """End with the default print options of the target replaced."""
+        of_box, of_printers = self._defaults()
+        if self._target == WHOLE_BOX:
+            of_box = chosen
+        else:
+            others = {key: kept for key, kept in of_printers.items() if key != self._target}
+            of_printers = others | ({self._target: chosen} if chosen else {})
+        return self._save({CONF_DEFAULT_OPTIONS: of_box, CONF_PRINTER_OPTIONS: of_printers})
+
+    def _target_name(self) -> str:
+        """Return what the chosen target is called."""
+        printers = self.config_entry.runtime_data.memory.printers
+        printer = printers.get(self._target)
+        return printer.name if printer else self.config_entry.title
+
+    async def _async_abilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
+        """Return what the target can do: unknown for a whole box, whose printers differ."""
+        data = self.config_entry.runtime_data
+        if (printer := data.memory.printers.get(self._target)) is None:
+            return None, (), Species.UNKNOWN
+        able = await data.coordinator.get_capabilities(self._target)
+        papers = await data.coordinator.get_papers(self._target)
+        return able, papers, printer.printer.species
+
+    async def async_step_keep_alive(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the printer that is to be kept alive."""
+        if user_input is not None:
+            self._target = user_input[CONF_TARGET]
+            return await self.async_step_keep_alive_printer()
+        printers = self._printers()
+        return self.async_show_form(
+            step_id="keep_alive" if printers else "no_printers",
+            data_schema=probatio.Schema(
+                {probatio.Required(CONF_TARGET): _one_of(printers)} if printers else {}
+            ),
+            last_step=not printers,
+        )
+
+    async def async_step_keep_alive_printer(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
+        plans: dict[str, Any] = self.config_entry.options.get(CONF_KEEP_ALIVE, {})
+        if user_input is None:
+            return self.async_show_form(
+                step_id="keep_alive_printer",
+                data_schema=keep_alive_schema(plans.get(self._target, {})),
+                description_placeholders={"name": self._target_name()},
+            )
+        plan = keep_alive_from(user_input)
+        others = {key: kept for key, kept in plans.items() if key != self._target}
+        return self._save({CONF_KEEP_ALIVE: others | ({self._target: plan} if plan else {})})
+
+    async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the address for the console: nowhere else is it shown."""
+        address = self.config_entry.runtime_data.account.address
+        if address is None:
+            return self.async_show_form(
+                step_id="no_address", data_schema=probatio.Schema({}), last_step=True
+            )
+        if user_input is not None:
+            return await self.async_step_push_wait()
+        return self.async_show_form(
+            step_id="push",
+            data_schema=probatio.Schema({}),
+            description_placeholders={"address": address, "console_url": CONSOLE_URL},
+            last_step=False,
+        )
+
+    async def async_step_push_wait(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Wait until a message comes, or the time is over."""
+        if self._wait is None:
+            self._wait = self.hass.async_create_task(self._async_hear(), "wait for a push message")
+        if not self._wait.done():
+            return self.async_show_progress(
+                step_id="push_wait", progress_action="push_wait", progress_task=self._wait
+            )
+        heard = self._wait.result()
+        self._wait = None
+        return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_silent")
+
+    async def _async_hear(self) -> bool:
+        """Return whether a message of this account came within two minutes."""
+        webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
+        boxes = [
+            entry.runtime_data
+            for entry in async_members(self.hass, webhook_id)
+            if entry.state is ConfigEntryState.LOADED
+        ]
+        before = [box.memory.last_push_at for box in boxes]
+        heard = asyncio.Event()
+
+        @callback
+        def check() -> None:
+            if [box.memory.last_push_at for box in boxes] != before:
+                heard.set()
+
+        unsubscribe = [box.coordinator.async_add_listener(check) for box in boxes]
+        try:
+            async with asyncio.timeout(PUSH_SECONDS):
+                return await heard.wait()
+        except TimeoutError:
+            return False
+        finally:
+            for stop in unsubscribe:
+                stop()
+
+    async def async_step_push_heard(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that push works."""
+        return self.async_show_menu(step_id="push_heard", menu_options=["done"])
+
+    async def async_step_push_silent(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that nothing came, which does no harm."""
+        return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
+
+    async def async_step_done(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """End without a change."""
+        return self._save({})
+
+    async_step_no_address = async_step_done
+    async_step_no_printers = async_step_done
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Stop waiting when the dialog is closed."""
+        if self._wait is not None:
+            self._wait.cancel()
