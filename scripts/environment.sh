@@ -100,7 +100,7 @@ find_uv() {
   elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/pip" python3-pip-whl; then
     # Debian's Python comes without pip; the wheel in that package runs as it is.
     wheels=("$cache"/pip/usr/share/python-wheels/pip-*.whl)
-    python3 "${wheels[0]}/pip" install -q --target "$cache/uv" uv >&2
+    PIP_ROOT_USER_ACTION=ignore python3 "${wheels[0]}/pip" install -q --target "$cache/uv" uv >&2
     rm -rf "$cache/pip"
   fi
   [ -x "$uv" ] || die 'uv could not be installed. Please install uv or pip, then try again.'
