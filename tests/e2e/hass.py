@@ -22,7 +22,8 @@ What it offers:
 * WebSocket: ``command`` (one question, one answer) and ``subscribe`` (an async context manager that gives a
   ``Subscription`` whose ``next(timeout)`` and ``until(predicate, timeout)`` return messages).
 * Shortcuts: ``call`` (an action, with its response on request), ``states``, ``state``, ``wait_for_state``,
-  ``entities`` and ``devices`` (the registries), ``start_flow``, ``submit``, ``start_options``, ``submit_options``.
+  ``poll``, ``entries``, ``entry``, ``entities`` and ``devices`` (the registries), ``start_flow``, ``submit``,
+  ``start_options``, ``submit_options``.
 * Logs: ``log`` (all of it, every start), ``problems`` (its warnings and errors, tracebacks included).
 * Browsers: ``browser_tokens`` gives the JSON for the localStorage key ``hassTokens``.
 
@@ -32,7 +33,7 @@ port and its own temporary folder (``file_upload`` clears a fixed name in the te
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 import json
 import os
@@ -521,15 +522,43 @@ class RealHomeAssistant:
         self, entity_id: str, predicate: Callable[[dict[str, Any]], bool], timeout: float = 60.0
     ) -> dict[str, Any]:
         """Return the entity's state once the predicate accepts it; HassError after timeout seconds."""
-        state: dict[str, Any] | None = None
+        state = await self.poll(
+            lambda: self.state(entity_id),
+            lambda state: state is not None and predicate(state),
+            timeout=timeout,
+        )
+        if state is None:
+            last = await self.state(entity_id)
+            raise HassError(
+                f"{entity_id} is still {last and last['state']!r} after {timeout:.0f} s"
+            )
+        return state
+
+    async def poll[T](
+        self,
+        ask: Callable[[], Awaitable[T]],
+        accept: Callable[[T], bool],
+        *,
+        timeout: float = 60.0,
+        every: float = 0.2,
+    ) -> T | None:
+        """Ask again and again and return the first answer that is accepted; None after timeout seconds."""
         try:
             async with asyncio.timeout(timeout):
-                while (state := await self.state(entity_id)) is None or not predicate(state):
-                    await asyncio.sleep(0.2)
+                while not accept(answer := await ask()):
+                    await asyncio.sleep(every)
         except TimeoutError:
-            last = None if state is None else state["state"]
-            raise HassError(f"{entity_id} was still {last!r} after {timeout:.0f} s") from None
-        return state
+            return None
+        return answer
+
+    async def entries(self, domain: str) -> list[dict[str, Any]]:
+        """Return the config entries of an integration."""
+        return list(await self.get(f"/api/config/config_entries/entry?domain={domain}"))
+
+    async def entry(self, entry_id: str) -> dict[str, Any] | None:
+        """Return one config entry, or None if there is none."""
+        entries = await self.get("/api/config/config_entries/entry")
+        return next((entry for entry in entries if entry["entry_id"] == entry_id), None)
 
     async def entities(self) -> list[dict[str, Any]]:
         """Return the entity registry."""

@@ -1,0 +1,77 @@
+"""Binding a box through the real config flow, as the forms in the browser do."""
+
+from typing import Any
+
+from .hass import HassError, RealHomeAssistant
+
+DOMAIN = "lianke"
+
+
+async def bind(
+    hass: RealHomeAssistant,
+    *,
+    server: str,
+    api_key: str | None = None,
+    account: str | None = None,
+    photo: bytes | None = None,
+    qr_text: str | None = None,
+    test_page: bool = False,
+) -> dict[str, Any]:
+    """Bind a box and return its config entry, once it is loaded.
+
+    photo is the picture of its QR code, or qr_text the link in it; account is the entry id of a box of the same
+    account, in place of server and api_key. Raises HassError when a step does not lead on.
+    """
+    data: dict[str, Any] = {"advanced": {"server": server}}
+    if photo is not None:
+        data["photo"] = await hass.upload(photo, "sticker.png")
+    if qr_text is not None:
+        data["qr_text"] = qr_text
+    if api_key is not None:
+        data["api_key"] = api_key
+    if account is not None:
+        data["account"] = account
+    flow = await hass.submit(await hass.start_flow(DOMAIN), data)
+    if flow["type"] != "form" or flow["step_id"] not in {"printers", "no_printers"}:
+        raise HassError(f"The box was not accepted: {flow.get('errors') or flow.get('reason')}")
+    offered = {field["name"] for field in flow["data_schema"]}
+    flow = await hass.submit(flow, {"test_page": test_page} if "test_page" in offered else {})
+    if flow["type"] != "create_entry":
+        raise HassError(f"The box was not bound: {flow.get('errors') or flow.get('reason')}")
+    entry: dict[str, Any] = flow["result"]
+    await wait_loaded(hass, entry["entry_id"])
+    return entry
+
+
+async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:
+    """Return once the entry is loaded; HassError if it is not within 30 s."""
+
+    def loaded(entry: dict[str, Any] | None) -> bool:
+        return entry is not None and entry["state"] == "loaded"
+
+    if not await hass.poll(lambda: hass.entry(entry_id), loaded, timeout=30):
+        raise HassError(f"The entry is not loaded: {await hass.entry(entry_id)}")
+
+
+async def printer_device(hass: RealHomeAssistant, device_id: str, name: str) -> dict[str, Any]:
+    """Return the device of the box's printer of that name; HassError if there is none."""
+    for device in await hass.devices():
+        names = {device["name"], device["name_by_user"]}
+        if name in names and any(
+            domain == DOMAIN and identifier.startswith(f"{device_id}_")
+            for domain, identifier in device["identifiers"]
+        ):
+            return device
+    raise HassError(f"There is no printer {name!r} of box {device_id}")
+
+
+async def entity_of(hass: RealHomeAssistant, device: dict[str, Any], domain: str, key: str) -> str:
+    """Return the entity id of a device's entity by domain and translation key; HassError if there is none."""
+    for entity in await hass.entities():
+        if (
+            entity["device_id"] == device["id"]
+            and entity["entity_id"].startswith(f"{domain}.")
+            and entity["translation_key"] == key
+        ):
+            return str(entity["entity_id"])
+    raise HassError(f"There is no {domain} entity {key!r} of {device['name']}")
