@@ -302,6 +302,10 @@ class RealHomeAssistant:
                 f"Home Assistant did not stop in {timeout:.0f} s:\n{self._log_end()}"
             ) from None
 
+    async def wait(self) -> int | None:
+        """Wait until the process ends by itself and return its exit code."""
+        return None if self.process is None else await self.process.wait()
+
     async def kill(self) -> None:
         """Kill the process and its children at once, as a power cut would."""
         if self.process is None or self.process.returncode is not None:
