@@ -13,7 +13,7 @@ from homeassistant.components.media_source import (
     async_resolve_media,
     is_media_source_id,
 )
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.util import raise_if_invalid_path
 
 from ..api.models import Paper
@@ -138,6 +138,12 @@ async def async_fetch(
         )
     _, document = await spool.async_write(".part", work)
     return document
+
+
+def is_snapshot(source: Source) -> bool:
+    """Return whether a source is a picture of this moment."""
+    entity_id = _entity_id(source)
+    return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:

@@ -1,8 +1,9 @@
 """The spool: a private folder for files on their way to a job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 import hashlib
 import os
 from pathlib import Path
@@ -27,7 +28,7 @@ CHUNK_BYTES = 1024 * 1024
 KEEP = timedelta(hours=1)
 MAX_KEPT = 50
 MAX_KEPT_BYTES = 500 * 1024 * 1024
-# No call takes this long: what is older was left behind by a call that broke off.
+# Far above KEEP and what any call takes: older files were left behind by a call that broke off.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 
@@ -36,6 +37,12 @@ SWEEP_INTERVAL = timedelta(minutes=30)
 class _Kept:
     document: Document
     until: datetime
+    pictures: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return every file that belongs to the document."""
+        return [self.document.path, *self.pictures]
 
 
 class Spool:
@@ -59,23 +66,26 @@ class Spool:
         now = time.monotonic()
         if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
             self._swept_at = now
-            kept = {item.document.path for item in self._kept.values()}
-            await self._hass.async_add_executor_job(self._sweep, kept)
+            await self._hass.async_add_executor_job(self._sweep)
         return self._folder / f"{ulid_now()}{suffix}"
 
-    async def async_keep(self, document: Document) -> str:
-        """Keep a document for an hour and return the handle that gets it.
+    async def async_keep(self, document: Document, pictures: Sequence[bytes] = ()) -> str:
+        """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
 
         The spool owns the file from now on. The oldest give way when there are too many.
         """
         handle = secrets.token_urlsafe(16)
-        self._kept[handle] = _Kept(document, dt_util.utcnow() + KEEP)
-        gone = []
+        paths = []
+        for picture in pictures:
+            path, _ = await self.async_write(".picture", partial(write_bytes, data=picture))
+            paths.append(path)
+        self._kept[handle] = _Kept(document, dt_util.utcnow() + KEEP, tuple(paths))
+        gone: list[Path] = []
         while len(self._kept) > MAX_KEPT or (
             len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
         ):
             oldest = next(iter(self._kept))
-            gone.append(self._kept.pop(oldest).document.path)
+            gone += self._kept.pop(oldest).paths
         self._set_alarm()
         await self._hass.async_add_executor_job(_unlink, gone)
         return handle
@@ -95,6 +105,16 @@ class Spool:
             self._kept.pop(handle, None)
             raise input_error("document_gone") from None
         return replace(kept.document, path=path)
+
+    async def async_picture(self, handle: str, number: int) -> bytes | None:
+        """Return the picture of a page of a kept document, counted from 1; None without one."""
+        kept = self._kept.get(handle)
+        if kept is None or not 1 <= number <= len(kept.pictures):
+            return None
+        try:
+            return await self._hass.async_add_executor_job(kept.pictures[number - 1].read_bytes)
+        except FileNotFoundError:
+            return None
 
     async def async_discard(self, *documents: Document) -> None:
         """Delete the files of documents that their owner does not need."""
@@ -130,7 +150,7 @@ class Spool:
     async def _async_on_alarm(self, now: datetime) -> None:
         self._stop_alarm = None
         old = [handle for handle, item in self._kept.items() if item.until <= now]
-        paths = [self._kept.pop(handle).document.path for handle in old]
+        paths = [path for handle in old for path in self._kept.pop(handle).paths]
         self._set_alarm()
         await self._hass.async_add_executor_job(_unlink, paths)
 
@@ -145,10 +165,14 @@ class Spool:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
 
-    def _sweep(self, kept: set[Path]) -> None:
+    def _sweep(self) -> None:
         limit = time.time() - ORPHAN_AGE.total_seconds()
         for path in self._folder.iterdir():
-            if path not in kept and path.stat().st_mtime < limit:
+            try:
+                old = path.stat().st_mtime < limit
+            except FileNotFoundError:
+                continue
+            if old:
                 path.unlink(missing_ok=True)
 
 

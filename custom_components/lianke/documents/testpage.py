@@ -1,6 +1,6 @@
 """The test page and the page that keeps ink from drying. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from html import escape
 
 from ..api.models import Capabilities
@@ -100,10 +100,10 @@ def _abilities(capabilities: Capabilities | None, style: PageStyle) -> list[tupl
     ]
 
 
-def _names(names: object) -> str:
-    if not names or not isinstance(names, dict):
+def _names(names: Mapping[str, int] | None) -> str:
+    if not names:
         return ""
-    shown: Sequence[str] = [str(name).strip() for name in names][:MAX_NAMES]
+    shown = [name.strip() for name in names][:MAX_NAMES]
     more = "…" if len(names) > MAX_NAMES else ""
     return ", ".join(shown) + more
 

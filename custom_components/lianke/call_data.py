@@ -1,0 +1,237 @@
+"""What the actions take: schemas, and the call's data as an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, Final
+
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.helpers import config_validation as cv
+import probatio
+
+from .api.options import PrintOptions
+from .documents.document import input_error
+from .documents.sources import RAW_ENCODINGS, Source, SourceKind
+from .documents.written import PageOptions
+
+ATTR_AGENDA: Final = "agenda"
+ATTR_COLUMNS: Final = "columns"
+ATTR_COMPLETED: Final = "completed"
+ATTR_CONFIG_ENTRY: Final = "config_entry"
+ATTR_EXPIRES_IN: Final = "expires_in"
+ATTR_HEADER: Final = "header"
+ATTR_IF_NOT_READY: Final = "if_not_ready"
+ATTR_IGNORE_QUIET_HOURS: Final = "ignore_quiet_hours"
+ATTR_INCLUDE_CLOUD: Final = "include_cloud"
+ATTR_JOB_ID: Final = "job_id"
+ATTR_LIMIT: Final = "limit"
+ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
+ATTR_PAPER: Final = "paper"
+ATTR_PRINT_EMPTY: Final = "print_empty"
+ATTR_QUERY: Final = "query"
+ATTR_RAW: Final = "raw"
+ATTR_RAW_ENCODING: Final = "raw_encoding"
+ATTR_REPLACE_KEY: Final = "replace_key"
+ATTR_REQUEST_ID: Final = "request_id"
+ATTR_STATE: Final = "state"
+ATTR_TITLE: Final = "title"
+ATTR_TO_DEVICE_ID: Final = "to_device_id"
+ATTR_WAIT: Final = "wait"
+ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
+
+HOLD: Final = "hold"
+FAIL: Final = "fail"
+AGENDAS: Final = ("today", "tomorrow", "week")
+DEFAULT_WAIT: Final = timedelta(minutes=2)
+MAX_WAIT: Final = timedelta(minutes=30)
+MIN_EXPIRY: Final = timedelta(seconds=10)
+MAX_EXPIRY: Final = timedelta(days=7)
+MAX_SOURCES: Final = 20
+MAX_KEY: Final = 128
+
+OPTION_NAMES: Final = tuple(field.name for field in fields(PrintOptions))
+
+
+def _one_device(value: object) -> str:
+    """Take one device id, or a list with one."""
+    devices = probatio.All(cv.ensure_list, [cv.string])(value)
+    if len(devices) != 1:
+        raise probatio.Invalid("exactly one printer is needed")
+    return str(devices[0])
+
+
+def _media_id(value: object) -> str:
+    """Take what the media selector gives, or the bare id in it."""
+    if isinstance(value, Mapping):
+        value = value.get(ATTR_MEDIA_CONTENT_ID)
+    return cv.string(value)
+
+
+def _several(item: object) -> probatio.All[Any]:
+    """Take one item or a list of them."""
+    return probatio.All(cv.ensure_list, [item], probatio.Length(min=1, max=MAX_SOURCES))
+
+
+_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0)), cv.string)
+_SIDE = probatio.All(probatio.Coerce(float), probatio.Range(min=1))
+_KEY = probatio.All(cv.string, str.strip, probatio.Length(min=1, max=MAX_KEY))
+_TEXT = cv.string
+
+DEVICE: Final = {probatio.Required(ATTR_DEVICE_ID): _one_device}
+
+SOURCES: Final = {
+    probatio.Optional(SourceKind.UPLOAD.value): _several(cv.string),
+    probatio.Optional(SourceKind.MEDIA.value): _several(_media_id),
+    probatio.Optional(SourceKind.FILE.value): _several(cv.string),
+    probatio.Optional(SourceKind.URL.value): _several(cv.string),
+    probatio.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
+    probatio.Optional(SourceKind.TEXT.value): _TEXT,
+    probatio.Optional(SourceKind.MARKDOWN.value): _TEXT,
+    probatio.Optional(SourceKind.HTML.value): _TEXT,
+    probatio.Optional(SourceKind.DOCUMENT.value): _several(cv.string),
+    probatio.Optional(ATTR_TITLE): cv.string,
+}
+
+PAGES: Final = {
+    probatio.Optional(ATTR_HEADER): cv.boolean,
+    probatio.Optional(ATTR_COLUMNS): probatio.All(probatio.Coerce(int), probatio.In((1, 2))),
+    probatio.Optional(ATTR_AGENDA): probatio.In(AGENDAS),
+    probatio.Optional(ATTR_COMPLETED): cv.boolean,
+    probatio.Optional(ATTR_PRINT_EMPTY): cv.boolean,
+}
+
+OPTIONS: Final = {
+    probatio.Optional("paper"): _NAME_OR_ID,
+    probatio.Optional("paper_width"): _SIDE,
+    probatio.Optional("paper_height"): _SIDE,
+    probatio.Optional("copies"): probatio.Coerce(int),
+    probatio.Optional("color"): cv.string,
+    probatio.Optional("duplex"): cv.string,
+    probatio.Optional("orientation"): cv.string,
+    probatio.Optional("tray"): _NAME_OR_ID,
+    probatio.Optional("media_type"): _NAME_OR_ID,
+    probatio.Optional("quality"): cv.string,
+    probatio.Optional("scale"): cv.string,
+    probatio.Optional("align"): cv.string,
+    probatio.Optional("auto_rotate"): cv.boolean,
+    probatio.Optional("pages"): cv.string,
+    probatio.Optional("reverse_order"): cv.boolean,
+    probatio.Optional("excel_fit"): cv.string,
+}
+
+RAW: Final = {
+    probatio.Optional(ATTR_RAW, default=False): cv.boolean,
+    probatio.Optional(ATTR_RAW_ENCODING, default="utf-8"): probatio.In(RAW_ENCODINGS),
+}
+
+JOB: Final = {
+    probatio.Optional(ATTR_WAIT, default=False): cv.boolean,
+    probatio.Optional(ATTR_WAIT_TIMEOUT, default=DEFAULT_WAIT): probatio.All(
+        cv.positive_time_period, probatio.Range(max=MAX_WAIT)
+    ),
+    probatio.Optional(ATTR_REQUEST_ID): _KEY,
+    probatio.Optional(ATTR_REPLACE_KEY): _KEY,
+    probatio.Optional(ATTR_IF_NOT_READY, default=HOLD): probatio.In((HOLD, FAIL)),
+    probatio.Optional(ATTR_EXPIRES_IN): probatio.All(
+        cv.positive_time_period, probatio.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)
+    ),
+    probatio.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
+}
+
+PRINT_SCHEMA: Final = probatio.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
+PREVIEW_SCHEMA: Final = probatio.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS})
+COUNT_SCHEMA: Final = probatio.Schema(
+    {**DEVICE, **SOURCES, **PAGES, probatio.Optional(ATTR_PAPER): _NAME_OR_ID}
+)
+CANCEL_SCHEMA: Final = probatio.Schema({**DEVICE, probatio.Required(ATTR_JOB_ID): cv.string})
+RETRY_SCHEMA: Final = probatio.Schema(
+    {
+        **DEVICE,
+        probatio.Required(ATTR_JOB_ID): cv.string,
+        probatio.Optional(ATTR_TO_DEVICE_ID): _one_device,
+    }
+)
+CAPABILITIES_SCHEMA: Final = probatio.Schema(DEVICE)
+MODELS_SCHEMA: Final = probatio.Schema(
+    {
+        probatio.Required(ATTR_CONFIG_ENTRY): cv.string,
+        probatio.Optional(ATTR_QUERY): cv.string,
+    }
+)
+
+
+def list_schema(states: tuple[str, ...]) -> probatio.Schema:
+    """Return the schema of the action that lists jobs; states are those a job can have."""
+    return probatio.Schema(
+        {
+            **DEVICE,
+            probatio.Optional(ATTR_STATE): probatio.All(cv.ensure_list, [probatio.In(states)]),
+            probatio.Optional(ATTR_LIMIT, default=50): probatio.All(
+                probatio.Coerce(int), probatio.Range(min=1, max=200)
+            ),
+            probatio.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
+        }
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What to print and how, as the caller said it; nothing is checked against a printer yet."""
+
+    sources: tuple[Source, ...]
+    options: PrintOptions
+    requested: Mapping[str, Any]
+    raw: bool = False
+    request_id: str | None = None
+    replace_key: str | None = None
+    hold: bool = True
+    expires_in: timedelta | None = None
+    ignore_quiet_hours: bool = False
+
+
+def read_order(data: Mapping[str, Any]) -> Order:
+    """Return the order in the data of a call that its schema let pass.
+
+    Raises ServiceValidationError: source_missing, source_not_one.
+    """
+    kinds = [kind for kind in SourceKind if kind.value in data]
+    if not kinds:
+        raise input_error("source_missing")
+    if len(kinds) > 1:
+        raise input_error("source_not_one", sources=", ".join(kinds))
+    values = cv.ensure_list(data[kinds[0].value])
+    requested = {name: data[name] for name in OPTION_NAMES if name in data}
+    page = PageOptions(
+        header=data.get(ATTR_HEADER),
+        columns=data.get(ATTR_COLUMNS),
+        agenda=data.get(ATTR_AGENDA, "week"),
+        completed=data.get(ATTR_COMPLETED, False),
+        print_empty=data.get(ATTR_PRINT_EMPTY, False),
+    )
+    raw = data.get(ATTR_RAW, False)
+    return Order(
+        sources=tuple(
+            Source(
+                kind=kinds[0],
+                value=value,
+                title=data.get(ATTR_TITLE) or None,
+                raw=raw,
+                raw_encoding=data.get(ATTR_RAW_ENCODING, "utf-8"),
+                page=page,
+            )
+            for value in values
+        ),
+        options=PrintOptions(**requested),
+        requested=requested,
+        raw=raw,
+        request_id=data.get(ATTR_REQUEST_ID),
+        replace_key=data.get(ATTR_REPLACE_KEY),
+        hold=data.get(ATTR_IF_NOT_READY, HOLD) == HOLD,
+        expires_in=data.get(ATTR_EXPIRES_IN),
+        ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
+    )
+
+
+def stored_options(stored: Mapping[str, Any]) -> PrintOptions:
+    """Return default options as the options flow stores them; unknown names are left out."""
+    return PrintOptions(**{name: stored[name] for name in OPTION_NAMES if name in stored})

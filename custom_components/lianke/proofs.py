@@ -1,0 +1,122 @@
+"""Looking before paper is used: previews and page counts."""
+
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import web
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.util.json import JsonObjectType
+
+from .api.options import ResolvedOptions
+from .call_data import Order
+from .const import DOMAIN
+from .documents.document import Document, input_error
+from .documents.spool import KEEP, async_get_spool
+from .printing import async_documents, async_resolve, ticket_scope
+from .targets import Target
+
+PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
+
+
+async def async_preview(
+    hass: HomeAssistant, target: Target, order: Order, context: Context
+) -> JsonObjectType:
+    """Have one document drawn as it would come out, and keep it for printing.
+
+    Returns its pages, the addresses of the pictures and the handle, all good for an hour; the
+    printer's image entity shows the first page. Raises LiankeError besides what printing raises.
+    """
+    options = await async_resolve(target.entry, target.printer_key, order.options)
+    document = await _async_one(hass, target, order, options, context)
+    spool = await async_get_spool(hass)
+    try:
+        preview = await target.data.queue.previewer.async_preview(
+            target.printer_key, document, options
+        )
+    except BaseException:
+        await spool.async_discard(document)
+        raise
+    document = replace(
+        document,
+        pages=document.pages or preview.pages,
+        ticket=preview.ticket,
+        ticket_scope=ticket_scope(target.printer_key, options),
+    )
+    handle = await spool.async_keep(document, preview.images)
+    if preview.images:
+        first = preview.images[0]
+        target.data.previews.put(target.printer_key, first, picture_type(first))
+    return {
+        "device_id": target.device_id,
+        "title": order.sources[0].title or document.title,
+        "pages": preview.pages,
+        "images": [
+            async_sign_path(hass, f"{PREVIEW_URL}/{handle}/{number}", KEEP)
+            for number in range(1, len(preview.images) + 1)
+        ],
+        "document": handle,
+    }
+
+
+async def async_count_pages(
+    hass: HomeAssistant, target: Target, order: Order, context: Context
+) -> JsonObjectType:
+    """Count the pages of one document and keep it for printing.
+
+    What can be counted here is; the service is asked for the rest. None means that nobody knows.
+    Raises LiankeError besides what printing raises.
+    """
+    options = await async_resolve(target.entry, target.printer_key, order.options)
+    document = await _async_one(hass, target, order, options, context)
+    spool = await async_get_spool(hass)
+    if document.pages is None:
+        try:
+            pages = await target.data.client.count_pages(
+                target.view.printer.address, document.upload, options.paper_id
+            )
+        except BaseException:
+            await spool.async_discard(document)
+            raise
+        document = replace(document, pages=pages)
+    return {
+        "device_id": target.device_id,
+        "title": order.sources[0].title or document.title,
+        "pages": document.pages,
+        "document": await spool.async_keep(document),
+    }
+
+
+class PreviewView(HomeAssistantView):
+    """Hands out the pictures of previews that are kept; the handle is the secret."""
+
+    url = f"{PREVIEW_URL}/{{handle}}/{{number}}"
+    name = f"api:{DOMAIN}:preview"
+
+    async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
+        """Return the picture of a page, counted from 1; 404 when it is not kept any more."""
+        spool = await async_get_spool(request.app[KEY_HASS])
+        picture = await spool.async_picture(handle, int(number) if number.isdecimal() else 0)
+        if picture is None:
+            raise web.HTTPNotFound
+        return web.Response(body=picture, content_type=picture_type(picture))
+
+
+def picture_type(picture: bytes) -> str:
+    """Return the content type of a preview's picture."""
+    return "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"
+
+
+async def _async_one(
+    hass: HomeAssistant,
+    target: Target,
+    order: Order,
+    options: ResolvedOptions,
+    context: Context,
+) -> Document:
+    """Return the one document of an order. Raises ServiceValidationError: one_document_only."""
+    if len(order.sources) != 1:
+        raise input_error("one_document_only")
+    documents = await async_documents(hass, target, order, options, context)
+    return documents[0]

@@ -1,0 +1,65 @@
+"""Which printer an action is meant for, and whether the caller may use it."""
+
+from dataclasses import dataclass
+
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er, service
+
+from .const import DOMAIN
+from .coordinator import PrinterView
+from .documents.access import async_check_entity
+from .documents.document import input_error
+from .runtime import LiankeConfigEntry, LiankeData
+
+STATUS_KEY = "status"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A printer's device with what is alive behind it."""
+
+    device_id: str
+    entry: LiankeConfigEntry
+    printer_key: str
+
+    @property
+    def data(self) -> LiankeData:
+        """Return the parts of the box the printer hangs on."""
+        return self.entry.runtime_data
+
+    @property
+    def view(self) -> PrinterView:
+        """Return the printer as it is now. Raises ServiceValidationError: printer_gone."""
+        view = self.data.coordinator.data.printers.get(self.printer_key)
+        if view is None:
+            raise input_error("printer_gone")
+        return view
+
+
+@callback
+def async_target(hass: HomeAssistant, device_id: str) -> Target:
+    """Return the printer that a device stands for.
+
+    Raises ServiceValidationError for an unknown device, one of another integration or of an entry
+    that is not loaded, and for a box (not_a_printer).
+    """
+    device, entry = service.async_get_device_and_config_entry(
+        hass, DOMAIN, device_id, include_child_devices=False
+    )
+    prefix = f"{entry.unique_id}_"
+    for domain, identifier in device.identifiers:
+        if domain == DOMAIN and identifier.startswith(prefix):
+            return Target(
+                device_id=device.id, entry=entry, printer_key=identifier.removeprefix(prefix)
+            )
+    raise input_error("not_a_printer", device=device.name_by_user or device.name or device_id)
+
+
+async def async_check_target(
+    hass: HomeAssistant, target: Target, context: Context, policy: str
+) -> None:
+    """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{target.entry.unique_id}_{target.printer_key}_{STATUS_KEY}"
+    )
+    await async_check_entity(hass, context, entity_id, policy)
