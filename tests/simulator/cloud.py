@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,7 @@ class Cloud:
 
         self.inventor = Inventor()
         self._running: set[asyncio.Task[Any]] = set()
+        self._answering: set[asyncio.Task[Any]] = set()
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
         self.receiver = Receiver(self.spool, self.executor)
         self.renderer = Renderer(self.spool, chromium)
@@ -130,8 +132,25 @@ class Cloud:
         if not task.cancelled() and (error := task.exception()):
             self.errors.append(error)
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Note that the current task answers a request: whoever asked may be gone when all ends."""
+        current = asyncio.current_task()
+        assert current is not None
+        self._answering.add(current)
+        try:
+            yield
+        finally:
+            self._answering.discard(current)
+
     async def close(self) -> None:
         """End everything that runs."""
+        if answering := list(self._answering):
+            for request in answering:
+                request.cancel()
+            await asyncio.wait(answering)
+            # The server's own tasks, which waited for these, end in the next turn.
+            await asyncio.sleep(0)
         while self._running:
             running = list(self._running)
             for task in running:

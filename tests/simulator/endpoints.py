@@ -117,10 +117,10 @@ async def device_info(call: Call) -> Any:
         "version": {"hardware": box.hardware, "software": box.software},
     }
     kept = call.cloud.variants.offline_network
-    if online != 1 and kept == "empty":
-        data["network"] = {}
-    elif online is None or (online != 1 and kept == "missing"):
+    if online is None or (online == 0 and kept == "missing"):
         del data["network"]
+    elif online == 0 and kept == "empty":
+        data["network"] = {}
     return data
 
 

@@ -43,7 +43,7 @@ class Exchange:
 
     def __init__(self, cloud: Cloud, request: web.Request) -> None:
         """Take the cloud and a request of which only the head has been read."""
-        self._cloud = cloud
+        self.cloud = cloud
         self._request = request
         self.path = "/" + request.match_info["tail"]
         self.endpoint = f"{request.method} {self.path}"
@@ -55,7 +55,7 @@ class Exchange:
 
     async def run(self) -> web.Response:
         """Answer the request; raises _ResetError where the connection is to be broken."""
-        cloud = self._cloud
+        cloud = self.cloud
         if self.account is not None and not cloud.count_call(self.account):
             return self._plain(403, '{"code":403,"msg":"ApiKey已被禁用"}', "application/json")
         if cloud.variants.latency:
@@ -76,7 +76,7 @@ class Exchange:
             form.discard()
 
     def _look_for_fault(self) -> Fault | None:
-        self.fault = self._cloud.faults.take(self.endpoint, self.device_id)
+        self.fault = self.cloud.faults.take(self.endpoint, self.device_id)
         return self.fault
 
     def _on_field(self, name: str, value: str) -> None:
@@ -89,7 +89,7 @@ class Exchange:
             raise _ResetError
 
     async def _read_body(self) -> Form:
-        request, cloud = self._request, self._cloud
+        request, cloud = self._request, self.cloud
         if self.fault and self.fault.kind == "reset_mid_body":
             wanted = (request.content_length or 2) // 2
             while wanted > 0 and (chunk := await request.content.read(min(wanted, 1 << 16))):
@@ -161,7 +161,7 @@ class Exchange:
         if endpoint is None:
             return self._plain(404, "<html><body>404 Not Found</body></html>", "text/html")
         try:
-            data = await endpoint(Call(self._cloud, account, form))
+            data = await endpoint(Call(self.cloud, account, form))
         except ApiError as error:
             return self._envelope(error.code, error.msg)
         except HttpError as error:
@@ -169,7 +169,7 @@ class Exchange:
         return self._envelope(200, "success", data)
 
     def _bad_key(self) -> web.Response:
-        match self._cloud.variants.bad_key:
+        match self.cloud.variants.bad_key:
             case "http_401":
                 return self._plain(401, '{"code":401,"msg":"ApiKey无效"}', "application/json")
             case "http_403":
@@ -182,7 +182,7 @@ class Exchange:
                 return self._envelope(400, "请在headers中填入正确的ApiKey")
 
     def _too_large(self) -> web.Response:
-        match self._cloud.variants.too_large:
+        match self.cloud.variants.too_large:
             case "http_413":
                 response = self._plain(413, TOO_LARGE, "text/html")
             case "http_502":
@@ -194,7 +194,7 @@ class Exchange:
 
     def _envelope(self, code: int, msg: str, data: Any = NOTHING) -> web.Response:
         """Wrap an answer; which of the seen shapes it takes is fixed for each endpoint."""
-        variants = self._cloud.variants
+        variants = self.cloud.variants
         choice = zlib.crc32(self.path.encode())
         self.code = code
         as_text = variants.code_type == "str" or (variants.code_type == "mixed" and choice % 3 == 0)
@@ -214,12 +214,12 @@ class Exchange:
 
     def log(self, status: int | None) -> None:
         """Note the request in the cloud's log."""
-        self._cloud.counts[self.endpoint] += 1
-        self._cloud.requests.append(
+        self.cloud.counts[self.endpoint] += 1
+        self.cloud.requests.append(
             LoggedRequest(
                 method=self._request.method,
                 path=self.path,
-                time=self._cloud.now(),
+                time=self.cloud.now(),
                 api_key=self.api_key,
                 device_id=self.device_id,
                 status=status,
@@ -238,7 +238,8 @@ async def handle_api(request: web.Request) -> web.Response:
         account.max_in_flight = max(account.max_in_flight, account.in_flight)
     status: int | None = None
     try:
-        response = await exchange.run()
+        with exchange.cloud.answering():
+            response = await exchange.run()
         status = response.status
     except _ResetError:
         reset(request)
