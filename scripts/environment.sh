@@ -11,7 +11,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lianke
 versions='>=3.14.2,<3.15' # Home Assistant 2026.10 and 2026.11 start on no older one
-demo_version=2026.11.0
+demo_version=${LIANKE_HOMEASSISTANT:-==2026.11.0} # what the demo and the end-to-end tests show
 # Packages that make Python 3.14 with its headers and every shared library it loads, down to libc.
 python_packages='python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14 python3.14-dev
   libpython3.14-dev libc6 libgcc-s1 libstdc++6 libssl3t64 libsqlite3-0 libffi8 libexpat1 zlib1g libbz2-1.0 liblzma5
@@ -188,8 +188,8 @@ own_requirements() {
 
 # Prints what an environment is made from, in one word.
 stamp() {
-  cd "$root" && cat requirements_test.txt custom_components/lianke/manifest.json scripts/environment.sh \
-    scripts/hass_requirements.py | cksum
+  cd "$root" && { echo "$demo_version" && cat requirements_test.txt custom_components/lianke/manifest.json \
+    scripts/environment.sh scripts/hass_requirements.py; } | cksum
 }
 
 is_ready() {
@@ -217,7 +217,7 @@ make_environment() {
     install -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
     set -- camera calendar todo
   else
-    install "homeassistant==$demo_version" || die 'Home Assistant could not be installed.'
+    install "homeassistant$demo_version" || die 'Home Assistant could not be installed.'
     find_compiler
     set -- --default calendar history isal local_todo logbook shopping_list todo
   fi

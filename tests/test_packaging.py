@@ -1,0 +1,344 @@
+"""What hassfest and the HACS action check, since neither runs everywhere."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+import struct
+from typing import Any
+
+from awesomeversion import AwesomeVersion
+from packaging.requirements import Requirement
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / "lianke"
+LANGUAGES = ("en", "zh-Hans")
+RULES = {
+    "action-exceptions", "action-setup", "appropriate-polling", "async-dependency", "brands", "common-modules",
+    "config-entry-unloading", "config-flow", "config-flow-test-coverage", "dependency-transparency", "devices",
+    "diagnostics", "discovery", "discovery-update-info", "docs-actions", "docs-conditions",
+    "docs-configuration-parameters", "docs-data-update", "docs-examples", "docs-high-level-description",
+    "docs-installation-instructions", "docs-installation-parameters", "docs-known-limitations",
+    "docs-removal-instructions", "docs-supported-devices", "docs-supported-functions", "docs-triggers",
+    "docs-troubleshooting", "docs-use-cases", "dynamic-devices", "entity-category", "entity-device-class",
+    "entity-disabled-by-default", "entity-event-setup", "entity-translations", "entity-unavailable",
+    "entity-unique-id", "exception-translations", "has-entity-name", "icon-translations", "inject-websession",
+    "integration-owner", "log-when-unavailable", "parallel-updates", "reauthentication-flow", "reconfiguration-flow",
+    "repair-issues", "runtime-data", "stale-devices", "strict-typing", "test-before-configure", "test-before-setup",
+    "test-coverage", "unique-config-entry",
+}  # fmt: skip
+
+
+def load(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load_services() -> dict[str, Any]:
+    """Return services.yaml."""
+    services: dict[str, Any] = yaml.safe_load((INTEGRATION / "services.yaml").read_text("utf-8"))
+    return services
+
+
+def texts(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Give every text of a translation file with its path."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from texts(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def fields_of(service: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an action, those in sections too."""
+    found: dict[str, Any] = {}
+    for name, field in (service or {}).get("fields", {}).items():
+        found |= field.get("fields", {name: field})
+    return found
+
+
+def sections_of(service: dict[str, Any]) -> set[str]:
+    """Return the names of an action's sections."""
+    return {name for name, field in (service or {}).get("fields", {}).items() if "fields" in field}
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names in braces."""
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+# Manifest
+
+
+def test_manifest_has_the_keys_that_are_known_in_order() -> None:
+    """Home Assistant's validator wants domain, name, and the rest sorted."""
+    manifest = load(INTEGRATION / "manifest.json")
+    keys = list(manifest)
+    assert keys[:2] == ["domain", "name"]
+    assert keys[2:] == sorted(keys[2:])
+    needed = {
+        "codeowners",
+        "config_flow",
+        "documentation",
+        "integration_type",
+        "iot_class",
+        "version",
+    }
+    allowed = {
+        "after_dependencies",
+        "dependencies",
+        "issue_tracker",
+        "loggers",
+        "quality_scale",
+        "requirements",
+    }
+    assert needed <= set(keys)
+    assert set(keys) <= needed | allowed | {"domain", "name"}
+
+
+def test_manifest_says_what_the_project_is() -> None:
+    """The values that HACS and Home Assistant act on."""
+    manifest = load(INTEGRATION / "manifest.json")
+    assert manifest["domain"] == INTEGRATION.name == "lianke"
+    assert manifest["integration_type"] == "hub"
+    assert manifest["iot_class"] == "cloud_polling"
+    assert manifest["config_flow"] is True
+    assert all(re.fullmatch(r"@[\w-]+", owner) for owner in manifest["codeowners"])
+    assert manifest["codeowners"]
+    for key in ("documentation", "issue_tracker"):
+        assert manifest[key].startswith("https://github.com/")
+    # cloud would drag in many integrations' requirements, and frontend needs a package of its own.
+    assert not {"cloud", "frontend"} & set(manifest["dependencies"])
+    for key in ("dependencies", "after_dependencies", "requirements"):
+        assert manifest[key] == sorted(manifest[key])
+
+
+def test_version_is_one_that_home_assistant_takes() -> None:
+    """The version decides about updates, so it has to be comparable, and the changelog has to know it."""
+    version = load(INTEGRATION / "manifest.json")["version"]
+    assert AwesomeVersion(version).simple
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_requirements_are_ranges_and_installed() -> None:
+    """A pin would fight with other integrations over the version at each start."""
+    for text in load(INTEGRATION / "manifest.json")["requirements"]:
+        requirement = Requirement(text)
+        assert not requirement.url
+        assert {clause.operator for clause in requirement.specifier} == {">=", "<"}
+
+
+def test_imports_are_declared() -> None:
+    """Each integration of Home Assistant that is imported at the top of a module is a dependency or has no set-up."""
+    manifest = load(INTEGRATION / "manifest.json")
+    declared = {*manifest["dependencies"], *manifest["after_dependencies"], "lianke"}
+    # Base platforms, and what is part of every start; hassfest allows the same.
+    always = {
+        "binary_sensor", "button", "diagnostics", "event", "image", "notify", "persistent_notification", "repairs",
+        "sensor", "system_health", "websocket_api", "homeassistant", "calendar", "todo", "camera",
+    }  # fmt: skip
+    used: dict[str, set[str]] = {}
+    for path in INTEGRATION.rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
+                continue
+            head, _, rest = node.module.partition("homeassistant.components")
+            if head:
+                continue
+            names = {rest.split(".")[1]} if rest else {alias.name for alias in node.names}
+            for name in names:
+                used.setdefault(name, set()).add(path.name)
+    undeclared = {name: where for name, where in used.items() if name not in declared | always}
+    assert not undeclared
+
+
+# Actions
+
+
+def test_services_translations_and_icons_name_the_same_actions() -> None:
+    """An action that is missing in one of the three files shows up half-named."""
+    services = load_services()
+    assert services
+    icons = load(INTEGRATION / "icons.json")["services"]
+    assert set(icons) == set(services)
+    for name, icon in icons.items():
+        assert set(icon.get("sections", {})) <= sections_of(services[name])
+    for language in LANGUAGES:
+        translated = load(INTEGRATION / "translations" / f"{language}.json")["services"]
+        assert set(translated) == set(services), language
+        for name, service in services.items():
+            texts_of = translated[name]
+            assert texts_of["name"], name
+            assert texts_of["description"], name
+            assert set(texts_of.get("fields", {})) == set(fields_of(service)), (language, name)
+            assert set(texts_of.get("sections", {})) == sections_of(service), (language, name)
+            for field, text in texts_of.get("fields", {}).items():
+                assert text["name"], (name, field)
+                assert text["description"], (name, field)
+
+
+def test_services_are_those_that_are_registered() -> None:
+    """Compare services.yaml with the names in services.py."""
+    source = (INTEGRATION / "services.py").read_text("utf-8")
+    registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
+    assert registered == set(load_services())
+
+
+def test_every_field_has_a_selector() -> None:
+    """A field without one turns the whole form into YAML."""
+    for name, service in load_services().items():
+        for field, description in fields_of(service).items():
+            assert len(description.get("selector", {})) == 1, (name, field)
+            assert set(description) <= {
+                "required",
+                "selector",
+                "example",
+                "default",
+                "advanced",
+                "filter",
+            }
+
+
+def test_options_to_choose_from_are_translated() -> None:
+    """A selector with a translation key finds each of its options in both languages."""
+    for name, service in load_services().items():
+        for field, description in fields_of(service).items():
+            chooser = (description["selector"] or {}).get("select") or {}
+            if (key := chooser.get("translation_key")) is None:
+                continue
+            options = {o["value"] if isinstance(o, dict) else str(o) for o in chooser["options"]}
+            for language in LANGUAGES:
+                selectors = load(INTEGRATION / "translations" / f"{language}.json")["selector"]
+                assert set(selectors[key]["options"]) == options, (name, field, language)
+
+
+# Translations
+
+
+def test_languages_have_the_same_texts() -> None:
+    """Each text is there in each language, with the same placeholders."""
+    first, *others = (
+        dict(texts(load(INTEGRATION / "translations" / f"{language}.json")))
+        for language in LANGUAGES
+    )
+    assert first
+    for other in others:
+        assert set(other) == set(first)
+        for path, text in first.items():
+            assert placeholders(other[path]) == placeholders(text), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_are_such_as_hassfest_takes(language: str) -> None:
+    """No addresses, no markup, no braces in single quotes, no references to other texts, nothing empty."""
+    for path, text in texts(load(INTEGRATION / "translations" / f"{language}.json")):
+        assert isinstance(text, str), path
+        assert text == text.strip(), path
+        assert text, path
+        assert not re.search(r"https?://|www\.", text), path
+        assert "<" not in text, path
+        assert "[%key" not in text, path
+        assert not re.search(r"'\{\w+\}'", text), path
+
+
+def test_there_is_no_source_of_other_translations() -> None:
+    """Custom integrations ship the full texts."""
+    assert not (INTEGRATION / "strings.json").exists()
+    assert {path.stem for path in (INTEGRATION / "translations").iterdir()} == set(LANGUAGES)
+
+
+def test_icons_belong_to_texts() -> None:
+    """Each entity with an icon has a name, and icons are of the set that the frontend has."""
+    icons = load(INTEGRATION / "icons.json")
+    entities = load(INTEGRATION / "translations" / "en.json")["entity"]
+    for platform, keys in icons["entity"].items():
+        for key, icon in keys.items():
+            assert key in entities[platform], (platform, key)
+            for name in [icon.get("default"), *icon.get("state", {}).values()]:
+                assert name is None or re.fullmatch(r"mdi:[a-z0-9-]+", name), (platform, key)
+            states = entities[platform][key].get("state")
+            if states is not None:
+                assert set(icon.get("state", {})) <= set(states), (platform, key)
+
+
+# HACS
+
+
+def test_hacs_file_has_only_known_keys() -> None:
+    """Its validator refuses others."""
+    hacs = load(ROOT / "hacs.json")
+    assert set(hacs) <= {
+        "content_in_root", "country", "filename", "hacs", "hide_default_branch", "homeassistant", "name",
+        "persistent_directory", "zip_release",
+    }  # fmt: skip
+    assert hacs["name"] == load(INTEGRATION / "manifest.json")["name"]
+    assert hacs["homeassistant"] == "2026.10.0"
+    assert hacs["filename"] == "lianke.zip"
+    release = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    assert "lianke.zip" in release
+
+
+def test_repository_holds_one_integration() -> None:
+    """HACS takes one integration a repository."""
+    folders = [
+        path.name for path in (ROOT / "custom_components").iterdir() if path.name != "__pycache__"
+    ]
+    assert folders == ["lianke"]
+
+
+def test_project_has_what_strangers_look_for() -> None:
+    """Licence and read-me; the licence is one that HACS accepts."""
+    assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License\n")
+    for name in ("README.md", "README.zh-Hans.md", "CHANGELOG.md"):
+        assert (ROOT / name).stat().st_size > 0, name
+
+
+@pytest.mark.parametrize(("name", "side"), [("icon.png", 256), ("icon@2x.png", 512)])
+def test_brand_images(name: str, side: int) -> None:
+    """PNG, square, of the size the brands proxy expects, with an alpha channel."""
+    head = (INTEGRATION / "brand" / name).read_bytes()[:26]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
+    assert (width, height) == (side, side)
+    assert (depth, colour) == (8, 6)
+
+
+# Quality scale
+
+
+def test_quality_scale_accounts_for_every_rule() -> None:
+    """Each rule is done or has a reason why not; a done one names the file that shows it, which exists."""
+    rules = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text("utf-8"))["rules"]
+    assert set(rules) == RULES
+    for name, account in rules.items():
+        assert set(account) == {"status", "comment"}, name
+        assert account["status"] in {"done", "todo", "exempt"}, name
+        assert account["comment"], name
+        if account["status"] == "done":
+            named = re.findall(r"[\w./-]+\.(?:py|md|yaml|json|png|toml)\b", account["comment"])
+            assert named, name
+            for path in named:
+                assert (ROOT / path).exists() or (INTEGRATION / path).exists(), (name, path)
+
+
+def test_claimed_scale_is_earned() -> None:
+    """The manifest claims a level only when no rule is left to do."""
+    if "quality_scale" not in load(INTEGRATION / "manifest.json"):
+        return
+    rules = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text("utf-8"))["rules"]
+    assert not [name for name, account in rules.items() if account["status"] == "todo"]
+
+
+# The house
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    """About 400 lines a module."""
+    lengths = {
+        str(path.relative_to(INTEGRATION)): len(path.read_text("utf-8").splitlines())
+        for path in INTEGRATION.rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > 420} == {}
