@@ -32,7 +32,8 @@ class RememberedPrinter:
     """A printer as it was last seen. Replaced, never changed.
 
     `key` is opaque and given once; `printer` is the last row that described it, with its last
-    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only.
+    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
+    `driver_requested_at` is when the user asked the vendor to support it.
     `unclear_since` is set while its row says that it is no printer (busy, or off).
     """
 
@@ -49,6 +50,7 @@ class RememberedPrinter:
     papers_at: datetime | None = None
     pages_printed: int = 0
     last_print_at: datetime | None = None
+    driver_requested_at: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON data for storage."""
@@ -63,6 +65,7 @@ class RememberedPrinter:
             "papers_at": _stored_time(self.papers_at),
             "pages_printed": self.pages_printed,
             "last_print_at": _stored_time(self.last_print_at),
+            "driver_requested_at": _stored_time(self.driver_requested_at),
         }
 
     @classmethod
@@ -82,6 +85,7 @@ class RememberedPrinter:
             papers_at=_read_time(stored["papers_at"]),
             pages_printed=int(stored["pages_printed"]),
             last_print_at=_read_time(stored["last_print_at"]),
+            driver_requested_at=_read_time(stored.get("driver_requested_at")),
         )
 
 
@@ -193,6 +197,13 @@ class BoxMemory:
     def keep_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
         """Remember the papers of a printer's driver."""
         self._replace(replace(self.printers[key], papers=papers, papers_at=dt_util.utcnow()))
+
+    @callback
+    def note_driver_request(self, key: str) -> None:
+        """Note that the vendor was asked for a driver of this printer."""
+        if (known := self.printers.get(key)) is not None:
+            self._replace(replace(known, driver_requested_at=dt_util.utcnow()))
+            self._save(SAVE_SOON)
 
     @callback
     def count_pages(self, key: str, job_id: str, pages: int) -> None:

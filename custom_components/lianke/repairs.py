@@ -1,0 +1,229 @@
+"""The ways out of what goes wrong: one flow a repair that has one."""
+
+from contextlib import suppress
+import re
+from typing import Any, override
+
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import probatio
+
+from .api.errors import LiankeError, NothingToResetError
+from .api.models import Printer
+from .const import (
+    CONF_MAX_JOBS_PER_HOUR,
+    CONF_MAX_PAGES,
+    DEFAULT_MAX_JOBS_PER_HOUR,
+    DEFAULT_MAX_PAGES,
+    DOMAIN,
+)
+from .issues import (
+    AWAITING_DRIVER,
+    BOX_NOT_BOUND,
+    ERROR_LIMIT_REACHED,
+    PUSH_ADDRESS_CHANGED,
+    IssueData,
+    async_settle_address,
+)
+from .runtime import LiankeConfigEntry, LiankeData
+
+# What can be said about a refusal here; anything else is shown as the service puts it.
+EXPLAINED = frozenset(
+    {
+        "bad_phone",
+        "box_not_bound",
+        "box_not_responding",
+        "box_offline",
+        "cannot_connect",
+        "invalid_api_key",
+        "printer_not_found",
+        "resets_used_up",
+        "service_expired",
+        "timed_out",
+        "too_frequent",
+        "unexpected_answer",
+    }
+)
+PHONE = re.compile(r"\+?\d{7,15}")
+CONF_PHONE = "phone"
+CONF_LIMIT = "limit"
+# Which option each limit of the paper guard is, its default and its maximum.
+LIMITS = {
+    "guard_pages": (CONF_MAX_PAGES, DEFAULT_MAX_PAGES, 9999),
+    "guard_rate": (CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR, 999),
+}
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: IssueData | None
+) -> RepairsFlow:
+    """Return the flow that mends an issue; one of an entry that is not loaded can only be noted."""
+    facts = data or {}
+    entry: LiankeConfigEntry | None = hass.config_entries.async_get_entry(
+        str(facts.get("entry_id"))
+    )
+    kind = str(facts.get("kind"))
+    flows: dict[str, type[_FixFlow]] = {
+        AWAITING_DRIVER: RequestDriverFlow,
+        BOX_NOT_BOUND: CheckAgainFlow,
+        ERROR_LIMIT_REACHED: ResetErrorLimitFlow,
+        PUSH_ADDRESS_CHANGED: NewAddressFlow,
+        **dict.fromkeys(LIMITS, PaperGuardFlow),
+    }
+    if kind not in flows or entry is None or entry.state is not ConfigEntryState.LOADED:
+        return ConfirmRepairFlow()
+    return flows[kind](entry, facts)
+
+
+class _FixFlow(RepairsFlow):
+    """One form; submitting it tries the cure, and an error leaves the form to try again."""
+
+    def __init__(self, entry: LiankeConfigEntry, facts: IssueData) -> None:
+        """Take the box and what the issue knows."""
+        self.entry = entry
+        self.facts = facts
+
+    @property
+    def box(self) -> LiankeData:
+        """Return what is alive of the box."""
+        return self.entry.runtime_data
+
+    @property
+    def printer_key(self) -> str:
+        """Return the key of the printer that the issue is about."""
+        return str(self.facts["printer_key"])
+
+    @property
+    def printer(self) -> Printer | None:
+        """Return the printer that the issue is about, None once it is forgotten."""
+        known = self.box.memory.printers.get(self.printer_key)
+        return known.printer if known else None
+
+    def schema(self) -> probatio.Schema:
+        """Return what the form asks for."""
+        return probatio.Schema({})
+
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Try the cure; return an error's key, None when it worked. May raise LiankeError."""
+        raise NotImplementedError
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with the one form."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Show the form, or try the cure."""
+        errors: dict[str, str] = {}
+        details = {"detail": "", "code": ""}
+        if self.entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            try:
+                reason = await self.async_mend(user_input)
+            except LiankeError as err:
+                reason = err.reason if err.reason in EXPLAINED else "refused"
+                details = err.placeholders
+            if reason is None:
+                return self.async_create_entry(data={})
+            errors["base"] = reason
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        shown = (issue.translation_placeholders if issue else None) or {}
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=self.schema(),
+            errors=errors,
+            description_placeholders={**shown, **details},
+        )
+
+
+class ResetErrorLimitFlow(_FixFlow):
+    """Ask the service to take a printer's jobs again after too many failures."""
+
+    @override
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Reset the limit and let waiting jobs go."""
+        if (printer := self.printer) is None:
+            return None
+        # Nothing to reset: somebody was quicker, or the half hour is over.
+        with suppress(NothingToResetError):
+            await self.box.client.reset_error_limit(printer.address)
+        self.box.queue.release(self.printer_key)
+        return None
+
+
+class RequestDriverFlow(_FixFlow):
+    """Ask the vendor to support an unknown printer."""
+
+    @override
+    def schema(self) -> probatio.Schema:
+        """Ask for the number at which the vendor can ask back."""
+        phone = TextSelector(TextSelectorConfig(type=TextSelectorType.TEL, autocomplete="tel"))
+        return probatio.Schema({probatio.Required(CONF_PHONE): phone})
+
+    @override
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Send the request, and remember it so that nobody is asked again too soon."""
+        phone = re.sub(r"[\s()-]", "", answer[CONF_PHONE])
+        if not PHONE.fullmatch(phone):
+            return "bad_phone"
+        if (printer := self.printer) is None or printer.row_id is None:
+            return "printer_not_found"
+        await self.box.client.request_driver(printer.row_id, phone)
+        self.box.memory.note_driver_request(self.printer_key)
+        return None
+
+
+class CheckAgainFlow(_FixFlow):
+    """Look whether the box has been bound in the meantime."""
+
+    @override
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Ask the service for the box; raises what it still says."""
+        await self.box.client.box()
+        self.box.coordinator.async_look("the box was bound")
+        return None
+
+
+class PaperGuardFlow(_FixFlow):
+    """Take note that the paper guard refused a job, or give it another limit."""
+
+    @override
+    def schema(self) -> probatio.Schema:
+        """Show the limit that holds now."""
+        option, default, high = LIMITS[str(self.facts["kind"])]
+        config = NumberSelectorConfig(min=1, max=high, step=1, mode=NumberSelectorMode.BOX)
+        now = self.entry.options.get(option, default)
+        return probatio.Schema({probatio.Required(CONF_LIMIT, default=now): NumberSelector(config)})
+
+    @override
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Keep the limit that was entered."""
+        option, default, _high = LIMITS[str(self.facts["kind"])]
+        limit = int(answer[CONF_LIMIT])
+        if limit != self.entry.options.get(option, default):
+            self.hass.config_entries.async_update_entry(
+                self.entry, options={**self.entry.options, option: limit}
+            )
+        return None
+
+
+class NewAddressFlow(_FixFlow):
+    """Take note that the console needs the new address for messages."""
+
+    @override
+    async def async_mend(self, answer: dict[str, Any]) -> str | None:
+        """Let the new address be the one to expect messages at."""
+        async_settle_address(self.hass, self.entry)
+        return None
