@@ -1,1 +1,127 @@
 """Print through a Lianke cloud print box."""
+
+from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.helpers.typing import ConfigType
+
+from . import dashboard, issues, keep_alive, services, websocket
+from .api.client import LiankeClient
+from .api.credentials import Credentials
+from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .coordinator import LiankeCoordinator
+from .devices import async_follow_devices, printer_key_of
+from .jobs.book import BookError, async_remove_book
+from .jobs.queue import PrintQueue
+from .memory import BoxMemory
+from .runtime import BoxAddress, LiankeConfigEntry, LiankeData, PreviewShelf, async_get_account
+from .webhook import async_open, async_release
+
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.IMAGE,
+    Platform.NOTIFY,
+    Platform.SENSOR,
+]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Offer the actions, the card and its data, whether or not a box is set up."""
+    services.async_setup_services(hass)
+    websocket.async_setup(hass)
+    await dashboard.async_setup(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
+    """Set up one box: the first time from the service, later from memory."""
+    account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
+    entry.async_on_unload(account.join())
+    memory = BoxMemory(hass, entry.entry_id)
+    await memory.async_load()
+    is_new = memory.box is None
+    client = LiankeClient(
+        async_get_clientsession(hass),
+        api_key=entry.data[CONF_API_KEY],
+        credentials=Credentials(
+            device_id=entry.data[CONF_DEVICE_ID], device_key=entry.data[CONF_DEVICE_KEY]
+        ),
+        server=entry.data[CONF_SERVER],
+        throttle=account,
+    )
+    coordinator = LiankeCoordinator(hass, entry, client=client, memory=memory, share=account)
+    if is_new:
+        await coordinator.async_config_entry_first_refresh()
+    previews = PreviewShelf(hass)
+    entry.async_on_unload(previews.close)
+    queue = PrintQueue(
+        hass,
+        entry,
+        client=client,
+        coordinator=coordinator,
+        memory=memory,
+        addresses=BoxAddress(account, memory),
+    )
+    entry.runtime_data = LiankeData(
+        client=client,
+        memory=memory,
+        coordinator=coordinator,
+        queue=queue,
+        account=account,
+        previews=previews,
+    )
+    async_open(hass, entry)
+    async_follow_devices(hass, entry)
+    try:
+        await queue.async_start()
+    except BookError:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="book_unreadable"
+        ) from None
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    issues.async_watch(hass, entry)
+    keep_alive.async_watch(hass, entry)
+    if not is_new:
+        entry.async_create_background_task(
+            hass, coordinator.async_refresh(), f"first look at {entry.title}"
+        )
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
+    """Stop one box; uploads under way may end first."""
+    data = entry.runtime_data
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await data.queue.async_drain()
+    await data.memory.async_flush()
+    await async_release(hass, data.account.webhook_id)
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Delete what was kept of a box that is removed."""
+    await BoxMemory(hass, entry.entry_id).async_remove()
+    await async_remove_book(hass, entry.entry_id)
+    await async_release(hass, entry.data[CONF_WEBHOOK_ID])
+    issues.async_forget(hass, entry)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
+) -> bool:
+    """Let the user remove a printer that is no longer connected."""
+    if (key := printer_key_of(entry, device)) is None:
+        return False
+    view = entry.runtime_data.coordinator.data.printers.get(key)
+    if view is not None and view.present:
+        return False
+    entry.runtime_data.coordinator.async_forget(key)
+    return True

@@ -145,10 +145,12 @@ def async_get_account(hass: HomeAssistant, webhook_id: str) -> Account:
 
 
 @callback
-def async_members(hass: HomeAssistant, webhook_id: str) -> list[LiankeConfigEntry]:
-    """Return the entries of an account that are not disabled, loaded or not."""
+def async_members(
+    hass: HomeAssistant, webhook_id: str, *, include_disabled: bool = False
+) -> list[LiankeConfigEntry]:
+    """Return the entries of an account, loaded or not."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
-        DOMAIN, include_ignore=False, include_disabled=False
+        DOMAIN, include_ignore=False, include_disabled=include_disabled
     )
     return [entry for entry in entries if entry.data.get(CONF_WEBHOOK_ID) == webhook_id]
 

@@ -21,12 +21,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
-from .address import AddressKeeper
+from .address import AddressKeeper, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
-from .runtime import ACCOUNTS, Account, LiankeConfigEntry, LiankeData, async_members
+from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,8 +42,9 @@ KEEPERS: HassKey[dict[str, AddressKeeper]] = HassKey(f"{DOMAIN}_address_keepers"
 
 
 @callback
-def async_open(hass: HomeAssistant, entry: LiankeConfigEntry, account: Account) -> None:
-    """Open the account's webhook, if it is not open yet, and follow its address."""
+def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Open the webhook of the entry's account, if it is not open yet, and follow its address."""
+    account = entry.runtime_data.account
     keepers = hass.data.setdefault(KEEPERS, {})
     keeper = keepers.get(account.webhook_id)
     local = is_loopback(URL(entry.data[CONF_SERVER]).host or "")
@@ -66,13 +67,20 @@ def async_open(hass: HomeAssistant, entry: LiankeConfigEntry, account: Account) 
     keeper.start()
 
 
-@callback
-def async_close(hass: HomeAssistant, webhook_id: str) -> None:
-    """Close an account's webhook and forget the account."""
+async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
+    """Close an account's webhook once no entry uses it; the last one takes its cloudhook along.
+
+    While an entry is only being loaded anew, or is to be, the webhook stays and asks the cloud
+    to repeat what it has to say.
+    """
+    if async_members(hass, webhook_id):
+        return
     if (keeper := hass.data.get(KEEPERS, {}).pop(webhook_id, None)) is not None:
         keeper.stop()
         webhook.async_unregister(hass, webhook_id)
     hass.data.get(ACCOUNTS, {}).pop(webhook_id, None)
+    if not async_members(hass, webhook_id, include_disabled=True):
+        await async_delete_cloudhook(hass, webhook_id)
 
 
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:

@@ -1,0 +1,166 @@
+"""Buttons of boxes and printers."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.components.button.const import ButtonDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .api.errors import LiankeError
+from .coordinator import PrinterView
+from .documents.document import input_error
+from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers
+from .jobs.job import WAITING
+from .own_pages import async_print_test_page
+from .runtime import LiankeConfigEntry, LiankeData, translated
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxButtonDescription(ButtonEntityDescription):
+    """A button of the box."""
+
+    press_fn: Callable[[LiankeData], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrinterButtonDescription(ButtonEntityDescription):
+    """A button of a printer: `press_fn` gets the box's data and the printer's key."""
+
+    press_fn: Callable[[LiankeData, str], Awaitable[None]]
+
+
+async def _async_restart(data: LiankeData) -> None:
+    await data.client.restart_box()
+    data.coordinator.async_look("the box was restarted")
+
+
+async def _async_search(data: LiankeData) -> None:
+    await data.client.find_network_printers()
+    data.coordinator.async_look("network printers were searched for")
+
+
+async def _async_clear_queue(data: LiankeData) -> None:
+    """Delete what waits in the cloud for any printer of the box, whoever sent it."""
+    views = data.coordinator.data.printers.values()
+    addresses = {view.printer.address for view in views if view.present}
+    for address in addresses:
+        await data.client.flush(address)
+
+
+async def _async_cancel_waiting(data: LiankeData, key: str) -> None:
+    """Cancel our own waiting jobs, one by one."""
+    for job in data.queue.jobs(key):
+        if job.state in WAITING and job.can_cancel:
+            await data.queue.async_cancel(job.job_id)
+
+
+async def _async_reset_error_limit(data: LiankeData, key: str) -> None:
+    if (view := data.coordinator.data.printers.get(key)) is None:
+        raise input_error("printer_gone")
+    await data.client.reset_error_limit(view.printer.address)
+    data.queue.release(key)
+
+
+BOX_BUTTONS = (
+    BoxButtonDescription(
+        key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        press_fn=_async_restart,
+    ),
+    BoxButtonDescription(
+        key="search_network_printers",
+        translation_key="search_network_printers",
+        entity_category=EntityCategory.CONFIG,
+        press_fn=_async_search,
+    ),
+    BoxButtonDescription(
+        key="clear_queue",
+        translation_key="clear_queue",
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        press_fn=_async_clear_queue,
+    ),
+)
+
+TEST_PAGE = ButtonEntityDescription(
+    key="test_page", translation_key="test_page", entity_category=EntityCategory.CONFIG
+)
+
+CANCEL_WAITING_JOBS = PrinterButtonDescription(
+    key="cancel_waiting_jobs",
+    translation_key="cancel_waiting_jobs",
+    press_fn=_async_cancel_waiting,
+)
+
+RESET_ERROR_LIMIT = PrinterButtonDescription(
+    key="reset_error_limit",
+    translation_key="reset_error_limit",
+    entity_category=EntityCategory.CONFIG,
+    press_fn=_async_reset_error_limit,
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the box's buttons, and those of its printers as they appear."""
+    async_add_entities(BoxButton(entry, description) for description in BOX_BUTTONS)
+
+    def make(view: PrinterView) -> Iterator[ButtonEntity]:
+        yield TestPageButton(entry, view.key, TEST_PAGE)
+        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS)
+        yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
+
+    async_add_printers(entry, async_add_entities, make)
+
+
+class BoxButton(BoxEntity, ButtonEntity):
+    """Does something to the box."""
+
+    entity_description: BoxButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Press the button; raises HomeAssistantError with what the service said."""
+        try:
+            await self.entity_description.press_fn(self.lianke)
+        except LiankeError as err:
+            raise translated(err) from None
+
+
+class PrinterButton(PrinterEntity, ButtonEntity):
+    """Does something to a printer that is connected."""
+
+    entity_description: PrinterButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Press the button; raises HomeAssistantError with what the service said."""
+        try:
+            await self.entity_description.press_fn(self.lianke, self.printer_key)
+        except LiankeError as err:
+            raise translated(err) from None
+
+
+class CancelButton(KnownPrinterEntity, PrinterButton):
+    """Cancels jobs that wait, above all while the printer is off."""
+
+
+class TestPageButton(KnownPrinterEntity, ButtonEntity):
+    """Prints a page that shows what the printer can do, or holds it until it can be printed."""
+
+    @override
+    async def async_press(self) -> None:
+        """Print the page; raises HomeAssistantError when it is refused."""
+        await async_print_test_page(
+            self.hass, self.entry, self.printer_key, self._context or Context()
+        )

@@ -1,0 +1,82 @@
+"""The event entity that tells how print jobs fare."""
+
+from typing import override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import JobEntity, async_add_printers
+from .jobs.job import Job, JobState
+from .runtime import LiankeConfigEntry
+
+PARALLEL_UPDATES = 0
+
+JOB = EventEntityDescription(
+    key="job",
+    translation_key="job",
+    event_types=[
+        JobState.HELD,
+        JobState.QUEUED,
+        JobState.COMPLETED,
+        JobState.FAILED,
+        JobState.CANCELED,
+        JobState.EXPIRED,
+        JobState.UNCONFIRMED,
+    ],
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add an event entity for each printer as it appears."""
+    async_add_printers(entry, async_add_entities, lambda view: [JobEvents(entry, view.key, JOB)])
+
+
+class JobEvents(JobEntity, EventEntity):
+    """Fires when a job of the printer reaches a state that matters, once each time."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Take the states that jobs are in already as told."""
+        self._told = {
+            job.job_id: job.state
+            for job in self.lianke.queue.jobs(self.printer_key)
+            if not job.is_final
+        }
+        await super().async_added_to_hass()
+
+    @callback
+    @override
+    def on_job(self, job: Job, old: JobState | None) -> None:
+        if job.state not in self.event_types or self._told.get(job.job_id) == job.state:
+            return
+        if job.state is JobState.HELD and job.hold_reason is None:
+            # Written down, about to be sent.
+            return
+        if old is job.state and job.is_final:
+            # Only its pages became known, say.
+            return
+        if job.is_final:
+            self._told.pop(job.job_id, None)
+        else:
+            self._told[job.job_id] = job.state
+        self._trigger_event(
+            job.state,
+            {
+                "job_id": job.job_id,
+                "title": job.title,
+                "pages": job.pages if job.pages_printed is None else job.pages_printed,
+                "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
+                "code": job.code,
+                "partly_printed": job.partly_printed,
+            },
+        )
+        asker = job.asker
+        self.async_set_context(
+            Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id)
+        )
+        self.async_write_ha_state()

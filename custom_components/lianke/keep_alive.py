@@ -1,0 +1,56 @@
+"""A page now and then, so that the nozzles of an ink-jet do not dry up."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+import logging
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_change
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_KEEP_ALIVE
+from .own_pages import async_print_color_page
+from .runtime import LiankeConfigEntry
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Print a page at its hour on printers that we have not used for as long as the user set.
+
+    Only our own prints are known. Outside of a printer's readiness, and in quiet hours, the page
+    is left out: tomorrow is another day.
+    """
+    tried: dict[str, date] = {}
+
+    async def look(now: datetime) -> None:
+        plans: Mapping[str, Mapping[str, Any]] = entry.options.get(CONF_KEEP_ALIVE, {})
+        for key, plan in plans.items():
+            at = dt_util.parse_time(plan.get("at", ""))
+            if (
+                at is None
+                or (at.hour, at.minute) != (now.hour, now.minute)
+                or tried.get(key) == now.date()
+                or not _is_idle(entry, key, timedelta(days=plan.get("days", 0)))
+            ):
+                continue
+            tried[key] = now.date()
+            try:
+                await async_print_color_page(hass, entry, key, Context())
+            except HomeAssistantError as err:
+                _LOGGER.debug("The page for the nozzles was left out: %s", err)
+
+    entry.async_on_unload(async_track_time_change(hass, look, second=0))
+
+
+def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
+    """Return whether a printer got nothing from us for so long."""
+    known = entry.runtime_data.memory.printers.get(key)
+    if known is None or not time:
+        return False
+    if any(not job.is_final for job in entry.runtime_data.queue.jobs(key)):
+        return False
+    return dt_util.utcnow() - (known.last_print_at or known.first_seen) >= time

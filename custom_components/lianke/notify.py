@@ -1,0 +1,48 @@
+"""Messages on paper."""
+
+from typing import override
+
+from homeassistant.components.notify import NotifyEntity, NotifyEntityDescription
+from homeassistant.components.notify.const import NotifyEntityFeature
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import KnownPrinterEntity, async_add_printers
+from .own_pages import async_print_notification
+from .runtime import LiankeConfigEntry
+
+PARALLEL_UPDATES = 1
+
+NOTIFY = NotifyEntityDescription(key="notify", translation_key="notify")
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a notify entity for each printer as it appears."""
+    async_add_printers(
+        entry, async_add_entities, lambda view: [PrinterNotify(entry, view.key, NOTIFY)]
+    )
+
+
+class PrinterNotify(KnownPrinterEntity, NotifyEntity):
+    """Prints each message on a page of its own."""
+
+    _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @override
+    async def async_send_message(self, message: str, title: str | None = None) -> None:
+        """Print a message; it waits for an hour at most until the printer is ready.
+
+        Raises HomeAssistantError when it is refused.
+        """
+        await async_print_notification(
+            self.hass,
+            self.entry,
+            self.printer_key,
+            self._context or Context(),
+            message=message,
+            title=title,
+        )

@@ -1,0 +1,261 @@
+"""Sensors of boxes and printers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import PERCENTAGE, EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
+from homeassistant.util import slugify
+
+from .coordinator import PrinterStatus, PrinterView
+from .entity import BoxEntity, JobEntity, KnownPrinterEntity, async_add_printers
+from .jobs.gate import HOLD_REASONS
+from .jobs.job import Job, JobState
+from .runtime import LiankeConfigEntry, LiankeData
+
+PARALLEL_UPDATES = 0
+
+NOT_HELD = "none"
+MAX_STATE = 255
+
+type Value = StateType | date | datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxSensorDescription(SensorEntityDescription):
+    """A sensor of the box; `is_known` says whether it holds without contact to the cloud."""
+
+    value_fn: Callable[[LiankeData], Value]
+    is_known: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSensorDescription(SensorEntityDescription):
+    """A sensor of a printer's jobs; its value comes from the box's data and the printer's key."""
+
+    value_fn: Callable[[LiankeData, str], Value]
+
+
+BOX_SENSORS = (
+    BoxSensorDescription(
+        key="service_expiry",
+        translation_key="service_expiry",
+        device_class=SensorDeviceClass.DATE,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda data: box.expires if (box := data.coordinator.data.box) else None,
+    ),
+    BoxSensorDescription(
+        key="last_push",
+        translation_key="last_push",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda data: data.memory.last_push_at,
+        is_known=True,
+    ),
+    BoxSensorDescription(
+        key="lan_address",
+        translation_key="lan_address",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda data: box.lan_address if (box := data.coordinator.data.box) else None,
+    ),
+    BoxSensorDescription(
+        key="wifi_address",
+        translation_key="wifi_address",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda data: box.wifi_address if (box := data.coordinator.data.box) else None,
+    ),
+)
+
+STATUS = SensorEntityDescription(
+    key="status",
+    translation_key="status",
+    device_class=SensorDeviceClass.ENUM,
+    options=[status.value for status in PrinterStatus],
+)
+
+INK = SensorEntityDescription(
+    key="ink",
+    translation_key="ink",
+    native_unit_of_measurement=PERCENTAGE,
+    state_class=SensorStateClass.MEASUREMENT,
+)
+
+JOB_SENSORS = (
+    JobSensorDescription(
+        key="jobs_waiting",
+        translation_key="jobs_waiting",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda data, key: data.queue.waiting(key),
+    ),
+    JobSensorDescription(
+        key="hold_reason",
+        translation_key="hold_reason",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(HOLD_REASONS),
+        value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
+    ),
+    JobSensorDescription(
+        key="pages_printed",
+        translation_key="pages_printed",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda data, key: (
+            known.pages_printed if (known := data.memory.printers.get(key)) else None
+        ),
+    ),
+)
+
+LAST_JOB = SensorEntityDescription(
+    key="last_job",
+    translation_key="last_job",
+    device_class=SensorDeviceClass.ENUM,
+    options=[state.value for state in JobState],
+)
+
+LAST_JOB_TITLE = SensorEntityDescription(key="last_job_title", translation_key="last_job_title")
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the box's sensors, and those of its printers as they appear."""
+    async_add_entities(BoxSensor(entry, description) for description in BOX_SENSORS)
+
+    def make(view: PrinterView) -> Iterator[SensorEntity]:
+        yield StatusSensor(entry, view.key, STATUS, is_main=True)
+        for description in JOB_SENSORS:
+            yield JobSensor(entry, view.key, description)
+        yield LastJobSensor(entry, view.key, LAST_JOB)
+        yield LastJobTitleSensor(entry, view.key, LAST_JOB_TITLE)
+        for marker in view.printer.markers:
+            yield InkSensor(entry, view.key, marker.name)
+
+    async_add_printers(entry, async_add_entities, make)
+
+
+class BoxSensor(BoxEntity, SensorEntity):
+    """A fact about the box."""
+
+    entity_description: BoxSensorDescription
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.entity_description.is_known or super().available
+
+    @property
+    @override
+    def native_value(self) -> Value:
+        return self.entity_description.value_fn(self.lianke)
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class StatusSensor(KnownPrinterEntity, SensorEntity):
+    """What state the printer is in: the device's main entity."""
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        if not self.coordinator.is_fresh or (view := self.view) is None:
+            return None
+        return view.status
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class InkSensor(KnownPrinterEntity, SensorEntity):
+    """What is left of one colour, as it was when the printer was last seen."""
+
+    def __init__(self, entry: LiankeConfigEntry, printer_key: str, marker: str) -> None:
+        """Show the marker of this name."""
+        super().__init__(entry, printer_key, INK)
+        self._marker = marker
+        self._attr_unique_id = f"{self._attr_unique_id}_{slugify(marker)}"
+        self._attr_translation_placeholders = {"marker": marker}
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        if (view := self.view) is None:
+            return None
+        levels = {marker.name: marker.level for marker in view.printer.markers}
+        return levels.get(self._marker)
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class JobSensor(JobEntity, SensorEntity):
+    """A figure about the printer's jobs."""
+
+    entity_description: JobSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> Value:
+        return self.entity_description.value_fn(self.lianke, self.printer_key)
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class NewestJobSensor(JobEntity, SensorEntity):
+    """Something of the newest job of the printer."""
+
+    job: Job | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Begin with the newest job there is."""
+        jobs = self.lianke.queue.jobs(self.printer_key)
+        self.job = jobs[0] if jobs else None
+        await super().async_added_to_hass()
+
+    @callback
+    @override
+    def on_job(self, job: Job, old: JobState | None) -> None:
+        if self.job is None or job.job_id >= self.job.job_id:
+            self.job = job
+            self.async_show()
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class LastJobSensor(NewestJobSensor):
+    """Where the newest job stands."""
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        return self.job.state if self.job else None
+
+
+class LastJobTitleSensor(NewestJobSensor):
+    """What the newest job is called."""
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        return self.job.title[:MAX_STATE] if self.job else None
