@@ -16,13 +16,16 @@ JOB = EventEntityDescription(
     key="job",
     translation_key="job",
     event_types=[
-        JobState.HELD,
-        JobState.QUEUED,
-        JobState.COMPLETED,
-        JobState.FAILED,
-        JobState.CANCELED,
-        JobState.EXPIRED,
-        JobState.UNCONFIRMED,
+        state.value
+        for state in (
+            JobState.HELD,
+            JobState.QUEUED,
+            JobState.COMPLETED,
+            JobState.FAILED,
+            JobState.CANCELED,
+            JobState.EXPIRED,
+            JobState.UNCONFIRMED,
+        )
     ],
 )
 

@@ -1,0 +1,167 @@
+"""What tests of several modules share: Home Assistant with a box in the simulated cloud."""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from tests.simulator import Box, Simulator
+
+COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
+LOGGER = f"custom_components.{DOMAIN}"
+# As fast as a test can follow; 8 s of a slow printer become 80 ms.
+SPEED = 100
+
+type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(request: pytest.FixtureRequest) -> None:
+    """Let Home Assistant find the integration, in tests that have a Home Assistant."""
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def _clean_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Generator[None]:
+    """Fail a test whose log tells a secret, or that uses Home Assistant in a wrong way."""
+    if "hass" not in request.fixturenames:
+        yield
+        return
+    # Asked for here, so that they are still there when this fixture looks at the log.
+    hass: HomeAssistant = request.getfixturevalue("hass")
+    simulator: Simulator | None = None
+    if "simulator" in request.fixturenames:
+        simulator = request.getfixturevalue("simulator")
+    caplog.set_level(logging.DEBUG, logger=LOGGER)
+    yield
+    records = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
+    for record in records:
+        assert "Detected that custom integration" not in record.getMessage()
+    ours = "\n".join(
+        logging.Formatter().format(record) for record in records if record.name.startswith(LOGGER)
+    )
+    for secret in _secrets(hass, simulator):
+        assert secret not in ours
+
+
+def _secrets(hass: HomeAssistant, simulator: Simulator | None) -> set[str]:
+    """Return what must not be told: keys, and the webhooks and tokens of entries."""
+    found: set[str] = set()
+    if simulator is not None:
+        found |= {account.api_key for account in simulator.cloud.accounts}
+        found |= {box.device_key for box in simulator.cloud.boxes.values()}
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        found.add(entry.data["webhook_id"])
+        if (data := getattr(entry, "runtime_data", None)) is not None:
+            found |= {job.token for job in data.queue.jobs()}
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _errors_are_translated(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Fail a test in which one of our errors has no text in one of the languages."""
+    made: list[tuple[str, dict[str, str]]] = []
+    build = HomeAssistantError.__init__
+
+    def record(self: HomeAssistantError, *args: object, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        if kwargs.get("translation_domain") == DOMAIN:
+            made.append((kwargs["translation_key"], kwargs.get("translation_placeholders") or {}))
+
+    monkeypatch.setattr(HomeAssistantError, "__init__", record)
+    yield
+    for language in ("en", "zh-Hans") if made else ():
+        texts = json.loads((COMPONENT / "translations" / f"{language}.json").read_text("utf-8"))
+        for key, placeholders in made:
+            assert key in texts["exceptions"], f"{language} has no text for {key}"
+            texts["exceptions"][key]["message"].format(**placeholders)
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
+    """Return the simulated cloud, which must not have been asked too often."""
+    async with Simulator(tmp_path / "out", speed=SPEED, chromium="") as cloud:
+        yield cloud
+        assert not cloud.cloud.banned
+
+
+@pytest.fixture
+def box(simulator: Simulator) -> Box:
+    """Return the first account's office box, with all kinds of printers."""
+    return simulator.box
+
+
+def make_entry(simulator: Simulator, box: Box, **changes: Any) -> MockConfigEntry:
+    """Return an entry for a box, as the config flow makes it."""
+    assert box.account is not None
+    options = changes.pop("options", {})
+    title = changes.pop("title", "Office box")
+    data = {
+        "api_key": box.account.api_key,
+        "device_id": box.device_id,
+        "device_key": box.device_key,
+        "server": simulator.url,
+        "webhook_id": f"hook-{box.account.name}-0123456789abcdef",
+    }
+    return MockConfigEntry(
+        domain=DOMAIN,
+        unique_id=box.device_id,
+        title=title,
+        data=data | changes,
+        options=options,
+    )
+
+
+@pytest.fixture
+def entry(simulator: Simulator, box: Box) -> MockConfigEntry:
+    """Return an entry for the office box, not yet added."""
+    return make_entry(simulator, box)
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
+    """Add an entry if it is new, set it up and wait; return whether it worked."""
+    if hass.config_entries.async_get_entry(entry.entry_id) is None:
+        entry.add_to_hass(hass)
+    done = await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return done
+
+
+@pytest.fixture
+async def setup(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
+    """Set the office box's entry up; unloaded at the end, so that nothing lingers."""
+    assert await set_up(hass, entry)
+    yield entry
+    await tear_down(hass)
+
+
+async def tear_down(hass: HomeAssistant) -> None:
+    """Unload all entries of the integration."""
+    for loaded in hass.config_entries.async_loaded_entries(DOMAIN):
+        await hass.config_entries.async_unload(loaded.entry_id)
+    await hass.async_block_till_done()
+
+
+@pytest.fixture
+async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> str:
+    """Put Home Assistant on a real port of this machine; the simulator can call it back."""
+    assert await async_setup_component(hass, "webhook", {})
+    client = await hass_client_no_auth()
+    url = f"http://127.0.0.1:{client.server.port}"
+    hass.config.internal_url = url
+    return url
+
+
+@pytest.fixture
+def all_entities(entity_registry_enabled_by_default: None) -> None:
+    """Enable entities that are disabled at first; ask for it before `setup`."""
