@@ -6,7 +6,7 @@ Anyone may send anything here. Nothing in this module raises, and nothing it ret
 from collections.abc import Iterator, Mapping
 import re
 
-from .coerce import JsonValue, to_json, to_mapping, to_text, to_time
+from .coerce import JsonValue, to_json, to_text, to_time
 from .models import Callback
 from .tasks import TaskResult, to_state
 
@@ -91,5 +91,5 @@ def _fields(body: object) -> Iterator[tuple[str, object]]:
 def _blocks(body: object) -> Iterator[Mapping[str, object]]:
     """Yield the object, or the objects of a list."""
     for item in body[:MAX_ENTRIES] if isinstance(body, list) else (body,):
-        if isinstance(item, dict):
-            yield to_mapping(item)
+        if isinstance(item, Mapping):
+            yield item

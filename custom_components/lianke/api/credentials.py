@@ -23,7 +23,7 @@ MAX_PHOTO_BYTES = 32 * 1024 * 1024
 MAX_JPEG_PIXELS = 110_000_000
 MAX_OTHER_PIXELS = 30_000_000
 """Only JPEG can be decoded at a smaller size; the rest costs 4 bytes a pixel."""
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
 _SIDES = (1600, 1000, 2400, 700)
 """px; noise vanishes in small copies of a photo, a small code needs a large one."""

@@ -266,16 +266,16 @@ def _species(number: int | None) -> Species:
 
 
 def parse_printers(data: object) -> tuple[Printer, ...]:
-    """Read `data` of `printer_list`: missing, `{}` and an empty list mean no printers.
+    """Read `data` of `printer_list`: missing, `{}` and `[]` mean no printers.
 
     Raises LiankeResponseError when there are rows but none can be read, or the shape is another.
     """
-    if data is None or data == {}:
+    if data is None or data in ({}, []):
         return ()
-    rows = to_mapping(data).get("row", ())
-    if rows is None:
+    if isinstance(data, dict) and data.get("row") is None:
         return ()
-    if not isinstance(rows, list | tuple):
+    rows = to_mapping(data).get("row")
+    if not isinstance(rows, list):
         raise LiankeResponseError("printer_list without rows")
     printers = tuple(printer for row in rows[:MAX_PRINTERS] if (printer := Printer.from_json(row)))
     if rows and not printers:

@@ -126,12 +126,12 @@ class DayTask:
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
     """Read `data` of `query_device_task`; raises LiankeResponseError when it holds something other than rows."""
-    if data is None or data == {}:
+    if data is None or data in ({}, []):
         return ()
-    rows = to_mapping(data).get("task_list", ())
-    if rows is None:
+    if isinstance(data, dict) and data.get("task_list") is None:
         return ()
-    if not isinstance(rows, list | tuple):
+    rows = to_mapping(data).get("task_list")
+    if not isinstance(rows, list):
         raise LiankeResponseError("query_device_task without rows")
     return tuple(task for row in rows[:MAX_DAY_TASKS] if (task := DayTask.from_json(row)))
 

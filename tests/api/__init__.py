@@ -1,0 +1,1 @@
+"""Tests of the service's own package: plain functions, and the client against the simulator."""

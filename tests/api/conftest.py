@@ -1,0 +1,53 @@
+"""A simulator, a session and a client for the tests of the service's own package."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import ClientSession, TCPConnector, ThreadedResolver
+import pytest
+
+from custom_components.lianke.api.client import Credentials, LiankeClient
+from tests.simulator import Account, Box, Simulator
+
+
+@pytest.fixture
+async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    """Run the default cast, in a hurry, without the limit on requests: fault tables ask a lot."""
+    async with Simulator(out=tmp_path / "out", speed=400, rate_limit=None, chromium="") as running:
+        yield running
+        assert running.cloud.violations == []
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    """Open a session without any setting of its own."""
+    async with ClientSession(connector=TCPConnector(resolver=ThreadedResolver())) as opened:
+        yield opened
+
+
+@pytest.fixture
+def account(sim: Simulator) -> Account:
+    """Give the first account."""
+    return sim.cloud.accounts[0]
+
+
+@pytest.fixture
+def box(sim: Simulator) -> Box:
+    """Give the first account's first box."""
+    return next(iter(sim.cloud.boxes.values()))
+
+
+@pytest.fixture
+def client(sim: Simulator, session: ClientSession, account: Account, box: Box) -> LiankeClient:
+    """Make a client for the first box."""
+    return make_client(sim.url, session, account, box)
+
+
+def make_client(url: str, session: ClientSession, account: Account, box: Box) -> LiankeClient:
+    """Make a client for one box."""
+    return LiankeClient(
+        session,
+        api_key=account.api_key,
+        credentials=Credentials(device_id=box.device_id, device_key=box.device_key),
+        server=url,
+    )

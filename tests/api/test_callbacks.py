@@ -1,0 +1,127 @@
+"""Callbacks and pushes: whatever comes, a claim or nothing."""
+
+from datetime import UTC, datetime
+import json
+
+import pytest
+
+from custom_components.lianke.api.callbacks import parse_callback, parse_push
+from custom_components.lianke.api.models import Callback, TaskResult, TaskState
+
+BOX = "lk00ab00000000"
+SAMPLE = {
+    "device_id": BOX,
+    "task_id": "5e1c",
+    "task_state": "SUCCESS",
+    "create_time": "2026-11-24 15:00:00",
+    "finish_time": "Tue, 24 Nov 2026 07:00:09 GMT",
+    "task_result": {"code": 200, "msg": "success"},
+}
+READ = Callback(
+    device_id=BOX,
+    task_id="5e1c",
+    state=TaskState.SUCCESS,
+    result=TaskResult(code=200, message="success"),
+    created_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
+    finished_at=datetime(2026, 11, 24, 7, 0, 9, tzinfo=UTC),
+)
+
+
+def test_the_vendors_sample() -> None:
+    assert parse_callback(SAMPLE) == READ
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"task_result": json.dumps(SAMPLE["task_result"])},
+        {"task_result[code]": "200", "task_result[msg]": "success"},
+        {"task_result.code": "200", "task_result.msg": "success"},
+    ],
+)
+def test_as_a_form(result: dict[str, str]) -> None:
+    form = {name: value for name, value in SAMPLE.items() if name != "task_result"}
+    assert parse_callback({**form, **result}) == READ
+
+
+@pytest.mark.parametrize("result", [None, {}, [], "", "no json", "[" * 100_000, 7, "x" * 70_000])
+def test_without_a_result(result: object) -> None:
+    callback = parse_callback({**SAMPLE, "task_result": result})
+    assert callback is not None
+    assert callback.result is None
+
+
+def test_at_an_earlier_state() -> None:
+    callback = parse_callback({"device_id": BOX, "task_id": 7, "task_state": "PARSING"})
+    assert callback == Callback(device_id=BOX, task_id="7", state=TaskState.PARSING)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"device_id": BOX},
+        {"task_id": "1"},
+        {"device_id": None, "task_id": {}},
+        {"device_id": [], "task_id": "x"},
+    ],
+)
+def test_no_callback(body: dict[str, object]) -> None:
+    assert parse_callback(body) is None
+
+
+def test_messages_show_no_address() -> None:
+    callback = parse_callback(
+        {**SAMPLE, "task_result": {"code": 500, "msg": "at https://ha/api/webhook/s3cret"}}
+    )
+    assert callback is not None
+    assert callback.result is not None
+    assert callback.result.message == "at …"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"device_id": BOX},
+        {"deviceId": BOX, "event": "offline"},
+        {"deviceid": BOX},
+        {"DEVICE-ID": BOX},
+        {"sn": BOX},
+        {"type": 1, "data": {"device_id": BOX}},
+        {"type": 1, "data": json.dumps({"device_id": BOX})},
+        {"data": [{"sn": BOX}, {"sn": BOX}]},
+        {"device": {"sn": BOX}},
+        [{"device_id": BOX}],
+    ],
+)
+def test_pushes(body: object) -> None:
+    assert parse_push(body) == {BOX}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "这不是 JSON 对象",
+        7,
+        [],
+        {},
+        {"event": "offline"},
+        {"device_id": None},
+        {"device_id": "a b"},
+        {"device_id": "x" * 65},
+        {"device_id": "../../x"},
+        {"a": {"b": {"device_id": BOX}}},
+        {"data": "{" * 70_000},
+        [[{"device_id": BOX}]],
+    ],
+)
+def test_pushes_that_name_no_box(body: object) -> None:
+    assert parse_push(body) == frozenset()
+
+
+def test_pushes_are_limited() -> None:
+    many = [{"device_id": f"box{number:06}"} for number in range(100_000)]
+    assert len(parse_push(many)) == 20
+    wide = {f"name{number}": {"sn": f"box{number:06}"} for number in range(100_000)}
+    assert len(parse_push(wide)) <= 20

@@ -1,0 +1,113 @@
+"""Box id and key from text."""
+
+import base64
+from urllib.parse import quote
+
+import pytest
+
+from custom_components.lianke.api.credentials import Credentials, parse, rank
+from custom_components.lianke.api.errors import CredentialsError
+
+BOX = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
+TOKEN = "bGswMGFiMDAwMDAwMDA6QWJDZEVmR2gxMjM0NTY3OA=="
+LINK = f"https://printing.liankenet.com/?token={TOKEN}#/home?isMainPage=1&isBack=1"
+BARE = TOKEN.rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LINK,
+        f"  \r\n{LINK}\n",
+        f"\ufeff{LINK}\u200b",
+        f"<{LINK}>",
+        f'"{LINK}"',
+        LINK.replace("==", ""),
+        LINK.replace("==", "%3D%3D"),
+        LINK.replace("==", "%253D%253D"),
+        LINK.replace("https", "HTTP"),
+        LINK.replace("token", "Token"),
+        LINK.replace("MDAwMDAwMDA6", "MDAwMDAw\r\n  MDA6"),
+        f"https://printing.liankenet.com/#/home?isMainPage=1&token={TOKEN}",
+        f"https://printing.liankenet.com/#token={TOKEN}",
+        f"https://printing.liankenet.com/?token=&a=1#/home?token={TOKEN}",
+        f"https://printing.liankenet.com/?token=nonsense#/home?token={TOKEN}",
+        f"https://example.com/go?to={quote(LINK, safe='')}",
+        f"printing.liankenet.com/?token={TOKEN}",
+        TOKEN,
+        BARE,
+        f"\t{TOKEN}\n",
+        quote(TOKEN, safe=""),
+        f"token={TOKEN}",
+        f"{TOKEN[:20]}\n{TOKEN[20:]}",
+        "lk00ab00000000:AbCdEfGh12345678",
+        " lk00ab00000000 : AbCdEfGh12345678 ",
+        "lk00ab00000000：AbCdEfGh12345678",
+    ],
+)
+def test_every_known_form(text: str) -> None:
+    assert parse(text) == BOX
+
+
+def test_both_alphabets_of_base64() -> None:
+    # Only a letter beyond the usual ones makes "+" or "/" appear: `_` and `-` in an id do not, so a made-up one does.
+    pair = "ab~>?x:key"
+    plain = base64.b64encode(pair.encode()).decode()
+    assert "+" in plain or "/" in plain
+    with pytest.raises(CredentialsError):
+        parse(plain)
+    url_safe = base64.urlsafe_b64encode(b"lk00ab00000000:AbCdEfGh12345678").decode()
+    assert parse(url_safe) == BOX
+
+
+def test_unusual_shapes_are_taken() -> None:
+    token = base64.b64encode(b"WHITE-label_01:k3y_with-32_characters_0123456789").decode()
+    found = parse(f"https://print.example.com/?token={token}")
+    assert found == Credentials(
+        device_id="WHITE-label_01", device_key="k3y_with-32_characters_0123456789"
+    )
+    assert rank(f"https://print.example.com/?token={token}") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "https://printing.liankenet.com/",
+        "https://printing.liankenet.com/?token=",
+        "https://printing.liankenet.com/?token=***",
+        "https://printing.liankenet.com/?token=5L2g5aW9",
+        "https://u.wechat.com/abc:defghijklmnop",
+        "WIFI:T:WPA;S:home;P:secret12;;",
+        "tel:13800138000",
+        "mailto:somebody@example.com",
+        "not a token",
+        base64.b64encode(b"only-one-part").decode(),
+        base64.b64encode(b"a:b:c-three-parts").decode(),
+        base64.b64encode(b"lk00ab00000000:").decode(),
+        base64.b64encode("云盒0000:AbCdEfGh12345678".encode()).decode(),
+        "%25" * 2000,
+        "\ud800:\udfff",
+        "A" * 100_000,
+    ],
+)
+def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        parse(text)
+    assert caught.value.reason == "invalid_qr_code"
+    assert str(caught.value) == "invalid_qr_code"
+    assert rank(text) == 0
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "AbCdEfGh12345678" not in repr(BOX)
+    assert "lk00ab00000000" in repr(BOX)
+
+
+def test_rank_prefers_the_vendors_link() -> None:
+    assert rank(LINK) == 3
+    assert rank(f"https://white.example.com/?token={TOKEN}") == 2
+    assert rank(TOKEN) == 2
+    assert rank("bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT") == 1
+    assert rank(f"https://liankenet.com.example.org/?token={TOKEN}") == 2

@@ -1,0 +1,101 @@
+"""Ink levels in every shape they might have."""
+
+import pytest
+
+from custom_components.lianke.api.markers import Marker, parse_markers, to_level
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        (0, 0),
+        (72, 72),
+        (100, 100),
+        ("72", 72),
+        ("72%", 72),
+        (" 72.4 ％", 72),
+        (72.6, 73),
+        (-1, None),
+        (-2, None),
+        ("-3", None),
+        (101, None),
+        (255, None),
+        (0.8, None),
+        (0.0, 0),
+        (100.4, 100),
+        ("many", None),
+        ("", None),
+        (None, None),
+        (True, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ([50], None),
+    ],
+)
+def test_levels(value: object, level: int | None) -> None:
+    assert to_level(value) == level
+
+
+BLACK_AND_CYAN = (Marker(name="Black", level=72), Marker(name="Cyan", level=8))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"name": "Black", "level": 72}, {"name": "Cyan", "level": "8%"}],
+        [{"marker-name": "Black", "marker-level": 72}, {"marker_name": "Cyan", "marker_level": 8}],
+        [{"label": "Black", "percent": "72"}, {"title": "Cyan", "value": 8.0}],
+        {"Black": 72, "Cyan": "8"},
+        {"Black": {"level": 72}, "Cyan": {"remaining": 8}},
+        {"names": ["Black", "Cyan"], "levels": [72, 8]},
+        {"marker-names": ["Black", "Cyan"], "marker-levels": [72, 8], "marker-colors": []},
+        '[{"name": "Black", "level": 72}, {"name": "Cyan", "level": 8}]',
+        "Black:72,Cyan:8",
+        "Black = 72%; Cyan = 8%",
+    ],
+)
+def test_shapes(value: object) -> None:
+    assert parse_markers(value) == BLACK_AND_CYAN
+
+
+def test_numbers_alone() -> None:
+    assert parse_markers([72, 8]) == (Marker(name="1", level=72), Marker(name="2", level=8))
+    assert parse_markers({"levels": [72, 8]}) == (
+        Marker(name="1", level=72),
+        Marker(name="2", level=8),
+    )
+
+
+def test_colors() -> None:
+    assert parse_markers([{"color": "#00FFFF", "level": 5}]) == (
+        Marker(name="#00FFFF", level=5, color="#00FFFF"),
+    )
+    assert parse_markers({"names": ["Cyan"], "levels": [5], "colors": ["#00FFFF"]}) == (
+        Marker(name="Cyan", level=5, color="#00FFFF"),
+    )
+
+
+def test_same_names_stay_apart() -> None:
+    markers = parse_markers([{"name": "Black", "level": 1}, {"name": "Black", "level": 2}])
+    assert [marker.name for marker in markers] == ["Black", "Black 2"]
+
+
+def test_unreadable_levels_are_unknown() -> None:
+    assert parse_markers([{"name": "Black", "level": -2}]) == (Marker(name="Black"),)
+    assert parse_markers([7, {"level": "many"}, None, {"name": 5}]) == (
+        Marker(name="1", level=7),
+        Marker(name="2"),
+        Marker(name="5"),
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", 7, True, [], {}, [None], ["x"], [True], "no ink", '"x"']
+)
+def test_nothing(value: object) -> None:
+    assert parse_markers(value) == ()
+
+
+def test_limits() -> None:
+    assert len(parse_markers(list(range(1000)))) == 16
+    assert parse_markers([{"name": "x" * 500, "level": 1}])[0].name == "x" * 64

@@ -1,0 +1,224 @@
+"""The QR code on a photo of the sticker, as phones take them."""
+
+import base64
+from collections.abc import Callable
+import io
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from PIL import Image, ImageChops, ImageFilter
+import pytest
+
+from custom_components.lianke.api import credentials
+from custom_components.lianke.api.credentials import read_photo
+from custom_components.lianke.api.errors import (
+    CredentialsError,
+    NoQrCodeError,
+    PhotoUnreadableError,
+    QrReaderMissingError,
+)
+from tests.simulator import qr_link, qr_png
+
+DEVICE_ID, DEVICE_KEY = "lk00ab00000000", "AbCdEfGh12345678"
+TWELVE_MEGAPIXELS = (4000, 3000)
+
+
+def code(text: str, side: int) -> Image.Image:
+    """Draw a QR code on its white sticker."""
+    return Image.open(io.BytesIO(qr_png(text, scale=10))).convert("L").resize((side, side))
+
+
+def photo(
+    *texts: str, size: tuple[int, int] = TWELVE_MEGAPIXELS, side: int = 700, angle: float = 0
+) -> Image.Image:
+    """Show a grey desk with codes lying beside each other, each tilted."""
+    desk = Image.new("L", size, 120)
+    for index, text in enumerate(texts):
+        tilted = code(text, side).rotate(
+            angle, expand=True, fillcolor=120, resample=Image.Resampling.BICUBIC
+        )
+        left = (2 * index + 1) * size[0] // (2 * len(texts)) - tilted.width // 2
+        desk.paste(tilted, (left, (size[1] - tilted.height) // 2))
+    return desk
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Save a picture as a phone does."""
+
+    def saved(picture: Image.Image, name: str = "photo.jpg", **options: Any) -> Path:
+        path = tmp_path / name
+        picture.convert("RGB").save(path, quality=85, **options)
+        return path
+
+    return saved
+
+
+STICKER = qr_link(DEVICE_ID, DEVICE_KEY)
+
+
+def check(path: Path) -> None:
+    found = read_photo(path)
+    assert (found.device_id, found.device_key) == (DEVICE_ID, DEVICE_KEY)
+
+
+@pytest.mark.parametrize("angle", [0, 20, -20, 45, 180])
+def test_twelve_megapixels_tilted(save: Callable[..., Path], angle: float) -> None:
+    check(save(photo(STICKER, angle=angle)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_as_exif_says(save: Callable[..., Path], orientation: int) -> None:
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = photo(STICKER, angle=20)
+    if orientation in undo:
+        stored = stored.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    check(save(stored, exif=exif))
+
+
+def test_dim(save: Callable[..., Path]) -> None:
+    dark = photo(STICKER, angle=20).point([value * 6 // 100 for value in range(256)])
+    check(save(dark))
+
+
+def test_dim_and_noisy(save: Callable[..., Path]) -> None:
+    dark = photo(STICKER, angle=20).point([value * 15 // 100 for value in range(256)])
+    noise = Image.effect_noise(dark.size, 20)
+    check(save(ImageChops.add(dark, noise, 1, -128).filter(ImageFilter.GaussianBlur(2))))
+
+
+def test_half_in_the_shadow(save: Callable[..., Path]) -> None:
+    shade = Image.linear_gradient("L").resize(TWELVE_MEGAPIXELS)
+    check(save(ImageChops.multiply(photo(STICKER, side=1200, angle=20), shade)))
+
+
+def test_far_away(save: Callable[..., Path]) -> None:
+    check(save(photo(STICKER, side=220, angle=20)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://u.wechat.com/MGxhNv0-yXl3cXk",
+        "WIFI:T:WPA;S:home;P:secret12;;",
+        "bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+        "https://other.example.com/?token="
+        + base64.b64encode(b"someone0000000:AAAABBBBCCCCDDDD").decode(),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_two_codes_take_ours(save: Callable[..., Path], other: str, first: bool) -> None:
+    texts = (STICKER, other) if first else (other, STICKER)
+    check(save(photo(*texts, angle=20)))
+
+
+def test_forty_eight_megapixels(save: Callable[..., Path]) -> None:
+    check(save(photo(STICKER, size=(8000, 6000), side=1400, angle=20)))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "LA", "1", "CMYK"])
+def test_other_kinds_of_pictures(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("code.tiff" if mode == "CMYK" else "code.png")
+    code(STICKER, 600).convert("RGB").convert(mode).save(path)
+    check(path)
+
+
+def test_drawn_on_nothing(tmp_path: Path) -> None:
+    drawn = code(STICKER, 600).point([0 if value < 128 else 255 for value in range(256)])
+    picture = Image.new("RGBA", drawn.size, (0, 0, 0, 0))
+    picture.paste((0, 0, 0, 255), mask=ImageChops.invert(drawn))
+    path = tmp_path / "transparent.png"
+    picture.save(path)
+    check(path)
+
+
+def test_somebody_elses_code(save: Callable[..., Path]) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        read_photo(save(photo("https://example.com/", size=(1200, 900), side=500)))
+    assert caught.value.reason == "invalid_qr_code"
+
+
+def test_no_code_in_reasonable_time(save: Callable[..., Path]) -> None:
+    path = save(ImageChops.multiply(photo(), Image.effect_noise(TWELVE_MEGAPIXELS, 60)))
+    start = time.monotonic()
+    with pytest.raises(NoQrCodeError) as caught:
+        read_photo(path)
+    assert caught.value.reason == "no_qr_code_found"
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"GIF89a",
+        b"%PDF-1.4",
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
+        b"<svg/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    ],
+)
+def test_no_picture(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(PhotoUnreadableError) as caught:
+        read_photo(path)
+    assert caught.value.reason == "photo_unreadable"
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PhotoUnreadableError):
+        read_photo(tmp_path / "gone.jpg")
+
+
+def test_cut_off_and_damaged_files(save: Callable[..., Path], tmp_path: Path) -> None:
+    whole = save(photo(STICKER, size=(1200, 900), side=500)).read_bytes()
+    path = tmp_path / "damaged.jpg"
+    refused = 0
+    for end in range(0, len(whole), max(len(whole) // 40, 1)):
+        path.write_bytes(whole[:end] + bytes(max(0, 200 - end)) + whole[end + 9 :: 2])
+        try:
+            check(path)
+        except NoQrCodeError, CredentialsError:
+            refused += 1
+    assert refused
+
+
+def test_decompression_bombs(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (20000, 20000)).save(path)
+    assert path.stat().st_size < 200_000
+    with pytest.raises(PhotoUnreadableError):
+        read_photo(path)
+    Image.new("1", (6000, 6000)).save(path)
+    with pytest.raises(PhotoUnreadableError):
+        read_photo(path)
+
+
+def test_file_too_big(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "MAX_PHOTO_BYTES", 100)
+    path = tmp_path / "photo.png"
+    path.write_bytes(qr_png(STICKER))
+    with pytest.raises(PhotoUnreadableError):
+        read_photo(path)
+
+
+def test_reader_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
+    path = tmp_path / "photo.png"
+    path.write_bytes(qr_png(STICKER))
+    with pytest.raises(QrReaderMissingError) as caught:
+        read_photo(path)
+    assert caught.value.reason == "qr_reader_missing"
