@@ -67,6 +67,11 @@ def _media_id(value: object) -> str:
     return cv.string(value)
 
 
+def _duplex(value: object) -> str:
+    """Take a duplex mode; YAML reads an unquoted `off` as false."""
+    return "off" if value is False else cv.string(value)
+
+
 def _several(item: object) -> probatio.All[Any]:
     """Take one item or a list of them."""
     return probatio.All(cv.ensure_list, [item], probatio.Length(min=1, max=MAX_SOURCES))
@@ -106,7 +111,7 @@ OPTIONS: Final = {
     probatio.Optional("paper_height"): _SIDE,
     probatio.Optional("copies"): probatio.Coerce(int),
     probatio.Optional("color"): cv.string,
-    probatio.Optional("duplex"): cv.string,
+    probatio.Optional("duplex"): _duplex,
     probatio.Optional("orientation"): cv.string,
     probatio.Optional("tray"): _NAME_OR_ID,
     probatio.Optional("media_type"): _NAME_OR_ID,
