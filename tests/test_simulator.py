@@ -863,6 +863,8 @@ async def test_label_and_network_printers(sim: Simulator, api: Api) -> None:
     assert sim.printed[2].pages is None
     assert await api.refused(devicePort=631) == 5011
     assert await api.refused(targetIp="192.168.1.99") == 5011
+    sim.cloud.variants.empty_port = "code_5051"
+    assert await api.refused(devicePort=9) == 5051
     sim.cloud.variants.unknown_pages = "null"
     data = await api.ended(await api.submit(raw, "label.prn", devicePort=2))
     assert data["task_result"]["data"]["total_page"] is None

@@ -305,6 +305,7 @@ class Cloud:
         if self.variants.list_lag_random:
             task.lag *= (uuid.UUID(task.task_id).int % 1000) / 1000
         self.tasks[task.task_id] = task
+        box.tasks.append(task)
         if self.variants.callbacks == "before_answer" and task.callback_url:
             self.messenger.first_tries[task.task_id] = asyncio.Event()
         self.shop.start(task)
@@ -336,11 +337,7 @@ class Cloud:
 
     def tasks_of(self, box: Box, printer: Printer | None = None) -> list[Task]:
         """Give the tasks of a box, or of one printer, in the order they came."""
-        return [
-            task
-            for task in self.tasks.values()
-            if task.box is box and printer in (None, task.printer)
-        ]
+        return [task for task in box.tasks if printer in (None, task.printer)]
 
     def day_list(self, box: Box) -> list[dict[str, Any]]:
         """Today's tasks of a box as the cloud would list them now: late, and cut at midnight."""
@@ -382,6 +379,11 @@ class Cloud:
             box.online = True
 
     # What tests ask
+
+    @property
+    def printers(self) -> list[Printer]:
+        """The printers of all boxes."""
+        return [printer for box in self.boxes.values() for printer in box.printers]
 
     @property
     def printed(self) -> list[PrintedJob]:

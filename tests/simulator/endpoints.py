@@ -472,6 +472,11 @@ def _check_options(call: Call) -> None:
     parse_page_range(fields.get("jpPageRange", ""))
 
 
+def _empty_port(cloud: Cloud) -> ApiError:
+    code = 5051 if cloud.variants.empty_port == "code_5051" else 5011
+    return ApiError(code, "该端口未连接打印机")
+
+
 async def post_job(call: Call) -> Any:
     """POST /print/job."""
     cloud, fields, files = call.cloud, call.fields, call.form.files
@@ -487,10 +492,10 @@ async def post_job(call: Call) -> Any:
         call.number("devicePort")
     printer = _find_printer(call, box, "devicePort")
     if printer is None:
-        raise ApiError(5011, "该端口未连接打印机")
+        raise _empty_port(cloud)
     gone = cloud.off_mode(printer) in ("row_gone", "not_printer")
     if gone and fields.get("reportPrinterStatus") != "0":
-        raise ApiError(5011, "该端口未连接打印机")
+        raise _empty_port(cloud)
     if printer.driver_type != 1 and cloud.variants.awaiting_job == "code_400":
         raise ApiError(400, "打印机驱动不支持")
     limit = min(call.number("errLimitNum", ERROR_LIMIT), ERROR_LIMIT)
@@ -589,7 +594,7 @@ async def flush_jobs(call: Call) -> Any:
     cloud, box = call.cloud, call.box()
     printer = _find_printer(call, box, "devicePort")
     if printer is None:
-        raise ApiError(5011, "该端口未连接打印机")
+        raise _empty_port(cloud)
     return {"queue_num": cloud.shop.flush(cloud.tasks_of(box, printer))}
 
 

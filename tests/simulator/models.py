@@ -204,6 +204,7 @@ class Box:
     lan_address: str = "192.168.1.30"
     wifi_address: str | None = None
     printers: list[Printer] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
 
     status_running: int = 0
     refreshing: bool = False

@@ -40,6 +40,7 @@ class Variants:
     status_flags: Literal["bool", "int", "str", "some_missing"] = "bool"
     missing_blocks: list[str]
     papers: Literal["yes", "empty", "missing", "code_400"] = "yes"
+    empty_port: Literal["code_5011", "code_5051"] = "code_5011"
     awaiting_job: Literal["fails_502", "code_400"] = "fails_502"
 
     # Jobs
