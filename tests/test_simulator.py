@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from itertools import pairwise
 import json
+import os
 from pathlib import Path
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +23,7 @@ import pypdfium2
 import pytest
 
 from tests.simulator import Box, Fault, Outcome, Simulator, Variants, make_pdf, qr_link, qr_png
+from tests.simulator.admin import ACCOUNT_FIELDS, BOX_FIELDS, PRINTER_FIELDS, SETTINGS
 from tests.simulator.faults import KINDS, SHAPES
 from tests.simulator.messenger import PUSH_SHAPES
 from tests.simulator.models import CHINA, ApiError
@@ -733,6 +736,52 @@ async def test_links_of_this_machine_only(sim: Simulator, api: Api, listener: Li
     assert await api.refused("ftp://127.0.0.1/a.pdf") == 400
 
 
+async def test_links_in_a_plain_form(sim: Simulator, api: Api, listener: Listener) -> None:
+    listener.files = {"a.pdf": make_pdf(2)}
+    fields = {"devicePort": "1", "printerModel": LASER, "dmPaperSize": "9"}
+    form = {**api.credentials, **fields, "jobFile": f"{listener.url}/files/a.pdf"}
+    url, headers = f"{sim.url}/print/job", {"ApiKey": api.api_key}
+    async with api.session.post(url, data=form, headers=headers) as response:
+        answer = await response.json()
+    assert await api.result(answer["data"]["task_id"]) == ("SUCCESS", 200)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", b"deviceId=1"),
+        ("application/json", b"{"),
+        ("application/json", b"[1]"),
+        ("application/json", b""),
+    ],
+)
+async def test_bodies_that_are_no_form(
+    sim: Simulator, api: Api, content_type: str, body: bytes
+) -> None:
+    headers = {"ApiKey": api.api_key, "Content-Type": content_type}
+    url = f"{sim.url}/print/query_device_task"
+    async with api.session.post(url, data=body, headers=headers) as response:
+        assert int(json.loads(await response.text())["code"]) == 400
+
+
+async def test_a_browser_that_hangs_ends_with_the_simulator(
+    tmp_path: Path, socket_enabled: None
+) -> None:
+    pid_file = tmp_path / "pid"
+    browser = tmp_path / "chromium"
+    browser.write_text(f"#!/bin/sh\necho $$ > {pid_file}\nexec sleep 1000\n")
+    browser.chmod(0o700)
+    async with (
+        Simulator(tmp_path / "out", speed=300, chromium=str(browser)) as sim,
+        aiohttp.ClientSession() as session,
+    ):
+        await Api(sim, session, sim.box).submit(b"<p>x", "page.html")
+        await until(lambda: pid_file.exists() and bool(pid_file.read_text()))
+        pid = int(pid_file.read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 # Jobs
 
 
@@ -1051,6 +1100,19 @@ async def test_box_lost_while_printing(sim: Simulator, api: Api) -> None:
     sim.box.online = False
     assert await api.result(task_id) == ("SUCCESS", 503)
     assert 1 <= sim.cloud.partly_printed[0].pages_out < 50
+
+
+async def test_box_lost_while_printing_can_go_on(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.box_lost = "waits"
+    task_id = await api.submit(make_pdf(50))
+    await until(lambda: sim.cloud.tasks[task_id].pages_out >= 1)
+    sim.box.online = False
+    await asyncio.sleep(0.1)
+    assert sim.cloud.tasks[task_id].pages_out < 50
+    assert not sim.cloud.tasks[task_id].ended.is_set()
+    sim.box.online = True
+    assert await api.result(task_id) == ("SUCCESS", 200)
+    assert [job.pages_out for job in sim.printed] == [50]
 
 
 async def test_success_before_the_paper(sim: Simulator, api: Api) -> None:
@@ -1984,3 +2046,24 @@ def test_bad_page_ranges(text: str) -> None:
 )
 def test_names_in_the_out_tray(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+def test_the_readme_names_everything() -> None:
+    folder = Path(__file__).parent / "simulator"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    names = [field.name for field in fields(Variants)]
+    names += [
+        *KINDS,
+        *SHAPES,
+        *PUSH_SHAPES,
+        *BOX_FIELDS,
+        *PRINTER_FIELDS,
+        *ACCOUNT_FIELDS,
+        *SETTINGS,
+    ]
+    for field in fields(Variants):
+        names += [choice for choice in get_args(field.type) if isinstance(choice, str)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    modules = [path.name for path in folder.iterdir() if path.suffix == ".py"]
+    unnamed = [name for name in modules if not name.startswith("__") and f"`{name}`" not in text]
+    assert unnamed == []

@@ -49,17 +49,6 @@ class ApiError(Exception):
         self.msg = msg
 
 
-class HttpError(Exception):
-    """An answer that is not the API's own, as a gateway in front of it gives."""
-
-    def __init__(self, status: int, body: str, content_type: str = "text/html") -> None:
-        """Take the HTTP status and the body."""
-        super().__init__(str(status))
-        self.status = status
-        self.body = body
-        self.content_type = content_type
-
-
 @dataclass(eq=False, kw_only=True)
 class Account:
     """One ApiKey of the open platform."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from .cloud import Cloud
 from .endpoints import ENDPOINTS, NOTHING, Call
 from .faults import BAD_GATEWAY, BEFORE_BODY, Fault, wrong_types
-from .models import ApiError, HttpError, LoggedRequest
+from .models import ApiError, LoggedRequest
 from .upload import Form, TooLargeError
 
 CLOUD: Final = web.AppKey("cloud", Cloud)
@@ -164,8 +164,6 @@ class Exchange:
             data = await endpoint(Call(self.cloud, account, form))
         except ApiError as error:
             return self._envelope(error.code, error.msg)
-        except HttpError as error:
-            return self._plain(error.status, error.body, error.content_type)
         return self._envelope(200, "success", data)
 
     def _bad_key(self) -> web.Response:

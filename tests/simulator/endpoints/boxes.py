@@ -1,0 +1,97 @@
+"""Endpoints about a box: state, refresh, restart."""
+
+import re
+from typing import Any, Final
+
+from ..models import ApiError, Box
+from .call import NOTHING, TOO_FREQUENT_SECONDS, Call
+
+REFRESH_SECONDS: Final = 10.0
+OLD_FIRMWARE: Final = (2, 1, 112)
+
+
+def _expire_date(box: Box) -> str:
+    return f"{box.expire_date.year}年{box.expire_date.month}月{box.expire_date.day}日"
+
+
+def _network(box: Box) -> dict[str, Any]:
+    lan = {
+        "ipaddr": box.lan_address,
+        "gateway": "192.168.1.1",
+        "dns": "192.168.1.1",
+        "netmask": "255.255.255.0",
+        "macaddr": "00:ca:01:0b:0c:0d",
+        "proto": "dhcp",
+        "link": [True],
+    }
+    wwan = {
+        "ipaddr": box.wifi_address,
+        "gateway": "192.168.1.1" if box.wifi_address else None,
+        "dns": ["192.168.1.1", "223.5.5.5"] if box.wifi_address else [],
+        "netmask": "255.255.255.0" if box.wifi_address else None,
+        "macaddr": "00:ca:01:0b:0c:0e",
+        "proto": "dhcp",
+        "link": [box.wifi_address is not None],
+    }
+    return {"lan": lan, "wwan": wwan}
+
+
+async def device_info(call: Call) -> Any:
+    """GET /device/device_info."""
+    box = call.box(expired_too=True)
+    online = None if box.online is None else int(box.online)
+    data: dict[str, Any] = {
+        "info": {
+            "api_support": 1,
+            "device_type": "LK300",
+            "expire_date": _expire_date(box),
+            "is_expire": int(box.expired),
+            "mobile_support": 1,
+            "online": online,
+            "remote_support": 1,
+            "usb_port_num": box.usb_port_num,
+        },
+        "network": _network(box),
+        "version": {"hardware": box.hardware, "software": box.software},
+    }
+    kept = call.cloud.variants.offline_network
+    if online is None or (online == 0 and kept == "missing"):
+        del data["network"]
+    elif online == 0 and kept == "empty":
+        data["network"] = {}
+    return data
+
+
+async def refresh_device_info(call: Call) -> Any:
+    """GET /device/async_refresh_device_info, for firmware before 2.1.112 only."""
+    cloud, box = call.cloud, call.box()
+    firmware = tuple(int(part) for part in re.findall(r"\d+", box.software))
+    if firmware >= OLD_FIRMWARE:
+        raise ApiError(404, "固件版本不支持")
+    if box.refreshing:
+        raise ApiError(401, "正在刷新，请勿重复操作")
+    now = cloud.now()
+    if box.refreshed_at is not None and now - box.refreshed_at < TOO_FREQUENT_SECONDS:
+        raise ApiError(10009, "操作过于频繁，请稍后再试")
+    box.refreshed_at = now
+    box.refreshing = True
+
+    async def run() -> None:
+        try:
+            await cloud.sleep(REFRESH_SECONDS)
+        finally:
+            box.refreshing = False
+
+    cloud.spawn(run())
+    return NOTHING
+
+
+async def reboot(call: Call) -> Any:
+    """POST /device/async_device_reboot."""
+    box = call.box()
+    if box.rebooting:
+        raise ApiError(401, "设备正在重启")
+    if box.online is not True:
+        raise ApiError(5002, "设备不在线")
+    call.cloud.reboot(box)
+    return NOTHING

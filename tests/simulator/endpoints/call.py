@@ -1,0 +1,68 @@
+"""One request whose body has been read, and what endpoints ask of it."""
+
+from dataclasses import dataclass
+import re
+from typing import Final
+
+from ..cloud import Cloud
+from ..models import Account, ApiError, Box, Printer
+from ..upload import Form
+
+# What an endpoint without data gives.
+NOTHING: Final = object()
+TOO_FREQUENT_SECONDS: Final = 60.0
+EXPIRED: Final = "设备已超过有效期"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request whose body has been read."""
+
+    cloud: Cloud
+    account: Account
+    form: Form
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The parameters, wherever they came in."""
+        return self.form.fields
+
+    def text(self, name: str) -> str:
+        """Give a required parameter; raises ApiError 400."""
+        if not (value := self.fields.get(name, "").strip()):
+            raise ApiError(400, f"参数错误：{name}")
+        return value
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """Give an integer parameter; raises ApiError 400."""
+        text = self.fields.get(name, "").strip()
+        if not text and default is not None:
+            return default
+        if not re.fullmatch(r"-?\d{1,9}", text):
+            raise ApiError(400, f"参数错误：{name}")
+        return int(text)
+
+    def box(self, *, expired_too: bool = False) -> Box:
+        """Give the box of the request; raises ApiError for all that can be wrong with it."""
+        box = self.cloud.boxes.get(self.text("deviceId"))
+        if box is None:
+            code = 404 if self.cloud.variants.unknown_box == "code_404" else 11404
+            raise ApiError(code, "设备不存在")
+        if box.device_key != self.text("deviceKey"):
+            raise ApiError(404, "设备ID或设备密钥错误")
+        if not box.activated:
+            raise ApiError(10011, "设备未激活")
+        if box.account is not self.account:
+            raise ApiError(11013, "设备未绑定到当前账号，请先到开放平台绑定设备")
+        if box.expired and not expired_too:
+            raise ApiError(self.cloud.variants.expired_code, EXPIRED)
+        return box
+
+    def find_printer(self, box: Box, port_name: str) -> Printer | None:
+        """Find the printer a request means, by hash, by network address, or by USB port."""
+        if wanted := self.fields.get("printerHash"):
+            return next((one for one in box.printers if one.hash_id == wanted), None)
+        if address := self.fields.get("targetIp"):
+            return next((one for one in box.printers if one.ip == address), None)
+        port = self.number(port_name)
+        return next((one for one in box.printers if not one.network and one.port == port), None)

@@ -1,0 +1,187 @@
+"""Endpoints about printers: the list, the real-time status, drivers, the network."""
+
+import random
+import re
+from typing import Any, Final
+
+from ..cloud import Cloud
+from ..models import ApiError, Printer
+from .call import NOTHING, Call
+
+SEARCH_EVERY_SECONDS: Final = 12 * 3600.0
+
+
+def _row(cloud: Cloud, printer: Printer) -> dict[str, Any] | None:
+    """Give a printer as a row of the list; None when the list leaves it out."""
+    variants = cloud.variants
+    mode = cloud.off_mode(printer)
+    if mode == "row_gone":
+        return None
+    row: dict[str, Any] = {
+        "MDL": None,
+        "device": None,
+        "drivce_name": printer.driver_name,
+        "driver_name": printer.driver_name,
+        "driver_type": printer.driver_type,
+        "id": printer.id,
+        "idProduct": None,
+        "idVendor": None,
+        "isPrinter": 1,
+        "port": printer.port,
+        "printer_name": printer.name,
+        "printer_state": printer.state,
+        "product": None,
+        "support_status": printer.support_status,
+        "vendor": None,
+        **printer.extras,
+    }
+    if printer.current and variants.busy_is_printer == 0:
+        row["isPrinter"] = 0
+    if variants.species_key in ("species", "both"):
+        row["species"] = printer.species
+    if variants.species_key in ("printer_species", "both"):
+        row["printer_species"] = printer.species
+    if printer.hash_id is not None and variants.hash_id != "missing":
+        row["hash_id"] = printer.hash_id
+        if variants.hash_id == "number":
+            row["hash_id"] = printer.id * 7
+    if printer.network:
+        row["ip_addr"] = printer.ip
+        if variants.markers != "missing":
+            row["markers"] = _markers(cloud, printer)
+    if mode == "not_printer":
+        row["isPrinter"] = 0
+        row["printer_state"] = "idle"
+    elif mode == "state_null":
+        row["printer_state"] = None
+    elif mode is not None:
+        row["printer_state"] = "idle"
+    return row
+
+
+def _markers(cloud: Cloud, printer: Printer) -> Any:
+    """Ink levels in the chosen of the shapes they might have."""
+    if printer.markers is None:
+        return None
+    levels = printer.markers
+    match cloud.variants.markers:
+        case "parallel":
+            return {
+                "marker-names": [one["name"] for one in levels],
+                "marker-colors": [one["color"] for one in levels],
+                "marker-levels": [one["level"] for one in levels],
+            }
+        case "text":
+            return ",".join(f"{one['name']}:{one['level']}" for one in levels)
+        case "json_text":
+            pairs = ", ".join(
+                f'{{"name": "{one["name"]}", "level": {one["level"]}}}' for one in levels
+            )
+            return f"[{pairs}]"
+        case "negative":
+            return [{**one, "level": -2} for one in levels]
+        case "null":
+            return None
+        case "garbage":
+            return [7, {"level": "many"}, None, {"name": 5}]
+        case _:
+            return levels
+
+
+async def printer_list(call: Call) -> Any:
+    """GET /external_api/printer_list."""
+    cloud, box = call.cloud, call.box()
+    kind = call.number("printerType", 1)
+    if kind not in (1, 2, 3):
+        raise ApiError(400, "参数错误：printerType")
+    if box.online is not True:
+        match cloud.variants.offline_list:
+            case "code_5002":
+                raise ApiError(5001 if box.online is None else 5002, "设备不在线")
+            case "code_500":
+                raise ApiError(500, "设备无响应，请检查设备")
+            case "empty":
+                return {"row": [], "total": 0}
+    wanted = [one for one in box.printers if kind == 3 or one.network == (kind == 2)]
+    rows = [row for printer in wanted if (row := _row(cloud, printer)) is not None]
+    if not rows:
+        match cloud.variants.no_printers:
+            case "code_497":
+                raise ApiError(497, "未找到打印机")
+            case "missing":
+                return NOTHING
+    return {"row": rows, "total": len(rows)}
+
+
+async def printer_status(call: Call) -> Any:
+    """GET /device/printer_status: slow, one at a time a box."""
+    cloud, box = call.cloud, call.box()
+    printer = call.find_printer(box, "usbPort")
+    if box.status_running:
+        cloud.violations.append(f"two printer_status at a time at {box.device_id}")
+        raise ApiError(500, "设备忙，请稍后再试")
+    box.status_running += 1
+    try:
+        await cloud.sleep(random.uniform(3, 8))
+    finally:
+        box.status_running -= 1
+    if box.online is not True:
+        raise ApiError(500, "设备无响应，请检查设备")
+    if printer is None or cloud.off_mode(printer) in ("row_gone", "not_printer"):
+        raise ApiError(497, "未找到打印机")
+    if not printer.support_status:
+        cloud.violations.append(f"printer_status of {printer.driver_name}, which has none")
+        raise ApiError(500, "该打印机不支持状态查询")
+    if not printer.reachable:
+        raise ApiError(500, "设备无响应，请检查设备")
+    flags: dict[str, Any] = {
+        "headOpened": printer.cover_open,
+        "paperJam": printer.paper_jam,
+        "outOfPaper": printer.paper == 0,
+        "outOfRibbon": printer.ribbon_out,
+        "outOfInk": printer.ink_out,
+        "pause": printer.paused,
+        "printing": printer.current is not None and not printer.blocked,
+    }
+    match cloud.variants.status_flags:
+        case "int":
+            flags = {name: int(flag) for name, flag in flags.items()}
+        case "str":
+            flags = {name: str(int(flag)) for name, flag in flags.items()}
+        case "some_missing":
+            flags = {name: flag for name, flag in flags.items() if name[0] in "op"}
+    if printer.blocked:
+        return {**flags, "msg": "打印机异常", "statusCode": 40, "errCode": 3}
+    return {**flags, "msg": "正常"}
+
+
+async def refresh_network_printer(call: Call) -> Any:
+    """GET /printer/refresh_network_printer."""
+    cloud, box = call.cloud, call.box()
+    if box.online is not True:
+        raise ApiError(5002, "设备不在线")
+    if box.searching:
+        raise ApiError(401, "正在搜索，请勿重复操作")
+    now = cloud.now()
+    if box.searched_at is not None and now - box.searched_at < SEARCH_EVERY_SECONDS:
+        raise ApiError(10009, "操作过于频繁，请稍后再试")
+    box.searched_at = now
+    box.searching = True
+    try:
+        await cloud.sleep(5.0)
+    finally:
+        box.searching = False
+    return {"total": sum(one.network and one.reachable for one in box.printers)}
+
+
+async def request_driver(call: Call) -> Any:
+    """POST /driver/uninstall_driver_event."""
+    box = call.box()
+    if not re.fullmatch(r"1\d{10}", call.fields.get("phone", "")):
+        raise ApiError(403, "手机号格式错误")
+    number = call.number("printerId")
+    printer = next((one for one in box.printers if one.id == number), None)
+    if printer is None:
+        raise ApiError(497, "未找到打印机")
+    printer.driver_requested = True
+    return NOTHING
