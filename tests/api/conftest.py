@@ -11,7 +11,7 @@ from tests.simulator import Account, Box, Simulator
 
 
 @pytest.fixture
-async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
     """Run the default cast, in a hurry, without the limit on requests: fault tables ask a lot."""
     async with Simulator(out=tmp_path / "out", speed=400, rate_limit=None, chromium="") as running:
         yield running
@@ -19,7 +19,7 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
+async def session(socket_enabled: None) -> AsyncIterator[ClientSession]:
     """Open a session without any setting of its own."""
     async with ClientSession(connector=TCPConnector(resolver=ThreadedResolver())) as opened:
         yield opened

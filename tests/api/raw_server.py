@@ -1,0 +1,63 @@
+"""A server that says exactly what a test wants, byte for byte, and keeps what it was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+type Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class RawServer:
+    """What came in, connection by connection, and where the server listens."""
+
+    url: str = ""
+    heads: list[bytes] = field(default_factory=list)
+
+
+def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """Give a whole HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def raw_server(script: Script) -> AsyncIterator[RawServer]:
+    """Run a script for every connection, after the request's head has been read."""
+    known = RawServer()
+    running: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            known.heads.append(await reader.readuntil(b"\r\n\r\n"))
+            await script(reader, writer)
+        except OSError, asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+            running.discard(task)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    known.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+    try:
+        yield known
+    finally:
+        server.close()
+        for task in [*running]:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def saying(*pieces: bytes) -> Script:
+    """Read nothing of a body and say this."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+
+    return script

@@ -1,0 +1,522 @@
+"""Print options: from what is asked for to the form's fields."""
+
+from dataclasses import fields, replace
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.lianke.api.errors import OptionError
+from custom_components.lianke.api.models import Capabilities, DriverDefaults, Paper, Species
+from custom_components.lianke.api.options import (
+    ALIGNMENTS,
+    EXCEL_FITS,
+    SCALES,
+    PrintOptions,
+    ResolvedOptions,
+    count_selected,
+    merge,
+    page_range,
+    resolve,
+)
+from custom_components.lianke.api.papers import STANDARD, standard_paper
+
+LASER = Capabilities.from_json(
+    {
+        "Capabilities": {
+            "Papers": {"A4": 9, "A5 横向\r\n": 61, "信封 DL": 27, "4 x 6": 257},
+            "Bins": {"自动选择": 7, "手动进纸\r\n": 4},
+            "Color": {"黑白": 1},
+            "Duplex": {"关闭": 1, "长边翻转": 2},
+            "MediaTypes": {"Plain  Paper": 1, "厚纸": 257},
+            "Orientation": {"纵向": 1, "横向": 2},
+            "Copies": 30,
+        },
+        "DevMode": {
+            "PaperSize": 9,
+            "Color": 1,
+            "Copies": 1,
+            "Duplex": 2,
+            "DefaultSource": 7,
+            "MediaType": 1,
+            "Orientation": 1,
+            "PrintQuality": 600,
+        },
+    }
+)
+A4 = Paper(
+    paper_id=9, name="A4", width=2100, height=2970, printable_width=2016, printable_height=2886
+)
+PHOTO = Paper(
+    paper_id=257, name="4 x 6", width=1016, height=1524, printable_width=1016, printable_height=1524
+)
+PAPERS = (A4, PHOTO)
+
+
+def solve(
+    capabilities: Capabilities | None = LASER,
+    papers: tuple[Paper, ...] = PAPERS,
+    species: Species = Species.LASER,
+    raw: bool = False,
+    **options: Any,
+) -> ResolvedOptions:
+    return resolve(PrintOptions(**options), capabilities, papers, species, raw=raw)
+
+
+def refuse(reason: str, **arguments: Any) -> OptionError:
+    with pytest.raises(OptionError) as caught:
+        solve(**arguments)
+    assert caught.value.reason == reason
+    return caught.value
+
+
+def test_everything_unset_is_what_the_driver_says() -> None:
+    assert solve().form_fields() == {
+        "dmPaperSize": "9",
+        "dmCopies": "1",
+        "dmColor": "1",
+        "dmDuplex": "2",
+        "dmOrientation": "1",
+        "dmDefaultSource": "7",
+        "dmMediaType": "1",
+        "reportDeviceStatus": "1",
+        "reportPrinterStatus": "1",
+    }
+    assert solve().paper == A4
+
+
+def test_everything_unset_and_unknown_is_a4() -> None:
+    resolved = solve(capabilities=None, papers=())
+    assert resolved.form_fields() == {
+        "dmPaperSize": "9",
+        "dmCopies": "1",
+        "reportDeviceStatus": "1",
+        "reportPrinterStatus": "1",
+    }
+    assert resolved.paper == standard_paper("a4")
+
+
+def test_everything_set() -> None:
+    resolved = solve(
+        paper=" a4 ",
+        copies=3,
+        color="mono",
+        duplex="off",
+        orientation="landscape",
+        tray="手动进纸",
+        media_type="plain paper",
+        quality="best",
+        scale="fit_width",
+        align="bottom_right",
+        auto_rotate=True,
+        pages="1-3，5",
+        reverse_order=False,
+        excel_fit="columns",
+    )
+    assert resolved.form_fields() == {
+        "dmPaperSize": "9",
+        "dmCopies": "3",
+        "dmColor": "1",
+        "dmDuplex": "1",
+        "dmOrientation": "2",
+        "dmDefaultSource": "4",
+        "dmMediaType": "1",
+        "dmPrintQuality": "-4",
+        "jpScale": "fitw",
+        "jpAutoAlign": "z9",
+        "jpAutoRotate": "1",
+        "pdfRev": "0",
+        "jpPageRange": "1-3,5",
+        "officeExcelFitToPages": "3",
+        "reportDeviceStatus": "1",
+        "reportPrinterStatus": "1",
+    }
+    assert ResolvedOptions.from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
+
+
+def test_no_option_ever_limits_the_errors() -> None:
+    assert not any("errLimit" in name for name in solve().form_fields())
+
+
+def one(option: str, value: object) -> dict[str, Any]:
+    return {option: value}
+
+
+# Paper
+
+
+@pytest.mark.parametrize(
+    ("wanted", "paper_id"),
+    [
+        ("A4", 9),
+        ("a4\r\n", 9),
+        ("A5 横向", 61),
+        (61, 61),
+        ("61", 61),
+        ("信封  dl", 27),
+        ("4 X 6", 257),
+    ],
+)
+def test_paper_by_name_or_id(wanted: str | int, paper_id: int) -> None:
+    assert solve(paper=wanted).paper_id == paper_id
+
+
+def test_a_name_made_of_digits_goes_before_an_id() -> None:
+    able = replace(LASER, papers={"9": 300, "A4": 9})
+    assert solve(able, (), paper="9").paper_id == 300
+    assert solve(able, (), paper=9).paper_id == 300
+
+
+def test_paper_of_the_longer_list() -> None:
+    more = Paper(
+        paper_id=400, name="长卷", width=2100, height=9000, printable_width=1, printable_height=1
+    )
+    assert solve(papers=(*PAPERS, more), paper="长卷").paper == more
+    assert solve(papers=(*PAPERS, more), paper=400).paper == more
+
+
+def test_a_standard_name_for_a_paper_the_driver_calls_otherwise() -> None:
+    able = replace(LASER, papers={"A4 210 x 297 毫米": 9})
+    resolved = solve(able, (), paper="a4")
+    assert resolved.paper_id == 9
+    assert resolved.paper is not None
+    assert resolved.paper.name == "A4 210 x 297 毫米"
+    assert (resolved.paper.width, resolved.paper.height) == (2100, 2970)
+
+
+@pytest.mark.parametrize("wanted", ["A3", "nonsense", 8, "8", -1, 99999])
+def test_paper_this_printer_lacks(wanted: str | int) -> None:
+    error = refuse("paper_not_available", paper=wanted)
+    assert error.placeholders["value"] == str(wanted)
+    assert error.placeholders["allowed"] == "A4, A5 横向, 信封 DL, 4 x 6"
+    error = refuse("paper_not_available", capabilities=None, paper=wanted)
+    assert error.placeholders["allowed"] == "A4, 4 x 6"
+
+
+@pytest.mark.parametrize("capabilities", [None, Capabilities()])
+def test_paper_unknown(capabilities: Capabilities | None) -> None:
+    assert solve(capabilities, (), paper=" a3").paper == standard_paper(8)
+    assert solve(capabilities, (), paper="明信片").paper_id == 43
+    assert solve(capabilities, (), paper=300).paper_id == 300
+    assert solve(capabilities, (), paper="300").paper is None
+    error = refuse("option_not_checkable", capabilities=capabilities, papers=(), paper="长卷")
+    assert "A4" in error.allowed
+    refuse("option_not_checkable", capabilities=capabilities, papers=(), paper=-5)
+
+
+def test_size_of_ones_own() -> None:
+    resolved = solve(paper_width=100, paper_height=150.04)
+    fields_ = resolved.form_fields()
+    assert (fields_["dmPaperSize"], fields_["dmPaperWidth"], fields_["dmPaperLength"]) == (
+        "0",
+        "1000",
+        "1500",
+    )
+    assert resolved.paper is not None
+    assert (resolved.paper.width, resolved.paper.height, resolved.paper.name) == (
+        1000,
+        1500,
+        "100 × 150 mm",
+    )
+    assert ResolvedOptions.from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
+    assert solve(paper=0, paper_width=100, paper_height=150) == solve(
+        paper_width=100, paper_height=150
+    )
+    assert solve(paper="Custom", paper_width=1, paper_height=1).paper_id == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"paper_width": 100},
+        {"paper_height": 100},
+        {"paper": 0},
+        {"paper": "0"},
+        {"paper": 0, "paper_width": 5},
+    ],
+)
+def test_half_a_size(options: dict[str, Any]) -> None:
+    refuse("custom_paper_needs_both_sides", **options)
+
+
+def test_paper_and_size() -> None:
+    refuse("paper_or_size", paper="A4", paper_width=100, paper_height=150)
+
+
+@pytest.mark.parametrize("side", [0, -1, 0.05, 3276.8, 1e300, float("inf"), float("nan")])
+def test_impossible_sizes(side: float) -> None:
+    refuse("paper_size_out_of_range", paper_width=side, paper_height=100)
+    error = refuse("paper_size_out_of_range", paper_width=100, paper_height=side)
+    assert error.option == "paper_height"
+
+
+LABELS = Capabilities(papers={"60 x 40 mm": 300})
+
+
+@pytest.mark.parametrize("species", [Species.LABEL, Species.RECEIPT])
+@pytest.mark.parametrize(
+    "able",
+    [
+        None,
+        LABELS,
+        replace(LABELS, defaults=DriverDefaults(paper_id=9)),
+        replace(LABELS, defaults=DriverDefaults(paper_id=0)),
+        replace(LABELS, defaults=DriverDefaults(paper_id=0, paper_width=600, paper_length=-1)),
+        replace(LABELS, papers={"A4": 9}, defaults=DriverDefaults(paper_id=9)),
+    ],
+)
+def test_labels_never_get_a4_by_default(species: Species, able: Capabilities | None) -> None:
+    error = refuse("paper_required", capabilities=able, papers=(), species=species)
+    assert error.allowed == tuple(able.papers or ()) if able else error.allowed == ()
+
+
+def test_labels_get_the_drivers_paper() -> None:
+    able = replace(LABELS, defaults=DriverDefaults(paper_id=300))
+    assert solve(able, (), Species.LABEL).paper_id == 300
+    able = replace(LABELS, defaults=DriverDefaults(paper_id=0, paper_width=600, paper_length=400))
+    assert solve(able, (), Species.LABEL).form_fields()["dmPaperWidth"] == "600"
+    assert solve(LABELS, (), Species.LABEL, paper="60 x 40 mm").paper_id == 300
+    assert solve(None, (), Species.LABEL, paper="A4").paper_id == 9
+
+
+def test_no_a4_where_there_is_none() -> None:
+    refuse("paper_required", capabilities=Capabilities(papers={"Letter": 1}), papers=())
+
+
+# Copies
+
+
+@pytest.mark.parametrize("copies", [0, -1, 31, 10**9])
+def test_copies_beyond_the_maximum(copies: int) -> None:
+    assert refuse("too_many_copies", copies=copies).allowed == ("1–30",)
+
+
+def test_copies() -> None:
+    assert solve(copies=30).copies == 30
+    assert solve(None, (), copies=999).copies == 999
+    refuse("too_many_copies", capabilities=None, papers=(), copies=1000)
+    assert solve(Capabilities(defaults=DriverDefaults(copies=2)), ()).copies == 2
+    assert solve(Capabilities(defaults=DriverDefaults(copies=2), max_copies=1), ()).copies == 1
+    assert solve(Capabilities(defaults=DriverDefaults(copies=0)), ()).copies == 1
+
+
+# Choices
+
+
+def test_color_and_duplex_this_printer_lacks() -> None:
+    assert refuse("color_not_available", color="color").allowed == ("mono",)
+    assert refuse("duplex_not_available", duplex="short_edge").allowed == ("off", "long_edge")
+    refuse("color_not_available", color="grün")
+    refuse("quality_not_available", quality="superb")
+    only_portrait = replace(LASER, orientations=frozenset({1}))
+    refuse("orientation_not_available", capabilities=only_portrait, orientation="landscape")
+
+
+def test_standard_values_pass_where_nothing_is_known() -> None:
+    resolved = solve(None, (), color="color", duplex="short_edge", orientation="landscape")
+    assert (resolved.color, resolved.duplex, resolved.orientation) == (2, 3, 2)
+    refuse("color_not_available", capabilities=None, papers=(), color="sepia")
+
+
+def test_defaults_that_make_no_sense_are_not_sent() -> None:
+    able = replace(
+        LASER, defaults=DriverDefaults(paper_id=9, color=2, duplex=7, tray=99, media_type=99)
+    )
+    resolved = solve(able)
+    assert (resolved.color, resolved.duplex, resolved.tray, resolved.media_type) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("quality", "number"),
+    [("draft", "-1"), ("normal", "-2"), ("high", "-3"), ("best", "-4"), ("BEST ", "-4")],
+)
+def test_quality(quality: str, number: str) -> None:
+    assert solve(quality=quality).form_fields()["dmPrintQuality"] == number
+
+
+def test_the_drivers_own_quality_is_kept() -> None:
+    able = replace(LASER, defaults=DriverDefaults(paper_id=9, quality=-3))
+    assert solve(able).quality == -3
+
+
+@pytest.mark.parametrize(("option", "block"), [("tray", "trays"), ("media_type", "media_types")])
+def test_trays_and_media(option: str, block: str) -> None:
+    names = getattr(LASER, block)
+    name, number = next(iter(names.items()))
+    assert getattr(solve(**one(option, f" {name.upper()}\r\n")), option) == number
+    assert getattr(solve(**one(option, number)), option) == number
+    assert getattr(solve(**one(option, str(number))), option) == number
+    error = refuse(f"{option}_not_available", **one(option, "nowhere"))
+    assert error.allowed == tuple(names)
+    refuse(f"{option}_not_available", **one(option, 99999))
+    unknown = replace(LASER, **one(block, None))
+    assert getattr(solve(unknown, **one(option, 99999)), option) == 99999
+    assert getattr(solve(unknown, **one(option, "99999")), option) == 99999
+    refuse("option_not_checkable", capabilities=unknown, **one(option, name))
+
+
+@pytest.mark.parametrize(
+    ("scale", "word"), [*SCALES.items(), ("80%", "80%"), (" 080 ％", "80%"), ("FIT", "fit")]
+)
+def test_scale(scale: str, word: str) -> None:
+    assert solve(scale=scale).form_fields()["jpScale"] == word
+
+
+@pytest.mark.parametrize("scale", ["", "0%", "1000%", "80", "-5%", "８０%", "big"])
+def test_no_scale(scale: str) -> None:
+    assert refuse("invalid_option", scale=scale).option == "scale"
+
+
+def test_alignment_is_row_by_row_from_top_left() -> None:
+    assert [solve(align=name).align for name in ALIGNMENTS] == [
+        f"z{number}" for number in range(1, 10)
+    ]
+    assert next(iter(ALIGNMENTS)) == "top_left"
+    refuse("invalid_option", align="middle")
+
+
+@pytest.mark.parametrize(("fit", "number"), EXCEL_FITS.items())
+def test_excel_fit(fit: str, number: str) -> None:
+    assert solve(excel_fit=fit).form_fields()["officeExcelFitToPages"] == number
+
+
+def test_flags() -> None:
+    sent = solve(auto_rotate=False, reverse_order=True).form_fields()
+    assert (sent["jpAutoRotate"], sent["pdfRev"]) == ("0", "1")
+    refuse("invalid_option", excel_fit="all")
+
+
+# Raw
+
+
+def test_raw_takes_no_option() -> None:
+    resolved = solve(raw=True)
+    assert resolved == ResolvedOptions(paper_id=9)
+    assert solve(LABELS, (), Species.LABEL, raw=True).paper_id == 300
+    assert solve(None, (), Species.RECEIPT, raw=True).paper_id == 9
+    error = refuse("raw_refuses_options", raw=True, copies=2, color="mono")
+    assert error.placeholders["value"] == "copies, color"
+
+
+# Pages
+
+
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("", ""),
+        (" all ", ""),
+        ("odd", "-1"),
+        ("Even", "-2"),
+        ("1-3,5", "1-3,5"),
+        (" 1 - 3 , 5 ", "1-3,5"),
+        ("1－3，5、7；9", "1-3,5,7,9"),
+        ("1–3", "1-3"),
+        ("2,2", "2,2"),
+    ],
+)
+def test_page_ranges(text: str, selection: str) -> None:
+    assert page_range(text) == selection
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "3-1",
+        "1-",
+        "-3",
+        "-1",
+        "1--2",
+        ",",
+        "1,,2",
+        "a",
+        "1.5",
+        "999999",
+        "١",
+        "1,odd",
+        "1," * 200 + "1",
+    ],
+)
+def test_no_page_ranges(text: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        page_range(text)
+    assert caught.value.reason == "invalid_page_range"
+
+
+@pytest.mark.parametrize(
+    ("selection", "pages", "count"),
+    [
+        ("", 7, 7),
+        ("-1", 7, 4),
+        ("-2", 7, 3),
+        ("1-3,5", 7, 4),
+        ("1-3,2-5", 7, 5),
+        ("5-9", 7, 3),
+        ("8", 7, 0),
+        ("1-3", None, None),
+        ("", None, None),
+        ("1-99999", 3, 3),
+    ],
+)
+def test_count_selected(selection: str, pages: int | None, count: int | None) -> None:
+    assert count_selected(selection, pages) == count
+
+
+# Layers
+
+
+def test_the_first_layer_that_sets_an_option_wins() -> None:
+    merged = merge(
+        PrintOptions(copies=2), PrintOptions(copies=3, color="mono"), PrintOptions(color="color")
+    )
+    assert merged == PrintOptions(copies=2, color="mono")
+    assert merge() == PrintOptions()
+
+
+def test_false_and_empty_are_set() -> None:
+    merged = merge(
+        PrintOptions(auto_rotate=False, pages=""), PrintOptions(auto_rotate=True, pages="1")
+    )
+    assert merged == PrintOptions(auto_rotate=False, pages="")
+
+
+def test_a_size_never_mixes_with_another_layers_paper() -> None:
+    size = PrintOptions(paper_width=100, paper_height=50)
+    assert merge(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
+    assert merge(size, PrintOptions(paper="A4")) == size
+    assert merge(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"paper_id": 9}, {"copies": 1}, {"paper_id": "x", "copies": 1}]
+)
+def test_damaged_storage(stored: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="without paper or copies"):
+        ResolvedOptions.from_dict(stored)
+
+
+def test_every_option_is_resolved_somewhere() -> None:
+    names = {field.name for field in fields(PrintOptions)}
+    assert names - {"paper", "paper_width", "paper_height", "pages"} <= {
+        field.name for field in fields(ResolvedOptions)
+    }
+
+
+def test_standard_papers() -> None:
+    assert len({paper.paper_id for paper in STANDARD}) == len(STANDARD)
+    known = {
+        name: standard_paper(name) for name in ("A4", "a5", " A3 ", "Letter", "B5", "us  letter")
+    }
+    sizes = {
+        name: (paper.paper_id, paper.width, paper.height) for name, paper in known.items() if paper
+    }
+    assert sizes == {
+        "A4": (9, 2100, 2970),
+        "a5": (11, 1480, 2100),
+        " A3 ": (8, 2970, 4200),
+        "Letter": (1, 2159, 2794),
+        "B5": (13, 1820, 2570),
+        "us  letter": (1, 2159, 2794),
+    }
+    assert standard_paper(12345) is None
