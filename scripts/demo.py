@@ -84,7 +84,12 @@ async def check(language: str) -> None:
         await stack.enter_async_context(hass)
         version = (await hass.get("/api/config"))["version"]
         tell(f"✓ Home Assistant {version} is up and onboarded ({monotonic() - began:.1f} s)")
-        await Walk(hass, cloud, tell).run()
+        try:
+            await Walk(hass, cloud, tell).run()
+        except WalkError, HassError, CloudError:
+            for problem in hass.problems(DOMAIN):
+                tell(problem)
+            raise
     tell(f"All steps passed in {monotonic() - began:.0f} s.")
 
 

@@ -52,7 +52,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 180.0  # seconds; a first start compiles every module and lays the database
 STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
 REQUEST_TIMEOUT = 60.0  # seconds
-_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? (?P<level>[A-Z]+) ")
+_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? [A-Z]+ ")
+_BAD_LINE = re.compile(_LOG_LINE.pattern.replace("[A-Z]+", "(?:WARNING|ERROR|CRITICAL)"))
 _CONFIGURATION = """\
 homeassistant:
   name: {name}
@@ -613,21 +614,22 @@ class RealHomeAssistant:
         )
 
     def problems(self, about: str = "") -> list[str]:
-        """Return the logged warnings and errors, each with its traceback, that contain about in any case."""
+        """Return the logged warnings and errors, tracebacks included.
+
+        about leaves only those whose first line names it or whose traceback leads through that custom integration.
+        """
         records: list[list[str]] = []
-        levels: list[str] = []
         for line in self.log().splitlines():
-            if match := _LOG_LINE.match(line):
+            if _LOG_LINE.match(line):
                 records.append([line])
-                levels.append(match["level"])
             elif records:
                 records[-1].append(line)
-        texts = ["\n".join(record) for record in records]
-        bad = {"WARNING", "ERROR", "CRITICAL"}
         return [
-            text
-            for text, level in zip(texts, levels, strict=True)
-            if level in bad and about.casefold() in text.casefold() and _NOT_TESTED not in text
+            "\n".join((first, *rest))
+            for first, *rest in records
+            if _BAD_LINE.match(first)
+            and _NOT_TESTED not in first
+            and (about in first or any(f"custom_components/{about}/" in line for line in rest))
         ]
 
     def _log_end(self) -> str:
