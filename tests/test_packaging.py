@@ -318,7 +318,7 @@ def test_quality_scale_accounts_for_every_rule() -> None:
         assert account["status"] in {"done", "todo", "exempt"}, name
         assert account["comment"], name
         if account["status"] == "done":
-            named = re.findall(r"[\w./-]+\.(?:py|md|yaml|json|png|toml)\b", account["comment"])
+            named = re.findall(r"[\w./@-]+\.(?:py|md|yaml|json|png|toml)\b", account["comment"])
             assert named, name
             for path in named:
                 assert (ROOT / path).exists() or (INTEGRATION / path).exists(), (name, path)
