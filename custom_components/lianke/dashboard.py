@@ -1,10 +1,10 @@
 """The dashboard card: served by the integration, announced to the dashboards as one resource.
 
-Its files are served from a fixed address. Dashboards learn of the first by one Lovelace
+Its files are served from fixed addresses. Dashboards learn of the first by one Lovelace
 resource whose address carries the version and a digest of all of them, so that a browser
-never shows an old card; the first loads the others with the same ending. The resource exists exactly as long as the integration has an entry. Where
-the resources are kept in YAML, which cannot be written, the script is announced to the
-frontend itself.
+never shows an old card; the first loads the others with the same ending. The resource
+exists exactly as long as the integration has an entry. Where the resources are kept in
+YAML, which cannot be written, the script is announced to the frontend itself.
 """
 
 import asyncio

@@ -30,6 +30,7 @@ import probatio
 from .api.models import PrinterCondition
 from .const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from .coordinator import PrinterView
+from .devices import printer_identifier
 from .documents.document import input_error
 from .jobs.job import Job
 from .printing import limit_bytes
@@ -268,7 +269,7 @@ class _Feed:
 
     def _is_ours(self, device_id: str) -> bool:
         device = dr.async_get(self._hass).async_get(device_id)
-        return device is not None and not self._boxes.keys().isdisjoint(device.config_entries)
+        return device is not None and device.config_entry_id in self._boxes
 
     @callback
     def _refresh(self) -> None:
@@ -304,8 +305,9 @@ class _Feed:
         """Give the printers of a box that a screen asked for and its user may see."""
         registry = dr.async_get(self._hass)
         for printer in entry.runtime_data.coordinator.data.printers.values():
-            identifier = (DOMAIN, f"{entry.unique_id}_{printer.key}")
-            device = registry.async_get_device(identifiers={identifier})
+            device = registry.async_get_device_by_identifier(
+                printer_identifier(entry, printer.key), entry.entry_id
+            )
             if device is None:
                 continue
             if screen.device_ids is not None and device.id not in screen.device_ids:

@@ -291,7 +291,8 @@ export class Tray {
         };
         request.onload = () => {
           if (request.status === 200 && request.response?.file_id) resolve(request.response.file_id);
-          else fail(request.status === 413 ? t.upload_large : this._kit.fill(t.upload_failed, { status: request.status }));
+          else
+            fail(request.status === 413 ? t.upload_large : this._kit.fill(t.upload_failed, { status: request.status }));
         };
         request.onerror = () => fail(t.upload_lost);
         request.onabort = () => fail(t.upload_lost);
@@ -317,7 +318,11 @@ export class Tray {
     return h(
       "div",
       { class: "jobs", "data-key": "tray" },
-      h("ul", { class: "files" }, this.items.map((item) => this._file(item))),
+      h(
+        "ul",
+        { class: "files" },
+        this.items.map((item) => this._file(item)),
+      ),
       this.items.map((item) => this._previews(item)),
       this._form(),
       this._error && h("p", { class: "error", role: "alert" }, this._error),
@@ -331,7 +336,8 @@ export class Tray {
           count < 2 ? this._card.words.print : fill(t.print_n, { n: count }),
         ),
         h("button", { disabled: rests || this.items.every(isRaw), onclick: () => this._send("preview") }, t.preview),
-        !this._busy && h("label", { class: "button round" }, icon("plus"), this._card.chooser(this._device, t.choose_more)),
+        !this._busy &&
+          h("label", { class: "button round" }, icon("plus"), this._card.chooser(this._device, t.choose_more)),
         !this._busy && h("button", { onclick: () => this.items.forEach((item) => this._remove(item)) }, t.clear),
       ),
     );
@@ -343,7 +349,8 @@ export class Tray {
     const { file, phase } = item;
     const facts = [this._bytes(file.size)];
     if (item.pages || item.picture) facts.push(this._card.count("pages", item.pages || 1));
-    if (phase === "upload") facts.push(fill(t.uploading_to, { percent: this._card.number(item.sent, { style: "percent" }) }));
+    if (phase === "upload")
+      facts.push(fill(t.uploading_to, { percent: this._card.number(item.sent, { style: "percent" }) }));
     else if (phase) facts.push(phase === "preview" ? t.preview_busy : t.handing);
     const picture = item.images?.[0] || item.picture;
     const problem = item.refused || item.error;
@@ -356,7 +363,7 @@ export class Tray {
         { class: "grow" },
         h("div", { class: "title" }, h("bdi", null, file.name)),
         h("div", { class: phase ? "soft pulse" : "soft" }, facts.join(" · ")),
-        phase === "upload" && h("div", { class: "bar" }, h("i", { style: { width: `${item.sent * 100}%` } })),
+        phase === "upload" && h("div", { class: "bar" }, h("i", { style: `width: ${item.sent * 100}%` })),
         problem && h("p", { class: "error", role: "alert" }, problem),
       ),
       (!this._busy || phase === "upload") &&
@@ -408,10 +415,14 @@ export class Tray {
         }),
         this._list("color", choices.color, t.colors),
         this._list("duplex", choices.duplex, t.duplexes),
-        this._input("pages", t.page_range, { type: "text", placeholder: t.page_range_all, maxlength: 100, autocomplete: "off" }),
+        this._input("pages", t.page_range, {
+          type: "text",
+          placeholder: t.page_range_all,
+          maxlength: 100,
+          autocomplete: "off",
+        }),
       ),
-      more.length > 0 &&
-        h("details", null, h("summary", null, t.more_options), h("div", { class: "form" }, more)),
+      more.length > 0 && h("details", null, h("summary", null, t.more_options), h("div", { class: "form" }, more)),
     );
   }
 
@@ -422,7 +433,9 @@ export class Tray {
   _list(name, known, words, standard = Object.keys(words || {})) {
     const { h, fill } = this._kit;
     const t = this._words;
-    const all = (known ?? standard).map((one) => (typeof one === "object" ? one : { id: one, name: words?.[one] || one }));
+    const all = (known ?? standard).map((one) =>
+      typeof one === "object" ? one : { id: one, name: words?.[one] || one },
+    );
     if (all.length < 2) return null;
     const preset = this._choices.defaults?.[name];
     const chosen = all.findIndex(({ id }) => id === this._options[name]);

@@ -59,20 +59,7 @@ const en = {
     unsupported: "The print box cannot drive this model.",
     box_offline: "Check the print box's power and network.",
   },
-  hold: {
-    box_offline: "Waiting for the print box",
-    disconnected: "Waiting for the printer",
-    awaiting_driver: "Waiting for driver support",
-    unsupported: "Waiting: the printer is not supported",
-    cover_open: "Waiting for the cover to be closed",
-    paper_jam: "Waiting for the jam to be cleared",
-    out_of_paper: "Waiting for paper",
-    out_of_ribbon: "Waiting for a ribbon",
-    out_of_ink: "Waiting for ink or toner",
-    paused: "Waiting: the printer is paused",
-    stopped: "Waiting: the printer has stopped",
-    quiet_hours: "Waiting for the end of quiet hours",
-  },
+  held_for: "Waiting: {reason}",
   until: "until {time}",
   off_until: "{status}; jobs wait until {time}",
   off_waits: "{status}; jobs wait for it",
@@ -89,7 +76,6 @@ const en = {
   partly: "{n} pages may have come out already.",
   partly_some: "Some pages may have come out already.",
   ink: "Ink",
-  low: "low",
   jobs: "Open jobs",
   recent: "Recent",
   more: "Show more",
@@ -99,11 +85,9 @@ const en = {
   cancel_job: "Cancel {title}",
   again: "Print again",
   again_job: "Print {title} again",
-  again_ask: "It would print all pages again.",
   maybe_ask: "It may have been printed. Printing again could print it twice.",
   came_out: "It came out",
   came_out_job: "{title} came out",
-  failed_generic: "It could not be printed.",
   drop: "Drop a file here, or choose one",
   print_on: "Print a file on {name}",
   print: "Print",
@@ -135,20 +119,7 @@ const zh = {
     unsupported: "云盒无法驱动此型号。",
     box_offline: "请检查云盒的电源和网络。",
   },
-  hold: {
-    box_offline: "等待云盒上线",
-    disconnected: "等待打印机开机",
-    awaiting_driver: "等待驱动支持",
-    unsupported: "等待中：不支持此打印机",
-    cover_open: "等待合上机盖",
-    paper_jam: "等待清除卡纸",
-    out_of_paper: "等待加纸",
-    out_of_ribbon: "等待更换色带",
-    out_of_ink: "等待更换墨粉/墨水",
-    paused: "等待中：打印机已暂停",
-    stopped: "等待中：打印机已停止",
-    quiet_hours: "等待免打扰时段结束",
-  },
+  held_for: "等待打印：{reason}",
   until: "最晚 {time}",
   off_until: "{status}；任务会等到 {time}",
   off_waits: "{status}；任务会等待",
@@ -165,7 +136,6 @@ const zh = {
   partly: "可能已打印出 {n} 页。",
   partly_some: "可能已打印出部分页面。",
   ink: "余墨/余粉",
-  low: "不足",
   jobs: "进行中的任务",
   recent: "打印历史",
   more: "显示更多",
@@ -175,11 +145,9 @@ const zh = {
   cancel_job: "取消 {title}",
   again: "重新打印",
   again_job: "重新打印 {title}",
-  again_ask: "将重新打印所有页面。",
   maybe_ask: "可能已经打印。重新打印可能会重复出纸。",
   came_out: "已打印出来",
   came_out_job: "{title} 已打印出来",
-  failed_generic: "无法打印。",
   drop: "把文件拖到这里，或点此选择",
   print_on: "用 {name} 打印文件",
   print: "打印",
@@ -218,21 +186,19 @@ const ICONS = {
 const SVG = "http://www.w3.org/2000/svg";
 const dispatch = (event) => event.currentTarget.handlers[event.type]?.(event);
 
-/* Make an element. `on…` are listeners, `value` and `checked` properties, `style` an object, the rest attributes. */
+/* Make an element. `on…` are listeners, `value` is a property, the rest are attributes. */
 const h = (tag, props, ...children) => {
   const el = tag === "svg" || tag === "path" ? document.createElementNS(SVG, tag) : document.createElement(tag);
   el.handlers = {};
-  el.live = {};
   for (const [name, value] of Object.entries(props || {})) {
     if (value == null || value === false) continue;
     if (name.startsWith("on")) el.handlers[name.slice(2)] = value;
-    else if (name === "value" || name === "checked") el.live[name] = value;
-    else if (name === "style") for (const [key, part] of Object.entries(value)) el.style.setProperty(key, part);
+    else if (name === "value") el.wanted = value;
     else el.setAttribute(name, value === true ? "" : value);
   }
   for (const type of Object.keys(el.handlers)) el.addEventListener(type, dispatch);
   el.append(...children.flat(Infinity).filter((child) => child != null && child !== false && child !== ""));
-  Object.assign(el, el.live);
+  if ("wanted" in el) el.value = el.wanted;
   return el;
 };
 
@@ -256,10 +222,7 @@ const patch = (old, fresh) => {
   }
   old.handlers = fresh.handlers;
   patchChildren(old, [...fresh.childNodes]);
-  old.live = fresh.live;
-  for (const [name, value] of Object.entries(fresh.live)) {
-    if (old[name] !== value) old[name] = value;
-  }
+  if ("wanted" in fresh && old.value !== fresh.wanted) old.value = fresh.wanted;
 };
 
 const keyOf = (node) => node.dataset?.key;
@@ -288,17 +251,15 @@ const patchChildren = (parent, wanted) => {
 const randomId = () =>
   [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/* A colour of ink as the printer names it; anything that is not plainly a colour is shown neutral. */
+/* A usual colour in a tone that suits the theme, else what the printer says if that is plainly a colour. */
 const INKS = [
-  [/black|黑|^p?k$/i, "#3c4043"],
+  [/black|黑|^p?k$/i, "var(--primary-text-color)"],
   [/cyan|青|^l?c$/i, "#00a3c7"],
   [/magenta|品红|洋红|^l?m$/i, "#d6247f"],
   [/yellow|黄|^y$/i, "#e6b800"],
 ];
 const inkColor = ({ color, name }) =>
-  /^#[0-9a-f]{6}$/i.test(color || "")
-    ? color
-    : (INKS.find(([pattern]) => pattern.test(color || "") || pattern.test(name)) || [null, "var(--primary-color)"])[1];
+  INKS.find(([pattern]) => pattern.test(name))?.[1] || (/^#[0-9a-f]{6}$/i.test(color) ? color : "var(--primary-color)");
 
 /* Whether a command failed because the connection did, so that nobody knows whether it arrived. */
 const isLost = (error) => [error, error?.code, error?.error?.code].includes(3);
@@ -313,14 +274,14 @@ const CSS = `
 ha-card { height: 100%; box-sizing: border-box; overflow: hidden; font-size: 14px; line-height: 20px; }
 h2, h3, p, ul { margin: 0; padding: 0; font: inherit; list-style: none; }
 h2 { padding: 16px 16px 0; font-size: 20px; line-height: 28px; }
-p, .soft { unicode-bidi: plaintext; text-align: match-parent; }
+p, .soft { unicode-bidi: plaintext; text-align: -webkit-match-parent; text-align: match-parent; }
 h3, .soft { color: var(--secondary-text-color); font-size: 12px; line-height: 16px; overflow-wrap: anywhere; }
 section, .jobs { display: flex; flex-direction: column; gap: 12px; }
 section { padding: 14px 16px 16px; gap: 14px; }
 section + section { border-top: 1px solid var(--divider-color); }
 svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round;
   stroke-linejoin: round; flex: none; }
-.head, .row, .actions, .inks, .note { display: flex; align-items: center; gap: 12px; }
+.head, .row, .actions, .note { display: flex; align-items: center; gap: 12px; }
 .grow { flex: 1; min-width: 0; }
 .name, .title { font-weight: 500; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .name { font-size: 16px; line-height: 22px; }
@@ -338,9 +299,9 @@ svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width:
 .note { flex-wrap: wrap; gap: 8px 12px; border-radius: 12px; padding: 10px 12px;
   background: color-mix(in srgb, var(--tone) 14%, transparent); }
 .note p { flex: 1 1 160px; }
-.inks { flex-wrap: wrap; gap: 8px 16px; }
-.ink { flex: 1 1 110px; max-width: 220px; }
-.ink .soft { display: flex; justify-content: space-between; gap: 6px; }
+.inks { display: grid; gap: 8px 14px; grid-template-columns: repeat(auto-fit, minmax(74px, 1fr)); }
+.ink .soft { display: flex; justify-content: space-between; gap: 4px; white-space: nowrap; }
+.ink .low { font-weight: 700; color: var(--primary-text-color); }
 .bar { height: 6px; border-radius: 3px; overflow: hidden; background: var(--tint); margin-top: 4px; }
 .bar i { display: block; height: 100%; border-radius: 3px; background: var(--tone, var(--primary-color)); transition: width .3s; }
 button, .button { all: unset; box-sizing: border-box; position: relative; display: inline-flex; align-items: center;
@@ -422,14 +383,16 @@ class LiankeCard extends HTMLElement {
     this.update();
   }
 
+  get _compact() {
+    return this._config.layout === "compact";
+  }
+
   getCardSize() {
-    return this._config.layout === "compact" ? 1 : 6;
+    return this._compact ? 1 : 6;
   }
 
   getGridOptions() {
-    return this._config.layout === "compact"
-      ? { columns: 6, min_columns: 6, rows: "auto" }
-      : { columns: 12, min_columns: 6, rows: "auto" };
+    return { columns: this._compact ? 6 : 12, min_columns: 6, rows: "auto" };
   }
 
   set hass(hass) {
@@ -602,7 +565,8 @@ class LiankeCard extends HTMLElement {
     const device_id = button.device || this._config.devices[0] || Object.keys(this._data.printers)[0];
     const domain = button.entity?.split(".")[0];
     return this._act(`button-${index}`, async () => {
-      if (domain in RUNNABLE) await this._hass.callService(domain, RUNNABLE[domain], {}, { entity_id: button.entity }, false);
+      if (domain in RUNNABLE)
+        await this._hass.callService(domain, RUNNABLE[domain], {}, { entity_id: button.entity }, false);
       else {
         const source = button.entity ? { source_entity: button.entity } : {};
         await this.call("print", { device_id, request_id: `card-${randomId()}`, ...source, ...button.data });
@@ -615,7 +579,10 @@ class LiankeCard extends HTMLElement {
 
   /* The name of a state, as the integration's own sensors call it. */
   _named(sensor, state) {
-    return (this._localize || this._hass.localize)(`component.lianke.entity.sensor.${sensor}.state.${state}`) || state.replaceAll("_", " ");
+    return (
+      (this._localize || this._hass.localize)(`component.lianke.entity.sensor.${sensor}.state.${state}`) ||
+      state.replaceAll("_", " ")
+    );
   }
 
   _title(job) {
@@ -634,7 +601,13 @@ class LiankeCard extends HTMLElement {
     const day = (date) => new Intl.DateTimeFormat("en", { dateStyle: "short", ...zone }).format(date);
     const date = new Date(stamp);
     const far = day(date) === day(new Date()) ? {} : { month: "short", day: "numeric" };
-    return new Intl.DateTimeFormat(this._language, { hour: "2-digit", minute: "2-digit", hour12, ...far, ...zone }).format(date);
+    return new Intl.DateTimeFormat(this._language, {
+      hour: "2-digit",
+      minute: "2-digit",
+      hour12,
+      ...far,
+      ...zone,
+    }).format(date);
   }
 
   count(key, n) {
@@ -647,10 +620,10 @@ class LiankeCard extends HTMLElement {
   }
 
   /* Why a job failed: in the user's language, with the service's own words where they say more. */
-  _reason({ reason, detail, code, state }) {
+  _reason({ reason, detail, code }) {
     const key = `component.lianke.exceptions.${reason}.message`;
     const text = (reason && this._localize?.(key, lenient({ detail, code }))) || "";
-    if (!text) return detail || (state === "failed" && this._words.failed_generic);
+    if (!text) return detail;
     return detail && !text.includes(detail) ? `${text} (${detail})` : text;
   }
 
@@ -666,14 +639,13 @@ class LiankeCard extends HTMLElement {
   }
 
   _render() {
-    const compact = this._config.layout === "compact";
-    const body = this._body(compact);
+    const compact = this._compact;
     patchChildren(this.shadowRoot, [
       h(
         "ha-card",
         { class: compact ? "compact" : "", lang: this._words === zh ? "zh-Hans" : "en" },
         this._config.title && h("h2", null, this._config.title),
-        body,
+        this._body(compact),
         h("div", { class: "hidden", "aria-live": "polite", "data-key": "live" }, this._said),
       ),
     ]);
@@ -721,7 +693,6 @@ class LiankeCard extends HTMLElement {
         "data-key": device,
         "aria-label": printer.name,
         class: this._over === device ? "over" : "",
-        ondragenter: over(device),
         ondragover: over(device),
         ondragleave: leave,
         ondrop: drop,
@@ -742,18 +713,37 @@ class LiankeCard extends HTMLElement {
     const { status } = printer;
     const tone = toneOf(printer);
     const off = tone === "off" && status;
-    const held = open.map((job) => job.state === "held" && job.expires_at).filter(Boolean).sort();
+    const held = open
+      .map((job) => job.state === "held" && job.expires_at)
+      .filter(Boolean)
+      .sort();
     const facts = [status ? this._named("status", status) : "status" in printer && t.unknown];
-    if (off) facts[0] = fill(held[0] ? t.off_until : t.off_waits, { status: facts[0], time: held[0] && this._time(held[0]) });
+    if (off)
+      facts[0] = fill(held[0] ? t.off_until : t.off_waits, { status: facts[0], time: held[0] && this._time(held[0]) });
     if (printer.waiting && (compact || !off)) facts.push(fill(t.waiting, { n: printer.waiting }));
-    if (!compact && this._config.show.includes("pages") && printer.pages_printed) facts.push(this.count("total", printer.pages_printed));
+    if (!compact && this._config.show.includes("pages") && printer.pages_printed)
+      facts.push(this.count("total", printer.pages_printed));
     return h(
       "div",
       { class: "head" },
-      h("div", { class: `badge ${tone}${tone === "busy" ? " pulse" : ""}` }, icon(off ? "off" : /warn|bad/.test(tone) ? "alert" : "printer")),
-      h("div", { class: "grow" }, h("div", { class: "name" }, printer.name), h("div", { class: "soft" }, facts.filter(Boolean).join(" · "))),
+      h(
+        "div",
+        { class: `badge ${tone}${tone === "busy" ? " pulse" : ""}` },
+        icon(off ? "off" : /warn|bad/.test(tone) ? "alert" : "printer"),
+      ),
+      h(
+        "div",
+        { class: "grow" },
+        h("div", { class: "name" }, printer.name),
+        h("div", { class: "soft" }, facts.filter(Boolean).join(" · ")),
+      ),
       choose &&
-        h("label", { class: "button round" }, icon("up"), this.chooser(device, fill(t.print_on, { name: printer.name }))),
+        h(
+          "label",
+          { class: "button round" },
+          icon("up"),
+          this.chooser(device, fill(t.print_on, { name: printer.name })),
+        ),
     );
   }
 
@@ -763,7 +753,9 @@ class LiankeCard extends HTMLElement {
     const { status } = printer;
     const tone = toneOf(printer);
     const held = open.filter((job) => job.state === "held");
-    const problems = [status, ...(printer.problems || [])].filter((key, at, all) => t.help[key] && all.indexOf(key) === at);
+    const problems = [status, ...(printer.problems || [])].filter(
+      (key, at, all) => t.help[key] && all.indexOf(key) === at,
+    );
     const notes = [];
     if (compact) return notes;
     if (problems.length) {
@@ -771,7 +763,10 @@ class LiankeCard extends HTMLElement {
       notes.push(h("div", { class: `note ${tone}` }, problems.map(line)));
     }
     if (tone === "off" && held.length) {
-      const discard = () => this._act(device, () => Promise.all(held.map(({ job_id }) => this.call("cancel_job", { device_id: device, job_id }))));
+      const discard = () =>
+        this._act(device, () =>
+          Promise.all(held.map(({ job_id }) => this.call("cancel_job", { device_id: device, job_id }))),
+        );
       notes.push(
         h(
           "div",
@@ -792,7 +787,8 @@ class LiankeCard extends HTMLElement {
       this.update();
     };
     const rests = this._working.has(key);
-    if (this._asking !== key) return h("button", { "data-key": "ask", disabled: rests, onclick: ask(key), ...attributes }, label);
+    if (this._asking !== key)
+      return h("button", { "data-key": "ask", disabled: rests, onclick: ask(key), ...attributes }, label);
     return h(
       "div",
       { class: "actions", role: "group", "aria-label": question, "data-key": "asked" },
@@ -815,11 +811,24 @@ class LiankeCard extends HTMLElement {
       ink.map((marker) => {
         const { name, level } = marker;
         const percent = level == null ? "–" : this.number(level / 100, { style: "percent" });
-        const style = { width: `${level || 0}%`, "--tone": inkColor(marker) };
+        const style = `width: ${level || 0}%; --tone: ${inkColor(marker)}`;
         return h(
           "div",
-          { class: "ink", role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": level || 0, "aria-valuetext": percent },
-          h("div", { class: "soft" }, h("span", null, name), h("span", null, level < 10 && level != null ? `${percent} · ${t.low}` : percent)),
+          {
+            class: "ink",
+            role: "meter",
+            "aria-label": name,
+            "aria-valuemin": 0,
+            "aria-valuemax": 100,
+            "aria-valuenow": level || 0,
+            "aria-valuetext": percent,
+          },
+          h(
+            "div",
+            { class: "soft" },
+            h("span", null, name),
+            h("span", { class: level != null && level < 10 ? "low" : "" }, percent),
+          ),
           h("div", { class: "bar" }, h("i", { style })),
         );
       }),
@@ -842,7 +851,13 @@ class LiankeCard extends HTMLElement {
   _dropZone(device, printer) {
     const t = this._words;
     const text = this._over === device ? t.drop_now : t.drop;
-    return h("label", { class: "drop", "data-key": "drop" }, icon("up"), h("span", null, text), this.chooser(device, fill(t.print_on, { name: printer.name })));
+    return h(
+      "label",
+      { class: "drop", "data-key": "drop" },
+      icon("up"),
+      h("span", null, text),
+      this.chooser(device, fill(t.print_on, { name: printer.name })),
+    );
   }
 
   _history(device, jobs, printer) {
@@ -858,7 +873,11 @@ class LiankeCard extends HTMLElement {
     return [
       this._jobs("done", t.recent, shown, printer),
       done.length > this._config.history &&
-        h("div", { class: "actions", "data-key": "toggle" }, h("button", { "aria-expanded": String(all), onclick: toggle }, all ? t.less : t.more)),
+        h(
+          "div",
+          { class: "actions", "data-key": "toggle" },
+          h("button", { "aria-expanded": String(all), onclick: toggle }, all ? t.less : t.more),
+        ),
     ];
   }
 
@@ -867,7 +886,11 @@ class LiankeCard extends HTMLElement {
       "div",
       { class: "jobs", "data-key": key },
       heading && h("h3", null, heading),
-      h("ul", { class: "jobs", "aria-label": heading || this._words.jobs }, jobs.map((job) => this._job(job, printer))),
+      h(
+        "ul",
+        { class: "jobs", "aria-label": heading || this._words.jobs },
+        jobs.map((job) => this._job(job, printer)),
+      ),
     );
   }
 
@@ -876,7 +899,11 @@ class LiankeCard extends HTMLElement {
     const { state, job_id: id, pages, pages_printed: printed, sent_bytes: sent, size } = job;
     const title = this._title(job);
     const [picture, tone] = LOOKS[state] || ["printer", "busy"];
-    const facts = [(state === "held" && t.hold[job.hold_reason]) || this._named("last_job", state)];
+    const facts = [
+      state === "held" && job.hold_reason
+        ? fill(t.held_for, { reason: this._named("hold_reason", job.hold_reason) })
+        : this._named("last_job", state),
+    ];
     if (state === "held" && job.expires_at) facts.push(fill(t.until, { time: this._time(job.expires_at) }));
     if (pages || printed) facts.push(this.count("pages", (state === "completed" && printed) || pages || printed));
     if (job.copies > 1) facts.push(fill(t.copies_n, { n: job.copies }));
@@ -893,7 +920,7 @@ class LiankeCard extends HTMLElement {
     const name = { title };
     const label = { "aria-label": fill(t.again_job, name) };
     const againFace = [icon("again"), t.again];
-    const warn = state === "unconfirmed" ? t.maybe_ask : partly && t.again_ask;
+    const warn = state === "unconfirmed" ? t.maybe_ask : partly;
     return h(
       "li",
       { class: "row", "data-key": id },
@@ -903,7 +930,7 @@ class LiankeCard extends HTMLElement {
         { class: "grow" },
         h("div", { class: "title" }, h("bdi", null, title)),
         h("div", { class: "soft" }, facts.join(" · ")),
-        part != null && h("div", { class: "bar" }, h("i", { style: { width: `${part * 100}%` } })),
+        part != null && h("div", { class: "bar" }, h("i", { style: `width: ${part * 100}%` })),
         reason && h("p", { class: "soft" }, reason),
         partly && h("p", { class: "soft" }, partly),
         this._error(id),
@@ -912,7 +939,13 @@ class LiankeCard extends HTMLElement {
           h(
             "div",
             { class: "actions" },
-            state === "unconfirmed" && h("button", { disabled: rests, "aria-label": fill(t.came_out_job, name), onclick: cameOut }, icon("check"), t.came_out),
+            state === "unconfirmed" &&
+              h(
+                "button",
+                { disabled: rests, "aria-label": fill(t.came_out_job, name), onclick: cameOut },
+                icon("check"),
+                t.came_out,
+              ),
             job.can_retry &&
               (warn
                 ? this._ask(id, warn, againFace, again, label)
@@ -921,7 +954,11 @@ class LiankeCard extends HTMLElement {
       ),
       printer.may_control &&
         job.can_cancel &&
-        h("button", { class: "round", disabled: rests, "aria-label": fill(t.cancel_job, name), onclick: cancel }, icon("close")),
+        h(
+          "button",
+          { class: "round", disabled: rests, "aria-label": fill(t.cancel_job, name), onclick: cancel },
+          icon("close"),
+        ),
     );
   }
 
@@ -936,7 +973,12 @@ class LiankeCard extends HTMLElement {
           const key = `button-${index}`;
           const domain = button.entity?.split(".")[0];
           const picture = SOURCES.includes(domain) ? domain : domain in RUNNABLE ? "run" : "paper";
-          return h("button", { "data-key": key, disabled: this._working.has(key), onclick: () => this._press(button, index) }, icon(picture), this._buttonName(button));
+          return h(
+            "button",
+            { "data-key": key, disabled: this._working.has(key), onclick: () => this._press(button, index) },
+            icon(picture),
+            this._buttonName(button),
+          );
         }),
       ),
       this._config.buttons.map((_, index) => this._error(`button-${index}`)),
@@ -945,12 +987,12 @@ class LiankeCard extends HTMLElement {
 }
 
 /* Placeholders for a translated text; one that it names and nobody gave becomes empty instead of an error. */
-const lenient = (values) =>
-  new Proxy({ ...values }, { has: () => true, get: (all, key) => all[key] ?? "" });
+const lenient = (values) => new Proxy({ ...values }, { has: () => true, get: (all, key) => all[key] ?? "" });
 
 const toneOf = ({ status }) => (status ? TONES[status] || "warn" : "off");
 
-const isPrinterEntity = (entry) => entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && entry.device_id;
+const isPrinterEntity = (entry) =>
+  entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && entry.device_id;
 
 /* Raises an Error in the user's language for a configuration that cannot be shown. */
 function check(config) {
@@ -977,7 +1019,9 @@ if (!customElements.get(TYPE)) {
     preview: true,
     getEntitySuggestion(hass, entityId) {
       const device = hass.entities[entityId]?.device_id;
-      const printer = Object.values(hass.entities).some((entry) => isPrinterEntity(entry) && entry.device_id === device);
+      const printer = Object.values(hass.entities).some(
+        (entry) => isPrinterEntity(entry) && entry.device_id === device,
+      );
       return device && printer ? { config: { type: `custom:${TYPE}`, devices: [device] } } : null;
     },
   });
