@@ -1,9 +1,8 @@
 """Binding a box, a new key, other connection facts: the real flow against the simulated cloud."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -14,65 +13,32 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 from PIL import Image
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from tests.conftest import make_entry, tear_down
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
 VENDOR = "https://cloud.liankenet.com/api"
 WRONG_KEY = "Q" * 32
 STRANGE_CODE = 4711
 
-
-@pytest.fixture
-async def cloud(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
-    """The simulated cloud, which must not have been asked too often."""
-    async with Simulator(tmp_path / "out", speed=100, chromium="") as simulator:
-        yield simulator
-        assert not simulator.cloud.banned
-
-
-@pytest.fixture(autouse=True)
-def loaded() -> Generator[None]:
-    """Let an entry count as loaded without the rest of the integration."""
-    with (
-        patch("custom_components.lianke.async_setup_entry", return_value=True, create=True),
-        patch("custom_components.lianke.async_unload_entry", return_value=True, create=True),
-    ):
-        yield
+pytestmark = pytest.mark.usefixtures("ready")
 
 
 @pytest.fixture
-async def ready(hass: HomeAssistant, enable_custom_integrations: None) -> None:
-    """Home Assistant with the upload that the form's file field uses."""
+async def ready(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Set up what must be there before a web client; unload what a test has set up."""
     for dependency in ("file_upload", "media_source", "webhook"):
         assert await async_setup_component(hass, dependency, {})
-
-
-@pytest.fixture
-def box(cloud: Simulator) -> Box:
-    """The office box of the first account."""
-    return next(iter(cloud.cloud.boxes.values()))
+    yield
+    await tear_down(hass)
 
 
 def key_of(box: Box) -> str:
     """Return the ApiKey of the account that a box is bound to."""
     assert box.account is not None
     return box.account.api_key
-
-
-def entry_for(box: Box, server: str, **changes: Any) -> MockConfigEntry:
-    """Return an entry that holds a box."""
-    data = {
-        "api_key": key_of(box),
-        "device_id": box.device_id,
-        "device_key": box.device_key,
-        "server": server,
-        "webhook_id": f"webhook-of-{key_of(box)}",
-    }
-    title = changes.pop("title", f"Lianke {box.device_id}")
-    return MockConfigEntry(domain=DOMAIN, unique_id=box.device_id, title=title, data=data | changes)
 
 
 async def begin(hass: HomeAssistant) -> ConfigFlowResult:
@@ -126,15 +92,14 @@ def shown_text(result: ConfigFlowResult) -> str:
 
 async def test_bound_by_photo(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """A photo and a key are all it takes; the photo is deleted after use."""
     result = await begin(hass)
     photo = await upload(hass_client, sticker_photo(box))
-    result = await answer(hass, result, cloud.url, photo=photo, api_key=f" {key_of(box)}\n")
+    result = await answer(hass, result, simulator.url, photo=photo, api_key=f" {key_of(box)}\n")
     assert result["step_id"] == "printers"
     shown = result["description_placeholders"]
     assert shown is not None
@@ -154,30 +119,28 @@ async def test_bound_by_photo(
         "api_key": key_of(box),
         "device_id": box.device_id,
         "device_key": box.device_key,
-        "server": cloud.url,
+        "server": simulator.url,
         "webhook_id": webhook_id,
     }
     assert result["result"].unique_id == box.device_id
     assert result["options"] == {}
-    assert cloud.cloud.count("POST /print/job") == 0
+    assert simulator.cloud.count("POST /print/job") == 0
     assert photo not in hass.data["file_upload"].files
 
 
-async def test_bound_by_pasted_link(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
-) -> None:
+async def test_bound_by_pasted_link(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """Without a photo, the link does."""
     link = qr_link(box.device_id, box.device_key)
     result = await answer(
-        hass, await begin(hass), cloud.url + "/", qr_text=f"{link}\n", api_key=key_of(box)
+        hass, await begin(hass), simulator.url + "/", qr_text=f"{link}\n", api_key=key_of(box)
     )
     assert result["step_id"] == "printers"
     result = await answer(hass, result, test_page=False)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"]["server"] == cloud.url
+    assert result["data"]["server"] == simulator.url
 
 
-async def test_the_vendors_server_is_the_default(hass: HomeAssistant, ready: None) -> None:
+async def test_the_vendors_server_is_the_default(hass: HomeAssistant) -> None:
     """Nobody needs to open the section."""
     result = await begin(hass)
     schema = result["data_schema"]
@@ -188,7 +151,7 @@ async def test_the_vendors_server_is_the_default(hass: HomeAssistant, ready: Non
     assert section.options["collapsed"] is True
 
 
-async def test_first_field_is_the_photo(hass: HomeAssistant, ready: None) -> None:
+async def test_first_field_is_the_photo(hass: HomeAssistant) -> None:
     """The photo goes first: WeChat does not show the link."""
     schema = (await begin(hass))["data_schema"]
     assert schema is not None
@@ -197,8 +160,7 @@ async def test_first_field_is_the_photo(hass: HomeAssistant, ready: None) -> Non
 
 async def test_text_helps_out_when_the_photo_shows_no_code(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     hass_client: ClientSessionGenerator,
 ) -> None:
@@ -208,7 +170,7 @@ async def test_text_helps_out_when_the_photo_shows_no_code(
     link = qr_link(box.device_id, box.device_key)
     for photo in (await upload(hass_client, blank.getvalue()), "0" * 32):
         result = await answer(
-            hass, await begin(hass), cloud.url, photo=photo, qr_text=link, api_key=key_of(box)
+            hass, await begin(hass), simulator.url, photo=photo, qr_text=link, api_key=key_of(box)
         )
         assert result["step_id"] == "printers"
         hass.config_entries.flow.async_abort(result["flow_id"])
@@ -216,8 +178,7 @@ async def test_text_helps_out_when_the_photo_shows_no_code(
 
 async def test_unusable_photos(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     hass_client: ClientSessionGenerator,
 ) -> None:
@@ -233,37 +194,38 @@ async def test_unusable_photos(
     }
     for reason, picture in bad.items():
         photo = await upload(hass_client, picture)
-        result = await answer(hass, result, cloud.url, photo=photo, api_key=key_of(box))
+        result = await answer(hass, result, simulator.url, photo=photo, api_key=key_of(box))
         assert result["type"] is FlowResultType.FORM
         assert result["errors"] == {"photo": reason}
         assert photo not in shown_text(result)
-    result = await answer(hass, result, cloud.url, photo=photo)
+    result = await answer(hass, result, simulator.url, photo=photo)
     assert result["errors"] == {"photo": "photo_gone"}
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"photo": "sticker_missing"}
-    result = await answer(hass, result, cloud.url, qr_text="https://example.com/?shop=1")
+    result = await answer(hass, result, simulator.url, qr_text="https://example.com/?shop=1")
     assert result["errors"] == {"qr_text": "invalid_qr_code"}
-    assert cloud.cloud.requests == type(cloud.cloud.requests)()
+    assert not simulator.cloud.requests
 
     photo = await upload(hass_client, sticker_photo(box))
-    result = await answer(hass, result, cloud.url, photo=photo)
+    result = await answer(hass, result, simulator.url, photo=photo)
     assert result["step_id"] == "printers", "the key typed at first is still known"
 
 
 async def test_missing_qr_library(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """Without the system's zbar library the link must be pasted."""
     photo = await upload(hass_client, sticker_photo(box))
     with patch.dict("sys.modules", {"pyzbar": None, "pyzbar.pyzbar": None}):
-        result = await answer(hass, await begin(hass), cloud.url, photo=photo, api_key=key_of(box))
+        result = await answer(
+            hass, await begin(hass), simulator.url, photo=photo, api_key=key_of(box)
+        )
     assert result["errors"] == {"photo": "qr_reader_missing"}
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, result, cloud.url, qr_text=link)
+    result = await answer(hass, result, simulator.url, qr_text=link)
     assert result["step_id"] == "printers"
 
 
@@ -280,8 +242,7 @@ async def test_missing_qr_library(
 )
 async def test_keys_that_cannot_be_one(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     key: str | None,
     reason: str,
@@ -289,10 +250,10 @@ async def test_keys_that_cannot_be_one(
     """They are refused here; then only the key is asked again."""
     link = qr_link(box.device_id, box.device_key)
     fields = {} if key is None else {"api_key": key}
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, **fields)
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, **fields)
     assert result["errors"] == {"api_key": reason}
-    assert not cloud.cloud.requests
-    result = await answer(hass, result, cloud.url, api_key=key_of(box))
+    assert not simulator.cloud.requests
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
 
 
@@ -310,7 +271,7 @@ async def test_keys_that_cannot_be_one(
     ],
 )
 async def test_servers_that_are_not_safe(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box, server: str
+    hass: HomeAssistant, simulator: Simulator, box: Box, server: str
 ) -> None:
     """Keys travel encrypted, or not at all; the section opens to show what is wrong."""
     link = qr_link(box.device_id, box.device_key)
@@ -319,8 +280,8 @@ async def test_servers_that_are_not_safe(
     schema = result["data_schema"]
     assert schema is not None
     assert schema.schema["advanced"].options["collapsed"] is False
-    assert not cloud.cloud.requests
-    result = await answer(hass, result, cloud.url)
+    assert not simulator.cloud.requests
+    result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
 
 
@@ -342,104 +303,104 @@ async def test_servers_that_are_not_safe(
     ],
 )
 async def test_refusals_of_the_service(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box, fault: Fault, reason: str
+    hass: HomeAssistant, simulator: Simulator, box: Box, fault: Fault, reason: str
 ) -> None:
     """Each is told in words, nothing secret returns to the form, and submitting again goes on."""
-    cloud.cloud.fail("GET /device/device_info", fault, times=None)
+    simulator.cloud.fail("GET /device/device_info", fault, times=None)
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == {"base": reason}
     shown = shown_text(result)
     assert key_of(box) not in shown
     assert box.device_key not in shown
     assert link not in shown
-    assert cloud.url in shown, "the server is no secret and stays"
+    assert simulator.url in shown, "the server is no secret and stays"
     if reason == "refused":
         placeholders = result["description_placeholders"]
         assert placeholders is not None
         assert placeholders["code"] == str(fault.code)
         assert placeholders["detail"] == fault.msg
 
-    cloud.cloud.faults.clear()
-    result = await answer(hass, result, cloud.url)
+    simulator.cloud.faults.clear()
+    result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
 
 
-async def test_time_out(hass: HomeAssistant, ready: None, cloud: Simulator, box: Box) -> None:
+async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A service that does not answer ends the wait."""
-    cloud.cloud.fail("GET /external_api/printer_list", Fault(kind="timeout", seconds=0.4))
+    simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="timeout", seconds=0.4))
     link = qr_link(box.device_id, box.device_key)
     with patch("custom_components.lianke.api.client.LIST_SECONDS", 0.1):
-        result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+        result = await answer(
+            hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box)
+        )
     assert result["errors"] == {"base": "timed_out"}
     await asyncio.sleep(0.4)
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
 
 
-async def test_rejected_key(hass: HomeAssistant, ready: None, cloud: Simulator, box: Box) -> None:
+async def test_rejected_key(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """The wrong key is forgotten, the sticker is not."""
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=WRONG_KEY)
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=WRONG_KEY)
     assert result["errors"] == {"api_key": "invalid_api_key"}
     assert WRONG_KEY not in shown_text(result)
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"api_key": "api_key_missing"}
-    result = await answer(hass, result, cloud.url, api_key=key_of(box))
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
 
 
 async def test_sticker_of_an_unknown_box(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """The wrong sticker is forgotten, the key is not."""
     link = qr_link(box.device_id, "A" * 16)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["errors"] == {"base": "box_not_found"}
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"photo": "sticker_missing"}
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, result, cloud.url, qr_text=link)
+    result = await answer(hass, result, simulator.url, qr_text=link)
     assert result["step_id"] == "printers"
 
 
-async def test_box_of_another_account(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
-) -> None:
+async def test_box_of_another_account(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """The user is told to bind it first; once bound, submitting again is enough."""
-    other = next(one for one in cloud.cloud.boxes.values() if one.account is not box.account)
+    other = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
     link = qr_link(other.device_id, other.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["errors"] == {"base": "box_not_bound"}
     other.account = box.account
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
 
 
-async def test_box_is_set_up_already(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
-) -> None:
+async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A second entry of the same box is refused before the service is asked."""
-    entry_for(box, cloud.url).add_to_hass(hass)
+    make_entry(simulator, box).add_to_hass(hass)
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
-    assert not cloud.cloud.requests
+    assert not simulator.cloud.requests
 
 
 async def test_second_box_by_the_same_account(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """An account is chosen by its entry's name; its key stays here, its webhook is shared."""
-    first = entry_for(box, cloud.url, title="Office box")
+    first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
     twin = next(
-        one for one in cloud.cloud.boxes.values() if one.account is box.account and one is not box
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
     )
-    stranger = next(one for one in cloud.cloud.boxes.values() if one.account is not box.account)
-    entry_for(stranger, cloud.url, title="Shop box").add_to_hass(hass)
+    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
 
     result = await begin(hass)
     schema = result["data_schema"]
@@ -454,7 +415,7 @@ async def test_second_box_by_the_same_account(
     result = await answer(hass, result, test_page=False)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"]["api_key"] == key_of(box)
-    assert result["data"]["server"] == cloud.url
+    assert result["data"]["server"] == simulator.url
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
     schema = (await begin(hass))["data_schema"]
@@ -464,17 +425,24 @@ async def test_second_box_by_the_same_account(
 
 
 async def test_account_and_key_contradict(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """Both given is an error; so is an account removed in the meantime. The choice stays."""
-    first = entry_for(box, cloud.url, title="Office box")
+    first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
     twin = next(
-        one for one in cloud.cloud.boxes.values() if one.account is box.account and one is not box
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
     )
     link = qr_link(twin.device_id, twin.device_key)
     result = await answer(
-        hass, await begin(hass), cloud.url, qr_text=link, account=first.entry_id, api_key=WRONG_KEY
+        hass,
+        await begin(hass),
+        simulator.url,
+        qr_text=link,
+        account=first.entry_id,
+        api_key=WRONG_KEY,
     )
     assert result["errors"] == {"account": "key_or_account"}
     schema = result["data_schema"]
@@ -483,34 +451,34 @@ async def test_account_and_key_contradict(
     assert marker.description == {"suggested_value": first.entry_id}
 
     await hass.config_entries.async_remove(first.entry_id)
-    result = await answer(hass, result, cloud.url, account=first.entry_id)
+    result = await answer(hass, result, simulator.url, account=first.entry_id)
     assert result["errors"] == {"account": "account_gone"}
-    result = await answer(hass, result, cloud.url, api_key=key_of(box))
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
 
 
 async def test_same_key_typed_again_shares_the_webhook(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """The console takes one push address an account, however the key came here."""
-    first = entry_for(box, cloud.url)
+    first = make_entry(simulator, box)
     first.add_to_hass(hass)
     twin = next(
-        one for one in cloud.cloud.boxes.values() if one.account is box.account and one is not box
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
     )
     link = qr_link(twin.device_id, twin.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     result = await answer(hass, result, test_page=False)
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
 
-async def test_box_without_printers(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
-) -> None:
+async def test_box_without_printers(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """It is bound all the same, and no test page is offered."""
     box.printers.clear()
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["step_id"] == "no_printers"
     schema = result["data_schema"]
     assert schema is not None
@@ -520,29 +488,82 @@ async def test_box_without_printers(
 
 
 async def test_box_that_cannot_list_its_printers(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """A box that is off for the moment is bound; a key refused half-way is not passed over."""
-    cloud.cloud.fail(
+    simulator.cloud.fail(
         "GET /external_api/printer_list", Fault(kind="code", code=5002, msg="设备离线")
     )
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["step_id"] == "no_printers"
     hass.config_entries.flow.async_abort(result["flow_id"])
 
-    cloud.cloud.fail("GET /external_api/printer_list", Fault(kind="http", status=401))
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="http", status=401))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     assert result["errors"] == {"api_key": "invalid_api_key"}
 
 
+async def to_last_step(hass: HomeAssistant, simulator: Simulator, box: Box) -> ConfigFlowResult:
+    """Go as far as the form that lists the printers."""
+    link = qr_link(box.device_id, box.device_key)
+    result = await begin(hass)
+    result = await answer(hass, result, simulator.url, qr_text=link, api_key=key_of(box))
+    assert result["step_id"] == "printers"
+    return result
+
+
+async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """Ticked, one page is printed on the printer named, and no other at the next start."""
+    box.printers[0].paper = 0
+    result = await to_last_step(hass, simulator, box)
+    shown = result["description_placeholders"]
+    assert shown is not None
+    named = next(one for one in box.printers if one.name == shown["test_printer"])
+    assert named is not box.printers[0], "a printer that has paper goes first"
+    result = await answer(hass, result, test_page=True)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    async with asyncio.timeout(10):
+        while not simulator.cloud.printed:
+            await asyncio.sleep(0.02)
+    assert [job.printer_id for job in simulator.cloud.printed] == [named.id]
+
+    assert await hass.config_entries.async_reload(result["result"].entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert simulator.cloud.count("POST /print/job") == 1
+
+
+@pytest.mark.parametrize("what", ["gone", "unsupported", "not set up"])
+async def test_test_page_that_cannot_be_printed(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+) -> None:
+    """The box is bound all the same, and nothing is printed; the log says why."""
+    del box.printers[1:]
+    result = await to_last_step(hass, simulator, box)
+    if what == "gone":
+        box.printers.clear()
+    elif what == "unsupported":
+        box.printers[0].driver_type = 2
+    else:
+        simulator.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    result = await answer(hass, result, test_page=True)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert simulator.cloud.count("POST /print/job") == 0
+    assert ("test page" in caplog.text) is (what != "not set up")
+
+
 async def test_names_of_printers_are_shown_as_they_are(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """A name is no Markdown, whatever it contains."""
     box.printers[0].name = "**bold** [link](https://example.com)\n# Title <b>"
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), cloud.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
     shown = result["description_placeholders"]
     assert shown is not None
     first = shown["printers"].splitlines()[0]
@@ -550,17 +571,18 @@ async def test_names_of_printers_are_shown_as_they_are(
 
 
 async def test_new_key_for_every_box_of_the_old_one(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """Re-authentication of one entry renews all that shared the key, and no other."""
     old = key_of(box)
-    boxes = list(cloud.cloud.boxes.values())
+    boxes = list(simulator.cloud.boxes.values())
     mine = [one for one in boxes if one.account is box.account]
-    entries = [entry_for(one, cloud.url) for one in boxes]
+    entries = [make_entry(simulator, one) for one in boxes]
     for entry in entries:
         entry.add_to_hass(hass)
     assert box.account is not None
-    new = cloud.cloud.renew_key(box.account)
+    before = entries[0].data["webhook_id"]
+    new = simulator.cloud.renew_key(box.account)
 
     result = await entries[0].start_reauth_flow(hass)
     assert result["step_id"] == "reauth_confirm"
@@ -575,17 +597,17 @@ async def test_new_key_for_every_box_of_the_old_one(
     await hass.async_block_till_done()
     for entry, one in zip(entries, boxes, strict=True):
         assert entry.data["api_key"] == (new if one in mine else key_of(one))
-    assert entries[0].data["webhook_id"] == entries[1].data["webhook_id"] == f"webhook-of-{old}"
+    assert entries[0].data["webhook_id"] == entries[1].data["webhook_id"] == before
 
 
 async def test_new_key_of_an_account_that_is_here_already(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """Then the box takes that account's webhook; a disabled sibling gets the key without loading."""
-    boxes = list(cloud.cloud.boxes.values())
+    boxes = list(simulator.cloud.boxes.values())
     twin = next(one for one in boxes if one.account is box.account and one is not box)
     stranger = next(one for one in boxes if one.account is not box.account)
-    mine, sleeping, other = (entry_for(one, cloud.url) for one in (box, twin, stranger))
+    mine, sleeping, other = (make_entry(simulator, one) for one in (box, twin, stranger))
     for entry in (mine, sleeping, other):
         entry.add_to_hass(hass)
     object.__setattr__(sleeping, "disabled_by", "user")
@@ -601,11 +623,9 @@ async def test_new_key_of_an_account_that_is_here_already(
     assert sleeping.state.value == "not_loaded"
 
 
-async def test_reconfigure_unchanged(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
-) -> None:
+async def test_reconfigure_unchanged(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """Submitting the form as it is checks the connection and changes nothing."""
-    entry = entry_for(box, cloud.url)
+    entry = make_entry(simulator, box)
     entry.add_to_hass(hass)
     before = dict(entry.data)
     result = await entry.start_reconfigure_flow(hass)
@@ -613,40 +633,40 @@ async def test_reconfigure_unchanged(
     shown = shown_text(result)
     assert key_of(box) not in shown
     assert box.device_key not in shown
-    assert cloud.url in shown
-    result = await answer(hass, result, cloud.url)
+    assert simulator.url in shown
+    result = await answer(hass, result, simulator.url)
     assert result["reason"] == "reconfigure_successful"
     assert entry.data == before
-    assert cloud.cloud.count("GET /device/device_info") == 1
+    assert simulator.cloud.count("GET /device/device_info") == 1
 
 
-async def test_reconfigure_everything(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box, tmp_path: Path
-) -> None:
+async def test_reconfigure_everything(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A new sticker, another account, another server: each error recovers, then all is changed."""
     twin = next(
-        one for one in cloud.cloud.boxes.values() if one.account is box.account and one is not box
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
     )
-    entry, sibling = entry_for(box, cloud.url), entry_for(twin, cloud.url)
+    entry, sibling = make_entry(simulator, box), make_entry(simulator, twin)
     for one in (entry, sibling):
         one.add_to_hass(hass)
-    stranger = next(one for one in cloud.cloud.boxes.values() if one.account is not box.account)
+    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
     box.account = stranger.account
     box.device_key = "NewDeviceKey0123"
 
     result = await entry.start_reconfigure_flow(hass)
     result = await answer(hass, result, "http://example.com/api")
     assert result["errors"] == {"base": "invalid_server"}
-    result = await answer(hass, result, cloud.url, api_key="no key")
+    result = await answer(hass, result, simulator.url, api_key="no key")
     assert result["errors"] == {"api_key": "api_key_malformed"}
-    result = await answer(hass, result, cloud.url)
+    result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"base": "box_not_found"}
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, result, cloud.url, qr_text=link)
+    result = await answer(hass, result, simulator.url, qr_text=link)
     assert result["errors"] == {"base": "box_not_bound"}
-    result = await answer(hass, result, cloud.url, api_key=WRONG_KEY)
+    result = await answer(hass, result, simulator.url, api_key=WRONG_KEY)
     assert result["errors"] == {"api_key": "invalid_api_key"}
-    result = await answer(hass, result, cloud.url, api_key=key_of(box))
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["api_key"] == key_of(box)
@@ -656,15 +676,17 @@ async def test_reconfigure_everything(
 
 
 async def test_reconfigure_keeps_the_webhook_when_alone(
-    hass: HomeAssistant, ready: None, cloud: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """The last box of a key may take its address along."""
-    entry = entry_for(box, cloud.url)
+    entry = make_entry(simulator, box)
     entry.add_to_hass(hass)
     before = entry.data["webhook_id"]
     assert box.account is not None
-    new = cloud.cloud.renew_key(box.account)
-    result = await answer(hass, await entry.start_reconfigure_flow(hass), cloud.url, api_key=new)
+    new = simulator.cloud.renew_key(box.account)
+    result = await answer(
+        hass, await entry.start_reconfigure_flow(hass), simulator.url, api_key=new
+    )
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["api_key"] == new
@@ -673,20 +695,23 @@ async def test_reconfigure_keeps_the_webhook_when_alone(
 
 async def test_reconfigure_with_the_sticker_of_another_box(
     hass: HomeAssistant,
-    ready: None,
-    cloud: Simulator,
+    simulator: Simulator,
     box: Box,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """An entry never turns into another box."""
-    entry = entry_for(box, cloud.url)
+    entry = make_entry(simulator, box)
     entry.add_to_hass(hass)
     before = dict(entry.data)
     twin = next(
-        one for one in cloud.cloud.boxes.values() if one.account is box.account and one is not box
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
     )
     photo = await upload(hass_client, sticker_photo(twin))
-    result = await answer(hass, await entry.start_reconfigure_flow(hass), cloud.url, photo=photo)
+    result = await answer(
+        hass, await entry.start_reconfigure_flow(hass), simulator.url, photo=photo
+    )
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
     assert entry.data == before

@@ -1,9 +1,12 @@
-"""What the set-up forms share: the sticker, the key, the server's address, a first look."""
+"""What the set-up forms share: sticker, key, server's address, a first look, the test page."""
 
 from dataclasses import dataclass
+import logging
+import re
 
 from homeassistant.components.file_upload import process_uploaded_file
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .api.client import LiankeClient
@@ -14,10 +17,15 @@ from .api.errors import (
     LiankeRefusedError,
     ServerAddressError,
 )
-from .api.models import Box, Printer, PrinterKind
+from .api.models import Box, DriverState, Printer, PrinterKind
 from .api.server import check_server
+from .own_pages import async_print_test_page
+from .runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128
+MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class FieldError(Exception):
@@ -116,3 +124,36 @@ async def async_first_look(
     except LiankeRefusedError:
         printers = ()
     return FirstLook(box=box, printers=tuple(printers))
+
+
+def plain(name: str) -> str:
+    """Return a printer's name so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", " ".join(name.split()))
+
+
+def listed(printers: tuple[Printer, ...]) -> str:
+    """Return the printers found as a Markdown list."""
+    lines = []
+    for printer in printers:
+        place = printer.ip_address if printer.is_network else f"USB {printer.port}"
+        lines.append(f"- {MARKS.get(printer.driver, '?')} {plain(printer.name)} ({place})")
+    return "\n".join(lines)
+
+
+def ready_for_test(printers: tuple[Printer, ...]) -> Printer | None:
+    """Return the printer to offer a test page on: one that can print, best an idle one."""
+    able = [one for one in printers if one.is_printer and one.driver is DriverState.SUPPORTED]
+    return next((one for one in able if one.raw_state == "idle"), next(iter(able), None))
+
+
+async def async_try_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer) -> None:
+    """Print a test page on the printer that had this row a moment ago."""
+    known = entry.runtime_data.memory.printers.values()
+    key = next((one.key for one in known if one.printer.address == row.address), None)
+    if key is None:
+        _LOGGER.warning("The printer for the test page is gone")
+        return
+    try:
+        await async_print_test_page(hass, entry, key, Context())
+    except HomeAssistantError as err:
+        _LOGGER.warning("The test page was not printed: %s", err)

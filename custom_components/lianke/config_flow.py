@@ -1,12 +1,12 @@
 """Binding a box: set-up, a new key, other connection facts."""
 
 from collections.abc import Mapping
-import re
 from typing import Any, override
 
 from homeassistant.components.webhook import async_generate_id
 from homeassistant.config_entries import (
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
@@ -29,18 +29,22 @@ import probatio
 
 from .api.credentials import Credentials
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
-from .api.models import DriverState, Printer
+from .api.models import Printer
 from .api.server import DEFAULT_SERVER
 from .binding import (
     FieldError,
     FirstLook,
     async_first_look,
     async_read_sticker,
+    async_try_test_page,
     checked_key,
     checked_server,
+    listed,
+    ready_for_test,
 )
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .options_flow import CONSOLE_URL, LiankeOptionsFlow
+from .runtime import LiankeConfigEntry
 
 CONF_ACCOUNT = "account"
 CONF_PHOTO = "photo"
@@ -48,7 +52,6 @@ CONF_QR_TEXT = "qr_text"
 CONF_TEST_PAGE = "test_page"
 SECTION_ADVANCED = "advanced"
 
-MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
 # What can be said about a refusal while binding; anything else is shown as the service puts it.
 EXPLAINED = frozenset(
@@ -85,20 +88,6 @@ def _advanced(server: str, *, collapsed: bool) -> dict[probatio.Marker, object]:
             {"collapsed": collapsed},
         )
     }
-
-
-def _plain(name: str) -> str:
-    """Return a printer's name so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", " ".join(name.split()))
-
-
-def _listed(printers: tuple[Printer, ...]) -> str:
-    """Return the printers found as a Markdown list."""
-    lines = []
-    for printer in printers:
-        place = printer.ip_address if printer.is_network else f"USB {printer.port}"
-        lines.append(f"- {MARKS.get(printer.driver, '?')} {_plain(printer.name)} ({place})")
-    return "\n".join(lines)
 
 
 def _credentials(entry: ConfigEntry) -> Credentials:
@@ -170,9 +159,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Show what was found, offer a test page, and end."""
         printers = self._found.printers if self._found else ()
-        ready = next(
-            (p for p in printers if p.is_printer and p.driver is DriverState.SUPPORTED), None
-        )
+        ready = ready_for_test(printers)
         device_id = self._data[CONF_DEVICE_ID]
         if user_input is not None:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
@@ -183,7 +170,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=probatio.Schema(offer if ready else {}),
             description_placeholders={
                 "device_id": device_id,
-                "printers": _listed(printers),
+                "printers": listed(printers),
                 "test_printer": ready.name if ready else "",
             },
             last_step=True,
@@ -194,6 +181,18 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """End although no printer was found yet."""
         return await self.async_step_printers(user_input)
+
+    @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Print the test page asked for: once, now, and not at a later start."""
+        entry: LiankeConfigEntry = result["result"]
+        if self._test_printer is not None and entry.state is ConfigEntryState.LOADED:
+            entry.async_create_background_task(
+                self.hass,
+                async_try_test_page(self.hass, entry, self._test_printer),
+                "print a test page",
+            )
+        return result
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Start after the service rejected the key."""

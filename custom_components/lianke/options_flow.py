@@ -217,12 +217,14 @@ class LiankeOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Wait until a message comes, or the time is over."""
         if self._wait is None:
-            self._wait = self.hass.async_create_task(self._async_hear(), "wait for a push message")
+            self._wait = self.hass.async_create_background_task(
+                self._async_hear(), "wait for a push message"
+            )
         if not self._wait.done():
             return self.async_show_progress(
                 step_id="push_wait", progress_action="push_wait", progress_task=self._wait
             )
-        heard = self._wait.result()
+        heard = not self._wait.cancelled() and self._wait.result()
         self._wait = None
         return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_silent")
 
