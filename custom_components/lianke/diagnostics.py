@@ -1,0 +1,167 @@
+"""What helps to find a fault, without anything that is nobody else's business."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
+
+from .api.server import DEFAULT_SERVER
+from .const import CONF_DEFAULT_OPTIONS, CONF_DEVICE_KEY, CONF_PRINTER_OPTIONS, CONF_SERVER
+from .coordinator import PrinterView
+from .devices import printer_key_of
+from .runtime import LiankeConfigEntry
+
+MAX_JOBS = 50
+# Secrets, what tells where somebody lives, and what somebody prints.
+TO_REDACT = {
+    CONF_API_KEY,
+    CONF_DEVICE_ID,
+    CONF_DEVICE_KEY,
+    CONF_WEBHOOK_ID,
+    "hash_id",
+    "ip_address",
+    "lan_address",
+    "lan_mac",
+    "request_id",
+    "row_id",
+    "title",
+    "unique_id",
+    "wifi_address",
+}
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: LiankeConfigEntry
+) -> dict[str, Any]:
+    """Return the state of a box, its printers and its last jobs."""
+    data = entry.runtime_data
+    memory = data.memory
+    report = {
+        "entry": {"data": _facts(entry.data), "options": dict(entry.options)},
+        "box": memory.box.as_dict() if memory.box else None,
+        "polling": _polling(entry),
+        "news": {
+            "has_address": data.account.address is not None,
+            "callbacks_proven": memory.callbacks_proven_for(data.account.fingerprint),
+            "pushes_proven": memory.pushes_proven_for(data.account.fingerprint),
+            "last_push_at": _time(memory.last_push_at),
+            "foreign_seen_at": _time(memory.foreign_seen_at),
+            "boxes_of_account": data.account.box_count,
+        },
+        "printers": [_printer(entry, key) for key in memory.printers],
+        "jobs": _jobs(entry, None),
+    }
+    return _redacted(entry, report)
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return the state of one printer with all that it can do, or of the box."""
+    data = entry.runtime_data
+    if (key := printer_key_of(entry, device)) is None:
+        box = data.memory.box
+        report: dict[str, Any] = {"box": box.as_dict() if box else None, "polling": _polling(entry)}
+        return _redacted(entry, report)
+    known = data.memory.printers[key]
+    report = {
+        "printer": _printer(entry, key),
+        "default_options": dict(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
+        "printer_options": dict(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(key, {})),
+        "capabilities": known.capabilities.as_dict() if known.capabilities else None,
+        "papers": [paper.as_dict() for paper in known.papers],
+        "jobs": _jobs(entry, key),
+    }
+    return _redacted(entry, report)
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the connection facts; another server than the vendor's is somebody's own."""
+    vendor = data[CONF_SERVER] == DEFAULT_SERVER
+    return {**data, CONF_SERVER: "default" if vendor else "another"}
+
+
+def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
+    """Return how polling goes."""
+    coordinator = entry.runtime_data.coordinator
+    interval = coordinator.update_interval
+    return {
+        "online": coordinator.data.online,
+        "fresh": coordinator.is_fresh,
+        "last_update_success": coordinator.last_update_success,
+        "interval_s": interval.total_seconds() if interval else None,
+        "last_error": str(coordinator.last_error) if coordinator.last_error else None,
+    }
+
+
+def _printer(entry: LiankeConfigEntry, key: str) -> dict[str, Any]:
+    """Return what is known of a printer, as it was last seen and as it is."""
+    data = entry.runtime_data
+    known = data.memory.printers[key]
+    view: PrinterView | None = data.coordinator.data.printers.get(key)
+    return {
+        "key": key,
+        "row": known.printer.as_dict(),
+        "name": known.name,
+        "present": known.present,
+        "status": view.status if view else None,
+        "condition": _condition(view),
+        "hold_reason": data.coordinator.hold_reason(key),
+        "waiting": data.queue.waiting(key),
+        "pages_printed": known.pages_printed,
+        "first_seen": _time(known.first_seen),
+        "last_seen": _time(known.last_seen),
+        "last_print_at": _time(known.last_print_at),
+        "capabilities_at": _time(known.capabilities_at),
+        "papers_at": _time(known.papers_at),
+        "driver_requested_at": _time(known.driver_requested_at),
+    }
+
+
+def _condition(view: PrinterView | None) -> dict[str, Any] | None:
+    """Return what the printer itself reported."""
+    return asdict(view.condition) if view and view.condition else None
+
+
+def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
+    """Return the last jobs, newest first, without what was printed."""
+    return [
+        {
+            **job.as_view(),
+            "hold": job.hold,
+            "has_task": job.task_id is not None,
+            "unsure": job.is_unsure,
+        }
+        for job in entry.runtime_data.queue.jobs(key)[:MAX_JOBS]
+    ]
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report without secrets, by the names of the fields and by what is in them."""
+    secrets = [
+        str(entry.data[name])
+        for name in (CONF_API_KEY, CONF_DEVICE_ID, CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
+    ]
+    cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), secrets)
+    return cleaned
+
+
+def _scrubbed(value: Any, secrets: list[str]) -> Any:
+    """Return a value in whose texts no secret is left, wherever it came from."""
+    if isinstance(value, Mapping):
+        return {key: _scrubbed(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(item, secrets) for item in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, REDACTED)
+    return value

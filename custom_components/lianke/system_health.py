@@ -1,0 +1,36 @@
+"""What the system's health page says of the integration."""
+
+from typing import Any
+
+from homeassistant.components.system_health import (
+    SystemHealthRegistration,
+    async_check_can_reach_url,
+)
+from homeassistant.core import HomeAssistant, callback
+
+from .const import CONF_SERVER
+from .runtime import async_loaded
+
+
+@callback
+def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:
+    """Offer the numbers below."""
+    register.async_register_info(async_info)
+
+
+async def async_info(hass: HomeAssistant) -> dict[str, Any]:
+    """Return how many boxes, printers and jobs there are, and whether news reaches them."""
+    entries = async_loaded(hass)
+    boxes = [entry.runtime_data for entry in entries]
+    pushes = [box.memory.last_push_at for box in boxes if box.memory.last_push_at]
+    info: dict[str, Any] = {
+        "boxes": len(boxes),
+        "boxes_online": sum(box.coordinator.data.online is True for box in boxes),
+        "printers": sum(len(box.memory.printers) for box in boxes),
+        "open_jobs": sum(not job.is_final for box in boxes for job in box.queue.jobs()),
+        "callbacks": any(box.memory.callbacks_proven_for(box.account.fingerprint) for box in boxes),
+        "last_push": max(pushes, default=None),
+    }
+    for server in sorted({entry.data[CONF_SERVER] for entry in entries})[:1]:
+        info["can_reach_service"] = async_check_can_reach_url(hass, server)
+    return info
