@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+import socket
 
 type Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -41,7 +42,10 @@ async def raw_server(script: Script) -> AsyncIterator[RawServer]:
             writer.close()
             running.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    # The system must not swallow a whole upload before anybody reads it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    server = await asyncio.start_server(serve, sock=listener, limit=1 << 16)
     known.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
     try:
         yield known

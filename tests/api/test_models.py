@@ -177,7 +177,8 @@ def test_no_printers(data: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [[1], "x", 7, {"row": {}}, {"row": "x"}, {"row": [1, 2]}, {"row": [{}]}]
+    "data",
+    [[1], "x", 7, {"rows": [ROW]}, {"row": {}}, {"row": "x"}, {"row": [1, 2]}, {"row": [{}]}],
 )
 def test_no_printer_list(data: object) -> None:
     with pytest.raises(LiankeResponseError):
@@ -421,7 +422,9 @@ def test_no_day_tasks(data: object) -> None:
     assert parse_day_tasks(data) == ()
 
 
-@pytest.mark.parametrize("data", ["x", 7, [1], {"task_list": {}}, {"task_list": "x"}])
+@pytest.mark.parametrize(
+    "data", ["x", 7, [1], {"tasks": []}, {"task_list": {}}, {"task_list": "x"}]
+)
 def test_no_day_list(data: object) -> None:
     with pytest.raises(LiankeResponseError):
         parse_day_tasks(data)

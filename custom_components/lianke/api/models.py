@@ -24,7 +24,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError
 from .markers import Marker, parse_markers
-from .tasks import Callback, DayTask, Task, TaskResult, TaskState
+from .tasks import Callback, DayTask, Task, TaskResult, TaskState, rows_of
 
 __all__ = [
     "NETWORK_PORT",
@@ -266,17 +266,11 @@ def _species(number: int | None) -> Species:
 
 
 def parse_printers(data: object) -> tuple[Printer, ...]:
-    """Read `data` of `printer_list`: missing, `{}` and `[]` mean no printers.
+    """Read `data` of `printer_list`; no data means no printers.
 
     Raises LiankeResponseError when there are rows but none can be read, or the shape is another.
     """
-    if data is None or data in ({}, []):
-        return ()
-    if isinstance(data, dict) and data.get("row") is None:
-        return ()
-    rows = to_mapping(data).get("row")
-    if not isinstance(rows, list):
-        raise LiankeResponseError("printer_list without rows")
+    rows = rows_of(data, "row")
     printers = tuple(printer for row in rows[:MAX_PRINTERS] if (printer := Printer.from_json(row)))
     if rows and not printers:
         raise LiankeResponseError("printer_list without readable rows")

@@ -124,15 +124,21 @@ class DayTask:
         )
 
 
+def rows_of(data: object, name: str) -> list[object]:
+    """Return the rows of a list in an answer: none when there is no data, or the rows are null.
+
+    Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
+    """
+    if data is None or data in ({}, [], {"total": 0}):
+        return []
+    if not isinstance(data, dict) or not isinstance(data.get(name, data), list | None):
+        raise LiankeResponseError(f"a list without {name}")
+    return to_list(data[name])
+
+
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
     """Read `data` of `query_device_task`; raises LiankeResponseError when it holds something other than rows."""
-    if data is None or data in ({}, []):
-        return ()
-    if isinstance(data, dict) and data.get("task_list") is None:
-        return ()
-    rows = to_mapping(data).get("task_list")
-    if not isinstance(rows, list):
-        raise LiankeResponseError("query_device_task without rows")
+    rows = rows_of(data, "task_list")
     return tuple(task for row in rows[:MAX_DAY_TASKS] if (task := DayTask.from_json(row)))
 
 

@@ -46,8 +46,10 @@ IDLE_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 ANSWER_BYTES_A_SECOND = 1024 * 1024
 """How fast the service is expected to put an upload away before it answers."""
-SLOWEST_BYTES_A_SECOND = 8 * 1024
+SLOWEST_BYTES_A_SECOND = 32 * 1024
 """The slowest uplink worth waiting for."""
+BUFFERED_BYTES = 4 * 1024 * 1024
+"""What the system may still hold back when everything has been handed over."""
 
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
@@ -135,7 +137,11 @@ class Transport:
     async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
         """Send a form; return status and body of the answer."""
         loop = asyncio.get_running_loop()
-        answer_seconds = ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND
+        answer_seconds = (
+            ANSWER_SECONDS
+            + size / ANSWER_BYTES_A_SECOND
+            + min(size, BUFFERED_BYTES) / SLOWEST_BYTES_A_SECOND
+        )
         total_seconds = (
             CONNECT_SECONDS + IDLE_SECONDS + answer_seconds + size / SLOWEST_BYTES_A_SECOND
         )

@@ -144,24 +144,34 @@ class JobForm(MultipartWriter):
     @override
     async def write(self, writer: AbstractStreamWriter, close_boundary: bool = True) -> None:
         """Send everything, then wait for `before_end`, then send the end."""
+        self.on_step()
         try:
-            self.on_step()
             await super().write(writer, close_boundary=False)
-            await writer.drain()
-            self.on_step()
-            if self._before_end is not None:
-                await self._before_end()
-                # Notice a connection that broke in the meantime while the end is still ours.
-                await writer.drain()
-        except BaseException as err:
-            # aiohttp would hide it behind an error of its own.
-            self.failure = None if isinstance(err, (OSError, asyncio.CancelledError)) else err
+        except DocumentUnreadableError as err:
+            # aiohttp would hide it, and the hook's error, behind one of its own.
+            self.failure = err
             raise
+        await writer.drain()
+        self.on_step()
+        if self._before_end is not None:
+            await self._call_before_end(self._before_end)
+            # Notice a connection that broke in the meantime while the end is still ours.
+            await writer.drain()
         if self.abandoned:
             raise asyncio.CancelledError
         self.handed_over = True
         self.on_step()
         await writer.write(f"--{self.boundary}--\r\n".encode("ascii"))
+
+    async def _call_before_end(self, before_end: Callable[[], Awaitable[None]]) -> None:
+        """Await the hook and remember its own error, whichever it is."""
+        try:
+            await before_end()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as err:
+            self.failure = err
+            raise
 
 
 @asynccontextmanager

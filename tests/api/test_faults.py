@@ -1,0 +1,442 @@
+"""Every endpoint times every way to go wrong: one clear error, or a value, and never anything else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import gzip
+import logging
+from pathlib import Path
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.lianke.api import client as client_module, scanning, transport
+from custom_components.lianke.api.client import LiankeClient, UploadFile
+from custom_components.lianke.api.errors import (
+    CODES,
+    AlreadyRunningError,
+    AuthenticationError,
+    BadPhoneError,
+    LiankeConnectionError,
+    LiankeError,
+    LiankeResponseError,
+    LiankeTimeoutError,
+    TooFrequentError,
+    UnknownCodeError,
+)
+from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.scanning import ScanOptions
+from tests.simulator import Account, Box, Fault, Simulator, make_pdf
+from tests.simulator.endpoints import ENDPOINTS
+from tests.simulator.faults import SHAPES
+
+from .conftest import make_client
+from .raw_server import answer, raw_server, saying
+from .test_upload import client_of
+
+LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
+FIELDS = {"dmPaperSize": "9"}
+TASK = "00000000-0000-4000-8000-000000000000"
+
+type Call = Callable[[LiankeClient, UploadFile], Awaitable[object]]
+
+CALLS: dict[str, Call] = {
+    "GET /device/device_info": lambda api, _: api.box(),
+    "GET /device/async_refresh_device_info": lambda api, _: api.refresh_box(),
+    "GET /device/printer_status": lambda api, _: api.printer_condition(LASER),
+    "POST /device/async_device_reboot": lambda api, _: api.restart_box(),
+    "GET /external_api/printer_list": lambda api, _: api.printers(),
+    "GET /print/printer_enum": lambda api, _: api.printer_models(),
+    "POST /print/printer_enum": lambda api, _: api.printer_models("hp"),
+    "GET /print/printer_params": lambda api, _: api.capabilities(LASER),
+    "GET /print/paper_dimension_list": lambda api, _: api.papers(LASER.model),
+    "POST /print/file_pages": lambda api, file: api.count_pages(LASER, file, 9),
+    "POST /print/job": lambda api, file: api.submit(LASER, file, FIELDS),
+    "GET /print/job": lambda api, _: api.task(LASER, TASK),
+    "DELETE /print/job": lambda api, _: api.cancel_task(LASER, TASK),
+    "POST /print/query_device_task": lambda api, _: api.day_tasks(),
+    "POST /print/flush_jobs": lambda api, _: api.flush(LASER),
+    "POST /print/reset_printing_error_limit": lambda api, _: api.reset_error_limit(LASER),
+    "POST /driver/uninstall_driver_event": lambda api, _: api.request_driver(1, "13800138000"),
+    "GET /printer/refresh_network_printer": lambda api, _: api.find_network_printers(),
+    "GET /scanning/scanner_list": lambda api, _: api.scanners.all(),
+    "GET /scanning/scanner_status": lambda api, _: api.scanners.status("1"),
+    "GET /scanning/scanner_params": lambda api, _: api.scanners.params("1"),
+    "POST /scanning/job": lambda api, _: api.scanners.start("1", ScanOptions()),
+    "GET /scanning/job": lambda api, _: api.scanners.task("1", "t"),
+    "DELETE /scanning/job": lambda api, _: api.scanners.cancel("1", "t"),
+}
+UPLOADS = ("POST /print/job", "POST /print/file_pages")
+# No answer of these is needed for anything: whatever `data` holds, the call succeeded.
+ANSWERLESS = frozenset(
+    {
+        "GET /device/async_refresh_device_info",
+        "POST /device/async_device_reboot",
+        "DELETE /print/job",
+        "POST /print/flush_jobs",
+        "POST /print/reset_printing_error_limit",
+        "POST /driver/uninstall_driver_event",
+        "GET /printer/refresh_network_printer",
+        "POST /print/file_pages",
+        "DELETE /scanning/job",
+    }
+)
+SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
+    ("GET /device/async_refresh_device_info", 401): AlreadyRunningError,
+    ("POST /device/async_device_reboot", 401): AlreadyRunningError,
+    ("GET /printer/refresh_network_printer", 401): AlreadyRunningError,
+    ("POST /driver/uninstall_driver_event", 403): BadPhoneError,
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> UploadFile:
+    """Give a document of one page."""
+    path = tmp_path / "document"
+    path.write_bytes(make_pdf(1))
+    return UploadFile(
+        path=path, name="x.pdf", content_type="application/pdf", size=path.stat().st_size
+    )
+
+
+def test_the_table_knows_every_endpoint() -> None:
+    assert set(CALLS) == set(ENDPOINTS)
+
+
+async def outcome(call: Call, api: LiankeClient, file: UploadFile) -> object:
+    """Return the value or the LiankeError of a call; anything else fails the test."""
+    try:
+        return await call(api, file)
+    except LiankeError as error:
+        if not error.__suppress_context__ and error.__context__ is not None:
+            pytest.fail("what lies below would be shown")
+        return error
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_refused_connection(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    await sim.stop_listening()
+    error = await outcome(CALLS[endpoint], client, file)
+    assert type(error) is LiankeConnectionError
+    assert error.may_have_arrived is False
+
+
+@pytest.mark.parametrize(
+    "kind", ["reset_before", "reset_mid_body", "reset_after_body", "reset_after_accept"]
+)
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_reset(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str, kind: str
+) -> None:
+    # Idempotent requests are sent once more by the HTTP library when the connection was an old one.
+    sim.cloud.fail(endpoint, Fault(kind=kind), times=None)  # type: ignore[arg-type]
+    error = await outcome(CALLS[endpoint], client, file)
+    assert type(error) is LiankeConnectionError
+    if kind == "reset_after_accept" and endpoint in UPLOADS:
+        assert error.may_have_arrived is True
+    for task in sim.cloud.tasks.values():
+        await task.ended.wait()
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_time_out(
+    client: LiankeClient,
+    sim: Simulator,
+    file: UploadFile,
+    endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("LIST_SECONDS", "QUICK_SECONDS", "STATUS_SECONDS", "PAPER_SECONDS"):
+        monkeypatch.setattr(client_module, name, 0.15)
+    monkeypatch.setattr(scanning, "SECONDS", 0.15)
+    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.15)
+    sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=2), times=None)
+    async with asyncio.timeout(1.5):
+        error = await outcome(CALLS[endpoint], client, file)
+    assert type(error) is LiankeTimeoutError
+    assert error.may_have_arrived is True
+    assert error.reason == "timed_out"
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_no_answer_of_the_service(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    broken = [
+        Fault(kind="http", status=500),
+        Fault(kind="http", status=502),
+        Fault(
+            kind="http", status=503, body='{"code":200,"data":{}}', content_type="application/json"
+        ),
+        Fault(kind="http", status=404),
+        Fault(kind="http", status=418, body='{"code":200}', content_type="application/json"),
+        Fault(kind="empty"),
+        Fault(kind="truncated"),
+        Fault(kind="not_json"),
+    ]
+    for fault in broken:
+        sim.cloud.fail(endpoint, fault)
+        error = await outcome(CALLS[endpoint], client, file)
+        assert type(error) is LiankeResponseError, fault
+        assert error.may_have_arrived is True
+    for status, kind in (
+        (401, AuthenticationError),
+        (403, AuthenticationError),
+        (429, TooFrequentError),
+    ):
+        sim.cloud.fail(endpoint, Fault(kind="http", status=status))
+        assert type(await outcome(CALLS[endpoint], client, file)) is kind
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_wrong_types(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str, shape: str
+) -> None:
+    sim.cloud.fail(endpoint, Fault(kind="wrong_types", shape=shape))  # type: ignore[arg-type]
+    result = await outcome(CALLS[endpoint], client, file)
+    envelope = (
+        "list",
+        "text",
+        "null",
+        "number",
+        "code_object",
+        "code_missing",
+        "code_bool",
+    )
+    if shape in envelope:
+        assert isinstance(result, LiankeResponseError | UnknownCodeError), result
+    elif endpoint not in ANSWERLESS and shape in ("data_text", "data_number"):
+        assert isinstance(result, LiankeResponseError), result
+    else:
+        assert (
+            result is None
+            or not isinstance(result, LiankeError)
+            or isinstance(result, LiankeResponseError)
+        )
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_every_code(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    for code in (*CODES, 401, 403, 4711):
+        expected: type[LiankeError] = CODES.get(code, UnknownCodeError)
+        if code in (401, 403):
+            expected = SPECIAL.get((endpoint, code), AuthenticationError)
+        for told in (code, str(code), float(code)):
+            sim.cloud.fail(endpoint, Fault(kind="code", code=told, msg="原因"))  # type: ignore[arg-type]
+            error = await outcome(CALLS[endpoint], client, file)
+            assert type(error) is expected
+            assert error.code == code
+            assert error.detail == "原因"
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_string_codes(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    sim.cloud.fail(endpoint, Fault(kind="string_codes"))
+    text = await outcome(CALLS[endpoint], client, file)
+    for task in sim.cloud.tasks.values():
+        await task.ended.wait()
+    assert not isinstance(text, LiankeResponseError)
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_a_message_with_our_keys_in_it(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    box, account = next(iter(sim.cloud.boxes.values())), sim.cloud.accounts[0]
+    echo = (
+        f"失败 {account.api_key} {box.device_key.upper()} https://x/?deviceKey={box.device_key} end"
+    )
+    sim.cloud.fail(endpoint, Fault(kind="code", code=4711, msg=echo))
+    error = await outcome(CALLS[endpoint], client, file)
+    assert isinstance(error, UnknownCodeError)
+    assert error.detail == "失败 … … … end"
+
+
+# Answers no simulator gives: byte for byte.
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_a_redirect_is_not_followed(
+    session: ClientSession, file: UploadFile, endpoint: str
+) -> None:
+    async with raw_server(saying(answer(b"", "200 OK"))) as elsewhere:
+        moved = answer(b"", "307 Temporary Redirect", f"Location: {elsewhere.url}")
+        async with raw_server(saying(moved)) as server:
+            error = await outcome(CALLS[endpoint], client_of(server, session), file)
+        assert type(error) in (LiankeResponseError, LiankeConnectionError)
+        assert elsewhere.heads == []
+
+
+async def test_a_huge_answer_is_not_read(session: ClientSession) -> None:
+    sent = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"data":"')
+        for _ in range(1000):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+            sent += 100_000
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeResponseError) as caught:
+            await client_of(server, session).box()
+    assert caught.value.detail == "too long"
+    assert sent < 40_000_000
+
+
+async def test_a_packed_bomb_is_not_unpacked(session: ClientSession) -> None:
+    body = gzip.compress(b'{"data":"' + b"x" * 60_000_000)
+    async with raw_server(saying(answer(body, "200 OK", "Content-Encoding: gzip"))) as server:
+        with pytest.raises(LiankeResponseError):
+            await client_of(server, session).box()
+
+
+async def test_a_long_but_allowed_answer(session: ClientSession) -> None:
+    papers = b",".join(
+        b'"P%d":{"paper_id":%d,"physical_width":100,"physical_height":100}' % (i, i)
+        for i in range(6000)
+    )
+    body = b'{"code":200,"data":{' + papers + b"}}"
+    assert len(body) > transport.BIG_ANSWER
+    async with raw_server(saying(answer(body))) as server:
+        assert len(await client_of(server, session).papers("x")) == 2000
+        with pytest.raises(LiankeResponseError):
+            await client_of(server, session).printers()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",
+        b"HTTP/1.1 200 " + b"x" * 100_000 + b"\r\n\r\n",
+    ],
+)
+async def test_broken_http(session: ClientSession, file: UploadFile, raw: bytes) -> None:
+    async with raw_server(saying(raw)) as server:
+        for endpoint in ("GET /device/device_info", "POST /print/job"):
+            error = await outcome(CALLS[endpoint], client_of(server, session), file)
+            assert isinstance(error, LiankeConnectionError | LiankeResponseError)
+            assert "AbCdEfGh12345678" not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + b'{"code":200,"data":{"info":{"online":1}}}',
+        '{"code":200,"data":{"info":{"online":1}}}'.encode("utf-16"),
+        b'{"code":"200","msg":null,"data":{"info":{"online":1}},"extra":NaN}',
+        b'{"code":2e2,"message":"ok","data":{"info":{"online":"1"}}}',
+    ],
+)
+async def test_odd_but_readable(session: ClientSession, body: bytes) -> None:
+    async with raw_server(saying(answer(body))) as server:
+        assert (await client_of(server, session).box()).online is True
+
+
+async def test_only_words(session: ClientSession) -> None:
+    async with raw_server(saying(answer('{"msg":"设备已超过有效期"}'.encode()))) as server:
+        error = await outcome(CALLS["GET /device/device_info"], client_of(server, session), None)  # type: ignore[arg-type]
+    assert isinstance(error, LiankeError)
+    assert error.reason == "service_expired"
+
+
+async def test_a_closed_session(
+    client: LiankeClient, session: ClientSession, file: UploadFile
+) -> None:
+    await session.close()
+    for endpoint in ("GET /device/device_info", "POST /print/job"):
+        error = await outcome(CALLS[endpoint], client, file)
+        assert type(error) is LiankeConnectionError
+        assert error.may_have_arrived is False
+
+
+async def test_an_impossible_server(
+    session: ClientSession, account: Account, box: Box, file: UploadFile
+) -> None:
+    for url in ("nonsense", "http://127.0.0.1:1/api"):
+        api = make_client(url, session, account, box)
+        for endpoint in ("GET /device/device_info", "POST /print/job"):
+            error = await outcome(CALLS[endpoint], api, file)
+            assert type(error) is LiankeConnectionError, url
+            assert error.may_have_arrived is False
+
+
+async def test_nothing_in_the_log(
+    client: LiankeClient,
+    sim: Simulator,
+    box: Box,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for fault in (Fault(kind="reset_before"), Fault(kind="http"), Fault(kind="truncated")):
+        sim.cloud.fail("GET /device/device_info", fault, times=None)
+        with pytest.raises(LiankeError):
+            await client.box()
+        sim.cloud.faults.clear()
+    assert box.device_key not in caplog.text
+    assert account.api_key not in caplog.text
+
+
+class Gate:
+    """A throttle that counts."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.inside = 0
+        self.entered = 0
+        self.complaints = 0
+
+    def slot(self) -> Gate:
+        """Give itself."""
+        return self
+
+    async def __aenter__(self) -> None:
+        """Count."""
+        self.inside += 1
+        self.entered += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        """Count."""
+        self.inside -= 1
+
+    def too_frequent(self) -> None:
+        """Count."""
+        self.complaints += 1
+
+
+async def test_throttle(
+    sim: Simulator, session: ClientSession, account: Account, box: Box, file: UploadFile
+) -> None:
+    gate = Gate()
+    api = LiankeClient(
+        session,
+        api_key=account.api_key,
+        credentials=client_module.Credentials(device_id=box.device_id, device_key=box.device_key),
+        server=sim.url,
+        throttle=gate,
+    )
+    for endpoint, call in CALLS.items():
+        sim.cloud.fail(endpoint, Fault(kind="code", code=10009))
+        assert isinstance(await outcome(call, api, file), TooFrequentError)
+    assert (gate.entered, gate.complaints, gate.inside) == (len(CALLS), len(CALLS), 0)
+    await api.box()
+    sim.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
+    with pytest.raises(LiankeConnectionError):
+        await api.box()
+    with pytest.raises(LiankeResponseError):
+        await api.download(f"{sim.url}/nothing", 100)
+    assert (gate.entered, gate.complaints, gate.inside) == (len(CALLS) + 3, len(CALLS), 0)

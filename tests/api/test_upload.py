@@ -1,0 +1,514 @@
+"""Uploads that go wrong at every point, and what is known about them afterwards."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+import gc
+from pathlib import Path
+import resource
+import tracemalloc
+
+from aiohttp import ClientSession, FormData
+import pytest
+
+from custom_components.lianke.api import transport
+from custom_components.lianke.api.client import Credentials, LiankeClient, Links, UploadFile
+from custom_components.lianke.api.errors import (
+    BoxOfflineError,
+    ConversionFailedError,
+    DocumentTooLargeError,
+    DocumentUnreadableError,
+    LiankeConnectionError,
+    LiankeError,
+    LiankeResponseError,
+    LiankeTimeoutError,
+)
+from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.upload import open_form
+from tests.simulator import Box, Fault, Simulator, make_pdf
+
+from .raw_server import RawServer, answer, raw_server
+
+LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
+FIELDS = {"dmPaperSize": "9"}
+ACCEPTED = answer(b'{"code":200,"msg":"success","data":{"task_id":"t-1"}}')
+BIG = 40_000_000
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> UploadFile:
+    """Give a document that fits into no socket's buffer."""
+    path = tmp_path / "document"
+    with path.open("wb") as file:
+        file.truncate(BIG)
+    return UploadFile(path=path, name="文档.pdf", content_type="application/pdf", size=BIG)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> UploadFile:
+    """Give a real document of one page."""
+    path = tmp_path / "small"
+    path.write_bytes(make_pdf(1))
+    return UploadFile(
+        path=path, name="small.pdf", content_type="application/pdf", size=path.stat().st_size
+    )
+
+
+def client_of(server: RawServer, session: ClientSession) -> LiankeClient:
+    """Make a client for a server of our own."""
+    box = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
+    return LiankeClient(session, api_key="k" * 32, credentials=box, server=server.url)
+
+
+async def length_of(server: RawServer) -> int:
+    """Return the length the last request promised."""
+    (line,) = [one for one in server.heads[-1].split(b"\r\n") if one.startswith(b"Content-Length")]
+    return int(line.split(b":")[1])
+
+
+async def test_the_form_byte_for_byte(session: ClientSession, small: UploadFile) -> None:
+    """What is sent is what FormData(quote_fields=False) sends, with a length and the file last."""
+    bodies: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readexactly(await length_of(server)))
+        writer.write(ACCEPTED)
+
+    name = '报告 "1"\\x.pdf'
+    named = UploadFile(path=small.path, name=name, content_type=small.content_type, size=small.size)
+    async with raw_server(script) as server:
+        client = client_of(server, session)
+        assert await client.submit(LASER, named, FIELDS, callback_url="https://ha/c?job=1") == "t-1"
+        assert b"Transfer-Encoding" not in server.heads[0]
+        form = FormData(quote_fields=False)
+        form.add_field("deviceId", "lk00ab00000000")
+        form.add_field("deviceKey", "AbCdEfGh12345678")
+        form.add_field("devicePort", "1")
+        form.add_field("printerModel", LASER.model)
+        form.add_field("dmPaperSize", "9")
+        form.add_field("callbackUrl", "https://ha/c?job=1")
+        with small.path.open("rb") as file:
+            form.add_field("jobFile", file, filename="x.pdf", content_type="application/pdf")
+            await session.post(server.url, data=form)
+    ours, theirs = bodies
+    assert _parts(ours) == _parts(theirs)
+
+
+def _parts(body: bytes) -> list[bytes]:
+    """Return the parts of a form, without the boundary."""
+    boundary = body.split(b"\r\n", 1)[0]
+    return body.split(boundary)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        (Fault(kind="reset_before"), LiankeConnectionError, False),
+        (Fault(kind="reset_mid_body"), LiankeConnectionError, False),
+        (Fault(kind="reset_after_body"), LiankeConnectionError, True),
+        (Fault(kind="reset_after_accept"), LiankeConnectionError, True),
+        (Fault(kind="http", status=500), LiankeResponseError, True),
+        (Fault(kind="http", status=502), LiankeResponseError, True),
+        (Fault(kind="empty"), LiankeResponseError, True),
+        (Fault(kind="truncated", done=True), LiankeResponseError, True),
+    ],
+    ids=lambda outcome: f"{outcome[0].kind}-{outcome[0].status}",
+)
+async def test_broken_at_a_point(
+    client: LiankeClient,
+    sim: Simulator,
+    document: UploadFile,
+    outcome: tuple[Fault, type[LiankeError], bool],
+) -> None:
+    fault, kind, may_have_arrived = outcome
+    sim.cloud.fail("POST /print/job", fault)
+    with pytest.raises(kind) as caught:
+        await client.submit(LASER, document, FIELDS)
+    assert isinstance(caught.value, LiankeConnectionError | LiankeResponseError)
+    assert caught.value.may_have_arrived is may_have_arrived
+    if not may_have_arrived:
+        assert sim.cloud.tasks == {}
+    assert sim.cloud.counts["POST /print/job"] == 1
+
+
+async def test_refused_connection(client: LiankeClient, sim: Simulator, small: UploadFile) -> None:
+    await sim.stop_listening()
+    with pytest.raises(LiankeConnectionError) as caught:
+        await client.submit(LASER, small, FIELDS)
+    assert caught.value.reason == "cannot_connect"
+    assert caught.value.may_have_arrived is False
+
+
+async def test_before_end_comes_when_only_the_end_is_missing(
+    session: ClientSession, small: UploadFile
+) -> None:
+    received = bytearray()
+    all_but_the_end = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = await length_of(server)
+        while len(received) < length:
+            received.extend(await reader.read(65536))
+            if len(received) == length - len(b"--") - 32 - len(b"--\r\n"):
+                all_but_the_end.set()
+        writer.write(ACCEPTED)
+
+    seen: list[int] = []
+
+    async def before_end() -> None:
+        await asyncio.wait_for(all_but_the_end.wait(), 5)
+        seen.append(len(received))
+
+    async with raw_server(script) as server:
+        client = client_of(server, session)
+        assert await client.submit(LASER, small, FIELDS, before_end=before_end) == "t-1"
+        assert len(received) - seen[0] == 38
+        assert received.endswith(b"--\r\n")
+
+
+class HookError(Exception):
+    """What a hook of ours may raise."""
+
+
+@pytest.mark.parametrize(
+    "error", [HookError("disk"), OSError(28, "full"), TimeoutError(), ValueError("x")]
+)
+async def test_an_error_before_the_end_keeps_the_end_back(
+    client: LiankeClient, sim: Simulator, small: UploadFile, error: Exception
+) -> None:
+    async def before_end() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await client.submit(LASER, small, FIELDS, before_end=before_end)
+    assert caught.value is error
+    await asyncio.sleep(0.05)
+    assert sim.cloud.tasks == {}
+
+
+async def test_cancelled_before_the_end(
+    client: LiankeClient, sim: Simulator, small: UploadFile
+) -> None:
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def before_end() -> None:
+        reached.set()
+        await never.wait()
+
+    task = asyncio.create_task(client.submit(LASER, small, FIELDS, before_end=before_end))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    never.set()
+    await asyncio.sleep(0.05)
+    assert sim.cloud.tasks == {}
+
+
+async def test_connection_lost_while_waiting_to_send_the_end(
+    session: ClientSession, small: UploadFile
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.transport.abort()
+
+    async def before_end() -> None:
+        await asyncio.sleep(0.2)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeConnectionError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS, before_end=before_end)
+    assert caught.value.may_have_arrived is False
+
+
+async def _drain(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65536):
+        pass
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every wait short."""
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "ANSWER_BYTES_A_SECOND", 1e12)
+    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 1e12)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_nobody_reads_the_upload(session: ClientSession, document: UploadFile) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeTimeoutError) as caught:
+            await client_of(server, session).submit(LASER, document, FIELDS)
+    assert caught.value.may_have_arrived is False
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_slow_but_steady_is_no_time_out(
+    session: ClientSession, document: UploadFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while the file goes, nor while the system's buffers empty themselves afterwards."""
+    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 2e6)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = await length_of(server)
+        while left:
+            left -= len(await reader.readexactly(min(left, 1_000_000)))
+            await asyncio.sleep(0.05)
+        writer.write(ACCEPTED)
+
+    loop = asyncio.get_running_loop()
+    async with raw_server(script) as server:
+        start = loop.time()
+        assert await client_of(server, session).submit(LASER, document, FIELDS) == "t-1"
+        assert loop.time() - start > 0.8
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_no_answer_to_a_whole_upload(session: ClientSession, small: UploadFile) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _drain(reader)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeTimeoutError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS)
+    assert caught.value.may_have_arrived is True
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_hook_that_never_ends_is_ended(session: ClientSession, small: UploadFile) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _drain(reader)
+
+    async def before_end() -> None:
+        await asyncio.sleep(60)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeTimeoutError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS, before_end=before_end)
+    assert caught.value.may_have_arrived is False
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_total_time_is_bounded_by_size(
+    session: ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that always takes a little more keeps nobody for ever."""
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.9)
+    size = 60_000_000
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(size)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(200):
+            await reader.readexactly(250_000)
+            await asyncio.sleep(0.04)
+
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    large = UploadFile(path=path, name="x.pdf", content_type="application/pdf", size=size)
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeTimeoutError) as caught:
+            await client_of(server, session).submit(LASER, large, FIELDS)
+    assert caught.value.may_have_arrived is False
+    assert 1.6 < loop.time() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("early", "kind"),
+    [
+        (answer(b"<html>nginx</html>", "413 Request Entity Too Large"), DocumentTooLargeError),
+        (answer('{"code":"5002","msg":"设备不在线"}'.encode()), BoxOfflineError),
+        (answer(b"", "302 Found", "Location: /elsewhere"), LiankeResponseError),
+        (answer(b'{"code":502,"msg":"bad file"}'), ConversionFailedError),
+    ],
+)
+async def test_an_answer_in_mid_upload_ends_it(
+    session: ClientSession, document: UploadFile, early: bytes, kind: type[LiankeError]
+) -> None:
+    received = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        received += len(await reader.read(10_000))
+        writer.write(early)
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        while chunk := await reader.read(1 << 20):
+            received += len(chunk)
+
+    hook_called = False
+
+    async def before_end() -> None:
+        nonlocal hook_called
+        hook_called = True
+
+    async with raw_server(script) as server:
+        async with asyncio.timeout(5):
+            with pytest.raises(kind):
+                await client_of(server, session).submit(
+                    LASER, document, FIELDS, before_end=before_end
+                )
+        assert len(server.heads) == 1
+    assert not hook_called
+    assert received < BIG
+
+
+@pytest.mark.parametrize("change", ["gone", "shorter", "longer", "folder"])
+async def test_a_file_that_is_not_what_it_was(
+    client: LiankeClient, sim: Simulator, small: UploadFile, change: str
+) -> None:
+    match change:
+        case "gone":
+            small.path.unlink()
+        case "shorter":
+            small.path.write_bytes(b"x")
+        case "longer":
+            small.path.write_bytes(b"x" * (small.size + 1))
+        case "folder":
+            small.path.unlink()
+            small.path.mkdir()
+    with pytest.raises(DocumentUnreadableError) as caught:
+        await client.submit(LASER, small, FIELDS)
+    assert str(small.path) not in str(caught.value)
+    assert sim.cloud.counts.total() == 0
+
+
+async def test_a_file_cut_during_the_upload(session: ClientSession, document: UploadFile) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        with document.path.open("r+b") as file:
+            file.truncate(10)
+        await _drain(reader)
+
+    async with raw_server(script) as server:
+        with pytest.raises(DocumentUnreadableError):
+            await client_of(server, session).submit(LASER, document, FIELDS)
+
+
+async def test_an_impossible_path(client: LiankeClient, small: UploadFile) -> None:
+    odd = UploadFile(path=Path("a\0b"), name="x", content_type="application/pdf", size=small.size)
+    with pytest.raises(DocumentUnreadableError):
+        await client.submit(LASER, odd, FIELDS)
+
+
+async def test_an_empty_file_is_sent_as_it_is(session: ClientSession, tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(await length_of(server))
+        writer.write(ACCEPTED)
+
+    async with raw_server(script) as server:
+        empty = UploadFile(
+            path=path, name="empty.prn", content_type="application/octet-stream", size=0
+        )
+        assert await client_of(server, session).submit(LASER, empty, FIELDS) == "t-1"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "{}",
+        "null",
+        "[]",
+        '""',
+        "7",
+        '{"task_id":null}',
+        '{"task_id":{}}',
+        '{"task_id":""}',
+        '{"task_id":" "}',
+    ],
+)
+async def test_accepted_without_a_task(
+    session: ClientSession, small: UploadFile, data: str
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(await length_of(server))
+        writer.write(answer(f'{{"code":200,"msg":"success","data":{data}}}'.encode()))
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeResponseError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS)
+    assert caught.value.may_have_arrived is True
+
+
+async def test_broken_characters_in_fields_do_no_harm(
+    client: LiankeClient, sim: Simulator, small: UploadFile
+) -> None:
+    model = PrinterAddress(port=1, model="broken\ud83d\r\nmodel")
+    await client.submit(model, small, {**FIELDS, "jpPageRange": "1"})
+    links = Links(urls=("https://127.0.0.1:1/\ud83d",), extension=".pdf")
+    await client.submit(LASER, links, FIELDS)
+    for task in sim.cloud.tasks.values():
+        await task.ended.wait()
+
+
+async def test_form_refuses_to_be_held_in_memory(small: UploadFile) -> None:
+    async with open_form(small, FIELDS) as form:
+        assert form.size is not None
+        assert form.size > small.size
+        with pytest.raises(TypeError):
+            form.decode()
+
+
+@pytest.fixture
+def measured() -> Iterator[Callable[[], float]]:
+    """Give what tells the most MiB of Python memory used since the start."""
+    gc.collect()
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    start = tracemalloc.get_traced_memory()[0]
+    yield lambda: (tracemalloc.get_traced_memory()[1] - start) / 2**20
+    tracemalloc.stop()
+
+
+@pytest.mark.long
+async def test_200_megabytes_cost_no_memory(
+    session: ClientSession, tmp_path: Path, measured: Callable[[], float]
+) -> None:
+    size = 200 * 2**20
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        for _ in range(200):
+            file.write(bytes(2**20))
+    received = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        length = await length_of(server)
+        while received < length:
+            received += len(await reader.read(1 << 18))
+        writer.write(ACCEPTED)
+
+    progress: list[int] = []
+    large = UploadFile(path=path, name="large.pdf", content_type="application/pdf", size=size)
+    async with raw_server(script) as server:
+        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert (
+            await client_of(server, session).submit(
+                LASER, large, FIELDS, on_progress=progress.append
+            )
+            == "t-1"
+        )
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - rss) / 1024
+    assert received > size
+    assert progress == sorted(set(progress))
+    assert progress[-1] == size
+    assert measured() < 16
+    assert grown < 16
+
+
+async def test_nothing_is_repeated_or_merged(
+    client: LiankeClient, sim: Simulator, box: Box, small: UploadFile
+) -> None:
+    both = [await client.submit(LASER, small, FIELDS) for _ in range(2)]
+    assert len(set(both)) == 2
+    for task_id in both:
+        await sim.cloud.tasks[task_id].ended.wait()
+    assert [job.device_id for job in sim.cloud.out_tray] == [box.device_id] * 2
