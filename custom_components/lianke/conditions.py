@@ -100,6 +100,8 @@ class ConditionReader:
                 await self._async_read(known)
 
     async def _async_read(self, known: RememberedPrinter) -> None:
+        # The answer takes seconds. Whatever a row tells from now on is the newer.
+        started = time.monotonic()
         try:
             condition = await self._client.printer_condition(known.printer.address)
         except PrinterNotFoundError:
@@ -109,7 +111,7 @@ class ConditionReader:
             _LOGGER.debug("Reading a printer's condition failed: %s", err)
             return
         else:
-            self.readings[known.key] = Reading(condition=condition, at=time.monotonic())
+            self.readings[known.key] = Reading(condition=condition, at=started)
         self._on_news()
 
 

@@ -135,7 +135,7 @@ class JobBook:
                 reverse=True,
             )[MAX_DAMAGED:]
         )
-        return jobs
+        return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, document: Document) -> None:
         folder = self._root / job.job_id

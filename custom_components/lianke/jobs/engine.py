@@ -72,9 +72,9 @@ class Engine:
         self._closing = True
         self._cancel_alarm()
         await self._sender.async_drain(DRAIN_TIME)
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if (task := self._task) is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
         await self._ledger.async_flush()
 
     @callback
@@ -120,7 +120,7 @@ class Engine:
             self._task = self._entry.async_create_background_task(
                 self._hass, self._async_work(), "follow print jobs"
             )
-        elif self._task is None:
+        elif not self._is_working:
             dues += [follow, self._next_tidying(now)]
         open_jobs = any(not job.is_final for job in self._ledger.all())
         self._coordinator.async_set_jobs_open(open_jobs)
@@ -157,8 +157,12 @@ class Engine:
             self._ledger.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
+    @property
+    def _is_working(self) -> bool:
+        return self._task is not None and not self._task.done()
+
     def _work_is_due(self, follow: datetime | None, now: datetime) -> bool:
-        if self._task is not None:
+        if self._is_working:
             return False
         return (
             (follow is not None and follow <= now)

@@ -127,7 +127,8 @@ class Follower:
     def _due(self, job: Job, now: datetime) -> datetime:
         if job.job_id not in self._next_look:
             since = job.task_known_at or job.handed_over_at or now
-            self._next_look[job.job_id] = since + FIRST_LOOK
+            pause = WATCHDOG if self._callbacks_proven() else FIRST_LOOK
+            self._next_look[job.job_id] = since + pause
         return self._next_look[job.job_id]
 
     def _pause(self, job: Job, now: datetime) -> timedelta:

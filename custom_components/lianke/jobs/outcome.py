@@ -73,10 +73,13 @@ def failure(
 
 
 def printed_pages(job: Job, result: TaskResult | None) -> int | None:
-    """Return how many pages came out: the cloud's count, else ours, else None."""
-    if result is not None and result.total_page:
-        return result.total_page
-    return job.pages * job.copies if job.pages is not None else None
+    """Return how many pages came out: our own count, else the cloud's, else None.
+
+    Ours comes first, since it is not known whether the cloud's includes the copies.
+    """
+    if job.pages is not None:
+        return job.pages * job.copies
+    return result.total_page if result is not None else None
 
 
 def _may_be_on_paper(job: Job, result: TaskResult | None) -> bool:

@@ -126,7 +126,8 @@ class Sender:
     @callback
     def start(self, printer_key: str) -> None:
         """See to it that the uploads of a printer are under way."""
-        if self._closing or printer_key in self._workers:
+        worker = self._workers.get(printer_key)
+        if self._closing or (worker is not None and not worker.done()):
             return
         self._workers[printer_key] = self._entry.async_create_background_task(
             self._hass, self._async_work(printer_key), "send print jobs"
@@ -146,7 +147,7 @@ class Sender:
     async def async_drain(self, timeout: float) -> None:
         """Let running uploads end for at most `timeout` seconds, then stop them."""
         self._closing = True
-        if workers := list(self._workers.values()):
+        if workers := [worker for worker in self._workers.values() if not worker.done()]:
             _, late = await asyncio.wait(workers, timeout=timeout)
             for worker in late:
                 worker.cancel()
@@ -155,12 +156,9 @@ class Sender:
 
     async def _async_work(self, printer_key: str) -> None:
         """Send what waits for one printer until nothing is left."""
-        try:
-            while not self._closing and (job := self._next(printer_key)):
-                await self._async_send(job)
-                self._on_news()
-        finally:
-            del self._workers[printer_key]
+        while not self._closing and (job := self._next(printer_key)):
+            await self._async_send(job)
+            self._on_news()
 
     def _next(self, printer_key: str) -> Job | None:
         return next(

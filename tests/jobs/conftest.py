@@ -1,0 +1,340 @@
+"""A print queue with the simulated cloud behind it, and no entities in front."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+import hashlib
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from freezegun import api as freezegun_api, freeze_time
+from freezegun.api import FrozenDateTimeFactory, StepTickTimeFactory, TickingDateTimeFactory
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+import pypdfium2
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.credentials import Credentials
+from custom_components.lianke.api.options import PrintOptions, resolve
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.coordinator import LiankeCoordinator
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import PrintQueue, PrintRequest, Submission
+from custom_components.lianke.memory import BoxMemory
+from tests.simulator import Simulator
+from tests.simulator.models import Box, Printer
+
+SPEED = 500.0
+
+
+class Share:
+    """An account with nothing else on it."""
+
+    fingerprint: str | None = None
+
+    def stretched(self, interval: float) -> float:
+        """Leave the interval as it is."""
+        return interval
+
+    async def async_admit(self, requests: int) -> None:
+        """Never wait."""
+
+
+@dataclass
+class Receiver:
+    """Where callbacks arrive. `url` None: this Home Assistant cannot be reached."""
+
+    url: str | None = None
+    proven: bool = False
+    deliver: bool = True
+    queue: PrintQueue | None = None
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    taken: list[bool] = field(default_factory=list)
+
+    def callback_url(self, token: str) -> str | None:
+        """Return the address of one job."""
+        return None if self.url is None else f"{self.url}?job={token}"
+
+    def callbacks_proven(self) -> bool:
+        """Return what the test says."""
+        return self.proven
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Take a callback as the webhook would."""
+        body = await request.json()
+        self.bodies.append(body)
+        claim = parse_callback(body)
+        if self.deliver and self.queue is not None and claim is not None:
+            self.taken.append(self.queue.on_callback(request.query.get("job"), claim))
+        return web.json_response({"code": 200})
+
+
+class Clock:
+    """A clock that stands still until it is told to move.
+
+    The event loop's own runs on, as real sockets need it, and is put forward as well.
+    """
+
+    def __init__(
+        self, frozen: FrozenDateTimeFactory | StepTickTimeFactory | TickingDateTimeFactory
+    ) -> None:
+        """Take the frozen time."""
+        self._frozen = frozen
+        self._ahead = 0.0
+
+    def loop_time(self) -> float:
+        """Return the time of the event loop."""
+        # Named by its module, since a name of this one would be frozen as well.
+        return freezegun_api.real_monotonic() + self._ahead
+
+    def tick(self, seconds: float) -> None:
+        """Put both clocks forward."""
+        self._frozen.tick(timedelta(seconds=seconds))
+        self._ahead += seconds
+
+
+@dataclass
+class Shop:
+    """One box with a queue that was started, and ways to wait for things."""
+
+    hass: HomeAssistant
+    sim: Simulator
+    entry: MockConfigEntry
+    memory: BoxMemory
+    coordinator: LiankeCoordinator
+    queue: PrintQueue
+    receiver: Receiver
+    tmp_path: Path
+    clock: Clock
+    history: list[tuple[str, JobState | None, JobState]] = field(default_factory=list)
+    made: int = 0
+
+    @property
+    def box(self) -> Box:
+        """The box in the simulator."""
+        return self.sim.cloud.boxes[self.entry.data["device_id"]]
+
+    def printer(self, port: int = 1) -> Printer:
+        """Return the printer at a port of the box, in the simulator."""
+        return next(printer for printer in self.box.printers if printer.port == port)
+
+    def key(self, port: int = 1) -> str:
+        """Return the key of the printer at a port."""
+        return next(
+            key for key, known in self.memory.printers.items() if known.printer.port == port
+        )
+
+    def document(self, pages: int = 2, *, content: bytes | None = None) -> Document:
+        """Make a document, a PDF of so many pages or the given bytes."""
+        self.made += 1
+        path = self.tmp_path / f"source-{self.made}.pdf"
+        if content is None:
+            pdf = pypdfium2.PdfDocument.new()
+            for _ in range(pages):
+                pdf.new_page(595, 842)
+            pdf.save(path)
+        else:
+            path.write_bytes(content)
+        data = path.read_bytes()
+        return Document(
+            path=path,
+            name=f"文档 {self.made}.pdf",
+            content_type="application/pdf",
+            extension=".pdf",
+            size=len(data),
+            pages=pages,
+            digest=hashlib.sha256(data).hexdigest(),
+            title=f"Document {self.made}",
+        )
+
+    def request(self, document: Document | None = None, **changes: Any) -> PrintRequest:
+        """Return a request to print on the laser."""
+        document = document or self.document()
+        port = changes.pop("port", 1)
+        options = changes.pop("options", PrintOptions())
+        known = self.memory.printers[self.key(port)]
+        return PrintRequest(
+            printer_key=self.key(port),
+            document=document,
+            title=document.title,
+            options=resolve(options, known.capabilities, known.papers, known.printer.species),
+            context=Context(),
+            **changes,
+        )
+
+    async def submit(self, document: Document | None = None, **changes: Any) -> Job:
+        """Submit a job and return it."""
+        return (await self.take(document, **changes)).job
+
+    async def take(self, document: Document | None = None, **changes: Any) -> Submission:
+        """Submit a job and return the submission."""
+        return await self.queue.async_submit(self.request(document, **changes))
+
+    async def tick(self, seconds: float) -> None:
+        """Let time pass, and everything that is due happen."""
+        self.clock.tick(seconds)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let what is under way come to rest, real sockets included."""
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            await self.hass.async_block_till_done()
+
+    async def refresh(self) -> None:
+        """Poll the box now, a moment after whatever was seen of it before."""
+        await self.tick(1)
+        await self.coordinator.async_refresh()
+        await self.settle()
+
+    async def until(
+        self, job: Job, *states: JobState, seconds: float = 600, step: float = 5
+    ) -> Job:
+        """Let time pass until a job is in one of these states."""
+        passed = 0.0
+        while self.queue.get(job.job_id).state not in states:
+            assert passed < seconds, (
+                self.queue.get(job.job_id),
+                list(self.sim.cloud.requests)[-12:],
+            )
+            await self.tick(step)
+            passed += step
+        return self.queue.get(job.job_id)
+
+    async def uploaded(self, job: Job) -> Job:
+        """Wait in real time until a job's upload has an end."""
+        async with asyncio.timeout(10):
+            while self.queue.get(job.job_id).state is JobState.UPLOADING:
+                await self.settle()
+        return self.queue.get(job.job_id)
+
+    def states(self, job: Job) -> list[JobState]:
+        """Return the states a job went through, repetitions left out."""
+        seen: list[JobState] = []
+        for job_id, _, new in self.history:
+            if job_id == job.job_id and seen[-1:] != [new]:
+                seen.append(new)
+        return seen
+
+
+type OpenShop = Callable[..., Any]
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[Clock]:
+    """Give a clock that the test moves."""
+    with freeze_time("2026-11-24 10:00:00+00:00") as frozen:
+        clock = Clock(frozen)
+        loop = asyncio.get_running_loop()
+        # A tick looks like a slow callback.
+        loop.slow_callback_duration = 1e9
+        with patch.object(loop, "time", clock.loop_time):
+            yield clock
+
+
+@pytest.fixture
+async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
+    """Simulate the cloud, five hundred times as fast as life and without callbacks."""
+    async with Simulator(out=tmp_path / "out", speed=SPEED, chromium="") as simulator:
+        simulator.cloud.variants.update(callbacks="never", list_lag=0.0)
+        yield simulator
+        assert not simulator.cloud.banned, "asked the cloud too often"
+
+
+@pytest.fixture
+async def receiver(socket_enabled: None) -> AsyncIterator[Receiver]:
+    """Give a place for callbacks on a real port."""
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_post("/callback", receiver.handle)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server(access_log=None)
+    receiver.url = str(server.make_url("/callback"))
+    yield receiver
+    await server.close()
+
+
+@pytest.fixture
+def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenShop:
+    """Return what opens a shop on the first box; `restart` in the same folder by `entry`."""
+    hass.config.config_dir = str(tmp_path / "config")
+
+    @asynccontextmanager
+    async def opener(
+        receiver: Receiver | None = None,
+        entry: MockConfigEntry | None = None,
+        refresh: bool = True,
+        **options: Any,
+    ) -> AsyncIterator[Shop]:
+        receiver = receiver or Receiver()
+        box = next(iter(sim.cloud.boxes.values()))
+        assert box.account is not None
+        if entry is None:
+            entry = MockConfigEntry(
+                domain=DOMAIN,
+                title="Box",
+                data={"device_id": box.device_id, "webhook_id": "test_webhook"},
+                options=options,
+                entry_id="test_entry",
+            )
+            entry.add_to_hass(hass)
+        client = LiankeClient(
+            async_get_clientsession(hass),
+            api_key=box.account.api_key,
+            credentials=Credentials(device_id=box.device_id, device_key=box.device_key),
+            server=sim.url,
+        )
+        memory = BoxMemory(hass, entry.entry_id)
+        await memory.async_load()
+        coordinator = LiankeCoordinator(hass, entry, client=client, memory=memory, share=Share())
+        queue = PrintQueue(
+            hass,
+            entry,
+            client=client,
+            coordinator=coordinator,
+            memory=memory,
+            addresses=receiver,
+        )
+        receiver.queue = queue
+        if refresh:
+            await coordinator.async_refresh()
+            for key in memory.printers:
+                await coordinator.get_capabilities(key)
+        shop = Shop(
+            hass=hass,
+            sim=sim,
+            entry=entry,
+            memory=memory,
+            coordinator=coordinator,
+            queue=queue,
+            receiver=receiver,
+            tmp_path=tmp_path,
+            clock=clock,
+        )
+        queue.listen(lambda job, old: shop.history.append((job.job_id, old, job.state)))
+        await queue.async_start()
+        try:
+            yield shop
+        finally:
+            await queue.async_drain()
+            await coordinator.async_shutdown()
+            await memory.async_flush()
+            await hass.async_block_till_done(wait_background_tasks=True)
+
+    return opener
+
+
+@pytest.fixture
+async def shop(open_shop: OpenShop) -> AsyncIterator[Shop]:
+    """Give an open shop whose Home Assistant cannot be reached from outside."""
+    async with open_shop() as opened:
+        yield opened

@@ -1,0 +1,174 @@
+"""Jobs whose upload was never answered: settled by evidence, never by guess, never sent twice."""
+
+import pytest
+
+from custom_components.lianke.jobs.job import JobState
+from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+
+
+async def lose_answer(shop: Shop) -> None:
+    """Let the next job be accepted without an answer."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+
+
+async def in_doubt(shop: Shop, job_id: str) -> None:
+    """Wait until an upload has ended in doubt."""
+    for _ in range(200):
+        if shop.queue.get(job_id).is_unsure and job_id not in shop.queue._sender._uploads:
+            return
+        await shop.settle()
+    pytest.fail("the job is not in doubt")
+
+
+async def test_the_list_proves_a_lost_answer(shop: Shop) -> None:
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+    assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_the_list_may_lag_two_minutes(shop: Shop) -> None:
+    shop.sim.cloud.variants.list_lag = 120.0
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+
+
+async def test_a_clock_off_by_three_minutes_does_not_hide_the_job(shop: Shop) -> None:
+    shop.sim.cloud.variants.clock_skew = -180.0
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+
+
+async def test_a_callback_proves_a_lost_answer(open_shop: OpenShop, receiver: Receiver) -> None:
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "end"
+        shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+        await lose_answer(shop)
+        job = await shop.submit()
+        await in_doubt(shop, job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_someone_elses_task_leaves_it_unconfirmed(shop: Shop) -> None:
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+    await lose_answer(shop)
+    job = await shop.submit()
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert done.reason == "no_answer"
+    assert shop.memory.foreign_seen_at is not None
+    assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_a_stranger_of_this_morning_still_counts(shop: Shop) -> None:
+    shop.memory.note_foreign()
+    await shop.tick(6 * 3600)
+    await shop.refresh()
+    await lose_answer(shop)
+    job = await shop.submit()
+    await shop.until(job, JobState.UNCONFIRMED)
+
+
+async def test_absence_proves_nothing_and_is_never_sent_again(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit()
+    await shop.until(job, JobState.UNCONFIRMED)
+    await shop.tick(3600)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+    assert not shop.sim.cloud.printed
+
+
+async def test_two_jobs_in_doubt_are_not_told_apart(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"), times=2)
+    jobs = [await shop.submit(shop.document(pages=n)) for n in (1, 2)]
+    for job in jobs:
+        await in_doubt(shop, job.job_id)
+    for job in jobs:
+        await shop.until(job, JobState.UNCONFIRMED)
+    assert shop.sim.cloud.count(SUBMIT) == 2
+    assert len(shop.sim.cloud.printed) == 2
+
+
+async def test_a_late_callback_settles_an_unconfirmed_job(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.update(callbacks="end", callback_delay=1000.0)
+        shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+        await lose_answer(shop)
+        job = await shop.submit()
+        receiver.deliver = False
+        await shop.until(job, JobState.UNCONFIRMED)
+        claim = dict(receiver.bodies[-1])
+        assert shop.queue.confirm is not None
+        receiver.deliver = True
+        from custom_components.lianke.api.callbacks import parse_callback
+
+        parsed = parse_callback(claim)
+        assert parsed is not None
+        stored = shop.queue.get(job.job_id)
+        assert shop.queue.on_callback(stored.token, parsed)
+        assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+        # Repeated, it changes nothing.
+        assert shop.queue.on_callback(stored.token, parsed)
+        assert shop.memory.printers[shop.key()].pages_printed == 2
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "refuse", "reset_mid_body"])
+async def test_what_never_left_is_sent_again(shop: Shop, kind: str) -> None:
+    # Large enough that the connection breaks while the body is still on its way.
+    content = b"%PDF-1.4\n" + bytes(8_000_000)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind=kind))  # type: ignore[arg-type]  # a FaultKind
+    job = await shop.submit(shop.document(pages=1, content=content))
+    held = await shop.uploaded(job)
+    assert (held.state, held.hold_reason) == (JobState.HELD, "cloud_unreachable")
+    await shop.until(job, JobState.QUEUED, JobState.FAILED, JobState.COMPLETED, seconds=1200)
+    assert shop.sim.cloud.count(SUBMIT) == 2
+
+
+@pytest.mark.parametrize("code", [500, 503, 77777])
+async def test_an_unclear_refusal_is_doubt(shop: Shop, code: int) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=code, done=True))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit(shop.document(pages=3))
+    await shop.until(job, JobState.UNCONFIRMED)
+    assert shop.queue.confirm(job.job_id).state is JobState.COMPLETED
+    assert shop.memory.printers[shop.key()].pages_printed == 3
+
+
+async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
+    from custom_components.lianke.api.callbacks import parse_callback
+
+    shop.printer().paper = 0
+    await shop.refresh()
+    held = await shop.submit()
+    forged = parse_callback(
+        {
+            "device_id": shop.box.device_id,
+            "task_id": "11111111-2222-3333-4444-555555555555",
+            "task_state": "SUCCESS",
+            "task_result": {"code": 200, "msg": "success"},
+        }
+    )
+    assert forged is not None
+    assert not shop.queue.on_callback(None, forged)
+    assert not shop.queue.on_callback("x" * 32, forged)
+    # Not even the job's own token moves a job that was never sent.
+    assert not shop.queue.on_callback(held.token, forged)
+    assert shop.queue.get(held.job_id).state is JobState.HELD

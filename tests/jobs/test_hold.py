@@ -1,0 +1,188 @@
+"""Jobs that wait: for the box, the printer, the paper, the night to end, the internet."""
+
+from datetime import timedelta
+
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.jobs.job import JobState
+from tests.jobs.conftest import OpenShop, Shop
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+
+
+async def test_waits_for_paper_and_a_steady_minute(shop: Shop) -> None:
+    shop.printer().paper = 0
+    await shop.refresh()
+    job = await shop.submit()
+    assert (job.state, job.hold_reason) == (JobState.HELD, "out_of_paper")
+    assert shop.queue.hold_reason(shop.key()) == "out_of_paper"
+    assert shop.queue.waiting(shop.key()) == 1
+    await shop.tick(300)
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    shop.printer().paper = None
+    await shop.refresh()
+    assert shop.queue.get(job.job_id).hold_reason == "getting_ready"
+    await shop.tick(50)
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    await shop.tick(11)
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_readiness_must_be_steady(shop: Shop) -> None:
+    shop.printer().paper = 0
+    await shop.refresh()
+    job = await shop.submit()
+    for _ in range(4):
+        shop.printer().paper = None
+        await shop.refresh()
+        await shop.tick(30)
+        shop.printer().paper = 0
+        await shop.refresh()
+        await shop.tick(30)
+    assert shop.queue.get(job.job_id).state is JobState.HELD
+    assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+async def test_offline_box_holds_and_an_impatient_caller_is_told(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit()
+    assert job.hold_reason == "box_offline"
+    document = shop.document()
+    with pytest.raises(ServiceValidationError) as refused:
+        await shop.submit(document, hold=False)
+    assert refused.value.translation_key == "not_ready_box_offline"
+    assert not document.path.exists()
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    assert len(shop.queue.jobs()) == 1
+
+
+async def test_one_printer_does_not_block_another(shop: Shop) -> None:
+    shop.printer(1).paper = 0
+    await shop.refresh()
+    held = await shop.submit(port=1)
+    label = await shop.submit(port=2)
+    await shop.until(label, JobState.COMPLETED)
+    assert shop.queue.get(held.job_id).state is JobState.HELD
+
+
+async def test_held_jobs_go_in_order(shop: Shop) -> None:
+    shop.printer().paper = 0
+    await shop.refresh()
+    documents = [shop.document(pages=pages) for pages in (3, 1, 2)]
+    contents = [document.path.read_bytes() for document in documents]
+    jobs = [await shop.submit(document) for document in documents]
+    shop.printer().paper = None
+    await shop.refresh()
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED)
+    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == contents
+
+
+async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop) -> None:
+    async with open_shop(quiet_from="00:00:00", quiet_to="08:00:00") as shop:
+        # 10:00 UTC is 02:00 in the test's time zone.
+        job = await shop.submit()
+        assert job.hold_reason == "quiet_hours"
+        urgent = await shop.submit(ignore_quiet_hours=True)
+        assert urgent.state is JobState.UPLOADING
+        await shop.tick(5 * 3600)
+        assert shop.queue.get(job.job_id).state is JobState.HELD
+        await shop.tick(3600 + 1)
+        await shop.refresh()
+        await shop.until(job, JobState.COMPLETED)
+
+
+async def test_expires_unprinted(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit(expires_in=timedelta(minutes=10))
+    await shop.tick(590)
+    assert shop.queue.get(job.job_id).state is JobState.HELD
+    await shop.tick(11)
+    done = shop.queue.get(job.job_id)
+    assert (done.state, done.reason) == (JobState.EXPIRED, "expired")
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    assert done.can_retry
+
+
+async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(shop: Shop) -> None:
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    job = await shop.submit(expires_in=timedelta(minutes=10))
+    assert (await shop.uploaded(job)).state is JobState.QUEUED
+    await shop.until(job, JobState.EXPIRED, seconds=1200, step=20)
+    shop.printer().on = True
+    await shop.tick(600)
+    assert not shop.sim.cloud.printed
+
+
+async def test_cancel_of_a_held_job(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit()
+    assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
+    with pytest.raises(ServiceValidationError):
+        await shop.queue.async_cancel(job.job_id)
+    assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+async def test_cancel_in_the_cloud_ends_as_the_cloud_tells(shop: Shop) -> None:
+    shop.printer().seconds_per_page = 20000
+    first = await shop.submit()
+    second = await shop.submit()
+    assert (await shop.uploaded(second)).state is JobState.QUEUED
+    assert (await shop.queue.async_cancel(second.job_id)).state is JobState.CANCELING
+    await shop.until(second, JobState.CANCELED)
+    assert not shop.queue.get(first.job_id).is_final
+
+
+async def test_cancel_that_came_too_late_is_told_as_completed(shop: Shop) -> None:
+    shop.sim.cloud.variants.cancel = "prints_success"
+    shop.printer().seconds_per_page = 2000
+    job = await shop.submit()
+    await shop.uploaded(job)
+    await shop.queue.async_cancel(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_internet_gone_holds_and_sends_once_it_is_back(shop: Shop) -> None:
+    await shop.sim.stop_listening()
+    job = await shop.submit()
+    await shop.uploaded(job)
+    held = shop.queue.get(job.job_id)
+    assert (held.state, held.hold_reason) == (JobState.HELD, "cloud_unreachable")
+    assert JobState.FAILED not in shop.states(job)
+    await shop.sim.start_listening()
+    await shop.until(job, JobState.COMPLETED, seconds=1200, step=20)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_paused_after_too_many_failures_waits_until_released(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=11203, msg="连续失败"))
+    job = await shop.submit()
+    held = await shop.uploaded(job)
+    assert (held.state, held.hold_reason) == (JobState.HELD, "error_limit")
+    await shop.tick(600)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+    shop.queue.release(shop.key())
+    await shop.until(job, JobState.COMPLETED)
+
+
+async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011, msg="端口没有打印机"))
+    job = await shop.submit(hold=False)
+    done = await shop.uploaded(job)
+    assert (done.state, done.reason, done.code) == (JobState.FAILED, "printer_not_found", 5011)
+
+
+async def test_awaiting_driver_is_refused_at_once(shop: Shop) -> None:
+    port = next(printer.port for printer in shop.box.printers if printer.driver_type == 0)
+    with pytest.raises(ServiceValidationError) as refused:
+        await shop.submit(port=port)
+    assert refused.value.translation_key == "driver_awaiting"
+    assert shop.sim.cloud.count(SUBMIT) == 0

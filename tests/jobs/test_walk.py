@@ -1,0 +1,96 @@
+"""The walk of a job from the call to the paper, and its ways to fail."""
+
+from custom_components.lianke.jobs.job import JobState
+from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.simulator.models import Outcome
+
+UPLOADED = (JobState.QUEUED, JobState.PROCESSING, JobState.SENDING)
+
+
+async def test_prints_and_is_settled_by_polling_alone(shop: Shop) -> None:
+    document = shop.document(pages=3)
+    content = document.path.read_bytes()
+    job = await shop.submit(document)
+    assert job.state is JobState.UPLOADING
+    assert (await shop.uploaded(job)).state in UPLOADED
+    done = await shop.until(job, JobState.COMPLETED)
+    assert done.pages_printed == 3
+    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
+    assert shop.memory.printers[shop.key()].pages_printed == 3
+    assert not document.path.exists()
+    assert shop.states(job)[0] is JobState.UPLOADING
+
+
+async def test_callbacks_settle_without_a_single_follow_request(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    receiver.proven = True
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "each_state"
+        job = await shop.submit()
+        done = await shop.until(job, JobState.COMPLETED, seconds=40)
+        assert done.pages_printed == 2
+        assert shop.sim.cloud.count("GET /print/job") == 0
+        assert shop.sim.cloud.count("POST /print/query_device_task") == 0
+
+
+async def test_callback_before_the_answer_proves_the_job(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "before_answer"
+        job = await shop.submit()
+        done = await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+        assert done.task_id == receiver.bodies[0]["task_id"]
+
+
+async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:
+    shop.sim.cloud.plan(shop.printer(), Outcome(code=503))
+    job = await shop.submit()
+    done = await shop.until(job, JobState.FAILED)
+    assert (done.reason, done.code) == ("box_not_responding", 503)
+    assert done.pages_printed is None
+    assert not shop.sim.cloud.printed
+    # The cloud says that it had sent the pages: nobody can be sure that none came out.
+    assert done.partly_printed
+    assert shop.memory.printers[shop.key()].pages_printed == 0
+
+
+async def test_failure_with_pages_out_says_so(shop: Shop) -> None:
+    shop.sim.cloud.plan(shop.printer(), Outcome(code=500, prints=1))
+    job = await shop.submit(shop.document(pages=3))
+    done = await shop.until(job, JobState.FAILED)
+    assert done.partly_printed
+
+
+async def test_success_that_never_gets_a_result_fails(shop: Shop) -> None:
+    shop.sim.cloud.plan(shop.printer(), Outcome(result=False))
+    job = await shop.submit()
+    done = await shop.until(job, JobState.FAILED)
+    assert done.reason == "no_result"
+
+
+async def test_jobs_of_one_printer_go_in_order(shop: Shop) -> None:
+    contents = []
+    jobs = []
+    for pages in (1, 2, 3, 4):
+        document = shop.document(pages=pages)
+        contents.append(document.path.read_bytes())
+        jobs.append(await shop.submit(document))
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED)
+    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == contents
+
+
+async def test_follow_requests_keep_their_distance(shop: Shop) -> None:
+    shop.printer().seconds_per_page = 20000
+    jobs = [await shop.submit() for _ in range(3)]
+    for job in jobs:
+        await shop.uploaded(job)
+    before = shop.sim.cloud.count("POST /print/query_device_task")
+    for _ in range(30):
+        await shop.tick(2)
+    asked = shop.sim.cloud.count("POST /print/query_device_task") - before
+    assert asked + shop.sim.cloud.count("GET /print/job") <= 7
+    assert asked >= 4
