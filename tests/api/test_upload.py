@@ -6,8 +6,12 @@ import gc
 from pathlib import Path
 import resource
 import tracemalloc
+from types import SimpleNamespace
+from typing import Any, override
 
 from aiohttp import ClientSession, FormData
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
 import pytest
 
 from custom_components.lianke.api import transport
@@ -23,7 +27,7 @@ from custom_components.lianke.api.errors import (
     LiankeTimeoutError,
 )
 from custom_components.lianke.api.models import PrinterAddress
-from custom_components.lianke.api.upload import open_form
+from custom_components.lianke.api.upload import FilePart, open_form
 from tests.simulator import Box, Fault, Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server
@@ -512,3 +516,63 @@ async def test_nothing_is_repeated_or_merged(
     for task_id in both:
         await sim.cloud.tasks[task_id].ended.wait()
     assert [job.device_id for job in sim.cloud.out_tray] == [box.device_id] * 2
+
+
+class Sink(AbstractStreamWriter):
+    """A connection that keeps what it is given."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.sent = b""
+
+    @override
+    async def write(self, chunk: Any) -> None:
+        """Keep it."""
+        self.sent += bytes(chunk)
+
+    @override
+    async def write_eof(self, chunk: bytes = b"") -> None: ...
+
+    @override
+    async def drain(self) -> None: ...
+
+    @override
+    def enable_compression(
+        self, encoding: str = "deflate", strategy: int | None = None
+    ) -> None: ...
+
+    @override
+    def enable_chunking(self) -> None: ...
+
+    @override
+    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None: ...
+
+
+async def test_an_abandoned_form_never_sends_its_end(small: UploadFile) -> None:
+    """Even if nobody could cancel it in time."""
+
+    async def before_end() -> None:
+        form.abandoned = True
+
+    sink = Sink()
+    async with open_form(small, FIELDS, before_end=before_end) as form:
+        with pytest.raises(asyncio.CancelledError):
+            await form.write(sink)
+        assert not form.handed_over
+    assert small.path.read_bytes() in sink.sent
+    assert not sink.sent.rstrip().endswith(b"--")
+
+
+async def test_a_file_that_can_no_longer_be_read(
+    small: UploadFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_form(small, FIELDS) as form:
+        ((part, _, _),) = [one for one in form if isinstance(one[0], FilePart)]
+
+        def fail(*_: object) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(part, "_value", SimpleNamespace(seek=fail, read=fail))
+        with pytest.raises(DocumentUnreadableError):
+            await form.write(Sink())
+        assert isinstance(form.failure, DocumentUnreadableError)
