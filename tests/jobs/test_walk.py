@@ -1,5 +1,7 @@
 """The walk of a job from the call to the paper, and its ways to fail."""
 
+from dataclasses import replace
+
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.models import Outcome
@@ -94,3 +96,12 @@ async def test_follow_requests_keep_their_distance(shop: Shop) -> None:
     asked = shop.sim.cloud.count("POST /print/query_device_task") - before
     assert asked + shop.sim.cloud.count("GET /print/job") <= 7
     assert asked >= 4
+
+
+async def test_a_ticket_that_is_gone_is_made_up_for_by_the_document(shop: Shop) -> None:
+    document = replace(shop.document(pages=2), ticket="gone")
+    content = document.path.read_bytes()
+    job = await shop.submit(document)
+    await shop.until(job, JobState.COMPLETED)
+    assert shop.sim.cloud.count("POST /print/job") == 2
+    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]

@@ -285,6 +285,10 @@ class Sender:
             self._ledger.change(job, state=JobState.CANCELED, handed_over_at=None)
             return
         reason = next((reason for kind, reason in _PASSING.items() if isinstance(err, kind)), None)
+        if reason is None and job.ticket is not None:
+            # What a preview left behind may be gone by now; the document is still here.
+            self._ledger.change(job, ticket=None, handed_over_at=None)
+            return
         if reason is None or not job.hold:
             self._fail(job, err.reason, code=err.code, detail=err.detail)
             return
