@@ -128,10 +128,34 @@ class _Watcher:
             self._stop,
         ):
             self._entry.async_on_unload(unsubscribe)
+        self._take_over_pauses()
+        self._leave_old_account()
         for job in data.queue.jobs():
             if job.state is JobState.HELD:
                 self._on_job(job, None)
         self._review()
+
+    @callback
+    def _take_over_pauses(self) -> None:
+        """Let a pause told before the box was loaded anew end in its time."""
+        for key in self._data.memory.printers:
+            issue = self._registry.async_get_issue(
+                DOMAIN, issue_id(ERROR_LIMIT_REACHED, self._entry, key)
+            )
+            if issue is not None and issue.active:
+                self._pause(key, issue.created)
+
+    @callback
+    def _leave_old_account(self) -> None:
+        """Clear what was told about the address of an account that the box has left."""
+        for (_domain, raised), issue in list(self._registry.issues.items()):
+            if (
+                raised.startswith(PUSH_ADDRESS_CHANGED)
+                and raised != push_issue_id(self._entry)
+                and issue.data is not None
+                and issue.data.get("entry_id") == self._entry.entry_id
+            ):
+                self._clear(raised)
 
     @callback
     def _stop(self) -> None:
@@ -200,12 +224,11 @@ class _Watcher:
         if (job.state is JobState.HELD and job.hold_reason == QueueReason.ERROR_LIMIT) or (
             job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED
         ):
-            self._paused[key] = dt_util.utcnow()
             self._raise(
                 issue_id(ERROR_LIMIT_REACHED, self._entry, key),
                 self._of_printer(ERROR_LIMIT_REACHED, key),
             )
-            self._in(ERROR_LIMIT_TIME.total_seconds(), key, lambda: self._clear_pause(key))
+            self._pause(key, dt_util.utcnow())
         elif (
             (since := self._paused.get(key)) is not None
             and (job.state in IN_CLOUD or job.state is JobState.COMPLETED)
@@ -215,10 +238,15 @@ class _Watcher:
             self._clear_pause(key)
 
     @callback
+    def _pause(self, key: str, since: datetime) -> None:
+        self._paused[key] = since
+        left = since + ERROR_LIMIT_TIME - dt_util.utcnow()
+        self._in(max(0.0, left.total_seconds()), key, lambda: self._clear_pause(key))
+
+    @callback
     def _clear_pause(self, key: str) -> None:
         self._paused.pop(key, None)
-        if (cancel := self._timers.pop(key, None)) is not None:
-            cancel()
+        self._cancel(key)
         self._clear(issue_id(ERROR_LIMIT_REACHED, self._entry, key))
 
     @callback

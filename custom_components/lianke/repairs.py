@@ -1,5 +1,6 @@
 """The ways out of what goes wrong: one flow a repair that has one."""
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 import re
 from typing import Any, override
@@ -85,7 +86,7 @@ async def async_create_fix_flow(
     return flows[kind](entry, facts)
 
 
-class _FixFlow(RepairsFlow):
+class _FixFlow(RepairsFlow, ABC):
     """One form; submitting it tries the cure, and an error leaves the form to try again."""
 
     def __init__(self, entry: LiankeConfigEntry, facts: IssueData) -> None:
@@ -113,9 +114,9 @@ class _FixFlow(RepairsFlow):
         """Return what the form asks for."""
         return probatio.Schema({})
 
+    @abstractmethod
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
         """Try the cure; return an error's key, None when it worked. May raise LiankeError."""
-        raise NotImplementedError
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Begin with the one form."""
@@ -190,9 +191,11 @@ class CheckAgainFlow(_FixFlow):
 
     @override
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Ask the service for the box; raises what it still says."""
-        await self.box.client.box()
-        self.box.coordinator.async_look("the box was bound")
+        """Poll the box; raises what the service still says."""
+        coordinator = self.box.coordinator
+        await coordinator.async_refresh()
+        if coordinator.last_error is not None:
+            raise coordinator.last_error
         return None
 
 

@@ -1,0 +1,589 @@
+"""Repairs: each appears when its cause does, can be mended, and goes away by itself."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from tests.conftest import make_entry, set_up, tear_down
+from tests.simulator import Box, Fault, Printer, Simulator
+
+LASER = "Kyocera MA2000w GX"
+PHONE = "138 0013 8000"
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Keep the jobs of a test apart from those of other runs."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def dialogs(hass: HomeAssistant) -> None:
+    """Set the repairs' dialogs up, before there is a web server."""
+    assert await async_setup_component(hass, "http", {})
+    assert await async_setup_component(hass, "repairs", {})
+
+
+@pytest.fixture
+async def loaded(
+    hass: HomeAssistant, dialogs: None, reachable: str, entry: MockConfigEntry
+) -> AsyncGenerator[MockConfigEntry]:
+    """Set the office box up, at an address that the simulator reaches."""
+    assert await set_up(hass, entry)
+    yield entry
+    await tear_down(hass)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # many things are waited for, few tell
+            await asyncio.sleep(0.02)
+
+
+def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
+    """Return our active issues by what they say."""
+    return {
+        str(issue.translation_key): issue
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN and issue.active
+    }
+
+
+async def look(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Let the box be polled now."""
+    await entry.runtime_data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+
+
+async def open_fix(client: ClientSessionGenerator, issue: ir.IssueEntry) -> dict[str, Any]:
+    """Open an issue's dialog as the frontend does."""
+    response = await (await client()).post(
+        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
+    )
+    assert response.status == HTTPStatus.OK
+    result: dict[str, Any] = await response.json()
+    return result
+
+
+async def submit(
+    client: ClientSessionGenerator, result: dict[str, Any], **fields: Any
+) -> dict[str, Any]:
+    """Submit an issue's dialog."""
+    response = await (await client()).post(
+        f"/api/repairs/issues/fix/{result['flow_id']}", json=fields
+    )
+    assert response.status == HTTPStatus.OK
+    answer: dict[str, Any] = await response.json()
+    return answer
+
+
+async def print_text(hass: HomeAssistant, name: str = LASER, **more: Any) -> None:
+    """Print something on a printer."""
+    device = next(one for one in dr.async_get(hass).devices if one.name == name)
+    await hass.services.async_call(
+        DOMAIN, "print", {"device_id": device.id, "text": "Hello", **more}, blocking=True
+    )
+
+
+def named(box: Box, name: str) -> Printer:
+    """Return a printer of the simulator by its name."""
+    return next(one for one in box.printers if one.name == name)
+
+
+def unknown_printer(box: Box) -> Printer:
+    """Return the printer that has no driver yet."""
+    return next(one for one in box.printers if one.driver_type == 0)
+
+
+async def test_nothing_to_mend(hass: HomeAssistant, loaded: MockConfigEntry, box: Box) -> None:
+    """A healthy box has one repair only, for the printer without a driver."""
+    assert list(issues(hass)) == ["awaiting_driver"]
+    await print_text(hass)
+    await until(lambda: all(job.is_final for job in loaded.runtime_data.queue.jobs()))
+    assert list(issues(hass)) == ["awaiting_driver"]
+
+
+async def test_pause_after_many_failures(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """The button lifts the pause, and what waited is printed."""
+    laser = named(box, LASER)
+    laser.failures, laser.last_failure = 30, simulator.cloud.now()
+    await print_text(hass)
+    await until(lambda: "error_limit_reached" in issues(hass))
+    issue = issues(hass)["error_limit_reached"]
+    assert issue.is_fixable
+    assert issue.translation_placeholders == {"box": loaded.title, "printer": LASER}
+    assert not simulator.printed
+
+    endpoint = "POST /print/reset_printing_error_limit"
+    simulator.cloud.fail(endpoint, Fault(kind="code", code=11200, msg="今日次数已用完"))
+    simulator.cloud.fail(endpoint, Fault(kind="code", code=4711, msg="奇怪"))
+    result = await open_fix(hass_client, issue)
+    assert result["step_id"] == "confirm"
+    assert result["description_placeholders"]["printer"] == LASER
+    result = await submit(hass_client, result)
+    assert result["errors"] == {"base": "resets_used_up"}
+    result = await submit(hass_client, result)
+    assert result["errors"] == {"base": "refused"}
+    assert result["description_placeholders"]["code"] == "4711"
+    result = await submit(hass_client, result)
+    assert result["type"] == "create_entry"
+    assert "error_limit_reached" not in issues(hass)
+    await until(lambda: simulator.printed)
+    assert "error_limit_reached" not in issues(hass)
+
+
+async def test_pause_of_a_printer_that_is_gone(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """The repair goes with the printer; a dialog left open ends, and nothing is asked."""
+    laser = named(simulator.box, LASER)
+    laser.failures, laser.last_failure = 30, simulator.cloud.now()
+    await print_text(hass)
+    await until(lambda: "error_limit_reached" in issues(hass))
+    result = await open_fix(hass_client, issues(hass)["error_limit_reached"])
+    loaded.runtime_data.coordinator.async_forget(key_of(loaded, LASER))
+    await hass.async_block_till_done()
+    assert "error_limit_reached" not in issues(hass)
+    result = await submit(hass_client, result)
+    assert result["type"] == "create_entry"
+    assert simulator.cloud.count("POST /print/reset_printing_error_limit") == 0
+
+
+async def test_pause_that_is_lifted_elsewhere(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """Nothing to reset is as good as a reset; a job that is taken clears the repair, too."""
+    laser = named(box, LASER)
+    laser.failures, laser.last_failure = 30, simulator.cloud.now()
+    await print_text(hass)
+    await until(lambda: "error_limit_reached" in issues(hass))
+    issue = issues(hass)["error_limit_reached"]
+    laser.failures = 0
+    result = await submit(hass_client, await open_fix(hass_client, issue))
+    assert result["type"] == "create_entry"
+    await until(lambda: len(simulator.printed) == 1)
+
+    laser.failures, laser.last_failure = 30, simulator.cloud.now()
+    await print_text(hass)
+    await until(lambda: "error_limit_reached" in issues(hass))
+    laser.failures = 0
+    loaded.runtime_data.queue.release(key_of(loaded, LASER))
+    await until(lambda: len(simulator.printed) == 2)
+    await until(lambda: "error_limit_reached" not in issues(hass))
+
+
+def key_of(entry: MockConfigEntry, name: str) -> str:
+    """Return a printer's key."""
+    known = entry.runtime_data.memory.printers.values()
+    return next(str(one.key) for one in known if one.name == name)
+
+
+async def test_pause_ends_by_itself(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+) -> None:
+    """Half an hour later the repair is gone; and a pause survives a reload."""
+    laser = named(box, LASER)
+    laser.failures, laser.last_failure = 30, simulator.cloud.now()
+    await print_text(hass)
+    await until(lambda: "error_limit_reached" in issues(hass))
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert "error_limit_reached" in issues(hass)
+    await loaded.runtime_data.queue.async_cancel(loaded.runtime_data.queue.jobs()[0].job_id)
+    assert "error_limit_reached" in issues(hass)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=29))
+    await hass.async_block_till_done()
+    assert "error_limit_reached" in issues(hass)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=32))
+    await hass.async_block_till_done()
+    assert "error_limit_reached" not in issues(hass)
+
+
+async def test_driver_is_asked_for_once(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """A phone number is asked for; then there is peace for the vendor's 72 hours."""
+    printer = unknown_printer(simulator.box)
+    issue = issues(hass)["awaiting_driver"]
+    assert issue.translation_placeholders == {"box": loaded.title, "printer": printer.name}
+    result = await open_fix(hass_client, issue)
+    assert [field["name"] for field in result["data_schema"]] == ["phone"]
+    result = await submit(hass_client, result, phone="call me")
+    assert result["errors"] == {"base": "bad_phone"}
+    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
+    simulator.cloud.fail(
+        "POST /driver/uninstall_driver_event", Fault(kind="code", code=403, msg="手机号错误")
+    )
+    result = await submit(hass_client, result, phone=PHONE)
+    assert result["errors"] == {"base": "bad_phone"}
+    assert not printer.driver_requested
+    result = await submit(hass_client, result, phone=PHONE)
+    assert result["type"] == "create_entry"
+    assert printer.driver_requested
+
+    await look(hass, loaded)
+    assert "awaiting_driver" not in issues(hass)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await look(hass, loaded)
+    assert "awaiting_driver" not in issues(hass), "nobody is asked again after a restart"
+
+    freezer.tick(timedelta(hours=73))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert "awaiting_driver" in issues(hass)
+    simulator.cloud.support_arrives(printer, "HP LaserJet 1020")
+    await look(hass, loaded)
+    assert "awaiting_driver" not in issues(hass)
+
+
+async def test_driver_of_a_printer_that_is_gone(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """A dialog left open says so; the repair goes with the printer."""
+    printer = unknown_printer(box)
+    result = await open_fix(hass_client, issues(hass)["awaiting_driver"])
+    loaded.runtime_data.coordinator.async_forget(key_of(loaded, printer.name))
+    await hass.async_block_till_done()
+    assert "awaiting_driver" not in issues(hass)
+    result = await submit(hass_client, result, phone=PHONE)
+    assert result["errors"] == {"base": "printer_not_found"}
+    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
+
+
+async def test_box_is_bound_no_more(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    box: Box,
+    hass_client: ClientSessionGenerator,
+    simulator: Simulator,
+) -> None:
+    """Submitting looks again; a lost connection neither raises nor clears it."""
+    account, box.account = box.account, None
+    await look(hass, loaded)
+    issue = issues(hass)["box_not_bound"]
+    assert issue.severity is ir.IssueSeverity.ERROR
+    result = await submit(hass_client, await open_fix(hass_client, issue))
+    assert result["errors"] == {"base": "box_not_bound"}
+    simulator.cloud.fail("*", Fault(kind="reset_before"))
+    await look(hass, loaded)
+    assert "box_not_bound" in issues(hass)
+    box.account = account
+    result = await submit(hass_client, result)
+    assert result["type"] == "create_entry"
+    assert "box_not_bound" not in issues(hass)
+
+    box.account = None
+    await look(hass, loaded)
+    assert "box_not_bound" in issues(hass)
+    box.account = account
+    await look(hass, loaded)
+    assert "box_not_bound" not in issues(hass), "it clears itself, too"
+
+
+async def test_service_expires(
+    hass: HomeAssistant, loaded: MockConfigEntry, box: Box, freezer: FrozenDateTimeFactory
+) -> None:
+    """Once within 14 days, however often one looks; then as an error; then it is renewed."""
+    today = date.today()  # noqa: DTZ011  # as the simulator's dates
+    box.expire_date = today + timedelta(days=16)
+    await look(hass, loaded)
+    assert "service_expiring" not in issues(hass)
+    box.expire_date = today + timedelta(days=13)
+    await look(hass, loaded)
+    issue = issues(hass)["service_expiring"]
+    assert not issue.is_fixable
+    placeholders = {"box": loaded.title, "date": box.expire_date.isoformat()}
+    assert issue.translation_placeholders == placeholders
+    ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, True)
+    freezer.tick(timedelta(days=2))
+    async_fire_time_changed(hass)
+    await look(hass, loaded)
+    assert issues(hass)["service_expiring"].dismissed_version, "ignored is ignored"
+
+    box.expired = True
+    await look(hass, loaded)
+    assert "service_expiring" not in issues(hass)
+    assert issues(hass)["service_expired"].severity is ir.IssueSeverity.ERROR
+    box.expired = False
+    box.expire_date = today + timedelta(days=380)
+    await look(hass, loaded)
+    assert not {"service_expired", "service_expiring"} & issues(hass).keys()
+
+
+async def test_expiry_that_only_words_tell(
+    hass: HomeAssistant, loaded: MockConfigEntry, simulator: Simulator
+) -> None:
+    """Some answers name no code for it."""
+    fault = Fault(kind="code", code=400, msg="设备已超过有效期")
+    simulator.cloud.fail("GET /device/device_info", fault)
+    await look(hass, loaded)
+    assert "service_expired" in issues(hass)
+    await look(hass, loaded)
+    assert "service_expired" not in issues(hass)
+
+
+@pytest.mark.parametrize("kind", ["guard_pages", "guard_rate"])
+async def test_paper_guard(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+    kind: str,
+) -> None:
+    """One repair however many jobs were refused; the limit can be raised in it."""
+    option = "max_pages" if kind == "guard_pages" else "max_jobs_per_hour"
+    hass.config_entries.async_update_entry(loaded, options={option: 2})
+    too_much: dict[str, Any] = {"copies": 3} if kind == "guard_pages" else {}
+    printed = 0
+    if kind == "guard_rate":
+        printed = 2
+        await print_text(hass)
+        await print_text(hass)
+    for _ in range(3):
+        with pytest.raises(ServiceValidationError):
+            await print_text(hass, **too_much)
+    issue = issues(hass)[kind]
+    placeholders = {"box": loaded.title, "printer": LASER, "limit": "2"}
+    assert issue.translation_placeholders == placeholders
+
+    result = await open_fix(hass_client, issue)
+    (field,) = result["data_schema"]
+    assert field["default"] == 2
+    result = await submit(hass_client, result, limit=2)
+    assert result["type"] == "create_entry"
+    assert loaded.options == {option: 2}, "submitted unchanged, it changes nothing"
+    assert kind not in issues(hass)
+
+    with pytest.raises(ServiceValidationError):
+        await print_text(hass, **too_much)
+    result = await open_fix(hass_client, issues(hass)[kind])
+    await submit(hass_client, result, limit=7.0)
+    assert loaded.options == {option: 7}
+    await print_text(hass, **too_much)
+    await until(lambda: len(simulator.printed) == printed + 1)
+
+
+async def test_paper_guard_clears_itself(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """A job of the right size shows that all is well again."""
+    hass.config_entries.async_update_entry(loaded, options={"max_pages": 2})
+    with pytest.raises(ServiceValidationError):
+        await print_text(hass, copies=3)
+    assert "guard_pages" in issues(hass)
+    await print_text(hass)
+    assert "guard_pages" not in issues(hass)
+
+    with pytest.raises(ServiceValidationError):
+        await print_text(hass, copies=3)
+    loaded.runtime_data.coordinator.async_forget(key_of(loaded, LASER))
+    await hass.async_block_till_done()
+    assert "guard_pages" not in issues(hass), "it goes with its printer"
+
+
+@pytest.fixture
+async def pushed(loaded: MockConfigEntry) -> str:
+    """Let pushes be proven at the present address, and return it."""
+    data = loaded.runtime_data
+    assert data.account.address is not None
+    data.memory.note_push()
+    data.memory.note_push_proof(data.account.fingerprint)
+    return str(data.account.address)
+
+
+async def later(hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float) -> None:
+    """Let some time pass."""
+    freezer.tick(seconds)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+
+
+NEW = "https://other.example.com/api/webhook/secret-part"
+
+
+async def test_push_address_changed(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    pushed: str,
+    freezer: FrozenDateTimeFactory,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """It is told after some minutes, without the address, survives a restart, and can be closed."""
+    data = loaded.runtime_data
+    data.account.set_address(NEW)
+    await later(hass, freezer, 100)
+    assert "push_address_changed" not in issues(hass)
+    # A change that polling found first makes the memory doubt that pushes come.
+    data.memory.note_push_proof(None)
+    data.coordinator.async_update_listeners()
+    await later(hass, freezer, 250)
+    issue = issues(hass)["push_address_changed"]
+    assert issue.is_persistent
+    told = repr(issue)
+    for secret in (NEW, "secret-part", pushed, loaded.data["webhook_id"]):
+        assert secret not in told
+    result = await open_fix(hass_client, issue)
+    assert "secret-part" not in repr(result)
+    result = await submit(hass_client, result)
+    assert result["type"] == "create_entry"
+    await later(hass, freezer, 4000)
+    assert "push_address_changed" not in issues(hass), "closed is closed"
+
+
+async def test_push_address_comes_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, pushed: str, freezer: FrozenDateTimeFactory
+) -> None:
+    """A short change is none, no address is none, and the old address clears the repair."""
+    account = loaded.runtime_data.account
+    account.set_address(NEW)
+    await later(hass, freezer, 100)
+    account.set_address(None)
+    await later(hass, freezer, 100)
+    account.set_address(pushed)
+    await later(hass, freezer, 400)
+    assert "push_address_changed" not in issues(hass)
+    account.set_address(None)
+    await later(hass, freezer, 400)
+    assert "push_address_changed" not in issues(hass)
+    account.set_address(NEW)
+    await later(hass, freezer, 400)
+    assert "push_address_changed" in issues(hass)
+    account.set_address(pushed)
+    await hass.async_block_till_done()
+    assert "push_address_changed" not in issues(hass)
+
+
+@pytest.mark.parametrize("waited", [100, 400])
+async def test_push_arrives_at_the_new_address(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    pushed: str,
+    freezer: FrozenDateTimeFactory,
+    waited: int,
+) -> None:
+    """Somebody has entered it in the console already: nothing to say, or no more."""
+    data = loaded.runtime_data
+    data.account.set_address(NEW)
+    await later(hass, freezer, waited)
+    assert ("push_address_changed" in issues(hass)) is (waited > 300)
+    freezer.tick(1)
+    data.coordinator.async_note_push()
+    await hass.async_block_till_done()
+    assert "push_address_changed" not in issues(hass)
+    await later(hass, freezer, 1000)
+    assert "push_address_changed" not in issues(hass)
+
+
+async def test_box_that_leaves_its_account(
+    hass: HomeAssistant, loaded: MockConfigEntry, pushed: str, freezer: FrozenDateTimeFactory
+) -> None:
+    """What was told about the old account's address is of no use then."""
+    assert pushed
+    loaded.runtime_data.account.set_address(NEW)
+    await later(hass, freezer, 400)
+    assert "push_address_changed" in issues(hass)
+    hass.config_entries.async_update_entry(
+        loaded, data={**loaded.data, "webhook_id": "hook-of-another-account-0123456789"}
+    )
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert "push_address_changed" not in issues(hass)
+
+
+async def test_one_repair_an_account(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    pushed: str,
+    simulator: Simulator,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Two boxes of one key have one address, and one repair, which goes with the last of them."""
+    twin = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is simulator.box.account and one is not simulator.box
+    )
+    second = make_entry(simulator, twin, title="Home box")
+    assert await set_up(hass, second)
+    data = second.runtime_data
+    data.memory.note_push_proof(data.account.fingerprint)
+    data.account.set_address(NEW)
+    await later(hass, freezer, 400)
+    found = [
+        one
+        for one in ir.async_get(hass).issues.values()
+        if one.translation_key == "push_address_changed"
+    ]
+    assert len(found) == 1
+    await hass.config_entries.async_remove(loaded.entry_id)
+    assert "push_address_changed" in issues(hass)
+    await hass.config_entries.async_remove(second.entry_id)
+    assert not issues(hass)
+
+
+async def test_disabled_boxes_need_no_repair(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """A repair of a box that nobody uses is noise."""
+    assert issues(hass)
+    await hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
+    await hass.async_block_till_done()
+    assert not issues(hass)
+
+
+async def test_dialog_of_a_box_that_is_not_loaded(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """An open dialog says so; a new one lets the message be closed, no more."""
+    issue = issues(hass)["awaiting_driver"]
+    result = await open_fix(hass_client, issue)
+    await hass.config_entries.async_unload(loaded.entry_id)
+    result = await submit(hass_client, result, phone=PHONE)
+    assert result["type"] == "abort"
+    assert result["reason"] == "not_loaded"
+    result = await open_fix(hass_client, issues(hass)["awaiting_driver"])
+    assert not result["data_schema"]
+    result = await submit(hass_client, result)
+    assert result["type"] == "create_entry"
+    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
