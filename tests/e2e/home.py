@@ -88,20 +88,24 @@ async def _add_dashboard(
             require_admin=False,
         )
     status = await entity_of(hass, printer, "sensor", "status")
-    cards = [
-        {"type": "custom:lianke-card", "devices": [printer["id"]]},
-        {"type": "markdown", "content": texts["try"]},
-        {"type": "button", "entity": BUTTON, "name": texts["button"], "show_state": False},
-        {
-            "type": "entities",
-            "title": texts["printer"],
-            "entities": await _entities(hass, printer, status),
-        },
+    sections = [
+        [
+            {"type": "custom:lianke-card", "devices": [printer["id"]]},
+            {"type": "markdown", "content": texts["try"]},
+            {"type": "button", "entity": BUTTON, "name": texts["button"], "show_state": False},
+        ],
+        [
+            {
+                "type": "entities",
+                "title": texts["printer"],
+                "entities": await _entities(hass, printer, status),
+            }
+        ],
     ]
     view = {
         "title": texts["dashboard"],
         "type": "sections",
-        "sections": [{"type": "grid", "cards": cards}],
+        "sections": [{"type": "grid", "cards": cards} for cards in sections],
     }
     await hass.command("lovelace/config/save", url_path=DASHBOARD, config={"views": [view]})
     await hass.command("frontend/set_system_data", key="core", value={"default_panel": DASHBOARD})
