@@ -1,6 +1,8 @@
 """A document: a file in the spool, with all that is known of it."""
 
 from dataclasses import dataclass
+import hashlib
+import json
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +39,20 @@ def input_error(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
+def digest_of(*asked: object) -> str:
+    """Return the digest of what was asked for."""
+    return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """A file ready to be sent.
 
     `path` lies in the spool until someone takes it over. `name` carries the extension
     that fits the content. `size` is in bytes, `pages` is None when it cannot be known
-    here, `digest` is the SHA-256 of the bytes. `title` is what a user may see of it and
-    quotes none of its content. `ticket` lets the service reuse what it has prepared for
+    here. `digest` tells documents apart: the SHA-256 of a file's bytes, or of what was
+    asked for where a page is made here, since such a page carries the time. `title` is
+    what a user may see of it and quotes none of its content. `ticket` lets the service reuse what it has prepared for
     the printer and options named by `ticket_scope`.
     """
 

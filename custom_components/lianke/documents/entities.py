@@ -1,6 +1,7 @@
 """Documents made of entities: camera, image, to-do list, calendar."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 import mimetypes
@@ -13,7 +14,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.models import Paper
 from .access import POLICY_READ, async_check_entity
-from .document import Document, input_error
+from .document import Document, digest_of, input_error
 from .intake import admit
 from .lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from .spool import Spool, too_large, write_bytes
@@ -66,7 +67,8 @@ async def async_entity_document(
         events = await _async_events(hass, entity_id, context, first, days)
         _refuse_empty(events, entity_id, options)
         build = partial(agenda_page, events, first, days, style, title=title)
-    return await async_write_page(hass, spool, build, title=title)
+    asked = (entity_id, title, asdict(options))
+    return await async_write_page(hass, spool, build, title=title, asked=asked)
 
 
 async def async_snapshot_bytes(hass: HomeAssistant, entity_id: str) -> tuple[bytes, str]:
@@ -101,7 +103,7 @@ async def _async_snapshot(
         ".part",
         lambda path: admit(path, name, write_bytes(path, content), style, title=title, raw=False),
     )
-    return document
+    return replace(document, digest=digest_of(entity_id, title))
 
 
 async def _async_items(

@@ -95,8 +95,10 @@ async def async_download(
     """
     url = _parse(address)
     resolver = _GuardedResolver()
-    # Connections are not reused: each hop is resolved, and so judged, by itself.
-    connector = aiohttp.TCPConnector(resolver=resolver, ssl=get_default_context(), force_close=True)
+    # Neither connections nor names are reused: each hop is resolved, and so judged, by itself.
+    connector = aiohttp.TCPConnector(
+        resolver=resolver, ssl=get_default_context(), force_close=True, use_dns_cache=False
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         connector_owner=True,
@@ -151,11 +153,8 @@ def _check_public(url: URL) -> None:
     host = url.host or ""
     if url.scheme != "https":
         raise input_error("url_not_https", host=host)
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return
-    if not is_public(host):
+    # Numbers that are no proper address (2130706433, 127.1) are one to the system all the same.
+    if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):
         raise input_error("url_not_public", host=host)
 
 

@@ -62,7 +62,7 @@ def clean_title(title: str) -> str:
 def safe_name(name: str, kind: Kind) -> str:
     """Return a file name for kind that is safe in any form field and on any file system."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
-    known = {item.value for item in Kind} | {".jpeg", ".tif", ".htm", ".markdown", ".heif"}
+    known = {item.value for item in Kind} | {".jpeg", ".tif", ".htm", ".markdown", ".heif", ".avif"}
     if Path(stem).suffix.lower() in known:
         stem = Path(stem).stem
     return f"{stem[:MAX_STEM].strip(' .') or 'document'}{kind}"

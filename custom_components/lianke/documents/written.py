@@ -1,7 +1,7 @@
 """Documents that Home Assistant writes itself: text, notifications, the test page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 from ..api.models import Capabilities, Paper
 from ..const import DOMAIN
 from .compose import MAX_TEXT_BYTES, html_page, markdown_page, text_page
-from .document import Document, input_error
+from .document import Document, digest_of, input_error
 from .intake import admit_page, clean_title
 from .page import PageStyle, paper_size
 from .spool import Spool
@@ -69,14 +69,17 @@ async def async_style(
 
 
 async def async_write_page(
-    hass: HomeAssistant, spool: Spool, build: Callable[[], str], *, title: str
+    hass: HomeAssistant, spool: Spool, build: Callable[[], str], *, title: str, asked: object = None
 ) -> Document:
-    """Return the document for the page that build() makes; build runs in the executor."""
+    """Return the document for the page that build() makes; build runs in the executor.
+
+    Two pages for which the same was `asked` count as the same document.
+    """
     title = clean_title(title)
     _, document = await spool.async_write(
         ".part", lambda path: admit_page(path, build(), name=title, title=title)
     )
-    return document
+    return document if asked is None else replace(document, digest=digest_of(asked))
 
 
 async def async_text_document(
@@ -104,7 +107,11 @@ async def async_text_document(
     )
     build = {"text": text_page, "markdown": markdown_page, "html": html_page}[kind]
     return await async_write_page(
-        hass, spool, partial(build, text, style, title=shown), title=shown
+        hass,
+        spool,
+        partial(build, text, style, title=shown),
+        title=shown,
+        asked=(kind, text, title, asdict(options)),
     )
 
 

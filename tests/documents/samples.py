@@ -1,0 +1,95 @@
+"""Small real files of every kind."""
+
+from io import BytesIO
+from typing import Any
+import zipfile
+import zlib
+
+from PIL import Image
+
+
+def picture(kind: str, size: tuple[int, int] = (40, 30), mode: str = "RGB", **save: Any) -> bytes:
+    """Return a picture with a red left half, so that turning it can be seen."""
+    image = Image.new(mode, size, "white")
+    image.paste(Image.new(mode, (size[0] // 2, size[1]), "red"), (0, 0))
+    out = BytesIO()
+    image.save(out, kind, **save)
+    return out.getvalue()
+
+
+def tiff(frames: int) -> bytes:
+    """Return a TIFF file with so many pages."""
+    first, *others = [Image.new("1", (8, 8)) for _ in range(frames)]
+    out = BytesIO()
+    first.save(out, "TIFF", save_all=True, append_images=others)
+    return out.getvalue()
+
+
+def zipped(*names: str) -> bytes:
+    """Return a zip file with these parts."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<x/>")
+    return out.getvalue()
+
+
+def ole(stream: str) -> bytes:
+    """Return the start of an old Office file whose directory names a stream."""
+    header = bytearray(512)
+    header[:8] = bytes.fromhex("d0cf11e0a1b11ae1")
+    header[30:32] = (9).to_bytes(2, "little")
+    header[48:52] = (1).to_bytes(4, "little")
+    entries = b"".join(
+        name.encode("utf-16-le").ljust(64, b"\0") + bytes(64) for name in ("Root Entry", stream)
+    )
+    return bytes(header) + bytes(512) + entries.ljust(512, b"\0")
+
+
+def pdf_with_streams(pages: int, *, predictor: int = 12) -> bytes:
+    """Return a PDF whose objects and cross-references are compressed (PDF 1.5), as qpdf writes it."""
+    kids = " ".join(f"{number} 0 R" for number in range(10, 10 + pages))
+    objects = {
+        1: "<< /Type /Catalog /Pages 2 0 R /Note (a \\) b (c) << /Count 99 >>) >>",
+        2: f"<< /Type /Pages /Kids [ {kids} ] /Count 3 0 R >>",
+        3: str(pages),
+        **dict.fromkeys(
+            range(10, 10 + pages), "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>"
+        ),
+    }
+    header, body = "", ""
+    for number, text in objects.items():
+        header += f"{number} {len(body)} "
+        body += text + " "
+    packed = zlib.compress((header + body).encode())
+    out = BytesIO()
+    out.write(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
+    stream_at = out.tell()
+    out.write(
+        f"4 0 obj\n<< /Type /ObjStm /N {len(objects)} /First {len(header)} /Length {len(packed)}"
+        f" /Filter /FlateDecode >>\nstream\n".encode()
+        + packed
+        + b"\nendstream\nendobj\n"
+    )
+    xref_at = out.tell()
+    size = 10 + pages
+    places = {number: (2, 4, index) for index, number in enumerate(objects)}
+    places |= {4: (1, stream_at, 0), 5: (1, xref_at, 0)}
+    rows = [places.get(number, (0, 0, 0)) for number in range(size)]
+    table = [bytes([kind]) + where.to_bytes(3) + bytes([index]) for kind, where, index in rows]
+    parameters = ""
+    if predictor == 12:
+        above = [bytes(5), *table[:-1]]
+        table = [
+            b"\x02" + bytes((a - b) & 255 for a, b in zip(row, up, strict=True))
+            for row, up in zip(table, above, strict=True)
+        ]
+        parameters = " /DecodeParms << /Predictor 12 /Columns 5 >>"
+    packed = zlib.compress(b"".join(table))
+    out.write(
+        f"5 0 obj\n<< /Type /XRef /Size {size} /W [1 3 1] /Root 1 0 R /Length {len(packed)}"
+        f" /Filter /FlateDecode{parameters} >>\nstream\n".encode()
+        + packed
+        + f"\nendstream\nendobj\nstartxref\n{xref_at}\n%%EOF\n".encode()
+    )
+    return out.getvalue()

@@ -1,0 +1,318 @@
+"""Web addresses: what is fetched, and what is not even tried."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+import hashlib
+from ipaddress import ip_address
+from pathlib import Path
+import ssl
+
+from aiohttp import ClientTimeout, ThreadedResolver, web
+from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.documents import fetch
+from custom_components.lianke.documents.fetch import async_download, is_public
+from tests.simulator import make_pdf
+
+LIMIT = 1024 * 1024
+PDF = make_pdf(2)
+
+
+@dataclass
+class Site:
+    """A web site on this machine that remembers what was asked of it."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+
+
+@pytest.fixture
+async def site(socket_enabled: None) -> AsyncIterator[Site]:
+    site = Site()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        site.asked.append(request.path_qs)
+        if site.answer is not None:
+            return await site.answer(request)
+        return web.Response(body=PDF, content_type="application/pdf")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    site.url = f"http://127.0.0.1:{server.port}"
+    yield site
+    await server.close()
+
+
+async def refused(hass: HomeAssistant, url: str, tmp_path: Path, limit: int = LIMIT) -> str:
+    """Return the key of the error that fetching an address ends with."""
+    with pytest.raises(ServiceValidationError) as raised:
+        await async_download(hass, url, tmp_path / "file", limit)
+    for value in (raised.value.translation_placeholders or {}).values():
+        assert "secret" not in value
+    return raised.value.translation_key or ""
+
+
+async def test_an_allowed_address_is_fetched(
+    hass: HomeAssistant, site: Site, tmp_path: Path
+) -> None:
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    found = await async_download(hass, f"{site.url}/菜单.pdf?secret=1", tmp_path / "file", LIMIT)
+    assert found.name == "菜单.pdf"
+    assert found.digest == hashlib.sha256(PDF).hexdigest()
+    assert (tmp_path / "file").read_bytes() == PDF
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_servers_own_name_is_taken(
+    hass: HomeAssistant, site: Site, tmp_path: Path
+) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        headers = {"Content-Disposition": 'attachment; filename="report.pdf"'}
+        return web.Response(body=PDF, headers=headers)
+
+    site.answer = answer
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    assert (await async_download(hass, f"{site.url}/x", tmp_path / "f", LIMIT)).name == "report.pdf"
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://192.168.1.1/x?secret=1", "url_not_https"),
+        ("https://192.168.1.1/x", "url_not_public"),
+        ("https://127.0.0.1/x", "url_not_public"),
+        ("https://[::1]/x", "url_not_public"),
+        ("https://[::ffff:10.0.0.1]/x", "url_not_public"),
+        ("https://localhost/x", "url_not_public"),
+        ("https://2130706433/x", "url_not_public"),
+        ("ftp://example.com/x", "url_invalid"),
+        ("/etc/passwd", "url_invalid"),
+        ("https://", "url_invalid"),
+        ("https://exa mple:port/x", "url_invalid"),
+    ],
+)
+async def test_refused_without_a_request(
+    hass: HomeAssistant, tmp_path: Path, socket_enabled: None, url: str, key: str
+) -> None:
+    assert await refused(hass, url, tmp_path) == key
+
+
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.1:{port}/inner", "https://localhost:{port}/inner", "//[::1]/x"]
+)
+async def test_a_redirect_leads_nowhere_else(
+    hass: HomeAssistant, site: Site, tmp_path: Path, location: str
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(location.format(port=request.url.port))
+
+    site.answer = answer
+    hass.config.allowlist_external_urls = {f"{site.url}/public/"}
+    key = await refused(hass, f"{site.url}/public/x", tmp_path)
+    assert key in ("url_not_https", "url_not_public")
+    assert site.asked == ["/public/x"]
+
+
+async def test_redirects_are_followed_and_counted(
+    hass: HomeAssistant, site: Site, tmp_path: Path
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/5":
+            return web.Response(body=PDF)
+        raise web.HTTPFound(str(int(request.path[1:]) + 1))
+
+    site.answer = answer
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    assert (await async_download(hass, f"{site.url}/0", tmp_path / "f", LIMIT)).name == "5"
+    site.asked.clear()
+    assert await refused(hass, f"{site.url}/-1", tmp_path) == "url_too_many_redirects"
+    assert len(site.asked) == 6
+
+
+async def test_sizes_are_limited_whatever_the_server_says(
+    hass: HomeAssistant, site: Site, tmp_path: Path
+) -> None:
+    async def honest(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(2000))
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(64 * 1024))
+
+    async def packed(_: web.Request) -> web.StreamResponse:
+        response = web.Response(body=bytes(5 * 1024 * 1024))
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    for answer, limit in ((honest, 1999), (endless, LIMIT), (packed, LIMIT)):
+        site.answer = answer
+        (tmp_path / "file").unlink(missing_ok=True)
+        assert await refused(hass, f"{site.url}/x", tmp_path, limit) == "file_too_large"
+        assert not (tmp_path / "file").exists() or (tmp_path / "file").stat().st_size <= LIMIT
+
+
+async def test_failures_are_told_without_the_address(
+    hass: HomeAssistant, site: Site, tmp_path: Path
+) -> None:
+    async def cut(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"x")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async def missing(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound
+
+    hass.config.allowlist_external_urls = {f"{site.url}/", "http://127.0.0.1:1/"}
+    site.answer = cut
+    assert await refused(hass, f"{site.url}/x?secret=1", tmp_path) == "url_unreachable"
+    (tmp_path / "file").unlink()
+    site.answer = missing
+    assert await refused(hass, f"{site.url}/x?secret=1", tmp_path) == "url_refused"
+    assert await refused(hass, "http://127.0.0.1:1/?secret=1", tmp_path) == "url_unreachable"
+
+
+async def test_a_slow_server_is_given_up(
+    hass: HomeAssistant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
+
+    async def slow(_: web.Request) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    site.answer = slow
+    monkeypatch.setattr(fetch, "TIMEOUT", ClientTimeout(total=0.2))
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    assert await refused(hass, f"{site.url}/x", tmp_path) == "url_unreachable"
+    released.set()
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the contexts of a server named documents.example and of a client that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "documents.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("documents.example")]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "cert.pem", folder / "key.pem"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(public, private)
+    return server, ssl.create_default_context(cafile=str(public))
+
+
+async def test_every_connection_is_judged_anew(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, socket_enabled: None
+) -> None:
+    """A name that is public at first and private after a redirect gains nothing."""
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/document":
+            return web.Response(body=PDF)
+        raise web.HTTPFound("/document")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    server_context, client_context = certificate(tmp_path)
+    server = TestServer(app, host="127.0.0.1", scheme="https")
+    await server.start_server(ssl=server_context)
+    monkeypatch.setattr(fetch, "get_default_context", lambda: client_context)
+
+    verdicts = iter([True, True, True, False])
+    answers: list[str] = []
+
+    async def resolve(self: ThreadedResolver, host: str, port: int = 0, *_: object) -> object:
+        answers.append(host)
+        return [
+            {
+                "hostname": host,
+                "host": "127.0.0.1",
+                "port": server.port,
+                "family": 2,
+                "proto": 0,
+                "flags": 0,
+            }
+        ]
+
+    # Only names and judgement are staged: no public address leads to this machine.
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(fetch, "is_public", lambda _: next(verdicts))
+    url = f"https://documents.example:{server.port}/redirect"
+    found = await async_download(hass, url, tmp_path / "one", LIMIT)
+    assert found.digest == hashlib.sha256(PDF).hexdigest()
+    assert asked == ["/redirect", "/document"]
+    assert answers == ["documents.example"] * 2
+
+    assert await refused(hass, url, tmp_path) == "url_not_public"
+    assert asked == ["/redirect", "/document", "/redirect"]
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2400:3200::1", True),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("233.252.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("ff0e::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("2002:7f00:1::", False),
+        ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+        ("not an address", False),
+    ],
+)
+def test_public_addresses(address: str, public: bool) -> None:
+    assert is_public(address) is public
+    if public:
+        assert ip_address(address)

@@ -1,0 +1,132 @@
+"""Counting the pages of a PDF: right, or not at all."""
+
+from io import BytesIO
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+from PIL import Image
+import pypdfium2
+import pytest
+
+from custom_components.lianke.documents.pdf import count_pages
+from tests.documents.samples import pdf_with_streams
+from tests.simulator import make_pdf
+
+
+def by_pillow(pages: int) -> bytes:
+    first, *others = [Image.new("RGB", (9, 9)) for _ in range(pages)]
+    out = BytesIO()
+    first.save(out, "PDF", save_all=True, append_images=others)
+    return out.getvalue()
+
+
+def by_pdfium(pages: int) -> bytes:
+    document = pypdfium2.PdfDocument.new()
+    for _ in range(pages):
+        document.new_page(100, 100)
+    out = BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def changed_once(pages: int) -> bytes:
+    """Return a PDF to which a later version with one page more was appended."""
+    data = by_pillow(pages)
+    old_start = int(data.rsplit(b"startxref\n", 1)[1].split()[0])
+    root = data.rsplit(b"/Root ", 1)[1].split()[0].decode()
+    tree = len(data)
+    data += f"900 0 obj\n<< /Type /Pages /Kids [] /Count {pages + 1} >>\nendobj\n".encode()
+    catalogue = len(data)
+    data += f"{root} 0 obj\n<< /Type /Catalog /Pages 900 0 R >>\nendobj\n".encode()
+    start = len(data)
+    return (
+        data
+        + (
+            f"xref\n{root} 1\n{catalogue:010} 00000 n \n900 1\n{tree:010} 00000 n \n"
+            f"trailer\n<< /Size 901 /Root {root} 0 R /Prev {old_start} >>\n"
+            f"startxref\n{start}\n%%EOF\n"
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "pages"),
+    [
+        pytest.param(make_pdf(7), 7, id="simulator"),
+        pytest.param(by_pillow(4), 4, id="pillow"),
+        pytest.param(by_pdfium(12), 12, id="pdfium"),
+        pytest.param(pdf_with_streams(23), 23, id="compressed"),
+        pytest.param(pdf_with_streams(5, predictor=1), 5, id="compressed-plain"),
+        pytest.param(b"\r\n\r\n" + by_pillow(3), 3, id="bytes-before"),
+        pytest.param(changed_once(4), 5, id="changed"),
+    ],
+)
+def test_counts_like_pdfium(tmp_path: Path, data: bytes, pages: int) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data)
+    assert count_pages(path) == pages
+
+
+@pytest.mark.parametrize("pages", [1, 60])
+def test_the_compressed_sample_is_a_real_pdf(pages: int) -> None:
+    assert len(pypdfium2.PdfDocument(pdf_with_streams(pages))) == pages
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"%PDF-1.4\nnothing",
+        make_pdf(3)[:-200],
+        b"%PDF-1.4\nstartxref\n999999999999\n%%EOF",
+        b"%PDF-1.4\nxref\n0 99999999\ntrailer\n<< /Root 1 0 R /Prev 9 >>\nstartxref\n9\n%%EOF",
+        b"%PDF-1.4\n" + b"[" * 5000 + b"\nstartxref\n9\n%%EOF",
+        make_pdf(2).replace(b"/Count 2", b"/Count 0"),
+        make_pdf(2).replace(b"/Pages 2 0 R", b"/Pages 1 0 R"),
+    ],
+)
+def test_says_nothing_rather_than_something_wrong(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data)
+    assert count_pages(path) is None
+
+
+def test_a_compressed_bomb_is_not_blown_up(tmp_path: Path) -> None:
+    import tracemalloc
+    import zlib
+
+    bomb = zlib.compress(bytes(400 * 1024 * 1024), 9)
+    data = (
+        b"%PDF-1.5\n"
+        + f"5 0 obj\n<< /W [1 3 1] /Size 9 /Length {len(bomb)} /Filter /FlateDecode >>\n".encode()
+        + b"stream\n"
+        + bomb
+        + b"\nendstream\nendobj\nstartxref\n9\n%%EOF"
+    )
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert count_pages(path) is None
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    sample=st.sampled_from([make_pdf(2), by_pillow(2), pdf_with_streams(2), changed_once(2)]),
+    data=st.data(),
+)
+def test_damage_never_raises(tmp_path: Path, sample: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(sample)
+    for _ in range(data.draw(st.integers(1, 20))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "x.pdf"
+    path.write_bytes(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
+    pages = count_pages(path)
+    assert pages is None or pages >= 1

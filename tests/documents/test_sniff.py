@@ -1,0 +1,95 @@
+"""What kind of file it is, told by what is in it."""
+
+from pathlib import Path
+
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.documents.sniff import Kind, decode_text, sniff
+from tests.documents.samples import ole, picture, tiff, zipped
+from tests.simulator import make_pdf
+
+
+def kind_of(tmp_path: Path, data: bytes, name: str) -> Kind:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    return sniff(path, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (make_pdf(1), "report.txt", Kind.PDF),
+        (b"\0\1junk" + make_pdf(1), "report.pdf", Kind.PDF),
+        (picture("JPEG"), "x.png", Kind.JPEG),
+        (picture("PNG"), "x", Kind.PNG),
+        (picture("BMP"), "x", Kind.BMP),
+        (picture("GIF"), "x", Kind.GIF),
+        (tiff(1), "x", Kind.TIFF),
+        (picture("WEBP"), "x.jpg", Kind.WEBP),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_1.HEIC", Kind.HEIF),
+        (picture("AVIF"), "x", Kind.HEIF),
+        (ole("WordDocument"), "x.bin", Kind.DOC),
+        (ole("Workbook"), "x.doc", Kind.XLS),
+        (ole("Book"), "x", Kind.XLS),
+        (ole("PowerPoint Document"), "x", Kind.PPT),
+        (ole("Something"), "x.et", Kind.XLS),
+        (ole("Something"), "x.ppt", Kind.PPT),
+        (zipped("[Content_Types].xml", "word/document.xml"), "x.zip", Kind.DOCX),
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "x", Kind.XLSX),
+        (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", Kind.PPTX),
+        (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", Kind.HTML),
+        (b"<?xml version='1.0'?><html xmlns='x'>", "x", Kind.HTML),
+        (b"<p>part</p>", "x.htm", Kind.HTML),
+        (b"\x1b@\x1bE hello", "label.txt", Kind.RAW),
+        (b"^XA^FDx^XZ", "label", Kind.RAW),
+        (b"SIZE 40 mm,30 mm", "label.prn", Kind.RAW),
+        ("你好，世界".encode(), "x", Kind.TEXT),
+        ("你好，世界".encode("gb18030"), "x.txt", Kind.TEXT),
+        ("你好".encode("utf-16"), "x.txt", Kind.TEXT),
+        (b"a,b\n1,2", "x.csv", Kind.CSV),
+        (b"# x", "x.md", Kind.MARKDOWN),
+        (b"BM is no picture", "x.txt", Kind.TEXT),
+        (("字" * 5000).encode(), "x.txt", Kind.TEXT),
+        (b"a" + ("字" * 5000).encode("gb18030"), "x.txt", Kind.TEXT),
+    ],
+)
+def test_kinds(tmp_path: Path, data: bytes, name: str, kind: Kind) -> None:
+    assert kind_of(tmp_path, data, name) is kind
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "key"),
+    [
+        (b"", "x.pdf", "file_empty"),
+        (zipped("OFD.xml", "Doc_0/Document.xml"), "发票.ofd", "ofd_not_supported"),
+        (zipped("mimetype", "content.xml"), "x.odt", "type_not_supported"),
+        (zipped("word/document.xml"), "x.docx", "type_not_supported"),
+        (b"PK\x03\x04 broken", "x.docx", "type_not_supported"),
+        (b"PK\x03\x04 broken PK\x05\x06" + bytes(18), "x.docx", "type_not_supported"),
+        (ole("Something"), "x.msi", "type_not_supported"),
+        (b"\x7fELF\0\0", "x.pdf", "type_not_supported"),
+        (b"%!PS-Adobe", "x.ps", "type_not_supported"),
+        (b"{\\rtf1", "x.rtf", "type_not_supported"),
+        (b"<svg xmlns='x'/>", "x.svg", "type_not_supported"),
+        ("你好".encode("gb18030"), "x.bin", "type_not_supported"),
+        (b"\xff\xff\xff not text", "x.txt", "type_not_supported"),
+    ],
+)
+def test_refused(tmp_path: Path, data: bytes, name: str, key: str) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        kind_of(tmp_path, data, name)
+    assert raised.value.translation_key == key
+
+
+def test_a_zip_with_a_huge_directory_is_not_read(tmp_path: Path) -> None:
+    data = zipped("[Content_Types].xml", "word/document.xml")
+    end = data.rfind(b"PK\x05\x06")
+    huge = data[: end + 12] + (5 * 1024 * 1024).to_bytes(4, "little") + data[end + 16 :]
+    with pytest.raises(ServiceValidationError):
+        kind_of(tmp_path, huge, "x.docx")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_text_is_decoded(encoding: str) -> None:
+    assert decode_text("采购清单".encode(encoding)) == "采购清单"

@@ -1,0 +1,386 @@
+"""Each source becomes a document, or says clearly why not."""
+
+from collections.abc import Awaitable, Callable
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from aiohttp import FormData
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.setup import async_setup_component
+from PIL import Image
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.sources import Source, SourceKind, async_fetch, is_snapshot
+from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.written import PageOptions
+from tests.documents.samples import ole, picture, tiff, zipped
+from tests.simulator import make_pdf
+
+LIMIT = 1024 * 1024
+
+type Upload = Callable[[bytes, str], Awaitable[str]]
+
+
+async def fetch(
+    hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
+) -> Document:
+    limit = more.pop("limit", LIMIT)
+    return await async_fetch(
+        hass,
+        spool,
+        Source(kind=kind, value=value, **more),
+        limit_bytes=limit,
+        context=Context(),
+        paper=None,
+    )
+
+
+def spooled(hass: HomeAssistant) -> list[Path]:
+    return list(Path(hass.config.cache_path("lianke", "spool")).iterdir())
+
+
+async def refused(
+    hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
+) -> str:
+    """Return the key of the error; nothing is left in the spool."""
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, kind, value, **more)
+    assert spooled(hass) == []
+    return raised.value.translation_key or ""
+
+
+@pytest.fixture
+async def upload(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, socket_enabled: None
+) -> Upload:
+    """Upload a file the way the frontend does; returns its id."""
+    assert await async_setup_component(hass, "file_upload", {})
+    client = await hass_client()
+
+    async def send(data: bytes, name: str) -> str:
+        form = FormData(quote_fields=False)
+        form.add_field("file", data, filename=name)
+        answer = await client.post("/api/file_upload", data=form)
+        return str((await answer.json())["file_id"])
+
+    return send
+
+
+async def test_upload_works_once(hass: HomeAssistant, spool: Spool, upload: Upload) -> None:
+    data = make_pdf(3)
+    file_id = await upload(data, "年度报告.pdf")
+    document = await fetch(hass, spool, SourceKind.UPLOAD, file_id)
+    assert document.path.read_bytes() == data
+    assert document.path.suffix == ".pdf"
+    assert document.digest == hashlib.sha256(data).hexdigest()
+    assert (document.name, document.title, document.pages) == ("年度报告.pdf", "年度报告.pdf", 3)
+    assert (document.content_type, document.size) == ("application/pdf", len(data))
+    await spool.async_discard(document)
+    assert await refused(hass, spool, SourceKind.UPLOAD, file_id) == "upload_gone"
+    assert await refused(hass, spool, SourceKind.UPLOAD, "../../etc/passwd") == "upload_gone"
+
+
+async def test_a_refused_upload_is_thrown_away(
+    hass: HomeAssistant, spool: Spool, upload: Upload
+) -> None:
+    file_id = await upload(bytes(2000), "big.bin")
+    assert await refused(hass, spool, SourceKind.UPLOAD, file_id, limit=1000) == "file_too_large"
+    assert await refused(hass, spool, SourceKind.UPLOAD, file_id) == "upload_gone"
+
+
+async def test_without_any_upload_there_is_none(hass: HomeAssistant, spool: Spool) -> None:
+    assert await refused(hass, spool, SourceKind.UPLOAD, "0123") == "upload_gone"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "extension", "pages"),
+    [
+        ("a.pdf", make_pdf(2), ".pdf", 2),
+        ("a.jpeg", picture("JPEG"), ".jpg", 1),
+        ("a.png", picture("PNG"), ".png", 1),
+        ("a.tif", tiff(3), ".tiff", 3),
+        ("a.docx", zipped("[Content_Types].xml", "word/document.xml"), ".docx", None),
+        ("a.xls", ole("Workbook"), ".xls", None),
+        ("a.prn", b"^XA^XZ", ".prn", None),
+        ("a.html", b"<html><body>x", ".html", None),
+    ],
+)
+async def test_files_go_as_they_are(
+    hass: HomeAssistant,
+    spool: Spool,
+    media: Path,
+    *,
+    name: str,
+    data: bytes,
+    extension: str,
+    pages: int | None,
+) -> None:
+    (media / name).write_bytes(data)
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    assert document.path.read_bytes() == data
+    assert document.name == f"a{extension}"
+    assert document.extension == extension
+    assert document.pages == pages
+    assert (media / name).read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.txt", "牛奶 < 鸡蛋", '<div class="plain">牛奶 &lt; 鸡蛋</div>'),
+        ("a.md", "# 牛奶", "<h1>牛奶</h1>"),
+        ("a.csv", "名称,数量\n牛奶,2", "<th>名称</th><th>数量</th>"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+async def test_text_files_become_a_page(
+    hass: HomeAssistant,
+    spool: Spool,
+    media: Path,
+    *,
+    name: str,
+    text: str,
+    expected: str,
+    encoding: str,
+) -> None:
+    (media / name).write_text(text, encoding=encoding)
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    assert document.name == "a.html"
+    assert expected in document.path.read_text("utf-8")
+    assert document.size == document.path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "extension"),
+    [
+        ("a.webp", picture("WEBP", lossless=True), ".png"),
+        ("a.webp", picture("WEBP", (2400, 2000)), ".jpg"),
+        ("a.avif", picture("AVIF"), ".png"),
+    ],
+    ids=["small", "large", "avif"],
+)
+async def test_pictures_are_converted(
+    hass: HomeAssistant, spool: Spool, media: Path, *, name: str, data: bytes, extension: str
+) -> None:
+    (media / name).write_bytes(data)
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / name), limit=10 * LIMIT)
+    assert document.name == f"a{extension}"
+    assert document.digest == hashlib.sha256(document.path.read_bytes()).hexdigest()
+    with Image.open(document.path) as image:
+        assert image.format == {".png": "PNG", ".jpg": "JPEG"}[extension]
+        left, right = image.getpixel((2, 2)), image.getpixel((image.width - 3, 2))
+    assert isinstance(left, tuple)
+    assert isinstance(right, tuple)
+    assert left[0] > 200 > left[1]
+    assert min(right[:3]) > 200
+
+
+async def test_transparent_and_turned_pictures(
+    hass: HomeAssistant, spool: Spool, media: Path
+) -> None:
+    clear = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    clear.save(media / "a.webp", lossless=True, exif=exif)
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / "a.webp"))
+    with Image.open(document.path) as image:
+        assert image.size == (10, 20)
+        assert image.getpixel((5, 5)) == (255, 255, 255)
+
+
+async def test_bad_files(
+    hass: HomeAssistant, spool: Spool, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret.pdf"
+    secret.write_bytes(make_pdf(1))
+    (media / "link.pdf").symlink_to(secret)
+    (media / "empty.pdf").touch()
+    (media / "blank.txt").write_text(" \n\n ")
+    (media / "long.txt").write_text("x" * (MAX_TEXT_BYTES + 1))
+    (media / "wide.csv").write_text(",".join("x" * 61))
+    (media / "a.ofd").write_bytes(zipped("OFD.xml"))
+    (media / "a.exe").write_bytes(b"MZ\0\0")
+    (media / "broken.webp").write_bytes(b"RIFF\0\0\0\0WEBPnothing")
+    (media / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (media / "big.pdf").write_bytes(make_pdf(1) + bytes(LIMIT))
+    (media / "folder").mkdir()
+    os.mkfifo(media / "pipe")
+    cases = {
+        str(secret): "file_not_allowed",
+        str(media / "link.pdf"): "file_not_allowed",
+        f"{media}/../secret.pdf": "file_not_allowed",
+        "/etc/passwd": "file_not_allowed",
+        "configuration.yaml": "file_not_allowed",
+        f"{media}/nul\0.pdf": "file_not_found",
+        str(media / "missing.pdf"): "file_not_found",
+        str(media / "folder"): "file_not_found",
+        str(media / "pipe"): "file_not_found",
+        str(media / "empty.pdf"): "file_empty",
+        str(media / "blank.txt"): "file_empty",
+        str(media / "long.txt"): "text_too_large",
+        str(media / "wide.csv"): "too_many_columns",
+        str(media / "a.ofd"): "ofd_not_supported",
+        str(media / "a.exe"): "type_not_supported",
+        str(media / "broken.webp"): "image_unreadable",
+        str(media / "a.heic"): "heic_not_supported",
+        str(media / "big.pdf"): "file_too_large",
+    }
+    found = {
+        path: await refused(hass, spool, SourceKind.FILE, path, limit=LIMIT + 100) for path in cases
+    }
+    assert found == cases
+
+    monkeypatch.setattr("custom_components.lianke.documents.images.MAX_PIXELS", 100)
+    (media / "huge.webp").write_bytes(picture("WEBP"))
+    key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
+    assert key == "image_too_large"
+
+    def deny(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("custom_components.lianke.documents.sources.copy_file", deny)
+    key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
+    assert key == "file_not_readable"
+
+
+async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
+    assert await async_setup_component(hass, "media_source", {})
+    (media / "菜单").mkdir()
+    (media / "菜单" / "今天.pdf").write_bytes(make_pdf(2))
+    for domain in ("media_source", "lianke"):
+        media_id = f"media-source://{domain}/local/菜单/今天.pdf"
+        document = await fetch(hass, spool, SourceKind.MEDIA, media_id)
+        assert (document.name, document.pages) == ("今天.pdf", 2)
+        await spool.async_discard(document)
+    cases = {
+        "media-source://media_source/local/missing.pdf": "file_not_found",
+        "media-source://media_source/local/x.unknowntype": "file_not_found",
+        "media-source://media_source/local/../secret.pdf": "media_not_found",
+        "media-source://media_source/local//etc/passwd": "media_not_found",
+        "media-source://media_source/elsewhere/x.pdf": "media_not_found",
+        "media-source://nothing/local/x.pdf": "media_not_found",
+        "/media/local/x.pdf": "media_not_found",
+        "https://example.com/x.pdf": "media_not_found",
+    }
+    found = {value: await refused(hass, spool, SourceKind.MEDIA, value) for value in cases}
+    assert found == cases
+
+
+async def test_media_of_other_integrations(
+    hass: HomeAssistant, spool: Spool, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from homeassistant.components.media_source import PlayMedia
+
+    assert await async_setup_component(hass, "media_source", {})
+    path = media / "other.pdf"
+    path.write_bytes(make_pdf(1))
+    answers = [PlayMedia("/x", "application/pdf", path=path), PlayMedia("http://x", "audio/mp3")]
+
+    async def resolve(*_: object) -> PlayMedia:
+        return answers.pop(0)
+
+    # No other integration with files is at hand in a test.
+    monkeypatch.setattr("custom_components.lianke.documents.sources.async_resolve_media", resolve)
+    document = await fetch(hass, spool, SourceKind.MEDIA, "media-source://other/1")
+    assert document.name == "other.pdf"
+    await spool.async_discard(document)
+    key = await refused(hass, spool, SourceKind.MEDIA, "media-source://other/2")
+    assert key == "media_not_local"
+
+
+async def test_raw_text(hass: HomeAssistant, spool: Spool) -> None:
+    source = {"raw": True, "raw_encoding": "gb18030"}
+    document = await fetch(hass, spool, SourceKind.TEXT, "^XA^FD你好^XZ", **source)
+    assert document.path.read_bytes() == "^XA^FD你好^XZ".encode("gb18030")
+    assert (document.name, document.title) == ("Printer commands.prn", "Printer commands")
+    await spool.async_discard(document)
+    assert await refused(hass, spool, SourceKind.TEXT, "", **source) == "text_empty"
+    assert await refused(hass, spool, SourceKind.TEXT, "\ud800", **source) == "raw_not_encodable"
+    assert await refused(hass, spool, SourceKind.TEXT, "xy", **source, limit=1) == "file_too_large"
+    for kind in (SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.ENTITY, SourceKind.DOCUMENT):
+        assert await refused(hass, spool, kind, "x", **source) == "raw_needs_file_or_text"
+
+
+async def test_raw_files_keep_their_bytes(hass: HomeAssistant, spool: Spool, media: Path) -> None:
+    (media / "label.txt").write_bytes(b"\0\1 any bytes")
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / "label.txt"), raw=True)
+    assert document.name == "label.prn"
+    assert document.path.read_bytes() == b"\0\1 any bytes"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (SourceKind.TEXT, "a <b> 你好", "a &lt;b&gt; 你好"),
+        (SourceKind.MARKDOWN, "**你好** <script>", "<strong>你好</strong> &lt;script&gt;"),
+        (SourceKind.HTML, "<b>你好</b>", "<b>你好</b>"),
+    ],
+)
+async def test_written_text(
+    hass: HomeAssistant, spool: Spool, kind: SourceKind, text: str, expected: str
+) -> None:
+    document = await fetch(hass, spool, kind, text)
+    page = document.path.read_text("utf-8")
+    assert expected in page
+    assert "default-src 'none'" in page
+    assert "你好" not in document.title
+    assert document.title == "Text"
+    titled = await fetch(hass, spool, kind, text, title="公告\n一", page=PageOptions(header=True))
+    assert titled.title == "公告 一"
+    assert titled.name == "公告 一.html"
+    assert "<header><h1>公告\n一</h1>" in titled.path.read_text("utf-8")
+    assert titled.digest != document.digest
+    again = await fetch(hass, spool, kind, text)
+    assert again.digest == document.digest
+
+
+async def test_bad_text(hass: HomeAssistant, spool: Spool) -> None:
+    long = "好" * (MAX_TEXT_BYTES // 3 + 1)
+    assert await refused(hass, spool, SourceKind.TEXT, " \n ") == "text_empty"
+    assert await refused(hass, spool, SourceKind.TEXT, long) == "text_too_large"
+    assert await refused(hass, spool, SourceKind.MARKDOWN, long) == "text_too_large"
+    assert await refused(hass, spool, SourceKind.HTML, long) == "html_too_large"
+    assert await refused(hass, spool, SourceKind.MARKDOWN, "![x](qr:)") == "qr_empty"
+    key = await refused(hass, spool, SourceKind.HTML, f'<img src="qr:{"x" * 3000}">')
+    assert key == "qr_too_long"
+
+
+async def test_url(
+    hass: HomeAssistant, spool: Spool, upload: Upload, hass_client: ClientSessionGenerator
+) -> None:
+    assert await refused(hass, spool, SourceKind.URL, "https://127.0.0.1/x") == "url_not_public"
+    client = await hass_client()
+    url = f"http://127.0.0.1:{client.server.port}/manifest.json"
+    hass.config.allowlist_external_urls = {url}
+    assert await refused(hass, spool, SourceKind.URL, f"{url}?token=x") == "url_refused"
+
+
+async def test_handles(hass: HomeAssistant, spool: Spool, media: Path) -> None:
+    (media / "a.pdf").write_bytes(make_pdf(2))
+    handle = await spool.async_keep(await fetch(hass, spool, SourceKind.FILE, str(media / "a.pdf")))
+    document = await fetch(hass, spool, SourceKind.DOCUMENT, handle)
+    assert (document.name, document.pages) == ("a.pdf", 2)
+    with pytest.raises(HomeAssistantError) as raised:
+        await fetch(hass, spool, SourceKind.DOCUMENT, "other")
+    assert raised.value.translation_key == "document_gone"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (SourceKind.ENTITY, "camera.door", True),
+        (SourceKind.ENTITY, "image.map", True),
+        (SourceKind.ENTITY, "todo.list", False),
+        (SourceKind.MEDIA, "media-source://camera/camera.door", True),
+        (SourceKind.MEDIA, "media-source://media_source/local/camera.door", False),
+        (SourceKind.TEXT, "camera.door", False),
+    ],
+)
+def test_snapshots_are_known(kind: SourceKind, value: str, expected: bool) -> None:
+    assert is_snapshot(Source(kind=kind, value=value)) is expected

@@ -1,0 +1,160 @@
+"""The spool: what it keeps, for how long, and what it leaves behind."""
+
+from datetime import timedelta
+import os
+from pathlib import Path
+import time
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.lianke.documents import spool as spool_module
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.intake import admit_raw
+from custom_components.lianke.documents.spool import Spool, copy_file, write_bytes
+
+
+async def make(spool: Spool, data: bytes = b"hello") -> Document:
+    _, document = await spool.async_write(
+        ".part", lambda path: admit_raw(path, data, name="label", title="Label")
+    )
+    return document
+
+
+def files(hass: HomeAssistant) -> list[str]:
+    folder = Path(hass.config.cache_path("lianke", "spool"))
+    return sorted(path.name for path in folder.iterdir())
+
+
+def leave_something(folder: Path) -> None:
+    folder.mkdir(parents=True, mode=0o755, exist_ok=True)
+    (folder / "old.pdf").write_text("left behind")
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def test_it_is_private_and_starts_empty(hass: HomeAssistant) -> None:
+    folder = Path(hass.config.cache_path("lianke", "spool"))
+    leave_something(folder)
+    spool = await spool_module.async_get_spool(hass)
+    assert files(hass) == []
+    assert mode(folder) == 0o700
+    document = await make(spool)
+    assert mode(document.path) == 0o600
+    assert await spool_module.async_get_spool(hass) is spool
+    assert document.upload.size == 5
+    assert document.upload.path == document.path
+
+
+async def test_a_kept_document_can_be_taken_again_and_again(
+    hass: HomeAssistant, spool: Spool
+) -> None:
+    document = await make(spool)
+    handle = await spool.async_keep(document, [b"\x89PNG one", b"two"])
+    first, second = await spool.async_take(handle), await spool.async_take(handle)
+    assert len({document.path, first.path, second.path}) == 3
+    assert first.path.read_bytes() == b"hello"
+    await spool.async_discard(first, second)
+    assert (await spool.async_take(handle)).digest == document.digest
+    assert await spool.async_picture(handle, 1) == b"\x89PNG one"
+    assert await spool.async_picture(handle, 2) == b"two"
+    for number in (-1, 0, 3):
+        assert await spool.async_picture(handle, number) is None
+    assert await spool.async_picture("other", 1) is None
+
+
+async def test_it_is_gone_after_an_hour(
+    hass: HomeAssistant, spool: Spool, freezer: FrozenDateTimeFactory
+) -> None:
+    first = await spool.async_keep(await make(spool), [b"picture"])
+    freezer.tick(timedelta(minutes=30))
+    second = await spool.async_keep(await make(spool))
+    freezer.tick(timedelta(minutes=31))
+    with pytest.raises(ServiceValidationError, check=_is_gone):
+        await spool.async_take(first)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert len(files(hass)) == 1
+    await spool.async_take(second)
+    freezer.tick(timedelta(minutes=31))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    with pytest.raises(ServiceValidationError, check=_is_gone):
+        await spool.async_take(second)
+
+
+def _is_gone(err: ServiceValidationError) -> bool:
+    return err.translation_key == "document_gone"
+
+
+async def test_number_and_size_are_limited(
+    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "MAX_KEPT", 3)
+    handles = [await spool.async_keep(await make(spool)) for _ in range(5)]
+    assert len(files(hass)) == 3
+    await spool.async_take(handles[-1])
+    with pytest.raises(ServiceValidationError, check=_is_gone):
+        await spool.async_take(handles[0])
+    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 12)
+    big = await spool.async_keep(await make(spool, b"x" * 100))
+    assert (await spool.async_take(big)).size == 100
+    with pytest.raises(ServiceValidationError, check=_is_gone):
+        await spool.async_take(handles[-1])
+
+
+async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -> None:
+    document = await make(spool)
+    handle = await spool.async_keep(document, [b"picture"])
+    for name in files(hass):
+        (document.path.parent / name).unlink()
+    assert await spool.async_picture(handle, 1) is None
+    with pytest.raises(ServiceValidationError, check=_is_gone):
+        await spool.async_take(handle)
+
+
+async def test_without_hard_links_a_copy_is_made(
+    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    taken = await spool.async_take(await spool.async_keep(await make(spool)))
+    assert taken.path.read_bytes() == b"hello"
+    assert mode(taken.path) == 0o600
+
+
+async def test_what_a_broken_call_left_is_swept(
+    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await make(spool)
+    young = await make(spool)
+    long_ago = time.time() - timedelta(hours=4).total_seconds()
+    os.utime(old.path, (long_ago, long_ago))
+    monkeypatch.setattr(spool_module, "SWEEP_INTERVAL", timedelta(0))
+    await spool.async_new_path(".x")
+    assert files(hass) == [young.path.name]
+
+
+async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) -> None:
+    def fail(path: Path) -> None:
+        write_bytes(path, b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        await spool.async_write(".x", fail)
+    assert files(hass) == []
+
+
+def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(3000))
+    with pytest.raises(ServiceValidationError) as raised:
+        copy_file(tmp_path / "big", tmp_path / "copy", 2999, "big")
+    assert raised.value.translation_key == "file_too_large"
+    assert len(copy_file(tmp_path / "big", tmp_path / "again", 3000, "big")) == 64
