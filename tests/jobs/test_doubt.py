@@ -1,5 +1,7 @@
 """Jobs whose upload was never answered: settled by evidence, never by guess, never sent twice."""
 
+import asyncio
+
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
@@ -125,8 +127,8 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
 
 @pytest.mark.parametrize("kind", ["reset_before", "refuse", "reset_mid_body"])
 async def test_what_never_left_is_sent_again(shop: Shop, kind: str) -> None:
-    # Large enough that the connection breaks while the body is still on its way.
-    content = b"%PDF-1.4\n" + bytes(8_000_000)
+    # Larger than what the sockets of this machine take in before anybody reads.
+    content = b"%PDF-1.4\n" + bytes(40_000_000)
     shop.sim.cloud.fail(SUBMIT, Fault(kind=kind))  # type: ignore[arg-type]  # a FaultKind
     job = await shop.submit(shop.document(pages=1, content=content))
     held = await shop.uploaded(job)
@@ -172,3 +174,19 @@ async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
     # Not even the job's own token moves a job that was never sent.
     assert not shop.queue.on_callback(held.token, forged)
     assert shop.queue.get(held.job_id).state is JobState.HELD
+
+
+async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(shop: Shop) -> None:
+    shop.printer(2).seconds_per_page = 3000
+    other = await shop.submit(port=2)
+    await shop.uploaded(other)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1))
+    job = await shop.submit()
+    async with asyncio.timeout(5):
+        while shop.queue.get(job.job_id).handed_over_at is None:
+            await shop.settle()
+    stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+    await shop.queue._follower._async_read_list()
+    assert shop.queue.get(job.job_id).task_id is None
+    done = await shop.until(job, JobState.COMPLETED)
+    assert done.task_id not in (None, stranger.task_id)

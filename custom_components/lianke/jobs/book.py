@@ -60,6 +60,8 @@ class JobBook:
         self._lock = asyncio.Lock()
         # Tasks of the cloud that are ours without being a job (previews).
         self.other_tasks: list[str] = []
+        # How many more of them are just being asked for.
+        self.other_tasks_coming = 0
 
     def document_path(self, job: Job) -> Path:
         """Return where the document of a job lies."""

@@ -52,14 +52,20 @@ class Follower:
         ledger: Ledger,
         book: JobBook,
         callbacks_proven: Callable[[], bool],
+        is_uploading: Callable[[Job], bool],
     ) -> None:
-        """`callbacks_proven` tells whether callbacks are known to arrive just now."""
+        """Take what following needs.
+
+        `callbacks_proven` tells whether callbacks are known to arrive just now,
+        `is_uploading` whether a job's answer may still come.
+        """
         self._client = client
         self._coordinator = coordinator
         self._memory = memory
         self._ledger = ledger
         self._book = book
         self._callbacks_proven = callbacks_proven
+        self._is_uploading = is_uploading
         self._started_at = dt_util.utcnow()
         self._last_request: datetime | None = None
         self._next_look: dict[str, datetime] = {}
@@ -114,15 +120,17 @@ class Follower:
         self._give_up(dt_util.utcnow())
 
     def _is_followed(self, job: Job) -> bool:
-        if job.is_unsure:
-            return True
         if job.task_id is None:
-            return False
+            return self._is_lost(job)
         if job.state is JobState.UNCONFIRMED:
             return dt_util.utcnow() - job.changed_at < GIVE_UP
         if job.state is JobState.COMPLETED:
             return job.job_id in self._ask
         return not job.is_final
+
+    def _is_lost(self, job: Job) -> bool:
+        """Return whether a job is in doubt and its answer will not come any more."""
+        return job.is_unsure and not self._is_uploading(job)
 
     def _due(self, job: Job, now: datetime) -> datetime:
         if job.job_id not in self._next_look:
@@ -216,24 +224,28 @@ class Follower:
         finding = examine(
             tasks,
             known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
-            unsure=[job for job in jobs if job.is_unsure],
-            unexplained=[
-                job for job in jobs if job.state is JobState.UNCONFIRMED and job.task_id is None
-            ],
+            unsure=[job for job in jobs if self._is_lost(job)],
+            unexplained=[job for job in jobs if self._may_own_a_task(job)],
             foreign_seen_at=self._memory.foreign_seen_at,
             now=now,
         )
-        if finding.strangers:
+        if finding.strangers and not self._book.other_tasks_coming:
             self._memory.note_foreign()
         if finding.task is None:
             return
-        job = next(job for job in jobs if job.is_unsure)
+        job = next(job for job in jobs if self._is_lost(job))
         self._ledger.change(
             job,
             task_id=finding.task.task_id,
             task_known_at=now,
             state=JobState.QUEUED,
         )
+
+    def _may_own_a_task(self, job: Job) -> bool:
+        """Return whether an unknown task may be this job's, though it is not looked for."""
+        if job.task_id is not None or self._is_lost(job):
+            return False
+        return job.is_unsure or job.state is JobState.UNCONFIRMED
 
     @callback
     def _give_up(self, now: datetime) -> None:

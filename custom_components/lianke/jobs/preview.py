@@ -73,14 +73,7 @@ class Previewer:
         address = self._coordinator.data.printers[printer_key].printer.address
         try:
             async with asyncio.timeout(PREVIEW_TIME):
-                task_id = await self._client.submit(
-                    address,
-                    document.upload,
-                    options.form_fields(),
-                    callback_url=self._addresses.callback_url(token),
-                    preview=True,
-                )
-                await self._book.async_note_other_task(task_id)
+                task_id = await self._async_submit(address, document, options, token)
                 result = await self._async_result(address, task_id, news)
                 return Preview(
                     pages=result.total_page or len(result.images) or None,
@@ -91,6 +84,24 @@ class Previewer:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         finally:
             self._waiting.pop(token, None)
+
+    async def _async_submit(
+        self, address: PrinterAddress, document: Document, options: ResolvedOptions, token: str
+    ) -> str:
+        """Hand the document in and note whose task it has become."""
+        self._book.other_tasks_coming += 1
+        try:
+            task_id = await self._client.submit(
+                address,
+                document.upload,
+                options.form_fields(),
+                callback_url=self._addresses.callback_url(token),
+                preview=True,
+            )
+            await self._book.async_note_other_task(task_id)
+        finally:
+            self._book.other_tasks_coming -= 1
+        return task_id
 
     @callback
     def on_callback(self, token: str | None, claim: Callback) -> bool:

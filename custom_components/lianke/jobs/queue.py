@@ -68,6 +68,7 @@ class PrintQueue:
             ledger=self._ledger,
             book=self._book,
             callbacks_proven=addresses.callbacks_proven,
+            is_uploading=self._is_uploading,
         )
         self._sender = Sender(
             hass,
@@ -299,6 +300,9 @@ class PrintQueue:
     def _may_be(self, job: Job, claim: Callback) -> bool:
         """Return whether a job without a task may become this task."""
         return job.handed_over_at is not None and not self._ledger.by_task(claim.task_id)
+
+    def _is_uploading(self, job: Job) -> bool:
+        return self._sender.is_uploading(job)
 
     @callback
     def _review(self) -> None:
