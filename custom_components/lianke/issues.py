@@ -278,8 +278,8 @@ class _Watcher:
             self._moved = None
             self._cancel(PUSH_ADDRESS_CHANGED)
         elif since is None:
-            self._moved = was, dt_util.utcnow()
-            self._in(ADDRESS_SECONDS, PUSH_ADDRESS_CHANGED, self._tell_address)
+            moved = self._moved = was, dt_util.utcnow()
+            self._in(ADDRESS_SECONDS, PUSH_ADDRESS_CHANGED, lambda: self._tell_address(*moved))
         elif self._heard_since(since):
             self._moved = None
             self._cancel(PUSH_ADDRESS_CHANGED)
@@ -291,10 +291,8 @@ class _Watcher:
         return last is not None and moment is not None and last > moment
 
     @callback
-    def _tell_address(self) -> None:
-        if self._moved is None:
-            return
-        (was, since), self._moved = self._moved, None
+    def _tell_address(self, was: str, since: datetime) -> None:
+        self._moved = None
         issue = self._of_box(PUSH_ADDRESS_CHANGED, persistent=True)
         issue.data.update(was=was, since=since.isoformat())
         self._raise(push_issue_id(self._entry), issue)

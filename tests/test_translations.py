@@ -1,0 +1,340 @@
+"""The texts in both languages: complete, in the words of the glossary, and each in one language."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.api import errors
+from custom_components.lianke.api.errors import LiankeError, OptionError
+from custom_components.lianke.config_flow import EXPLAINED as EXPLAINED_IN_SETUP
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.coordinator import PrinterStatus
+from custom_components.lianke.jobs.gate import HOLD_REASONS
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.option_forms import (
+    defaults_schema,
+    keep_alive_schema,
+    settings_schema,
+    shown_reason,
+)
+from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
+from tests.simulator import Simulator, qr_link
+
+PACKAGE = Path(__file__).parent.parent / "custom_components" / DOMAIN
+LANGUAGES = ("en", "zh-Hans")
+
+CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+# Latin words that a Chinese text may hold: names, file types, units, and what one has to type.
+NAMES = {"ApiKey", "Assistant", "Cloud", "Home", "HP", "Lianke", "Office", "Excel", "zbar", "Wi-Fi"}
+TYPES = {
+    "AVIF",
+    "CSV",
+    "GB",
+    "HEIC",
+    "HTML",
+    "JPEG",
+    "Markdown",
+    "OFD",
+    "PDF",
+    "PNG",
+    "UTF",
+    "WebP",
+}
+TECHNIQUE = {"HTTP", "http", "https", "kB", "MB", "mm", "qr", "QR", "URL", "USB"}
+TO_TYPE = {"all", "allowlist", "dirs", "even", "external", "odd", "urls"}
+LATIN = NAMES | TYPES | TECHNIQUE | TO_TYPE
+# What each thing is called, wherever the English text names it.
+GLOSSARY = {
+    r"box(es)?": "云盒",
+    r"printers?": "打印机|原始指令|打印指令",
+    r"print jobs?": "打印任务",
+    r"jobs?": "任务",
+    r"documents?": "文档",
+    r"quiet hours": "免打扰时段",
+    r"waiting time": "等待期限",
+    r"trays?": "纸盒",
+    r"media types?": "介质类型",
+    r"copies": "份",
+    r"reverse order": "逆序打印",
+    r"duplex": "双面",
+    r"long edge": "长边",
+    r"short edge": "短边",
+    r"black and white": "黑白",
+    r"drivers?": "驱动",
+    r"push": "推送",
+    r"QR codes?": "二维码",
+    r"ApiKey": "ApiKey",
+}
+# Other words for the same things, as other products use them.
+OTHER_WORDS = re.compile(
+    r"作业|盒子|打印盒|勿扰|静音|纸匣|纸槽|送纸盘|双面打印模式|密匙|秘钥|Api Key|API Key"
+)
+JOB_STATES = {
+    "held": "等待打印",
+    "uploading": "上传中",
+    "queued": "云端排队中",
+    "processing": "转换中",
+    "sending": "正在发送到打印机",
+    "canceling": "取消中",
+    "completed": "已完成",
+    "failed": "打印失败",
+    "canceled": "已取消",
+    "expired": "已过期（未打印）",
+    "unconfirmed": "未确认（可能已打印）",
+}
+PRINTER_STATES = {
+    "idle": "空闲",
+    "printing": "打印中",
+    "paused": "已暂停",
+    "out_of_paper": "缺纸",
+    "paper_jam": "卡纸",
+    "cover_open": "机盖打开",
+    "out_of_ribbon": "色带用尽",
+    "out_of_ink": "墨粉/墨水用尽",
+    "stopped": "已停止",
+    "awaiting_driver": "等待驱动支持",
+    "unsupported": "不支持",
+    "disconnected": "未连接（可能已关机）",
+    "box_offline": "云盒离线",
+}
+# Home Assistant's own words that a text refers to.
+FOREIGN_NAMES = {"Reconfigure", "重新配置", "Repairs", "修复"}
+
+
+def load(language: str) -> dict[str, Any]:
+    """Return all texts of a language."""
+    texts: dict[str, Any] = json.loads(
+        (PACKAGE / "translations" / f"{language}.json").read_text("utf-8")
+    )
+    return texts
+
+
+def walk(texts: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text with where it stands."""
+    for key, value in texts.items():
+        if isinstance(value, dict):
+            yield from walk(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+EN, ZH = (load(language) for language in LANGUAGES)
+EN_TEXTS, ZH_TEXTS = dict(walk(EN)), dict(walk(ZH))
+
+
+def bare(text: str) -> str:
+    """Return a text without placeholders and without what is to be typed as it is."""
+    return re.sub(r"\{\w+\}|`[^`]*`", "", text)
+
+
+def names(text: str) -> list[str]:
+    """Return the names of placeholders, each as often as it occurs."""
+    return sorted(re.findall(r"\{(\w+)\}", text))
+
+
+def test_same_texts_in_the_same_order() -> None:
+    """Each text is there in both languages, with the same placeholders, as often."""
+    assert list(EN_TEXTS) == list(ZH_TEXTS)
+    for path, text in EN_TEXTS.items():
+        assert set(names(text)) == set(names(ZH_TEXTS[path])), path
+
+
+def test_english_texts_are_english() -> None:
+    """No Chinese is left in them, nor the punctuation that is Chinese alone."""
+    for path, text in EN_TEXTS.items():
+        assert not CJK.search(text), path
+
+
+def test_chinese_texts_are_chinese() -> None:
+    """No English is left in them, and punctuation is Chinese."""
+    for path, text in ZH_TEXTS.items():
+        words = set(re.findall(r"[A-Za-z][A-Za-z-]*[A-Za-z]|[A-Za-z]", bare(text)))
+        assert words <= LATIN, (path, words - LATIN)
+        assert text != EN_TEXTS[path] or not re.search("[a-z]{3}", bare(text)) or text in LATIN, (
+            path
+        )
+        assert not re.search(r"[\u4e00-\u9fff][,;:!?]", text), path
+        assert not re.search(r"[\u4e00-\u9fff]\.(\s|$)", text), path
+
+
+@pytest.mark.parametrize("english", GLOSSARY)
+def test_things_have_one_name(english: str) -> None:
+    """Where the English text names a thing, the Chinese one uses the glossary's word for it."""
+    found = 0
+    for path, text in EN_TEXTS.items():
+        if not re.search(rf"\b{english}\b", bare(text).replace("tick boxes", ""), re.IGNORECASE):
+            continue
+        found += 1
+        chinese = ZH_TEXTS[path]
+        # A name in a placeholder may stand for the thing itself, and a unit has its measure word.
+        stands_for_it = {"box": "{box}", "printer": "{printer}"}.get(english.rstrip("s?()e"), "")
+        if path.endswith("unit_of_measurement") or (stands_for_it and stands_for_it in chinese):
+            continue
+        assert re.search(GLOSSARY[english], chinese), path
+    assert found, "the glossary names what the texts speak of"
+
+
+def test_things_have_no_other_name() -> None:
+    """Nobody has to guess whether two words mean the same."""
+    for path, text in ZH_TEXTS.items():
+        assert not OTHER_WORDS.search(text), path
+
+
+def test_states() -> None:
+    """Job and printer states are called the same everywhere, and none is missing."""
+    assert set(JOB_STATES) == set(JobState)
+    assert set(PRINTER_STATES) == set(PrinterStatus)
+    sensors = ZH["entity"]["sensor"]
+    assert sensors["last_job"]["state"] == JOB_STATES
+    assert ZH["selector"]["job_state"]["options"] == JOB_STATES
+    assert sensors["status"]["state"] == PRINTER_STATES
+    events = ZH["entity"]["event"]["job"]["state_attributes"]["event_type"]["state"]
+    assert events.items() <= JOB_STATES.items()
+    for reasons in (
+        sensors["hold_reason"]["state"],
+        EN["entity"]["sensor"]["hold_reason"]["state"],
+    ):
+        assert set(reasons) == set(HOLD_REASONS)
+    shared = PRINTER_STATES.keys() & sensors["hold_reason"]["state"].keys()
+    assert {key: sensors["hold_reason"]["state"][key] for key in shared} == {
+        key: PRINTER_STATES[key] for key in shared
+    }
+
+
+def test_names_of_what_is_on_the_screen() -> None:
+    """A text that quotes a button or a menu quotes what stands there."""
+    for texts, quotes in ((ZH_TEXTS, "“([^”{}]+)”"), (EN_TEXTS, '[“"]([^”"{}]+)[”"]')):
+        known = set(texts.values()) | FOREIGN_NAMES
+        for path, text in texts.items():
+            for quoted in re.findall(quotes, text):
+                assert quoted in known, path
+
+
+def reasons_of(kind: type[LiankeError]) -> Iterator[str]:
+    """Yield the reasons of an error class and all below it."""
+    if kind is not OptionError:
+        yield kind.reason
+    for below in kind.__subclasses__():
+        yield from reasons_of(below)
+
+
+def test_errors_of_the_service_have_texts() -> None:
+    """Whatever the service or our own checks say can be shown."""
+    assert {"cannot_connect", "refused", "box_not_bound"} <= set(reasons_of(errors.LiankeError))
+    for texts in (EN, ZH):
+        assert set(reasons_of(errors.LiankeError)) <= texts["exceptions"].keys()
+        assert texts["config"]["error"].keys() >= EXPLAINED_IN_SETUP
+        shown = {
+            reason
+            for issue in texts["issues"].values()
+            for reason in issue.get("fix_flow", {}).get("error", {})
+        }
+        assert EXPLAINED_IN_REPAIRS | {"refused"} == shown
+
+
+def option_reasons() -> set[str]:
+    """Return the reasons with which options are refused, as the source gives them."""
+    source = (PACKAGE / "api" / "options.py").read_text("utf-8")
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OptionError":
+            reason = node.args[0]
+            if isinstance(reason, ast.Constant):
+                found.add(str(reason.value))
+            else:
+                found.add("color_not_available")
+    return found
+
+
+def test_options_that_cannot_be_have_texts() -> None:
+    """What the form of default options can refuse can be told there."""
+    elsewhere = {"invalid_page_range", "paper_required", "raw_refuses_options", "too_many_copies"}
+    reasons = option_reasons()
+    assert elsewhere < reasons
+    for texts in (EN, ZH):
+        for reason in reasons - elsewhere:
+            shown = shown_reason(OptionError(reason, option="paper"))
+            assert shown in texts["options"]["error"], reason
+
+
+def check_form(schema: probatio.Schema, texts: dict[str, Any], where: str) -> None:
+    """Check that a form's fields, and no others, have a name and a description."""
+    plain = {str(marker) for marker, value in schema.schema.items() if not hasattr(value, "schema")}
+    assert texts.get("data", {}).keys() == plain, where
+    assert texts.get("data_description", {}).keys() == plain, where
+    parts = {
+        str(marker): value for marker, value in schema.schema.items() if hasattr(value, "schema")
+    }
+    assert texts.get("sections", {}).keys() == parts.keys(), where
+    for name, part in parts.items():
+        assert texts["sections"][name]["name"], where
+        check_form(part.schema, texts["sections"][name], f"{where}.{name}")
+    for value in schema.schema.values():
+        config = getattr(value, "config", None) or {}
+        if (key := config.get("translation_key")) is None or key == "target":
+            continue
+        for texts_of in (EN, ZH):
+            assert texts_of["selector"][key]["options"].keys() >= set(config["options"]), where
+
+
+@pytest.mark.parametrize("texts", [EN, ZH], ids=LANGUAGES)
+def test_fields_of_options_are_described(texts: dict[str, Any]) -> None:
+    """Each field says what it is and what it does."""
+    steps = texts["options"]["step"]
+    for name, schema in (
+        ("settings", settings_schema({})),
+        ("default_options", defaults_schema({})),
+        ("keep_alive_printer", keep_alive_schema({})),
+    ):
+        check_form(schema, steps[name], name)
+
+
+async def test_fields_of_setting_up_are_described(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    """Each form, gone through, has texts for its fields, its placeholders and its errors."""
+    seen: set[str] = set()
+
+    def check(result: ConfigFlowResult) -> None:
+        step = str(result["step_id"])
+        seen.add(step)
+        given = set(result["description_placeholders"] or {})
+        for texts in (EN, ZH):
+            form = texts["config"]["step"][step]
+            assert result["data_schema"] is not None
+            check_form(result["data_schema"], form, step)
+            for _path, text in walk(form):
+                assert set(names(text)) <= given, step
+            for reason in (result["errors"] or {}).values():
+                assert set(names(texts["config"]["error"][reason])) <= given, reason
+
+    flows = hass.config_entries.flow
+    result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    check(result)
+    twin = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is simulator.box.account and one is not simulator.box
+    )
+    answer = {"advanced": {"server": simulator.url}, "account": setup.entry_id}
+    result = await flows.async_configure(result["flow_id"], answer)
+    check(result)
+    answer["qr_text"] = qr_link(twin.device_id, twin.device_key)
+    result = await flows.async_configure(result["flow_id"], answer)
+    check(result)
+    flows.async_abort(result["flow_id"])
+    check(await setup.start_reauth_flow(hass))
+    check(await setup.start_reconfigure_flow(hass))
+    for progress in flows.async_progress():
+        flows.async_abort(progress["flow_id"])
+    assert seen == {"user", "printers", "reauth_confirm", "reconfigure"}
+    assert seen | {"no_printers"} == EN["config"]["step"].keys()
