@@ -15,7 +15,7 @@ COLUMNS_WIDTH = 140.0
 COMPLETED = "completed"
 
 TODO_CSS = """
-h2 { border-bottom: 0.2mm solid #000; }
+h2 { border-bottom: 0.2mm solid #000; padding-bottom: 0.4mm; }
 ul.todo { list-style: none; margin: 0 0 3mm; padding: 0; font-size: 1.35em; line-height: 1.3; }
 ul.todo li { display: flex; gap: 0.5em; padding: 0.22em 0; break-inside: avoid; }
 ul.todo .box { flex: none; width: 0.95em; height: 0.95em; margin-top: 0.17em;
@@ -30,8 +30,8 @@ ul.todo div { min-width: 0; }
 AGENDA_CSS = """
 section { break-inside: avoid; margin-bottom: 4mm; }
 section.long { break-inside: auto; }
-section h2 { border-bottom: 0.2mm solid #000; margin-top: 0; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25em 0.9em; margin: 0; }
+section h2 { border-bottom: 0.2mm solid #000; margin-top: 0; padding-bottom: 0.4mm; }
+dl { display: grid; grid-template-columns: 6.6em 1fr; gap: 0.25em 0.9em; margin: 0; }
 dt { font-variant-numeric: tabular-nums; white-space: nowrap; }
 dd { margin: 0; min-width: 0; }
 dd small { display: block; color: #333; }

@@ -13,6 +13,8 @@ A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label: every millimetre counts.
 NARROW: Final = 120.0
 TINY: Final = 62.0
+# Below this height (mm) it is a label, of which a long page would take many.
+SHORT: Final = 150.0
 
 # Chinese first: otherwise Chinese characters are drawn from whatever Latin font has a few of them.
 FONTS: Final = (
@@ -24,6 +26,7 @@ FONTS: Final = (
     "WenQuanYi Micro Hei",
     "SimHei",
     "SimSun",
+    "SimSun-ExtB",
     "Noto Sans",
     "DejaVu Sans",
     "Arial",
@@ -90,6 +93,11 @@ class PageStyle:
     def narrow(self) -> bool:
         """Whether this is a receipt or a label."""
         return self.width < NARROW
+
+    @property
+    def short(self) -> bool:
+        """Whether this is a label."""
+        return self.height < SHORT
 
     @property
     def chinese(self) -> bool:
@@ -172,6 +180,7 @@ def base_css(style: PageStyle) -> str:
 html {{ font-family: {font_stack(FONTS, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
  color: #000; background: #fff; }}
 body {{ margin: 0; overflow-wrap: anywhere; }}
+body > :first-child {{ margin-top: 0; }}
 * {{ box-sizing: border-box; max-width: 100%; }}
 header {{ border-bottom: 0.4mm solid #000; margin-bottom: 4mm; padding-bottom: 1.5mm; }}
 header h1 {{ margin: 0; }}

@@ -13,7 +13,6 @@ MAX_NAMES = 40
 
 CSS = """
 .frame { position: fixed; inset: 0; border: 0.2mm solid #000; }
-.corner { position: fixed; width: 6mm; height: 6mm; }
 main { padding: 3mm; }
 .bars { display: flex; height: 12mm; print-color-adjust: exact; -webkit-print-color-adjust: exact;
  margin: 2mm 0; }
@@ -22,9 +21,10 @@ main { padding: 3mm; }
  -webkit-print-color-adjust: exact; border: 0.1mm solid #000; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15em 0.8em; margin: 0.4em 0; }
 dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
-.font { margin: 0.1em 0; } .font small { color: #333; display: block; line-height: 1; }
+.font { margin: 0.1em 0; font-size: 0.85em; } .font small { color: #333; margin-right: 0.8em; }
 """
-NARROW_CSS = "dl { display: block; } main { padding: 1mm; }"
+NARROW_CSS = "dl { display: block; } main { padding: 1mm; } .font { font-size: 0.75em; }"
+SHORT_CSS = "h1 { font-size: 1.1em; } .bars { height: 4mm; } .ramp { height: 2mm; }"
 
 
 def test_page(
@@ -37,13 +37,17 @@ def test_page(
     """Return a page that shows what the printer is and can do.
 
     It carries the printer's name, model and abilities, a line in each font and of emoji, a frame
-    at the margins and bars of each colour.
+    at the margins and bars of each colour. A label gets the least of it, so that it is one.
     """
     rows = [
         ("page_printer", printer_name),
         ("page_model", model),
         ("page_time", style.date_time(style.now)),
         ("page_paper", f"{paper_name or '?'} · {style.width:g} × {style.height:g} mm"),
+    ]
+    if style.short:
+        return _short_page(rows, style)
+    rows += [
         ("page_margins", f"{style.margin_side:g} / {style.margin_top:g} mm"),
         *_abilities(capabilities, style),
     ]
@@ -60,6 +64,17 @@ def test_page(
         f'<div class="ramp"></div>{fonts}{emoji}</main>'
     )
     css = CSS + (NARROW_CSS if style.narrow else "")
+    return page(style, body, title=style.label("page_test"), css=css)
+
+
+def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
+    lines = "<br>".join(escape(value) for _, value in rows if value)
+    heading = escape(style.label("page_test"))
+    body = (
+        f'<div class="frame"></div><main><h1>{heading}</h1>{_bars()}<div class="ramp"></div>'
+        f"<div>{lines}</div></main>"
+    )
+    css = CSS + NARROW_CSS + SHORT_CSS
     return page(style, body, title=style.label("page_test"), css=css)
 
 
