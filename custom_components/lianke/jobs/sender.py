@@ -116,8 +116,8 @@ class Sender:
         self._gate = gate
         self._addresses = addresses
         self._on_news = on_news
-        # From the last byte of an upload to its answer the box is kept to one job, so
-        # that a crash or a lost answer leaves at most one job in doubt.
+        # From the last byte of an upload until its task is on disk the box is kept to one
+        # job, so that a crash or a lost answer leaves at most one job in doubt.
         self._handover = asyncio.Lock()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._uploads: dict[str, asyncio.Task[Any]] = {}
@@ -190,8 +190,8 @@ class Sender:
             del self._uploads[job.job_id]
         self._note_end(job, upload)
 
-    async def _async_upload(self, job: Job) -> str:
-        """Hand the job to the cloud; return its task id."""
+    async def _async_upload(self, job: Job) -> None:
+        """Hand the job to the cloud and write down which task it has become."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
         self._ledger.change(
@@ -221,7 +221,7 @@ class Sender:
                 self._ledger.show_progress(job, sent_bytes)
 
         try:
-            return await self._client.submit(
+            task_id = await self._client.submit(
                 view.printer.address,
                 self._content(job),
                 ResolvedOptions.from_dict(job.options).form_fields(),
@@ -229,6 +229,8 @@ class Sender:
                 before_end=before_end,
                 on_progress=on_progress,
             )
+            self._note_task(self._current(job), task_id)
+            await self._ledger.async_save(job.job_id)
         finally:
             handover.leave()
 
@@ -243,19 +245,19 @@ class Sender:
         )
 
     @callback
-    def _note_end(self, job: Job, upload: asyncio.Task[str]) -> None:
+    def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
         """Turn the end of an upload into the job's next state."""
         job = self._current(job)
         if upload.cancelled():
             # Stopped by the user, or by a queue that closes: the review knows which.
             return
         if (err := upload.exception()) is None:
-            self._note_task(job, upload.result())
-        elif isinstance(err, _CanceledError):
+            return
+        if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif job.task_id is not None:
-            # A callback was faster than the answer, and has proved the job.
-            _LOGGER.debug("Print job %s went on though its answer was lost", job.job_id)
+            # A callback has proved a job whose answer was lost, or only the writing failed.
+            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, err)
         elif isinstance(err, BookError):
             self._fail(job, "disk_full")
         elif isinstance(err, LiankeError):
