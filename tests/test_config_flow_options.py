@@ -394,6 +394,22 @@ async def test_push_arrives(
     assert first.options == {}
 
 
+async def test_push_of_an_unknown_form(
+    hass: HomeAssistant, boxes: list[MockConfigEntry], simulator: Simulator
+) -> None:
+    """Payloads are not documented: one that names no box is told apart from none."""
+    account = simulator.box.account
+    assert account is not None
+    account.push_url = boxes[0].runtime_data.account.address
+    with patch("custom_components.lianke.options_flow.PUSH_SECONDS", 0.3):
+        result = await answer(hass, await go(hass, boxes[0], "push"), {})
+        await simulator.cloud.messenger.push(account, "another-box", "printer_unplugged")
+        result = await settled(hass, result["flow_id"])
+    assert result["step_id"] == "push_unclear"
+    result = await answer(hass, result, {"next_step_id": "done"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
 async def test_push_does_not_arrive(hass: HomeAssistant, boxes: list[MockConfigEntry]) -> None:
     """After two minutes the user is told, and may try again."""
     with patch("custom_components.lianke.options_flow.PUSH_SECONDS", 0.05):

@@ -35,6 +35,8 @@ class Account:
         """Start without boxes and without an address."""
         self.webhook_id = webhook_id
         self.box_count = 0
+        # Messages that named no box of ours. Proves nothing, since anyone can send one.
+        self.unclear_messages = 0
         self._address: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self._under_way = asyncio.Semaphore(MAX_UNDER_WAY)
@@ -68,6 +70,11 @@ class Account:
         """Call `listener` whenever the address has changed."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @callback
+    def note_unclear_message(self) -> None:
+        """Count a message that names no box of this account."""
+        self.unclear_messages += 1
 
     def callback_url(self, token: str) -> str | None:
         """Return the address that carries a job's token, None without an address."""

@@ -50,6 +50,7 @@ class LiankeOptionsFlow(OptionsFlow):
         """Start at the menu."""
         self._target = WHOLE_BOX
         self._wait: asyncio.Task[bool] | None = None
+        self._unclear_before = 0
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Offer what there is to change; some of it needs the box to be loaded."""
@@ -217,6 +218,8 @@ class LiankeOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Wait until a message comes, or the time is over."""
         if self._wait is None:
+            account = self.config_entry.runtime_data.account
+            self._unclear_before = account.unclear_messages
             self._wait = self.hass.async_create_background_task(
                 self._async_hear(), "wait for a push message"
             )
@@ -226,7 +229,9 @@ class LiankeOptionsFlow(OptionsFlow):
             )
         heard = not self._wait.cancelled() and self._wait.result()
         self._wait = None
-        return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_silent")
+        unclear = self.config_entry.runtime_data.account.unclear_messages > self._unclear_before
+        outcome = "push_heard" if heard else "push_unclear" if unclear else "push_silent"
+        return self.async_show_progress_done(next_step_id=outcome)
 
     async def _async_hear(self) -> bool:
         """Return whether a message of this account came within two minutes."""
@@ -259,6 +264,12 @@ class LiankeOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Tell that push works."""
         return self.async_show_menu(step_id="push_heard", menu_options=["done"])
+
+    async def async_step_push_unclear(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that what came names no box, so that it is of no use."""
+        return self.async_show_menu(step_id="push_unclear", menu_options=["push", "done"])
 
     async def async_step_push_silent(
         self, user_input: dict[str, Any] | None = None

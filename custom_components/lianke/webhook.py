@@ -142,7 +142,11 @@ def _deliver(
             return HTTPStatus.SERVICE_UNAVAILABLE
         return HTTPStatus.OK
     status = HTTPStatus.OK
-    for device_id in parse_push(message) & boxes.keys():
+    named = parse_push(message) & boxes.keys()
+    if message and not named:
+        # Payloads are not documented: whoever sets push up should learn that something came.
+        next(data for data in boxes.values() if data).account.note_unclear_message()
+    for device_id in named:
         if (data := boxes[device_id]) is None:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
