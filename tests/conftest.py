@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from tests.clock import Clock, moved_by_hand
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -85,6 +86,13 @@ def _errors_are_translated(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
         for key, placeholders in made:
             assert key in texts["exceptions"], f"{language} has no text for {key}"
             texts["exceptions"][key]["message"].format(**placeholders)
+
+
+@pytest.fixture
+async def clock() -> AsyncGenerator[Clock]:
+    """Give a clock that the test moves; ask for it before anything else."""
+    async with moved_by_hand() as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -230,7 +230,6 @@ async def test_remove_deletes_the_file(
     memory.note_box(BOX)
     await memory.async_flush()
     assert KEY in hass_storage
-    memory.note_push()
     await memory.async_remove()
     freezer.tick(3600)
     async_fire_time_changed(hass)

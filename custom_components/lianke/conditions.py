@@ -47,6 +47,7 @@ class ConditionReader:
         self._turns: list[str] = []
         self._wanted: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
         self.readings: dict[str, Reading] = {}
 
     @callback
@@ -69,7 +70,8 @@ class ConditionReader:
 
     @callback
     def stop(self) -> None:
-        """End what is under way."""
+        """End what is under way, for good."""
+        self._stopped = True
         self._wanted.clear()
         if self._task is not None:
             self._task.cancel()
@@ -82,6 +84,8 @@ class ConditionReader:
 
     @callback
     def _want(self, keys: Iterable[str]) -> None:
+        if self._stopped:
+            return
         self._wanted |= dict.fromkeys(keys)
         if self._wanted and (self._task is None or self._task.done()):
             self._task = self._entry.async_create_background_task(

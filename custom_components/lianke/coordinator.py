@@ -136,6 +136,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._unannounced_at = float("-inf")
         self._look_timer: CALLBACK_TYPE | None = None
         self._look_at = float("inf")
+        # Printers whose condition to ask for at the next look; None for whose turn it is.
+        self._curious: dict[str | None, None] = {}
         # When each printer's row last changed its state, and to what.
         self._row_states: dict[str, tuple[str | None, float]] = {}
         self._told_states: set[str] = set()
@@ -175,8 +177,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         `printer_key` names the printer whose condition is of interest, None any.
         """
         self.logger.debug("Looking again: %s", reason)
-        if self._online:
-            self._conditions.ask(printer_key)
+        self._curious[printer_key] = None
         self._look_in(max(0.0, self._last_poll + LOOK_SPACING - time.monotonic()))
 
     @callback
@@ -242,8 +243,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._weigh_pushes(announced=announced)
         self._polled = True
         self._plan_next()
-        if self._online:
-            self._conditions.rotate()
+        self._ask_conditions()
         return self._view()
 
     async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
@@ -296,6 +296,15 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._tell_unknown_state(printer.raw_state)
                 self._row_states[key] = (printer.raw_state, now)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
+
+    @callback
+    def _ask_conditions(self) -> None:
+        """Ask the printers that news was about, and the one whose turn it is."""
+        curious, self._curious = self._curious, {}
+        if self._online:
+            self._conditions.rotate()
+            for printer_key in curious:
+                self._conditions.ask(printer_key)
 
     @callback
     def _tell_unknown_state(self, raw_state: str | None) -> None:
