@@ -345,6 +345,30 @@ async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEnt
     assert setup.options == {}
 
 
+@pytest.mark.parametrize("step", ["defaults", "keep_alive", "push"])
+async def test_box_unloaded_meanwhile(
+    hass: HomeAssistant, setup: MockConfigEntry, step: str
+) -> None:
+    """A dialog left open ends with a word about it."""
+    result = await hass.config_entries.options.async_init(setup.entry_id)
+    await hass.config_entries.async_unload(setup.entry_id)
+    result = await answer(hass, result, {"next_step_id": step})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_loaded"
+
+
+async def test_box_unloaded_while_waiting_for_a_push(
+    hass: HomeAssistant, boxes: list[MockConfigEntry]
+) -> None:
+    """Waiting ends then, too."""
+    with patch("custom_components.lianke.options_flow.PUSH_SECONDS", 0.1):
+        result = await answer(hass, await go(hass, boxes[0], "push"), {})
+        await hass.config_entries.async_unload(boxes[0].entry_id)
+        result = await settled(hass, result["flow_id"])
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_loaded"
+
+
 @pytest.fixture
 async def boxes(
     hass: HomeAssistant, reachable: str, simulator: Simulator

@@ -4,6 +4,8 @@ Options are read when they are used; saving them reloads nothing.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
@@ -43,6 +45,23 @@ def _one_of(options: list[SelectOptionDict]) -> SelectSelector:
     return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
 
 
+type Step = Callable[[LiankeOptionsFlow, dict[str, Any] | None], Awaitable[ConfigFlowResult]]
+
+
+def _needs_box(step: Step) -> Step:
+    """Let a step end the flow when the box was unloaded while the dialog was open."""
+
+    @wraps(step)
+    async def checked(
+        flow: LiankeOptionsFlow, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        if flow.config_entry.state is not ConfigEntryState.LOADED:
+            return flow.async_abort(reason="not_loaded")
+        return await step(flow, user_input)
+
+    return checked
+
+
 class LiankeOptionsFlow(OptionsFlow):
     """Change what a box does; each way through the menu ends with the options saved."""
 
@@ -74,13 +93,14 @@ class LiankeOptionsFlow(OptionsFlow):
             schema = self.add_suggested_values_to_schema(schema, user_input)
         return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
 
+    @_needs_box
     async def async_step_defaults(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Choose for which printer, or for all, default print options are meant."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
-            return await self.async_step_default_options()
+            return await self.async_step_default_options(None)
         return self.async_show_form(
             step_id="defaults",
             data_schema=probatio.Schema(
@@ -107,6 +127,7 @@ class LiankeOptionsFlow(OptionsFlow):
                 del options[key]
         return self.async_create_entry(data=options)
 
+    @_needs_box
     async def async_step_default_options(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -166,13 +187,14 @@ class LiankeOptionsFlow(OptionsFlow):
         papers = await data.coordinator.get_papers(self._target)
         return able, papers, printer.printer.species
 
+    @_needs_box
     async def async_step_keep_alive(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Choose the printer that is to be kept alive."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
-            return await self.async_step_keep_alive_printer()
+            return await self.async_step_keep_alive_printer(None)
         printers = self._printers()
         return self.async_show_form(
             step_id="keep_alive" if printers else "no_printers",
@@ -182,6 +204,7 @@ class LiankeOptionsFlow(OptionsFlow):
             last_step=not printers,
         )
 
+    @_needs_box
     async def async_step_keep_alive_printer(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -197,6 +220,7 @@ class LiankeOptionsFlow(OptionsFlow):
         others = {key: kept for key, kept in plans.items() if key != self._target}
         return self._save({CONF_KEEP_ALIVE: others | ({self._target: plan} if plan else {})})
 
+    @_needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the address for the console: nowhere else is it shown."""
         address = self.config_entry.runtime_data.account.address
@@ -205,7 +229,7 @@ class LiankeOptionsFlow(OptionsFlow):
                 step_id="no_address", data_schema=probatio.Schema({}), last_step=True
             )
         if user_input is not None:
-            return await self.async_step_push_wait()
+            return await self.async_step_push_wait(None)
         return self.async_show_form(
             step_id="push",
             data_schema=probatio.Schema({}),
@@ -229,9 +253,16 @@ class LiankeOptionsFlow(OptionsFlow):
             )
         heard = not self._wait.cancelled() and self._wait.result()
         self._wait = None
-        unclear = self.config_entry.runtime_data.account.unclear_messages > self._unclear_before
-        outcome = "push_heard" if heard else "push_unclear" if unclear else "push_silent"
-        return self.async_show_progress_done(next_step_id=outcome)
+        return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_unheard")
+
+    @_needs_box
+    async def async_step_push_unheard(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell a message of an unknown form from none at all."""
+        if self.config_entry.runtime_data.account.unclear_messages > self._unclear_before:
+            return await self.async_step_push_unclear()
+        return await self.async_step_push_silent()
 
     async def _async_hear(self) -> bool:
         """Return whether a message of this account came within two minutes."""
