@@ -932,7 +932,7 @@ class LiankeCard extends HTMLElement {
         h("div", { class: "soft" }, facts.join(" · ")),
         part != null && h("div", { class: "bar" }, h("i", { style: `width: ${part * 100}%` })),
         reason && h("p", { class: "soft" }, reason),
-        partly && h("p", { class: "soft" }, partly),
+        partly && this._asking !== id && h("p", { class: "soft" }, partly),
         this._error(id),
         printer.may_control &&
           (job.can_retry || state === "unconfirmed") &&

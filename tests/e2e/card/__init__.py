@@ -1,0 +1,1 @@
+"""The dashboard card in a real browser, on a real Home Assistant."""

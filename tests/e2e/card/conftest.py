@@ -1,0 +1,124 @@
+"""One Home Assistant, one simulated cloud and one browser for all tests of the card."""
+
+from collections.abc import AsyncIterator, Generator
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import async_playwright, expect
+import pytest
+import pytest_asyncio
+import pytest_socket
+
+from tests.e2e.binding import bind
+from tests.e2e.cloud import SimulatorProcess
+from tests.e2e.hass import RealHomeAssistant
+
+from .stage import BROWSER_OPTIONS, PATIENCE, Stage, find_chromium
+
+# Six times faster than life: long enough for a person, or a test, to see each state.
+SPEED = 6.0
+CONFIGURATION = """\
+input_boolean:
+  unrelated:
+input_button:
+  pressed:
+script:
+  hello:
+    alias: Say hello
+    sequence:
+      - action: input_button.press
+        target:
+          entity_id: input_button.pressed
+recorder:
+shopping_list:
+"""
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Leave the shared browser and Home Assistant alone; no part of Home Assistant runs in here."""
+
+
+@pytest.fixture(autouse=True)
+def _may_connect(socket_enabled: None) -> None:
+    """Let tests talk to the processes on this machine."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the browser, or skip: .ci/run installs one."""
+    if (path := find_chromium()) is None:
+        pytest.skip("there is no Chromium")
+    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
+        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _sockets() -> Generator[None]:
+    """Open sockets for the fixtures of the session, which start before the first test's own."""
+    pytest_socket.enable_socket()
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(
+    chromium: str, _sockets: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """Give the shared stage, with the first box bound."""
+    expect.set_options(timeout=PATIENCE * 1000)
+    folder = tmp_path_factory.mktemp("card")
+    home = RealHomeAssistant(folder / "config", extra=CONFIGURATION)
+    async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
+        entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        await _announce_changes(home, cloud, entry)
+        await cloud.post("variants", {"callbacks": "each_state"})
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=chromium, args=BROWSER_OPTIONS
+            )
+            devices = {
+                device["name"]: device["id"]
+                for device in await home.devices()
+                for domain, identifier in device["identifiers"]
+                if domain == "lianke" and "_" in identifier
+            }
+            yield Stage(home, cloud, browser, entry["entry_id"], devices)
+            pytest_socket.enable_socket()
+            await browser.close()
+        assert not (await cloud.get(""))["banned"]
+        assert not home.problems("lianke")
+
+
+async def _announce_changes(
+    home: RealHomeAssistant, cloud: SimulatorProcess, entry: dict[str, Any]
+) -> None:
+    """Have the cloud push what changes at a box, so that no test waits for a poll."""
+    storage = home.config / ".storage" / "core.config_entries"
+
+    async def webhook() -> str | None:
+        if not storage.exists():
+            return None
+        for one in json.loads(storage.read_text("utf-8"))["data"]["entries"]:
+            if one["entry_id"] == entry["entry_id"]:
+                return str(one["data"]["webhook_id"])
+        return None
+
+    webhook_id = await home.poll(webhook, lambda found: found is not None)
+    assert webhook_id is not None
+    boxes = await cloud.boxes()
+    account = next(box["account"] for box in boxes if box["device_id"] == cloud.device_id)
+    address = f"{home.url}/api/webhook/{webhook_id}"
+    await cloud.post(f"accounts/{account}", {"push_url": address, "auto_push": True})
+
+
+@pytest.fixture
+def pictures() -> Path | None:
+    """Return the folder for the README's pictures if they are to be taken anew."""
+    if not os.environ.get("LIANKE_PICTURES"):
+        return None
+    return Path(__file__).parents[3] / ".github" / "images"

@@ -1,0 +1,281 @@
+"""A Home Assistant with a bound box and a browser in front of it, for tests of the dashboard card.
+
+``Stage`` is what all tests share: Home Assistant, simulator, browser and the printers' devices.
+``Stage.screen`` opens a page of its own, logged in, that shows the given cards, and closes it again;
+a page that logged an error or asked another host than Home Assistant fails then.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files as package_files
+import json
+from pathlib import Path
+import shutil
+from time import monotonic, time
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+
+from tests.e2e.cloud import SimulatorProcess
+from tests.e2e.hass import RealHomeAssistant
+
+LASER = "Kyocera MA2000w GX"
+LABEL = "Gprinter GP-1324D"
+SMALL_LASER = "HP LaserJet 1020"
+INKJET = "EPSON L3250 Series (网络)"
+DASHBOARD = "lianke-card"
+# Chromium as root and without a network of its own.
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-gpu",
+]
+PATIENCE = 30.0  # seconds; a loaded machine is slow
+# What Home Assistant's own pages log whatever is on them.
+NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode")
+
+_DROP = """
+(zone, files) => {
+  const transfer = new DataTransfer();
+  for (const { name, type, data } of files) {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type }));
+  }
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    const options = { dataTransfer: transfer, bubbles: true, cancelable: true, composed: true };
+    zone.dispatchEvent(new DragEvent(kind, options));
+  }
+}
+"""
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, None without one."""
+    return (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+
+
+@dataclass
+class Screen:
+    """One page with cards on it."""
+
+    page: Page
+    stage: Stage
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def card(self) -> Locator:
+        """The first card."""
+        return self.page.locator("lianke-card").first
+
+    @property
+    def zone(self) -> Locator:
+        """The first printer's part of the first card."""
+        return self.card.locator("section").first
+
+    async def drop(self, *files: tuple[str, str, bytes]) -> None:
+        """Drop files, each as name, content type and content, on the first printer."""
+        await self.zone.evaluate(
+            _DROP,
+            [
+                {"name": name, "type": kind, "data": b64encode(content).decode()}
+                for name, kind, content in files
+            ],
+        )
+
+    def row(self, title: str) -> Locator:
+        """Return the row of a job with this title."""
+        return self.card.locator("li.row").filter(has_text=title)
+
+    async def shows(self, text: str, timeout: float = PATIENCE) -> None:
+        """Wait until the first card shows a text; TimeoutError after timeout seconds."""
+        await self.card.get_by_text(text).first.wait_for(timeout=timeout * 1000)
+
+    async def axe(self) -> list[str]:
+        """Return the serious faults that axe finds in the cards."""
+        script = package_files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+        await self.page.evaluate(script)
+        results = await self.page.evaluate(
+            "axe.run('lianke-card', { resultTypes: ['violations'] })"
+        )
+        return [
+            f"{fault['id']} ({fault['impact']}): {[node['html'] for node in fault['nodes']][:3]}"
+            for fault in results["violations"]
+            if fault["impact"] in {"serious", "critical"}
+        ]
+
+    async def picture(self, path: Path, *, margin: int = 12) -> None:
+        """Take a picture of the first card."""
+        box = await self.card.bounding_box()
+        assert box is not None
+        await self.page.screenshot(
+            path=path,
+            clip={
+                "x": max(box["x"] - margin, 0),
+                "y": max(box["y"] - margin, 0),
+                "width": box["width"] + 2 * margin,
+                "height": box["height"] + 2 * margin,
+            },
+            full_page=True,
+            animations="disabled",
+        )
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(part in message.text for part in NOT_OURS):
+            self.complaints.append(f"console: {message.text}")
+
+    def _error(self, error: Exception) -> None:
+        self.complaints.append(f"error: {error}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.stage.home.url, "data:", "blob:")):
+            self.complaints.append(f"request to {request.url}")
+
+    def watch(self) -> None:
+        """Note errors and requests to other hosts from now on."""
+        self.page.on("console", self._console)
+        self.page.on("pageerror", self._error)
+        self.page.on("request", self._request)
+
+
+@dataclass
+class Stage:
+    """What all browser tests share."""
+
+    home: RealHomeAssistant
+    cloud: SimulatorProcess
+    browser: Browser
+    entry_id: str
+    devices: dict[str, str]
+
+    @asynccontextmanager
+    async def screen(
+        self,
+        *cards: dict[str, Any],
+        language: str = "en",
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        tokens: str | None = None,
+        tolerated: tuple[str, ...] = (),
+        path: str = f"/{DASHBOARD}/0",
+    ) -> AsyncIterator[Screen]:
+        """Give a page that shows cards (the laser's full card if none are given).
+
+        tokens: what `RealHomeAssistant.browser_tokens` gives for another user. tolerated: parts of error messages that
+        are expected.
+        """
+        await self.lay_out(*(cards or (self.full(),)))
+        context = await self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            device_scale_factor=2 if width < 600 else 1,
+        )
+        try:
+            page = await self._log_in(context, language, tokens)
+            screen = Screen(page=page, stage=self)
+            screen.watch()
+            await page.goto(f"{self.home.url}{path}")
+            yield screen
+            left = [
+                line for line in screen.complaints if not any(part in line for part in tolerated)
+            ]
+            assert not left, "\n".join(left)
+        finally:
+            await context.close()
+
+    async def _log_in(self, context: BrowserContext, language: str, tokens: str | None) -> Page:
+        stored = {
+            "hassTokens": tokens or self.home.browser_tokens(),
+            "selectedLanguage": json.dumps(language),
+        }
+        await context.add_init_script(
+            f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
+            "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"
+        )
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        return page
+
+    def full(self, printer: str = LASER, **config: Any) -> dict[str, Any]:
+        """Return the configuration of a card for a printer."""
+        return {"type": "custom:lianke-card", "devices": [self.devices[printer]], **config}
+
+    async def lay_out(self, *cards: dict[str, Any]) -> None:
+        """Make these cards the dashboard."""
+        boards = await self.home.command("lovelace/dashboards/list")
+        if not any(board["url_path"] == DASHBOARD for board in boards):
+            await self.home.command(
+                "lovelace/dashboards/create", url_path=DASHBOARD, title="Printing"
+            )
+        view = {
+            "title": "Printing",
+            "type": "sections",
+            "sections": [{"type": "grid", "cards": list(cards)}],
+        }
+        await self.home.command(
+            "lovelace/config/save", url_path=DASHBOARD, config={"views": [view]}
+        )
+
+    async def view(self) -> dict[str, Any]:
+        """Return what the card is told now."""
+        async with self.home.subscribe("lianke/jobs/subscribe") as messages:
+            view: dict[str, Any] = await messages.next()
+            return view
+
+    async def home_user_tokens(self, name: str, group: str) -> str:
+        """Add a user of a group and return what their browser keeps to be logged in."""
+        user = await self.home.command("config/auth/create", name=name, group_ids=[group])
+        password = f"{name}-password"
+        await self.home.command(
+            "config/auth_provider/homeassistant/create",
+            user_id=user["user"]["id"],
+            username=name,
+            password=password,
+        )
+        client = f"{self.home.url}/"
+        flow = await self.home.post(
+            "/auth/login_flow",
+            {"client_id": client, "handler": ["homeassistant", None], "redirect_uri": client},
+        )
+        step = await self.home.post(
+            f"/auth/login_flow/{flow['flow_id']}",
+            {"client_id": client, "username": name, "password": password},
+        )
+        form = {"client_id": client, "grant_type": "authorization_code", "code": step["result"]}
+        async with self.home.raw("POST", "/auth/token", data=form) as response:
+            tokens = await response.json()
+        return json.dumps(
+            {
+                **tokens,
+                "hassUrl": self.home.url,
+                "clientId": client,
+                "expires": int(time() * 1000) + tokens["expires_in"] * 1000,
+            }
+        )
+
+    async def printed(self) -> list[dict[str, Any]]:
+        """Return what came out as a whole."""
+        return [one for one in await self.cloud.get("printed") if one["complete"]]
+
+    async def until[T](
+        self,
+        ask: Callable[[], Awaitable[T]],
+        accept: Callable[[T], bool],
+        seconds: float = PATIENCE,
+    ) -> T:
+        """Ask again and again until the answer is accepted; AssertionError after so many seconds."""
+        end = monotonic() + seconds
+        while not accept(answer := await ask()):
+            assert monotonic() < end, answer
+            await asyncio.sleep(0.2)
+        return answer

@@ -1,0 +1,284 @@
+"""Printing from the card: drop, preview, print once, options, failures in plain words."""
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import FilePayload, Route, expect
+import pytest
+
+from tests.simulator import make_pdf
+
+from .stage import INKJET, Stage
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+PDF = "application/pdf"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+
+
+async def test_drop_preview_and_print_once(stage: Stage) -> None:
+    before = len(await stage.printed())
+    content = make_pdf(6, "Homework")
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("作业 homework.pdf", PDF, content))
+        await screen.shows("作业 homework.pdf")
+        await screen.card.get_by_label("Two-sided").select_option(label="Long edge")
+        await screen.card.get_by_role("button", name="Preview").click()
+        await expect(screen.card.locator(".previews img")).to_have_count(6)
+        picture = screen.card.locator(".previews img").first
+        assert await picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 100
+        await screen.shows("6 pages")
+        assert len(await stage.printed()) == before
+
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        await button.evaluate("(button) => { button.click(); button.click(); }")
+        row = screen.row("作业 homework.pdf")
+        await expect(row).to_contain_text("Sending to the printer")
+        await expect(row).to_contain_text("Completed · 6 pages")
+        await expect(screen.card.locator("[aria-live]")).to_contain_text("Completed")
+        await screen.shows("Drop a file here")
+    (printed,) = (await stage.printed())[before:]
+    assert Path(printed["path"]).read_bytes() == content
+    assert printed["options"]["dmDuplex"] == "2"
+    titles = [job["title"] for job in (await stage.view())["jobs"]]
+    assert titles.count("作业 homework") + titles.count("作业 homework.pdf") == 1
+
+
+async def test_dropping_sends_nothing(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        posts: list[str] = []
+        screen.page.on(
+            "request",
+            lambda request: posts.append(request.url) if request.method == "POST" else None,
+        )
+        await screen.drop(
+            ("one.pdf", PDF, make_pdf(1)), ("empty.pdf", PDF, b""), ("photo.png", "image/png", PNG)
+        )
+        await screen.shows("The file is empty.")
+        picture = await screen.card.locator("img.thumb").get_attribute("src")
+        assert picture is not None
+        assert picture.startswith("blob:")
+        await expect(screen.card.get_by_role("button", name="Print 2 files")).to_be_enabled()
+        await screen.card.get_by_role("button", name="Remove one.pdf").click()
+        await expect(screen.card.get_by_text("one.pdf")).to_have_count(0)
+        await screen.card.get_by_role("button", name="Discard").click()
+        await screen.shows("Drop a file here")
+        assert not posts
+
+
+async def test_several_files_chosen_by_keyboard(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        chooser = screen.card.get_by_label("Print a file on")
+        await chooser.focus()
+        async with screen.page.expect_file_chooser() as opened:
+            await screen.page.keyboard.press("Enter")
+        files: list[FilePayload] = [
+            {"name": "first.pdf", "mimeType": PDF, "buffer": make_pdf(1, "first")},
+            {"name": "second.pdf", "mimeType": PDF, "buffer": make_pdf(2, "second")},
+        ]
+        await (await opened.value).set_files(files)
+        print_button = screen.card.get_by_role("button", name="Print 2 files")
+        await print_button.focus()
+        await screen.page.keyboard.press("Enter")
+        await expect(screen.row("first.pdf")).to_contain_text("Completed · 1 page")
+        await expect(screen.row("second.pdf")).to_contain_text("Completed · 2 pages")
+    printed = (await stage.printed())[before:]
+    assert [one["pages"] for one in printed] == [1, 2]
+
+
+async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> None:
+    async with stage.screen(stage.full(), stage.full(INKJET)) as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("one.pdf", PDF, make_pdf(1)))
+        paper = screen.card.get_by_label("Paper")
+        await expect(paper.locator("option").first).to_have_text("Default (A4)")
+        assert await paper.locator("option").all_inner_texts() == [
+            "Default (A4)",
+            "A4",
+            "A5",
+            "B5 (JIS)",
+            "Letter",
+            "信封 DL",
+        ]
+        # The laser has no colour to choose, the ink-jet no second side.
+        await expect(screen.card.get_by_label("Colour")).to_have_count(0)
+        await expect(screen.card.get_by_label("Two-sided")).to_have_count(1)
+        await paper.select_option(label="A5")
+        await screen.card.get_by_label("Copies").fill("3")
+        await screen.card.get_by_label("Copies").blur()
+        await screen.card.get_by_text("More options").click()
+        await expect(screen.card.get_by_label("Tray").locator("option").nth(2)).to_have_text(
+            "纸盒 1"
+        )
+
+        other = screen.page.locator("lianke-card").nth(1)
+        await other.locator("input[type=file]").set_input_files(
+            {"name": "photo.png", "mimeType": "image/png", "buffer": PNG}
+        )
+        await expect(other.get_by_label("Colour")).to_have_count(1)
+        await expect(other.get_by_label("Two-sided")).to_have_count(0)
+        await expect(other.get_by_label("Paper")).to_have_value("")
+
+        await screen.page.reload()
+        await screen.shows("Drop a file here")
+        await screen.drop(("two.pdf", PDF, make_pdf(1)))
+        await expect(screen.card.get_by_label("Paper")).to_have_value("1")
+        await expect(screen.card.get_by_label("Copies")).to_have_value("")
+
+
+async def test_option_the_printer_lacks_is_told_in_words(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("range.pdf", PDF, make_pdf(2)))
+        await screen.card.get_by_label("Pages").fill("2-banana")
+        await screen.card.get_by_label("Pages").blur()
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        alert = screen.card.get_by_role("alert")
+        await expect(alert).to_contain_text("2-banana")
+        assert "Translation" not in await alert.inner_text()
+        # Mended, the same file prints.
+        await screen.card.get_by_label("Pages").fill("2")
+        await screen.card.get_by_label("Pages").blur()
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("range.pdf")).to_contain_text("Completed")
+    (printed,) = (await stage.printed())[before:]
+    assert printed["options"]["jpPageRange"] == "2"
+
+
+async def test_file_over_the_limit_is_not_sent(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        posts: list[str] = []
+        screen.page.on(
+            "request",
+            lambda request: posts.append(request.url) if request.method == "POST" else None,
+        )
+        # 51 MB made in the page: too much for a message of the test's own.
+        await screen.zone.evaluate(
+            """(zone) => {
+              const transfer = new DataTransfer();
+              transfer.items.add(new File([new Uint8Array(55e6)], "huge.pdf", { type: "application/pdf" }));
+              zone.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+            }"""
+        )
+        await screen.shows("Larger than the limit of 52 MB")
+        await expect(screen.card.get_by_role("button", name="Print", exact=True)).to_be_disabled()
+        assert not posts
+
+
+async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(tolerated=("ERR_FAILED", "status of 413", "status of 500")) as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("fragile.pdf", PDF, make_pdf(1)))
+        answers = ["abort", 413, 500]
+
+        async def spoil(route: Route) -> None:
+            if not answers:
+                await route.continue_()
+                return
+            answer = answers.pop(0)
+            if isinstance(answer, int):
+                await route.fulfill(status=answer, body="no")
+            else:
+                await route.abort()
+
+        await screen.page.route("**/api/file_upload", spoil)
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        for words in ("The upload was cut off", "refuses a file of this size", "HTTP 500"):
+            await button.click()
+            await expect(screen.card.get_by_role("alert")).to_contain_text(words)
+        await button.click()
+        await expect(screen.row("fragile.pdf")).to_contain_text("Completed")
+    assert len(await stage.printed()) == before + 1
+
+
+async def test_connection_lost_while_handing_over_prints_once(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(tolerated=("Connection lost",)) as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("lost.pdf", PDF, make_pdf(1)))
+        # The connection breaks in the moment the action is called: its answer never arrives.
+        await screen.card.evaluate(
+            """(card) => {
+              const { connection } = document.querySelector("home-assistant").hass;
+              const send = connection.sendMessagePromise;
+              connection.sendMessagePromise = function (message) {
+                const answer = send.call(this, message);
+                if (message.service === "print") {
+                  connection.sendMessagePromise = send;
+                  setTimeout(() => connection.reconnect(true), 0);
+                }
+                return answer;
+              };
+            }"""
+        )
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("lost.pdf")).to_contain_text("Completed")
+        # The job itself told that it was taken; nothing is left to print again.
+        await screen.shows("Drop a file here")
+        await asyncio.sleep(1)
+    assert len(await stage.printed()) == before + 1
+
+
+async def test_progress_of_the_upload_is_real(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        # 512 kB/s up: 1.5 MB take three seconds.
+        session = await screen.page.context.new_cdp_session(screen.page)
+        await session.send("Network.enable")
+        await session.send(
+            "Network.emulateNetworkConditions",
+            {
+                "offline": False,
+                "latency": 0,
+                "downloadThroughput": -1,
+                "uploadThroughput": 512 * 1024,
+            },
+        )
+        await screen.drop(("slow.pdf", PDF, make_pdf(1) + b"\n%" + b"x" * 1_500_000))
+        await screen.card.evaluate(
+            """(card) => {
+              window.seen = [];
+              new MutationObserver(() => {
+                const text = card.shadowRoot.textContent.match(/Uploading (\\d+)%/);
+                if (text) window.seen.push(Number(text[1]));
+              }).observe(card.shadowRoot, { subtree: true, childList: true, characterData: true });
+            }"""
+        )
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("slow.pdf")).to_contain_text("Completed")
+        seen = await screen.page.evaluate("window.seen")
+        assert len(set(seen)) > 3
+        assert seen == sorted(seen)
+        assert max(seen) <= 100
+
+
+async def test_title_that_is_markup_is_text(stage: Stage) -> None:
+    title = "<img src=x onerror=document.title='hacked'>"
+    path = stage.home.documents / "markup.pdf"
+    path.write_bytes(make_pdf(1))
+    await stage.home.call(
+        "lianke",
+        "print",
+        {"device_id": stage.full()["devices"][0], "file": str(path), "title": title},
+    )
+    async with stage.screen() as screen:
+        await screen.shows(title)
+        await screen.drop((f"{title}.pdf".replace("/", ""), PDF, make_pdf(1)))
+        await screen.shows(f"{title}.pdf")
+        assert await screen.card.locator("img").count() == 0
+        assert "hacked" not in await screen.page.title()

@@ -1,0 +1,256 @@
+"""What the card shows of printers and jobs, and what can be done about them."""
+
+from pathlib import Path
+import re
+
+from playwright.async_api import expect
+import pytest
+
+from tests.e2e.binding import bind, printer_device
+from tests.simulator import make_pdf
+
+from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+
+# A printer that was off needs a minute of readiness before it is sent anything. So each test that
+# disturbs one has one of its own, and nobody disturbs the laser.
+
+
+async def send(stage: Stage, name: str, pages: int = 1, printer: str = LASER) -> None:
+    """Have Home Assistant print a PDF."""
+    path = stage.home.documents / f"{name}.pdf"
+    path.write_bytes(make_pdf(pages, name))
+    data = {"device_id": stage.devices[printer], "file": str(path), "title": name}
+    await stage.home.call("lianke", "print", data)
+
+
+async def test_printer_unplugged_is_grey_and_jobs_wait(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(stage.full(LABEL)) as screen:
+        await screen.shows("Idle")
+        await stage.cloud.change_printer(stage.cloud.device_id, 2, plugged=False)
+        await screen.shows("Not connected")
+        await expect(screen.card.locator(".head .badge")).to_have_class(re.compile(r"\boff\b"))
+        for name in ("wait 1", "wait 2", "wait 3"):
+            await send(stage, name, printer=LABEL)
+        await screen.shows("3 jobs print when the printer is on")
+        await expect(screen.card.locator(".head")).to_contain_text(
+            re.compile(r"Not connected .*; jobs wait until .*\d:\d\d")
+        )
+        await expect(screen.row("wait 1")).to_contain_text("Waiting: Not connected")
+
+        await screen.card.get_by_role("button", name="Cancel wait 2").click()
+        await expect(screen.row("wait 2")).to_contain_text("Canceled")
+        await screen.shows("2 jobs print when the printer is on")
+        await screen.card.get_by_role("button", name="Discard all").click()
+        await screen.shows("Discard all?")
+        await screen.card.get_by_role("button", name="No").click()
+        await expect(screen.row("wait 1")).to_contain_text("Waiting")
+        await screen.card.get_by_role("button", name="Discard all").click()
+        question = screen.card.get_by_role("group", name="Discard all?")
+        await question.get_by_role("button", name="Discard all").click()
+        for name in ("wait 1", "wait 3"):
+            await expect(screen.row(name)).to_contain_text("Canceled")
+        await stage.cloud.change_printer(stage.cloud.device_id, 2, plugged=True)
+        await screen.shows("Idle")
+    assert len(await stage.printed()) == before
+
+
+async def test_out_of_paper_says_what_to_do(stage: Stage) -> None:
+    async with stage.screen(stage.full(SMALL_LASER)) as screen:
+        await screen.shows("Idle")
+        await stage.cloud.change_printer(stage.cloud.device_id, 4, paper=0)
+        await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
+        await screen.shows("Out of paper")
+        await screen.shows("Add paper.")
+        await expect(screen.card.locator(".head .badge")).to_have_class(re.compile(r"\bwarn\b"))
+        await send(stage, "no paper", printer=SMALL_LASER)
+        await expect(screen.row("no paper")).to_contain_text("Waiting: Out of paper")
+        await screen.card.get_by_role("button", name="Cancel no paper").click()
+        await expect(screen.row("no paper")).to_contain_text("Canceled")
+        await stage.cloud.change_printer(stage.cloud.device_id, 4, paper=None)
+
+
+async def test_box_offline(stage: Stage) -> None:
+    boxes = await stage.cloud.boxes()
+    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
+    other = next(box for box in boxes if box["account"] == first["account"] and box is not first)
+    entry = await bind(
+        stage.home, server=stage.cloud.url, account=stage.entry_id, qr_text=other["qr_link"]
+    )
+    printer = await printer_device(stage.home, other["device_id"], SMALL_LASER)
+    card = {"type": "custom:lianke-card", "devices": [printer["id"]]}
+    async with stage.screen(card, {**card, "layout": "compact"}) as screen:
+        await screen.shows("Idle")
+        await stage.cloud.change_box(other["device_id"], online=False)
+        await screen.shows("Box offline")
+        await screen.shows("Check the print box's power and network.")
+        compact = screen.page.locator("lianke-card").nth(1)
+        await expect(compact).to_contain_text("Box offline")
+        await stage.cloud.change_box(other["device_id"], online=True)
+        await screen.shows("Idle")
+        # The entry goes, the card stays and says so.
+        await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
+        await screen.shows("Not available at the moment")
+
+
+async def test_cancel_while_it_prints(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await send(stage, "a long one", pages=60)
+        row = screen.row("a long one")
+        await expect(row).to_contain_text("Sending to the printer")
+        await screen.card.get_by_role("button", name="Cancel a long one").click()
+        await expect(row).to_contain_text("Canceled")
+
+
+async def test_failure_is_explained_and_printed_again(stage: Stage) -> None:
+    before = len(await stage.printed())
+    planned = {"outcomes": [{"code": 503, "state": "SUCCESS", "prints": "none"}]}
+    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+    # Told of the end alone, nobody has seen it on its way to the printer.
+    await stage.cloud.post("variants", {"callbacks": "end"})
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await send(stage, "fails first", pages=2)
+        row = screen.row("fails first")
+        await expect(row).to_contain_text("Failed")
+        await expect(row).to_contain_text("The box did not answer")
+        await stage.cloud.post("variants", {"callbacks": "each_state"})
+        await row.get_by_role("button", name="Print fails first again").click()
+        await expect(screen.row("fails first").filter(has_text="Completed")).to_have_count(1)
+    assert len(await stage.printed()) == before + 1
+
+
+async def test_partly_printed_asks_before_printing_again(stage: Stage) -> None:
+    planned = {"outcomes": [{"code": 500, "state": "SUCCESS", "prints": 2}]}
+    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await send(stage, "half of it", pages=4)
+        row = screen.row("half of it")
+        await expect(row).to_contain_text("may have come out already")
+        await row.get_by_role("button", name="Print half of it again").click()
+        question = row.get_by_role("group")
+        await expect(question).to_contain_text("may have come out already")
+        await question.get_by_role("button", name="No").click()
+        await expect(row.get_by_role("group")).to_have_count(0)
+        assert len(await stage.printed()) == before
+        await row.get_by_role("button", name="Print half of it again").click()
+        await row.get_by_role("group").get_by_role("button", name="Print again").click()
+        await expect(screen.row("half of it").filter(has_text="Completed")).to_have_count(1)
+    assert len(await stage.printed()) == before + 1
+
+
+async def test_quick_buttons_print_lists_and_run_scripts(stage: Stage) -> None:
+    flow = await stage.home.start_flow("shopping_list")
+    if flow["type"] == "form":
+        await stage.home.submit(flow, {})
+    for item in ("牛奶", "Bread"):
+        await stage.home.call("shopping_list", "add_item", {"name": item})
+    before = len(await stage.printed())
+    buttons = [
+        {"entity": "todo.shopping_list", "name": "Shopping"},
+        {"entity": "script.hello"},
+        {"name": "Note", "data": {"text": "Hello"}},
+    ]
+    async with stage.screen(stage.full(buttons=buttons)) as screen:
+        await screen.card.get_by_role("button", name="Shopping").click()
+        printed = await stage.until(stage.printed, lambda found: len(found) == before + 1)
+        assert "牛奶" in Path(printed[-1]["path"]).read_text("utf-8")
+        await screen.card.get_by_role("button", name="Say hello").click()
+        await stage.home.wait_for_state(
+            "input_button.pressed", lambda state: state["state"] != "unknown"
+        )
+        await screen.card.get_by_role("button", name="Note").click()
+        printed = await stage.until(stage.printed, lambda found: len(found) == before + 2)
+        assert "Hello" in Path(printed[-1]["path"]).read_text("utf-8")
+
+
+async def test_hidden_titles(stage: Stage) -> None:
+    await send(stage, "A private letter")
+    async with stage.screen(stage.full(hide_titles=True)) as screen:
+        await screen.shows("Completed")
+        assert "private" not in await screen.card.inner_text()
+        await screen.shows("Document")
+
+
+async def test_more_of_the_history(stage: Stage) -> None:
+    async with stage.screen(stage.full(history=1)) as screen:
+        for number in range(3):
+            await send(stage, f"history {number}")
+        await expect(screen.row("history 2")).to_contain_text("Completed")
+        rows = screen.card.get_by_role("list", name="Recent").get_by_role("listitem")
+        await expect(rows).to_have_count(1)
+        await screen.card.get_by_role("button", name="Show more").click()
+        await expect(screen.row("history 0")).to_contain_text("Completed")
+        assert await rows.count() >= 3
+        await screen.card.get_by_role("button", name="Show less").click()
+        await expect(rows).to_have_count(1)
+
+
+async def test_ink_of_a_printer(stage: Stage) -> None:
+    async with stage.screen(stage.full(INKJET)) as screen:
+        meters = screen.card.get_by_role("meter")
+        await expect(meters).to_have_count(4)
+        assert [await one.get_attribute("aria-valuenow") for one in await meters.all()] == [
+            "72",
+            "40",
+            "55",
+            "8",
+        ]
+
+
+async def test_change_of_an_unrelated_entity_renders_nothing(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await screen.card.evaluate(
+            """(card) => {
+              const proto = customElements.get("lianke-card").prototype;
+              window.renders = 0;
+              window.given = 0;
+              const render = proto._render;
+              proto._render = function () { window.renders += 1; return render.call(this); };
+              const { set } = Object.getOwnPropertyDescriptor(proto, "hass");
+              Object.defineProperty(proto, "hass", { set(hass) { window.given += 1; set.call(this, hass); } });
+              window.mutations = 0;
+              new MutationObserver((list) => { window.mutations += list.length; }).observe(
+                card.shadowRoot, { subtree: true, childList: true, characterData: true, attributes: true });
+            }"""
+        )
+        for _ in range(10):
+            await stage.home.call(
+                "input_boolean", "toggle", {"entity_id": "input_boolean.unrelated"}
+            )
+        await screen.page.wait_for_function("window.given >= 5")
+        assert await screen.page.evaluate("[window.renders, window.mutations]") == [0, 0]
+        await send(stage, "something related")
+        await screen.page.wait_for_function("window.renders > 0")
+
+
+async def test_reader_sees_but_may_not_print(stage: Stage) -> None:
+    tokens = await stage.home_user_tokens("reader", "system-read-only")
+    async with stage.screen(tokens=tokens) as screen:
+        await screen.shows("You can see this printer but may not print on it.")
+        await screen.shows("Idle")
+        assert await screen.card.locator("input[type=file]").count() == 0
+        assert await screen.card.get_by_role("button", name=re.compile("Cancel|again")).count() == 0
+
+
+async def test_user_who_is_no_administrator_prints(stage: Stage) -> None:
+    before = len(await stage.printed())
+    tokens = await stage.home_user_tokens("family", "system-users")
+    async with stage.screen(tokens=tokens) as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("family.pdf", "application/pdf", make_pdf(1)))
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("family.pdf")).to_contain_text("Completed")
+    assert len(await stage.printed()) == before + 1
