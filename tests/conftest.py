@@ -167,7 +167,7 @@ async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGener
     assert await async_setup_component(hass, DOMAIN, {})
     client = await hass_client_no_auth()
     url = f"http://127.0.0.1:{client.server.port}"
-    hass.config.internal_url = url
+    await hass.config.async_update(internal_url=url)
     return url
 
 

@@ -101,12 +101,13 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
 async def _async_read(request: web.Request) -> bytes:
     """Return the body, b"" for one that is too long, too slow or broken.
 
-    A cloudhook's request is a stand-in with nothing but `content`.
+    A cloudhook's request is a stand-in with nothing but `content`, a new one at each look.
     """
+    content = request.content
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIME):
-            while len(body) <= MAX_BODY and (part := await request.content.read(MAX_BODY + 1)):
+            while len(body) <= MAX_BODY and (part := await content.read(MAX_BODY + 1)):
                 body += part
     except TimeoutError, ClientError, ConnectionError, HttpProcessingError, web.RequestPayloadError:
         return b""

@@ -1,0 +1,551 @@
+"""What the cloud sends, and what strangers send."""
+
+import asyncio
+from collections.abc import Callable
+import gzip
+import json
+import logging
+import tracemalloc
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+from homeassistant.components.webhook import async_handle_webhook
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.util.aiohttp import MockRequest
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.runtime import LiankeData
+from custom_components.lianke.webhook import MAX_BODY
+from tests.clock import rest
+from tests.conftest import make_entry, set_up
+from tests.simulator import Box, Simulator
+
+SUCCESS = {"code": 200, "msg": "success"}
+INFO = "GET /device/device_info"
+
+
+@pytest.fixture
+async def data(reachable: str, setup: MockConfigEntry, hass: HomeAssistant) -> LiankeData:
+    """Return the office box, at an address that the cloud can reach."""
+    await rest(hass)
+    found: LiankeData = setup.runtime_data
+    return found
+
+
+@pytest.fixture
+async def client(hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
+    """Return somebody without any rights."""
+    return await hass_client_no_auth()
+
+
+@pytest.fixture
+def url(entry: MockConfigEntry) -> str:
+    """Return the webhook's path."""
+    return f"/api/webhook/{entry.data['webhook_id']}"
+
+
+async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
+    """Begin to print a page on the office box's laser."""
+    key = next(
+        key
+        for key, known in entry.runtime_data.memory.printers.items()
+        if known.name.startswith("Kyocera")
+    )
+    return (await async_print_test_page(hass, entry, key, Context())).job
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait in real time for something to come true."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # nothing sets an event here
+            await asyncio.sleep(0.01)
+
+
+async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
+    """Return a job that the cloud has, and whose printer is out of paper."""
+    queue = entry.runtime_data.queue
+    job = await start_job(hass, entry)
+    await until(lambda: queue.get(job.job_id).task_id)
+    return queue.get(job.job_id)
+
+
+def claim(data: LiankeData, job: Job, **changes: Any) -> dict[str, Any]:
+    """Return a callback that says that a job is printed."""
+    return {
+        "device_id": data.client.device_id,
+        "task_id": job.task_id,
+        "task_state": "SUCCESS",
+        "create_time": "2026-11-24 18:00:00",
+        "finish_time": "2026-11-24 18:00:09",
+        "task_result": {"code": 200, "msg": "success"},
+    } | changes
+
+
+@pytest.mark.parametrize("encoding", ["json", "form"])
+async def test_a_callback_ends_a_job(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    encoding: str,
+) -> None:
+    simulator.cloud.variants.update(callback_encoding=encoding)
+    assert not data.memory.callbacks_proven_for(data.account.fingerprint)
+    job = await start_job(hass, setup)
+    await until(lambda: data.queue.get(job.job_id).state is JobState.COMPLETED)
+    assert data.memory.callbacks_proven_for(data.account.fingerprint)
+    assert (
+        simulator.cloud.count("GET /print/job")
+        + simulator.cloud.count("POST /print/query_device_task")
+        <= 1
+    )
+    (delivery,) = simulator.cloud.deliveries
+    assert delivery.status == 200
+    assert len(simulator.cloud.printed) == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put"])
+async def test_every_method_gets_the_same_answer(
+    data: LiankeData, client: TestClient[Any, Any], url: str, method: str
+) -> None:
+    response = await getattr(client, method)(url)
+    assert response.status == 200
+    assert await response.json() == SUCCESS
+
+
+async def test_head_proves_nothing(
+    data: LiankeData, client: TestClient[Any, Any], url: str
+) -> None:
+    assert (await client.head(url)).status == 200
+
+
+DEEP = "[" * 20000 + "]" * 20000
+STRANGE_BODIES = [
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b"\xff\xfe\x00",
+    b"42",
+    b'"text"',
+    DEEP.encode(),
+    ('{"device_id":' * 5000).encode(),
+    b'{"device_id": ' + b"9" * 20000 + b"}",
+    b'{"task_result": {"code": 1e999}}',
+    b"&".join(b"a=b" for _ in range(5000)),
+    json.dumps({"device_id": ["x"] * 100, "task_id": {"a": 1}}).encode(),
+    json.dumps([{"device_id": f"lc26ha{n:08d}"} for n in range(500, 2000)]).encode(),
+    b"x" * (MAX_BODY + 1),
+    b"[" + b" " * (2 * MAX_BODY) + b"]",
+]
+
+
+@pytest.mark.parametrize("body", STRANGE_BODIES, ids=range(len(STRANGE_BODIES)))
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+)
+async def test_strangers_learn_and_change_nothing(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+    body: bytes,
+    content_type: str,
+) -> None:
+    before = (data.coordinator.data, dict(simulator.cloud.counts), data.memory._as_stored())
+    response = await client.post(
+        url, params={"job": "x" * 500}, data=body, headers={"Content-Type": content_type}
+    )
+    assert response.status == 200
+    assert await response.json() == SUCCESS
+    await rest(hass)
+    assert (data.coordinator.data, dict(simulator.cloud.counts), data.memory._as_stored()) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"task_id": "00000000-0000-0000-0000-000000000000"}, id="unknown task"),
+        pytest.param({"device_id": "lc26ha99999999"}, id="unknown box"),
+        pytest.param({"device_id": None}, id="no box"),
+        pytest.param({"task_state": "FLYING", "task_result": None}, id="unknown state"),
+        pytest.param({"task_state": "READY", "task_result": None}, id="backwards"),
+        pytest.param({"task_result": None}, id="success without a result"),
+        pytest.param({"task_state": ["SUCCESS"], "task_result": [1]}, id="wrong types"),
+    ],
+)
+async def test_forged_callbacks_change_nothing(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+    changes: dict[str, Any],
+) -> None:
+    box.printer(1).paper = 0
+    job = await sent_job(hass, setup)
+    response = await client.post(url, json=claim(data, job, **changes))
+    assert await response.json() == SUCCESS
+    response = await client.post(url, params={"job": "wrong"}, json=claim(data, job, **changes))
+    assert await response.json() == SUCCESS
+    assert data.queue.get(job.job_id).state is JobState.QUEUED
+
+
+async def test_a_token_proves_its_own_job_only(
+    hass: HomeAssistant,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    box.printer(1).paper = 0
+    one, two = await sent_job(hass, setup), await sent_job(hass, setup)
+    assert one.task_id != two.task_id
+    await client.post(url, params={"job": one.token}, json=claim(data, two))
+    assert data.queue.get(one.job_id).state is JobState.QUEUED
+    assert data.queue.get(two.job_id).state is JobState.QUEUED
+    await client.post(url, params={"job": two.token}, json=claim(data, two))
+    assert data.queue.get(two.job_id).state is JobState.COMPLETED
+    # Repeated, and another end after the end: nothing changes any more.
+    failure = {"code": 503, "msg": "forged"}
+    for again in (claim(data, two), claim(data, two, task_result=failure)):
+        await client.post(url, params={"job": two.token}, json=again)
+    assert data.queue.get(two.job_id).state is JobState.COMPLETED
+    assert data.queue.get(one.job_id).state is JobState.QUEUED
+
+
+async def test_a_callback_for_another_box_of_the_account(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    second = list(simulator.cloud.boxes.values())[1]
+    assert await set_up(hass, make_entry(simulator, second, title="Home box"))
+    box.printer(1).paper = 0
+    job = await sent_job(hass, setup)
+    await client.post(
+        url,
+        params={"job": job.token},
+        json=claim(data, job, device_id=second.device_id),
+    )
+    assert data.queue.get(job.job_id).state is JobState.QUEUED
+
+
+PUSHES = ["flat", "camel", "lower", "sn", "nested", "list"]
+
+
+@pytest.mark.parametrize("encoding", ["json", "form"])
+@pytest.mark.parametrize("shape", PUSHES)
+async def test_a_push_makes_us_look(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    shape: str,
+    encoding: str,
+) -> None:
+    account = box.account
+    assert account
+    account.push_url = data.account.address
+    box.printer(2).plugged = False
+    # As if the last poll were a while ago.
+    data.coordinator._last_poll -= 60
+    status = await simulator.cloud.messenger.push(
+        account, box.device_id, "printer_unplugged", shape=shape, encoding=encoding
+    )
+    assert status == 200
+    await rest(hass)
+    assert data.memory.last_push_at is not None
+    label = next(v for v in data.coordinator.data.printers.values() if "GP-1324D" in v.name)
+    assert label.status == "disconnected"
+    assert data.memory.pushes_proven_for(data.account.fingerprint)
+    assert hass.states.get("sensor.office_box_last_push_received").state not in (  # type: ignore[union-attr]
+        "unknown",
+        "unavailable",
+    )
+
+
+@pytest.mark.parametrize("shape", ["event_only", "unknown_box", "garbage"])
+async def test_a_push_that_names_no_box_of_ours(
+    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, shape: str
+) -> None:
+    account = box.account
+    assert account
+    account.push_url = data.account.address
+    before = simulator.cloud.count(INFO)
+    status = await simulator.cloud.messenger.push(account, box.device_id, "event", shape=shape)
+    assert status == 200
+    await rest(hass)
+    assert data.memory.last_push_at is None
+    assert simulator.cloud.count(INFO) == before
+
+
+async def test_asks_to_repeat_while_a_box_is_loaded_anew(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    box.printer(1).paper = 0
+    job = await sent_job(hass, setup)
+    await hass.config_entries.async_unload(setup.entry_id)
+    for message in (claim(data, job), {"device_id": box.device_id}, {}):
+        response = await client.post(url, params={"job": job.token}, json=message)
+        assert response.status == 503
+    assert (await client.get(url)).status == 503
+    assert await set_up(hass, setup)
+    response = await client.post(url, params={"job": job.token}, json=claim(data, job))
+    assert response.status == 200
+    assert setup.runtime_data.queue.get(job.job_id).state is JobState.COMPLETED
+
+
+async def test_one_box_of_two_is_loaded_anew(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    second = make_entry(simulator, list(simulator.cloud.boxes.values())[1], title="Home box")
+    assert await set_up(hass, second)
+    assert second.runtime_data.account is data.account
+    assert data.account.box_count == 2
+    await hass.config_entries.async_unload(second.entry_id)
+    assert data.account.box_count == 1
+    there, here = {"device_id": second.unique_id}, {"device_id": box.device_id}
+    assert (await client.post(url, json=there)).status == 503
+    assert (await client.post(url, json=there | {"task_id": "t"})).status == 503
+    assert (await client.post(url, json=here)).status == 200
+    # A disabled box is not coming back by itself.
+    await hass.config_entries.async_set_disabled_by(second.entry_id, ConfigEntryDisabler.USER)
+    assert (await client.post(url, json=there)).status == 200
+
+
+async def test_the_webhook_goes_with_the_last_box(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    second = make_entry(simulator, list(simulator.cloud.boxes.values())[1], title="Home box")
+    assert await set_up(hass, second)
+    await hass.config_entries.async_remove(setup.entry_id)
+    response = await client.post(url, json={})
+    assert await response.json() == SUCCESS
+    await hass.config_entries.async_remove(second.entry_id)
+    response = await client.post(url, json={})
+    # Home Assistant's own answer to an unknown webhook.
+    assert await response.read() == b""
+
+
+async def test_a_disabled_account_has_no_webhook(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    await hass.config_entries.async_set_disabled_by(setup.entry_id, ConfigEntryDisabler.USER)
+    assert await (await client.post(url, json={})).read() == b""
+    await hass.config_entries.async_set_disabled_by(setup.entry_id, None)
+    await hass.async_block_till_done()
+    assert await (await client.post(url, json={})).json() == SUCCESS
+
+
+async def test_a_cloudhook_s_stand_in(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
+) -> None:
+    box.printer(1).paper = 0
+    job = await sent_job(hass, setup)
+    request = MockRequest(
+        content=json.dumps(claim(data, job)).encode(),
+        mock_source="cloud",
+        method="POST",
+        query_string=f"job={job.token}",
+    )
+    response = await async_handle_webhook(hass, setup.data["webhook_id"], request)
+    assert response.status == 200
+    assert data.queue.get(job.job_id).state is JobState.COMPLETED
+    empty = MockRequest(content=b"", mock_source="cloud", method="GET")
+    assert (await async_handle_webhook(hass, setup.data["webhook_id"], empty)).status == 200
+
+
+async def raw(reachable: str, request: bytes, *, wait: float = 0.0, close: bool = False) -> bytes:
+    """Send bytes as they are and return what is answered."""
+    host, port = reachable.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        await writer.drain()
+        if close:
+            return b""
+        await asyncio.sleep(wait)
+        async with asyncio.timeout(10):
+            return await reader.read(4096)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        pytest.param("Content-Length: 1000", b'{"device_id": "', id="stops in the middle"),
+        pytest.param("Transfer-Encoding: chunked", b"zz\r\nnot hexadecimal", id="bad chunk"),
+        pytest.param("Transfer-Encoding: chunked", b"5\r\nabc", id="unfinished chunk"),
+        pytest.param(
+            "Content-Encoding: gzip\r\nContent-Length: 9", b"no gzip!!", id="not compressed"
+        ),
+    ],
+)
+@pytest.mark.parametrize("close", [False, True])
+async def test_broken_and_slow_bodies(
+    hass: HomeAssistant,
+    data: LiankeData,
+    reachable: str,
+    url: str,
+    caplog: pytest.LogCaptureFixture,
+    headers: str,
+    body: bytes,
+    close: bool,
+) -> None:
+    head = f"POST {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n\r\n".encode()
+    with patch("custom_components.lianke.webhook.BODY_TIME", 0.3):
+        answer = await raw(reachable, head + body, close=close)
+        await asyncio.sleep(0.4)
+    if not close:
+        assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.0 400"))
+    await rest(hass)
+    # The server logs a broken request itself; nothing of it is told by Home Assistant or us.
+    assert {record.name for record in caplog.records if record.levelno >= logging.WARNING} <= {
+        "aiohttp.server",
+        "asyncio",
+    }
+
+
+async def test_a_slow_body_is_not_waited_for_longer_than_ten_seconds(
+    data: LiankeData, reachable: str, url: str
+) -> None:
+    head = f"POST {url} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()
+    with patch("custom_components.lianke.webhook.BODY_TIME", 0.2):
+        async with asyncio.timeout(2):
+            answer = await raw(reachable, head + b"{")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b'"success"}')
+
+
+async def test_a_bomb_does_not_go_off(
+    hass: HomeAssistant, data: LiankeData, client: TestClient[Any, Any], url: str
+) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    try:
+        response = await client.post(url, data=bomb, headers={"Content-Encoding": "gzip"})
+        assert response.status == 200
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+async def test_a_flood_is_not_logged(
+    hass: HomeAssistant,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.clear()
+    for number in range(200):
+        await client.post(url, json={"device_id": "nobody", "task_id": str(number)})
+    assert not [
+        record for record in caplog.records if record.name.startswith("custom_components.lianke")
+    ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(["device_id", "deviceId", "sn", "task_id", "task_state", "task_result"])
+            | st.text(max_size=10),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+async def fuzz(hass: HomeAssistant, entry: MockConfigEntry, examples: int) -> None:
+    """Send so many invented bodies, and see that nothing comes of it."""
+    data: LiankeData = entry.runtime_data
+    bodies: list[bytes] = []
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
+    def collect(body: bytes) -> None:
+        bodies.append(body)
+
+    await hass.async_add_executor_job(collect)
+    before = (data.coordinator.data, data.memory._as_stored(), data.queue.jobs())
+
+    async def send(body: bytes) -> None:
+        request = MockRequest(content=body, mock_source="fuzz", method="POST", query_string="job=x")
+        response = await async_handle_webhook(hass, entry.data["webhook_id"], request)
+        assert response.status == 200
+        # The event loop drops timers that were cancelled in its next turn.
+        await asyncio.sleep(0)
+
+    for body in bodies[:200]:
+        await send(body)
+    tracemalloc.start()
+    try:
+        start = tracemalloc.get_traced_memory()[0]
+        for body in bodies:
+            await send(body)
+        grown = tracemalloc.get_traced_memory()[0] - start
+    finally:
+        tracemalloc.stop()
+    await rest(hass)
+    assert (data.coordinator.data, data.memory._as_stored(), data.queue.jobs()) == before
+    assert len(bodies) >= examples
+    assert grown < 500_000
+
+
+async def test_fuzz(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    logging.getLogger("homeassistant.components.webhook").setLevel(logging.WARNING)
+    await rest(hass)
+    await fuzz(hass, setup, 500)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_fuzz_long(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    logging.getLogger("homeassistant.components.webhook").setLevel(logging.WARNING)
+    await rest(hass)
+    await fuzz(hass, setup, 10_000)
