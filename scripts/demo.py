@@ -15,7 +15,7 @@ import socket
 import sys
 from time import monotonic
 
-from tests.e2e.binding import DOMAIN, bind
+from tests.e2e.binding import DOMAIN, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
 from tests.e2e.home import DASHBOARD, TEXTS, furnish
@@ -109,7 +109,7 @@ async def show(port: int, host: str, language: str) -> None:
         )
         await stack.enter_async_context(hass)
         if not await hass.entries(DOMAIN):
-            await bind(hass, server=cloud.url, api_key=cloud.api_key, photo=await cloud.sticker())
+            await bind_first(hass, cloud)
             await furnish(hass, cloud)
         tell(f"""
   Address    {hass.url}/{DASHBOARD}

@@ -3,6 +3,7 @@
 #
 #   need_environment tests|demo   makes or renews .venv-tests or .venv-demo and sets $environment to its folder
 #   need_debian PACKAGE:PROBE …   installs what Debian lacks, for root on Debian only; PROBE is a command or a file
+#   need_zbar                     does so for the library that reads QR codes in pictures, and goes on without it
 #
 # What is there already is used: uv on the path, an interpreter on the machine. What is missing goes into
 # ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone; the system's own packages are touched by need_debian alone.
@@ -50,6 +51,12 @@ need_debian() {
   cat "$log" >&2
   rm -f "$log"
   return 1
+}
+
+# What reads QR codes in pictures. Without it the demo takes the link in the code, and tests with pictures fail.
+need_zbar() {
+  python3 -c 'from ctypes.util import find_library; exit(not find_library("zbar"))' 2>/dev/null ||
+    need_debian 'libzbar0:/usr/lib/*/libzbar.so.0' || true
 }
 
 # unpack_debian SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with lists of its own.

@@ -1,7 +1,10 @@
 """Binding a box through the real config flow, as the forms in the browser do."""
 
+import asyncio
+from ctypes.util import find_library
 from typing import Any
 
+from .cloud import SimulatorProcess
 from .hass import HassError, RealHomeAssistant
 
 DOMAIN = "lianke"
@@ -41,6 +44,21 @@ async def bind(
     entry: dict[str, Any] = flow["result"]
     await wait_loaded(hass, entry["entry_id"])
     return entry
+
+
+async def bind_first(
+    hass: RealHomeAssistant, cloud: SimulatorProcess
+) -> tuple[dict[str, Any], str]:
+    """Bind the first box from the picture of its QR code; return its entry, and how in words.
+
+    Where the machine lacks the library that reads pictures, the link in the code has to do.
+    """
+    if await asyncio.to_thread(find_library, "zbar") is None:
+        entry = await bind(hass, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        return entry, "from the link in its QR code (without libzbar0 no picture can be read)"
+    photo = await cloud.sticker()
+    entry = await bind(hass, server=cloud.url, api_key=cloud.api_key, photo=photo)
+    return entry, "from the picture of its QR code"
 
 
 async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:

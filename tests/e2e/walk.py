@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.simulator import make_pdf
 
-from .binding import DOMAIN, bind, entity_of, printer_device
+from .binding import DOMAIN, bind, bind_first, entity_of, printer_device
 from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant, Subscription
 from .home import BUTTON, DOCUMENT_PAGES, PRINTER, furnish
@@ -60,11 +60,8 @@ class Walk:
 
     async def bind_from_picture(self) -> str:
         """Bind the first box from the picture of its QR code."""
-        photo = await self._cloud.sticker()
-        self._entry = await bind(
-            self._hass, server=self._cloud.url, api_key=self._cloud.api_key, photo=photo
-        )
-        return f"Box {self._cloud.device_id} is bound from the picture of its QR code"
+        self._entry, how = await bind_first(self._hass, self._cloud)
+        return f"Box {self._cloud.device_id} is bound {how}"
 
     async def look_at_entities(self) -> str:
         """Look at the printer's entities, then add dashboard and automation."""
