@@ -1,0 +1,237 @@
+"""Setting a box up, loading it anew, taking it away."""
+
+from pathlib import Path
+import shutil
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.lianke import async_remove_config_entry_device
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.book import BookError, book_path
+from tests.clock import rest
+from tests.conftest import make_entry, set_up
+from tests.simulator import Box, Simulator
+
+
+async def test_actions_are_there_without_a_box(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    assert hass.services.async_services_for_domain(DOMAIN).keys() >= {"print", "cancel_job"}
+
+
+async def test_devices(
+    hass: HomeAssistant, setup: MockConfigEntry, device_registry: dr.DeviceRegistry, box: Box
+) -> None:
+    devices = dr.async_entries_for_config_entry(device_registry, setup.entry_id)
+    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+    assert of_box is not None
+    assert of_box.name == "Office box"
+    assert of_box.manufacturer == "Lianke"
+    assert of_box.hw_version == "LK300EW_D2"
+    assert of_box.sw_version == "2.1.113"
+    printers = [device for device in devices if device != of_box]
+    assert {device.via_device_id for device in printers} == {of_box.id}
+    assert sorted(str(device.name) for device in printers) == [
+        "EPSON L3250 Series (网络)",
+        "Gprinter GP-1324D",
+        "HP LaserJet 1020",
+        "HP LaserJet 1020 (USB 5)",
+        "Kyocera MA2000w GX",
+        "Unknown Printer",
+    ]
+    laser = next(device for device in printers if device.name == "Kyocera MA2000w GX")
+    assert laser.model == "Kyocera MA2000w GX"
+
+
+async def test_devices_follow_what_is_told_of_them(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    box.software = "2.2.0"
+    simulator.cloud.support_arrives(box.printer(3), "HP LaserJet 1020")
+    await setup.runtime_data.coordinator.async_refresh()
+    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+    assert of_box is not None
+    assert of_box.sw_version == "2.2.0"
+    devices = dr.async_entries_for_config_entry(device_registry, setup.entry_id)
+    assert len(devices) == 7
+    assert sum(device.model == "HP LaserJet 1020" for device in devices) == 3
+
+
+async def test_a_printer_that_comes_later(
+    hass: HomeAssistant, simulator: Simulator, box: Box, setup: MockConfigEntry
+) -> None:
+    before = len(hass.states.async_entity_ids("notify"))
+    printer = simulator.cloud.add_printer(box, "HP LaserJet 1020", 3, name="New one")
+    printer.plugged = True
+    await setup.runtime_data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert len(hass.states.async_entity_ids("notify")) == before + 1
+    assert hass.states.get("sensor.new_one") is not None
+
+
+async def test_only_a_printer_that_is_gone_can_be_removed(
+    hass: HomeAssistant,
+    box: Box,
+    setup: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    entity_registry: er.EntityRegistry,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_ws_client(hass)
+    coordinator = setup.runtime_data.coordinator
+    (key,) = (
+        key for key, view in coordinator.data.printers.items() if view.name.startswith("Kyocera")
+    )
+    printer = device_registry.async_get_device_by_identifier(
+        (DOMAIN, f"{box.device_id}_{key}"), setup.entry_id
+    )
+    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+    assert printer
+    assert of_box
+
+    async def remove(device_id: str) -> bool:
+        answer = await client.remove_device(device_id)
+        return bool(answer["success"])
+
+    assert not await remove(of_box.id)
+    assert not await remove(printer.id)
+    box.printer(1).plugged = False
+    await coordinator.async_refresh()
+    assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "disconnected"  # type: ignore[union-attr]
+    assert await remove(printer.id)
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.kyocera_ma2000w_gx") is None
+    assert key not in setup.runtime_data.memory.printers
+
+    # Plugged in again it is a new printer, with entities of its own.
+    box.printer(1).plugged = True
+    await coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
+
+    await hass.config_entries.async_unload(setup.entry_id)
+    assert not await async_remove_config_entry_device(hass, setup, of_box)
+
+
+async def test_removal_leaves_nothing(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    folder = book_path(hass, setup.entry_id)
+    await hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
+    await setup.runtime_data.memory.async_flush()
+    assert f"lianke.{setup.entry_id}" in hass_storage
+    await hass.config_entries.async_remove(setup.entry_id)
+    await hass.async_block_till_done()
+    assert f"lianke.{setup.entry_id}" not in hass_storage
+    assert not await hass.async_add_executor_job(folder.exists)
+
+
+async def test_a_job_folder_that_cannot_be_read(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    folder = Path(book_path(hass, entry.entry_id))
+
+    def block() -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("a file where a folder is needed")
+
+    await hass.async_add_executor_job(block)
+    assert not await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "book_unreadable"
+    await hass.async_add_executor_job(folder.unlink)
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_add_executor_job(shutil.rmtree, folder)
+    assert issubclass(BookError, OSError)
+
+
+async def test_keys_and_counters_survive_a_reload(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> None:
+    await rest(hass)
+    memory = setup.runtime_data.memory
+    keys = list(memory.printers)
+    memory.count_pages(keys[0], "a job", 7)
+    before = set(hass.states.async_entity_ids())
+    await hass.config_entries.async_reload(setup.entry_id)
+    await rest(hass)
+    assert list(setup.runtime_data.memory.printers) == keys
+    assert set(hass.states.async_entity_ids()) == before
+    state = hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
+    assert state is not None
+    assert state.state == "7"
+
+
+async def test_start_without_internet(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> None:
+    """The last ink and counters are shown; what acts can be used; the rest is not known."""
+    await rest(hass)
+    await hass.config_entries.async_unload(setup.entry_id)
+    await simulator.stop_listening()
+    assert await set_up(hass, setup)
+    await rest(hass)
+    states = {state.entity_id: state.state for state in hass.states.async_all()}
+    ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left"
+    assert states[f"{ink}_black"] == "72"
+    assert states[f"{ink}_yellow"] == "8"
+    assert states["sensor.kyocera_ma2000w_gx"] == "unknown"
+    assert states["sensor.kyocera_ma2000w_gx_jobs_waiting"] == "0"
+    assert states["binary_sensor.office_box_cloud_connection"] == "unavailable"
+    assert states["binary_sensor.kyocera_ma2000w_gx_cover"] == "unavailable"
+    assert states["binary_sensor.kyocera_ma2000w_gx_problem"] == "unavailable"
+    for always in (
+        "notify.kyocera_ma2000w_gx_print_message",
+        "event.kyocera_ma2000w_gx_print_job",
+        "button.kyocera_ma2000w_gx_print_test_page",
+        "button.kyocera_ma2000w_gx_cancel_waiting_jobs",
+        "image.kyocera_ma2000w_gx_preview",
+        "sensor.kyocera_ma2000w_gx_hold_reason",
+        "sensor.kyocera_ma2000w_gx_last_job",
+    ):
+        assert states[always] != "unavailable"
+
+
+async def test_two_boxes_of_an_account_and_one_of_another(
+    hass: HomeAssistant, simulator: Simulator
+) -> None:
+    entries = [
+        make_entry(simulator, box, title=f"Box {number}")
+        for number, box in enumerate(simulator.cloud.boxes.values())
+    ]
+    for entry in entries:
+        assert await set_up(hass, entry)
+    one, two, other = (entry.runtime_data.account for entry in entries)
+    assert one is two
+    assert other is not one
+    assert (one.box_count, other.box_count) == (2, 1)
+    for entry in entries:
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert (one.box_count, other.box_count) == (0, 0)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_entity_ids_do_not_depend_on_the_language(
+    hass: HomeAssistant, entry: MockConfigEntry, language: str
+) -> None:
+    hass.config.language = language
+    assert await set_up(hass, entry)
+    assert hass.states.get("sensor.kyocera_ma2000w_gx_jobs_waiting") is not None
+    state = hass.states.get("notify.kyocera_ma2000w_gx_print_message")
+    assert state is not None
+    name = {"en": "Print message", "zh-Hans": "打印消息"}[language]
+    assert state.name == f"Kyocera MA2000w GX {name}"
+    await hass.config_entries.async_unload(entry.entry_id)
