@@ -1,0 +1,604 @@
+"""What the two READMEs say, held against each other and against the code."""
+
+import ast
+from collections.abc import Iterator, Mapping
+import json
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+from custom_components.lianke.api.options import (
+    ALIGNMENTS,
+    COLORS,
+    DUPLEX,
+    EXCEL_FITS,
+    ORIENTATIONS,
+    QUALITIES,
+    SCALES,
+)
+from custom_components.lianke.binary_sensor import CONDITIONS, CONNECTIVITY, PROBLEM
+from custom_components.lianke.button import (
+    BOX_BUTTONS,
+    CANCEL_WAITING_JOBS,
+    RESET_ERROR_LIMIT,
+    TEST_PAGE,
+)
+from custom_components.lianke.call_data import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.sources import RAW_ENCODINGS, SourceKind
+from custom_components.lianke.event import JOB
+from custom_components.lianke.image import PREVIEW
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.notify import NOTIFY
+from custom_components.lianke.option_forms import settings_schema
+from custom_components.lianke.sensor import (
+    BOX_SENSORS,
+    INK,
+    JOB_SENSORS,
+    LAST_JOB,
+    LAST_JOB_TITLE,
+    STATUS,
+)
+from custom_components.lianke.status import PrinterStatus
+from tests.readme import FILES, LANGUAGES, ROOT, Cell, anchor, read, section
+
+INTEGRATION = ROOT / "custom_components" / DOMAIN
+RESTART = {"en": "Restart", "zh-Hans": "重启"}  # Home Assistant names it by its device class
+KINDS = {
+    "binary_sensor": {"en": "binary sensor", "zh-Hans": "二元传感器"},
+    "sensor": {"en": "sensor", "zh-Hans": "传感器"},
+    "button": {"en": "button", "zh-Hans": "按钮"},
+    "event": {"en": "event", "zh-Hans": "事件"},
+    "image": {"en": "image", "zh-Hans": "图像"},
+    "notify": {"en": "notify", "zh-Hans": "通知"},
+}
+OFF_AT_FIRST = {"en": "Off at first", "zh-Hans": "默认禁用"}
+
+# Which test shows what a row of "What happens when…" says.
+SHOWN_BY = {
+    "the box is offline": ["tests/jobs/test_hold.py::test_offline_box_holds_and_an_impatient_caller_is_told"],
+    "the printer is off": [
+        "tests/readme/test_examples.py::test_a_printer_that_is_off",
+        "tests/jobs/test_hold.py::test_readiness_must_be_steady",
+        "tests/jobs/test_hold.py::test_one_printer_does_not_block_another",
+    ],
+    "paper runs out": ["tests/jobs/test_hold.py::test_waits_for_paper_and_a_steady_minute"],
+    "it is quiet hours": ["tests/jobs/test_hold.py::test_quiet_hours_hold_until_their_end"],
+    "a job has waited too long": [
+        "tests/jobs/test_hold.py::test_expires_unprinted",
+        "tests/jobs/test_hold.py::test_takes_a_job_back_that_waits_in_the_cloud_too_long",
+    ],
+    "the internet is gone": ["tests/jobs/test_hold.py::test_internet_gone_holds_and_sends_once_it_is_back"],
+    "Home Assistant restarts": [
+        "tests/jobs/test_restart.py::test_a_held_job_survives_a_restart_and_prints_once",
+        "tests/jobs/test_restart.py::test_an_open_job_is_followed_after_a_restart",
+        "tests/jobs/test_restart.py::test_an_upload_cut_off_before_its_end_is_sent_after_a_restart",
+        "tests/jobs/test_restart.py::test_an_upload_handed_over_before_a_crash_is_never_sent_again",
+    ],
+    "Home Assistant was off for longer than a job may wait": [
+        "tests/jobs/test_restart.py::test_a_job_that_was_to_be_printed_yesterday_is_not_printed"
+    ],
+    "the connection breaks before the document was completely sent": [
+        "tests/jobs/test_doubt.py::test_what_never_left_is_sent_again"
+    ],
+    "the connection breaks after the document was sent": [
+        "tests/jobs/test_doubt.py::test_absence_proves_nothing_and_is_never_sent_again",
+        "tests/jobs/test_doubt.py::test_the_list_proves_a_lost_answer",
+        "tests/jobs/test_doubt.py::test_a_callback_proves_a_lost_answer",
+    ],
+    'the cloud says "success" though the printer failed': [
+        "tests/jobs/test_walk.py::test_success_with_503_is_told_as_failed"
+    ],
+    "the ApiKey is no longer valid": [
+        "tests/readme/test_examples.py::test_a_key_that_is_no_longer_valid",
+        "tests/test_config_flow.py::test_new_key_for_every_box_of_the_old_one",
+    ],
+    "the printer failed 30 times in a row": [
+        "tests/jobs/test_hold.py::test_paused_after_too_many_failures_waits_until_released"
+    ],
+    "someone else prints on the same box": [
+        "tests/jobs/test_doubt.py::test_someone_elses_task_leaves_it_unconfirmed"
+    ],
+    "an automation runs wild": [
+        "tests/jobs/test_limits.py::test_the_guard_stops_a_loop",
+        "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
+    ],
+    "the same request_id comes twice": ["tests/jobs/test_limits.py::test_a_request_id_prints_once"],
+    "the disk is full": ["tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print"],
+    "the printer has no driver yet": ["tests/jobs/test_hold.py::test_awaiting_driver_is_refused_at_once"],
+    "a job is canceled too late": [
+        "tests/jobs/test_hold.py::test_cancel_that_came_too_late_is_told_as_completed"
+    ],
+    "a stranger finds the webhook address": [
+        "tests/jobs/test_doubt.py::test_a_forged_callback_changes_nothing"
+    ],
+}  # fmt: skip
+
+CHAPTERS = [
+    "What you can do with it",
+    "Try it without a box",
+    "Supported boxes, printers and documents",
+    "What you need",
+    "Installing",
+    "Setting up",
+    "Options",
+    "Entities",
+    "Actions",
+    "Events",
+    "Blueprints",
+    "Dashboard",
+    "Setting up push",
+    "How data is updated",
+    "Performance",
+    "Privacy",
+    "What happens when…",
+    "Known limitations",
+    "Troubleshooting",
+    "Removing",
+    "Contributing",
+]
+
+
+def texts(language: str) -> dict[str, Any]:
+    """Return the integration's texts in a language."""
+    path = INTEGRATION / "translations" / f"{language}.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def leaves(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Give every text in a tree."""
+    for value in tree.values():
+        if isinstance(value, Mapping):
+            yield from leaves(value)
+        else:
+            yield str(value)
+
+
+def services() -> dict[str, Any]:
+    """Return services.yaml."""
+    found: dict[str, Any] = yaml.safe_load((INTEGRATION / "services.yaml").read_text("utf-8"))
+    return found
+
+
+def fields_of(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an action, those in sections too."""
+    found: dict[str, Any] = {}
+    for name, one in service["fields"].items():
+        found |= one.get("fields", {name: one})
+    return found
+
+
+def first_codes(rows: list[list[Cell]]) -> list[str]:
+    """Return what stands as code in the first column."""
+    return [code for row in rows for code in row[0].codes]
+
+
+# The two against each other
+
+
+def test_chapters_are_the_ones_that_are_needed() -> None:
+    chapters = [one.title for one in read("en") if one.level == 2]
+    assert chapters == CHAPTERS
+
+
+def test_both_have_the_same_shape() -> None:
+    """Same headings in the same order, with the same tables, examples, links and pictures."""
+    english, chinese = read("en"), read("zh-Hans")
+    assert [one.level for one in chinese] == [one.level for one in english]
+    for ours, theirs in zip(english, chinese, strict=True):
+        assert [[len(row) for row in table] for table in theirs.tables] == [
+            [len(row) for row in table] for table in ours.tables
+        ], ours.title
+        assert [one.kind for one in theirs.examples] == [one.kind for one in ours.examples], (
+            ours.title
+        )
+        assert [link.startswith("#") for link in theirs.links] == [
+            link.startswith("#") for link in ours.links
+        ], ours.title
+        outside = [link for link in ours.links if "#" not in link and "README" not in link]
+        assert [link for link in theirs.links if "#" not in link and "README" not in link] == (
+            outside
+        ), ours.title
+        assert len(theirs.texts) == len(ours.texts), ours.title
+
+
+def test_links_within_lead_to_the_same_chapters() -> None:
+    places = {
+        language: {anchor(one.title): number for number, one in enumerate(read(language))}
+        for language in LANGUAGES
+    }
+    for ours, theirs in zip(read("en"), read("zh-Hans"), strict=True):
+        here = [places["en"][link[1:]] for link in ours.links if link.startswith("#")]
+        there = [
+            places["zh-Hans"][unquote(link[1:])] for link in theirs.links if link.startswith("#")
+        ]
+        assert here == there, ours.title
+
+
+def test_tables_name_the_same_things() -> None:
+    """What stands as code in a table is the same in both, up to texts to print."""
+    for ours, theirs in zip(read("en"), read("zh-Hans"), strict=True):
+        for here, there in zip(ours.tables, theirs.tables, strict=True):
+            for row, other in zip(here, there, strict=True):
+                for cell, twin in zip(row, other, strict=True):
+                    codes = [_without_chinese(code) for code in twin.codes]
+                    assert sorted(codes) == sorted(_without_chinese(code) for code in cell.codes)
+
+
+def _without_chinese(code: str) -> str:
+    """Return what has to be the same in both languages."""
+    key, _, value = code.partition(": ")
+    return key if key in {"text", "markdown", "html", "title"} else f"{key}:{value}"
+
+
+def test_examples_are_the_same() -> None:
+    """Up to what is printed or shown: the same keys and, where no Chinese stands, the same values."""
+    for ours, theirs in zip(read("en"), read("zh-Hans"), strict=True):
+        for here, there in zip(ours.examples, theirs.examples, strict=True):
+            if here.kind == "yaml":
+                _compare(here.data, there.data)
+            else:
+                assert here.content == there.content
+
+
+def _compare(here: Any, there: Any) -> None:
+    assert type(here) is type(there)
+    if isinstance(here, dict):
+        assert list(here) == list(there)
+        for key, value in here.items():
+            if key not in {"alias", "title", "name", "message", "text", "markdown"}:
+                _compare(value, there[key])
+    elif isinstance(here, list):
+        assert len(here) == len(there)
+        for value, other in zip(here, there, strict=True):
+            _compare(value, other)
+    else:
+        assert here == there
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_keeps_to_its_language(language: str) -> None:
+    """No Chinese in English beside names, and no English sentences in Chinese."""
+    for one in read(language):
+        if language == "en":
+            known = one.text.replace("链科", "").replace("中文", "")
+            assert not re.search(r"[\u4e00-\u9fff]", known), one.title
+        else:
+            words = re.sub(r"`[^`]*`|https?://\S+", "", one.text)
+            assert not re.search(r"(?:\b[a-z]{2,}\b[ ,]+){4}", words), one.title
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_links_lead_somewhere(language: str) -> None:
+    anchors = {anchor(one.title) for one in read(language)}
+    for one in read(language):
+        for link in [*one.links, *one.images]:
+            if link.startswith("#"):
+                assert unquote(link[1:]) in anchors, link
+            elif not urlsplit(link).scheme:
+                assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_hosts_are_the_vendors_and_the_projects(language: str) -> None:
+    text = FILES[language].read_text("utf-8")
+    hosts = {urlsplit(url).hostname for url in re.findall(r"https?://[^\s)`\"]+", text)}
+    assert hosts == {
+        "127.0.0.1",
+        "192.168.1.20",
+        "github.com",
+        "lianke.yuque.com",
+        "open.liankenet.com",
+        "www.example.com",
+    }
+
+
+# Each against the code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_set_up_fields(language: str) -> None:
+    steps = texts(language)["config"]["step"]
+    fields = [
+        *steps["user"]["data"].values(),
+        *steps["user"]["sections"]["advanced"]["data"].values(),
+        *steps["printers"]["data"].values(),
+    ]
+    rows = section(language, "Setting up").rows()
+    assert sorted(row[0].text for row in rows) == sorted(fields)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_settings(language: str) -> None:
+    """Names as in the form, defaults and ranges as the form has them."""
+    names = texts(language)["options"]["step"]["settings"]["data"]
+    kinds = texts(language)["selector"]["printer_kind"]["options"]
+    off = {"en": "off", "zh-Hans": "关"}[language]
+    expected = {}
+    for marker, selector in settings_schema({}).schema.items():
+        key = str(marker.schema)
+        config: Mapping[str, Any] = getattr(selector, "config", {})
+        if "min" in config:
+            unit = f" {config['unit_of_measurement']}" if "unit_of_measurement" in config else ""
+            span = f"{config['min']:g}–{config['max']:g}{unit}"
+            expected[names[key]] = (f"{marker.default()}{unit}", span)
+        elif "options" in config:
+            expected[names[key]] = (kinds[marker.default()], "")
+    quiet = "、" if language == "zh-Hans" else ", "
+    expected[f"{names['quiet_from']}{quiet}{names['quiet_to']}"] = (off, "")
+    rows = section(language, "Settings").rows()
+    assert {row[0].text: (row[1].text, row[2].text) for row in rows} == expected
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_menu_of_options(language: str) -> None:
+    """One heading for each way through the options, named as in the menu."""
+    menu = texts(language)["options"]["step"]["init"]["menu_options"]
+    sections = read(language)
+    start = next(n for n, one in enumerate(read("en")) if one.title == "Options")
+    end = next(n for n, one in enumerate(read("en")) if one.title == "Entities")
+    assert [one.title for one in sections[start + 1 : end]] == list(menu.values())
+
+
+def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, tuple[str, bool]]:
+    names = texts(language)["entity"]
+    rows = {}
+    for platform, description in described:
+        if description.translation_key is None:
+            name = RESTART[language]
+        else:
+            name = names[platform][description.translation_key]["name"].replace("{marker}", "…")
+        rows[name] = (KINDS[platform][language], description.entity_registry_enabled_default)
+    return rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("title", "described"),
+    [
+        (
+            "Of the box",
+            [
+                ("binary_sensor", CONNECTIVITY),
+                *(("sensor", one) for one in BOX_SENSORS),
+                *(("button", one) for one in BOX_BUTTONS),
+            ],
+        ),
+        (
+            "Of each printer",
+            [
+                ("sensor", STATUS),
+                ("binary_sensor", PROBLEM),
+                *(("binary_sensor", one) for one in CONDITIONS),
+                ("sensor", INK),
+                *(("sensor", one) for one in JOB_SENSORS),
+                ("sensor", LAST_JOB),
+                ("sensor", LAST_JOB_TITLE),
+                ("event", JOB),
+                ("image", PREVIEW),
+                ("notify", NOTIFY),
+                ("button", TEST_PAGE),
+                ("button", CANCEL_WAITING_JOBS),
+                ("button", RESET_ERROR_LIMIT),
+            ],
+        ),
+    ],
+)
+def test_entities(language: str, title: str, described: list[tuple[str, Any]]) -> None:
+    """Every entity there is, with its name, its kind, and whether it is off at first."""
+    off = OFF_AT_FIRST[language]
+    rows = section(language, title).rows()
+    assert {row[0].text: (row[1].text, off not in row[2].text) for row in rows} == (
+        _entity_rows(language, described)
+    )
+    assert len(rows) == len(described)
+
+
+def test_no_other_entity_has_a_name() -> None:
+    """The tables above are complete."""
+    rows = [
+        row[0].text.replace("…", "{marker}")
+        for title in ("Of the box", "Of each printer")
+        for row in section("en", title).rows()
+    ]
+    named = [one["name"] for keys in texts("en")["entity"].values() for one in keys.values()]
+    assert sorted(rows) == sorted([*named, RESTART["en"]])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_states_of_a_printer(language: str) -> None:
+    names = texts(language)["entity"]["sensor"]["status"]["state"]
+    rows = section(language, "States of a printer").rows()
+    assert {row[0].text: row[1].text for row in rows} == names
+    assert {row[0].text for row in rows} == {status.value for status in PrinterStatus}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_states_of_a_job(language: str) -> None:
+    rows = section(language, "States of a job").rows()
+    assert [row[0].text for row in rows] == [state.value for state in JobState]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_actions(language: str) -> None:
+    rows = section(language, "Actions").rows()
+    assert first_codes(rows) == [f"lianke.{name}" for name in services()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_field_of_printing_is_in_a_table(language: str) -> None:
+    """The tables together name what the action takes, each once; so do the forms."""
+    named = [
+        code
+        for title in (
+            "What to print",
+            "How to print it",
+            "Pages that are made here",
+            "When to print it, and never twice",
+            "Printer commands",
+        )
+        for code in first_codes(section(language, title).rows())
+    ]
+    taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema}
+    assert sorted([*named, "device_id", "title"]) == sorted(taken)
+    assert set(fields_of(services()["print"])) == taken
+    assert "`title`" in FILES[language].read_text("utf-8")
+    assert first_codes(section(language, "What to print").rows()) == [
+        kind.value for kind in SourceKind
+    ]
+    assert first_codes(section(language, "How to print it").rows()) == list(OPTION_NAMES)
+
+
+VALUES = {
+    "color": COLORS,
+    "duplex": DUPLEX,
+    "orientation": ORIENTATIONS,
+    "quality": QUALITIES,
+    "scale": SCALES,
+    "align": ALIGNMENTS,
+    "excel_fit": EXCEL_FITS,
+    "agenda": AGENDAS,
+    "if_not_ready": (HOLD, FAIL),
+    "raw_encoding": RAW_ENCODINGS,
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_values_are_those_that_are_taken(language: str) -> None:
+    rows = {
+        row[0].text: row
+        for title in (
+            "How to print it",
+            "Pages that are made here",
+            "When to print it, and never twice",
+            "Printer commands",
+        )
+        for row in section(language, title).rows()
+    }
+    for name, values in VALUES.items():
+        assert list(rows[name][1].codes) == list(values), name
+    english = texts(language)["selector"]
+    if language == "zh-Hans":
+        # Where the table gives a value's name, it is the one in the form.
+        for name in ("color", "duplex", "orientation", "quality", "scale", "excel_fit"):
+            for value, text in re.findall(r"(\w+)（([^）]+)）", rows[name][1].text):
+                assert english[name]["options"][value] == text, (name, value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_fields_are_told(language: str) -> None:
+    """Fields that no table has stand in the text or an example of their section."""
+    for action, title in (
+        ("list_jobs", "Jobs"),
+        ("cancel_job", "Jobs"),
+        ("retry_job", "Jobs"),
+        ("get_capabilities", "Looking things up"),
+        ("search_models", "Looking things up"),
+    ):
+        one = section(language, title)
+        said = one.text + "".join(example.content for example in one.examples)
+        for name in fields_of(services()[action]):
+            assert re.search(rf"\b{name}\b", said, re.ASCII), (action, name)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_event(language: str) -> None:
+    """Types in the text, attributes in the table."""
+    one = section(language, "Events")
+    assert JOB.event_types is not None
+    for event_type in JOB.event_types:
+        assert event_type in one.text
+    named = texts("en")["entity"]["event"]["job"]["state_attributes"]
+    assert first_codes(one.rows()) == list(named)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_card(language: str) -> None:
+    """The keys that the card reads, its sections and layouts."""
+    script = (INTEGRATION / "frontend" / "lianke-card.js").read_text("utf-8")
+    editor = (INTEGRATION / "frontend" / "lianke-card-editor.js").read_text("utf-8")
+    rows = {row[0].text: row for row in section(language, "Dashboard").rows()}
+    assert set(rows) == set(re.findall(r'{ name: "(\w+)", selector', editor)) | {"buttons"}
+    assert '{\n        name: "buttons",' in editor
+    for key in rows:
+        assert re.search(rf"\b(?:config|_config)\.{key}\b|\b{key}:", script), key
+    parts = re.search(r"const SECTIONS = \[([^\]]+)\]", script)
+    assert parts is not None
+    assert list(rows["show"][2].codes) == re.findall(r'"(\w+)"', parts[1])
+    layouts = re.search(r"layout: \(value\) =>([^,]+),", script)
+    assert layouts is not None
+    assert list(rows["layout"][2].codes) == re.findall(r'"(\w+)"', layouts[1])
+    defaults = re.search(r'layout: "(\w+)", show: SECTIONS, history: (\d+)', script)
+    assert defaults is not None
+    assert (rows["layout"][1].text, rows["history"][1].text) == (defaults[1], defaults[2])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_quoted_is_what_is_shown(language: str) -> None:
+    """Messages and names that the troubleshooting quotes are those of the integration."""
+    shown = list(leaves(texts(language)))
+    marks = r"\"([^\"]+)\"" if language == "en" else r"“([^”]+)”"
+    for row in section(language, "Troubleshooting").rows():
+        for quoted in re.findall(marks, row[0].text):
+            pieces = [piece.strip(" .") for piece in re.split(r"…+", quoted) if piece.strip()]
+            assert any(all(piece in text for piece in pieces) for text in shown), quoted
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_in_italics_or_quotes_exist(language: str) -> None:
+    """Options, buttons and entities that the text names by their label have that label."""
+    shown = set(leaves(texts(language))) | set(_card_words(language))
+    named = {
+        "en": [
+            "Cancel waiting jobs", "Copy blueprints", "Documents to print", "Hold reason", "It came out",
+            "Keep failed documents", "Print again", "Print job", "Reset the error limit", "Same account as",
+            "Search for network printers", "Server", "Set up push", "Waiting time", "Lianke printer",
+        ],
+        "zh-Hans": [
+            "取消等待中的任务", "复制蓝图", "可打印的文档", "等待原因", "已打印出来", "保留未打印的文档",
+            "重新打印", "打印任务", "重置失败次数限制", "使用与此云盒相同的账号", "搜索网络打印机", "服务器",
+            "设置消息推送", "等待期限", "链科打印机",
+        ],
+    }[language]  # fmt: skip
+    text = FILES[language].read_text("utf-8")
+    for name in named:
+        assert name in text, name
+        assert name in shown, name
+
+
+def _card_words(language: str) -> list[str]:
+    script = (INTEGRATION / "frontend" / "lianke-card.js").read_text("utf-8")
+    block = re.search(
+        rf"const {'en' if language == 'en' else 'zh'} = {{(.*?)\n}};", script, re.DOTALL
+    )
+    assert block is not None
+    return re.findall(r':\s*"([^"]+)"', block[1])
+
+
+def test_what_happens_when_is_shown_by_tests() -> None:
+    """Each row names its tests here, and they exist."""
+    rows = [row[0].text for row in section("en", "What happens when…").rows()]
+    assert rows == list(SHOWN_BY)
+    for tests in SHOWN_BY.values():
+        for test in tests:
+            path, _, name = test.partition("::")
+            tree = ast.parse((ROOT / path).read_text("utf-8"))
+            names = {
+                node.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+            assert name in names, test
+
+
+def test_commands_exist() -> None:
+    """Both are near the top, and can be run."""
+    for language in LANGUAGES:
+        one = section(language, "Try it without a box")
+        assert [example.kind for example in one.examples] == ["sh", "sh"]
+    for name in ("demo", "test", "lint", "bench", "record"):
+        assert (ROOT / "scripts" / name).stat().st_mode & 0o111, name
