@@ -76,7 +76,7 @@ class LiankeOptionsFlow(OptionsFlow):
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += ["defaults", "keep_alive", "push"]
-        return self.async_show_menu(step_id="init", menu_options=[*steps, "blueprints"])
+        return self.async_show_menu(step_id="init", menu_options=steps)
 
     async def async_step_settings(
         self, user_input: dict[str, Any] | None = None
