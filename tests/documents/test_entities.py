@@ -1,0 +1,318 @@
+"""Cameras, images, to-do lists and calendars of a real Home Assistant, on paper."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import override
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.calendar import CalendarEntity, CalendarEvent
+from homeassistant.components.camera import Camera
+from homeassistant.components.image import ImageEntity
+from homeassistant.components.todo.const import TodoItemStatus
+from homeassistant.components.todo.entity import TodoItem, TodoListEntity
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_component import DATA_INSTANCES
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from PIL import Image
+import pytest
+from pytest_homeassistant_custom_component.common import MockUser
+
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.sources import Source, SourceKind, async_fetch
+from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.written import PageOptions
+from tests.documents.samples import picture
+
+LIMIT = 1024 * 1024
+NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
+
+
+class Door(Camera):
+    _attr_name = "门铃"
+
+    def __init__(self, data: bytes | None, *, available: bool = True) -> None:
+        super().__init__()
+        self.entity_id = "camera.door"
+        self._data = data
+        self._attr_available = available
+
+    @override
+    async def async_camera_image(
+        self, width: int | None = None, height: int | None = None
+    ) -> bytes | None:
+        return self._data
+
+
+class Map(ImageEntity):
+    _attr_name = "Map"
+    _attr_content_type = "image/webp"
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        super().__init__(hass)
+        self.entity_id = "image.map"
+
+    @override
+    async def async_image(self) -> bytes | None:
+        return picture("WEBP", lossless=True)
+
+
+class Shopping(TodoListEntity):
+    _attr_name = "购物清单"
+
+    def __init__(self, items: list[TodoItem]) -> None:
+        self.entity_id = "todo.shopping"
+        self._attr_todo_items = items
+
+
+class Family(CalendarEntity):
+    _attr_name = "Family"
+
+    def __init__(self, events: list[CalendarEvent]) -> None:
+        self.entity_id = "calendar.family"
+        self._events = events
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    @property
+    @override
+    def event(self) -> CalendarEvent | None:
+        return None
+
+    @override
+    async def async_get_events(
+        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+    ) -> list[CalendarEvent]:
+        self.asked.append((start_date, end_date))
+        return [
+            event
+            for event in self._events
+            if event.end_datetime_local > start_date and event.start_datetime_local < end_date
+        ]
+
+
+async def add(hass: HomeAssistant, domain: str, entities: Iterable[Entity]) -> None:
+    """Set a domain up and add these entities to it."""
+    assert await async_setup_component(hass, domain, {})
+    await hass.data[DATA_INSTANCES][domain].async_add_entities(entities)
+    await hass.async_block_till_done()
+
+
+async def fetch(
+    hass: HomeAssistant,
+    spool: Spool,
+    entity_id: str,
+    *,
+    kind: SourceKind = SourceKind.ENTITY,
+    context: Context | None = None,
+    limit: int = LIMIT,
+    title: str | None = None,
+    page: PageOptions | None = None,
+) -> Document:
+    return await async_fetch(
+        hass,
+        spool,
+        Source(kind=kind, value=entity_id, title=title, page=page or PageOptions()),
+        limit_bytes=limit,
+        context=context or Context(),
+        paper=None,
+    )
+
+
+def key_of(raised: pytest.ExceptionInfo[ServiceValidationError]) -> str | None:
+    return raised.value.translation_key
+
+
+async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
+    await add(hass, "camera", [Door(picture("JPEG"))])
+    document = await fetch(hass, spool, "camera.door")
+    assert (document.name, document.title, document.pages) == ("门铃.jpg", "门铃", 1)
+    assert document.path.read_bytes() == picture("JPEG")
+    by_media = await fetch(
+        hass, spool, "media-source://camera/camera.door", kind=SourceKind.MEDIA, title="Visitor"
+    )
+    assert (by_media.name, by_media.title) == ("Visitor.jpg", "Visitor")
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, "camera.door", limit=10)
+    assert key_of(raised) == "file_too_large"
+
+
+async def test_an_image_is_converted(hass: HomeAssistant, spool: Spool) -> None:
+    await add(hass, "image", [Map(hass)])
+    document = await fetch(hass, spool, "image.map")
+    assert document.name == "Map.png"
+    with Image.open(document.path) as image:
+        assert image.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("data", "available", "key"),
+    [
+        (None, True, "snapshot_failed"),
+        (b"\x7fELF\0\0\0", True, "type_not_supported"),
+        (picture("JPEG"), False, "entity_unavailable"),
+    ],
+    ids=["none", "noise", "unavailable"],
+)
+async def test_a_camera_that_shows_nothing(
+    hass: HomeAssistant, spool: Spool, *, data: bytes | None, available: bool, key: str
+) -> None:
+    await add(hass, "camera", [Door(data, available=available)])
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, "camera.door")
+    assert key_of(raised) == key
+
+
+async def test_the_same_moment_asked_for_twice_is_the_same_document(
+    hass: HomeAssistant, spool: Spool
+) -> None:
+    await add(hass, "camera", [Door(picture("JPEG"))])
+    await add(hass, "todo", [Shopping([TodoItem(summary="x", status=TodoItemStatus.NEEDS_ACTION)])])
+    for entity_id in ("camera.door", "todo.shopping"):
+        first = await fetch(hass, spool, entity_id)
+        second = await fetch(hass, spool, entity_id)
+        other = await fetch(hass, spool, entity_id, title="other")
+        assert first.digest == second.digest
+        assert first.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "key"),
+    [("light.lamp", "entity_not_printable"), ("camera.gone", "entity_not_found")],
+)
+async def test_entities_that_cannot_be_printed(
+    hass: HomeAssistant, spool: Spool, entity_id: str, key: str
+) -> None:
+    hass.states.async_set("light.lamp", "on")
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, entity_id)
+    assert key_of(raised) == key
+
+
+ITEMS = [
+    TodoItem(summary="牛奶", status=TodoItemStatus.NEEDS_ACTION),
+    TodoItem(summary="<script>", status=TodoItemStatus.NEEDS_ACTION),
+    TodoItem(summary="面包", status=TodoItemStatus.COMPLETED),
+]
+
+
+async def test_a_list(hass: HomeAssistant, spool: Spool) -> None:
+    hass.config.language = "zh-Hans"
+    await add(hass, "todo", [Shopping(ITEMS)])
+    document = await fetch(hass, spool, "todo.shopping")
+    page = document.path.read_text("utf-8")
+    assert (document.name, document.title) == ("购物清单.html", "购物清单")
+    assert "牛奶" in page
+    assert "&lt;script&gt;" in page
+    assert "面包" not in page
+    assert "<header><h1>购物清单</h1>" in page
+    done = await fetch(
+        hass, spool, "todo.shopping", page=PageOptions(completed=True, header=False, columns=2)
+    )
+    page = done.path.read_text("utf-8")
+    assert "面包" in page
+    assert "<h2>已完成</h2>" in page
+    assert "<header>" not in page
+    assert "column-count: 2" in page
+
+
+async def test_an_empty_list_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:
+    await add(hass, "todo", [Shopping(ITEMS[2:])])
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, "todo.shopping")
+    assert key_of(raised) == "list_empty"
+    document = await fetch(hass, spool, "todo.shopping", page=PageOptions(print_empty=True))
+    assert "The list is empty." in document.path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("agenda", "shown", "days"),
+    [
+        ("today", ["Breakfast"], 1),
+        ("tomorrow", ["Dentist"], 1),
+        ("week", ["Breakfast", "Dentist", "Holiday"], 7),
+    ],
+)
+async def test_a_calendar(
+    hass: HomeAssistant,
+    spool: Spool,
+    freezer: FrozenDateTimeFactory,
+    *,
+    agenda: str,
+    shown: list[str],
+    days: int,
+) -> None:
+    await hass.config.async_set_time_zone("Asia/Shanghai")
+    freezer.move_to(NOW)
+    today = dt_util.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    hour = timedelta(hours=1)
+
+    def event(start: timedelta, summary: str) -> CalendarEvent:
+        return CalendarEvent(start=today + start, end=today + start + hour, summary=summary)
+
+    family = Family(
+        [
+            event(7 * hour, "Breakfast"),
+            event(33 * hour, "Dentist"),
+            CalendarEvent(
+                start=today.date() + timedelta(days=6),
+                end=today.date() + timedelta(days=7),
+                summary="Holiday",
+            ),
+            event(7 * 24 * hour, "Next week"),
+        ]
+    )
+    await add(hass, "calendar", [family])
+    page_options = PageOptions(agenda=agenda)  # type: ignore[arg-type]  # one of three words
+    document = await fetch(hass, spool, "calendar.family", page=page_options)
+    page = document.path.read_text("utf-8")
+    assert [word for word in ("Breakfast", "Dentist", "Holiday", "Next week") if word in page] == (
+        shown
+    )
+    assert page.count("<h2>") == days
+    start, end = family.asked[-1]
+    assert (end - start).days == days
+    assert (start.hour, start.minute) == (0, 0)
+
+
+async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:
+    await add(hass, "calendar", [Family([])])
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, "calendar.family")
+    assert key_of(raised) == "list_empty"
+    document = await fetch(hass, spool, "calendar.family", page=PageOptions(print_empty=True))
+    assert document.path.read_text("utf-8").count("Nothing planned") == 7
+
+
+async def test_a_failing_list_keeps_its_own_error(hass: HomeAssistant, spool: Spool) -> None:
+    class Broken(Family):
+        @override
+        async def async_get_events(
+            self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+        ) -> list[CalendarEvent]:
+            raise HomeAssistantError("calendar is down")
+
+    await add(hass, "calendar", [Broken([])])
+    with pytest.raises(HomeAssistantError, match="calendar is down"):
+        await fetch(hass, spool, "calendar.family")
+
+
+async def test_only_who_may_read_an_entity_may_print_it(
+    hass: HomeAssistant, spool: Spool, hass_read_only_user: MockUser
+) -> None:
+    await add(hass, "camera", [Door(picture("JPEG"))])
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.other": True}}})
+    context = Context(user_id=hass_read_only_user.id)
+    with pytest.raises(Unauthorized):
+        await fetch(hass, spool, "camera.door", context=context)
+    with pytest.raises(Unauthorized):
+        await fetch(
+            hass,
+            spool,
+            "media-source://camera/camera.door",
+            kind=SourceKind.MEDIA,
+            context=context,
+        )
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.door": {"read": True}}}})
+    assert (await fetch(hass, spool, "camera.door", context=context)).pages == 1
