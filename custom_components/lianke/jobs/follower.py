@@ -72,6 +72,7 @@ class Follower:
         self._without_result: dict[str, datetime] = {}
         # Jobs whose own task is to be asked for before the list is read again.
         self._ask: dict[str, None] = {}
+        self._asked_at: dict[str, datetime] = {}
 
     def followed(self) -> list[Job]:
         """Return the jobs that the cloud is still to be asked about."""
@@ -80,12 +81,20 @@ class Follower:
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to follow."""
         jobs = self.followed()
-        for gone in self._next_look.keys() - {job.job_id for job in jobs}:
-            del self._next_look[gone]
-            self._without_result.pop(gone, None)
+        self._forget_all_but({job.job_id for job in jobs})
         if not jobs:
             return None
         return max(min(self._due(job, now) for job in jobs), self.free_at(now))
+
+    def _forget_all_but(self, job_ids: set[str]) -> None:
+        for gone in self._next_look.keys() - job_ids:
+            del self._next_look[gone]
+        for gone in self._without_result.keys() - job_ids:
+            del self._without_result[gone]
+        for gone in self._asked_at.keys() - job_ids:
+            del self._asked_at[gone]
+        for gone in self._ask.keys() - job_ids:
+            del self._ask[gone]
 
     def free_at(self, now: datetime) -> datetime:
         """Return when the next request may be made."""
@@ -135,8 +144,10 @@ class Follower:
     def _due(self, job: Job, now: datetime) -> datetime:
         if job.job_id not in self._next_look:
             since = job.task_known_at or job.handed_over_at or now
-            pause = WATCHDOG if self._callbacks_proven() else FIRST_LOOK
-            self._next_look[job.job_id] = since + pause
+            # What called back while nobody was home will not call again.
+            missed = since < self._started_at
+            pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_LOOK
+            self._next_look[job.job_id] = max(since, self._started_at) + pause
         return self._next_look[job.job_id]
 
     def _pause(self, job: Job, now: datetime) -> timedelta:
@@ -159,6 +170,7 @@ class Follower:
 
     async def _async_ask_task(self, job: Job) -> None:
         self._ask.pop(job.job_id, None)
+        self._asked_at[job.job_id] = dt_util.utcnow()
         view = self._coordinator.data.printers.get(job.printer_key)
         if view is None or job.task_id is None:
             return
@@ -194,12 +206,17 @@ class Follower:
         self._find_lost(tasks)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.followed() if job.task_id]
+        missing = []
         for job in jobs:
             if (task := listed.get(job.task_id or "")) is None:
-                # The list is cut at midnight in China, and lags.
-                self._ask[job.job_id] = None
+                missing.append(job)
             else:
                 self._apply_listed(job, task, few=len(jobs) <= FEW)
+        if missing and not self._ask:
+            # The list is cut at midnight in China, and lags. One is asked for, in turn, then
+            # the list is read again: by then it may have the others.
+            longest = min(missing, key=lambda job: self._asked_at.get(job.job_id, self._started_at))
+            self._ask[longest.job_id] = None
 
     @callback
     def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
