@@ -1,0 +1,418 @@
+"""A home that loses its power again and again while it prints, and what must be true afterwards.
+
+The power cut is a SIGKILL of a real Home Assistant; the witness is the out tray of the simulated cloud, which
+knows every document by its bytes.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+import hashlib
+import json
+from pathlib import Path
+from random import Random
+import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from tests.simulator import make_pdf
+
+from .binding import DOMAIN, bind
+from .cloud import SimulatorProcess
+from .hass import HassError, RealHomeAssistant
+
+SPEED = 20.0
+# Seconds that the cloud takes before it reads a request's body, and before it takes a job in.
+LATENCY = 0.3
+ANSWER = 0.3
+# More than the buffers between the two processes hold, so that such an upload is cut in its middle.
+LARGE = 14_000_000
+SHARE_OF_LARGE = 0.25
+JOBS = 20
+# Every so many rounds the jobs wait for their boxes, and the power goes again as they set out.
+DARK = 3
+# Seconds.
+ROUND_TIME = 75.0
+DOUBT_TIME = 330.0
+SETTLE_TIME = 150.0
+FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
+CHINA = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(kw_only=True)
+class Order:
+    """A document that somebody asked for, and what became of the call."""
+
+    name: str
+    path: Path
+    digest: str
+    box: str
+    device: str
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One job at the end: what Home Assistant says of it, its record on disk, what came out."""
+
+    order: Order
+    jobs: list[dict[str, Any]]
+    record: dict[str, Any] | None
+    whole: int
+    partial: int
+    # Whether the cloud ever took it in.
+    accepted: bool
+
+    @property
+    def state(self) -> str:
+        """The state that the user is told."""
+        return str(self.jobs[0]["state"])
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the job is, or is about to be, told as unconfirmed."""
+        return self.state == "unconfirmed" or (self.record is not None and is_unsure(self.record))
+
+
+@dataclass(kw_only=True)
+class Home:
+    """One Home Assistant with two boxes of two accounts, and the cloud it prints with.
+
+    reachable: the cloud calls back, and nobody else prints. Otherwise no callback comes, and strangers print on
+    the same boxes all the time.
+    """
+
+    folder: Path
+    reachable: bool
+    random: Random
+    hass: RealHomeAssistant = field(init=False)
+    cloud: SimulatorProcess = field(init=False)
+    orders: list[Order] = field(default_factory=list)
+    # When the power went, in seconds since 1970.
+    cuts: list[float] = field(default_factory=list)
+    # The printers' devices by box, and the config entries.
+    devices: dict[str, list[str]] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Home]:
+        """Start the cloud and Home Assistant, bind the boxes; end all afterwards."""
+        self.hass = RealHomeAssistant(self.folder / "config")
+        self.cloud = SimulatorProcess(self.folder / "printed", speed=SPEED)
+        async with self.cloud, self.hass:
+            await self._bind()
+            await self.cloud.post(
+                "variants",
+                {"callbacks": "each_state" if self.reachable else "never", "latency": LATENCY},
+            )
+            await self._slow_answers()
+            yield self
+
+    async def _bind(self) -> None:
+        overview = await self.cloud.get("")
+        keys = {account["name"]: account["api_key"] for account in overview["accounts"]}
+        office = overview["boxes"][0]
+        shop = next(box for box in overview["boxes"] if box["account"] != office["account"])
+        for port in (2, 3):
+            await self.cloud.post(
+                f"boxes/{shop['device_id']}/printers", {"model": "HP LaserJet 1020", "port": port}
+            )
+        for box in (office, shop):
+            entry = await bind(
+                self.hass,
+                server=self.cloud.url,
+                api_key=keys[box["account"]],
+                qr_text=box["qr_link"],
+            )
+            self.entries[box["device_id"]] = entry["entry_id"]
+            await self._lift_guard(entry["entry_id"])
+        awaiting = "Unknown Printer"
+        for device in await self.hass.devices():
+            for domain, identifier in device["identifiers"]:
+                box_id, _, printer = identifier.partition("_")
+                if domain == DOMAIN and printer and device["name"] != awaiting:
+                    self.devices.setdefault(box_id, []).append(device["id"])
+        assert {box_id: len(found) for box_id, found in self.devices.items()} == {
+            office["device_id"]: 5,
+            shop["device_id"]: 3,
+        }
+        await self._wait_until_kept()
+
+    async def _wait_until_kept(self) -> None:
+        """Wait until Home Assistant has the new entries and devices on disk, which takes it some seconds."""
+        storage = self.hass.config / ".storage"
+        wanted = {
+            "core.config_entries": ["max_jobs_per_hour"] * len(self.entries),
+            "core.device_registry": [one for found in self.devices.values() for one in found],
+            "core.entity_registry": [one for found in self.devices.values() for one in found],
+        }
+
+        def are_kept() -> bool:
+            for name, texts in wanted.items():
+                path = storage / name
+                text = path.read_text("utf-8") if path.exists() else ""
+                if any(text.count(one) < texts.count(one) for one in texts):
+                    return False
+            return True
+
+        async with asyncio.timeout(60):
+            while not await asyncio.to_thread(are_kept):
+                await asyncio.sleep(0.5)
+
+    async def _lift_guard(self, entry_id: str) -> None:
+        """Allow more jobs an hour than anybody prints who is not testing."""
+        flow = await self.hass.start_options(entry_id)
+        flow = await self.hass.submit_options(flow, {"next_step_id": "settings"})
+        flow = await self.hass.submit_options(flow, {"max_jobs_per_hour": 999})
+        assert flow["type"] == "create_entry", flow
+
+    async def _slow_answers(self) -> None:
+        await self.cloud.request("DELETE", "faults")
+        fault = {
+            "endpoint": "POST /print/job",
+            "kind": "delay",
+            "seconds": ANSWER,
+            "times": None,
+        }
+        await self.cloud.post("faults", fault)
+
+    # A round
+
+    async def round(self, number: int) -> None:
+        """Ask for twenty documents, cut the power at some moment, and start again."""
+        orders = await asyncio.to_thread(self._write_documents, number)
+        self.orders += orders
+        dark = number % DARK == DARK - 1
+        if dark:
+            await self._switch_boxes(online=False)
+            await self._ask_until_cut(orders, self.random.uniform(1.0, 6.0))
+            await self._switch_boxes(online=True)
+            await self.hass.start()
+            await asyncio.sleep(self.random.uniform(0.0, 7.0))
+            await self._cut()
+        else:
+            await self._ask_until_cut(orders, self.random.uniform(0.2, 11.0))
+        await asyncio.sleep(self.random.uniform(0.0, 2.0))
+        await self.hass.start()
+        # Whoever got no answer asks again, with the same request id.
+        for order in orders:
+            if order.job_id is None:
+                await self._ask(order)
+        await self._until(ROUND_TIME, self._is_calm)
+
+    def _write_documents(self, number: int) -> list[Order]:
+        orders = []
+        boxes = sorted(self.devices)
+        for index in range(JOBS):
+            name = f"round {number} order {index}"
+            large = self.random.random() < SHARE_OF_LARGE
+            content = unlike_any(
+                self.random, self.random.randint(1, 3), name, LARGE if large else 0
+            )
+            path = self.hass.documents / f"{name}.pdf"
+            path.write_bytes(content)
+            box = boxes[index % len(boxes)]
+            orders.append(
+                Order(
+                    name=name,
+                    path=path,
+                    digest=hashlib.sha256(content).hexdigest(),
+                    box=box,
+                    device=self.random.choice(self.devices[box]),
+                )
+            )
+        return orders
+
+    async def _ask_until_cut(self, orders: list[Order], seconds: float) -> None:
+        async def ask(order: Order) -> None:
+            await asyncio.sleep(self.random.uniform(0.0, 2.0))
+            if self.hass.returncode is None:
+                await self._ask(order)
+
+        calls = [asyncio.create_task(ask(order)) for order in orders]
+        strangers = asyncio.create_task(self._strangers())
+        try:
+            await asyncio.sleep(seconds)
+            await self._cut()
+        finally:
+            strangers.cancel()
+            ended = await asyncio.gather(*calls, strangers, return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _ask(self, order: Order) -> None:
+        """Call the action; a call that the power cut ends tells nothing."""
+        data = {
+            "device_id": order.device,
+            "file": str(order.path),
+            "request_id": order.name,
+            "title": order.name,
+        }
+        try:
+            answer = await self.hass.call(DOMAIN, "print", data, response=True)
+        except (HassError, aiohttp.ClientError, OSError, TypeError) as err:
+            # A socket that is cut gives no text: a TypeError.
+            if self.hass.returncode is None and isinstance(err, HassError):
+                raise
+            return
+        (job,) = answer["jobs"]
+        order.job_id = job["job_id"]
+
+    async def _cut(self) -> None:
+        await self.hass.kill()
+        self.cuts.append(time.time())
+
+    async def _strangers(self) -> None:
+        """Let other apps print on every box, now and then."""
+        while not self.reachable:
+            for box in self.devices:
+                await self.cloud.post(f"boxes/{box}/printers/1/foreign")
+            await asyncio.sleep(self.random.uniform(1.0, 4.0))
+
+    async def _switch_boxes(self, *, online: bool) -> None:
+        for box in self.devices:
+            await self.cloud.change_box(box, online=online)
+
+    # Coming to rest
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Give every job as it is on disk."""
+        for entry_id in self.entries.values():
+            folder = self.hass.config / ".cache" / DOMAIN / entry_id
+            for path in folder.glob("*/job.json"):
+                with suppress(FileNotFoundError):
+                    yield json.loads(path.read_text("utf-8"))
+
+    async def _is_calm(self) -> bool:
+        """Tell whether nothing is on its way; what is in doubt among strangers may stay so."""
+        records = await asyncio.to_thread(lambda: list(self.records()))
+        moving = [one for one in records if one["state"] in ("held", "uploading")]
+        if not self.reachable:
+            moving = [one for one in moving if not is_unsure(one)]
+        return not moving
+
+    async def settle(self, *, doubts_too: bool) -> None:
+        """Wait until every job has an end, or is in a doubt that only time will end."""
+
+        async def ended() -> bool:
+            records = await asyncio.to_thread(lambda: list(self.records()))
+            unsure = {one["job_id"] for one in records if is_unsure(one)}
+            if doubts_too and unsure:
+                return False
+            jobs = await self._jobs()
+            return all(job["state"] in FINAL or job["job_id"] in unsure for job in jobs)
+
+        await self._until(DOUBT_TIME if doubts_too else SETTLE_TIME, ended)
+
+    async def _until(self, seconds: float, condition: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not await condition():
+                    await asyncio.sleep(1)
+
+    async def _jobs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for device in (one for devices in self.devices.values() for one in devices):
+            answer = await self.hass.call(
+                DOMAIN, "list_jobs", {"device_id": device, "limit": 200}, response=True
+            )
+            found += answer["jobs"]
+        return found
+
+    # Judging
+
+    async def verdicts(self) -> list[Verdict]:
+        """Return each order with what Home Assistant says and what the tray holds."""
+        tray = [one for one in await self.cloud.get("printed") if not one["foreign"]]
+        digests = await asyncio.to_thread(self._digests, tray)
+        whole = Counter(
+            digest for digest, one in zip(digests, tray, strict=True) if one["complete"]
+        )
+        partial = Counter(
+            digest for digest, one in zip(digests, tray, strict=True) if not one["complete"]
+        )
+        accepted = {
+            name
+            for task in await self.cloud.get("tasks")
+            if not task["foreign"]
+            for name in task["names"]
+        }
+        jobs = await self._jobs()
+        records = {record["job_id"]: record for record in self.records()}
+        verdicts = []
+        for order in self.orders:
+            mine = [job for job in jobs if job["request_id"] == order.name]
+            verdicts.append(
+                Verdict(
+                    order=order,
+                    jobs=mine,
+                    record=records.get(mine[0]["job_id"]) if mine else None,
+                    whole=whole[order.digest],
+                    partial=partial[order.digest],
+                    accepted=order.path.name in accepted,
+                )
+            )
+        strays = set(digests) - {order.digest for order in self.orders}
+        assert not strays, "something came out that nobody asked for"
+        return verdicts
+
+    def _digests(self, tray: list[dict[str, Any]]) -> list[str]:
+        for one in tray:
+            if one["path"] not in self._hashes:
+                content = Path(one["path"]).read_bytes()
+                self._hashes[one["path"]] = hashlib.sha256(content).hexdigest()
+        return [self._hashes[one["path"]] for one in tray]
+
+    def cut_off(self, verdict: Verdict) -> bool:
+        """Tell whether the power went after a job's end was handed over and before its task was on disk."""
+        assert verdict.record is not None
+        handed_over = verdict.record["handed_over_at"]
+        if handed_over is None or verdict.record["task_id"] is not None:
+            return False
+        moment = datetime.fromisoformat(handed_over).timestamp()
+        longest = 2 * LATENCY + ANSWER + 8.0
+        return any(0 <= cut - moment <= longest for cut in self.cuts)
+
+    def distance(self, verdict: Verdict, cut: float) -> float:
+        """Return the seconds from the end of a job's upload to a power cut, or far if that was earlier."""
+        assert verdict.record is not None
+        moment = datetime.fromisoformat(verdict.record["handed_over_at"]).timestamp()
+        return cut - moment if cut >= moment else float("inf")
+
+    def was_alone_in_doubt(self, verdict: Verdict, others: list[Verdict]) -> bool:
+        """Tell whether the day's list could have told which task a job is: no other doubt near it, and one day."""
+        assert verdict.record is not None
+        moment = datetime.fromisoformat(verdict.record["handed_over_at"])
+        near = timedelta(minutes=10) + timedelta(seconds=60)
+        for other in others:
+            if other is verdict or other.order.box != verdict.order.box or other.record is None:
+                continue
+            if abs(datetime.fromisoformat(other.record["handed_over_at"]) - moment) <= near:
+                return False
+        last = moment + timedelta(seconds=DOUBT_TIME)
+        return moment.astimezone(CHINA).date() == last.astimezone(CHINA).date()
+
+
+def is_unsure(record: dict[str, Any]) -> bool:
+    """Tell whether a job's end was handed over and nobody knows yet whether it arrived."""
+    return bool(
+        record["state"] == "uploading" and record["handed_over_at"] and record["task_id"] is None
+    )
+
+
+def unlike_any(random: Random, pages: int, text: str, padding: int) -> bytes:
+    """Return a PDF that no other is equal to, with so many bytes more than it needs."""
+    pdf = make_pdf(pages, text)
+    at = pdf.rindex(b"xref\n0")
+    filling = b"%" + random.randbytes(8 + padding // 2).hex().encode() + b"\n"
+    tail = pdf[at:].replace(
+        f"startxref\n{at}\n".encode(), f"startxref\n{at + len(filling)}\n".encode()
+    )
+    return pdf[:at] + filling + tail

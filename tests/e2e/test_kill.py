@@ -1,0 +1,142 @@
+"""Power cuts at any moment: no job lost, none printed twice, and nobody told what is not so."""
+
+import asyncio
+from collections import Counter
+import importlib.util
+import os
+from pathlib import Path
+from random import Random, SystemRandom
+
+import pytest
+
+from tests.e2e.blackout import FINAL, JOBS, Home, Verdict
+from tests.e2e.hass import HassError
+
+ROUNDS = 20
+SHORT_ROUNDS = 2
+MOST_UNCONFIRMED = 0.05
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """No part of Home Assistant runs in here."""
+
+
+@pytest.fixture(autouse=True)
+def _may_connect(socket_enabled: None) -> None:
+    """Let tests talk to the processes on this machine."""
+    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
+        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+
+
+@pytest.mark.timeout(240)
+async def test_two_power_cuts(tmp_path: Path) -> None:
+    await prove(tmp_path, SHORT_ROUNDS, patient=False)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+async def test_twenty_power_cuts(tmp_path: Path) -> None:
+    await prove(tmp_path, ROUNDS, patient=True)
+
+
+async def prove(folder: Path, rounds: int, *, patient: bool) -> None:
+    """Run a reachable and an unreachable home side by side, half of the rounds each, and judge both.
+
+    patient: wait the five minutes until doubt ends, and judge how much of it there was.
+    """
+    seed = int(os.environ.get("LIANKE_SEED") or SystemRandom().randrange(2**32))
+    print(f"LIANKE_SEED={seed} repeats these moments")  # noqa: T201  # shown when the test fails
+    homes = [
+        Home(folder=folder / name, reachable=reachable, random=Random(f"{seed} {name}"))
+        for name, reachable in (("reachable", True), ("unreachable", False))
+    ]
+    async with asyncio.TaskGroup() as group:
+        lives = [group.create_task(live(home, rounds // 2, patient=patient)) for home in homes]
+    verdicts = [verdict for life in lives for verdict in life.result()]
+    states = Counter("in doubt" if one.in_doubt else one.state for one in verdicts)
+    print(dict(states), [len(home.cuts) for home in homes])  # noqa: T201
+    assert len(verdicts) == rounds * JOBS
+    # Nothing is wrong with any document or printer, so that nothing else can come of a job.
+    assert set(states) <= {"completed", "in doubt"}, states
+    if patient:
+        assert all(one.state in FINAL for one in verdicts)
+        assert states["in doubt"] <= MOST_UNCONFIRMED * len(verdicts), states
+
+
+async def live(home: Home, rounds: int, *, patient: bool) -> list[Verdict]:
+    """Take a home through its rounds and check everything that must hold for it alone."""
+    async with home.running():
+        for number in range(rounds):
+            await home.round(number)
+        await home.settle(doubts_too=patient)
+        verdicts = await home.verdicts()
+        for verdict in verdicts:
+            judge(verdict)
+        judge_doubts(home, [verdict for verdict in verdicts if verdict.in_doubt])
+        await judge_counters(home, verdicts)
+        overview = await home.cloud.get("")
+        assert not overview["banned"], "the cloud was asked too often"
+        assert not overview["errors"]
+        assert not overview["violations"]
+        assert not home.hass.problems("lianke"), home.hass.problems("lianke")
+        keep_secrets(home, [account["api_key"] for account in overview["accounts"]])
+        return verdicts
+
+
+def judge(verdict: Verdict) -> None:
+    """Compare what the user is told with what lies in the tray."""
+    assert len(verdict.jobs) == 1, f"{verdict.order.name}: lost, or taken twice: {verdict}"
+    job = verdict.jobs[0]
+    if verdict.order.job_id is not None:
+        assert job["job_id"] == verdict.order.job_id
+    assert verdict.whole <= 1, f"printed {verdict.whole} times: {verdict}"
+    assert job["state"] in FINAL or verdict.in_doubt, f"without an end: {verdict}"
+    if job["state"] == "completed":
+        assert verdict.whole == 1, f"told as completed, and nothing came out: {verdict}"
+    if job["state"] == "failed":
+        nothing = verdict.whole == verdict.partial == 0
+        assert nothing or job["partly_printed"], f"told as failed, though it came out: {verdict}"
+    if job["state"] in ("canceled", "expired"):
+        assert verdict.whole == 0, verdict
+
+
+def judge_doubts(home: Home, doubts: list[Verdict]) -> None:
+    """Accept doubt only where nothing could have settled it."""
+    for doubt in doubts:
+        assert home.cut_off(doubt), f"in doubt without a power cut: {doubt}"
+        if home.reachable and doubt.accepted:
+            # Its callback was repeated or the day's list names it, and nobody else prints here.
+            assert not home.was_alone_in_doubt(doubt, doubts), f"proof was there: {doubt}"
+    by_cut = Counter(
+        (doubt.order.box, cut)
+        for doubt in doubts
+        for cut in home.cuts
+        if doubt.record is not None
+        and cut == min(home.cuts, key=lambda one: home.distance(doubt, one))
+    )
+    assert all(count == 1 for count in by_cut.values()), f"several in doubt at once: {by_cut}"
+
+
+async def judge_counters(home: Home, verdicts: list[Verdict]) -> None:
+    """Compare the counters of pages, which lived through every cut, with the proven jobs."""
+    printed: Counter[str] = Counter()
+    for verdict in verdicts:
+        if verdict.state == "completed":
+            printed[verdict.order.device] += verdict.jobs[0]["pages_printed"]
+    states = await home.hass.states()
+    for entity in await home.hass.entities():
+        if entity["translation_key"] == "pages_printed" and entity["platform"] == "lianke":
+            shown = float(states[entity["entity_id"]]["state"])
+            assert shown == printed[entity["device_id"]], entity["entity_id"]
+
+
+def keep_secrets(home: Home, keys: list[str]) -> None:
+    """Look for secrets in all that was logged at DEBUG."""
+    log = home.hass.log()
+    secrets = [*keys, *(record["token"] for record in home.records())]
+    assert not any(secret in log for secret in secrets)
+    if not log:
+        raise HassError("there is no log")
