@@ -273,6 +273,17 @@ def test_each_keeps_to_its_language(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_pictures_are_shown_in_their_language(language: str) -> None:
+    """The same pictures in both, each with the text that replaces it."""
+    ending = ".png" if language == "en" else f".{language}.png"
+    pictures = [image for one in read(language) for image in one.images]
+    assert len(pictures) == 5
+    assert all(image.startswith(".github/images/") and image.endswith(ending) for image in pictures)
+    text = FILES[language].read_text("utf-8")
+    assert len(re.findall(r'<img src="[^"]+" alt="[^"]+" width="\d+">', text)) == len(pictures)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_links_lead_somewhere(language: str) -> None:
     anchors = {anchor(one.title) for one in read(language)}
     for one in read(language):

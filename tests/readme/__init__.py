@@ -99,6 +99,8 @@ def _sections(text: str) -> Iterator[Section]:
             current.tables[-1].append([])
         elif token.type == "fence":
             current.examples.append(Example(token.info, token.content))
+        elif token.type == "html_block":
+            current.images += re.findall(r'src="([^"]+)"', token.content)
         elif token.type == "inline":
             _add_inline(current, token, tokens[number - 1])
     if current is not None:
@@ -108,7 +110,9 @@ def _sections(text: str) -> Iterator[Section]:
 def _add_inline(current: Section, token: Token, opener: Token) -> None:
     children = token.children or []
     current.links += [str(child.attrGet("href")) for child in children if child.type == "link_open"]
-    current.images += [str(child.attrGet("src")) for child in children if child.type == "image"]
+    for child in children:
+        if child.type == "html_inline":
+            current.images += re.findall(r'src="([^"]+)"', child.content)
     plain = "".join(
         " " if child.type == "softbreak" else child.content
         for child in children

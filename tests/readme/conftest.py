@@ -215,6 +215,7 @@ async def shopping_list(hass: HomeAssistant) -> ShoppingList:
 
 @pytest.fixture
 async def house(
+    *,
     hass: HomeAssistant,
     shopping_list: ShoppingList,
     reachable: str,

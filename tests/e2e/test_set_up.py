@@ -1,0 +1,125 @@
+"""Binding a box as people do it: in the browser, by the forms, in each language. Takes the READMEs' pictures of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+import pytest
+import pytest_socket
+
+from .card.stage import BROWSER_OPTIONS, find_chromium
+from .cloud import SimulatorProcess
+from .hass import ROOT, RealHomeAssistant
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
+
+PATIENCE = 30_000  # ms
+SIZE = {"width": 620, "height": 960}
+WORDS = {
+    "en": {
+        "add": "Add integration",
+        "next": "Next",
+        "server": "Server",
+        "submit": "Submit",
+        "finish": "finish",
+        "search": "Search for a brand name",
+        "found": "Printers found",
+    },
+    "zh-Hans": {
+        "add": "添加集成",
+        "next": "下一步",
+        "server": "服务器",
+        "submit": "提交",
+        "finish": "完成",
+        "search": "搜索品牌名称",
+        "found": "找到的打印机",
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Leave other processes alone; no part of Home Assistant runs in here."""
+
+
+@pytest.fixture
+def chromium() -> str:
+    """Return the browser, or skip: .ci/run installs one."""
+    if (path := find_chromium()) is None:
+        pytest.skip("there is no Chromium")
+    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
+        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+    return path
+
+
+@asynccontextmanager
+async def browsing(chromium: str, home: RealHomeAssistant, language: str) -> AsyncIterator[Page]:
+    """Give a page that is logged in."""
+    stored = {"hassTokens": home.browser_tokens(), "selectedLanguage": json.dumps(language)}
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        context = await browser.new_context(viewport=SIZE, device_scale_factor=1.5)  # type: ignore[arg-type]
+        await context.add_init_script(
+            f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
+            "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"
+        )
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE)
+        yield page
+        pytest_socket.enable_socket()
+        await browser.close()
+
+
+async def take(page: Page, name: str, language: str) -> None:
+    """Take a picture of the dialog for the README, when pictures are wanted."""
+    if not os.environ.get("LIANKE_PICTURES"):
+        return
+    suffix = "" if language == "en" else f".{language}"
+    folder = ROOT / ".github" / "images"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    await page.wait_for_timeout(1000)
+    await page.get_by_role("dialog").first.screenshot(path=folder / f"{name}{suffix}.png")
+
+
+@pytest.mark.parametrize("language", list(WORDS))
+async def test_bind_in_the_browser(
+    tmp_path: Path, chromium: str, socket_enabled: None, language: str
+) -> None:
+    words = WORDS[language]
+    async with (
+        SimulatorProcess(tmp_path / "printed", speed=6) as cloud,
+        RealHomeAssistant(tmp_path / "config", language=language) as home,
+        browsing(chromium, home, language) as page,
+    ):
+        await page.goto(f"{home.url}/config/integrations/dashboard")
+        await page.get_by_role("button", name=words["add"]).last.click()
+        await page.get_by_placeholder(words["search"]).fill("Lianke")
+        await page.get_by_text("Lianke Cloud Print").first.click()
+        photo = page.locator("input[type=file]")
+        sticker = {"name": "sticker.png", "mimeType": "image/png", "buffer": await cloud.sticker()}
+        await photo.set_input_files(sticker)  # type: ignore[arg-type]
+        await page.get_by_text("sticker.png").wait_for()
+        await take(page, "setup-box", language)
+        await page.locator("input[type=password]").fill(cloud.api_key)
+        await page.get_by_text(words["server"], exact=True).click()
+        await page.locator("input[type=url]").fill(cloud.url)
+        await page.get_by_role("button", name=words["next"], exact=True).click()
+        await page.get_by_text(words["found"]).wait_for()
+        await page.get_by_text("Kyocera MA2000w GX (USB 1)").wait_for()
+        await take(page, "setup-printers", language)
+        await page.get_by_role("switch").click(force=True)
+        await page.get_by_role("button", name=words["submit"], exact=True).click()
+        await page.get_by_role("button", name=words["finish"]).wait_for()
+
+        async def printed() -> list[str]:
+            return [job["name"] for job in await cloud.get("printed")]
+
+        assert await home.poll(printed, lambda names: len(names) == 1, timeout=60)
+        (entry,) = await home.entries("lianke")
+        assert entry["state"] == "loaded"
+        assert not home.problems("lianke")
