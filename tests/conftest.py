@@ -5,6 +5,7 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
+from unittest.mock import PropertyMock, patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -163,8 +164,9 @@ async def tear_down(hass: HomeAssistant) -> None:
 @pytest.fixture
 async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> str:
     """Put Home Assistant on a real port of this machine; the simulator can call it back."""
-    # Its views must be there before the server starts.
-    assert await async_setup_component(hass, DOMAIN, {})
+    # Its views, and those of its platforms, must be there before the server starts.
+    for component in (DOMAIN, "image", "notify"):
+        assert await async_setup_component(hass, component, {})
     client = await hass_client_no_auth()
     url = f"http://127.0.0.1:{client.server.port}"
     await hass.config.async_update(internal_url=url)
@@ -172,5 +174,11 @@ async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGener
 
 
 @pytest.fixture
-def all_entities(entity_registry_enabled_by_default: None) -> None:
+def all_entities() -> Generator[None]:
     """Enable entities that are disabled at first; ask for it before `setup`."""
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+        new_callable=PropertyMock,
+        return_value=True,
+    ):
+        yield

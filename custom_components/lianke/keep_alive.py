@@ -11,10 +11,14 @@ from homeassistant.helpers.event import async_track_time_change
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEEP_ALIVE
+from .jobs.job import JobState
 from .own_pages import async_print_color_page
 from .runtime import LiankeConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
+
+# Of an unconfirmed job nobody knows; another page would be one too many.
+PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
 
 
 @callback
@@ -51,6 +55,10 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     known = entry.runtime_data.memory.printers.get(key)
     if known is None or not time:
         return False
-    if any(not job.is_final for job in entry.runtime_data.queue.jobs(key)):
+    jobs = entry.runtime_data.queue.jobs(key)
+    if any(not job.is_final for job in jobs):
         return False
-    return dt_util.utcnow() - (known.last_print_at or known.first_seen) >= time
+    # Not every page that came out could be counted.
+    printed = [job.changed_at for job in jobs if job.state in PRINTED]
+    last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
+    return dt_util.utcnow() - last >= time

@@ -1,0 +1,659 @@
+"""What boxes, printers and jobs look like as entities."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.translation import async_get_translations
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.gate import HOLD_REASONS
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.runtime import LiankeData
+from custom_components.lianke.status import PrinterStatus
+from tests.clock import Clock, elapse, rest
+from tests.conftest import make_entry, set_up, tear_down
+from tests.simulator import Box, Fault, Outcome, Simulator
+
+LASER = "kyocera_ma2000w_gx"
+RESET = "POST /print/reset_printing_error_limit"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+async def data(hass: HomeAssistant, setup: MockConfigEntry) -> LiankeData:
+    """Return what is alive of the office box, at rest."""
+    await rest(hass)
+    found: LiankeData = setup.runtime_data
+    return found
+
+
+def key_of(data: LiankeData, name: str) -> str:
+    """Return the key of the printer whose name begins like this."""
+    return next(key for key, known in data.memory.printers.items() if known.name.startswith(name))
+
+
+def state_of(hass: HomeAssistant, entity_id: str) -> str:
+    """Return an entity's state."""
+    state = hass.states.get(entity_id)
+    assert state is not None, entity_id
+    return state.state
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait in real time for something to come true."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # nothing sets an event here
+            await asyncio.sleep(0.01)
+
+
+async def press(hass: HomeAssistant, name: str) -> None:
+    """Press a button."""
+    await hass.services.async_call(
+        "button", "press", {"entity_id": f"button.{name}"}, blocking=True
+    )
+
+
+async def notify(hass: HomeAssistant, name: str, message: str, **more: Any) -> None:
+    """Send a message to a printer."""
+    await hass.services.async_call(
+        "notify",
+        "send_message",
+        {"entity_id": f"notify.{name}_print_message", "message": message},
+        blocking=True,
+        **more,
+    )
+
+
+OFFICE = {
+    "binary_sensor.office_box_cloud_connection": "on",
+    "button.office_box_clear_the_cloud_s_queue_all_apps": "unknown",
+    "button.office_box_restart": "unknown",
+    "button.office_box_search_for_network_printers": "unknown",
+    "sensor.office_box_lan_address": "192.168.1.30",
+    "sensor.office_box_last_push_received": "unknown",
+    "sensor.office_box_service_expiry": "2031-08-25",
+    "sensor.office_box_wi_fi_address": "unknown",
+}
+PRINTER = {
+    "binary_sensor.{}_problem": "off",
+    "button.{}_cancel_waiting_jobs": "unknown",
+    "button.{}_print_test_page": "unknown",
+    "button.{}_reset_the_error_limit": "unknown",
+    "event.{}_print_job": "unknown",
+    "image.{}_preview": "unknown",
+    "notify.{}_print_message": "unknown",
+    "sensor.{}": "idle",
+    "sensor.{}_hold_reason": "none",
+    "sensor.{}_jobs_waiting": "0",
+    "sensor.{}_last_job": "unknown",
+    "sensor.{}_last_job_title": "unknown",
+    "sensor.{}_pages_printed_from_home_assistant": "0",
+}
+CONDITION = {
+    f"binary_sensor.{{}}_{name}": "off"
+    for name in ("cover", "ink_or_toner", "paper", "paper_jam", "ribbon")
+}
+INK = {"black": "72", "cyan": "40", "magenta": "55", "yellow": "8"}
+
+
+async def test_all_entities(all_entities: None, hass: HomeAssistant, data: LiankeData) -> None:
+    printers = (
+        LASER,
+        "gprinter_gp_1324d",
+        "epson_l3250_series_wang_luo",
+        "unknown_printer",
+        "hp_laserjet_1020",
+        "hp_laserjet_1020_usb_5",
+    )
+    expected = dict(OFFICE)
+    for printer in printers:
+        expected |= {name.format(printer): state for name, state in PRINTER.items()}
+    expected |= {name.format(LASER): state for name, state in CONDITION.items()}
+    expected |= {
+        f"sensor.epson_l3250_series_wang_luo_ink_or_toner_left_{color}": level
+        for color, level in INK.items()
+    }
+    expected |= {
+        "binary_sensor.unknown_printer_problem": "on",
+        "sensor.unknown_printer": "awaiting_driver",
+    }
+    assert {state.entity_id: state.state for state in hass.states.async_all()} == expected
+
+
+async def test_what_is_disabled_at_first(
+    hass: HomeAssistant, setup: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    entities = er.async_entries_for_config_entry(entity_registry, setup.entry_id)
+    assert {entity.entity_id for entity in entities if entity.disabled_by} == {
+        "button.office_box_clear_the_cloud_s_queue_all_apps",
+        "sensor.office_box_lan_address",
+        "sensor.office_box_wi_fi_address",
+    }
+    assert len({entity.unique_id for entity in entities}) == len(entities)
+    box_id = setup.data["device_id"]
+    assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_every_entity_and_state_has_a_name(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    language: str,
+) -> None:
+    texts = await async_get_translations(hass, language, "entity", [DOMAIN])
+
+    def has(platform: str, key: str, *more: str) -> bool:
+        return ".".join((f"component.{DOMAIN}.entity.{platform}.{key}", *more)) in texts
+
+    for entity in er.async_entries_for_config_entry(entity_registry, setup.entry_id):
+        if entity.translation_key is None:
+            assert entity.original_device_class == "restart"
+        elif entity.translation_key != "status":
+            assert has(entity.domain, entity.translation_key, "name"), entity.entity_id
+    for status in PrinterStatus:
+        assert has("sensor", "status", "state", status)
+    for reason in HOLD_REASONS:
+        assert has("sensor", "hold_reason", "state", reason)
+    for state in JobState:
+        assert has("sensor", "last_job", "state", state)
+
+
+async def test_a_printer_in_trouble(hass: HomeAssistant, box: Box, data: LiankeData) -> None:
+    printer = box.printer(1)
+    assert state_of(hass, f"binary_sensor.{LASER}_paper_jam") == "off"
+    printer.raw_state = "idle"
+    printer.paper_jam = True
+    data.coordinator.async_look("a test", key_of(data, "Kyocera"))
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert state_of(hass, f"sensor.{LASER}") == "paper_jam"
+    assert state_of(hass, f"binary_sensor.{LASER}_paper_jam") == "on"
+    assert state_of(hass, f"binary_sensor.{LASER}_cover") == "off"
+    assert state_of(hass, f"binary_sensor.{LASER}_problem") == "on"
+
+
+@pytest.mark.parametrize("way", ["printer", "box"])
+async def test_off_is_no_problem(hass: HomeAssistant, box: Box, data: LiankeData, way: str) -> None:
+    if way == "box":
+        box.online = False
+    else:
+        box.printer(1).plugged = False
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert state_of(hass, f"sensor.{LASER}") == ("box_offline" if way == "box" else "disconnected")
+    assert state_of(hass, f"binary_sensor.{LASER}_problem") == "off"
+    assert state_of(hass, f"binary_sensor.{LASER}_cover") == STATE_UNAVAILABLE
+    assert state_of(hass, f"button.{LASER}_reset_the_error_limit") == STATE_UNAVAILABLE
+    assert state_of(hass, f"button.{LASER}_print_test_page") == STATE_UNKNOWN
+    assert state_of(hass, f"notify.{LASER}_print_message") == STATE_UNKNOWN
+    ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
+    assert state_of(hass, ink) == "72"
+    connection = "binary_sensor.office_box_cloud_connection"
+    assert state_of(hass, connection) == ("off" if way == "box" else "on")
+
+
+async def test_without_contact_nothing_is_claimed(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData
+) -> None:
+    simulator.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    await data.coordinator.async_refresh()
+    assert state_of(hass, f"sensor.{LASER}") == "idle"
+    await data.coordinator.async_refresh()
+    assert state_of(hass, f"sensor.{LASER}") == STATE_UNKNOWN
+    assert state_of(hass, "binary_sensor.office_box_cloud_connection") == STATE_UNAVAILABLE
+    assert state_of(hass, f"binary_sensor.{LASER}_problem") == STATE_UNAVAILABLE
+    assert state_of(hass, "sensor.office_box_service_expiry") == STATE_UNAVAILABLE
+    ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
+    assert state_of(hass, ink) == "72"
+
+
+async def test_ink_that_cannot_be_read_is_unknown(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData
+) -> None:
+    ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
+    simulator.cloud.variants.update(markers="negative")
+    await data.coordinator.async_refresh()
+    assert state_of(hass, ink) == STATE_UNKNOWN
+    # No markers at all say nothing new.
+    simulator.cloud.variants.update(markers="list")
+    await data.coordinator.async_refresh()
+    simulator.cloud.variants.update(markers="missing")
+    await data.coordinator.async_refresh()
+    assert state_of(hass, ink) == "72"
+
+
+async def test_condition_entities_come_when_a_printer_learns_to_report(
+    hass: HomeAssistant, box: Box, data: LiankeData
+) -> None:
+    assert hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is None
+    box.printer(2).support_status = True
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is not None
+
+
+async def test_states_are_written_when_they_change(
+    hass: HomeAssistant, box: Box, data: LiankeData, all_entities: None
+) -> None:
+    """Neither changed nor reported again: nothing for the recorder to look at."""
+    writes: list[str] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        writes.append(event.data["entity_id"])
+
+    hass.bus.async_listen("state_changed", note)
+    hass.bus.async_listen("state_reported", note, event_filter=callback(lambda _: True))
+    for _ in range(5):
+        await data.coordinator.async_refresh()
+    await rest(hass)
+    assert writes == []
+    box.printer(1).paper = 0
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert sorted(writes) == [f"binary_sensor.{LASER}_problem", f"sensor.{LASER}"]
+
+
+async def test_the_service_s_expiry(hass: HomeAssistant, box: Box, data: LiankeData) -> None:
+    box.expire_date = date(2032, 1, 2)
+    await data.coordinator.async_refresh()
+    assert state_of(hass, "sensor.office_box_service_expiry") == "2032-01-02"
+
+
+# Jobs
+
+
+async def test_a_job_from_the_button_to_paper(
+    reachable: str,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    data: LiankeData,
+    hass_admin_user: MockUser,
+) -> None:
+    events: list[tuple[str, dict[str, Any], Context]] = []
+
+    @callback
+    def on_event(event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        assert new
+        events.append((new.attributes["event_type"], dict(new.attributes), new.context))
+
+    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
+    user = Context(user_id=hass_admin_user.id)
+    await hass.services.async_call(
+        "button",
+        "press",
+        {"entity_id": f"button.{LASER}_print_test_page"},
+        blocking=True,
+        context=user,
+    )
+    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
+    assert [event_type for event_type, _, _ in events] == ["queued", "completed"]
+    _, told, context = events[-1]
+    assert told["title"] == "Test page"
+    assert told["reason"] is None
+    assert told["partly_printed"] is False
+    assert len(told["job_id"]) == 26
+    assert context.user_id == hass_admin_user.id
+    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Test page"
+    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "0"
+    (printed,) = simulator.cloud.printed
+    page = await hass.async_add_executor_job(printed.path.read_text)
+    assert "Kyocera MA2000w GX" in page
+    assert printed.options["dmPaperSize"] == "9"
+
+
+async def test_pages_are_counted_when_they_are_proven(
+    hass: HomeAssistant, data: LiankeData
+) -> None:
+    key = key_of(data, "Kyocera")
+    await async_print_test_page(hass, data.coordinator.config_entry, key, Context())
+    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
+    # Nobody knows how many pages the service made of a web page: none are claimed.
+    assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "0"
+    data.memory.count_pages(key, "another", 3)
+    for entity in hass.data["entity_components"]["sensor"].entities:
+        if entity.entity_id == f"sensor.{LASER}_pages_printed_from_home_assistant":
+            entity.async_show()
+    assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "3"
+
+
+async def test_a_job_that_fails(
+    reachable: str, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+) -> None:
+    simulator.cloud.plan(box.printer(1), Outcome(code=503, prints="none"))
+    await press(hass, f"{LASER}_print_test_page")
+    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "failed")
+    state = hass.states.get(f"event.{LASER}_print_job")
+    assert state
+    assert state.attributes["event_type"] == "failed"
+    assert state.attributes["code"] == 503
+    assert state.attributes["reason"]
+
+
+async def test_a_held_job_shows_why_and_can_be_cancelled(
+    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+) -> None:
+    box.printer(1).plugged = False
+    await data.coordinator.async_refresh()
+    types: list[str] = []
+
+    @callback
+    def on_event(event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        assert new
+        types.append(new.attributes["event_type"])
+
+    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
+    await press(hass, f"{LASER}_print_test_page")
+    await notify(hass, LASER, "Dinner is ready")
+    assert state_of(hass, f"sensor.{LASER}_last_job") == "held"
+    assert state_of(hass, f"sensor.{LASER}_hold_reason") == "disconnected"
+    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "2"
+    # What is of the moment does not come out tomorrow.
+    for job in data.queue.jobs():
+        assert job.expires_at - job.created_at == timedelta(hours=1)
+        assert "Dinner" not in str(job.as_view())
+    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Notification"
+    await press(hass, f"{LASER}_cancel_waiting_jobs")
+    await rest(hass)
+    assert state_of(hass, f"sensor.{LASER}_last_job") == "canceled"
+    assert state_of(hass, f"sensor.{LASER}_hold_reason") == "none"
+    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "0"
+    assert types == ["held", "held", "canceled", "canceled"]
+    assert simulator.cloud.count("POST /print/job") == 0
+
+
+async def test_held_jobs_are_not_told_again_after_a_restart(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
+) -> None:
+    box.printer(1).plugged = False
+    await data.coordinator.async_refresh()
+    await press(hass, f"{LASER}_print_test_page")
+    types: list[str] = []
+
+    @callback
+    def on_event(event: Event[EventStateChangedData]) -> None:
+        new, old = event.data["new_state"], event.data["old_state"]
+        if new and old and old.state not in (new.state, STATE_UNAVAILABLE):
+            types.append(new.attributes["event_type"])
+
+    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
+    await hass.config_entries.async_reload(setup.entry_id)
+    await rest(hass)
+    assert state_of(hass, f"sensor.{LASER}_last_job") == "held"
+    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Test page"
+    assert types == []
+
+
+async def test_a_message_becomes_a_page(
+    reachable: str, hass: HomeAssistant, simulator: Simulator, data: LiankeData
+) -> None:
+    await hass.services.async_call(
+        "notify",
+        "send_message",
+        {
+            "entity_id": f"notify.{LASER}_print_message",
+            "title": "晚饭",
+            "message": "饺子 <b>& 汤</b>",
+        },
+        blocking=True,
+    )
+    assert state_of(hass, f"notify.{LASER}_print_message") != STATE_UNKNOWN
+    await until(lambda: simulator.cloud.printed)
+    (printed,) = simulator.cloud.printed
+    page = await hass.async_add_executor_job(printed.path.read_text)
+    assert "晚饭" in page
+    assert "饺子 &lt;b&gt;&amp; 汤&lt;/b&gt;" in page
+    assert printed.name.endswith(".html")
+
+
+@pytest.mark.parametrize(
+    ("printer", "key"),
+    [
+        ("unknown_printer", "driver_awaiting"),
+    ],
+)
+async def test_printers_that_take_no_job(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData, printer: str, key: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as told:
+        await notify(hass, printer, "Hello")
+    assert told.value.translation_key == key
+    with pytest.raises(ServiceValidationError) as told:
+        await press(hass, f"{printer}_print_test_page")
+    assert told.value.translation_key == key
+    assert simulator.cloud.count("POST /print/job") == 0
+
+
+async def test_a_loop_of_messages_comes_to_an_end(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData
+) -> None:
+    """A message for each message that failed: the paper guard is the end of it."""
+    refusals = []
+    for _ in range(200):
+        try:
+            await notify(hass, LASER, "The last message could not be printed")
+        except ServiceValidationError as err:
+            refusals.append(err.translation_key)
+    assert refusals == ["guard_rate"] * 170
+
+
+async def test_an_empty_message(hass: HomeAssistant, data: LiankeData) -> None:
+    with pytest.raises(ServiceValidationError) as told:
+        await notify(hass, LASER, "  ")
+    assert told.value.translation_key == "text_empty"
+
+
+# Buttons
+
+
+async def test_restart(
+    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+) -> None:
+    await press(hass, "office_box_restart")
+    assert box.rebooting
+    with pytest.raises(HomeAssistantError) as told:
+        await press(hass, "office_box_restart")
+    assert told.value.translation_key in ("already_running", "box_offline")
+    await until(lambda: not box.rebooting)
+
+
+async def test_search_for_network_printers(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData
+) -> None:
+    await press(hass, "office_box_search_for_network_printers")
+    assert simulator.cloud.count("GET /printer/refresh_network_printer") == 1
+    with pytest.raises(HomeAssistantError) as told:
+        await press(hass, "office_box_search_for_network_printers")
+    assert told.value.translation_key == "too_frequent"
+
+
+async def test_clear_the_queue_for_all_apps(
+    all_entities: None, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+) -> None:
+    printer = box.printer(1)
+    printer.paper = 0
+    for _ in range(3):
+        simulator.cloud.print_as_someone_else(box, printer)
+    await press(hass, "office_box_clear_the_cloud_s_queue_all_apps")
+    assert simulator.cloud.count("POST /print/flush_jobs") >= 5
+    await until(
+        lambda: sum(task.state == "REVOKED" for task in simulator.cloud.tasks_of(box, printer)) >= 2
+    )
+
+
+async def test_reset_the_error_limit(
+    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+) -> None:
+    with pytest.raises(HomeAssistantError) as told:
+        await press(hass, f"{LASER}_reset_the_error_limit")
+    assert told.value.translation_key == "nothing_to_reset"
+    box.printer(1).failures = 30
+    await press(hass, f"{LASER}_reset_the_error_limit")
+    assert box.printer(1).failures == 0
+    assert simulator.cloud.count(RESET) == 2
+
+
+@pytest.mark.parametrize(
+    ("button", "endpoint"),
+    [
+        ("office_box_restart", "POST /device/async_device_reboot"),
+        ("office_box_search_for_network_printers", "GET /printer/refresh_network_printer"),
+        (f"{LASER}_reset_the_error_limit", RESET),
+    ],
+)
+async def test_buttons_tell_what_the_service_said(
+    hass: HomeAssistant, simulator: Simulator, data: LiankeData, button: str, endpoint: str
+) -> None:
+    for fault, key in (
+        (Fault(kind="http", status=502), "unexpected_answer"),
+        (Fault(kind="code", code=5002, msg="设备不在线"), "box_offline"),
+        (Fault(kind="code", code=99999, msg="奇怪"), "refused"),
+    ):
+        simulator.cloud.fail(endpoint, fault)
+        with pytest.raises(HomeAssistantError) as told:
+            await press(hass, button)
+        assert told.value.translation_key == key
+        assert told.value.translation_domain == DOMAIN
+
+
+# The preview
+
+
+async def test_the_preview_stays_ten_minutes(
+    clock: Clock,
+    hass: HomeAssistant,
+    data: LiankeData,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    entity_id = f"image.{LASER}_preview"
+    key = key_of(data, "Kyocera")
+    client = await hass_client()
+
+    async def picture() -> tuple[int, bytes, str]:
+        response = await client.get(f"/api/image_proxy/{entity_id}")
+        return response.status, await response.read(), response.content_type
+
+    assert (await picture())[0] == 500
+    data.previews.put(key, PNG)
+    shown = state_of(hass, entity_id)
+    assert shown.startswith("2026-11-24T10:00:00")
+    assert await picture() == (200, PNG, "image/png")
+    clock.tick(300)
+    data.previews.put(key, b"\xff\xd8jpeg", "image/jpeg")
+    assert state_of(hass, entity_id) > shown
+    assert await picture() == (200, b"\xff\xd8jpeg", "image/jpeg")
+    await elapse(hass, clock, 590, 59)
+    assert state_of(hass, entity_id) != STATE_UNKNOWN
+    await elapse(hass, clock, 20)
+    assert state_of(hass, entity_id) == STATE_UNKNOWN
+    assert (await picture())[0] == 500
+
+
+async def test_printing_clears_the_preview_of_its_printer(
+    hass: HomeAssistant, box: Box, data: LiankeData
+) -> None:
+    other = key_of(data, "Gprinter")
+    data.previews.put(key_of(data, "Kyocera"), PNG)
+    data.previews.put(other, PNG)
+    await press(hass, f"{LASER}_print_test_page")
+    assert state_of(hass, f"image.{LASER}_preview") == STATE_UNKNOWN
+    assert state_of(hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
+    assert "PNG" not in repr(data.previews.get(other))
+
+
+# The page for the nozzles
+
+INKJET = "EPSON"
+
+
+async def inkjet(
+    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box, **options: Any
+) -> MockConfigEntry:
+    """Set the office box up with a plan for its ink-jet: a page at 10:30 after a week."""
+    entry = make_entry(simulator, box)
+    assert await set_up(hass, entry)
+    await rest(hass)
+    key = key_of(entry.runtime_data, INKJET)
+    plan = {"keep_alive": {key: {"days": 7, "at": "10:30:00"}, "gone": {"days": 1, "at": "10:30"}}}
+    hass.config_entries.async_update_entry(entry, options=plan | options)
+    await hass.config.async_set_time_zone("UTC")
+    clock.tick(1800)
+    await rest(hass)
+    return entry
+
+
+async def days(hass: HomeAssistant, clock: Clock, number: int) -> None:
+    """Let days pass, to the same minute."""
+    await elapse(hass, clock, number * 86400, 86400)
+
+
+async def test_keep_alive(
+    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    entry = await inkjet(clock, hass, simulator, box)
+    data: LiankeData = entry.runtime_data
+    key = key_of(data, INKJET)
+    await days(hass, clock, 6)
+    assert data.queue.jobs() == []
+    await days(hass, clock, 1)
+    (job,) = data.queue.jobs()
+    assert job.printer_key == key
+    assert job.title == "Colour page"
+    assert job.created_at.strftime("%H:%M") == "10:30"
+    await elapse(hass, clock, 60)
+    await elapse(hass, clock, 86400 - 60, 86400 - 60)
+    assert data.queue.get(job.job_id).state is JobState.COMPLETED
+    (printed,) = simulator.cloud.printed
+    page = await hass.async_add_executor_job(printed.path.read_text)
+    assert "Home Assistant has printed nothing here" in page
+    # It counts as ours, so the next is a week away.
+    # The day on which it came out is not over when the page is due again.
+    await days(hass, clock, 6)
+    assert len(data.queue.jobs()) == 1
+    await days(hass, clock, 1)
+    assert len(data.queue.jobs()) == 2
+    await tear_down(hass)
+
+
+@pytest.mark.parametrize(
+    ("options", "prepare"),
+    [
+        ({"quiet_from": "10:00:00", "quiet_to": "11:00:00"}, "nothing"),
+        ({"keep_alive": {}}, "nothing"),
+        ({}, "switch off"),
+        ({}, "print"),
+    ],
+)
+async def test_keep_alive_is_left_out(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    options: dict[str, Any],
+    prepare: str,
+) -> None:
+    entry = await inkjet(clock, hass, simulator, box, **options)
+    data: LiankeData = entry.runtime_data
+    await days(hass, clock, 5)
+    if prepare == "switch off":
+        box.network_printer().on = False
+    elif prepare == "print":
+        data.memory.count_pages(key_of(data, INKJET), "a job", 1)
+    await days(hass, clock, 4)
+    assert data.queue.jobs() == []
+    assert simulator.cloud.count("POST /print/job") == 0
+    await tear_down(hass)
