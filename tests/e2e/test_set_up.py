@@ -22,6 +22,7 @@ PATIENCE = 30_000  # ms
 SIZE = {"width": 620, "height": 960}
 WORDS = {
     "en": {
+        "name": "Lianke Cloud Print",
         "add": "Add integration",
         "next": "Next",
         "server": "Server",
@@ -31,6 +32,7 @@ WORDS = {
         "found": "Printers found",
     },
     "zh-Hans": {
+        "name": "链科云打印",
         "add": "添加集成",
         "next": "下一步",
         "server": "服务器",
@@ -99,6 +101,7 @@ async def test_bind_in_the_browser(
         await page.goto(f"{home.url}/config/integrations/dashboard")
         await page.get_by_role("button", name=words["add"]).last.click()
         await page.get_by_placeholder(words["search"]).fill("Lianke")
+        # This list shows the names in the manifests, in any language.
         await page.get_by_text("Lianke Cloud Print").first.click()
         photo = page.locator("input[type=file]")
         sticker = {"name": "sticker.png", "mimeType": "image/png", "buffer": await cloud.sticker()}
@@ -114,7 +117,8 @@ async def test_bind_in_the_browser(
         await take(page, "setup-printers", language)
         await page.get_by_role("switch").click(force=True)
         await page.get_by_role("button", name=words["submit"], exact=True).click()
-        await page.get_by_role("button", name=words["finish"]).wait_for()
+        await page.get_by_role("button", name=words["finish"]).click()
+        await page.get_by_text(words["name"]).first.wait_for()
 
         async def printed() -> list[str]:
             return [job["name"] for job in await cloud.get("printed")]
