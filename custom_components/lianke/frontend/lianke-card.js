@@ -1,10 +1,9 @@
 /*
  * Dashboard card of the Lianke integration: shows printers and their jobs, prints files, cancels and repeats.
  *
- * Plain ES modules, no build step: this one is all that a dashboard loads; lianke-card-print.js comes with the first file
- * that is chosen, lianke-card-editor.js when a card is edited. They talk to Home Assistant alone: the subscription
- * lianke/jobs/subscribe for all they show, the actions lianke.print, preview, cancel_job and retry_job, and
- * /api/file_upload. Whatever comes from outside is put on the page as text, never as markup.
+ * Plain ES modules, no build step. A dashboard loads this one; lianke-card-print.js comes with the first file that is
+ * chosen, lianke-card-editor.js when a card is edited. They talk to Home Assistant alone, and put whatever comes from
+ * outside on the page as text, never as markup.
  */
 
 const TYPE = "lianke-card";
@@ -42,7 +41,7 @@ const SECTIONS = ["ink", "pages", "print", "jobs"];
 const en = {
   card: "Lianke printer",
   card_about: "Shows a printer and its jobs, prints files, cancels and repeats.",
-  no_printer: "No printer yet. Add the Lianke integration, or choose another printer in this card.",
+  no_printer: "No printer yet. Add the Lianke integration first.",
   not_running: "The Lianke integration is not running. Waiting for it …",
   loading: "Loading …",
   gone: "Not available at the moment",
@@ -102,7 +101,7 @@ const en = {
 const zh = {
   card: "链科打印机",
   card_about: "显示打印机和打印任务，可打印文件、取消和重新打印。",
-  no_printer: "还没有打印机。请先添加“链科”集成，或在卡片中另选打印机。",
+  no_printer: "还没有打印机。请先添加“链科”集成。",
   not_running: "“链科”集成未运行，正在等待…",
   loading: "正在加载…",
   gone: "暂时不可用",
@@ -269,8 +268,10 @@ const KIT = { h, icon, fill, randomId, isLost };
 /* Load a sister module in the version of this one. */
 const sister = (name) => import(new URL(`./lianke-card-${name}.js${new URL(import.meta.url).search}`, import.meta.url));
 
+const tint = (color, part) => `color-mix(in srgb, var(--${color}) ${part}%, transparent)`;
+
 const CSS = `
-:host { display: block; --tint: color-mix(in srgb, var(--primary-text-color) 8%, transparent); }
+:host { display: block; --tint: ${tint("primary-text-color", 8)}; }
 ha-card { height: 100%; box-sizing: border-box; overflow: hidden; font-size: 14px; line-height: 20px; }
 h2, h3, p, ul { margin: 0; padding: 0; font: inherit; list-style: none; }
 h2 { padding: 16px 16px 0; font-size: 20px; line-height: 28px; }
@@ -287,7 +288,7 @@ svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width:
 .name { font-size: 16px; line-height: 22px; }
 .badge { width: 40px; height: 40px; border-radius: 50%; display: grid; place-items: center; flex: none;
   color: color-mix(in srgb, var(--tone) 75%, var(--primary-text-color));
-  background: color-mix(in srgb, var(--tone) 18%, transparent); }
+  background: ${tint("tone", 18)}; }
 .badge svg { width: 22px; height: 22px; }
 .badge.small { width: 32px; height: 32px; }
 .small svg { width: 18px; height: 18px; }
@@ -297,7 +298,7 @@ svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width:
 .bad { --tone: var(--error-color, #db4437); }
 .off { --tone: var(--disabled-text-color, #9e9e9e); }
 .note { flex-wrap: wrap; gap: 8px 12px; border-radius: 12px; padding: 10px 12px;
-  background: color-mix(in srgb, var(--tone) 14%, transparent); }
+  background: ${tint("tone", 14)}; }
 .note p { flex: 1 1 160px; }
 .inks { display: grid; gap: 8px 14px; grid-template-columns: repeat(auto-fit, minmax(74px, 1fr)); }
 .ink .soft { display: flex; justify-content: space-between; gap: 4px; white-space: nowrap; }
@@ -308,18 +309,18 @@ button, .button { all: unset; box-sizing: border-box; position: relative; displa
   justify-content: center; gap: 6px; min-height: 36px; padding: 0 14px; border-radius: 18px; cursor: pointer;
   font-weight: 500; white-space: nowrap; background: var(--tint); }
 label input[type="file"] { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; font-size: 0; }
-:is(button, .button):hover { background: color-mix(in srgb, var(--primary-text-color) 14%, transparent); }
+:is(button, .button):hover { background: ${tint("primary-text-color", 14)}; }
 :is(button, summary, select, input, .previews):focus-visible, label:is(.button, .drop):focus-within {
   outline: 2px solid var(--primary-color); outline-offset: 2px; }
 button[disabled] { opacity: .5; cursor: default; }
-.main { background: color-mix(in srgb, var(--primary-color) 30%, transparent); }
-.main:hover { background: color-mix(in srgb, var(--primary-color) 42%, transparent); }
+.main { background: ${tint("primary-color", 30)}; }
+.main:hover { background: ${tint("primary-color", 42)}; }
 .round { min-width: 40px; min-height: 40px; padding: 0; border-radius: 50%; background: none; color: var(--secondary-text-color); }
 .drop { position: relative; display: flex; align-items: center; justify-content: center; gap: 10px; min-height: 52px;
   padding: 6px 12px; box-sizing: border-box; border-radius: 12px; color: var(--secondary-text-color);
-  border: 1.5px dashed color-mix(in srgb, var(--primary-text-color) 28%, transparent); }
+  border: 1.5px dashed ${tint("primary-text-color", 28)}; }
 .drop:hover, .over .drop { border-color: var(--primary-color); color: var(--primary-text-color); }
-.over { background: color-mix(in srgb, var(--primary-color) 10%, transparent); }
+.over { background: ${tint("primary-color", 10)}; }
 .row { align-items: flex-start; }
 .row .grow { padding-top: 6px; }
 .row .actions { margin-top: 6px; }
@@ -336,23 +337,22 @@ button[disabled] { opacity: .5; cursor: default; }
 `;
 
 class LiankeCard extends HTMLElement {
+  _words = pageWords();
+  _trays = new Map();
+  _working = new Set();
+  _errors = new Map();
+  _expanded = new Set();
+  _states = new Map();
+  _said = "";
+  _ready = () => {
+    this._stop = null; // the old connection's; its number may be another's by now
+    this._subscribe();
+  };
+
   constructor() {
     super();
     this.attachShadow({ mode: "open" });
     this._style(CSS);
-    this._words = pageWords();
-    this._trays = new Map();
-    this._over = null;
-    this._asking = null;
-    this._working = new Set();
-    this._errors = new Map();
-    this._expanded = new Set();
-    this._states = new Map();
-    this._said = "";
-    this._ready = () => {
-      this._stop = null; // the old connection's; its number may be another's by now
-      this._subscribe();
-    };
   }
 
   _style(css) {
@@ -364,8 +364,7 @@ class LiankeCard extends HTMLElement {
   // What Home Assistant asks of a card
 
   static getStubConfig(hass) {
-    const device = Object.values(hass.entities).find(isPrinterEntity)?.device_id;
-    return device ? { devices: [device] } : {};
+    return stub(Object.values(hass.entities).find(isPrinterEntity)?.device_id);
   }
 
   static async getConfigForm() {
@@ -378,7 +377,7 @@ class LiankeCard extends HTMLElement {
     check(config);
     const before = this._config;
     const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value != null));
-    this._config = { layout: "full", show: SECTIONS, history: 3, buttons: [], devices: [], ...given };
+    this._config = { ...stub(), buttons: [], ...given };
     if (before && String(before.devices) !== String(this._config.devices)) this._subscribe();
     this.update();
   }
@@ -711,13 +710,15 @@ class LiankeCard extends HTMLElement {
   _head(device, printer, open, compact, choose) {
     const t = this._words;
     const { status } = printer;
-    const tone = toneOf(printer);
+    // A job on its way is news that the next look at the printer will only confirm.
+    const busy = status === "idle" && open.some((job) => job.state === "sending");
+    const tone = busy ? "busy" : toneOf(printer);
     const off = tone === "off" && status;
     const held = open
       .map((job) => job.state === "held" && job.expires_at)
       .filter(Boolean)
       .sort();
-    const facts = [status ? this._named("status", status) : "status" in printer && t.unknown];
+    const facts = [status ? this._named("status", busy ? "printing" : status) : "status" in printer && t.unknown];
     if (off)
       facts[0] = fill(held[0] ? t.off_until : t.off_waits, { status: facts[0], time: held[0] && this._time(held[0]) });
     if (printer.waiting && (compact || !off)) facts.push(fill(t.waiting, { n: printer.waiting }));
@@ -994,6 +995,9 @@ const toneOf = ({ status }) => (status ? TONES[status] || "warn" : "off");
 const isPrinterEntity = (entry) =>
   entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && entry.device_id;
 
+/* What a new card is set to, and what holds where a card says nothing. Without a device it shows all printers. */
+const stub = (device) => ({ devices: device ? [device] : [], layout: "full", show: SECTIONS, history: 3 });
+
 /* Raises an Error in the user's language for a configuration that cannot be shown. */
 function check(config) {
   const texts = (value) => Array.isArray(value) && value.every((one) => typeof one === "string");
@@ -1022,7 +1026,7 @@ if (!customElements.get(TYPE)) {
       const printer = Object.values(hass.entities).some(
         (entry) => isPrinterEntity(entry) && entry.device_id === device,
       );
-      return device && printer ? { config: { type: `custom:${TYPE}`, devices: [device] } } : null;
+      return device && printer ? { config: { type: `custom:${TYPE}`, ...stub(device) } } : null;
     },
   });
 }

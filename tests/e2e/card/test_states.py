@@ -113,17 +113,14 @@ async def test_cancel_while_it_prints(stage: Stage) -> None:
 
 async def test_failure_is_explained_and_printed_again(stage: Stage) -> None:
     before = len(await stage.printed())
-    planned = {"outcomes": [{"code": 503, "state": "SUCCESS", "prints": "none"}]}
-    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
-    # Told of the end alone, nobody has seen it on its way to the printer.
-    await stage.cloud.post("variants", {"callbacks": "end"})
+    refusal = {"kind": "code", "code": 502, "msg": "文件损坏"}
+    await stage.cloud.post("faults", {"endpoint": "POST /print/job", "times": 1, **refusal})
     async with stage.screen() as screen:
         await screen.shows("Idle")
         await send(stage, "fails first", pages=2)
         row = screen.row("fails first")
         await expect(row).to_contain_text("Failed")
-        await expect(row).to_contain_text("The box did not answer")
-        await stage.cloud.post("variants", {"callbacks": "each_state"})
+        await expect(row).to_contain_text("文件损坏")
         await row.get_by_role("button", name="Print fails first again").click()
         await expect(screen.row("fails first").filter(has_text="Completed")).to_have_count(1)
     assert len(await stage.printed()) == before + 1

@@ -1,0 +1,146 @@
+"""Adding and editing the card in Home Assistant's own screens."""
+
+from playwright.async_api import expect
+import pytest
+
+from .stage import DASHBOARD, LASER, Stage
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+# The card picker shows all of Home Assistant's cards; one of them is a map that asks for its tiles.
+MAP = ("request to https://", "ERR_NAME_NOT_RESOLVED", "Failed to fetch")
+
+
+async def cards(stage: Stage) -> list[dict[str, object]]:
+    """Return the cards of the dashboard as they are stored."""
+    config = await stage.home.command("lovelace/config", url_path=DASHBOARD)
+    return list(config["views"][0]["sections"][0]["cards"])
+
+
+async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:
+    heading = {"type": "heading", "heading": "Printers"}
+    async with stage.screen(heading, path=f"/{DASHBOARD}/0?edit=1", tolerated=MAP) as screen:
+        page = screen.page
+        await page.get_by_role("button", name="Add card").first.click()
+        await page.get_by_role("tab", name="By card").click()
+        offered = page.locator("hui-card-picker .card").filter(has_text="Lianke printer")
+        await offered.locator(".overlay").click()
+        dialog = page.locator("hui-dialog-edit-card")
+        preview = dialog.locator("lianke-card")
+        await expect(preview).to_contain_text(LASER)
+        await expect(preview).to_contain_text("Drop a file here")
+        for label in (
+            "Printers",
+            "Heading",
+            "Layout",
+            "What to show",
+            "Ink levels",
+            "Number of finished jobs",
+            "Hide titles of documents",
+            "Quick buttons",
+        ):
+            await expect(dialog.get_by_text(label).first).to_be_visible()
+        await expect(dialog.get_by_role("checkbox", name="Printing files")).to_be_checked()
+
+        await dialog.get_by_role("textbox", name="Heading").fill("Study")
+        await expect(preview.get_by_role("heading", name="Study")).to_be_visible()
+        await dialog.get_by_text("Printing files").click()
+        await expect(preview.get_by_text("Drop a file here")).to_have_count(0)
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
+
+        async def stored() -> dict[str, object] | None:
+            found = [card for card in await cards(stage) if card["type"] == "custom:lianke-card"]
+            return found[0] if found else None
+
+        card = await stage.until(stored, lambda found: found is not None)
+        assert card == {
+            "type": "custom:lianke-card",
+            "devices": [stage.devices[LASER]],
+            "title": "Study",
+            "layout": "full",
+            "show": ["ink", "pages", "jobs"],
+            "history": 3,
+        }
+    async with stage.screen(card) as screen:
+        await expect(screen.card.get_by_role("heading", name="Study")).to_be_visible()
+        await screen.shows("Idle")
+
+
+async def test_editor_in_chinese(stage: Stage) -> None:
+    async with stage.screen(
+        stage.full(buttons=[{"entity": "todo.shopping_list", "name": "购物清单"}]),
+        path=f"/{DASHBOARD}/0?edit=1",
+        language="zh-Hans",
+        tolerated=MAP,
+    ) as screen:
+        card = screen.page.locator("hui-card-edit-mode").first
+        await card.hover()
+        await card.locator(".control").click()
+        dialog = screen.page.locator("hui-dialog-edit-card")
+        for label in ("打印机", "布局", "显示内容", "隐藏文档标题", "快捷按钮"):
+            await expect(dialog.get_by_text(label).first).to_be_visible()
+        await expect(dialog.locator("ha-selector-object")).to_contain_text("购物清单")
+
+
+async def test_card_is_suggested_for_a_printer_only(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        suggested = await screen.page.evaluate(
+            """() => {
+              const { hass } = document.querySelector("home-assistant");
+              const card = window.customCards.find(({ type }) => type === "lianke-card");
+              return Object.fromEntries(
+                Object.keys(hass.states).map((id) => [id, card.getEntitySuggestion(hass, id)]));
+            }"""
+        )
+        offered = {entity for entity, config in suggested.items() if config}
+        ours = {
+            entity["entity_id"]
+            for entity in await stage.home.entities()
+            if entity["device_id"] in stage.devices.values()
+        }
+        assert offered == ours & set(suggested)
+        status = next(entity for entity in offered if entity.startswith("sensor.kyocera"))
+        assert suggested[status]["config"]["devices"] == [stage.devices[LASER]]
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"devices": "one"}, "devices"),
+        ({"layout": "huge"}, "layout"),
+        ({"show": ["everything"]}, "show"),
+        ({"history": 99}, "history"),
+        ({"buttons": [{"name": "nothing to do"}]}, "buttons"),
+    ],
+)
+async def test_configuration_that_cannot_be_shown_is_refused(
+    stage: Stage, config: dict[str, object], key: str
+) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        message = await screen.page.evaluate(
+            """(config) => {
+              try {
+                document.createElement("lianke-card").setConfig(config);
+              } catch (error) {
+                return error.message;
+              }
+            }""",
+            config,
+        )
+        assert message == f"The card cannot use this value of {key}"
+
+
+async def test_empty_values_are_as_good_as_none(stage: Stage) -> None:
+    empty = dict.fromkeys(("devices", "layout", "show", "history", "buttons", "title"))
+    async with stage.screen({"type": "custom:lianke-card", **empty}) as screen:
+        # No printer chosen: all of them.
+        for name in stage.devices:
+            await screen.shows(name)

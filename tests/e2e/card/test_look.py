@@ -1,0 +1,173 @@
+"""How the card looks: axe, narrow and right-to-left screens, and the README's pictures.
+
+Pictures are taken in every run, so that this always works; with LIANKE_PICTURES=1 they go to .github/images.
+"""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.async_api import expect
+import pytest
+import pytest_asyncio
+
+from tests.simulator import make_pdf
+
+from .stage import INKJET, LABEL, LASER, Screen, Stage
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+TITLES = {
+    "en": ("Maths exercises.pdf", "Invoice November.pdf", "Recipe: dumplings"),
+    "zh-Hans": ("数学练习.pdf", "十一月发票.pdf", "菜谱：饺子"),
+}
+PREVIEW = {"en": "Preview", "zh-Hans": "预览"}
+
+
+def photo() -> bytes:
+    """Return a picture to drop."""
+    picture = Image.new("RGB", (640, 480), "#7db7e8")
+    draw = ImageDraw.Draw(picture)
+    draw.polygon([(0, 480), (220, 160), (400, 480)], fill="#4f7f52")
+    draw.polygon([(240, 480), (470, 220), (640, 400), (640, 480)], fill="#6a9a5b")
+    draw.ellipse((500, 50, 580, 130), fill="#ffe08a")
+    stream = BytesIO()
+    picture.save(stream, "JPEG")
+    return stream.getvalue()
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["en", "zh-Hans"])
+async def lively(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """Give a printer something to show, in a language: one job under way, one failed, one done."""
+    language: str = request.param
+    under_way, failed, done = TITLES[language]
+    device = stage.devices[LASER]
+
+    async def send(title: str, pages: int) -> None:
+        path = stage.home.documents / "look.pdf"
+        path.write_bytes(make_pdf(pages))
+        await stage.home.call(
+            "lianke", "print", {"device_id": device, "file": str(path), "title": title}
+        )
+
+    async def newest() -> tuple[str, str]:
+        jobs = (await stage.view())["jobs"]
+        return (jobs[0]["title"], jobs[0]["state"]) if jobs else ("", "")
+
+    await send(done, 2)
+    await stage.until(newest, lambda found: found == (done, "completed"))
+    refusal = {"kind": "code", "code": 502, "msg": "文件损坏"}
+    await stage.cloud.post("faults", {"endpoint": "POST /print/job", "times": 1, **refusal})
+    await send(failed, 1)
+    await stage.until(newest, lambda found: found == (failed, "failed"))
+    await send(under_way, 40)
+    await stage.until(newest, lambda found: found == (under_way, "sending"))
+    yield language
+    for job in (await stage.view())["jobs"]:
+        if job["can_cancel"]:
+            await stage.home.call(
+                "lianke", "cancel_job", {"device_id": job["device_id"], "job_id": job["job_id"]}
+            )
+    await stage.until(newest, lambda found: found[1] in {"canceled", "completed"})
+
+
+def name(base: str, language: str) -> str:
+    """Return the file name of a picture in a language."""
+    return f"{base}.png" if language == "en" else f"{base}.{language}.png"
+
+
+async def no_overflow(screen: Screen) -> None:
+    """Check that nothing in the first card is wider than the card."""
+    wide = await screen.card.evaluate(
+        """(card) => {
+          const edge = card.getBoundingClientRect();
+          return [...card.shadowRoot.querySelectorAll("*")]
+            .filter((one) => !one.closest(".hidden, .previews") && one.getClientRects().length)
+            .filter((one) => {
+              const box = one.getBoundingClientRect();
+              return box.left < edge.left - 1 || box.right > edge.right + 1;
+            })
+            .map((one) => one.outerHTML.slice(0, 120));
+        }"""
+    )
+    assert wide == []
+
+
+async def test_card_with_jobs(stage: Stage, lively: str, pictures: Path) -> None:
+    card = stage.full(history=2)
+    async with stage.screen(card, language=lively, width=560) as screen:
+        await screen.shows(TITLES[lively][0])
+        await screen.shows(TITLES[lively][2])
+        assert await screen.axe() == []
+        await no_overflow(screen)
+        await screen.picture(pictures / name("card", lively))
+
+
+async def test_card_with_preview(stage: Stage, lively: str, pictures: Path) -> None:
+    preview = PREVIEW[lively]
+    async with stage.screen(stage.full(INKJET), language=lively, width=560, height=1100) as screen:
+        await screen.drop(("photo.jpg", "image/jpeg", photo()))
+        await expect(screen.card.get_by_role("button", name=preview)).to_be_enabled()
+        await screen.card.get_by_role("button", name=preview).click()
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
+        await screen.card.locator(".previews img").evaluate("(img) => img.decode()")
+        assert await screen.axe() == []
+        await no_overflow(screen)
+        await screen.picture(pictures / name("card-preview", lively))
+
+
+async def test_card_in_the_dark_on_a_phone(stage: Stage, lively: str, pictures: Path) -> None:
+    async with stage.screen(
+        stage.full(history=2), language=lively, width=390, height=844, dark=True
+    ) as screen:
+        await screen.shows(TITLES[lively][0])
+        assert await screen.axe() == []
+        await no_overflow(screen)
+        await screen.picture(pictures / name("card-dark", lively))
+
+
+async def test_compact_and_several_printers(stage: Stage, tmp_path: Path) -> None:
+    cards = [
+        stage.full(LASER, layout="compact"),
+        stage.full(INKJET, layout="compact"),
+        {"type": "custom:lianke-card", "title": "All", "hide_titles": True},
+    ]
+    async with stage.screen(*cards, width=390, height=1400) as screen:
+        await screen.shows("Idle")
+        assert await screen.axe() == []
+        await no_overflow(screen)
+        first, second = (screen.page.locator("lianke-card").nth(index) for index in (0, 1))
+        for one in (first, second):
+            box = await one.bounding_box()
+            assert box is not None
+            assert box["height"] < 80
+        await first.locator("input[type=file]").set_input_files(
+            {"name": "one.pdf", "mimeType": "application/pdf", "buffer": make_pdf(1)}
+        )
+        await screen.shows("one.pdf")
+        await no_overflow(screen)
+        await screen.page.screenshot(path=tmp_path / "compact.png", full_page=True)
+        # axe does look into the card: a button that says nothing is a fault.
+        await first.evaluate(
+            "(card) => card.shadowRoot.firstChild.append(document.createElement('button'))"
+        )
+        assert [fault.partition(" ")[0] for fault in await screen.axe()] == ["button-name"]
+
+
+async def test_right_to_left(stage: Stage, tmp_path: Path) -> None:
+    async with stage.screen(stage.full(LABEL), language="he", width=390, height=844) as screen:
+        await screen.shows("Drop a file here")
+        await expect(screen.page.locator("html")).to_have_attribute("dir", "rtl")
+        await no_overflow(screen)
+        badge = await screen.card.locator(".head .badge").bounding_box()
+        label = await screen.card.locator(".head .name").bounding_box()
+        assert badge is not None
+        assert label is not None
+        assert badge["x"] > label["x"] + label["width"] / 2
+        await screen.picture(tmp_path / "rtl.png")
