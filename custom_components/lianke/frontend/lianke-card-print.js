@@ -139,7 +139,7 @@ export class Tray {
     this.items = [];
     this._options = remembered(device);
     this._once = {};
-    this._choices = null;
+    this._choices = null; // what the printer offers, once it is known
     this._busy = false;
     this._error = null;
   }
@@ -166,7 +166,7 @@ export class Tray {
       });
     }
     if (this._choices) this._checkSizes();
-    else this._loadChoices();
+    else if (!this._loading) this._loadChoices();
     this._card.update();
   }
 
@@ -186,12 +186,13 @@ export class Tray {
   }
 
   async _loadChoices() {
-    this._choices = {};
+    this._loading = true;
     try {
       this._choices = await this._card.ask({ type: "lianke/printer/options", device_id: this._device });
     } catch {
       this._choices = { failed: true };
     }
+    this._loading = false;
     this._checkSizes();
     this._card.update();
   }
@@ -324,7 +325,7 @@ export class Tray {
         this.items.map((item) => this._file(item)),
       ),
       this.items.map((item) => this._previews(item)),
-      this._form(),
+      this._choices && this._form(),
       this._error && h("p", { class: "error", role: "alert" }, this._error),
       h(
         "div",

@@ -151,6 +151,7 @@ async def test_compact_and_several_printers(stage: Stage, tmp_path: Path) -> Non
             {"name": "one.pdf", "mimeType": "application/pdf", "buffer": make_pdf(1)}
         )
         await screen.shows("one.pdf")
+        await expect(first.get_by_label("Paper")).to_be_visible()
         await no_overflow(screen)
         await screen.page.screenshot(path=tmp_path / "compact.png", full_page=True)
         # axe does look into the card: a button that says nothing is a fault.
