@@ -1,0 +1,235 @@
+"""Asks a real box everything that can be asked without changing anything, and writes the answers without secrets.
+
+One request a second, some twenty in all: the box, its printers in each of the three lists, the condition of printers
+that report one, their drivers' abilities and papers, today's tasks and the last few of them. One JSON file an answer.
+The ApiKey and the sticker's link are asked for, or taken from LIANKE_API_KEY and LIANKE_QR; they are never written.
+
+Look through the files before you hand them on.
+"""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from getpass import getpass
+import json
+import os
+from pathlib import Path
+import sys
+import time
+from typing import override
+
+import aiohttp
+from yarl import URL
+
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.coerce import JsonValue
+from custom_components.lianke.api.credentials import Credentials, parse, read_photo
+from custom_components.lianke.api.errors import AuthenticationError, LiankeError
+from custom_components.lianke.api.models import DriverState, Printer, PrinterKind
+from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
+from custom_components.lianke.api.transport import Meanings, Method, Transport
+from scripts.redact import Redactor
+
+PAUSE = 1.0  # seconds between two requests, at least, unless the server is on this machine
+MAX_MODELS = 5
+MAX_TASKS = 3
+MAX_TEXT = 2000
+
+
+class Pace:
+    """Lets requests go one after the other, with a pause between them."""
+
+    def __init__(self, pause: float) -> None:
+        """Take the pause in seconds."""
+        self._pause = pause
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold the only place."""
+        async with self._lock:
+            yield
+            await asyncio.sleep(self._pause)
+
+    def too_frequent(self) -> None:
+        """Pause longer: the service complained."""
+        self._pause = max(self._pause * 2, 60.0)
+
+
+class RecordingTransport(Transport):
+    """Writes each answer down before it is understood, whether it can be or not."""
+
+    def __init__(self, session: aiohttp.ClientSession, book: Book, pace: Pace, server: str) -> None:
+        """Write into the book; requests go at this pace."""
+        credentials = book.credentials
+        super().__init__(
+            session,
+            api_key=book.api_key,
+            secrets=(credentials.device_key,),
+            server=server,
+            throttle=pace,
+        )
+        self._book = book
+        self._asked: dict[str, object] = {}
+        self._since = 0.0
+
+    @override
+    async def call(
+        self,
+        method: Method,
+        path: str,
+        *,
+        seconds: float,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, JsonValue] | None = None,
+        meanings: Meanings | None = None,
+    ) -> object:
+        self._asked = {
+            "method": method,
+            "path": path,
+            "fields": sorted({**(query or {}), **(body or {})}),
+        }
+        self._since = time.monotonic()
+        return await super().call(
+            method, path, seconds=seconds, query=query, body=body, meanings=meanings
+        )
+
+    @override
+    async def _interpret(self, status: int, raw: bytes, meanings: Meanings | None) -> object:
+        taken = round(time.monotonic() - self._since, 2)
+        self._book.write({**self._asked, "status": status, "seconds": taken}, raw)
+        return await super()._interpret(status, raw, meanings)
+
+
+class Recorder(LiankeClient):
+    """The integration's own client, recorded."""
+
+    def __init__(self, session: aiohttp.ClientSession, book: Book, pace: Pace, server: str) -> None:
+        """Ask with the book's key and credentials."""
+        super().__init__(session, api_key=book.api_key, credentials=book.credentials, server=server)
+        self._transport = RecordingTransport(session, book, pace, server)
+
+
+class Book:
+    """The folder that answers are written to, and what must not be in it."""
+
+    def __init__(
+        self, folder: Path, api_key: str, credentials: Credentials, link: str = ""
+    ) -> None:
+        """Write into the folder; link is the text of the QR code, if it is known."""
+        self.folder = folder
+        self.api_key = api_key
+        self.credentials = credentials
+        token = link.partition("token=")[2].partition("#")[0].partition("&")[0]
+        self._redactor = Redactor((api_key, credentials.device_key, credentials.device_id, token))
+        self._answers: list[tuple[str, str]] = []
+
+    def write(self, asked: Mapping[str, object], raw: bytes) -> None:
+        """Keep an answer, redacted."""
+        text = raw.decode("utf-8", "replace")
+        try:
+            answer = self._redactor.answer(json.loads(text))
+        except ValueError:
+            answer = self._redactor.message(text[:MAX_TEXT])
+        name = str(asked["path"]).strip("/").replace("/", "-")
+        content = json.dumps({**asked, "answer": answer}, indent=2, ensure_ascii=False)
+        number = len(self._answers) + 1
+        self._answers.append((f"{number:02d}-{name}.json", f"{content}\n"))
+
+    def save(self) -> list[Path]:
+        """Write the files and return them; ValueError, and nothing written, if a secret is in one of them."""
+        for name, content in self._answers:
+            if self._redactor.leaks(content):
+                raise ValueError(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, content in self._answers:
+            path = self.folder / name
+            path.write_text(content, encoding="utf-8")
+            paths.append(path)
+        return paths
+
+
+async def record(
+    book: Book, server: str, *, pause: float = PAUSE, tell: Callable[[str], None] = print
+) -> None:
+    """Ask everything once; what is refused is recorded, too. Raises AuthenticationError for a wrong key."""
+    async with aiohttp.ClientSession() as session:
+        client = Recorder(session, book, Pace(pause), server)
+
+        async def ask[T](what: str, answer: Awaitable[T]) -> T | None:
+            try:
+                found = await answer
+            except AuthenticationError:
+                raise
+            except LiankeError as err:
+                tell(f"  {what}: {type(err).__name__} {err.code or ''}")
+                return None
+            tell(f"✓ {what}")
+            return found
+
+        await ask("the box", client.box())
+        printers: tuple[Printer, ...] = ()
+        for kind in PrinterKind:
+            printers = (
+                await ask(f"printers ({kind.name.lower()})", client.printers(kind)) or printers
+            )
+        for number, printer in enumerate(printers, 1):
+            if printer.reports_condition:
+                await ask(
+                    f"condition of printer {number}", client.printer_condition(printer.address)
+                )
+        known = {p.model: p for p in printers if p.model and p.driver is DriverState.SUPPORTED}
+        for model, printer in list(known.items())[:MAX_MODELS]:
+            await ask(f"abilities of {model}", client.capabilities(printer.address))
+            await ask(f"papers of {model}", client.papers(model))
+        tasks = await ask("today's tasks", client.day_tasks()) or ()
+        for number, task in enumerate(tasks[:MAX_TASKS] if printers else (), 1):
+            await ask(f"task {number}", client.task(printers[0].address, task.task_id))
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/record", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--photo", type=Path, help="a photo of the sticker, in place of its link")
+    parser.add_argument("--out", type=Path, default=Path("recorded"), help="default: recorded")
+    parser.add_argument("--server", default=DEFAULT_SERVER, help="default: the vendor's")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two questions")
+    parser.add_argument("--yes", action="store_true", help="do not ask before starting")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Ask for what is needed, record, save; return the exit code."""
+    chosen = arguments()
+    try:
+        server = check_server(chosen.server)
+        link = (
+            "" if chosen.photo else os.environ.get("LIANKE_QR") or getpass("Link in the QR code: ")
+        )
+        credentials = read_photo(chosen.photo) if chosen.photo else parse(link)
+        api_key = (os.environ.get("LIANKE_API_KEY") or getpass("ApiKey: ")).strip()
+        book = Book(chosen.out, api_key, credentials, link)
+        question = (
+            f"Ask {server} some 20 questions, one a second, and write to {chosen.out}? [y/N] "
+        )
+        if not chosen.yes and input(question).strip().lower() not in {"y", "yes"}:
+            return 1
+        local = is_loopback(URL(server).host or "")
+        asyncio.run(record(book, server, pause=chosen.pause if local else max(PAUSE, chosen.pause)))
+        paths = book.save()
+    except LiankeError as err:
+        print(f"✗ {type(err).__name__}: {err.detail or err.reason}", file=sys.stderr)
+        return 1
+    except ValueError as err:
+        print(f"✗ A secret would have been in {err}. Nothing was written.", file=sys.stderr)
+        return 1
+    print(f"{len(paths)} files in {chosen.out}. Look through them before you hand them on.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

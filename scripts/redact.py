@@ -1,0 +1,136 @@
+"""Takes secrets and personal data out of the service's answers, and keeps their shape.
+
+Only what is known to be harmless stays as it is: numbers, names of models, papers and states, the vendor's messages.
+Any other text, and any id, is replaced by an invented one of the same shape, the same one wherever it stands, so that
+what belongs together still does. What was replaced can be looked for afterwards: `leaks`.
+"""
+
+from collections.abc import Mapping
+import hashlib
+import re
+import secrets
+
+# Fields whose text says nothing about a person or a place.
+HARMLESS = frozenset(
+    {
+        "api_support", "code", "device_type", "drivce_name", "driver_name", "expire_date", "hardware", "job_status",
+        "mdl", "mobile_support", "name", "online", "printer_state", "product", "proto", "remote_support", "software",
+        "state", "status", "task_state", "vendor",
+    }
+)  # fmt: skip
+# Blocks of a driver, whose names and values are the driver's own.
+HARMLESS_BLOCKS = frozenset({"capabilities", "devmode", "devicecontext"})
+MESSAGES = frozenset({"msg", "message", "reason"})
+# Numbers that tell things apart. A paper's id is one of Windows' own.
+IDS = re.compile(r"(^|_)(id|uid|key|hash|phone|mobile|serial|sn)$", re.IGNORECASE)
+NO_IDS = frozenset({"paper_id"})
+MOMENT = re.compile(r"\d{4}[-年]\d\d?[-月]\d\d?日?([T ]\d\d:\d\d(:\d\d)?)?")
+RFC_MOMENT = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
+BIG_NUMBER = 10**10
+MOMENTS = ("time", "stamp")
+# What may stand in a message and must not go out; the widest first.
+IN_TEXT = re.compile(
+    r"https?://\S+"
+    r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
+    r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
+    r"|[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{9,}|\d{7,}"
+)
+ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+SHORTEST_LEAK = 6
+
+
+class Redactor:
+    """Replaces what must not go out; one for all answers of a recording."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        """Take the secrets that are known, which are looked for in every text."""
+        self._known = tuple(one for one in known if one)
+        self._salt = secrets.token_bytes(16)
+        self._hidden: set[str] = set(self._known)
+
+    def answer(self, value: object, key: str = "", *, harmless: bool = False) -> object:
+        """Return an answer, or a part of it that stands under a key, without secrets."""
+        if isinstance(value, Mapping):
+            return self._mapping(value, harmless=harmless or key.lower() in HARMLESS_BLOCKS)
+        if isinstance(value, list):
+            return [self.answer(item, key, harmless=harmless) for item in value]
+        if isinstance(value, bool) or value is None:
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, key)
+        return self._text_of(str(value), key, harmless=harmless)
+
+    def message(self, text: str) -> str:
+        """Return a text that people wrote, without what looks like an address, a number or a key."""
+        return IN_TEXT.sub(lambda found: self._invent(found[0]), self._without_known(text))
+
+    def leaks(self, text: str) -> bool:
+        """Return whether something that was replaced, or a known secret, stands in a text."""
+        return any(one in text for one in self._hidden if len(one) >= SHORTEST_LEAK)
+
+    def _mapping(self, value: Mapping[str, object], *, harmless: bool) -> dict[str, object]:
+        # What a printer is called is the model's name, or somebody's own.
+        model = value.get("driver_name") or value.get("drivce_name")
+        return {
+            self.message(str(key)): (
+                item
+                if key == "printer_name" and item == model
+                else self.answer(item, str(key), harmless=harmless)
+            )
+            for key, item in value.items()
+        }
+
+    def _number(self, value: float, key: str) -> float:
+        named = bool(IDS.search(key)) and key.lower() not in NO_IDS
+        moment = any(part in key.lower() for part in MOMENTS)
+        if isinstance(value, int) and (named or (abs(value) >= BIG_NUMBER and not moment)):
+            return int(self._invent(str(abs(value))))
+        return value
+
+    def _text_of(self, text: str, key: str, *, harmless: bool) -> str:
+        if not text or MOMENT.fullmatch(text) or RFC_MOMENT.fullmatch(text):
+            return text
+        lower = key.lower()
+        if lower in MESSAGES:
+            return self.message(text)
+        if harmless or lower in HARMLESS:
+            return self._without_known(text)
+        if text.isdecimal() and len(text) <= 4 and not IDS.search(key):
+            return text
+        return self._invent(text)
+
+    def _without_known(self, text: str) -> str:
+        for secret in self._known:
+            text = text.replace(secret, self._invent(secret))
+        return text
+
+    def _invent(self, text: str) -> str:
+        """Return an invented text of the same shape, the same one for the same text."""
+        self._hidden.add(text)
+        if ADDRESS.fullmatch(text):
+            return f"192.0.2.{self._digest(text)[0]}"
+        stream = self._digest(text)
+        hexadecimal = re.fullmatch(r"[0-9a-f:-]+|[0-9A-F:-]+", text) is not None
+        # Zeros in front are part of the shape: they are lost where a text is taken for a number.
+        rest = text.lstrip("0") if text.isdecimal() else text
+        zeros = "0" * (len(text) - len(rest)) if len(rest) >= SHORTEST_LEAK else ""
+        return zeros + "".join(
+            _letter(letter, stream[place % len(stream)], hexadecimal=hexadecimal)
+            for place, letter in enumerate(text[len(zeros) :])
+        )
+
+    def _digest(self, text: str) -> bytes:
+        return hashlib.sha512(self._salt + text.encode()).digest()
+
+
+def _letter(letter: str, by: int, *, hexadecimal: bool) -> str:
+    """Return another letter of the same kind; marks stay."""
+    if letter.isascii() and letter.isdigit():
+        return "123456789"[by % 9]
+    letters = "abcdef" if hexadecimal else "abcdefghijklmnopqrstuvwxyz"
+    if letter.isascii() and letter.isalpha():
+        invented = letters[by % len(letters)]
+        return invented.upper() if letter.isupper() else invented
+    return "某" if letter.isalnum() else letter
