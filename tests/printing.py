@@ -1,0 +1,92 @@
+"""What tests that print share: files to print, devices, calls, and what came out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import FormData
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.runtime import LiankeData
+from tests.simulator import PrintedJob, Simulator, make_pdf
+
+LASER = "Kyocera MA2000w GX"
+LABELS = "Gprinter GP-1324D"
+INKJET = "EPSON L3250 Series (网络)"
+AWAITING = "Unknown Printer"
+OTHER_LASER = "HP LaserJet 1020"
+
+type Upload = Callable[[bytes, str], Awaitable[str]]
+
+
+def make_media(hass: HomeAssistant, folder: Path) -> Path:
+    """Make a media folder that may be read, with a PDF of three pages, and return it."""
+    folder.mkdir()
+    hass.config.media_dirs = {"local": str(folder)}
+    hass.config.allowlist_external_dirs = {str(folder)}
+    (folder / "菜单.pdf").write_bytes(make_pdf(3))
+    return folder
+
+
+def device_of(hass: HomeAssistant, name: str = LASER) -> str:
+    """Return the device of a printer by its name."""
+    return next(device.id for device in dr.async_get(hass).devices if device.name == name)
+
+
+async def ask(
+    hass: HomeAssistant, action: str, context: Context | None = None, **data: Any
+) -> dict[str, Any]:
+    """Call an action and return its response."""
+    answer = await hass.services.async_call(
+        DOMAIN, action, data, blocking=True, return_response=True, context=context
+    )
+    assert answer is not None
+    return answer
+
+
+async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
+    """Print one document on the laser printer, wait, and return the job."""
+    data.setdefault("device_id", device_of(hass))
+    data.setdefault("wait", True)
+    jobs = (await ask(hass, "print", **data))["jobs"]
+    assert len(jobs) == 1
+    return dict(jobs[0])
+
+
+async def came_out(simulator: Simulator, count: int = 1) -> list[PrintedJob]:
+    """Wait until so many documents have come out, and return them."""
+    async with asyncio.timeout(20):
+        while len(simulator.printed) < count:  # noqa: ASYNC110  # the out tray sets no event
+            await asyncio.sleep(0.02)
+    assert len(simulator.printed) == count
+    return simulator.printed
+
+
+def sent(simulator: Simulator) -> int:
+    """Return how many jobs and previews the cloud was sent."""
+    return simulator.cloud.count("POST /print/job")
+
+
+def data_of(entry: MockConfigEntry) -> LiankeData:
+    """Return what is alive of an entry."""
+    data = entry.runtime_data
+    assert isinstance(data, LiankeData)
+    return data
+
+
+async def uploader(hass_client: ClientSessionGenerator) -> Upload:
+    """Return a function that uploads a file the way the frontend does."""
+    client = await hass_client()
+
+    async def upload(data: bytes, name: str) -> str:
+        form = FormData(quote_fields=False)
+        form.add_field("file", data, filename=name)
+        answer = await client.post("/api/file_upload", data=form)
+        return str((await answer.json())["file_id"])
+
+    return upload
