@@ -1,5 +1,6 @@
 """Setting a box up, loading it anew, taking it away."""
 
+import asyncio
 from pathlib import Path
 import shutil
 from typing import Any
@@ -16,7 +17,7 @@ from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.book import BookError, book_path
 from tests.clock import rest
-from tests.conftest import make_entry, set_up
+from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Simulator
 
 
@@ -235,3 +236,14 @@ async def test_entity_ids_do_not_depend_on_the_language(
     name = {"en": "Print message", "zh-Hans": "打印消息"}[language]
     assert state.name == f"Kyocera MA2000w GX {name}"
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_binding_many_boxes_does_not_wait_for_polling(
+    hass: HomeAssistant, simulator: Simulator
+) -> None:
+    """Polling has a rate of its own, which would keep the twelfth box waiting for half a minute."""
+    boxes = [simulator.cloud.add_box(simulator.cloud.accounts[0], 1) for _ in range(12)]
+    async with asyncio.timeout(10):
+        for box in boxes:
+            assert await set_up(hass, make_entry(simulator, box, title=box.device_id))
+    await tear_down(hass)

@@ -1,6 +1,7 @@
 """One word for a printer's state, out of two readings."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,8 @@ def test_rows(raw_state: str | None, expected: str | None) -> None:
 def test_precedence_of_faults() -> None:
     order = ["cover_open", "paper_jam", "out_of_paper", "out_of_ribbon", "out_of_ink", "paused"]
     for index, name in enumerate(order):
-        condition = replace(FINE, **dict.fromkeys(order[index:], True))
+        faults: dict[str, Any] = dict.fromkeys(order[index:], True)
+        condition = replace(FINE, **faults)
         assert fault_of(condition) == name
         assert state("idle", condition) == name
     assert fault_of(FINE) is None

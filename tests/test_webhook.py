@@ -20,6 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
@@ -64,13 +65,13 @@ async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
 async def until(condition: Callable[[], object]) -> None:
     """Wait in real time for something to come true."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # nothing sets an event here
+        while not condition():  # nothing sets an event here
             await asyncio.sleep(0.01)
 
 
 async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
     """Return a job that the cloud has, and whose printer is out of paper."""
-    queue = entry.runtime_data.queue
+    queue: PrintQueue = entry.runtime_data.queue
     job = await start_job(hass, entry)
     await until(lambda: queue.get(job.job_id).task_id)
     return queue.get(job.job_id)
@@ -106,6 +107,7 @@ async def test_a_callback_ends_a_job(
         + simulator.cloud.count("POST /print/query_device_task")
         <= 1
     )
+    await until(lambda: simulator.cloud.deliveries)
     (delivery,) = simulator.cloud.deliveries
     assert delivery.status == 200
     assert len(simulator.cloud.printed) == 1

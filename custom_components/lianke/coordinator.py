@@ -227,7 +227,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def _async_update_data(self) -> BoxData:
         """Ask for the box, and for its printers if it is online."""
         self._cancel_look()
-        await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
+        if self._memory.box is not None:
+            # Somebody waits for a box that is being bound; the others can wait themselves.
+            await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
         self._last_poll = time.monotonic()
         announced, self._announced = self._announced, False
         try:
