@@ -1,0 +1,340 @@
+"""Bad input gets a clear error, and nothing is sent: every test here ends with that count."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import CAT_ENTITIES
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+
+from custom_components.lianke.const import DOMAIN
+from tests.documents.samples import zipped
+from tests.printing import (
+    AWAITING,
+    INKJET,
+    LABELS,
+    LASER,
+    ask,
+    data_of,
+    device_of,
+    make_media,
+    sent,
+)
+from tests.simulator import Box, Simulator, make_pdf
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Keep the jobs and the spool of a test apart from those of other runs."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a media folder with a PDF of three pages."""
+    return make_media(hass, tmp_path / "media")
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_is_sent(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> AsyncGenerator[None]:
+    """Check at the end of each test that the cloud saw no job, and that no job waits."""
+    yield
+    await hass.async_block_till_done()
+    assert sent(simulator) == 0
+    assert data_of(setup).queue.jobs() == []
+
+
+async def refused(hass: HomeAssistant, action: str = "print", **data: Any) -> HomeAssistantError:
+    """Return the error that a call ends with."""
+    data.setdefault("device_id", device_of(hass))
+    with pytest.raises(HomeAssistantError) as raised:
+        await ask(hass, action, **data)
+    return raised.value
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "source_missing"),
+    ({"title": "only a title"}, "source_missing"),
+    ({"text": "x", "file": "/x"}, "source_not_one"),
+    ({"file": "/etc/passwd"}, "file_not_allowed"),
+    ({"file": "{media}/missing.pdf"}, "file_not_found"),
+    ({"file": "{media}/empty.pdf"}, "file_empty"),
+    ({"file": "{media}/program"}, "type_not_supported"),
+    ({"file": "{media}/发票.ofd"}, "ofd_not_supported"),
+    ({"file": "{media}/large.pdf"}, "file_too_large"),
+    ({"media": "media-source://media_source/local/missing.pdf"}, "file_not_found"),
+    ({"media": "nothing"}, "media_not_found"),
+    ({"upload": "0123456789"}, "upload_gone"),
+    ({"url": "https://192.168.1.1/x.pdf"}, "url_not_public"),
+    ({"url": "http://example.com/x.pdf"}, "url_not_https"),
+    ({"url": "menu.pdf"}, "url_invalid"),
+    ({"source_entity": "light.lamp"}, "entity_not_printable"),
+    ({"source_entity": "camera.none"}, "entity_not_found"),
+    ({"text": "  "}, "text_empty"),
+    ({"html": "x" * 1024 * 1025}, "html_too_large"),
+    ({"markdown": "![x](qr:)"}, "qr_empty"),
+    ({"document": "gone"}, "document_gone"),
+    ({"text": "x", "paper": "A3"}, "paper_not_available"),
+    ({"text": "x", "paper": 4711}, "paper_not_available"),
+    ({"text": "x", "tray": "Tray 9"}, "tray_not_available"),
+    ({"text": "x", "media_type": "Foil"}, "media_type_not_available"),
+    ({"text": "x", "color": "color"}, "color_not_available"),
+    ({"text": "x", "color": "pink"}, "color_not_available"),
+    ({"text": "x", "duplex": "middle"}, "duplex_not_available"),
+    ({"text": "x", "orientation": "up"}, "orientation_not_available"),
+    ({"text": "x", "quality": "worst"}, "quality_not_available"),
+    ({"text": "x", "scale": "huge"}, "invalid_option"),
+    ({"text": "x", "align": "somewhere"}, "invalid_option"),
+    ({"text": "x", "excel_fit": "x"}, "invalid_option"),
+    ({"text": "x", "copies": 100}, "too_many_copies"),
+    ({"text": "x", "copies": 0}, "too_many_copies"),
+    ({"text": "x", "paper_width": 60}, "custom_paper_needs_both_sides"),
+    ({"text": "x", "paper_width": 60, "paper_height": 9999}, "paper_size_out_of_range"),
+    ({"text": "x", "paper": "A4", "paper_width": 1, "paper_height": 1}, "paper_or_size"),
+    ({"text": "x", "pages": "3-1"}, "invalid_page_range"),
+    ({"text": "x", "pages": "last"}, "invalid_page_range"),
+    ({"text": "x", "raw": True, "copies": 2}, "raw_refuses_options"),
+    ({"markdown": "x", "raw": True}, "raw_needs_file_or_text"),
+    ({"file": "{media}/菜单.pdf", "copies": 40}, "guard_pages"),
+]
+
+
+async def test_refused(hass: HomeAssistant, media: Path) -> None:
+    (media / "empty.pdf").touch()
+    (media / "program").write_bytes(b"\x7fELF\0")
+    (media / "发票.ofd").write_bytes(zipped("OFD.xml"))
+    with (media / "large.pdf").open("wb") as file:
+        file.truncate(51 * 1024 * 1024)
+    hass.states.async_set("light.lamp", "on")
+    wrong = []
+    for data, key in CASES:
+        given = {
+            name: value.replace("{media}", str(media)) if isinstance(value, str) else value
+            for name, value in data.items()
+        }
+        error = await refused(hass, **given)
+        if error.translation_key != key:
+            wrong.append((str(data)[:100], key, error.translation_key))
+    assert wrong == []
+
+
+async def test_an_upload_is_used_up(hass: HomeAssistant) -> None:
+    # The same id twice in one call: the second finds nothing, so neither is printed.
+    error = await refused(hass, upload=["a", "a"])
+    assert error.translation_key == "upload_gone"
+
+
+SCHEMA_CASES: list[dict[str, Any]] = [
+    {"text": "x", "wait_timeout": 1801},
+    {"text": "x", "columns": 3},
+    {"text": "x", "agenda": "month"},
+    {"text": "x", "raw_encoding": "latin-1"},
+    {"text": "x", "if_not_ready": "maybe"},
+    {"text": "x", "expires_in": 1},
+    {"text": "x", "expires_in": {"days": 8}},
+    {"text": "x", "request_id": " "},
+    {"text": "x", "replace_key": "x" * 129},
+    {"text": "x", "copies": "many"},
+    {"text": "x", "unknown": 1},
+    {"text": "x", "device_id": []},
+    {"text": "x", "device_id": ["a", "b"]},
+    {"source_entity": "no entity"},
+    {"file": []},
+    {"file": ["x"] * 21},
+    {"media": {"media_content_type": "x"}},
+]
+
+
+async def test_refused_by_the_schema(hass: HomeAssistant) -> None:
+    for data in SCHEMA_CASES:
+        data.setdefault("device_id", device_of(hass))
+        with pytest.raises(probatio.Invalid):
+            await ask(hass, "print", **data)
+
+
+async def test_the_error_names_what_is_allowed(hass: HomeAssistant) -> None:
+    error = await refused(hass, text="x", tray="Tray 9")
+    placeholders = error.translation_placeholders or {}
+    assert placeholders["value"] == "Tray 9"
+    assert placeholders["allowed"] == "自动选择, 纸盒 1, 手动进纸"
+
+
+async def test_a_label_printer_never_gets_a4(hass: HomeAssistant, simulator: Simulator) -> None:
+    simulator.cloud.variants.missing_blocks = ["DevMode"]
+    error = await refused(hass, text="x", device_id=device_of(hass, LABELS))
+    assert error.translation_key == "paper_required"
+    assert "60 x 40 mm" in (error.translation_placeholders or {})["allowed"]
+
+
+async def test_names_of_an_unknown_block_cannot_be_checked(
+    hass: HomeAssistant, simulator: Simulator
+) -> None:
+    simulator.cloud.variants.missing_blocks = ["Bins"]
+    error = await refused(hass, text="x", tray="Tray 1", device_id=device_of(hass, INKJET))
+    assert error.translation_key == "option_not_checkable"
+
+
+async def test_a_printer_awaiting_its_driver(hass: HomeAssistant) -> None:
+    error = await refused(hass, text="x", device_id=device_of(hass, AWAITING), paper="A4")
+    assert error.translation_key == "driver_awaiting"
+
+
+async def test_an_offline_box_when_it_must_be_now(
+    hass: HomeAssistant, setup: MockConfigEntry, box: Box
+) -> None:
+    box.online = False
+    await data_of(setup).coordinator.async_refresh()
+    error = await refused(hass, text="x", if_not_ready="fail")
+    assert error.translation_key == "not_ready_box_offline"
+
+
+async def test_devices_that_are_no_printer(
+    hass: HomeAssistant, setup: MockConfigEntry, box: Box
+) -> None:
+    found = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, box.device_id), setup.entry_id
+    )
+    assert found is not None
+    error = await refused(hass, text="x", device_id=found.id)
+    assert error.translation_key == "not_a_printer"
+    error = await refused(hass, text="x", device_id="unknown")
+    assert error.translation_key == "service_device_not_found"
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    stranger = dr.async_get(hass).async_get_or_create(
+        config_entry_id=other.entry_id, identifiers={("other", "1")}
+    )
+    error = await refused(hass, text="x", device_id=stranger.id)
+    assert error.translation_key == "service_device_wrong_domain"
+
+
+async def test_an_entry_that_is_not_loaded(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    device = device_of(hass)
+    await hass.config_entries.async_unload(setup.entry_id)
+    error = await refused(hass, text="x", device_id=device)
+    assert error.translation_key == "service_config_entry_not_loaded"
+    await hass.config_entries.async_setup(setup.entry_id)
+    await hass.async_block_till_done()
+
+
+async def test_a_printer_that_is_gone(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    device = device_of(hass)
+    data = data_of(setup)
+    key = next(key for key, view in data.coordinator.data.printers.items() if view.name == LASER)
+    data.coordinator.async_forget(key)
+    error = await refused(hass, text="x", device_id=device)
+    assert error.translation_key in ("printer_gone", "service_device_not_found")
+
+
+def user_with(hass_read_only_user: MockUser, entities: dict[str, Any]) -> Context:
+    """Return the context of a user who may do just this with entities."""
+    hass_read_only_user.mock_policy({CAT_ENTITIES: {"entity_ids": entities}})
+    return Context(user_id=hass_read_only_user.id)
+
+
+def status_of(hass: HomeAssistant, device: str) -> str:
+    """Return the status entity of a printer's device."""
+    return next(
+        entry.entity_id
+        for entry in er.async_entries_for_device(er.async_get(hass), device)
+        if entry.unique_id.endswith("_status")
+    )
+
+
+async def test_only_who_may_control_the_printer_prints(
+    hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: User
+) -> None:
+    device = device_of(hass)
+    status = status_of(hass, device)
+    for context in (
+        user_with(hass_read_only_user, {}),
+        user_with(hass_read_only_user, {status: {"read": True}}),
+    ):
+        for action, data in (
+            ("print", {"text": "x"}),
+            ("preview", {"text": "x"}),
+            ("count_pages", {"text": "x"}),
+            ("cancel_job", {"job_id": "x"}),
+            ("retry_job", {"job_id": "x"}),
+        ):
+            with pytest.raises(Unauthorized):
+                await ask(hass, action, context, device_id=device, **data)
+    with pytest.raises(UnknownUser):
+        await ask(hass, "print", Context(user_id="nobody"), device_id=device, text="x")
+
+
+async def test_reading_is_enough_to_look(
+    hass: HomeAssistant, hass_read_only_user: MockUser
+) -> None:
+    device = device_of(hass)
+    context = user_with(hass_read_only_user, {status_of(hass, device): {"read": True}})
+    assert (await ask(hass, "list_jobs", context, device_id=device))["jobs"] == []
+    assert (await ask(hass, "get_capabilities", context, device_id=device))["papers"]
+    nobody = user_with(hass_read_only_user, {})
+    for action in ("list_jobs", "get_capabilities"):
+        with pytest.raises(Unauthorized):
+            await ask(hass, action, nobody, device_id=device)
+
+
+async def test_without_a_status_entity_only_an_administrator_may(
+    hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: User
+) -> None:
+    device = device_of(hass)
+    er.async_get(hass).async_remove(status_of(hass, device))
+    with pytest.raises(Unauthorized):
+        await ask(hass, "list_jobs", user_with(hass_read_only_user, {}), device_id=device)
+    admin = Context(user_id=hass_admin_user.id)
+    assert (await ask(hass, "list_jobs", admin, device_id=device))["jobs"] == []
+
+
+async def test_a_source_that_the_user_may_not_read(
+    hass: HomeAssistant, hass_read_only_user: MockUser
+) -> None:
+    hass.states.async_set("camera.door", "idle")
+    device = device_of(hass)
+    allowed = {status_of(hass, device): {"control": True, "read": True}}
+    context = user_with(hass_read_only_user, allowed)
+    for source in (
+        {"source_entity": "camera.door"},
+        {"media": "media-source://camera/camera.door"},
+    ):
+        with pytest.raises(Unauthorized):
+            await ask(hass, "print", context, device_id=device, **source)
+
+
+async def test_a_template_error_prints_nothing(hass: HomeAssistant) -> None:
+    from homeassistant.exceptions import TemplateError
+    from homeassistant.helpers import config_validation as cv, script
+
+    device = device_of(hass)
+    sequence = await script.async_validate_actions_config(
+        hass,
+        cv.SCRIPT_SCHEMA(
+            [{"action": "lianke.print", "data": {"device_id": device, "text": "{{ 1 / 0 }}"}}]
+        ),
+    )
+    running = script.Script(hass, sequence, "test", DOMAIN)
+    with pytest.raises((TemplateError, HomeAssistantError)):
+        await running.async_run(context=Context())
+
+
+async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(
+    hass: HomeAssistant, media: Path, setup: MockConfigEntry
+) -> None:
+    (media / "long.pdf").write_bytes(make_pdf(60))
+    error = await refused(hass, file=str(media / "long.pdf"), copies=2)
+    assert error.translation_key == "guard_pages"
+    assert (error.translation_placeholders or {})["limit"] == "100"
+    hass.config_entries.async_update_entry(setup, options={"max_document_mb": 1})
+    (media / "big.pdf").write_bytes(make_pdf(1) + bytes(1024 * 1024))
+    error = await refused(hass, file=str(media / "big.pdf"))
+    assert error.translation_key == "file_too_large"
+    assert (error.translation_placeholders or {})["limit"] == "1"
