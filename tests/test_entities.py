@@ -53,7 +53,7 @@ def state_of(hass: HomeAssistant, entity_id: str) -> str:
 async def until(condition: Callable[[], object]) -> None:
     """Wait in real time for something to come true."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # nothing sets an event here
+        while not condition():  # nothing sets an event here
             await asyncio.sleep(0.01)
 
 
