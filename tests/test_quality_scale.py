@@ -1,0 +1,100 @@
+"""The account of the quality scale: what it names as proof exists, and what can be counted is."""
+
+import ast
+from functools import cache
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.readme import ROOT, read
+from tests.test_packaging import RULES
+
+INTEGRATION = ROOT / "custom_components" / "lianke"
+# What acts, and so must not do everything at once.
+ACTING = {"button", "notify"}
+PLATFORMS = {"binary_sensor", "button", "event", "image", "notify", "sensor"}
+
+
+def rules() -> dict[str, dict[str, str]]:
+    """Return the account."""
+    text = (INTEGRATION / "quality_scale.yaml").read_text("utf-8")
+    found: dict[str, dict[str, str]] = yaml.safe_load(text)["rules"]
+    return found
+
+
+@cache
+def names_in(path: str) -> set[str]:
+    """Return the names of the tests in a file."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+def test_all_rules_are_kept() -> None:
+    """Platinum: every rule is done, or exempt for a reason."""
+    assert set(rules()) == RULES
+    assert {account["status"] for account in rules().values()} == {"done", "exempt"}
+    exempt = {name for name, account in rules().items() if account["status"] == "exempt"}
+    assert exempt == {"discovery", "discovery-update-info", "docs-conditions", "docs-triggers"}
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_proof_exists(rule: str) -> None:
+    account = rules()[rule]
+    if account["status"] == "exempt":
+        return
+    comment = account["comment"]
+    proofs = 0
+    for path, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", comment):
+        assert test in names_in(path), f"{path}::{test}"
+        proofs += 1
+    for path in re.findall(r"[\w./@-]+\.(?:py|md|yaml|json|png|toml)\b|scripts/\w+", comment):
+        assert (ROOT / path).exists() or (INTEGRATION / path).exists(), path
+        proofs += 1
+    if rule.startswith("docs-"):
+        titles = {one.title for one in read("en")}
+        named = re.findall(r'"([^"]+)"', comment)
+        assert named
+        assert set(named) <= titles
+    assert proofs
+
+
+def test_exempt_rules_have_nothing_to_describe() -> None:
+    """No conditions, no triggers, no discovery."""
+    for name in ("condition", "trigger", "device_trigger", "device_condition"):
+        assert not (INTEGRATION / f"{name}.py").exists()
+    manifest: dict[str, Any] = yaml.safe_load((INTEGRATION / "manifest.json").read_text("utf-8"))
+    assert not {"bluetooth", "dhcp", "homekit", "mqtt", "ssdp", "usb", "zeroconf"} & set(manifest)
+
+
+def test_parallel_updates() -> None:
+    """Each platform says how much it does at a time; one that acts, one thing."""
+    said = {}
+    for path in INTEGRATION.glob("*.py"):
+        found = re.search(r"^PARALLEL_UPDATES = (\d+)$", path.read_text("utf-8"), re.MULTILINE)
+        if found:
+            said[path.stem] = int(found[1])
+    assert said == {platform: int(platform in ACTING) for platform in PLATFORMS}
+
+
+def test_no_extra_state_attributes() -> None:
+    """What is worth showing is an entity."""
+    for path in _modules():
+        assert "extra_state_attributes" not in path.read_text("utf-8"), path.name
+
+
+def test_no_broad_excepts_and_no_silenced_types() -> None:
+    """Errors are caught by name; the type checker is not told to look away without a reason."""
+    for path in _modules():
+        text = path.read_text("utf-8")
+        assert not re.search(
+            r"except (?:Exception|BaseException)?\s*:(?!\n\s+.*\n\s+raise)", text
+        ), path
+        assert "# type: ignore\n" not in text, path
+
+
+def _modules() -> list[Path]:
+    return sorted(INTEGRATION.rglob("*.py"))
