@@ -786,6 +786,7 @@ class LiankeCard extends HTMLElement {
     const ask = (value) => () => {
       this._asking = value;
       this.update();
+      queueMicrotask(() => this.shadowRoot.querySelector("[data-key=asked] > :last-child")?.focus());
     };
     const rests = this._working.has(key);
     if (this._asking !== key)

@@ -1,11 +1,13 @@
 """The card's resource over the life of the integration, in a Home Assistant of its own."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 import json
 from pathlib import Path
 import shutil
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 import pytest
 
 from tests.e2e.binding import bind
@@ -56,43 +58,65 @@ async def test_one_resource_that_follows_version_and_entries(stage: Stage, tmp_p
 
         changed = json.loads(manifest.read_text("utf-8")) | {"version": "9.9.9"}
         manifest.write_text(json.dumps(changed), "utf-8")
-        await home.restart()
-        (second,) = await urls(home)
-        assert second.startswith("/lianke/lianke-card.js?v=9.9.9-")
-        await see_one_definition(stage.browser, home)
+        async with opened(stage.browser, home) as page:
+            card = page.locator("lianke-card")
+            await expect(card).to_contain_text("XP-80C")
+            await home.restart()
+            (second,) = await urls(home)
+            assert second.startswith("/lianke/lianke-card.js?v=9.9.9-")
+            # The page that stayed open follows the new Home Assistant.
+            await stage.cloud.change_box(box["device_id"], online=False)
+            await home.call("homeassistant", "update_entity", {"entity_id": await status(home)})
+            await expect(card).to_contain_text("Box offline", timeout=60_000)
+            await stage.cloud.change_box(box["device_id"], online=True)
+        async with opened(stage.browser, home) as page:
+            await see_one_definition(page, "?v=9.9.9-")
 
         await home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
         await stage.until(lambda: urls(home), lambda found: found == [])
         assert not home.problems("lianke")
 
 
-async def see_one_definition(browser: Browser, home: RealHomeAssistant) -> None:
-    """Look at the card twice: loaded anew, it is defined and offered once."""
-    await home.command("lovelace/dashboards/create", url_path="lianke-card", title="Printing")
-    card = {"type": "custom:lianke-card"}
-    await home.command(
-        "lovelace/config/save", url_path="lianke-card", config={"views": [{"cards": [card]}]}
+async def status(home: RealHomeAssistant) -> str:
+    """Return the status entity of the only printer."""
+    return next(
+        str(entity["entity_id"])
+        for entity in await home.entities()
+        if entity["platform"] == "lianke" and entity["translation_key"] == "status"
     )
+
+
+@asynccontextmanager
+async def opened(browser: Browser, home: RealHomeAssistant) -> AsyncIterator[Page]:
+    """Give a page with a card that shows every printer."""
+    boards = await home.command("lovelace/dashboards/list")
+    if not any(board["url_path"] == "lianke-card" for board in boards):
+        await home.command("lovelace/dashboards/create", url_path="lianke-card", title="Printing")
+        view = {"cards": [{"type": "custom:lianke-card"}]}
+        await home.command("lovelace/config/save", url_path="lianke-card", config={"views": [view]})
     context = await browser.new_context()
     try:
         await context.add_init_script(
             f"localStorage.setItem('hassTokens', {json.dumps(home.browser_tokens())});"
         )
         page = await context.new_page()
-        scripts: list[str] = []
-        page.on(
-            "request",
-            lambda request: scripts.append(request.url) if "lianke-card" in request.url else None,
-        )
-        for _ in range(2):
-            await page.goto(f"{home.url}/lianke-card/0")
-            await expect(page.locator("lianke-card")).to_contain_text("XP-80C")
-            offered = await page.evaluate(
-                "window.customCards.filter(({ type }) => type === 'lianke-card').length"
-            )
-            assert offered == 1
-        loaded = {url for url in scripts if ".js" in url}
-        assert len(loaded) == 1, loaded
-        assert "?v=9.9.9-" in loaded.pop()
+        await page.goto(f"{home.url}/lianke-card/0")
+        yield page
     finally:
         await context.close()
+
+
+async def see_one_definition(page: Page, version: str) -> None:
+    """Load the page anew: the card's script comes once, and the card is offered once."""
+    scripts: list[str] = []
+    page.on(
+        "request",
+        lambda request: scripts.append(request.url) if "lianke-card.js" in request.url else None,
+    )
+    await expect(page.locator("lianke-card")).to_contain_text("XP-80C")
+    await page.reload()
+    await expect(page.locator("lianke-card")).to_contain_text("XP-80C")
+    offered = "window.customCards.filter(({ type }) => type === 'lianke-card').length"
+    assert await page.evaluate(offered) == 1
+    assert len(set(scripts)) == 1, scripts
+    assert version in scripts[0]

@@ -147,6 +147,29 @@ async def test_partly_printed_asks_before_printing_again(stage: Stage) -> None:
     assert len(await stage.printed()) == before + 1
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_unconfirmed_job_came_out(stage: Stage) -> None:
+    before = len(await stage.printed())
+    # Taken in full, then the connection breaks: for minutes nobody can say what became of it.
+    await stage.cloud.post(
+        "faults", {"endpoint": "POST /print/job", "times": 1, "kind": "reset_after_body"}
+    )
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await send(stage, "in doubt", pages=2)
+        row = screen.row("in doubt")
+        await expect(row).to_contain_text("Unconfirmed", timeout=420_000)
+        await row.get_by_role("button", name="Print in doubt again").click()
+        question = row.get_by_role("group")
+        await expect(question).to_contain_text("could print it twice")
+        await expect(question.get_by_role("button", name="No")).to_be_focused()
+        await screen.page.keyboard.press("Enter")
+        await row.get_by_role("button", name="in doubt came out").click()
+        await expect(row).to_contain_text("Completed · 2 pages")
+    assert len(await stage.printed()) == before
+
+
 async def test_quick_buttons_print_lists_and_run_scripts(stage: Stage) -> None:
     flow = await stage.home.start_flow("shopping_list")
     if flow["type"] == "form":
