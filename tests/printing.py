@@ -61,7 +61,7 @@ async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
 async def came_out(simulator: Simulator, count: int = 1) -> list[PrintedJob]:
     """Wait until so many documents have come out, and return them."""
     async with asyncio.timeout(20):
-        while len(simulator.printed) < count:  # noqa: ASYNC110  # the out tray sets no event
+        while len(simulator.printed) < count:  # the out tray sets no event
             await asyncio.sleep(0.02)
     assert len(simulator.printed) == count
     return simulator.printed

@@ -524,7 +524,7 @@ async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) ->
     result = await answer(hass, result, test_page=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     async with asyncio.timeout(10):
-        while not simulator.cloud.printed:  # noqa: ASYNC110  # the simulator sets no event
+        while not simulator.cloud.printed:  # the simulator sets no event
             await asyncio.sleep(0.02)
     assert [job.printer_id for job in simulator.cloud.printed] == [named.id]
 

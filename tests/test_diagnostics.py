@@ -47,7 +47,7 @@ async def printed(
         blocking=True,
     )
     async with asyncio.timeout(10):
-        while not simulator.cloud.printed:  # noqa: ASYNC110  # another process would set no event
+        while not simulator.cloud.printed:  # another process would set no event
             await asyncio.sleep(0.02)
     yield entry
     await tear_down(hass)

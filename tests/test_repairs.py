@@ -54,7 +54,7 @@ async def loaded(
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # many things are waited for, few tell
+        while not condition():  # many things are waited for, few tell
             await asyncio.sleep(0.02)
 
 

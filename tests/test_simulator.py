@@ -158,7 +158,7 @@ async def admin(sim: Simulator, session: aiohttp.ClientSession) -> Callable[...,
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something has become true."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # what is waited for sets no event
+        while not condition():  # what is waited for sets no event
             await asyncio.sleep(0.005)
 
 
