@@ -12,6 +12,7 @@ In short::
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 import json
 from pathlib import Path
@@ -35,11 +36,18 @@ class SimulatorProcess:
     """One simulator: its process, what it says of itself at the start, and its admin interface."""
 
     def __init__(
-        self, out: Path, *, port: int = 0, speed: float = 1.0, scenario: str = "default"
+        self,
+        out: Path,
+        *,
+        port: int = 0,
+        speed: float = 1.0,
+        scenario: str = "default",
+        module: Sequence[str] = ("tests.simulator",),
     ) -> None:
         """Prepare a simulator that prints into the folder out; port 0 takes any free one.
 
-        speed: how many times faster than life it prints. scenario: its cast of boxes and printers.
+        speed: how many times faster than life it prints. scenario: its cast of boxes and printers. module: what runs,
+        with arguments of its own before the simulator's.
         """
         self.out = out
         self.url = ""
@@ -50,6 +58,7 @@ class SimulatorProcess:
         self._port = port
         self._speed = speed
         self._scenario = scenario
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -58,7 +67,7 @@ class SimulatorProcess:
         await asyncio.to_thread(self.out.mkdir, parents=True, exist_ok=True)
         options = ["--port", str(self._port), "--out", str(self.out), "--scenario", self._scenario]
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.simulator", *options, "--speed", str(self._speed)),
+            *(sys.executable, "-m", *self._module, *options, "--speed", str(self._speed)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             cwd=ROOT,

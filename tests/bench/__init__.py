@@ -1,0 +1,1 @@
+"""Speed and weight of the integration, each figure beside something else of the same run."""

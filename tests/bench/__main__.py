@@ -1,0 +1,132 @@
+"""`python -m tests.bench [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
+
+FIGURE is the beginning of a figure's name; without any, all are measured. The exit code is 1 when a goal is missed.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+import tempfile
+import time
+
+from . import callbacks, hours, printing, pushes, set_up
+from .figures import Figure, table
+from .house import House, house
+
+# The longest stall of the event loop, in ms.
+STALL = 50
+FAST = 50.0
+
+
+class Bench:
+    """One run."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Take the beginnings of the names of what is wanted; nothing means everything."""
+        self._wanted = wanted
+        self._began = time.perf_counter()
+        self._stalls: list[tuple[float, str]] = []
+        self.figures: list[Figure] = []
+
+    def wants(self, *names: str) -> bool:
+        """Return whether any of these figures is wanted."""
+        return not self._wanted or any(
+            name.startswith(wish) for name in names for wish in self._wanted
+        )
+
+    def take(self, *figures: Figure) -> None:
+        """Keep figures and say what time it is."""
+        self.figures += figures
+        spent = time.perf_counter() - self._began
+        names = ", ".join(figure.name for figure in figures)
+        sys.stderr.write(f"{spent:4.0f} s  {names}\n")
+
+    def leave(self, left: House) -> None:
+        """Keep the stalls of a house, and tell of what it has logged as a mistake."""
+        self._stalls.append((left.longest_stall, left.stalled_at))
+        if problems := left.hass.problems("custom_components.lianke]"):
+            sys.stderr.write("\n".join(problems[:5]) + "\n")
+
+    async def run(self) -> None:
+        """Measure everything that is wanted, one thing after the other."""
+        if self.wants("import_cost"):
+            self.take(await set_up.measure_import(15))
+        with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:
+            folder = Path(name)
+            await self._now(folder / "now")
+            await self._fleet(folder / "fleet")
+            await self._day(folder / "day")
+        if self._stalls:
+            longest, figure = max(self._stalls)
+            self.take(
+                Figure(
+                    name="loop_stall",
+                    value=longest * 1e3,
+                    unit="ms",
+                    baseline=None,
+                    goal=STALL,
+                    note=f"at {figure}",
+                )
+            )
+
+    async def _now(self, folder: Path) -> None:
+        """Measure what takes moments, by a clock that goes as always."""
+        if not self.wants(
+            *("print_overhead", "print_memory", "setup_cost", "push_latency", "callback")
+        ):
+            return
+        async with house(folder, scenario="fleet-keys", speed=FAST) as now:
+            boxes = await now.boxes()
+            (first,) = await now.add_boxes(boxes[:1])
+            if self.wants("print_memory"):
+                self.take(*await printing.measure_memory(now, first))
+            if self.wants("print_overhead"):
+                self.take(await printing.measure_overhead(now, first, rounds=9))
+            if self.wants("setup_cost"):
+                self.take(await set_up.measure_set_up(now, rounds=15))
+            if self.wants("push_latency"):
+                await now.add_boxes(boxes[1:31])
+                self.take(await pushes.measure(now, boxes[1:31], rounds=4))
+            if self.wants("callback"):
+                entries = await now.add_boxes(boxes[31:51])
+                self.take(*await callbacks.measure(now, entries, samples=200, flood=400))
+            self.leave(now)
+
+    async def _fleet(self, folder: Path) -> None:
+        """Measure what many boxes take, and what an hour without jobs does."""
+        if not self.wants("scale", "idle"):
+            return
+        async with house(folder, scenario="fleet-keys", moved=True) as fleet:
+            boxes = await fleet.boxes()
+            if self.wants("scale"):
+                self.take(*await set_up.measure_scale(fleet, boxes, few=10, rounds=3))
+            if self.wants("idle"):
+                self.take(*await hours.measure_idle(fleet, folder, boxes[:3]))
+            self.leave(fleet)
+
+    async def _day(self, folder: Path) -> None:
+        """Measure a day of a hundred boxes of one account."""
+        if not self.wants("fleet_day"):
+            return
+        async with house(folder, scenario="fleet", moved=True) as day:
+            self.take(*await hours.measure_day(day, folder, await day.boxes()))
+            self.leave(day)
+
+
+def main() -> int:
+    """Run the bench by the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("figure", nargs="*", help="the beginning of a figure's name")
+    bench = Bench(parser.parse_args().figure)
+    asyncio.run(bench.run())
+    lines = [table(bench.figures), "", *(figure.as_json() for figure in bench.figures)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if all(figure.ok for figure in bench.figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Callbacks: how soon one is seen, and how many pass in a second."""
+
+import asyncio
+from collections.abc import Iterator
+import json
+from random import Random
+import time
+from typing import Any
+
+from tests.simulator.samples import make_pdf
+
+from .figures import Figure, middle, percentile
+from .house import BARE, STATE_HOOK, House, Poster, Watcher, webhook_of
+
+PAUSE = 0.02
+CONNECTIONS = 8
+
+
+def body_of(job: dict[str, Any], state: str) -> bytes:
+    """Return a callback as the service sends it."""
+    body: dict[str, Any] = {
+        "device_id": job["device_id"],
+        "task_id": job["task_id"],
+        "task_state": state,
+        "create_time": "2026-11-24 10:00:00",
+    }
+    if state == "SUCCESS":
+        body["finish_time"] = "2026-11-24 10:00:09"
+        body["task_result"] = {"code": 200, "msg": "success"}
+    return json.dumps(body).encode()
+
+
+def path_of(job: dict[str, Any], hooks: dict[str, str]) -> str:
+    """Return the address of a job's callbacks."""
+    return f"/api/webhook/{hooks[job['device_id']]}?job={job['token']}"
+
+
+async def measure(house: House, entry_ids: list[str], *, samples: int, flood: int) -> list[Figure]:
+    """Measure both figures with real jobs that the cloud has taken and does not finish."""
+    hooks = {box["device_id"]: webhook_of(box) for box in await house.boxes()}
+    jobs = await _jobs(house, entry_ids, samples + flood)
+    figures = await _latency(house, jobs[:samples], hooks)
+    figures.append(await _rate(house, jobs[samples:], hooks, entry_ids))
+    return figures
+
+
+async def _jobs(house: House, entry_ids: list[str], wanted: int) -> list[dict[str, Any]]:
+    document = house.hass.documents / "small.pdf"
+    await asyncio.to_thread(document.write_bytes, make_pdf(2))
+    await house.cloud.post("variants", {"callbacks": "never"})
+    for box in await house.boxes():
+        for printer in box["printers"]:
+            await house.cloud.change_printer(
+                box["device_id"], printer["id"], seconds_per_page=1_000_000.0
+            )
+    each = -(-wanted // (3 * len(entry_ids)))
+    answer = await house.run(
+        "submit_jobs", timeout=300, entry_ids=entry_ids, path=str(document), each=each
+    )
+    jobs: list[dict[str, Any]] = answer["jobs"]
+    Random(6).shuffle(jobs)
+    return jobs[:wanted]
+
+
+async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, str]) -> list[Figure]:
+    bare: list[float] = []
+    ours: list[float] = []
+    entities = sorted({BARE, *(job["event"] for job in jobs)})
+    await house.stalls()
+    async with (
+        Poster(house.hass.url) as poster,
+        house.hass.subscribe("subscribe_entities", entity_ids=entities) as subscription,
+    ):
+        watcher = Watcher(subscription)
+        for job in jobs:
+            request = poster.request(f"/api/webhook/{STATE_HOOK}", body_of(job, "SUCCESS"))
+            began = time.perf_counter()
+            sent = asyncio.create_task(poster.send(request))
+            bare.append(await watcher.until(BARE, task=job["task_id"]) - began)
+            assert await sent == 200
+            await asyncio.sleep(PAUSE)
+            request = poster.request(path_of(job, hooks), body_of(job, "SUCCESS"))
+            began = time.perf_counter()
+            sent = asyncio.create_task(poster.send(request))
+            seen = await watcher.until(job["event"], job_id=job["job_id"], event_type="completed")
+            ours.append(seen - began)
+            assert await sent == 200
+            await asyncio.sleep(PAUSE)
+    await house.stalls("callback_latency")
+    return [
+        Figure.times("callback_latency", middle(ours) * 1e3, "ms", middle(bare) * 1e3, 1.5),
+        Figure.times(
+            "callback_latency_p99",
+            percentile(ours, 0.99) * 1e3,
+            "ms",
+            percentile(bare, 0.99) * 1e3,
+            1.5,
+            f"of {len(ours)}",
+        ),
+    ]
+
+
+async def _rate(
+    house: House, jobs: list[dict[str, Any]], hooks: dict[str, str], entry_ids: list[str]
+) -> Figure:
+    """Let every job go through three states, as fast as Home Assistant takes it."""
+    before = await house.run("settled", entry_ids=entry_ids)
+    parts = 4
+    bare: list[float] = []
+    ours: list[float] = []
+    for part in range(parts):
+        some = jobs[part::parts]
+        for is_bare, rates in ((True, bare), (False, ours)):
+            queues: list[list[tuple[str, bytes]]] = [[] for _ in range(CONNECTIONS)]
+            for number, job in enumerate(some):
+                queues[number % CONNECTIONS] += [
+                    (
+                        f"/api/webhook/{STATE_HOOK}" if is_bare else path_of(job, hooks),
+                        body_of(job, state),
+                    )
+                    for state in ("PARSING", "SENDING", "SUCCESS")
+                ]
+            await house.stalls()
+            began = time.perf_counter()
+            await asyncio.gather(*(_flood(house, iter(queue)) for queue in queues))
+            if not is_bare:
+                await house.run("settled", entry_ids=entry_ids)
+            rates.append(3 * len(some) / (time.perf_counter() - began))
+            await house.stalls(None if is_bare else "callbacks_per_second")
+    after = await house.run("settled", entry_ids=entry_ids)
+    lost = len(jobs) - (after.get("completed", 0) - before.get("completed", 0))
+    return Figure.times(
+        "callbacks_per_second",
+        middle(ours),
+        "/s",
+        middle(bare),
+        0.7,
+        f"{lost} of {len(jobs) * 3} lost",
+        at_least=True,
+        failed=bool(lost),
+    )
+
+
+async def _flood(house: House, requests: Iterator[tuple[str, bytes]]) -> None:
+    async with Poster(house.hass.url) as poster:
+        for path, body in requests:
+            assert await poster.send(poster.request(path, body)) == 200

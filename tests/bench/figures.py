@@ -1,0 +1,116 @@
+"""A figure: what was measured, what it is measured against, and the goal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+import json
+from statistics import median
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One result. `value`, `baseline` and `goal` are all in `unit`; `note` is for people only.
+
+    `goal` is the most that the value may be, or the least if `at_least`. `failed` says that something besides the value
+    is wrong, and the note what.
+    """
+
+    name: str
+    value: float
+    unit: str
+    baseline: float | None
+    goal: float
+    note: str = ""
+    at_least: bool = False
+    failed: bool = False
+
+    @classmethod
+    def times(
+        cls,
+        name: str,
+        value: float,
+        unit: str,
+        baseline: float,
+        factor: float,
+        note: str = "",
+        *,
+        at_least: bool = False,
+        failed: bool = False,
+    ) -> Self:
+        """Make a figure whose goal is a multiple of its baseline."""
+        return cls(
+            name=name,
+            value=value,
+            unit=unit,
+            baseline=baseline,
+            goal=baseline * factor,
+            note=note,
+            at_least=at_least,
+            failed=failed,
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the goal is met."""
+        reached = self.value >= self.goal if self.at_least else self.value <= self.goal
+        return reached and not self.failed
+
+    def as_json(self) -> str:
+        """Return the line for machines."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "value": _rounded(self.value),
+                "unit": self.unit,
+                "baseline": _rounded(self.baseline),
+                "goal": _rounded(self.goal),
+                "ok": self.ok,
+            }
+        )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a number with four significant digits."""
+    return None if value is None else float(f"{value:.4g}")
+
+
+def _text(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the table for people."""
+    rows = [("figure", "value", "baseline", "ratio", "goal", "", "")]
+    for figure in figures:
+        base = figure.baseline
+        rows.append(
+            (
+                figure.name,
+                f"{_text(figure.value)} {figure.unit}",
+                _text(base),
+                f"{figure.value / base:.2f}" if base else "-",
+                f"{'≥' if figure.at_least else '≤'} {_text(figure.goal)}",
+                "ok" if figure.ok else "MISSED",
+                figure.note,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    return "\n".join(
+        "  ".join(
+            (*(text.ljust(width) for text, width in zip(row[:-1], widths, strict=True)), row[6])
+        ).rstrip()
+        for row in rows
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which this share (0 to 1) of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def middle(values: Sequence[float]) -> float:
+    """Return the median."""
+    return float(median(values))

@@ -1,0 +1,77 @@
+"""`python -m tests.bench.imported ROUNDS MODULE…`: import integrations as Home Assistant does, again and again.
+
+What a running Home Assistant has loaded anyway is imported once; then a child of its own imports one integration each
+time, ours and core's `ipp` in turn. Prints, as JSON, the seconds of each, how many modules came, and which of the named
+modules came with ours.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+import json
+import os
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from homeassistant import bootstrap
+from homeassistant.loader import BASE_PRELOAD_PLATFORMS
+
+# What is there when the first config entry is set up: the core, the frontend and all base platforms.
+PRESENT = (
+    *("binary_sensor", "button", "event", "file_upload", "frontend", "http", "image", "lovelace"),
+    *("media_source", "notify", "repairs", "sensor", "system_health", "webhook", "websocket_api"),
+)
+PLATFORMS = ("binary_sensor", "button", "event", "image", "notify", "sensor")
+PACKAGES = {"lianke": "custom_components.lianke", "ipp": "homeassistant.components.ipp"}
+
+
+def import_all(package: str) -> float:
+    """Import an integration with all that Home Assistant asks it for; return the seconds."""
+    began = time.perf_counter()
+    folder = Path(import_module(package).__path__[0])
+    for platform in sorted({*BASE_PRELOAD_PLATFORMS, *PLATFORMS}):
+        if (folder / f"{platform}.py").exists():
+            import_module(f"{package}.{platform}")
+    return time.perf_counter() - began
+
+
+def in_child(package: str, watched: Sequence[str]) -> dict[str, Any]:
+    """Import an integration in a child, and return what that found."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        before = set(sys.modules)
+        seconds = import_all(package)
+        came = set(sys.modules) - before
+        found = {
+            "seconds": seconds,
+            "modules": len(came),
+            "watched": [name for name in watched if name in came],
+        }
+        os.write(writer, json.dumps(found).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def main(rounds: int, watched: Sequence[str]) -> None:
+    """Import and print."""
+    assert bootstrap
+    for component in PRESENT:
+        import_module(f"homeassistant.components.{component}")
+    # Compiles what is not compiled yet.
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in PACKAGES}
+    for number in range(rounds + 1):
+        for name, package in PACKAGES.items():
+            answer = in_child(package, watched)
+            if number:
+                found[name].append(answer)
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,102 @@
+"""Large documents: what printing adds to the bare upload, and how much memory it takes."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.simulator.samples import make_pdf
+
+from .figures import Figure, middle
+from .house import House
+
+MB = 1024 * 1024
+
+
+def write_pdf(path: Path, size: int) -> None:
+    """Write a PDF of one page with an attachment of noise, so that it has about this size."""
+    small = make_pdf(1)
+    body, _, rest = small.partition(b"xref\n")
+    head = f"999 0 obj\n<< /Length {size} >>\nstream\n".encode()
+    with path.open("wb") as file:
+        file.write(body + head)
+        noise = os.urandom(MB)
+        for _ in range(size // MB):
+            file.write(noise)
+        file.write(b"\nendstream\nendobj\n")
+        start = file.tell()
+        table = rest.replace(f"startxref\n{len(body)}\n".encode(), f"startxref\n{start}\n".encode())
+        file.write(b"xref\n" + table)
+
+
+class Peak:
+    """The peak memory of a process since `begin`, by the kernel's own count."""
+
+    def __init__(self, pid: int) -> None:
+        """Take the process."""
+        self._proc = Path(f"/proc/{pid}")
+        self._before = 0
+
+    def begin(self) -> None:
+        """Let the peak be the present use."""
+        (self._proc / "clear_refs").write_text("5")
+        self._before = self._read("VmRSS")
+
+    def growth(self) -> float:
+        """Return by how many MB the peak lies above the use at `begin`."""
+        return (self._read("VmHWM") - self._before) / 1024
+
+    def _read(self, name: str) -> int:
+        lines = (self._proc / "status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figure:
+    """Print 20 MB until the cloud has the job, beside the bare upload of the same file."""
+    path = house.hass.documents / "large.pdf"
+    await asyncio.to_thread(write_pdf, path, 20 * MB)
+    await house.run("print_rounds", entry_id=entry_id, path=str(path), rounds=1)
+    await house.stalls()
+    found = await house.run("print_rounds", entry_id=entry_id, path=str(path), rounds=rounds)
+    await house.stalls("print_overhead")
+    path.unlink()
+    return Figure.times(
+        "print_overhead", middle(found["printed"]) * 1e3, "ms", middle(found["bare"]) * 1e3, 1.15
+    )
+
+
+async def measure_memory(house: House, entry_id: str) -> list[Figure]:
+    """Print 200 MB from a path and 95 MB from an upload."""
+    await house.cloud.post("settings", {"job_limit": 400 * MB})
+    small = house.hass.documents / "first.pdf"
+    await asyncio.to_thread(small.write_bytes, make_pdf(1))
+    # What is imported at the first print does not depend on its size.
+    await _print(house, entry_id, {"file": str(small)})
+    file_id = await house.hass.upload(small)
+    await _print(house, entry_id, {"upload": file_id})
+    peak = Peak(house.pid)
+    path = house.hass.documents / "huge.pdf"
+    figures = []
+    await asyncio.to_thread(write_pdf, path, 200 * MB)
+    await house.stalls()
+    peak.begin()
+    await _print(house, entry_id, {"file": str(path)})
+    figures.append(_figure("print_memory_path", peak, "200 MB"))
+    await asyncio.to_thread(write_pdf, path, 95 * MB)
+    peak.begin()
+    file_id = await house.hass.upload(path)
+    taken = peak.growth()
+    peak.begin()
+    await _print(house, entry_id, {"upload": file_id})
+    figures.append(_figure("print_memory_upload", peak, f"95 MB; {taken:.1f} MB while uploaded"))
+    await house.stalls("print_memory")
+    path.unlink()
+    return figures
+
+
+async def _print(house: House, entry_id: str, source: dict[str, Any]) -> None:
+    await house.run("print_once", timeout=120, entry_id=entry_id, source=source)
+
+
+def _figure(name: str, peak: Peak, note: str) -> Figure:
+    return Figure(name=name, value=peak.growth(), unit="MB", baseline=None, goal=16, note=note)

@@ -1,0 +1,75 @@
+"""What the bench has inside Home Assistant: its baselines, its clocks, and commands to use them."""
+
+from collections.abc import Awaitable, Callable
+import cProfile
+from typing import Any
+
+from homeassistant.components.websocket_api import async_register_command
+from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.decorators import async_response, websocket_command
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.typing import ConfigType
+
+from . import bare, day, entries, jobs, moved, prints
+from .stalls import DATA_STALLS, StallMeter
+
+DOMAIN = "lianke_bench"
+
+_PROFILE = cProfile.Profile()
+
+type Command = Callable[[HomeAssistant, dict[str, Any]], Awaitable[Any]]
+
+COMMANDS: dict[str, Command] = {
+    "add_entries": entries.async_add,
+    "remove_entries": entries.async_remove,
+    "set_up_rounds": entries.async_set_up_rounds,
+    "scale": entries.async_scale,
+    "submit_jobs": jobs.async_submit,
+    "status_entities": entries.async_status_entities,
+    "settled": jobs.async_settled,
+    "print_rounds": prints.async_rounds,
+    "print_once": prints.async_once,
+    "start": day.async_start,
+}
+
+
+async def _async_profile(_hass: HomeAssistant, msg: dict[str, Any]) -> None:
+    """Begin to note what the event loop's time goes into, or end and write it to a file."""
+    if path := msg.get("path"):
+        _PROFILE.disable()
+        _PROFILE.dump_stats(path)
+    else:
+        _PROFILE.enable()
+
+
+COMMANDS["profile"] = _async_profile
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Offer the commands and the bare webhooks."""
+    options = config.get(DOMAIN) or {}
+    if clock := options.get("clock"):
+        moved.install(hass, clock, options["socket"])
+    hass.data[DATA_STALLS] = StallMeter(hass.loop)
+    bare.async_register(hass)
+    async_register_command(hass, _ws_run)
+    async_register_command(hass, _ws_stalls)
+    return True
+
+
+@websocket_command({"type": f"{DOMAIN}/run", "do": str, "with": dict})
+@async_response
+async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+    """Run a command and send what it returns."""
+    result = await COMMANDS[msg["do"]](hass, msg["with"])
+    connection.send_result(msg["id"], result)
+
+
+@websocket_command({"type": f"{DOMAIN}/stalls"})
+@callback
+def _ws_stalls(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+    """Send the longest stall since the last time, in seconds, and begin anew."""
+    meter = hass.data[DATA_STALLS]
+    result = {"longest": meter.longest, "noted": meter.noted[-20:], "count": len(meter.noted)}
+    meter.reset()
+    connection.send_result(msg["id"], result)

@@ -1,0 +1,388 @@
+"""What happens over hours, in a world where nobody waits: see moved.py."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+import gc
+import json
+from pathlib import Path
+from random import Random
+import secrets
+import time
+import traceback
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_at_time
+
+from .entries import async_add
+from .jobs import async_print, printers_of
+from .moved import moving
+from .stalls import DATA_STALLS
+
+HOUR = 3600
+# Jobs stop before the end of the day, so that the last ones can come to theirs.
+LAST_JOB = 20 * HOUR
+LAST_TROUBLE = 21 * HOUR
+EARLIER_JOBS = 200
+
+# What may befall a request: endpoint and fault. "timeout" is short of every limit but its own.
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("POST /print/job", {"kind": "reset_before"}),
+    ("POST /print/job", {"kind": "reset_mid_body"}),
+    ("POST /print/job", {"kind": "reset_after_body"}),
+    ("POST /print/job", {"kind": "reset_after_accept"}),
+    ("POST /print/job", {"kind": "timeout", "seconds": 90, "done": True}),
+    ("POST /print/job", {"kind": "http", "status": 502}),
+    ("POST /print/job", {"kind": "http", "status": 502, "done": True}),
+    ("POST /print/job", {"kind": "truncated", "done": True}),
+    ("POST /print/job", {"kind": "code", "code": 500}),
+    ("POST /print/job", {"kind": "code", "code": 10009}),
+    ("GET /print/job", {"kind": "http", "status": 500}),
+    ("GET /print/job", {"kind": "wrong_types", "shape": "swap"}),
+    ("POST /print/query_device_task", {"kind": "empty"}),
+    ("POST /print/query_device_task", {"kind": "wrong_types", "shape": "data_null"}),
+    ("GET /external_api/printer_list", {"kind": "reset_before"}),
+    ("GET /external_api/printer_list", {"kind": "wrong_types", "shape": "data_list"}),
+    ("GET /device/device_info", {"kind": "delay", "seconds": 8}),
+    ("GET /device/device_info", {"kind": "not_json"}),
+    ("GET /device/printer_status", {"kind": "code", "code": 500}),
+)
+ENDINGS: tuple[dict[str, Any], ...] = (
+    {"code": 503, "prints": "none"},
+    {"code": 502, "prints": "none"},
+    {"code": 500, "prints": 1},
+    {"code": 503, "state": "FAILURE", "prints": "none"},
+)
+
+
+@dataclass
+class _Cloud:
+    """The simulator's own interface."""
+
+    hass: HomeAssistant
+    url: str
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Return an answer."""
+        session = async_get_clientsession(self.hass)
+        async with session.request(method, f"{self.url}{path}", json=body) as response:
+            answer = await response.json()
+            if response.status >= 400:
+                raise RuntimeError(f"{path}: {answer}")
+            return answer
+
+
+async def async_start(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Begin one of the scenes below; what it returns, or its error, is written to a file."""
+    scenes: dict[str, Callable[[HomeAssistant, dict[str, Any]], Awaitable[Any]]] = {
+        "idle": _idle,
+        "day": _day,
+    }
+
+    async def run() -> None:
+        began, began_cpu = time.perf_counter(), time.process_time()
+        try:
+            with moving(hass) as leader:
+                result = await scenes[msg["scene"]](hass, msg)
+            result["jumps"] = leader.jumps
+        except Exception:  # noqa: BLE001  # the bench's other process tells of it
+            result = {"error": traceback.format_exc()}
+        result["seconds"] = time.perf_counter() - began
+        result["cpu"] = time.process_time() - began_cpu
+        await hass.async_add_executor_job(_write, Path(msg["result"]), result)
+
+    hass.async_create_background_task(run(), "bench scene")
+    return {}
+
+
+def _write(path: Path, result: Any) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result), encoding="utf-8")
+    part.rename(path)
+
+
+# An hour of nothing
+
+
+async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Let an hour pass in which nothing is printed; return what was asked of the cloud and written.
+
+    The box `push` has shown before that its pushes can be trusted. For the box `naive` everything
+    is asked each minute by a loop of our own.
+    """
+    cloud = _Cloud(hass, msg["admin"])
+    push: dict[str, Any] = msg["push"]
+    for plugged in (False, True):
+        # Told by a push of the cloud's own.
+        await asyncio.sleep(400)
+        await cloud.ask("POST", f"boxes/{push['device_id']}/printers/2", {"plugged": plugged})
+    await asyncio.sleep(HOUR)
+    registry = er.async_get(hass)
+    entities = {
+        entity.entity_id
+        for entry in hass.config_entries.async_loaded_entries("lianke")
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    written: Counter[str] = Counter()
+
+    @callback
+    def is_ours(data: Mapping[str, Any]) -> bool:
+        return data["entity_id"] in entities
+
+    @callback
+    def on_state(event: Event[Any]) -> None:
+        written[f"{event.event_type} {event.data['entity_id']}"] += 1
+
+    unsubscribe = [
+        hass.bus.async_listen(kind, on_state, event_filter=is_ours)
+        for kind in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED)
+    ]
+    files = await hass.async_add_executor_job(_files, hass)
+    await cloud.ask("DELETE", "requests")
+    naive = asyncio.create_task(_ask_everything(hass, msg["naive"], msg["server"]))
+    await asyncio.sleep(HOUR)
+    naive.cancel()
+    requests = await cloud.ask("GET", "requests")
+    changed = await hass.async_add_executor_job(_files, hass)
+    for stop in unsubscribe:
+        stop()
+    counts: dict[str, Counter[str]] = {}
+    for request in requests:
+        counts.setdefault(request["device_id"], Counter())[request["path"]] += 1
+    return {
+        "requests": counts,
+        "states": dict(written),
+        "files": sorted(path for path, stamp in changed.items() if files.get(path) != stamp),
+    }
+
+
+async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str) -> None:
+    """Ask for a box, its printers and the condition of those that tell, each minute."""
+    session = async_get_clientsession(hass)
+    who = {"deviceId": box["device_id"], "deviceKey": box["device_key"]}
+
+    async def ask(path: str, **more: str) -> Any:
+        async with session.get(
+            f"{server}{path}", params={**who, **more}, headers={"ApiKey": box["api_key"]}
+        ) as response:
+            return await response.json()
+
+    while True:
+        began = hass.loop.time()
+        await ask("/device/device_info")
+        rows = (await ask("/external_api/printer_list", printerType="3"))["data"]["row"]
+        for row in rows:
+            if row["support_status"]:
+                await ask("/device/printer_status", usbPort=str(row["port"]))
+        await asyncio.sleep(60 - (hass.loop.time() - began))
+
+
+def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
+    """Return every file that the integration has on disk, with size and time of change."""
+    storage = Path(hass.config.path(".storage")).glob("lianke.*")
+    kept = Path(hass.config.cache_path("lianke")).rglob("*")
+    found = {}
+    for path in (*storage, *kept):
+        status = path.stat()
+        found[str(path)] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
+# A day of work
+
+
+@dataclass
+class _Day:
+    """The day of a fleet."""
+
+    hass: HomeAssistant
+    cloud: _Cloud
+    random: Random
+    boxes: list[dict[str, Any]]
+    entries: list[ConfigEntry]
+    jobs: dict[str, str] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    samples: list[dict[str, float]] = field(default_factory=list)
+    troubles: int = 0
+
+    async def work(self, documents: list[str]) -> None:
+        """Print the documents, each once, spread over the day."""
+        moments = sorted(self.random.uniform(60, LAST_JOB) for _ in documents)
+        began = self.hass.loop.time()
+        for number, (moment, document) in enumerate(zip(moments, documents, strict=True)):
+            await asyncio.sleep(began + moment - self.hass.loop.time())
+            entry = self.entries[number % len(self.entries)]
+            self.hass.async_create_background_task(self._print(entry, document), "bench print")
+
+    async def _print(self, entry: ConfigEntry, document: str) -> None:
+        device_id = self.random.choice(list(printers_of(self.hass, entry.entry_id).values()))
+        try:
+            ids = await async_print(self.hass, device_id, {"file": document})
+        except HomeAssistantError as err:
+            self.refused[err.translation_key or str(err)] += 1
+            return
+        self.jobs[ids[0]] = Path(document).name
+
+    async def trouble(self) -> None:
+        """Let something go wrong every minute or two."""
+        until = self.hass.loop.time() + LAST_TROUBLE
+        while self.hass.loop.time() < until:
+            await asyncio.sleep(self.random.uniform(40, 120))
+            self.troubles += 1
+            if self.troubles % 50 == 0:
+                await self.cloud.ask("DELETE", "faults")
+            box = self.random.choice(self.boxes)
+            name = f"boxes/{box['device_id']}"
+            printer = f"{name}/printers/{self.random.choice(box['printers'])['id']}"
+            choice = self.random.random()
+            if choice < 0.7:
+                endpoint, fault = self.random.choice(FAULTS)
+                fault = {**fault, "endpoint": endpoint, "box": box["device_id"]}
+                await self.cloud.ask("POST", "faults", fault)
+            elif choice < 0.8:
+                ending = self.random.choice(ENDINGS)
+                await self.cloud.ask("POST", f"{printer}/outcomes", {"outcomes": [ending]})
+            elif choice < 0.85:
+                self._for_a_while(name, {"online": False}, {"online": True})
+            elif choice < 0.92:
+                self._for_a_while(printer, {"on": False}, {"on": True})
+            else:
+                self._for_a_while(printer, {"paper": 0}, {"paper": None})
+        await self.cloud.ask("DELETE", "faults")
+
+    def _for_a_while(self, path: str, bad: dict[str, Any], good: dict[str, Any]) -> None:
+        async def run() -> None:
+            await self.cloud.ask("POST", path, bad)
+            await asyncio.sleep(self.random.uniform(60, 1800))
+            await self.cloud.ask("POST", path, good)
+
+        self.hass.async_create_background_task(run(), "bench trouble")
+
+    async def sample(self) -> None:
+        """Note memory and disk each hour."""
+        while True:
+            gc.collect()
+            self.hass.data[DATA_STALLS].forgive()
+            files = await self.hass.async_add_executor_job(_files, self.hass)
+            self.samples.append(
+                {
+                    "memory": _memory(),
+                    "disk": sum(size for size, _ in files.values()) / 1e6,
+                    "files": len(files),
+                }
+            )
+            await asyncio.sleep(HOUR)
+
+    def open_jobs(self) -> int:
+        """Return how many jobs have no end yet."""
+        return sum(
+            not job.is_final for entry in self.entries for job in entry.runtime_data.queue.jobs()
+        )
+
+
+def _memory() -> float:
+    """Return this process's own memory in MB."""
+    lines = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")) / 1024
+
+
+async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Let a fleet print for a day, while things go wrong."""
+    # One key's boxes are asked for one after the other, which takes minutes.
+    added = await async_add(hass, {"entries": msg["entries"]})
+    entries = [
+        hass.config_entries.async_get_known_entry(entry_id) for entry_id in added["entry_ids"]
+    ]
+    cloud = _Cloud(hass, msg["admin"])
+    for entry in entries:
+        await _fill_book(hass, entry)
+    # Every box is asked once before the day begins.
+    await asyncio.sleep(1200)
+    await cloud.ask("DELETE", "requests")
+    hass.data[DATA_STALLS].reset()
+    day = _Day(hass, cloud, Random(24), msg["boxes"], entries)
+    tasks = [
+        hass.async_create_background_task(work, "bench day")
+        for work in (day.work(msg["documents"]), day.trouble(), day.sample())
+    ]
+    await asyncio.sleep(msg["hours"] * HOUR)
+    stall = hass.data[DATA_STALLS].longest
+    overview = await cloud.ask("GET", "")
+    for task in tasks:
+        task.cancel()
+    jobs = {job.job_id: job for entry in entries for job in entry.runtime_data.queue.jobs()}
+    return {
+        "stall": stall,
+        "requests": overview["requests"],
+        "banned": overview["banned"],
+        "violations": overview["violations"],
+        "errors": overview["errors"],
+        "printed": await cloud.ask("GET", "printed"),
+        "refused": day.refused,
+        "troubles": day.troubles,
+        "samples": day.samples,
+        "open": day.open_jobs(),
+        "jobs": {
+            name: {
+                "state": jobs[job_id].state.value if job_id in jobs else "lost",
+                "reason": jobs[job_id].reason if job_id in jobs else None,
+            }
+            for job_id, name in day.jobs.items()
+        },
+        "pages": sum(
+            known.pages_printed
+            for entry in entries
+            for known in entry.runtime_data.memory.printers.values()
+        ),
+    }
+
+
+async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
+    from custom_components.lianke.jobs.book import book_path  # loaded by now
+    from custom_components.lianke.jobs.job import Job, JobState
+
+    printers = list(entry.runtime_data.coordinator.data.printers.values())
+    await hass.config_entries.async_unload(entry.entry_id)
+    root = book_path(hass, entry.entry_id)
+
+    def write() -> None:
+        for number in range(EARLIER_JOBS):
+            moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
+            view = printers[number % len(printers)]
+            job = Job(
+                job_id=ulid_at_time(moment.timestamp()),
+                printer_key=view.key,
+                printer_name=view.name,
+                title=f"Earlier {number}",
+                state=JobState.COMPLETED,
+                created_at=moment,
+                changed_at=moment,
+                expires_at=moment,
+                document_name="earlier.pdf",
+                content_type="application/pdf",
+                size=900,
+                digest=secrets.token_hex(32),
+                token=secrets.token_urlsafe(24),
+                document_pages=1,
+                pages=1,
+                task_id=secrets.token_hex(16),
+                task_known_at=moment,
+                has_document=False,
+                pages_printed=1,
+                finished_at=moment,
+            )
+            (root / job.job_id).mkdir(mode=0o700, parents=True)
+            (root / job.job_id / "job.json").write_text(json.dumps(job.as_record()), "utf-8")
+
+    await hass.async_add_executor_job(write)
+    await hass.config_entries.async_setup(entry.entry_id)

@@ -1,0 +1,155 @@
+"""Setting up config entries, many at a time, and what that costs."""
+
+import asyncio
+import gc
+import time
+import tracemalloc
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util.ulid import ulid_now
+
+from .stalls import DATA_STALLS
+
+
+def _make(data: dict[str, Any]) -> ConfigEntry:
+    """Return a config entry as a finished flow makes it."""
+    return ConfigEntry(
+        data=data["data"],
+        discovery_keys={},  # type: ignore[arg-type]  # an empty one of its own kind
+        domain=data["domain"],
+        entry_id=ulid_now(),
+        minor_version=1,
+        options=data.get("options", {}),
+        source=SOURCE_USER,
+        subentries_data=[],
+        title=data["title"],
+        unique_id=data["unique_id"],
+        version=data.get("version", 1),
+    )
+
+
+async def async_add(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Add entries and set them up, several at once."""
+    entries = [_make(data) for data in msg["entries"]]
+    gate = asyncio.Semaphore(msg.get("at_once", 8))
+
+    async def add(entry: ConfigEntry) -> None:
+        async with gate:
+            await hass.config_entries.async_add(entry)
+
+    await asyncio.gather(*map(add, entries))
+    await hass.async_block_till_done()
+    states = {entry.title: entry.state.value for entry in entries}
+    if any(state != ConfigEntryState.LOADED.value for state in states.values()):
+        raise RuntimeError(f"not loaded: {states}")
+    return {"entry_ids": [entry.entry_id for entry in entries]}
+
+
+async def async_remove(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Remove entries."""
+    for entry_id in msg["entry_ids"]:
+        await hass.config_entries.async_remove(entry_id)
+    await hass.async_block_till_done()
+    return {}
+
+
+async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Set entries up in turn, again and again; return the processor and wall time of each, in s.
+
+    Another process plays the other side, so that its time does not count.
+    """
+    names: dict[str, str] = msg["entry_ids"]
+    cpu: dict[str, list[float]] = {name: [] for name in names}
+    wall: dict[str, list[float]] = {name: [] for name in names}
+    stalls: dict[str, list[float]] = {name: [] for name in names}
+    meter = hass.data[DATA_STALLS]
+    for _ in range(msg["rounds"]):
+        for name, entry_id in names.items():
+            if name == "lianke":
+                # As if the last round had been a while ago.
+                entry = hass.config_entries.async_get_known_entry(entry_id)
+                entry.runtime_data.account._admitted_until = float("-inf")
+            await hass.config_entries.async_unload(entry_id)
+            await hass.async_block_till_done()
+            gc.collect()
+            meter.forgive()
+            meter.reset()
+            began, began_cpu = time.perf_counter(), time.process_time()
+            await hass.config_entries.async_setup(entry_id)
+            await hass.async_block_till_done(wait_background_tasks=True)
+            cpu[name].append(time.process_time() - began_cpu)
+            wall[name].append(time.perf_counter() - began)
+            await asyncio.sleep(0)
+            stalls[name].append(meter.longest)
+    registry = er.async_get(hass)
+    return {
+        "cpu": cpu,
+        "wall": wall,
+        "stalls": stalls,
+        "entities": {
+            name: len(er.async_entries_for_config_entry(registry, entry_id))
+            for name, entry_id in names.items()
+        },
+        "states": {
+            name: sum(
+                hass.states.get(entity.entity_id) is not None
+                for entity in er.async_entries_for_config_entry(registry, entry_id)
+            )
+            for name, entry_id in names.items()
+        },
+    }
+
+
+async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, str]:
+    """Return the main entity of the printer at a port of each box: box → entity."""
+    registry = er.async_get(hass)
+    found = {}
+    for entry in hass.config_entries.async_loaded_entries("lianke"):
+        device_id = entry.data["device_id"]
+        for key, view in entry.runtime_data.coordinator.data.printers.items():
+            if view.printer.port == msg["port"]:
+                entity = registry.async_get_entity_id(
+                    "sensor", "lianke", f"{device_id}_{key}_status"
+                )
+                assert entity is not None
+                found[device_id] = entity
+    return found
+
+
+async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Add entries one after the other; return time, memory and entities at some of the counts.
+
+    With `memory` the time means nothing, since every allocation is noted.
+    """
+    marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
+    registry = er.async_get(hass)
+    gc.collect()
+    if msg["memory"]:
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+    entities = len(registry.entities)
+    spent = 0.0
+    added: list[str] = []
+    for number, data in enumerate(msg["entries"], 1):
+        entry = _make(data)
+        began = time.process_time()
+        await hass.config_entries.async_add(entry)
+        await hass.async_block_till_done()
+        spent += time.process_time() - began
+        if entry.state is not ConfigEntryState.LOADED:
+            raise RuntimeError(f"{entry.title} is {entry.state}")
+        added.append(entry.entry_id)
+        if number in marks:
+            gc.collect()
+            hass.data[DATA_STALLS].forgive()
+            used = tracemalloc.get_traced_memory()[0] - before if msg["memory"] else 0
+            marks[number] = {
+                "cpu": spent,
+                "memory": used,
+                "entities": len(registry.entities) - entities,
+            }
+    tracemalloc.stop()
+    return {"entry_ids": added, "marks": [marks[mark] for mark in sorted(marks)]}

@@ -1,0 +1,68 @@
+"""Home Assistant by the clock that jumps."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import event, update_coordinator
+from homeassistant.util import dt as dt_util, ulid
+from homeassistant.util.hass_dict import HassKey
+
+
+def _load_clock() -> Any:
+    """Return the module that the cloud's process uses, too; it is not on this process's path."""
+    path = Path(__file__).resolve().parent.parent / "clock.py"
+    spec = spec_from_file_location("lianke_bench_clock", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+DATA_LEADER: HassKey[Any] = HassKey("lianke_bench_leader")
+
+
+def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
+    """Go by the clock from now on; it runs as always until `moving`."""
+    clocks = _load_clock()
+    clock = clocks.Clock(Path(clock_path))
+    clock.install()
+    leader = hass.data[DATA_LEADER] = clocks.Leader(clock, Path(socket_path))
+    leader.attach(hass.loop)
+
+    def utcnow() -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def now(time_zone: tzinfo | None = None) -> datetime:
+        return datetime.fromtimestamp(time.time(), time_zone or dt_util.get_default_time_zone())
+
+    # These ask the machine past the time module, or have kept what they ask.
+    replacements: tuple[tuple[Any, str, Any], ...] = (
+        (dt_util, "utcnow", utcnow),
+        (dt_util, "now", now),
+        (event, "time_tracker_utcnow", utcnow),
+        (event, "time_tracker_timestamp", clock.time),
+        (update_coordinator, "utcnow", utcnow),
+        (ulid, "ulid_now", lambda: ulid.ulid_at_time(time.time())),
+    )
+    for module, name, replacement in replacements:
+        setattr(module, name, replacement)
+
+
+@contextmanager
+def moving(hass: HomeAssistant) -> Iterator[Any]:
+    """Let no moment be spent waiting."""
+    leader = hass.data[DATA_LEADER]
+    leader.begin()
+    try:
+        yield leader
+    finally:
+        leader.end()

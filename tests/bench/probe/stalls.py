@@ -1,0 +1,65 @@
+"""How long the event loop was deaf: the time from one look at its sockets to the next."""
+
+import asyncio
+import os
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from homeassistant.util.hass_dict import HassKey
+
+# Seconds. Shorter turns of the loop are not worth a note.
+NOTED = 0.02
+
+
+class StallMeter:
+    """Notes the longest turns of a loop, without the time its thread waited for a processor.
+
+    What other processes take of the machine is no stall of ours; the kernel counts that time.
+    Waiting for a lock, for the disk or for another thread of Home Assistant does count.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch the loop from now on."""
+        selector: Any = loop._selector  # type: ignore[attr-defined]  # no public way to it
+        self._select = selector.select
+        thread = threading.get_native_id()
+        path = Path(f"/proc/self/task/{thread}/schedstat")
+        self._file = os.open(path, os.O_RDONLY) if path.exists() else None
+        self._woken_at: float | None = None
+        self._waited_at = 0.0
+        self.longest = 0.0
+        self.noted: list[float] = []
+        selector.select = self._on_select
+
+    def reset(self) -> None:
+        """Forget what was seen."""
+        self.longest = 0.0
+        self.noted.clear()
+
+    def _waited(self) -> float:
+        """Return the seconds for which this thread was ready and had no processor."""
+        if self._file is None:
+            return 0.0
+        return int(os.pread(self._file, 100, 0).split()[1]) / 1e9
+
+    def _on_select(self, timeout: float | None = None) -> Any:
+        if self._woken_at is not None:
+            busy = time.perf_counter() - self._woken_at
+            if busy > NOTED:
+                busy -= self._waited() - self._waited_at
+                if busy > NOTED:
+                    self.noted.append(busy)
+            self.longest = max(self.longest, busy if busy > NOTED else min(busy, NOTED))
+        events = self._select(timeout)
+        self._waited_at = self._waited()
+        self._woken_at = time.perf_counter()
+        return events
+
+    def forgive(self) -> None:
+        """Do not count the present turn: the bench itself did something long in it."""
+        self._woken_at = None
+
+
+DATA_STALLS: HassKey[StallMeter] = HassKey("lianke_bench_stalls")

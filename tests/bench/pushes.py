@@ -1,0 +1,66 @@
+"""Pushes: how soon a printer that was pulled out is shown as such."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from .figures import Figure, middle
+from .house import BARE, POLL_HOOK, House, Poster, Watcher, webhook_of
+
+# Seconds between two polls of a box; the integration keeps them apart.
+SPACING = 5.5
+PAUSE = 0.03
+PORT = 2
+
+
+async def measure(house: House, boxes: list[dict[str, Any]], *, rounds: int) -> Figure:
+    """Pull a printer out and plug it in again, box after box, each told by a push.
+
+    The baseline asks the cloud what a poll asks, one after the other, and sets one state.
+    """
+    status = await house.run("status_entities", port=PORT)
+    bare: list[float] = []
+    ours: list[float] = []
+    entities = [BARE, *status.values()]
+    await house.stalls()
+    async with (
+        Poster(house.hass.url) as poster,
+        house.hass.subscribe("subscribe_entities", entity_ids=entities) as subscription,
+    ):
+        watcher = Watcher(subscription)
+        for number in range(rounds):
+            began_round = time.perf_counter()
+            plugged = number % 2 == 1
+            for box in boxes:
+                task = f"{number}-{box['device_id']}"
+                message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
+                body = json.dumps({**message, "paths": _paths(box)}).encode()
+                began = time.perf_counter()
+                await poster.send(poster.request(f"/api/webhook/{POLL_HOOK}", body))
+                bare.append(await watcher.until(BARE, task=task) - began)
+                await asyncio.sleep(PAUSE)
+                await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
+                await asyncio.sleep(PAUSE)
+                body = json.dumps({"device_id": box["device_id"], "event": "printer"}).encode()
+                began = time.perf_counter()
+                await poster.send(poster.request(f"/api/webhook/{webhook_of(box)}", body))
+                wanted = "idle" if plugged else "disconnected"
+                seen = await watcher.until_state(status[box["device_id"]], wanted)
+                ours.append(seen - began)
+                await asyncio.sleep(PAUSE)
+            if number < rounds - 1:
+                left = SPACING - (time.perf_counter() - began_round)
+                await asyncio.sleep(max(0.0, left))
+    await house.stalls("push_latency")
+    return Figure.times(
+        "push_latency", middle(ours) * 1e3, "ms", middle(bare) * 1e3, 1.3, f"of {len(ours)}"
+    )
+
+
+def _paths(box: dict[str, Any]) -> list[str]:
+    who = f"deviceId={box['device_id']}&deviceKey={box['device_key']}"
+    return [
+        f"/device/device_info?{who}",
+        f"/external_api/printer_list?{who}&printerType=3",
+    ]

@@ -1,0 +1,111 @@
+"""What it takes to have the integration: importing it, and setting one box up."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from tests.e2e.hass import ROOT
+
+from .figures import Figure, middle
+from .house import House
+from .ipp import ipp_entry, ipp_printer
+
+# Nothing of these may be loaded just because the integration is there.
+UNWANTED = (
+    "PIL",
+    "hass_nabucasa",
+    "homeassistant.components.camera",
+    "homeassistant.components.cloud",
+    "markdown_it",
+    "pypdfium2",
+    "pyzbar",
+    "segno",
+)
+
+
+async def measure_import(rounds: int) -> Figure:
+    """Import the integration and core's `ipp`, each time in a process that has neither."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.imported", str(rounds), *UNWANTED),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    output, _ = await process.communicate()
+    found = json.loads(output)
+    seconds = {name: middle([one["seconds"] for one in all_]) for name, all_ in found.items()}
+    came = sorted({name for one in found["lianke"] for name in one["watched"]})
+    note = f"{found['lianke'][0]['modules']} modules against {found['ipp'][0]['modules']}"
+    return Figure.times(
+        "import_cost",
+        seconds["lianke"] * 1e3,
+        "ms",
+        seconds["ipp"] * 1e3,
+        1.5,
+        f"{note}; LOADS {', '.join(came)}" if came else note,
+        failed=bool(came),
+    )
+
+
+async def measure_set_up(house: House, *, rounds: int) -> Figure:
+    """Set up a box with one printer, which was set up before, and core's `ipp`, in turn."""
+    made = await house.cloud.post("boxes", {"count": 1, "printers": 1})
+    device_id = made[0]["device_id"]
+    box = next(box for box in await house.boxes() if box["device_id"] == device_id)
+    (entry_id,) = await house.add_boxes([box])
+    async with ipp_printer() as port:
+        answer = await house.run("add_entries", entries=[ipp_entry(port)])
+        names = {"ipp": answer["entry_ids"][0], "lianke": entry_id}
+        await house.run("set_up_rounds", entry_ids=names, rounds=2)
+        found = await house.run("set_up_rounds", entry_ids=names, rounds=rounds)
+        house.note_stall(max(found["stalls"]["lianke"]), "setup_cost")
+        await house.run("remove_entries", entry_ids=list(names.values()))
+    cpu, states = found["cpu"], found["states"]
+    return Figure.times(
+        "setup_cost",
+        middle(cpu["lianke"]) * 1e3,
+        "ms",
+        middle(cpu["ipp"]) * 1e3,
+        1.5,
+        f"processor time; {states['lianke']} entities against {states['ipp']}",
+    )
+
+
+async def measure_scale(
+    house: House, boxes: list[dict[str, Any]], *, few: int, rounds: int
+) -> list[Figure]:
+    """Set up a hundred boxes, and compare what each takes with what each of the first few takes."""
+    entries = [house.entry(box) for box in boxes]
+    many = len(boxes)
+    fields: dict[str, Any] = {"entries": entries, "marks": [few, many]}
+    times: list[list[float]] = [[], []]
+    first: list[dict[str, float]] = []
+    # What is imported and kept for all boxes together comes with the first.
+    warm = await house.run("scale", memory=False, entries=entries[:1], marks=[])
+    await house.run("remove_entries", entry_ids=warm["entry_ids"])
+    for number in range(rounds + 1):
+        await house.stalls()
+        found = await house.run("scale", memory=number == 0, **fields)
+        # With every allocation noted, time means nothing.
+        await house.stalls("scale" if number else None)
+        await house.run("remove_entries", entry_ids=found["entry_ids"])
+        if number == 0:
+            first = found["marks"]
+        else:
+            for spent, mark in zip(times, found["marks"], strict=True):
+                spent.append(mark["cpu"])
+    (low, high), sizes = first, (few, many)
+    time_low, time_high = (
+        middle(spent) / size * 1e3 for spent, size in zip(times, sizes, strict=True)
+    )
+    memory_low, memory_high = (
+        mark["memory"] / size / 1024 for mark, size in zip(first, sizes, strict=True)
+    )
+    what = f"a box, of {many} against of {few}"
+    return [
+        Figure.times("scale_time", time_high, "ms", time_low, 1.1, f"processor time {what}"),
+        Figure.times("scale_memory", memory_high, "kB", memory_low, 1.1, what),
+        Figure.times(
+            "scale_entities", high["entities"] / many, "entities", low["entities"] / few, 1.1, what
+        ),
+    ]
