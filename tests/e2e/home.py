@@ -92,7 +92,18 @@ async def _add_dashboard(
         [
             {"type": "custom:lianke-card", "devices": [printer["id"]]},
             {"type": "markdown", "content": texts["try"]},
-            {"type": "button", "entity": BUTTON, "name": texts["button"], "show_state": False},
+            {
+                "type": "button",
+                "entity": BUTTON,
+                "name": texts["button"],
+                "show_state": False,
+                # By itself a tap would only show the button's details.
+                "tap_action": {
+                    "action": "perform-action",
+                    "perform_action": "input_button.press",
+                    "target": {"entity_id": BUTTON},
+                },
+            },
         ],
         [
             {
