@@ -183,6 +183,7 @@ END
 # install ARGUMENT…: uv pip install into $environment, with the private Python's headers within a compiler's reach.
 install() {
   local base
+  [ -n "${uv:-}" ] || find_uv
   base=$("$environment/bin/python" -c 'import sys; print(sys.base_prefix)')
   CPATH="$base/include${CPATH:+:$CPATH}" "$uv" pip install -q --python "$environment/bin/python" "$@"
 }
