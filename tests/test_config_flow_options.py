@@ -87,13 +87,19 @@ async def test_menu_of_a_box_that_is_not_loaded(
     """What needs the box is not offered then; the rest works."""
     entry.add_to_hass(hass)
     result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["menu_options"] == ["settings"]
+    assert result["menu_options"] == ["settings", "blueprints"]
 
 
 async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """Everything is offered for a box that is loaded."""
     result = await hass.config_entries.options.async_init(setup.entry_id)
-    assert result["menu_options"] == ["settings", "defaults", "keep_alive", "push"]
+    assert result["menu_options"] == [
+        "settings",
+        "defaults",
+        "keep_alive",
+        "push",
+        "blueprints",
+    ]
 
 
 @pytest.mark.parametrize("options", [{}, ALL_SETTINGS])

@@ -32,6 +32,7 @@ from .api.options import (
     resolve,
 )
 from .api.papers import STANDARD
+from .blueprints import BLUEPRINTS
 from .const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
@@ -280,3 +281,21 @@ def keep_alive_from(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return a printer's plan, `{"days": 7, "at": "10:00:00"}`; empty = not kept alive."""
     days = int(answer[KEEP_ALIVE_DAYS])
     return {KEEP_ALIVE_DAYS: days, KEEP_ALIVE_AT: answer[KEEP_ALIVE_AT]} if days else {}
+
+
+def blueprints_schema(chosen: Iterable[str] | None = None) -> probatio.Schema:
+    """Return the form that asks which blueprints to copy; at first all are ticked."""
+    return probatio.Schema(
+        {
+            probatio.Required(
+                "blueprints", default=list(BLUEPRINTS if chosen is None else chosen)
+            ): SelectSelector(
+                SelectSelectorConfig(
+                    options=list(BLUEPRINTS),
+                    translation_key="blueprints",
+                    multiple=True,
+                    mode=SelectSelectorMode.LIST,
+                )
+            )
+        }
+    )

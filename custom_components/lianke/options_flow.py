@@ -1,4 +1,4 @@
-"""The options of a box: settings, default print options, push.
+"""The options of a box: settings, default print options, push, blueprints.
 
 Options are read when they are used; saving them reloads nothing.
 """
@@ -12,14 +12,17 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, Opt
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import callback
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+from homeassistant.util.file import WriteError
 import probatio
 
 from .api.errors import OptionError
 from .api.models import Capabilities, Paper, Species
 from .api.options import merge
+from .blueprints import async_copy, path_of
 from .const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
 from .option_forms import (
     as_print_options,
+    blueprints_schema,
     check_defaults,
     defaults_from,
     defaults_schema,
@@ -36,6 +39,7 @@ from .runtime import async_members
 PUSH_SECONDS = 120
 
 CONF_TARGET = "target"
+CONF_BLUEPRINTS = "blueprints"
 WHOLE_BOX = "box"
 CONSOLE_URL = "https://open.liankenet.com"
 
@@ -70,12 +74,15 @@ class LiankeOptionsFlow(OptionsFlow):
         self._target = WHOLE_BOX
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0
+        self._copied = ""
+        self._kept = ""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Offer what there is to change; some of it needs the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += ["defaults", "keep_alive", "push"]
+        steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 
     async def async_step_settings(
@@ -307,6 +314,39 @@ class LiankeOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Tell that nothing came, which does no harm."""
         return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
+
+    async def async_step_blueprints(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Copy the chosen blueprints; this needs no box."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                copies = await async_copy(self.hass, user_input[CONF_BLUEPRINTS])
+            except OSError, WriteError:
+                errors["base"] = "blueprints_not_written"
+            else:
+                self._copied, self._kept = (
+                    ", ".join(path_of(name) for name in names) or "-"
+                    for names in (copies.copied, copies.kept)
+                )
+                return await self.async_step_blueprints_copied()
+        return self.async_show_form(
+            step_id="blueprints",
+            data_schema=blueprints_schema(user_input and user_input[CONF_BLUEPRINTS]),
+            errors=errors,
+            last_step=False,
+        )
+
+    async def async_step_blueprints_copied(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell what was copied, and what was edited and stays as it is."""
+        return self.async_show_menu(
+            step_id="blueprints_copied",
+            menu_options=["done"],
+            description_placeholders={"copied": self._copied, "kept": self._kept},
+        )
 
     async def async_step_done(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """End without a change."""
