@@ -32,7 +32,7 @@ from .api.options import (
     resolve,
 )
 from .api.papers import STANDARD
-from .blueprints import BLUEPRINTS
+from .blueprint_files import BLUEPRINTS
 from .const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,

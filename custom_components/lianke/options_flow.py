@@ -18,7 +18,7 @@ import probatio
 from .api.errors import OptionError
 from .api.models import Capabilities, Paper, Species
 from .api.options import merge
-from .blueprints import async_copy, path_of
+from .blueprint_files import async_copy, path_of
 from .const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
 from .option_forms import (
     as_print_options,
