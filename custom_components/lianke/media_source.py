@@ -102,7 +102,8 @@ def _list(path: Path, identifier: str) -> list[BrowseMediaSource]:
     folders: list[BrowseMediaSource] = []
     files: list[BrowseMediaSource] = []
     looked_at = 0
-    for child in sorted(path.iterdir(), key=lambda entry: entry.name.casefold()):
+    children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
+    for child in children:
         if child.name.startswith("."):
             continue
         below = f"{identifier}/{child.name}"

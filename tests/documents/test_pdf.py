@@ -84,6 +84,7 @@ def test_the_compressed_sample_is_a_real_pdf(pages: int) -> None:
         make_pdf(2).replace(b"/Count 2", b"/Count 0"),
         make_pdf(2).replace(b"/Pages 2 0 R", b"/Pages 1 0 R"),
     ],
+    ids=range(8),
 )
 def test_says_nothing_rather_than_something_wrong(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.pdf"

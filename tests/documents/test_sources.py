@@ -110,6 +110,7 @@ async def test_without_any_upload_there_is_none(hass: HomeAssistant, spool: Spoo
         ("a.prn", b"^XA^XZ", ".prn", None),
         ("a.html", b"<html><body>x", ".html", None),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else None,
 )
 async def test_files_go_as_they_are(
     hass: HomeAssistant,

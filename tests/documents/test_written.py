@@ -1,0 +1,97 @@
+"""Pages that Home Assistant writes itself."""
+
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.api.models import Capabilities, Paper
+from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
+from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.written import (
+    async_color_page,
+    async_notification,
+    async_test_page,
+)
+
+RECEIPT = Paper(
+    paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890
+)
+LABEL = Paper(
+    paper_id=2, name="60 x 40", width=600, height=400, printable_width=580, printable_height=380
+)
+
+
+async def test_a_notification_is_not_quoted_by_its_title(hass: HomeAssistant, spool: Spool) -> None:
+    document = await async_notification(hass, spool, "水管漏水 <厨房>", "警报", paper=RECEIPT)
+    page = document.path.read_text("utf-8")
+    assert (document.title, document.name) == ("Notification", "Notification.html")
+    assert "<header><h1>警报</h1>" in page
+    assert "水管漏水 &lt;厨房&gt;" in page
+    assert "size: 80mm 297mm; margin: 4mm 4mm;" in page
+    untitled = await async_notification(hass, spool, "x", None, paper=None)
+    assert "<header><h1>Notification</h1>" in untitled.path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("message", "key"), [(" \n", "text_empty"), ("好" * MAX_TEXT_BYTES, "text_too_large")]
+)
+async def test_a_notification_that_cannot_be(
+    hass: HomeAssistant, spool: Spool, message: str, key: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await async_notification(hass, spool, message, None, paper=None)
+    assert raised.value.translation_key == key
+
+
+async def test_the_test_page_tells_what_the_printer_can(hass: HomeAssistant, spool: Spool) -> None:
+    hass.config.language = "zh-Hans"
+    able = Capabilities(
+        papers={f"纸 {number}": number for number in range(50)},
+        trays={"自动选择\r\n": 7},
+        colors=frozenset({1}),
+        duplex=frozenset({1, 2}),
+        max_copies=99,
+    )
+    document = await async_test_page(
+        hass, spool, "<书房>", "Kyocera MA2000w", capabilities=able, paper=None
+    )
+    page = document.path.read_text("utf-8")
+    assert document.title == "测试页"
+    for shown in (
+        "&lt;书房&gt;",
+        "Kyocera MA2000w",
+        "纸 39…",
+        "自动选择<",
+        "<dd>99</dd>",
+        "SimSun",
+    ):
+        assert shown in page
+    assert "纸 40" not in page
+    assert page.count("<dd>是</dd>") == page.count("<dd>否</dd>") == 1
+
+
+async def test_what_is_unknown_is_left_out(hass: HomeAssistant, spool: Spool) -> None:
+    for able in (None, Capabilities()):
+        document = await async_test_page(hass, spool, "A", "B", capabilities=able, paper=RECEIPT)
+        page = document.path.read_text("utf-8")
+        assert "<dt>Printer</dt><dd>A</dd>" in page
+        assert "<dt>Trays</dt>" not in page
+        assert "80 mm · 80 × 297 mm" in page
+
+
+async def test_a_label_gets_the_least_of_it(hass: HomeAssistant, spool: Spool) -> None:
+    document = await async_test_page(hass, spool, "A", "B", capabilities=None, paper=LABEL)
+    page = document.path.read_text("utf-8")
+    assert "60 x 40 · 60 × 40 mm" in page
+    assert "<dl>" not in page.partition("<body>")[2]
+
+
+async def test_the_page_for_the_nozzles(hass: HomeAssistant, spool: Spool) -> None:
+    document = await async_color_page(hass, spool, paper=None)
+    page = document.path.read_text("utf-8")
+    assert document.title == "Colour page"
+    assert page.count('<span style="background: #') == 8
+    assert "Home Assistant has printed nothing here" in page
+    assert Path(document.path).suffix == ".html"
