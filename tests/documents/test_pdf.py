@@ -92,6 +92,95 @@ def test_says_nothing_rather_than_something_wrong(tmp_path: Path, data: bytes) -
     assert count_pages(path) is None
 
 
+COMPRESSED = pdf_with_streams(3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"/W [1 3 1]", b"/W [1 3 x]"),
+        (b"/W [1 3 1]", b"/W [1 3  ]"),
+        (b"/W [1 3 1]", b"/W [1 99 ]"),
+        (b"/W [1 3 1]", b"/W 1 3 1 "),
+        (b"/W [1 3 1]", b"/W [9 9 9]"),
+        (b"/Size 13 ", b"/Size  2 "),
+        (b"/Root 1 0 R", b"/Root 9 0 R"),
+        (b"/Root 1 0 R", b"/Root 4 0 R"),
+        (b"/Predictor 12", b"/Predictor 1x"),
+        (b"/Predictor 12", b"/Predictor  1"),
+        (b"/Columns 5", b"/Columns x"),
+        (b"/Columns 5", b"/Columns 0"),
+        (b"/Columns 5", b"/Columns 9"),
+        (b"/N 6 ", b"/N x "),
+        (b"/N 6 ", b"/N 0 "),
+        (b"/First ", b"/Fxrst "),
+        (b"/FlateDecode", b"/LZWDecode  "),
+        (b"/Length ", b"/Lengxh "),
+        (b">>\nstream", b">>\nstrxam"),
+        (b"4 0 obj", b"4 0 obx"),
+        (b"5 0 obj", b"5 0 obx"),
+        (b"startxref", b"startxrxf"),
+    ],
+)
+def test_broken_streams_say_nothing(tmp_path: Path, old: bytes, new: bytes) -> None:
+    assert old in COMPRESSED
+    path = tmp_path / "x.pdf"
+    path.write_bytes(COMPRESSED.replace(old, new))
+    assert count_pages(path) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"/Filter /FlateDecode", b"/Filter [/FlateDecode]"),
+        (
+            b"/DecodeParms << /Predictor 12 /Columns 5 >>",
+            b"/DecodeParms [<< /Predictor 12 /Columns 5 >>]",
+        ),
+        (b"/Type /XRef", b"/Type /XRef /Index [0 13]"),
+        (b"/Type /XRef", b"/Type /XRef /X <AB> /Y 1.5 /Z true % (\n"),
+    ],
+)
+def test_other_spellings_are_read_too(tmp_path: Path, old: bytes, new: bytes) -> None:
+    # The objects stand before: only the cross-reference stream is changed, whose place stays.
+    head, mark, tail = COMPRESSED.rpartition(b"5 0 obj")
+    assert old in tail
+    path = tmp_path / "x.pdf"
+    path.write_bytes(head + mark + tail.replace(old, new))
+    assert count_pages(path) == 3
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        b"<< /Type /Pages /Count (3) >>",
+        b"<< /Type /Pages /Count 2 0 R >>",
+        b"<< /Type /Pages /Count (open >>",
+        b"[ 1 2 ]",
+        b"<< 1 2 >>",
+        b"<< /Count ] >>",
+        b"<< /A " + b"[" * 40 + b"]" * 40 + b" /Count 3 >>",
+        b"<< /Count 3",
+    ],
+    ids=range(8),
+)
+def test_a_page_tree_that_is_none(tmp_path: Path, tree: bytes) -> None:
+    data = b"%PDF-1.4\n"
+    places = []
+    for number, text in ((1, b"<< /Type /Catalog /Pages 2 0 R >>"), (2, tree)):
+        places.append(len(data))
+        data += f"{number} 0 obj\n".encode() + text + b"\nendobj\n"
+    rows = "".join(f"{place:010} 00000 n \n" for place in places)
+    table = f"xref\n0 3\n0000000000 65535 f \n{rows}trailer\n<< /Root 1 0 R >>\n"
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data + f"{table}startxref\n{len(data)}\n%%EOF".encode())
+    assert count_pages(path) is None
+    good = data.replace(tree, b"<< /Count 3 >>".ljust(len(tree)))
+    if len(tree) >= len(b"<< /Count 3 >>"):
+        path.write_bytes(good + f"{table}startxref\n{len(data)}\n%%EOF".encode())
+        assert count_pages(path) == 3
+
+
 def test_a_compressed_bomb_is_not_blown_up(tmp_path: Path) -> None:
     import tracemalloc
     import zlib
