@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping
 import json
+from pathlib import Path
 import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ from custom_components.lianke.api.options import (
     SCALES,
 )
 from custom_components.lianke.binary_sensor import CONDITIONS, CONNECTIVITY, PROBLEM
+from custom_components.lianke.blueprint_files import BLUEPRINTS
 from custom_components.lianke.button import (
     BOX_BUTTONS,
     CANCEL_WAITING_JOBS,
@@ -528,6 +530,14 @@ def test_event(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_blueprints(language: str) -> None:
+    """Each that there is, by the name that the options show, in their order."""
+    names = texts(language)["selector"]["blueprints"]["options"]
+    rows = section(language, "Blueprints").rows()
+    assert [row[0].text for row in rows] == [names[name] for name in BLUEPRINTS]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_card(language: str) -> None:
     """The keys that the card reads, its sections and layouts."""
     script = (INTEGRATION / "frontend" / "lianke-card.js").read_text("utf-8")
@@ -588,6 +598,26 @@ def _card_words(language: str) -> list[str]:
     )
     assert block is not None
     return re.findall(r':\s*"([^"]+)"', block[1])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(ROOT / ".github").glob("*.md"), ROOT / "tests" / "simulator" / "README.md"],
+    ids=lambda path: path.name,
+)
+def test_links_of_other_documents_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text("utf-8")):
+        assert urlsplit(link).scheme or (path.parent / link).exists(), link
+
+
+def test_no_document_names_this_machine() -> None:
+    """No folder of whoever wrote it, no host that packages come from."""
+    documents = [*FILES.values(), *(ROOT / ".github").rglob("*.*"), ROOT / "CHANGELOG.md"]
+    for path in documents:
+        if path.suffix in {".md", ".yml"}:
+            assert not re.search(r"/(?:work|tmp|home)/|pypi\.org|npmjs", path.read_text("utf-8")), (
+                path
+            )
 
 
 def test_what_happens_when_is_shown_by_tests() -> None:
