@@ -275,6 +275,12 @@ def test_each_keeps_to_its_language(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_headings_have_anchors_of_their_own(language: str) -> None:
+    anchors = [anchor(one.title) for one in read(language)]
+    assert len(anchors) == len(set(anchors))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_pictures_are_shown_in_their_language(language: str) -> None:
     """The same pictures in both, each with the text that replaces it."""
     ending = ".png" if language == "en" else f".{language}.png"
