@@ -152,11 +152,11 @@ def test_somebody_elses_code(save: Callable[..., Path]) -> None:
 
 def test_no_code_in_reasonable_time(save: Callable[..., Path]) -> None:
     path = save(ImageChops.multiply(photo(), Image.effect_noise(TWELVE_MEGAPIXELS, 60)))
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(NoQrCodeError) as caught:
         read_photo(path)
     assert caught.value.reason == "no_qr_code_found"
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 @pytest.mark.parametrize(
