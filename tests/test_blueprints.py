@@ -1,0 +1,652 @@
+"""The blueprints: copied by the options, never over an edited one, and each of them does its work."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+import os
+from pathlib import Path
+from time import sleep
+from typing import Any, override
+
+from homeassistant.components import persistent_notification
+from homeassistant.components.automation.helpers import async_get_blueprints
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.components.calendar import CalendarEvent
+from homeassistant.components.weather import Forecast, WeatherEntity
+from homeassistant.components.weather.const import WeatherEntityFeature
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
+from custom_components.lianke.blueprint_files import BLUEPRINTS, async_copy
+from custom_components.lianke.const import DOMAIN
+from tests.clock import Clock, elapse, rest
+from tests.documents.samples import picture
+from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
+from tests.printing import came_out, data_of, device_of, make_media
+from tests.simulator import Box, Outcome, Simulator, make_pdf
+
+LASER_ID = "kyocera_ma2000w_gx"
+STATUS = f"sensor.{LASER_ID}"
+WAITING = f"sensor.{LASER_ID}_jobs_waiting"
+JOB = f"event.{LASER_ID}_print_job"
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Keep the copies of a test apart from those of other runs."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "configuration.yaml").write_text("input_button:\n  print:\n")
+    return str(folder)
+
+
+@pytest.fixture
+def copies(hass: HomeAssistant) -> Path:
+    """Return the folder where copies go."""
+    return Path(hass.config.path("blueprints", "automation", DOMAIN))
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return which blueprints lie in a folder; it must hold nothing else."""
+    assert {file.suffix for file in folder.iterdir()} == {".yaml"}
+    return {file.stem for file in folder.iterdir()}
+
+
+async def use(hass: HomeAssistant, name: str, **inputs: Any) -> str:
+    """Copy a blueprint, make an automation of it, and return the automation."""
+    for component in ("homeassistant", "conversation", "persistent_notification"):
+        assert await async_setup_component(hass, component, {})
+    await async_copy(hass, [name])
+    config = {
+        "id": name,
+        "alias": name,
+        "use_blueprint": {"path": f"{DOMAIN}/{name}.yaml", "input": inputs},
+    }
+    assert await async_setup_component(hass, "automation", {"automation": [config]})
+    await hass.async_block_till_done()
+    automation = hass.states.get(f"automation.{name}")
+    assert automation is not None
+    assert automation.state == "on"
+    return automation.entity_id
+
+
+async def press(hass: HomeAssistant, button: str = "input_button.print") -> None:
+    """Press a button."""
+    await hass.services.async_call("input_button", "press", {ATTR_ENTITY_ID: button}, blocking=True)
+
+
+async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> dict[str, str]:
+    """Copy by the options, and return what the last page says."""
+    flow = hass.config_entries.options
+    result = await flow.async_init(entry.entry_id)
+    result = await flow.async_configure(result["flow_id"], {"next_step_id": "blueprints"})
+    assert result["type"] is FlowResultType.FORM
+    result = await flow.async_configure(result["flow_id"], {"blueprints": list(names)})
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "blueprints_copied")
+    told = result["description_placeholders"]
+    result = await flow.async_configure(result["flow_id"], {"next_step_id": "done"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert told is not None
+    return dict(told)
+
+
+async def test_all_are_copied_and_valid(
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+) -> None:
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    told = await options(hass, entry, *BLUEPRINTS)
+    assert told == {
+        "copied": ", ".join(f"{DOMAIN}/{name}.yaml" for name in BLUEPRINTS),
+        "kept": "-",
+    }
+    assert names_in(copies) == set(BLUEPRINTS)
+    after = await async_get_blueprints(hass).async_get_blueprints()
+    for name in BLUEPRINTS:
+        blueprint = after[f"{DOMAIN}/{name}.yaml"]
+        assert isinstance(blueprint, Blueprint), blueprint
+        assert blueprint.validate() is None
+        assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
+        assert " / " in blueprint.name
+        for described in (blueprint.metadata, *blueprint.inputs.values()):
+            assert described["description"] > ""
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in described["description"])
+        for given in blueprint.inputs.values():
+            assert given["selector"]
+    assert entry.options == {}
+
+
+def test_shipped_and_offered_are_the_same() -> None:
+    folder = Path(__file__).parent.parent / "custom_components" / DOMAIN / "blueprints"
+    assert names_in(folder / "automation") == set(BLUEPRINTS)
+
+
+async def test_only_the_chosen_are_copied(
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+) -> None:
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    await options(hass, entry, "folder")
+    assert names_in(copies) == {"folder"}
+
+
+async def test_an_edited_copy_is_kept(
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+) -> None:
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    await options(hass, entry, "folder", "tell_me", "smart_plug")
+    edited = (copies / "folder.yaml").read_text("utf-8").replace("max: 50", "max: 51")
+    (copies / "folder.yaml").write_text(edited, "utf-8")
+    added = (copies / "tell_me.yaml").read_text("utf-8") + "# mine\n"
+    (copies / "tell_me.yaml").write_text(added, "utf-8")
+    (copies / "shopping_list.yaml").write_text("mine: true\n", "utf-8")
+    told = await options(hass, entry, *BLUEPRINTS)
+    assert told["kept"] == "lianke/shopping_list.yaml, lianke/tell_me.yaml, lianke/folder.yaml"
+    assert "lianke/smart_plug.yaml" in told["copied"]
+    assert (copies / "folder.yaml").read_text("utf-8") == edited
+    assert (copies / "tell_me.yaml").read_text("utf-8") == added
+    assert (copies / "shopping_list.yaml").read_text("utf-8") == "mine: true\n"
+
+
+async def test_an_older_copy_is_renewed(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    copies: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    older = tmp_path / "older"
+    older.mkdir()
+    (older / "smart_plug.yaml").write_text("# an older version\n", "utf-8")
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    with monkeypatch.context() as patched:
+        patched.setattr("custom_components.lianke.blueprint_files._SHIPPED", older)
+        await options(hass, entry, "smart_plug")
+    assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
+    told = await options(hass, entry, "smart_plug")
+    assert told == {"copied": "lianke/smart_plug.yaml", "kept": "-"}
+    assert "blueprint:" in (copies / "smart_plug.yaml").read_text("utf-8")
+
+
+def put_in_the_way(folder: Path) -> None:
+    """Make a file where a folder should be."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("in the way")
+
+
+async def test_a_folder_that_cannot_be_written(
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+) -> None:
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    put_in_the_way(copies)
+    flow = hass.config_entries.options
+    result = await flow.async_init(entry.entry_id)
+    result = await flow.async_configure(result["flow_id"], {"next_step_id": "blueprints"})
+    result = await flow.async_configure(result["flow_id"], {"blueprints": ["folder"]})
+    assert result["errors"] == {"base": "blueprints_not_written"}
+    await hass.async_add_executor_job(copies.unlink)
+    result = await flow.async_configure(result["flow_id"], {"blueprints": ["folder"]})
+    assert result["step_id"] == "blueprints_copied"
+
+
+@pytest.fixture
+async def ready(hass: HomeAssistant, setup: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
+    """Set a box up, and a button and a list; automations have an end."""
+    await add(hass, "todo", [Shopping(ITEMS)])
+    assert await async_setup_component(hass, "input_button", {"input_button": {"print": None}})
+    await hass.async_block_till_done()
+    yield setup
+    for automation in hass.states.async_entity_ids("automation"):
+        await hass.services.async_call(
+            "automation", "turn_off", {ATTR_ENTITY_ID: automation}, blocking=True
+        )
+
+
+def page_of(simulator: Simulator, number: int = 0) -> str:
+    """Return the HTML page that came out."""
+    return simulator.printed[number].path.read_text("utf-8")
+
+
+async def test_shopping_list_at_a_button(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    await use(
+        hass,
+        "shopping_list",
+        printer=device_of(hass),
+        list="todo.shopping",
+        buttons=["input_button.print"],
+    )
+    await press(hass)
+    await came_out(simulator)
+    assert "牛奶" in page_of(simulator)
+    assert "面包" not in page_of(simulator)
+    # A button that is loaded anew was not pressed.
+    await hass.services.async_call("input_button", "reload", blocking=True)
+    await hass.async_block_till_done()
+    assert len(simulator.printed) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "reply"),
+    [
+        ("打印购物清单", "zh-CN", "好的，清单已交给打印机。"),
+        ("Print the shopping list", "en", "The list is on its way to the printer."),
+    ],
+)
+async def test_shopping_list_by_voice(
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    sentence: str,
+    language: str,
+    reply: str,
+) -> None:
+    await use(hass, "shopping_list", printer=device_of(hass), list="todo.shopping", completed=True)
+    assert await say(hass, sentence, language) == reply
+    await came_out(simulator)
+    assert "面包" in page_of(simulator)
+
+
+async def test_an_empty_shopping_list(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    await add(hass, "todo", [Shopping([])])
+    await use(hass, "shopping_list", printer=device_of(hass), list="todo.shopping")
+    assert await say(hass, "打印购物清单", "zh-CN") == "清单是空的。"
+    assert data_of(setup).queue.jobs() == []
+
+
+async def say(hass: HomeAssistant, sentence: str, language: str) -> str:
+    """Say a sentence to Assist and return its reply."""
+    answer = await hass.services.async_call(
+        "conversation",
+        "process",
+        {"text": sentence, "language": language},
+        blocking=True,
+        return_response=True,
+    )
+    await hass.async_block_till_done()
+    assert answer is not None
+    response: dict[str, Any] = answer["response"]  # type: ignore[assignment] # any JSON
+    return str(response["speech"]["plain"]["speech"])
+
+
+class Sky(WeatherEntity):
+    """A weather service with a forecast for today."""
+
+    _attr_supported_features = WeatherEntityFeature.FORECAST_DAILY
+    _attr_native_temperature_unit = "°C"
+    _attr_native_temperature = 3.0
+    _attr_condition = "rainy"
+
+    def __init__(self) -> None:
+        self.entity_id = "weather.home"
+
+    @override
+    async def async_forecast_daily(self) -> list[Forecast]:
+        return [
+            Forecast(
+                datetime=dt_util.now().isoformat(),
+                condition="lightning-rainy",
+                native_temperature=9,
+                native_templow=2,
+                precipitation_probability=80,
+            )
+        ]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_morning_briefing(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    language: str,
+) -> None:
+    now = dt_util.now()
+    events = [
+        CalendarEvent(
+            start=now + timedelta(hours=4), end=now + timedelta(hours=5), summary="牙医 *Dr* #1"
+        ),
+        CalendarEvent(start=now.date(), end=now.date() + timedelta(days=1), summary="Birthday"),
+    ]
+    await add(hass, "calendar", [Family(events)])
+    await add(hass, "weather", [Sky()])
+    automation = await use(
+        hass,
+        "morning_briefing",
+        printer=device_of(hass),
+        time=(now + timedelta(minutes=1)).strftime("%H:%M:%S"),
+        language=language,
+        weather=["weather.home"],
+        calendars=["calendar.family"],
+        lists=["todo.shopping"],
+    )
+    await elapse(hass, clock, 70)
+    [job] = data_of(ready).queue.jobs()
+    assert job.expires_at is not None
+    assert job.expires_at - job.created_at == timedelta(hours=3)
+    assert job.replace_key == f"morning-briefing-{automation}"
+    await elapse(hass, clock, 120)
+    page = page_of(simulator)
+    time = (now + timedelta(hours=4)).strftime("%H:%M")
+    for text in (
+        ("<h2>天气</h2>", "雷阵雨 2 – 9 °C，降水概率 80 %", "<h2>日程</h2>", "<h2>待办</h2>")
+        if language == "zh"
+        else (
+            "<h2>Weather</h2>",
+            "lightning rainy 2 – 9 °C, precipitation 80 %",
+            "<h2>Calendar</h2>",
+            "<h2>Tasks</h2>",
+        )
+    ):
+        assert text in page
+    # What people write is shown as they wrote it, not taken for Markdown.
+    assert f"<li>{time} 牙医 *Dr* #1</li>" in page
+    assert "<li>Birthday</li>" in page
+    assert page.index("Birthday") < page.index("牙医")
+    assert "<li>☐ 牛奶</li>" in page
+    assert "<li>☐ &lt;script&gt;</li>" in page
+    assert "面包" not in page
+
+
+async def test_only_the_newest_briefing_waits(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    automation = await use(
+        hass, "morning_briefing", printer=device_of(hass), lists=["todo.shopping"]
+    )
+    box.printer(1).plugged = False
+    await look(hass, clock, ready)
+    for _ in range(2):
+        await hass.services.async_call(
+            "automation",
+            "trigger",
+            {ATTR_ENTITY_ID: automation, "skip_condition": True},
+            blocking=True,
+        )
+        await rest(hass)
+    assert [job.state for job in data_of(ready).queue.jobs()] == ["held", "canceled"]
+    await elapse(hass, clock, 3 * 3600 + 60, 600)
+    assert [job.state for job in data_of(ready).queue.jobs()] == ["expired", "canceled"]
+    assert simulator.printed == []
+
+
+async def look(hass: HomeAssistant, clock: Clock, entry: MockConfigEntry) -> None:
+    """See what has changed at the box."""
+    clock.tick(61)
+    await data_of(entry).coordinator.async_refresh()
+    await rest(hass)
+
+
+async def test_doorbell_photo(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    await add(hass, "camera", [Door(picture("JPEG"))])
+    hass.states.async_set("binary_sensor.bell", "off")
+    bell = {"event_types": ["ring", "motion"]}
+    hass.states.async_set("event.bell", "unknown", bell)
+    await use(
+        hass,
+        "doorbell_photo",
+        printer=device_of(hass),
+        doorbells=["binary_sensor.bell", "event.bell"],
+        camera="camera.door",
+    )
+    queue = data_of(ready).queue
+    hass.states.async_set("event.bell", "2026-11-24T10:00:00", bell | {"event_type": "motion"})
+    await rest(hass)
+    assert queue.jobs() == []
+    for state in ("on", "off", "on"):
+        hass.states.async_set("binary_sensor.bell", state)
+        await rest(hass)
+    [job] = queue.jobs()
+    assert job.expires_at is not None
+    assert job.expires_at - job.created_at == timedelta(minutes=10)
+    await elapse(hass, clock, 65)
+    hass.states.async_set("event.bell", "2026-11-24T10:01:05", bell | {"event_type": "ring"})
+    await rest(hass)
+    assert len(queue.jobs()) == 2
+    await elapse(hass, clock, 60)
+    assert [job.path.read_bytes() for job in simulator.printed] == [picture("JPEG")] * 2
+
+
+async def hold(hass: HomeAssistant, text: str = "x") -> None:
+    """Print something."""
+    await hass.services.async_call(
+        DOMAIN, "print", {"device_id": device_of(hass), "text": text}, blocking=True
+    )
+    await rest(hass)
+
+
+async def test_tell_me_of_paper(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box
+) -> None:
+    calls = async_mock_service(hass, "notify", "phone")
+    await use(
+        hass,
+        "tell_me",
+        status=STATUS,
+        waiting=WAITING,
+        job=JOB,
+        tell=[
+            {
+                "action": "notify.phone",
+                "data": {"title": "{{ title }}", "message": "{{ message }}"},
+            }
+        ],
+    )
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    assert hass.states.get(STATUS).state == "out_of_paper"  # type: ignore[union-attr] # is there
+    await elapse(hass, clock, 300, 100)
+    assert calls == []  # no job waits
+    await hold(hass)
+    await elapse(hass, clock, 110, 55)
+    assert calls == []  # for less than two minutes
+    await elapse(hass, clock, 20, 10)
+    assert [dict(call.data) for call in calls] == [
+        {"title": "Kyocera MA2000w GX：Out of paper", "message": "有 1 个任务在等待打印。"}
+    ]
+    # It goes on: more jobs, contact lost and found.
+    await hold(hass, "y")
+    box.online = False
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    box.online = True
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    assert len(calls) == 1
+    box.printer(1).paper = 100
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 30)
+    assert hass.states.get(WAITING).state == "0"  # type: ignore[union-attr] # is there
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    await hold(hass, "z")
+    await elapse(hass, clock, 150, 50)
+    assert len(calls) == 2
+
+
+async def test_tell_me_of_a_failure(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    await use(hass, "tell_me", status=STATUS, waiting=WAITING, job=JOB, language="en")
+    await hold(hass, "comes out")
+    await elapse(hass, clock, 60)
+    assert len(simulator.printed) == 1
+    assert notices(hass) == []
+    simulator.cloud.plan(box.printer(1), Outcome(code=502))
+    await hold(hass, "fails")
+    await elapse(hass, clock, 120)
+    assert notices(hass) == [("Kyocera MA2000w GX: a job failed", "Text (conversion_failed)")]
+
+
+def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:
+    """Return title and message of what is shown in the sidebar."""
+    shown = persistent_notification._async_get_or_create_notifications(hass)
+    return [(one["title"], one["message"]) for one in shown.values()]
+
+
+async def test_folder(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
+) -> None:
+    folder = make_media(hass, tmp_path / "print")
+    watcher = MockConfigEntry(
+        domain="folder_watcher", options={"folder": str(folder), "patterns": ["*"]}
+    )
+    watcher.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(watcher.entry_id)
+    await use(hass, "folder", printer=device_of(hass), folder=f"{folder}/", still=1)
+    pdf = make_pdf(2)
+
+    def write_slowly() -> None:
+        with (folder / "slow.pdf").open("wb") as file:
+            for at in range(0, len(pdf), len(pdf) // 3):
+                file.write(pdf[at : at + len(pdf) // 3])
+                file.flush()
+                sleep(0.7)
+        # The time of a copy is often set after it was closed.
+        os.utime(folder / "slow.pdf", (0, 0))
+
+    def put_others() -> None:
+        for name in (".hidden.pdf", "~$open.docx", "tool.exe"):
+            (folder / name).write_bytes(pdf)
+        (folder / "below").mkdir()
+        (folder / "below" / "other.pdf").write_bytes(pdf)
+        (folder / "gone.pdf").write_bytes(pdf)
+        (folder / "gone.pdf").unlink()
+        (tmp_path / "moved.pdf").write_bytes(pdf)
+        (tmp_path / "moved.pdf").rename(folder / "moved.pdf")
+        (folder / "upload.part").write_bytes(pdf)
+        (folder / "upload.part").rename(folder / "renamed.pdf")
+
+    await hass.async_add_executor_job(write_slowly)
+    await came_out(simulator, 1)
+    assert (simulator.printed[0].name, simulator.printed[0].path.read_bytes()) == ("slow.pdf", pdf)
+    await hass.async_add_executor_job(put_others)
+    await came_out(simulator, 3)
+    assert {job.name for job in simulator.printed} == {"slow.pdf", "moved.pdf", "renamed.pdf"}
+    # What is put there again is printed again.
+    await hass.async_add_executor_job((folder / "slow.pdf").write_bytes, pdf)
+    await came_out(simulator, 4)
+    await asyncio.sleep(1.5)
+    assert len(data_of(ready).queue.jobs()) == 4
+
+
+async def plug(
+    hass: HomeAssistant, clock: Clock, entry: MockConfigEntry, box: Box, **inputs: Any
+) -> None:
+    """Use the plug's blueprint; the printer hangs on this plug and is off."""
+
+    def power(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        box.printer(1).plugged = state is not None and state.state == "on"
+
+    assert await async_setup_component(
+        hass, "input_boolean", {"input_boolean": {"plug": {"initial": False}}}
+    )
+    assert await async_setup_component(
+        hass,
+        "template",
+        {
+            "template": {
+                "switch": {
+                    "default_entity_id": "switch.plug",
+                    "name": "Plug",
+                    "state": "{{ is_state('input_boolean.plug', 'on') }}",
+                    "turn_on": {
+                        "action": "input_boolean.turn_on",
+                        "target": {"entity_id": "input_boolean.plug"},
+                    },
+                    "turn_off": {
+                        "action": "input_boolean.turn_off",
+                        "target": {"entity_id": "input_boolean.plug"},
+                    },
+                }
+            }
+        },
+    )
+    await hass.async_block_till_done()
+    async_track_state_change_event(hass, "switch.plug", callback(power))
+    box.printer(1).plugged = False
+    await look(hass, clock, entry)
+    await use(
+        hass,
+        "smart_plug",
+        plug="switch.plug",
+        status=STATUS,
+        waiting=WAITING,
+        **inputs,
+    )
+
+
+async def test_smart_plug(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    await plug(hass, clock, ready, box)
+    await elapse(hass, clock, 900, 60)
+    assert is_on(hass) is False
+    await hold(hass)
+    await elapse(hass, clock, 5)
+    assert is_on(hass) is True
+    assert simulator.printed == []
+    passed = 0
+    while not simulator.printed:
+        assert is_on(hass) is True
+        assert passed < 300
+        await elapse(hass, clock, 5)
+        passed += 5
+    await elapse(hass, clock, 9 * 60, 30)
+    assert is_on(hass) is True
+    await elapse(hass, clock, 4 * 60, 30)
+    assert is_on(hass) is False
+    assert len(simulator.printed) == 1
+
+
+async def test_smart_plug_in_quiet_hours(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    now = dt_util.now()
+    quiet = [(now + timedelta(hours=hours)).strftime("%H:%M:%S") for hours in (-1, 1)]
+    hass.config_entries.async_update_entry(
+        ready, options={"quiet_from": quiet[0], "quiet_to": quiet[1]}
+    )
+    await plug(hass, clock, ready, box, quiet_from=quiet[0], quiet_until=quiet[1])
+    await hold(hass)
+    await elapse(hass, clock, 900, 60)
+    assert hass.states.get(WAITING).state == "1"  # type: ignore[union-attr] # is there
+    assert is_on(hass) is False
+    await elapse(hass, clock, 3600, 60)
+    assert len(simulator.printed) == 1
+
+
+async def test_smart_plug_left_on_by_a_restart(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    await plug(hass, clock, ready, box)
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.smart_plug"})
+    await hass.services.async_call("switch", "turn_on", {"entity_id": "switch.plug"}, blocking=True)
+    await look(hass, clock, ready)
+    await hass.services.async_call(
+        "automation", "turn_on", {"entity_id": "automation.smart_plug"}, blocking=True
+    )
+    await elapse(hass, clock, 5 * 60, 30)
+    assert is_on(hass) is True
+    await elapse(hass, clock, 11 * 60, 30)
+    assert is_on(hass) is False
+
+
+def is_on(hass: HomeAssistant) -> bool:
+    """Return whether the plug is on."""
+    return hass.states.is_state("switch.plug", "on")
