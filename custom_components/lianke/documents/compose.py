@@ -8,6 +8,7 @@ import csv
 from html import escape
 from html.parser import HTMLParser
 import io
+import re
 from typing import Any, override
 
 from markdown_it import MarkdownIt
@@ -134,6 +135,9 @@ def _image(
     return escape(alt)
 
 
+_TAG_NAME = re.compile(r"[a-z][a-z0-9:-]*")
+
+
 class _Cleaner(HTMLParser):
     """Copies HTML, without what would load or run something, with QR codes drawn."""
 
@@ -154,6 +158,9 @@ class _Cleaner(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if not _TAG_NAME.fullmatch(tag):
+            # Nothing that HTML knows, and other readers may see another tag within.
+            return
         if self._skipping is not None:
             self._depth += tag == self._skipping
             return
@@ -183,7 +190,7 @@ class _Cleaner(HTMLParser):
             if self._depth == 0:
                 self._skipping = None
             return
-        if tag not in DROPPED:
+        if tag not in DROPPED and _TAG_NAME.fullmatch(tag):
             self._copy(f"</{tag}>")
 
     @override
