@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from tests.simulator import make_pdf
+from tests.proof.papers import unlike_any
 
 from .binding import DOMAIN, bind
 from .cloud import SimulatorProcess
@@ -405,14 +405,3 @@ def is_unsure(record: dict[str, Any]) -> bool:
     return bool(
         record["state"] == "uploading" and record["handed_over_at"] and record["task_id"] is None
     )
-
-
-def unlike_any(random: Random, pages: int, text: str, padding: int) -> bytes:
-    """Return a PDF that no other is equal to, with so many bytes more than it needs."""
-    pdf = make_pdf(pages, text)
-    at = pdf.rindex(b"xref\n0")
-    filling = b"%" + random.randbytes(8 + padding // 2).hex().encode() + b"\n"
-    tail = pdf[at:].replace(
-        f"startxref\n{at}\n".encode(), f"startxref\n{at + len(filling)}\n".encode()
-    )
-    return pdf[:at] + filling + tail

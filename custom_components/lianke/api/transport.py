@@ -57,6 +57,12 @@ type Meanings = Mapping[int, type[LiankeRefusedError]]
 type Method = Literal["GET", "POST", "DELETE"]
 
 
+def answer_seconds(size: int) -> float:
+    """Return how long the answer to an upload of `size` bytes may take once its end was handed over."""
+    buffered = min(size, BUFFERED_BYTES)
+    return ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND + buffered / SLOWEST_BYTES_A_SECOND
+
+
 class Throttle(Protocol):
     """What keeps the cloud in peace: a limited number of requests at once and a pause when it complains."""
 
@@ -137,21 +143,15 @@ class Transport:
     async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
         """Send a form; return status and body of the answer."""
         loop = asyncio.get_running_loop()
-        answer_seconds = (
-            ANSWER_SECONDS
-            + size / ANSWER_BYTES_A_SECOND
-            + min(size, BUFFERED_BYTES) / SLOWEST_BYTES_A_SECOND
-        )
-        total_seconds = (
-            CONNECT_SECONDS + IDLE_SECONDS + answer_seconds + size / SLOWEST_BYTES_A_SECOND
-        )
+        patience = answer_seconds(size)
+        total_seconds = CONNECT_SECONDS + IDLE_SECONDS + patience + size / SLOWEST_BYTES_A_SECOND
         try:
             async with asyncio.timeout(CONNECT_SECONDS) as idle:
 
                 def on_step() -> None:
                     """Something moved: allow the next step its time."""
                     if not form.abandoned and not idle.expired():
-                        wait = answer_seconds if form.handed_over else IDLE_SECONDS
+                        wait = patience if form.handed_over else IDLE_SECONDS
                         idle.reschedule(loop.time() + wait)
 
                 form.on_step = on_step

@@ -240,6 +240,7 @@ class Follower:
         jobs = self._ledger.all()
         finding = examine(
             tasks,
+            own=[job for job in jobs if job.task_id],
             known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
             unsure=[job for job in jobs if self._is_lost(job)],
             unexplained=[job for job in jobs if self._may_own_a_task(job)],

@@ -1,0 +1,1 @@
+"""Tests that prove promises as a whole, rather than a module's behaviour."""

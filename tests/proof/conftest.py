@@ -1,0 +1,260 @@
+"""The whole integration in front of the simulated cloud, with a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+import hashlib
+from pathlib import Path
+from random import Random
+from typing import Any, override
+
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.conftest import make_entry, set_up
+from tests.jobs.conftest import Clock, Receiver, Shop, clock, open_shop, receiver, sim
+from tests.proof.papers import unlike_any
+from tests.simulator import Simulator
+
+__all__ = ["clock", "open_shop", "receiver", "sim"]
+
+# Every fact of yesterday is out of every window: doubt, strangers, the guard, the day's list.
+TOMORROW = 25 * 3600.0
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Keep the jobs of a test apart from those of other tests."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return str(folder)
+
+
+@dataclass
+class House(Shop):
+    """A shop with everything in front of it: entities, actions, the webhook."""
+
+    random: Random = field(default_factory=lambda: Random(4))
+    _digests: dict[Path, str] = field(default_factory=dict)
+
+    def paper(self, pages: int = 2, *, padding: int = 0) -> Document:
+        """Make a document that no other is equal to."""
+        content = unlike_any(self.random, pages, "Proof", padding)
+        return self.document(pages, content=content)
+
+    def tray(self, job: Job) -> tuple[int, int]:
+        """Return how often a job's document came out whole, and how often in part."""
+        whole = partial = 0
+        for one in self.sim.cloud.out_tray:
+            if one.foreign or one.name != job.document_name:
+                continue
+            if one.path not in self._digests:
+                self._digests[one.path] = hashlib.sha256(one.path.read_bytes()).hexdigest()
+            assert self._digests[one.path] == job.digest, "another document came out"
+            whole += one.complete
+            partial += not one.complete
+        return whole, partial
+
+    def judge(self, job: Job) -> None:
+        """Compare what is said of a finished job with what lies in the out tray."""
+        whole, partial = self.tray(job)
+        assert whole <= 1, f"printed {whole} times: {job}"
+        assert job.is_final, job
+        if job.state is JobState.COMPLETED:
+            assert whole == 1, f"told as completed, and nothing came out: {job}"
+        if job.state is JobState.FAILED:
+            assert whole + partial == 0 or job.partly_printed, f"failed, and it came out: {job}"
+        if job.state in (JobState.CANCELED, JobState.EXPIRED):
+            assert whole == 0, f"told as not printed, and it came out: {job}"
+
+    @override
+    async def settle(self) -> None:
+        """Let what is under way come to rest, real sockets included."""
+        for _ in range(4):
+            await asyncio.sleep(0.003)
+            await self.hass.async_block_till_done()
+            await self._until(lambda: not self._is_busy())
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait in real time, which the event loop's own time-outs do not know."""
+        for _ in range(20_000):
+            if condition():
+                return
+            await asyncio.sleep(0.001)
+        pytest.fail("it takes too long")
+
+    def _is_busy(self) -> bool:
+        """Return whether a request is under way that is not to hang."""
+        under_way = sum(account.in_flight for account in self.sim.cloud.accounts)
+        hanging = sum(
+            planned.hits
+            for planned in self.sim.cloud.faults.planned
+            if planned.fault.kind == "timeout"
+        )
+        return under_way > hanging
+
+    async def forget_faults(self) -> None:
+        """Let everything go well from now on; what hangs is let go."""
+        faults = self.sim.cloud.faults
+        hangs = any(planned.fault.kind == "timeout" and planned.hits for planned in faults.planned)
+        faults.clear()
+        for answering in list(self.sim.cloud._answering) if hangs else ():
+            answering.cancel()
+        await self._until(lambda: not self._is_busy())
+
+    async def calm(self, job: Job) -> Job:
+        """Wait in real time until a job's upload has an end, or hangs."""
+        hangs = any(
+            planned.fault.kind == "timeout" and planned.hits
+            for planned in self.sim.cloud.faults.planned
+        )
+        sender = self.queue._sender
+        await self._until(lambda: hangs or not sender.is_uploading(self.queue.get(job.job_id)))
+        await self.settle()
+        return self.queue.get(job.job_id)
+
+    async def drive[T](self, work: Awaitable[T], step: float = 5) -> T:
+        """Let time pass until something has an end; return or raise what it does."""
+        task = asyncio.ensure_future(work)
+        for _ in range(2000):
+            await asyncio.wait([task], timeout=0.005)
+            if task.done():
+                return task.result()
+            if not self._is_busy():
+                self.clock.tick(step)
+        task.cancel()
+        pytest.fail("it does not come to an end")
+
+    async def finish(self, job: Job, *, hours: float = 30, step: float = 20) -> Job:
+        """Let time pass until a job is final, slowly at first, then in leaps."""
+        passed = 0.0
+        while not (current := await self.calm(job)).is_final:
+            assert passed < hours * 3600, (current, list(self.sim.cloud.requests)[-12:])
+            await self.tick(step)
+            passed += step
+            if passed > 1200:
+                step = 600
+        return current
+
+    async def next_day(self) -> None:
+        """Leave all that happened behind, and start afresh with everything well."""
+        await self.forget_faults()
+        for printer in self.box.printers:
+            printer.failures = 0
+        await self.tick(TOMORROW)
+        await self.mend()
+
+    async def mend(self) -> None:
+        """Poll until the box is known to be well again."""
+        for _ in range(5):
+            await self.drive(self.refresh())
+            if self.coordinator.is_fresh and self.coordinator.is_ready(self.key()):
+                break
+        else:
+            pytest.fail(f"the box did not come back: {self.coordinator.last_error}")
+        # A printer must have been ready for a minute.
+        await self.tick(61)
+
+    def device(self, port: int = 1) -> str:
+        """Return the device of the printer at a port."""
+        identifier = (DOMAIN, f"{self.entry.unique_id}_{self.key(port)}")
+        device = dr.async_get(self.hass).async_get_device_by_identifier(
+            identifier, self.entry.entry_id
+        )
+        assert device is not None
+        return device.id
+
+    def entity(self, domain: str, key: str, port: int | None = 1) -> str:
+        """Return an entity of the printer at a port, or of the box."""
+        of = self.entry.unique_id if port is None else f"{self.entry.unique_id}_{self.key(port)}"
+        entity_id = er.async_get(self.hass).async_get_entity_id(domain, DOMAIN, f"{of}_{key}")
+        assert entity_id is not None
+        return entity_id
+
+    def state(self, domain: str, key: str, port: int | None = 1) -> State:
+        """Return the state of an entity."""
+        state = self.hass.states.get(self.entity(domain, key, port))
+        assert state is not None
+        return state
+
+    async def act(self, action: str, *, response: bool = True, **data: Any) -> Any:
+        """Call an action of the integration."""
+        return await self.hass.services.async_call(
+            DOMAIN, action, data, blocking=True, return_response=response
+        )
+
+    async def press(self, key: str, port: int | None = None) -> None:
+        """Press a button."""
+        await self.hass.services.async_call(
+            "button", "press", {"entity_id": self.entity("button", key, port)}, blocking=True
+        )
+
+
+type OpenHouse = Callable[..., Any]
+
+
+@pytest.fixture
+def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenHouse:
+    """Return what sets up the first box, or sets its entry up again."""
+
+    @asynccontextmanager
+    async def opener(entry: MockConfigEntry | None = None, **options: Any) -> AsyncIterator[House]:
+        if entry is None:
+            entry = make_entry(
+                sim, sim.box, options={"max_jobs_per_hour": 999} | options, title="Office box"
+            )
+        assert await set_up(hass, entry)
+        data = entry.runtime_data
+        house = House(
+            hass=hass,
+            sim=sim,
+            entry=entry,
+            memory=data.memory,
+            coordinator=data.coordinator,
+            queue=data.queue,
+            receiver=Receiver(),
+            tmp_path=tmp_path,
+            clock=clock,
+        )
+        await house.settle()
+        for key in data.memory.printers:
+            await data.coordinator.get_capabilities(key)
+            await data.coordinator.get_papers(key)
+        data.queue.listen(lambda job, old: house.history.append((job.job_id, old, job.state)))
+        try:
+            yield house
+        finally:
+            await house.forget_faults()
+            await hass.config_entries.async_unload(entry.entry_id)
+            await hass.async_block_till_done(wait_background_tasks=True)
+
+    return opener
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse, all_entities: None) -> AsyncIterator[House]:
+    """Give a house that the cloud cannot call back."""
+    async with open_house() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def reachable_house(
+    open_house: OpenHouse, all_entities: None, reachable: str, sim: Simulator
+) -> AsyncIterator[House]:
+    """Give a house that the cloud calls back when a job is at its end."""
+    sim.cloud.variants.callbacks = "end"
+    async with open_house() as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _quiet_asyncio(caplog: pytest.LogCaptureFixture) -> None:
+    """Leave the event loop's own chatter out: these tests open thousands of connections."""
+    caplog.set_level("WARNING", logger="asyncio")

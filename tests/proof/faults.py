@@ -1,0 +1,107 @@
+"""Every way for a request to the service to go wrong, and what each is bound to mean for a print job.
+
+Generated from the kinds of faults, the documented codes (lianke-api, "Codes") and the wrong shapes that the
+simulator knows; what a job comes to is said here independently of the integration's own tables.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.simulator import Fault
+from tests.simulator.endpoints import ENDPOINTS
+from tests.simulator.faults import SHAPES
+
+# What became of a job whose upload met the fault:
+# "unsent": surely never complete, or refused for now; it waits and is sent again.
+# "refused": surely not taken; it fails.
+# "unclear": nobody can tell by the answer.
+# "taken": the answer is fine.
+type Meaning = Literal["unsent", "refused", "unclear", "taken"]
+
+# A time-out is waited out by moving the clock.
+LONG = 10.0**7
+# More than the system's buffers hold, so that the end of an upload cannot be handed over before the reset.
+LARGE = 40_000_000
+
+CODES: dict[int, Meaning] = {
+    400: "refused",
+    401: "unsent",
+    403: "unsent",
+    404: "refused",
+    497: "unsent",
+    500: "unclear",
+    502: "refused",
+    503: "unclear",
+    5001: "unsent",
+    5002: "unsent",
+    5011: "unsent",
+    5051: "unsent",
+    10009: "unsent",
+    10011: "refused",
+    11013: "refused",
+    11200: "refused",
+    11201: "refused",
+    11203: "unsent",
+    11404: "refused",
+    77777: "unclear",
+}
+HTTP: dict[int, Meaning] = {
+    401: "unsent",
+    403: "unsent",
+    404: "unclear",
+    413: "refused",
+    429: "unsent",
+    500: "unclear",
+    502: "unclear",
+    503: "unclear",
+}
+EXPIRED = "设备已超过有效期"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One fault. `fault` None: nobody listens. `padding`: bytes that the document must have."""
+
+    name: str
+    fault: Fault | None
+    meaning: Meaning
+    padding: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the service did what was asked all the same."""
+        return self.fault is not None and self.fault.runs_action
+
+
+def cells() -> Iterator[Cell]:
+    """Give every fault once, those that leave it open whether the service acted in both ways."""
+    yield Cell(name="nobody listens", fault=None, meaning="unsent")
+    for kind in ("refuse", "reset_before", "reset_mid_body"):
+        yield Cell(name=kind, fault=Fault(kind=kind), meaning="unsent", padding=LARGE)
+    yield Cell(name="reset_after_body", fault=Fault(kind="reset_after_body"), meaning="unclear")
+    yield Cell(name="reset_after_accept", fault=Fault(kind="reset_after_accept"), meaning="unclear")
+    yield from _both("timeout", "unclear", kind="timeout", seconds=LONG)
+    for status, meaning in HTTP.items():
+        yield from _both(f"http {status}", meaning, kind="http", status=status)
+    for kind in ("empty", "truncated", "not_json"):
+        yield from _both(kind, "unclear", kind=kind)
+    for shape in SHAPES:
+        yield from _both(f"wrong_types {shape}", "unclear", kind="wrong_types", shape=shape)
+    yield Cell(name="string_codes", fault=Fault(kind="string_codes"), meaning="taken")
+    for index, (code, meaning) in enumerate(CODES.items()):
+        # Both were seen: a number and a text.
+        told = code if index % 2 else str(code)
+        yield from _both(f"code {told!r}", meaning, kind="code", code=told, msg="原因")
+    yield from _both("expired", "refused", kind="code", code=400, msg=EXPIRED)
+
+
+def _both(name: str, meaning: Meaning, **fault: object) -> Iterator[Cell]:
+    yield Cell(name=name, fault=Fault(**fault), meaning=meaning)  # type: ignore[arg-type]  # names a fault's fields
+    if meaning == "unclear":
+        done = Fault(**fault, done=True)  # type: ignore[arg-type]  # as above
+        yield Cell(name=f"{name}, done", fault=done, meaning=meaning)
+
+
+CELLS = tuple(cells())
+TABLE = tuple((endpoint, cell) for endpoint in sorted(ENDPOINTS) for cell in CELLS)
