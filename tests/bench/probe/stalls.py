@@ -1,6 +1,7 @@
 """How long the event loop was deaf: the time from one look at its sockets to the next."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 import threading
@@ -16,8 +17,9 @@ NOTED = 0.02
 class StallMeter:
     """Notes the longest turns of a loop, without the time its thread waited for a processor.
 
-    What other processes take of the machine is no stall of ours; the kernel counts that time.
-    Waiting for a lock, for the disk or for another thread of Home Assistant does count.
+    What other processes take of the machine is no stall of ours; the kernel counts that time. Nor is
+    Python's collection of garbage, which walks all of Home Assistant's memory whoever sets it off;
+    it is counted on its own. Waiting for a lock, for the disk or for another thread does count.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -29,14 +31,30 @@ class StallMeter:
         self._file = os.open(path, os.O_RDONLY) if path.exists() else None
         self._woken_at: float | None = None
         self._waited_at = 0.0
+        self._collecting_since = 0.0
+        self._collected_at = 0.0
+        # Seconds of collecting, in all and at most.
+        self.collecting = 0.0
+        self.longest_collection = 0.0
         self.longest = 0.0
         self.noted: list[float] = []
         selector.select = self._on_select
+        gc.callbacks.append(self._on_collection)
 
     def reset(self) -> None:
         """Forget what was seen."""
         self.longest = 0.0
+        self.longest_collection = 0.0
         self.noted.clear()
+
+    def _on_collection(self, phase: str, _info: object) -> None:
+        if phase == "start":
+            self._collecting_since = time.thread_time()
+            return
+        # By the processor: another process may have had it in between.
+        spent = time.thread_time() - self._collecting_since
+        self.longest_collection = max(self.longest_collection, spent)
+        self.collecting += spent
 
     def _waited(self) -> float:
         """Return the seconds for which this thread was ready and had no processor."""
@@ -48,12 +66,14 @@ class StallMeter:
         if self._woken_at is not None:
             busy = time.perf_counter() - self._woken_at
             if busy > NOTED:
-                busy -= self._waited() - self._waited_at
+                lost = self._waited() - self._waited_at
+                busy -= max(lost, 0.0) + self.collecting - self._collected_at
                 if busy > NOTED:
                     self.noted.append(busy)
             self.longest = max(self.longest, busy if busy > NOTED else min(busy, NOTED))
         events = self._select(timeout)
         self._waited_at = self._waited()
+        self._collected_at = self.collecting
         self._woken_at = time.perf_counter()
         return events
 
