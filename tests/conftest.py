@@ -26,6 +26,14 @@ SPEED = 100
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Give each test a configuration folder of its own: jobs and previews are kept in there."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return str(folder)
+
+
 @pytest.fixture(autouse=True)
 def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in tests that have a Home Assistant."""
