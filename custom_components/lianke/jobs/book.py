@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from pathlib import Path
+import re
 import shutil
 
 from homeassistant.core import HomeAssistant
@@ -31,6 +32,7 @@ OTHER_TASKS_NAME = "other_tasks.json"
 # A record is a page of text. Anything larger was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
 MAX_OTHER_TASKS = 100
+SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
 
 
@@ -66,6 +68,8 @@ class JobBook:
     def document_path(self, job: Job) -> Path:
         """Return where the document of a job lies."""
         suffix = Path(job.document_name).suffix.lower()
+        if not SUFFIX.fullmatch(suffix):
+            suffix = ""
         return self._root / job.job_id / f"{DOCUMENT_STEM}{suffix}"
 
     async def async_load(self) -> list[Job]:

@@ -9,7 +9,12 @@ from typing import Any, Self
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
+from ..api.options import ResolvedOptions
+
 RECORD_VERSION = 1
+# Beyond these a record was not written by this code.
+YEARS = range(2020, 2120)
+MAX_COUNT = 2**48
 
 
 class JobState(StrEnum):
@@ -248,7 +253,6 @@ _OPTIONAL_TEXTS = {
 }
 _COUNTS = {"size", "copies"}
 _OPTIONAL_COUNTS = {"document_pages", "pages", "code", "pages_printed", "sent_bytes"}
-_MAPPINGS = {"options", "requested"}
 
 
 def _read_field(name: str, value: object) -> Any:
@@ -258,12 +262,15 @@ def _read_field(name: str, value: object) -> Any:
     if name in _TEXTS or (name in _OPTIONAL_TEXTS and value is not None):
         return _expect(name, value, str)
     if name in _COUNTS or (name in _OPTIONAL_COUNTS and value is not None):
-        if isinstance(value, bool):
-            raise RecordError(f"{name} has a wrong type")
-        return _expect(name, value, int)
+        count = _expect(name, value, int)
+        if isinstance(value, bool) or abs(count) > MAX_COUNT:
+            raise RecordError(f"{name} is no count")
+        return count
     if value is None and name in _OPTIONAL_TIMES | _OPTIONAL_TEXTS | _OPTIONAL_COUNTS:
         return None
-    if name in _MAPPINGS:
+    if name == "options":
+        return _read_options(value)
+    if name == "requested":
         return _expect(name, value, dict)
     if name == "state":
         state = _expect(name, value, str)
@@ -276,13 +283,23 @@ def _read_field(name: str, value: object) -> Any:
 
 
 def _read_time(name: str, value: object) -> datetime:
-    if (
-        not isinstance(value, str)
-        or (time := dt_util.parse_datetime(value)) is None
-        or time.tzinfo is None
-    ):
-        raise RecordError(f"{name} is no time")
-    return time
+    text = _expect(name, value, str)
+    try:
+        time = dt_util.parse_datetime(text, raise_on_error=True)
+    except ValueError:
+        raise RecordError(f"{name} is no time") from None
+    if time.tzinfo is None or time.year not in YEARS:
+        raise RecordError(f"{name} is no time of ours")
+    return dt_util.as_utc(time)
+
+
+def _read_options(value: object) -> Mapping[str, Any]:
+    stored = _expect("options", value, dict)
+    try:
+        ResolvedOptions.from_dict(stored)
+    except ValueError:
+        raise RecordError("the options are malformed") from None
+    return stored
 
 
 def _read_asker(value: object) -> Asker:

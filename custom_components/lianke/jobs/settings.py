@@ -55,15 +55,19 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     if begin < end:
         if not begin <= clock < end:
             return None
-        return _local_moment(local, end)
+        return _local_moment(local, end, now)
     if clock >= begin:
-        return _local_moment(local + timedelta(days=1), end)
+        return _local_moment(local + timedelta(days=1), end, now)
     if clock < end:
-        return _local_moment(local, end)
+        return _local_moment(local, end, now)
     return None
 
 
-def _local_moment(day: datetime, clock: time) -> datetime:
-    """Return a wall-clock time of a day as UTC, right across changes of summer time."""
-    naive = datetime.combine(day.date(), clock)
-    return dt_util.as_utc(naive.replace(tzinfo=day.tzinfo))
+def _local_moment(day: datetime, clock: time, now: datetime) -> datetime:
+    """Return a wall-clock time of a day as UTC, right across changes of summer time.
+
+    Where summer time ends, a clock shows an hour twice: the first one after `now` counts.
+    """
+    local = datetime.combine(day.date(), clock).replace(tzinfo=day.tzinfo)
+    moment = dt_util.as_utc(local)
+    return moment if moment > now else dt_util.as_utc(local.replace(fold=1))

@@ -1,0 +1,638 @@
+"""What holds for every job, record, report and hour of the day, whatever they are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime, time, timedelta, timezone
+import json
+from pathlib import Path
+import shutil
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.util import dt as dt_util
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.api.models import TaskResult, TaskState
+from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.book import (
+    DAMAGED_PREFIX,
+    OTHER_TASKS_NAME,
+    RECORD_NAME,
+    BookError,
+    JobBook,
+    book_path,
+)
+from custom_components.lianke.jobs.gate import STEADY, Gate
+from custom_components.lianke.jobs.guard import (
+    GUARD_PERIOD,
+    REQUEST_ID_LIFE,
+    Content,
+    GuardError,
+    check_pages,
+    check_rate,
+    find_duplicate,
+)
+from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
+from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.settings import quiet_until
+
+SHORT = 60
+LONG = 1000
+ULID = "01HQZX3T7XJ9V1N5K8M2P4R6S0"
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+words = st.text(max_size=12)
+moments = st.datetimes(
+    min_value=datetime(2021, 1, 1),  # noqa: DTZ001  # hypothesis adds the time zone
+    max_value=datetime(2118, 12, 31),  # noqa: DTZ001  # as above
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=8))]),
+)
+near = st.integers(-2 * 86400, 60).map(lambda seconds: NOW + timedelta(seconds=seconds))
+counts = st.integers(0, 10**9)
+states = st.sampled_from(JobState)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+json_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+options = st.fixed_dictionaries(
+    {"paper_id": st.integers(0, 400), "copies": st.integers(1, 99)},
+    optional={"color": st.integers(1, 2), "page_range": st.sampled_from(["", "1-3"])},
+)
+jobs = st.builds(
+    Job,
+    job_id=st.just(ULID),
+    printer_key=words,
+    printer_name=words,
+    title=words,
+    state=states,
+    created_at=moments,
+    changed_at=moments,
+    expires_at=moments,
+    document_name=words,
+    content_type=words,
+    size=counts,
+    digest=words,
+    token=words,
+    document_pages=st.none() | counts,
+    pages=st.none() | st.integers(0, 500),
+    copies=st.integers(1, 99),
+    options=options,
+    requested=st.dictionaries(words, st.none() | st.booleans() | st.integers() | words, max_size=3),
+    ticket=st.none() | words,
+    request_id=st.none() | words,
+    hold_reason=st.none() | words,
+    asker=st.builds(Asker, context_id=st.none() | words, user_id=st.none() | words),
+    handed_over_at=st.none() | moments,
+    task_id=st.none() | words,
+    task_known_at=st.none() | moments,
+    expiring=st.booleans(),
+    partly_printed=st.booleans(),
+    pages_printed=st.none() | counts,
+)
+
+
+# Records
+
+
+def a_record_gives_back_the_job(job: Job) -> None:
+    """Everything is written, and read as it was, through real JSON."""
+    text = json.dumps(job.as_record(), ensure_ascii=True)
+    assert Job.from_record(json.loads(text)) == job
+
+
+def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
+    """One field that holds anything at all."""
+    record = job.as_record() | {name: value}
+    try:
+        read = Job.from_record(record)
+    except RecordError:
+        return
+    read.as_view()
+    json.dumps(read.as_record())
+    assert (read.is_final, read.is_unsure, read.can_cancel) is not None
+    # Whatever passes can be reckoned with.
+    for item in fields(read):
+        one = getattr(read, item.name)
+        assert not isinstance(one, datetime) or 2020 <= one.year < 2120
+        assert not isinstance(one, int) or abs(one) < 2**50
+
+
+def anything_is_a_record_or_one_error(value: object) -> None:
+    """Not even an object."""
+    try:
+        Job.from_record(value)
+    except RecordError:
+        return
+    pytest.fail("there is no such record")
+
+
+# States
+
+
+def moves_lead_forward(path: list[JobState]) -> None:
+    """No job comes back from its end, and only an upload goes back to waiting."""
+    state = path[0]
+    seen = [state]
+    for wanted in path[1:]:
+        if can_move(state, wanted):
+            state = wanted
+            seen.append(state)
+    ends = [one for one in seen if one in FINAL]
+    if JobState.UNCONFIRMED in ends:
+        ends.remove(JobState.UNCONFIRMED)
+    assert len(ends) <= 1
+    rest = [one for one in seen if one not in (JobState.HELD, JobState.UPLOADING)]
+    assert len(rest) == len(set(rest))
+
+
+reports = st.tuples(
+    st.sampled_from(TaskState),
+    st.none()
+    | st.builds(
+        TaskResult,
+        code=st.none() | st.sampled_from([200, 500, 502, 503, 5002, 0, 77777]),
+        message=words,
+        total_page=st.none() | st.integers(0, 50),
+        send_total=st.none() | st.integers(0, 50),
+    ),
+)
+
+
+def reports_in_any_order(job: Job, told: list[tuple[TaskState, TaskResult | None]]) -> None:
+    """Late, repeated and contradicting reports: completed only by SUCCESS with 200."""
+    for state, result in told:
+        changes = changes_for(job, state, result)
+        if changes is None:
+            continue
+        assert can_move(job.state, changes["state"])
+        if changes["state"] is JobState.COMPLETED:
+            assert state is TaskState.SUCCESS
+            assert result is not None
+            assert result.code == 200
+        if changes["state"] is JobState.FAILED:
+            assert changes["reason"]
+            nothing_sent = result is not None and (
+                result.send_total == 0 or (result.send_total is None and result.code in (502, 5002))
+            )
+            assert changes["partly_printed"] is not nothing_sent
+        job = job.changed(**changes)
+        assert changes_for(job, state, result) is None, "a repetition changes something"
+
+
+# Once only, and not too often
+
+
+def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) -> None:
+    """Give the newest job that may have printed, within a day, and only for the same content."""
+    known = [
+        replace(job, created_at=at, request_id=request_id if mine else "another")
+        for (job, mine), at in zip(found, _times(len(found)), strict=True)
+    ]
+    content = Content(printer_key="printer", digest="digest", options={})
+    frees = {JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
+    live = [
+        job
+        for job in known
+        if job.request_id == request_id
+        and job.state not in frees
+        and NOW - job.created_at <= REQUEST_ID_LIFE
+    ]
+    refused: ServiceValidationError | None = None
+    answer: Job | None = None
+    try:
+        answer = find_duplicate(known, request_id, content, NOW)
+    except ServiceValidationError as err:
+        refused = err
+    if refused is not None:
+        assert refused.translation_key == "request_id_conflict"
+        assert any((job.printer_key, job.digest) != ("printer", "digest") for job in live)
+        return
+    assert answer == (max(live, key=lambda job: job.created_at) if live else None)
+
+
+def _times(count: int) -> list[datetime]:
+    """Return moments of the last two days, each its own."""
+    return [NOW - timedelta(hours=5 * number, seconds=number) for number in range(count)]
+
+
+def the_guard_lets_no_more_than_its_limit(
+    found: list[tuple[JobState, datetime]], limit: int
+) -> None:
+    """Whatever the order, no more than the limit take paper in an hour or are still to do so."""
+    taken: list[Job] = []
+    for number, (state, at) in enumerate(sorted(found, key=lambda one: one[1])):
+        job = replace(TEMPLATE, job_id=str(number), created_at=at, state=state)
+        try:
+            check_rate(taken, at, limit=limit, printer="P")
+        except GuardError:
+            continue
+        taken.append(job)
+        hour = [
+            one
+            for one in taken
+            if at - one.created_at < GUARD_PERIOD
+            and one.state not in (JobState.CANCELED, JobState.EXPIRED)
+        ]
+        assert len(hour) <= limit
+
+
+def pages_times_copies(pages: int | None, copies: int, limit: int) -> None:
+    """Unknown counts as one page."""
+    refused = False
+    try:
+        check_pages(pages, copies, limit=limit, printer="P")
+    except GuardError:
+        refused = True
+    assert refused is ((pages or 1) * copies > limit)
+
+
+TEMPLATE = Job(
+    job_id=ULID,
+    printer_key="printer",
+    printer_name="Printer",
+    title="Title",
+    state=JobState.HELD,
+    created_at=NOW,
+    changed_at=NOW,
+    expires_at=NOW + timedelta(hours=12),
+    document_name="a.pdf",
+    content_type="application/pdf",
+    size=1,
+    digest="digest",
+    token="token",
+    options={"paper_id": 9, "copies": 1},
+)
+
+
+# Quiet hours
+
+ZONES = (
+    "Asia/Shanghai",
+    "Europe/Berlin",
+    "America/Havana",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "UTC",
+)
+clocks = st.times().map(lambda one: one.replace(microsecond=0, fold=0))
+half_hours = st.integers(0, 47).map(lambda number: time(number // 2, 30 * (number % 2)))
+years = st.datetimes(
+    min_value=datetime(2026, 1, 1),  # noqa: DTZ001  # hypothesis adds the time zone
+    max_value=datetime(2027, 12, 31),  # noqa: DTZ001  # as above
+    timezones=st.just(UTC),
+)
+
+
+def quiet_hours_end(zone: str, begin: time, end: time, now: datetime) -> None:
+    """Their end lies ahead, within a day, at the clock time that was set, and it is an end."""
+    dt_util.set_default_time_zone(ZoneInfo(zone))
+    hours = {"quiet_from": begin.isoformat(), "quiet_to": end.isoformat()}
+    until = quiet_until(hours, now)
+    clock = dt_util.as_local(now).time()
+    inside = begin <= clock < end if begin < end else clock >= begin or clock < end
+    assert (until is not None) is (begin != end and inside)
+    if until is None:
+        return
+    assert now < until <= now + timedelta(hours=25, minutes=30)
+    following = quiet_until(hours, until)
+    assert following is None or following > until
+    shown = dt_util.as_local(until)
+    # A clock time that is left out in spring comes an hour, or half of one, later.
+    late = datetime.combine(shown.date(), shown.time()) - datetime.combine(shown.date(), end)
+    assert late % timedelta(days=1) <= timedelta(hours=1)
+
+
+def quiet_hours_as_clocks_change(
+    night: tuple[str, datetime], minutes: int, since: int, left: int
+) -> None:
+    """Hours that began a while ago and end in a while, as an hour comes twice or not at all."""
+    zone, change = night
+    now = change + timedelta(minutes=minutes)
+    local = now.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0)
+    begin = (local - timedelta(minutes=since)).time()
+    end = (local + timedelta(minutes=left)).time()
+    quiet_hours_end(zone, begin, end, now)
+
+
+def odd_quiet_hours(begin: object, end: object, now: datetime) -> None:
+    """Take a text that is no time for none."""
+    until = quiet_until({"quiet_from": begin, "quiet_to": end}, now)
+    assert until is None or until > now
+
+
+# The gate
+
+
+class Facts:
+    """What a coordinator knows, and nothing else of it."""
+
+    def __init__(self) -> None:
+        """Begin before the first poll."""
+        self.is_fresh = False
+        self.key_rejected = False
+        self.reason: HoldReason | None = None
+        self.data = self
+        self.printers = {"printer": object()}
+
+    def hold_reason(self, _key: str) -> HoldReason | None:
+        """Return why the printer cannot take a job."""
+        return self.reason
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(1, 200),
+        st.sampled_from(["ready", "away", "lost", "back_off", "clear"]),
+    ),
+    max_size=12,
+)
+
+
+def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
+    """Let a job go only to a printer that has been seen ready, all the time for a minute."""
+    facts = Facts()
+    entry = MockConfigEntry(options={})
+    gate = Gate(entry, cast(LiankeCoordinator, facts))
+    now = NOW
+    ready_since: datetime | None = None
+    backed_off = NOW
+    first = True
+    for seconds, what in story:
+        now += timedelta(seconds=seconds)
+        if what in ("ready", "away", "lost"):
+            facts.is_fresh = what != "lost"
+            facts.reason = HoldReason.OUT_OF_PAPER if what == "away" else None
+            if what == "ready" and ready_since is None:
+                # Nobody saw it come: it has been ready all along.
+                ready_since = NOW - timedelta(days=1) if first else now
+            if what != "ready":
+                ready_since = None
+            first = first and what == "lost"
+        elif what == "back_off":
+            gate.back_off("printer", "too_frequent", now, timedelta(seconds=90))
+            backed_off = now + timedelta(seconds=90)
+        else:
+            gate.clear_backoff("printer")
+            backed_off = now
+        gate.observe(now)
+        verdict = gate.judge(TEMPLATE, now)
+        steady = ready_since is not None and now - ready_since >= STEADY
+        assert (verdict.reason is None) is (steady and now >= backed_off)
+        assert verdict.until is None or verdict.until > now
+
+
+PROPERTIES: dict[str, tuple[Callable[..., None], Mapping[str, st.SearchStrategy[Any]]]] = {
+    "a record gives back the job": (a_record_gives_back_the_job, {"job": jobs}),
+    "a damaged record is one error": (
+        a_damaged_record_is_one_error,
+        {
+            "job": jobs,
+            "name": st.sampled_from([item.name for item in fields(Job)])
+            | st.sampled_from(["created_at", "expires_at", "task_known_at", "size", "options"]),
+            "value": json_values
+            | moments.map(str)
+            | st.datetimes().map(lambda one: f"{one.isoformat()}+00:00"),
+        },
+    ),
+    "anything is a record or one error": (
+        anything_is_a_record_or_one_error,
+        {"value": json_values | st.fixed_dictionaries({"version": st.just(1)})},
+    ),
+    "moves lead forward": (
+        moves_lead_forward,
+        {"path": st.lists(states, min_size=1, max_size=20)},
+    ),
+    "reports in any order": (
+        reports_in_any_order,
+        {"job": jobs, "told": st.lists(reports, max_size=10)},
+    ),
+    "a request id answers once": (
+        a_request_id_answers_once,
+        {
+            "found": st.lists(
+                st.tuples(
+                    st.builds(
+                        replace,
+                        st.just(TEMPLATE),
+                        state=states,
+                        digest=st.sampled_from(["digest", "digest", "other"]),
+                        options=st.just({}),
+                    ),
+                    st.booleans(),
+                ),
+                max_size=8,
+            ),
+            "request_id": words,
+        },
+    ),
+    "the guard lets no more than its limit": (
+        the_guard_lets_no_more_than_its_limit,
+        {
+            "found": st.lists(st.tuples(states, near), max_size=40),
+            "limit": st.integers(1, 5),
+        },
+    ),
+    "pages times copies": (
+        pages_times_copies,
+        {
+            "pages": st.none() | st.integers(1, 5000),
+            "copies": st.integers(1, 999),
+            "limit": st.integers(1, 9999),
+        },
+    ),
+    "quiet hours end": (
+        quiet_hours_end,
+        {
+            "zone": st.sampled_from(ZONES),
+            "begin": clocks | half_hours,
+            "end": clocks | half_hours,
+            "now": years,
+        },
+    ),
+    "quiet hours as clocks change": (
+        quiet_hours_as_clocks_change,
+        {
+            "night": st.sampled_from(
+                [
+                    ("Europe/Berlin", datetime(2026, 10, 25, 1, 0, tzinfo=UTC)),
+                    ("Europe/Berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+                    ("America/Havana", datetime(2026, 11, 1, 5, 0, tzinfo=UTC)),
+                    ("America/Havana", datetime(2026, 3, 8, 5, 0, tzinfo=UTC)),
+                    ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, 0, tzinfo=UTC)),
+                    ("Africa/Cairo", datetime(2026, 10, 29, 21, 0, tzinfo=UTC)),
+                ]
+            ),
+            "minutes": st.integers(-90, 90),
+            "since": st.integers(0, 90),
+            "left": st.integers(1, 90),
+        },
+    ),
+    "odd quiet hours": (
+        odd_quiet_hours,
+        {
+            "begin": st.none() | words | st.sampled_from(["25:00", "22:00:00", "7:5"]),
+            "end": st.none() | words | st.sampled_from(["25:00", "07:00:00", "24:00:00"]),
+            "now": years,
+        },
+    ),
+    "only the steady pass": (only_the_steady_pass, {"story": steps}),
+}
+
+
+@pytest.fixture(autouse=True)
+def _time_zone() -> Any:
+    """Put the time zone back that a property changed."""
+    zone = dt_util.get_default_time_zone()
+    yield
+    dt_util.set_default_time_zone(zone)
+
+
+def hold(name: str, examples: int) -> None:
+    """Let a property meet so many examples."""
+    check, strategies = PROPERTIES[name]
+    sized = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    sized(given(**strategies)(check))()
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_properties(name: str) -> None:
+    hold(name, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_properties_long(name: str) -> None:
+    hold(name, LONG)
+
+
+# The book's files
+
+damages = st.one_of(
+    st.tuples(st.just("bytes"), st.binary(max_size=200)),
+    st.tuples(st.just("cut"), st.integers(0, 3000)),
+    st.tuples(st.just("flip"), st.integers(0, 10**6)),
+    st.tuples(
+        st.just("value"), st.tuples(st.sampled_from([f.name for f in fields(Job)]), json_values)
+    ),
+    st.tuples(st.just("drop"), st.sampled_from([f.name for f in fields(Job)])),
+    st.tuples(st.just("json"), json_values),
+    st.tuples(
+        st.sampled_from(["gone", "folder", "huge", "deep", "loop", "other", "stray"]), st.none()
+    ),
+)
+
+
+def damage(folder: Path, kind: str, how: Any) -> None:
+    """Spoil a job's folder."""
+    record = folder / RECORD_NAME
+    content = record.read_bytes()
+    match kind:
+        case "bytes":
+            record.write_bytes(how)
+        case "cut":
+            record.write_bytes(content[: how % len(content)])
+        case "flip":
+            at = how % len(content)
+            record.write_bytes(
+                content[:at] + bytes([content[at] ^ 1 << how % 8]) + content[at + 1 :]
+            )
+        case "value":
+            record.write_text(json.dumps(json.loads(content) | {how[0]: how[1]}), "utf-8")
+        case "drop":
+            record.write_text(
+                json.dumps({key: one for key, one in json.loads(content).items() if key != how})
+            )
+        case "json":
+            record.write_text(json.dumps(how), "utf-8")
+        case "gone":
+            record.unlink()
+        case "folder":
+            record.unlink()
+            record.mkdir()
+        case "huge":
+            record.write_bytes(content + b" " * 300_000)
+        case "deep":
+            record.write_text("[" * 100_000)
+        case "loop":
+            record.unlink()
+            record.symlink_to(record)
+        case "other":
+            record.write_text(json.dumps(json.loads(content) | {"job_id": "../../etc"}))
+        case "stray":
+            (folder / "document.pdf").unlink(missing_ok=True)
+            (folder / "stray").write_bytes(b"x")
+
+
+async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> None:
+    """Damage one of three jobs in every way, and load the book."""
+    hass.config.config_dir = str(tmp_path / "home")
+    root = book_path(hass, "entry")
+    whole = [replace(TEMPLATE, job_id=f"01HQZX3T7XJ9V1N5K8M2P4R6S{number}") for number in range(3)]
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50))
+    def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
+        shutil.rmtree(root, ignore_errors=True)
+        book = JobBook(hass, "entry")
+        book._load()
+        for job in whole:
+            path = tmp_path / "document.pdf"
+            path.write_bytes(b"1")
+            book._create(job, make_document(path))
+        damage(root / whole[which].job_id, *how)
+        if others is not None:
+            (root / OTHER_TASKS_NAME).write_bytes(others)
+        for _ in range(2):
+            # A second start finds the same.
+            again = JobBook(hass, "entry")
+            loaded = {job.job_id: job for job in again._load()}
+            for number, job in enumerate(whole):
+                if number != which:
+                    assert loaded.get(job.job_id) == job
+            assert set(loaded) <= {job.job_id for job in whole}
+            assert all(isinstance(task_id, str) for task_id in again.other_tasks)
+            aside = [path.name for path in root.iterdir() if path.name.startswith(DAMAGED_PREFIX)]
+            assert len(loaded) + len(aside) == len(whole)
+
+    check()
+
+
+def make_document(path: Path) -> Document:
+    """Return a document for a file of one byte."""
+    return Document(
+        path=path,
+        name="a.pdf",
+        content_type="application/pdf",
+        extension=".pdf",
+        size=1,
+        pages=1,
+        digest="digest",
+        title="Title",
+    )
+
+
+async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Path) -> None:
+    await spoil_books(hass, tmp_path, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_damaged_folder_costs_one_job_long(hass: HomeAssistant, tmp_path: Path) -> None:
+    await spoil_books(hass, tmp_path, LONG)
+
+
+async def test_a_book_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
+    hass.config.config_dir = str(tmp_path / "home")
+    root = book_path(hass, "entry")
+    root.parent.mkdir(parents=True)
+    root.write_text("no folder")
+    with pytest.raises(BookError):
+        await JobBook(hass, "entry").async_load()
