@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, override
 
 from homeassistant.components.calendar import CalendarEntity, CalendarEvent
-from homeassistant.components.camera import Camera
 from homeassistant.components.image import ImageEntity
 from homeassistant.components.persistent_notification import (
     _async_get_or_create_notifications as notifications_of,
@@ -16,6 +15,7 @@ from homeassistant.components.todo.const import TodoItemStatus
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr, script
+from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -78,19 +78,6 @@ class Family(CalendarEntity):
         return [one for one in events if start_date.date() <= one.start < end_date.date()]
 
 
-class Door(Camera):
-    """A camera with one picture."""
-
-    _attr_name = "Front door"
-    _attr_unique_id = "front_door"
-
-    @override
-    async def async_camera_image(
-        self, width: int | None = None, height: int | None = None
-    ) -> bytes | None:
-        return FRAME
-
-
 class Map(ImageEntity):
     """An image with one picture."""
 
@@ -105,6 +92,24 @@ class Map(ImageEntity):
 
 def _all_day(summary: str, day: date) -> CalendarEvent:
     return CalendarEvent(summary=summary, start=day, end=day + timedelta(days=1))
+
+
+def _door() -> Entity:
+    """Return a camera with one picture."""
+    # Complains of a missing library when it is imported, before there is a log to put it.
+    from homeassistant.components.camera import Camera
+
+    class Door(Camera):
+        _attr_name = "Front door"
+        _attr_unique_id = "front_door"
+
+        @override
+        async def async_camera_image(
+            self, width: int | None = None, height: int | None = None
+        ) -> bytes | None:
+            return FRAME
+
+    return Door()
 
 
 @dataclass(slots=True)
@@ -185,21 +190,13 @@ class House:
 
 
 @pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    return str(folder)
-
-
-@pytest.fixture
 async def shopping_list(hass: HomeAssistant) -> ShoppingList:
     """Set up what the examples need besides a printer; before the web server starts."""
     shopping_list = ShoppingList()
     for domain, entity in (
         ("todo", shopping_list),
         ("calendar", Family()),
-        ("camera", Door()),
+        ("camera", _door()),
         ("image", Map(hass)),
     ):
         setup_test_component_platform(hass, domain, [entity])
