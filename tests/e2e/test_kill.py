@@ -71,6 +71,7 @@ async def live(home: Home, rounds: int, *, patient: bool) -> list[Verdict]:
     async with home.running():
         for number in range(rounds):
             await home.round(number)
+            assert not (await home.cloud.get(""))["banned"], "the cloud was asked too often"
         await home.settle(doubts_too=patient)
         verdicts = await home.verdicts()
         for verdict in verdicts:

@@ -1,0 +1,413 @@
+"""Whatever people, boxes, strangers and crashes do, in any order: each job ends with the truth."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+import hashlib
+from pathlib import Path
+from random import Random
+import shutil
+import threading
+from typing import Any, override
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.book import book_path
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
+from tests.proof.papers import unlike_any
+from tests.simulator import Fault, Outcome, Simulator
+from tests.simulator.cast import office_printers
+
+SUBMIT = "POST /print/job"
+SHORT = 5
+LONG = 120
+PORTS = (1, 2, 4)
+# Seconds. A job that nobody can say anything about is given up after a day.
+END = 30 * 3600
+
+FAULTS = (
+    Fault(kind="reset_after_body"),
+    Fault(kind="reset_after_accept"),
+    Fault(kind="http", status=502),
+    Fault(kind="http", status=502, done=True),
+    Fault(kind="empty", done=True),
+    Fault(kind="wrong_types", shape="data_null", done=True),
+    Fault(kind="code", code=400),
+    Fault(kind="code", code=500),
+    Fault(kind="code", code=500, done=True),
+    Fault(kind="code", code=5002),
+    Fault(kind="code", code=5011),
+    Fault(kind="code", code=10009),
+)
+OUTCOMES = (
+    Outcome(code=502),
+    Outcome(code=503),
+    Outcome(code=500, prints=1),
+    Outcome(code=500, state="FAILURE", prints=1),
+)
+
+
+@dataclass(kw_only=True)
+class World:
+    """What one story happens in. Its coroutines run in the test's event loop."""
+
+    hass: HomeAssistant
+    sim: Simulator
+    open_shop: OpenShop
+    receiver: Receiver
+    tmp_path: Path
+    clock: Clock
+    random: Random = field(default_factory=lambda: Random(7))
+    shop: Shop = field(init=False)
+    stories: int = 0
+    _opened: AbstractAsyncContextManager[Shop] = field(init=False)
+    _digests: dict[Path, str] = field(default_factory=dict)
+
+    async def begin(self, *, callbacks: bool) -> None:
+        """Open a shop on a box that has never been used."""
+        self.stories += 1
+        # The cloud's limits on requests count anew.
+        self.clock.tick(3600)
+        cloud = self.sim.cloud
+        cloud.faults.clear()
+        cloud.boxes.clear()
+        cloud.out_tray.clear()
+        cloud.add_box(cloud.accounts[0], office_printers)
+        cloud.variants.update(callbacks="end" if callbacks else "never", list_lag=10.0)
+        box = self.sim.box
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Box",
+            data={"device_id": box.device_id, "webhook_id": "test_webhook"},
+            options={"max_jobs_per_hour": 999},
+        )
+        entry.add_to_hass(self.hass)
+        await self._open(entry)
+
+    async def _open(self, entry: MockConfigEntry) -> None:
+        self._opened = self.open_shop(self.receiver, entry=entry)
+        self.shop = await self._opened.__aenter__()
+
+    async def close(self) -> None:
+        """Stop in order."""
+        await self._opened.__aexit__(None, None, None)
+
+    async def restart(self, *, crash: bool) -> None:
+        """Stop and start again; a crash leaves on disk what is there at this moment."""
+        root = book_path(self.hass, self.shop.entry.entry_id)
+        kept = self.tmp_path / "kept"
+        if crash:
+            for upload in self.shop.queue._sender._uploads.values():
+                upload.cancel()
+            self.shop.queue._sender._closing = True
+            # In this very turn of the event loop: nothing can be sent any more.
+            shutil.copytree(root, kept, ignore=shutil.ignore_patterns("tmp*"))
+        await self.close()
+        if crash:
+            shutil.rmtree(root)
+            kept.rename(root)
+        await self._open(self.shop.entry)
+
+    async def submit(self, port: int, content: bytes, **wishes: Any) -> None:
+        """Print; a refusal is an answer as well."""
+        document = self.shop.document(2, content=content)
+        with suppress(HomeAssistantError):
+            await self.shop.submit(document, port=port, **wishes)
+        await self.shop.settle()
+
+    async def change(self, thing: Any, **values: Any) -> None:
+        """Change a box or a printer, and let it be seen."""
+        for name, value in values.items():
+            setattr(thing, name, value)
+        await self.shop.refresh()
+
+    async def stranger(self, port: int) -> None:
+        """Print as another app, as if one had been seen before: the first of a day passes for ours."""
+        self.sim.cloud.print_as_someone_else(self.shop.box, self.shop.printer(port))
+        self.shop.memory.note_foreign()
+        await self.shop.settle()
+
+    async def attempt(self, work: Awaitable[Any]) -> None:
+        """Do what may be refused."""
+        with suppress(HomeAssistantError, LiankeError):
+            await work
+        await self.shop.settle()
+
+    async def pass_time(self, seconds: float, step: float = 20) -> None:
+        """Let time pass."""
+        while seconds > 0:
+            await self.shop.tick(min(step, seconds))
+            seconds -= step
+
+    async def forge(self, job: Job, state: str, code: int) -> None:
+        """Send a callback that a stranger made up: another task, and no token or a wrong one."""
+        claim = parse_callback(
+            {
+                "device_id": self.shop.box.device_id,
+                "task_id": "11111111-2222-3333-4444-555555555555",
+                "task_state": state,
+                "task_result": {"code": code, "msg": ""},
+            }
+        )
+        assert claim is not None
+        before = self.shop.queue.jobs()
+        for token in (None, "x" * 32, job.token if job.task_id else None):
+            assert not self.shop.queue.on_callback(token, claim)
+        assert self.shop.queue.jobs() == before
+
+    async def repeat_callbacks(self) -> None:
+        """Send all that ever came once more, as the cloud would to the tasks' addresses."""
+        for body in list(self.receiver.bodies):
+            if (claim := parse_callback(body)) is not None:
+                before = {job.job_id: job.state for job in self.shop.queue.jobs() if job.is_final}
+                self.shop.queue.on_callback(None, claim)
+                for job_id, state in before.items():
+                    if state is not JobState.UNCONFIRMED:
+                        assert self.shop.queue.get(job_id).state is state
+        await self.shop.settle()
+
+    async def end(self) -> None:
+        """Put everything right and wait for the end of every job."""
+        cloud, box = self.sim.cloud, self.shop.box
+        cloud.faults.clear()
+        box.online = True
+        for printer in box.printers:
+            printer.paper = None
+            printer.outcomes.clear()
+        passed = 0.0
+        step = 20.0
+        await self.shop.refresh()
+        while not all(job.is_final for job in self.shop.queue.jobs()):
+            assert passed < END, self.shop.queue.jobs()
+            await self.shop.tick(step)
+            passed += step
+            step = 600.0 if passed > 1800 else 20.0
+        self.judge()
+        await self.close()
+        self.receiver.bodies.clear()
+
+    def tray(self) -> dict[str, tuple[int, int]]:
+        """Return how often each document came out whole and in part, by its digest."""
+        found: dict[str, tuple[int, int]] = {}
+        for one in self.sim.cloud.out_tray:
+            if one.foreign:
+                continue
+            if one.path not in self._digests:
+                self._digests[one.path] = hashlib.sha256(one.path.read_bytes()).hexdigest()
+            digest = self._digests[one.path]
+            whole, part = found.get(digest, (0, 0))
+            found[digest] = (whole + one.complete, part + (not one.complete))
+        return found
+
+    def judge(self) -> None:
+        """Compare the jobs of each document with the out tray; a retry is a job of its own."""
+        tray = self.tray()
+        by_digest: dict[str, list[Job]] = {}
+        for job in self.shop.queue.jobs():
+            by_digest.setdefault(job.digest, []).append(job)
+        assert tray.keys() <= by_digest.keys()
+        for digest, jobs in by_digest.items():
+            whole, part = tray.get(digest, (0, 0))
+            surely = sum(job.state is JobState.COMPLETED for job in jobs)
+            maybe = sum(
+                job.state is JobState.UNCONFIRMED
+                or (job.state is JobState.FAILED and job.partly_printed)
+                for job in jobs
+            )
+            assert surely <= whole <= surely + maybe, (whole, jobs)
+            assert part <= sum(job.state is not JobState.COMPLETED for job in jobs), jobs
+
+
+class Story(RuleBasedStateMachine):
+    """Anything that can happen to jobs."""
+
+    world: World
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        super().__init__()
+        self.contents: dict[tuple[str, int], bytes] = {}
+
+    def run(self, work: Any) -> None:
+        """Do something in the test's event loop, and wait for it."""
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+
+    def pick(self, number: int) -> Job:
+        """Return one of the jobs."""
+        jobs = self.world.shop.queue.jobs()
+        return jobs[number % len(jobs)]
+
+    @initialize(callbacks=st.booleans())
+    def begin(self, callbacks: bool) -> None:
+        self.run(self.world.begin(callbacks=callbacks))
+
+    @rule(port=st.sampled_from(PORTS), hold=st.booleans(), minutes=st.none() | st.integers(1, 90))
+    def print_something(self, port: int, hold: bool, minutes: int | None) -> None:
+        content = unlike_any(self.world.random, 2, "Story")
+        expires_in = None if minutes is None else timedelta(minutes=minutes)
+        self.run(self.world.submit(port, content, hold=hold, expires_in=expires_in))
+
+    @rule(port=st.sampled_from(PORTS), request_id=st.sampled_from(["a", "b"]))
+    def print_once_only(self, port: int, request_id: str) -> None:
+        content = self.contents.setdefault(
+            (request_id, port), unlike_any(self.world.random, 2, request_id)
+        )
+        self.run(self.world.submit(port, content, request_id=request_id))
+
+    @rule(port=st.sampled_from(PORTS))
+    def print_the_briefing(self, port: int) -> None:
+        content = unlike_any(self.world.random, 2, "Briefing")
+        self.run(self.world.submit(port, content, replace_key="briefing"))
+
+    @rule(fault=st.sampled_from(FAULTS))
+    def break_an_upload(self, fault: Fault) -> None:
+        self.world.sim.cloud.fail(SUBMIT, fault)
+
+    @rule(fault=st.sampled_from(["empty", "timeout", "reset_before"]))
+    def break_an_answer(self, fault: Any) -> None:
+        self.world.sim.cloud.fail("GET /print/job", Fault(kind=fault, seconds=60))
+
+    @rule(port=st.sampled_from(PORTS), outcome=st.sampled_from(OUTCOMES))
+    def break_a_printer(self, port: int, outcome: Outcome) -> None:
+        self.world.sim.cloud.plan(self.world.shop.printer(port), outcome)
+
+    @rule(port=st.sampled_from(PORTS), sheets=st.sampled_from([0, 1, None]))
+    def change_the_paper(self, port: int, sheets: int | None) -> None:
+        self.run(self.world.change(self.world.shop.printer(port), paper=sheets))
+
+    @rule(online=st.booleans())
+    def switch_the_box(self, online: bool) -> None:
+        self.run(self.world.change(self.world.shop.box, online=online))
+
+    @rule(port=st.sampled_from(PORTS))
+    def print_as_a_stranger(self, port: int) -> None:
+        self.run(self.world.stranger(port))
+
+    @rule(seconds=st.sampled_from([1, 15, 61, 330]))
+    def wait(self, seconds: int) -> None:
+        self.run(self.world.pass_time(seconds))
+
+    @precondition(lambda self: self.world.shop.queue.jobs())
+    @rule(number=st.integers(0, 50))
+    def cancel(self, number: int) -> None:
+        self.run(self.world.attempt(self.world.shop.queue.async_cancel(self.pick(number).job_id)))
+
+    @precondition(lambda self: self.world.shop.queue.jobs())
+    @rule(number=st.integers(0, 50))
+    def retry(self, number: int) -> None:
+        queue = self.world.shop.queue
+        self.run(self.world.attempt(queue.async_retry(self.pick(number).job_id, context=Context())))
+
+    @precondition(lambda self: self.world.shop.queue.jobs())
+    @rule(
+        number=st.integers(0, 50),
+        state=st.sampled_from(["SUCCESS", "FAILURE", "REVOKED", "SENDING"]),
+        code=st.sampled_from([200, 500]),
+    )
+    def forge_a_callback(self, number: int, state: str, code: int) -> None:
+        self.run(self.world.forge(self.pick(number), state, code))
+
+    @rule()
+    def repeat_callbacks(self) -> None:
+        self.run(self.world.repeat_callbacks())
+
+    @rule(crash=st.booleans())
+    def restart(self, crash: bool) -> None:
+        self.run(self.world.restart(crash=crash))
+
+    @invariant()
+    def nothing_came_out_twice(self) -> None:
+        if not hasattr(self.world, "shop"):
+            return
+        for digest, (whole, _part) in self.world.tray().items():
+            jobs = [job for job in self.world.shop.queue.jobs() if job.digest == digest]
+            assert whole <= len(jobs), jobs
+
+    @override
+    def teardown(self) -> None:
+        if hasattr(self.world, "shop"):
+            self.run(self.world.end())
+
+
+async def tell_stories(world: World, examples: int) -> None:
+    """Let the machine run in a thread, since its rules are no coroutines."""
+
+    class Told(Story):
+        """Stories of this world."""
+
+    Told.world = world
+    Told.loop = asyncio.get_running_loop()
+    sized = settings(
+        max_examples=examples,
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    done = asyncio.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run_state_machine_as_test(Told, settings=sized)
+        except BaseException as err:  # noqa: BLE001  # handed on to the test
+            failures.append(err)
+        finally:
+            Told.loop.call_soon_threadsafe(done.set)
+
+    thread = threading.Thread(target=work, name="_run_safe_shutdown_loop: stories")
+    thread.start()
+    await done.wait()
+    thread.join()
+    if failures:
+        raise failures[0]
+    assert world.stories >= examples
+
+
+@pytest.fixture
+def world(
+    hass: HomeAssistant,
+    sim: Simulator,
+    open_shop: OpenShop,
+    receiver: Receiver,
+    tmp_path: Path,
+    clock: Clock,
+) -> World:
+    """Return where stories happen."""
+    return World(
+        hass=hass,
+        sim=sim,
+        open_shop=open_shop,
+        receiver=receiver,
+        tmp_path=tmp_path,
+        clock=clock,
+    )
+
+
+async def test_stories(world: World) -> None:
+    await tell_stories(world, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+async def test_stories_long(world: World) -> None:
+    await tell_stories(world, LONG)
