@@ -45,6 +45,7 @@ from custom_components.lianke.sensor import (
     STATUS,
 )
 from custom_components.lianke.status import PrinterStatus
+from scripts import figures
 from tests.readme import FILES, LANGUAGES, ROOT, Cell, anchor, read, section
 
 INTEGRATION = ROOT / "custom_components" / DOMAIN
@@ -562,6 +563,40 @@ def test_card(language: str) -> None:
     defaults = re.search(r'layout: "(\w+)", show: SECTIONS, history: (\d+)', script)
     assert defaults is not None
     assert (rows["layout"][1].text, rows["history"][1].text) == (defaults[1], defaults[2])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_figures_are_those_that_are_measured(language: str) -> None:
+    """Each figure is one of the bench's, and what was missed is said to be."""
+    rows = section(language, "Performance").rows()
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "bench").glob("*.py"))
+    for name in first_codes(rows):
+        assert f'"{name}"' in sources, name
+    assert set(first_codes(rows)) <= set(figures.TEXTS)
+    assert {"print_overhead", "idle_requests_per_hour", "loop_stall"} <= set(first_codes(rows))
+
+
+def test_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured figures replace the table and nothing else; one that nobody described is refused."""
+    before = {name: (ROOT / name).read_text("utf-8") for name in figures.CHAPTERS}
+    for name, text in before.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    stall = {
+        "name": "loop_stall",
+        "value": 1234.0,
+        "unit": "ms",
+        "baseline": None,
+        "goal": 50,
+        "ok": False,
+    }
+    assert figures.main([json.dumps(stall)]) == 0
+    for name, text in before.items():
+        after = (tmp_path / name).read_text("utf-8")
+        assert "| 1,234 ms |" in after
+        kept = [line for line in text.splitlines() if not re.match(r"\| `\w+` .*[≤≥]", line)]
+        assert [line for line in after.splitlines() if "| 1,234 ms |" not in line] == kept
+    assert figures.main([json.dumps(stall | {"name": "other"})]) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,0 +1,165 @@
+"""Puts what scripts/bench has measured into the READMEs: `scripts/bench | python3 scripts/figures.py`.
+
+Reads its lines of JSON, passes everything on, and writes the table in the chapter on performance anew, in each
+language.
+Figures that were not measured this time are left out, so measure all of them.
+"""
+
+from collections.abc import Iterable
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = {
+    "README.md": ("## Performance", "## Privacy"),
+    "README.zh-Hans.md": ("## 性能", "## 隐私"),
+}
+HEADS = {
+    "README.md": "| Figure | What it is | Measured | Beside | Goal |",
+    "README.zh-Hans.md": "| 指标 | 内容 | 结果 | 对照 | 目标 |",
+}
+MISSED = {"README.md": " (missed)", "README.zh-Hans.md": "（未达到）"}
+COUNTED = {
+    "entities": "个",
+    "jobs": "个",
+    "polls": "次",
+    "requests": "次",
+    "writes": "次",
+    "/s": "/秒",
+}
+# What a figure is, and what it stands beside, in English and Chinese.
+TEXTS = {
+    "print_overhead": (
+        ("`lianke.print` of 20 MB until the service has it", "a bare upload of the same file"),
+        ("`lianke.print` 打印 20 MB，到服务收下为止", "直接上传同一文件"),
+    ),
+    "print_memory_path": (
+        ("Memory for 200 MB from a path", ""),
+        ("从路径打印 200 MB 所用的内存", ""),
+    ),
+    "print_memory_upload": (
+        ("Memory for 95 MB from an upload", ""),
+        ("打印上传的 95 MB 所用的内存", ""),
+    ),
+    "callback_latency": (
+        ("Callback until the outcome is on the screen, median", "a bare webhook that sets a state"),
+        ("从回调到界面显示结果，中位数", "只设置一个状态的 Webhook"),
+    ),
+    "callback_latency_p99": (
+        ("The same; 99 of 100 are faster", "a bare webhook"),
+        ("同上，100 次中有 99 次更快", "只设置一个状态的 Webhook"),
+    ),
+    "callbacks_per_second": (
+        ("Callbacks in a second, none lost", "a bare webhook"),
+        ("每秒处理的回调，无一丢失", "只设置一个状态的 Webhook"),
+    ),
+    "push_latency": (
+        ("Push until the changed state is there", "a poll's round trips and a bare webhook"),
+        ("从推送到状态更新", "一次轮询的往返加 Webhook"),
+    ),
+    "idle_requests_per_hour": (
+        ("Requests in an idle hour, three printers", "polling everything each minute"),
+        ("空闲一小时的请求数，三台打印机", "每分钟全部轮询"),
+    ),
+    "idle_requests_per_hour_push": (
+        ("The same, once push has proved to work", "polling everything each minute"),
+        ("同上，推送确认有效之后", "每分钟全部轮询"),
+    ),
+    "idle_writes_per_hour": (
+        ("States and files written in an idle hour", ""),
+        ("空闲一小时写入的状态和文件", ""),
+    ),
+    "setup_cost": (
+        ("Setting an entry up, processor time", "core's `ipp`"),
+        ("设置一个条目，处理器时间", "核心集成 `ipp`"),
+    ),
+    "import_cost": (("Importing the integration", "core's `ipp`"), ("导入集成", "核心集成 `ipp`")),
+    "scale_time": (
+        ("Setting up a box, one of 100", "one of 10"),
+        ("设置一台云盒，共 100 台时", "共 10 台时"),
+    ),
+    "scale_memory": (
+        ("Memory of a box, one of 100", "one of 10"),
+        ("每台云盒的内存，共 100 台时", "共 10 台时"),
+    ),
+    "scale_entities": (
+        ("Entities of a box, one of 100", "one of 10"),
+        ("每台云盒的实体，共 100 台时", "共 10 台时"),
+    ),
+    "fleet_day_requests": (
+        ("Requests of 100 boxes in a day with 5,000 jobs and faults", ""),
+        ("100 台云盒、5000 个任务、故障不断的一天的请求数", ""),
+    ),
+    "fleet_day_unsettled": (
+        ("Jobs of that day lost or told wrongly", ""),
+        ("这一天丢失或误报的任务", ""),
+    ),
+    "fleet_day_memory": (("Growth of memory in that day", ""), ("这一天内存的增长", "")),
+    "fleet_day_disk": (("Growth on disk in that day", ""), ("这一天磁盘占用的增长", "")),
+    "loop_stall": (
+        ("Longest stall of the event loop in all of this", ""),
+        ("以上过程中事件循环最长的停顿", ""),
+    ),
+}
+
+
+def number(value: float) -> str:
+    """Return a number as people write it."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def row(figure: dict[str, Any], file: str) -> str:
+    """Return a figure's row."""
+    chinese = file == "README.zh-Hans.md"
+    what, beside = TEXTS[figure["name"]][chinese]
+    baseline, goal, unit = figure["baseline"], figure["goal"], figure["unit"]
+    sign = "≥" if unit == "/s" else "≤"
+    counted = unit in COUNTED and unit != "/s"
+    if chinese:
+        unit = COUNTED.get(unit, unit)
+    if not unit.startswith("/"):
+        unit = f" {unit}"
+    colon = "：" if chinese else ": "
+    told = "" if baseline is None else f"{number(baseline)}{unit}{colon}{beside}"
+    if baseline is None or (counted and not figure["name"].startswith("scale")):
+        aim = f"{sign} {number(goal)}{unit}"
+    else:
+        aim = f"{sign} {goal / baseline:.2f} ×"
+    missed = "" if figure["ok"] else MISSED[file]
+    measured = f"{number(figure['value'])}{unit}"
+    return f"| `{figure['name']}` | {what} | {measured} | {told} | {aim}{missed} |"
+
+
+def write(figures: dict[str, dict[str, Any]]) -> None:
+    """Write the tables of both READMEs."""
+    for file, (chapter, following) in CHAPTERS.items():
+        text = (ROOT / file).read_text("utf-8")
+        before, _, rest = text.partition(f"\n{chapter}\n")
+        said, _, after = rest.partition(f"\n{following}\n")
+        words = said.partition("\n|")[0].rstrip()
+        rows = [row(figures[name], file) for name in TEXTS if name in figures]
+        table = "\n".join([HEADS[file], "|---|---|---|---|---|", *rows])
+        (ROOT / file).write_text(
+            f"{before}\n{chapter}\n{words}\n\n{table}\n\n{following}\n{after}", "utf-8"
+        )
+
+
+def main(lines: Iterable[str]) -> int:
+    """Pass lines on and write what the JSON among them says; 1 for a figure that nobody has described."""
+    figures: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        sys.stdout.write(line)
+        if line.startswith("{"):
+            figure = json.loads(line)
+            figures[figure["name"]] = figure
+    if unknown := sorted(set(figures) - set(TEXTS)):
+        print(f"Describe these in {Path(__file__).name}: {', '.join(unknown)}", file=sys.stderr)
+        return 1
+    write(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.stdin))
