@@ -29,6 +29,7 @@ from .models import (
     PrinterCondition,
     PrinterKind,
     Task,
+    TaskResult,
     parse_papers,
     parse_printers,
 )
@@ -243,11 +244,13 @@ class LiankeClient:
             "GET", "/print/job", query=self._task_query(address, task_id), seconds=QUICK_SECONDS
         )
         task = Task.from_json(task_id, data)
-        if task.result is None:
-            return task
-        return replace(
-            task, result=replace(task.result, message=self._transport.clean(task.result.message))
-        )
+        return replace(task, result=self.clean(task.result))
+
+    def clean(self, result: TaskResult | None) -> TaskResult | None:
+        """Return a result whose message holds no secret of ours; callbacks bring theirs unasked."""
+        if result is None:
+            return None
+        return replace(result, message=self._transport.clean(result.message))
 
     async def cancel_task(self, address: PrinterAddress, task_id: str) -> None:
         """Ask the cloud to drop a task (`DELETE /print/job`); a yes does not prove that nothing was printed."""

@@ -1,6 +1,6 @@
 """Where a document comes from: each source is fetched into the spool."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,7 @@ class Source:
     """
 
     kind: SourceKind
-    value: str
+    value: str = field(repr=False)
     title: str | None = None
     raw: bool = False
     raw_encoding: str = "utf-8"

@@ -49,6 +49,7 @@ class PrintQueue:
     ) -> None:
         """Put the parts together; `async_start` sets them going."""
         self._hass = hass
+        self._client = client
         self._coordinator = coordinator
         self._book = JobBook(hass, entry.entry_id)
         self._ledger = Ledger(hass, entry, self._book)
@@ -290,7 +291,7 @@ class PrintQueue:
             job = self._ledger.by_task(claim.task_id)
         if job is None or job.task_id != claim.task_id:
             return False
-        if changes := changes_for(job, claim.state, claim.result):
+        if changes := changes_for(job, claim.state, self._client.clean(claim.result)):
             job = self._ledger.change(job, **changes)
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._follower.look_soon(job)
