@@ -9,6 +9,8 @@ import pytest
 
 from custom_components.lianke.account import (
     CONDITION_INTERVAL,
+    KEPT_FOR_JOBS,
+    MAX_A_MINUTE,
     MAX_UNDER_WAY,
     PAUSE_FORGOTTEN,
     PAUSE_LIMIT,
@@ -137,6 +139,34 @@ async def test_polling_requests_are_spread(
     assert waits == []
     await account.async_admit(1)
     assert waits == [pytest.approx(1 / POLL_RATE)]
+
+
+async def test_no_minute_has_more_requests_than_fit(
+    account: Account, waits: list[float], freezer: FrozenDateTimeFactory
+) -> None:
+    sent: list[float] = []
+
+    async def request() -> None:
+        async with account.slot():
+            sent.append(freezer.time_to_freeze.timestamp())
+
+    await asyncio.gather(*(request() for _ in range(4 * MAX_A_MINUTE)))
+    assert sent == sorted(sent)
+    assert sent[-1] - sent[0] == pytest.approx(180)
+    for moment in sent:
+        assert sum(moment <= other < moment + 60 for other in sent) <= MAX_A_MINUTE
+
+
+async def test_polling_leaves_the_last_places_of_a_minute_to_jobs(
+    account: Account, waits: list[float]
+) -> None:
+    for _ in range(MAX_A_MINUTE - KEPT_FOR_JOBS):
+        async with account.slot():
+            pass
+    async with account.slot():
+        assert waits == []
+    await account.async_admit(2)
+    assert waits == [pytest.approx(60)]
 
 
 def test_the_address_is_told_apart_and_not_told(account: Account) -> None:

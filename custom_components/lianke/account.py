@@ -1,6 +1,7 @@
 """What all boxes of one ApiKey share: a limit on requests, and one address for news."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import hashlib
@@ -12,11 +13,19 @@ from homeassistant.core import CALLBACK_TYPE, callback
 _LOGGER = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 4
+# Requests of all kinds in any minute, and how many of them polling leaves to jobs. No rate is
+# published (lianke-api, "Ground rules"); a hundred boxes that print at nine must not look like a
+# load test.
+MAX_A_MINUTE = 50
+KEPT_FOR_JOBS = 10
+MINUTE = 60
 # Seconds of silence after "too frequent" (10009), doubled while it goes on.
 PAUSE_START = 60
 PAUSE_LIMIT = 300
 # After so many seconds in peace a new pause is short again.
 PAUSE_FORGOTTEN = 600
+# Seconds. Shorter waits would only look again.
+SHORTEST_WAIT = 0.01
 # Polling requests a second and ApiKey, and how many may come in one go.
 POLL_RATE = 30 / 60
 POLL_BURST = 10
@@ -40,6 +49,8 @@ class Account:
         self._address: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self._under_way = asyncio.Semaphore(MAX_UNDER_WAY)
+        # When the last requests went.
+        self._sent: deque[float] = deque(maxlen=MAX_A_MINUTE)
         self._pause = 0.0
         self._pause_until = float("-inf")
         self._admitted_until = float("-inf")
@@ -93,13 +104,21 @@ class Account:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the places for requests under way; wait out a pause first."""
+        """Hold one of the places for requests under way; wait out a pause or a busy minute first."""
         async with self._under_way:
-            left = self._pause_until - time.monotonic()
-            while left > 0:
-                await asyncio.sleep(left)
-                left = self._pause_until - time.monotonic()
+            while (left := max(self._pause_left(), self._busy_for(MAX_A_MINUTE))) > 0:
+                await asyncio.sleep(max(left, SHORTEST_WAIT))
+            self._sent.append(time.monotonic())
             yield
+
+    def _pause_left(self) -> float:
+        return self._pause_until - time.monotonic()
+
+    def _busy_for(self, limit: int) -> float:
+        """Return for how many seconds yet the last minute has so many requests in it."""
+        if len(self._sent) < limit:
+            return 0.0
+        return self._sent[-limit] + MINUTE - time.monotonic()
 
     def too_frequent(self) -> None:
         """Let no request go for a while: the service complained."""
@@ -130,3 +149,5 @@ class Account:
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
         if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:
             await asyncio.sleep(wait)
+        while (left := self._busy_for(MAX_A_MINUTE - KEPT_FOR_JOBS)) > 0:
+            await asyncio.sleep(max(left, SHORTEST_WAIT))
