@@ -106,13 +106,16 @@ class Account:
     async def slot(self) -> AsyncIterator[None]:
         """Hold one of the places for requests under way; wait out a pause or a busy minute first."""
         async with self._under_way:
-            while (left := max(self._pause_left(), self._busy_for(MAX_A_MINUTE))) > 0:
+            left = self._closed_for()
+            while left > 0:
                 await asyncio.sleep(max(left, SHORTEST_WAIT))
+                left = self._closed_for()
             self._sent.append(time.monotonic())
             yield
 
-    def _pause_left(self) -> float:
-        return self._pause_until - time.monotonic()
+    def _closed_for(self) -> float:
+        """Return the seconds until the next request may go; none or less means now."""
+        return max(self._pause_until - time.monotonic(), self._busy_for(MAX_A_MINUTE))
 
     def _busy_for(self, limit: int) -> float:
         """Return for how many seconds yet the last minute has so many requests in it."""
@@ -149,5 +152,7 @@ class Account:
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
         if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:
             await asyncio.sleep(wait)
-        while (left := self._busy_for(MAX_A_MINUTE - KEPT_FOR_JOBS)) > 0:
+        left = self._busy_for(MAX_A_MINUTE - KEPT_FOR_JOBS)
+        while left > 0:
             await asyncio.sleep(max(left, SHORTEST_WAIT))
+            left = self._busy_for(MAX_A_MINUTE - KEPT_FOR_JOBS)
