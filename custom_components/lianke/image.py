@@ -54,9 +54,21 @@ class PreviewImage(JobEntity, ImageEntity):
             self.lianke.previews.clear(self.printer_key)
 
     @callback
+    @override
+    def async_update_token(self) -> None:
+        """Change the token in the picture's address, as long as there is a picture.
+
+        Home Assistant asks for that every five minutes, and each change is a new state.
+        """
+        if not self.access_tokens or self.lianke.previews.get(self.printer_key):
+            super().async_update_token()
+
+    @callback
     def _on_preview(self, printer_key: str) -> None:
         if printer_key == self.printer_key:
             self._take()
+            # With the one that comes and the one that goes, no address outlives its picture.
+            super().async_update_token()
             self.async_show()
 
     @callback
