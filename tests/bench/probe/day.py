@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -140,12 +140,9 @@ async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
     @callback
     def on_state(event: Event[Any]) -> None:
-        written[f"{event.event_type} {event.data['entity_id']}"] += 1
+        written[event.data["entity_id"]] += 1
 
-    unsubscribe = [
-        hass.bus.async_listen(kind, on_state, event_filter=is_ours)
-        for kind in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED)
-    ]
+    unsubscribe = hass.bus.async_listen(EVENT_STATE_CHANGED, on_state, event_filter=is_ours)
     files = await hass.async_add_executor_job(_files, hass)
     await cloud.ask("DELETE", "requests")
     naive = asyncio.create_task(_ask_everything(hass, msg["naive"], msg["server"]))
@@ -153,8 +150,7 @@ async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     naive.cancel()
     requests = await cloud.ask("GET", "requests")
     changed = await hass.async_add_executor_job(_files, hass)
-    for stop in unsubscribe:
-        stop()
+    unsubscribe()
     counts: dict[str, Counter[str]] = {}
     for request in requests:
         counts.setdefault(request["device_id"], Counter())[request["path"]] += 1
