@@ -41,7 +41,7 @@ from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, Recor
 from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.settings import quiet_until
 
-SHORT = 60
+SHORT = 40
 LONG = 1000
 ULID = "01HQZX3T7XJ9V1N5K8M2P4R6S0"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
