@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 import pytest
@@ -738,7 +738,12 @@ async def test_an_automation_prints(
         },
     )
     told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    hass.bus.async_listen("printed", lambda event: told.put_nowait(dict(event.data)))
+
+    @callback
+    def on_printed(event: Event) -> None:
+        told.put_nowait(dict(event.data))
+
+    hass.bus.async_listen("printed", on_printed)
     context = Context()
     hass.bus.async_fire("print_it", context=context)
     await came_out(simulator)
