@@ -5,8 +5,14 @@ from datetime import date, datetime, timedelta
 import logging
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_change
 from homeassistant.util import dt as dt_util
 
@@ -47,7 +53,29 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             except HomeAssistantError as err:
                 _LOGGER.debug("The page for the nozzles was left out: %s", err)
 
-    entry.async_on_unload(async_track_time_change(hass, look, second=0))
+    stop: CALLBACK_TYPE | None = None
+
+    @callback
+    def rest() -> None:
+        nonlocal stop
+        if stop is not None:
+            stop()
+            stop = None
+
+    @callback
+    def follow(_change: ConfigEntryChange | None, changed: ConfigEntry) -> None:
+        """Look each minute, for as long as there is a plan."""
+        nonlocal stop
+        if changed.entry_id != entry.entry_id:
+            return
+        if not changed.options.get(CONF_KEEP_ALIVE):
+            rest()
+        elif stop is None:
+            stop = async_track_time_change(hass, look, second=0)
+
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, follow))
+    entry.async_on_unload(rest)
+    follow(None, entry)
 
 
 def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
