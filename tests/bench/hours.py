@@ -14,7 +14,8 @@ from .house import House, webhook_of
 
 JOBS_A_BOX = 50
 HOURS = 24
-# Hours after which memory and disk are compared with the last hour's.
+# Hours between two samples of memory and disk, and the first hour that counts.
+SAMPLED = 2
 SETTLED = 2
 # The design's own limit: polling requests a minute and key.
 POLLS_A_MINUTE = 30
@@ -136,17 +137,17 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
     states = Counter(job["state"] for job in found["jobs"].values())
     lost = [name for name, job in found["jobs"].items() if job["state"] == "lost"]
     twice = [name for name, times in whole.items() if times > 1]
-    # A job that is said to be printed is, and one that is said not to be is not.
+    # A job that is said to be printed is, and one that is said not to be, not even in part, is not.
     wrong = [
         name
         for name, job in found["jobs"].items()
         if (job["state"] == "completed" and not whole[name])
-        or (job["state"] in ("failed", "canceled", "expired") and whole[name])
+        or (job["state"] in ("failed", "canceled", "expired") and not job["partly"] and whole[name])
     ]
     unsettled = found["open"] + len(lost)
     polls = sum(found["requests"].get(endpoint, 0) for endpoint in POLLING)
     others = sum(found["requests"].values()) - polls
-    first, last = found["samples"][min(SETTLED, len(found["samples"]) - 1)], found["samples"][-1]
+    first, last = found["samples"][SETTLED // SAMPLED], found["samples"][-1]
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     jobs = max(1, len(found["jobs"]))
     return [

@@ -264,7 +264,7 @@ class _Day:
         self.hass.async_create_background_task(run(), "bench trouble")
 
     async def sample(self) -> None:
-        """Note memory and disk each hour."""
+        """Note memory and disk every two hours."""
         while True:
             gc.collect()
             self.hass.data[DATA_STALLS].forgive()
@@ -276,7 +276,7 @@ class _Day:
                     "files": len(files),
                 }
             )
-            await asyncio.sleep(HOUR)
+            await asyncio.sleep(2 * HOUR)
 
     def open_jobs(self) -> int:
         """Return how many jobs have no end yet."""
@@ -330,7 +330,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
         "jobs": {
             name: {
                 "state": jobs[job_id].state.value if job_id in jobs else "lost",
-                "reason": jobs[job_id].reason if job_id in jobs else None,
+                "partly": job_id in jobs and jobs[job_id].partly_printed,
             }
             for job_id, name in day.jobs.items()
         },
@@ -344,6 +344,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
+    from custom_components.lianke.api.print_options import ResolvedOptions  # noqa: PLC0415
     from custom_components.lianke.jobs.book import book_path  # loaded by now
     from custom_components.lianke.jobs.job import Job, JobState
 
@@ -371,6 +372,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
                 token=secrets.token_urlsafe(24),
                 document_pages=1,
                 pages=1,
+                options=ResolvedOptions(paper_id=9).as_dict(),
                 task_id=secrets.token_hex(16),
                 task_known_at=moment,
                 has_document=False,
