@@ -94,6 +94,11 @@ class JobBook:
         async with self._lock:
             await self._hass.async_add_executor_job(self._write, job)
 
+    async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
+        """Write jobs anew; return the ids of those that could not be written."""
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._write_all, list(jobs))
+
     async def async_copy_document(self, job: Job) -> Document | None:
         """Return a copy of a kept document, None when it is gone."""
         async with self._lock:
@@ -194,6 +199,16 @@ class JobBook:
             write_utf8_file_atomic(str(self._root / job.job_id / RECORD_NAME), text, private=True)
         except (WriteError, OSError) as err:
             raise BookError("the job could not be written") from err
+
+    def _write_all(self, jobs: list[Job]) -> list[str]:
+        failed = []
+        for job in jobs:
+            try:
+                self._write(job)
+            except BookError as err:
+                _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
+                failed.append(job.job_id)
+        return failed
 
     def _write_other_tasks(self, text: str) -> None:
         try:

@@ -30,6 +30,8 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds. Uploads under way may end before the queue stops.
 DRAIN_TIME = 30
 TIDY_EVERY = timedelta(minutes=15)
+# After a job's end, for all that end about that time.
+TIDY_SOON = timedelta(seconds=1)
 
 
 class Engine:
@@ -61,7 +63,7 @@ class Engine:
         self._follower = follower
         self._sender = sender
         self._task: asyncio.Task[None] | None = None
-        self._tidied_at: datetime | None = None
+        self._tidy_at: datetime | None = None
         self._alarm: CALLBACK_TYPE | None = None
         self._reviewing = False
         self._again = False
@@ -83,7 +85,8 @@ class Engine:
         if job.state is JobState.COMPLETED:
             self.count_pages(job)
         if job.is_final and job.state is not old:
-            self._tidied_at = None
+            soon = dt_util.utcnow() + TIDY_SOON
+            self._tidy_at = min(self._tidy_at or soon, soon)
             if job.state is JobState.FAILED and job.task_id:
                 self._coordinator.async_look("a job failed", job.printer_key)
 
@@ -209,11 +212,11 @@ class Engine:
             self._follower.look_soon(current)
 
     def _next_tidying(self, now: datetime) -> datetime:
-        return self._tidied_at + TIDY_EVERY if self._tidied_at else now
+        return self._tidy_at or now
 
     async def _async_tidy(self, now: datetime) -> None:
         """Throw away documents and records that are kept no longer."""
-        self._tidied_at = now
+        self._tidy_at = now + TIDY_EVERY
         kept = keep_failed_time(self._entry.options)
         done = [
             job

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .book import BookError, JobBook
+from .book import JobBook
 from .job import IN_CLOUD, Job, JobState
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds. What the cloud could be asked for again may be written down a little later, so that
+# whoever waits for the outcome does not wait for the disk, and many outcomes are one visit to it.
+WRITE_DELAY = 2
+MAX_AT_ONCE = 20
 MAX_RECORDS = 200
 MAX_AGE = timedelta(days=30)
 
@@ -33,6 +38,7 @@ class Ledger:
         self._written: dict[str, Job] = {}
         self._dirty: dict[str, None] = {}
         self._writing = False
+        self._stop_timer: CALLBACK_TYPE | None = None
         self._warned = False
         self._listeners: list[JobListener] = []
 
@@ -83,16 +89,19 @@ class Ledger:
     def change(self, job: Job, **changes: Any) -> Job:
         """Change a job, tell the listeners and write it down soon.
 
-        The book follows by itself where the new fact could not be asked for again;
-        moves within the cloud can, so they cost no write. For a fact that must be on
-        disk before the next step, await `async_save` too.
+        The book follows by itself at once where the new fact could not be asked for again;
+        moves within the cloud can, so they cost no write, and how they end may wait. For a
+        fact that must be on disk before the next step, await `async_save` too.
         """
         current = self._jobs[job.job_id]
         new = current.changed(**changes)
         self._jobs[new.job_id] = new
         if new.state not in IN_CLOUD or new.task_id != current.task_id:
             self._dirty[new.job_id] = None
-            self._write_soon()
+            if current.state in IN_CLOUD:
+                self._write_later()
+            else:
+                self._write_soon()
         self._notify(new, current.state)
         return new
 
@@ -103,7 +112,7 @@ class Ledger:
             return
         self._jobs[job.job_id] = new = replace(current, has_document=False)
         self._dirty[job.job_id] = None
-        self._write_soon()
+        self._write_later()
         self._notify(new, new.state)
 
     @callback
@@ -123,20 +132,20 @@ class Ledger:
 
     async def async_flush(self) -> None:
         """Write everything that still waits to be written."""
+        self._cancel_timer()
         while self._dirty:
-            job_id = next(iter(self._dirty))
-            del self._dirty[job_id]
-            if job_id not in self._jobs:
-                continue
-            try:
-                await self.async_save(job_id)
-            except BookError as err:
-                # The change holds in memory. After a restart the cloud is asked again.
-                if not self._warned:
-                    _LOGGER.warning("Print jobs cannot be written to disk: %s", err)
-                    self._warned = True
-            else:
-                self._warned = False
+            changed = [self._jobs.get(job_id) for job_id in list(self._dirty)[:MAX_AT_ONCE]]
+            for job_id in list(self._dirty)[:MAX_AT_ONCE]:
+                del self._dirty[job_id]
+            jobs = [job for job in changed if job and self._written.get(job.job_id) is not job]
+            failed = await self._book.async_write_all(jobs)
+            for job in jobs:
+                if job.job_id not in failed and job.job_id in self._jobs:
+                    self._written[job.job_id] = job
+            # The change holds in memory. After a restart the cloud is asked again.
+            if failed and not self._warned:
+                _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(failed))
+            self._warned = bool(failed)
 
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
@@ -153,6 +162,24 @@ class Ledger:
             self._written.pop(job_id, None)
         if gone:
             await self._book.async_delete(gone)
+
+    @callback
+    def _write_later(self) -> None:
+        if self._stop_timer is None and not self._writing:
+            self._stop_timer = async_call_later(
+                self._hass, WRITE_DELAY, HassJob(self._on_timer, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def _on_timer(self, _now: datetime) -> None:
+        self._stop_timer = None
+        self._write_soon()
+
+    @callback
+    def _cancel_timer(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
 
     @callback
     def _write_soon(self) -> None:
