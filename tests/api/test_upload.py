@@ -255,7 +255,7 @@ async def test_slow_but_steady_is_no_time_out(
     session: ClientSession, document: UploadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither while the file goes, nor while the system's buffers empty themselves afterwards."""
-    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 2e6)
+    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 5e5)
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         left = await length_of(server)

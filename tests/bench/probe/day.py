@@ -344,7 +344,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
-    from custom_components.lianke.api.print_options import ResolvedOptions  # noqa: PLC0415
+    from custom_components.lianke.api.print_options import ResolvedOptions
     from custom_components.lianke.jobs.book import book_path  # loaded by now
     from custom_components.lianke.jobs.job import Job, JobState
 
