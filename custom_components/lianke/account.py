@@ -47,6 +47,7 @@ class Account:
         # Messages that named no box of ours. Proves nothing, since anyone can send one.
         self.unclear_messages = 0
         self._address: str | None = None
+        self._fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self._under_way = asyncio.Semaphore(MAX_UNDER_WAY)
         # When the last requests went.
@@ -63,9 +64,7 @@ class Account:
     @property
     def fingerprint(self) -> str | None:
         """Return what tells the present address from another one without giving it away."""
-        if self._address is None:
-            return None
-        return hashlib.sha256(self._address.encode()).hexdigest()[:16]
+        return self._fingerprint
 
     @callback
     def set_address(self, address: str | None) -> None:
@@ -73,6 +72,9 @@ class Account:
         if address == self._address:
             return
         self._address = address
+        self._fingerprint = (
+            None if address is None else hashlib.sha256(address.encode()).hexdigest()[:16]
+        )
         for listener in list(self._listeners):
             listener()
 

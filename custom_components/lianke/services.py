@@ -165,7 +165,7 @@ async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print the kept document of a job again, here or on another printer of the box."""
+    """Print the kept document of a job again, here or on another printer."""
     target = await _async_target(hass, call, POLICY_CONTROL)
     job = _job_of(target, call)
     if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
@@ -173,8 +173,6 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         return await _async_job_response(hass, call, target, submission)
     other = async_target(hass, to_device_id)
     await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    if other.entry is not target.entry:
-        raise input_error("other_box")
     wanted = {name: job.requested[name] for name in OPTION_NAMES if name in job.requested}
     options = await async_resolve(
         other.entry,
@@ -183,7 +181,11 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         raw=job.document_name.endswith(".prn"),
     )
     submission = await target.data.queue.async_retry(
-        job.job_id, context=call.context, printer_key=other.printer_key, options=options
+        job.job_id,
+        context=call.context,
+        printer_key=other.printer_key,
+        options=options,
+        queue=other.data.queue,
     )
     return await _async_job_response(hass, call, other, submission)
 

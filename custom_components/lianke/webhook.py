@@ -16,7 +16,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_DEVICE_ID
+from homeassistant.const import CONF_DEVICE_ID, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
@@ -24,6 +24,7 @@ from yarl import URL
 from .address import AddressKeeper, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
+from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
 from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
@@ -86,6 +87,11 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
     """Answer one message; while its box is being set up anew, ask for a repetition."""
     message = _parse(await _async_read(request))
+    token = request.query.get("job", "")[:MAX_TOKEN] or None
+    claim = parse_callback(message) if isinstance(message, dict) else None
+    if claim is not None and (data := _loaded(hass, webhook_id, claim.device_id)) is not None:
+        _take(data, claim, token)
+        return _answer(HTTPStatus.OK)
     boxes = {
         entry.data[CONF_DEVICE_ID]: (
             entry.runtime_data if entry.state is ConfigEntryState.LOADED else None
@@ -94,8 +100,33 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
     }
     if not any(boxes.values()):
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
-    token = request.query.get("job", "")[:MAX_TOKEN] or None
-    return _answer(_deliver(boxes, message, token))
+    if claim is not None:
+        return _answer(
+            HTTPStatus.SERVICE_UNAVAILABLE if claim.device_id in boxes else HTTPStatus.OK
+        )
+    return _answer(_deliver(boxes, message))
+
+
+@callback
+def _loaded(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeData | None:
+    """Return a box of the account that is set up; None for any other."""
+    entry: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
+        DOMAIN, device_id
+    )
+    if (
+        entry is None
+        or entry.state is not ConfigEntryState.LOADED
+        or entry.data[CONF_WEBHOOK_ID] != webhook_id
+    ):
+        return None
+    return entry.runtime_data
+
+
+@callback
+def _take(data: LiankeData, claim: Callback, token: str | None) -> None:
+    """Hand a callback to the queue of its box."""
+    if data.queue.on_callback(token, claim):
+        data.memory.note_callback(data.account.fingerprint)
 
 
 async def _async_read(request: web.Request) -> bytes:
@@ -131,17 +162,8 @@ def _parse(body: bytes) -> object:
 
 
 @callback
-def _deliver(
-    boxes: Mapping[str, LiankeData | None], message: object, token: str | None
-) -> HTTPStatus:
-    """Hand a message to the boxes it is about; return the status to answer with."""
-    if isinstance(message, dict) and (claim := parse_callback(message)) is not None:
-        if (data := boxes.get(claim.device_id)) is not None:
-            if data.queue.on_callback(token, claim):
-                data.memory.note_callback(data.account.fingerprint)
-        elif claim.device_id in boxes:
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        return HTTPStatus.OK
+def _deliver(boxes: Mapping[str, LiankeData | None], message: object) -> HTTPStatus:
+    """Hand a push to the boxes it is about; return the status to answer with."""
     status = HTTPStatus.OK
     named = parse_push(message) & boxes.keys()
     if message and not named:

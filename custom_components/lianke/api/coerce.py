@@ -64,7 +64,9 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
     if not isinstance(value, str):
         return ""
     # Twice the limit: what is cut away before cleaning must not cost time.
-    clean = "".join(char if char.isprintable() else " " for char in value[: limit * 4])
+    clean = value[: limit * 4]
+    if not clean.isprintable():
+        clean = "".join(char if char.isprintable() else " " for char in clean)
     return " ".join(clean.split()).encode("utf-8", "replace").decode()[:limit].strip()
 
 

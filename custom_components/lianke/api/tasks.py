@@ -26,10 +26,12 @@ class TaskState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+_STATES = {state.value: state for state in TaskState}
+
+
 def to_state(value: object) -> TaskState:
     """Return the state of that name, UNKNOWN for any other."""
-    name = to_text(value).upper()
-    return TaskState(name) if name in list(TaskState) else TaskState.UNKNOWN
+    return _STATES.get(to_text(value).upper(), TaskState.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,6 +65,7 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._tidy_at: datetime | None = None
         self._alarm: CALLBACK_TYPE | None = None
+        self._alarm_due: datetime | None = None
         self._reviewing = False
         self._again = False
         self._closing = False
@@ -117,7 +118,7 @@ class Engine:
 
     def _review_once(self, now: datetime) -> datetime | None:
         self._gate.observe(now)
-        dues = [self._review_job(job, now) for job in self._ledger.all() if not job.is_final]
+        dues = [self._review_job(job, now) for job in self._ledger.unsettled() if not job.is_final]
         follow = self._follower.next_due(now)
         if self._work_is_due(follow, now):
             self._task = self._entry.async_create_background_task(
@@ -125,7 +126,7 @@ class Engine:
             )
         elif not self._is_working:
             dues += [follow, self._next_tidying(now)]
-        open_jobs = any(not job.is_final for job in self._ledger.all())
+        open_jobs = any(not job.is_final for job in self._ledger.unsettled())
         self._coordinator.async_set_jobs_open(open_jobs)
         return min((due for due in dues if due is not None), default=None)
 
@@ -170,14 +171,14 @@ class Engine:
         return (
             (follow is not None and follow <= now)
             or self._next_tidying(now) <= now
-            or any(_is_to_be_taken_back(job, now) for job in self._ledger.all())
+            or any(_is_to_be_taken_back(job, now) for job in self._ledger.unsettled())
         )
 
     async def _async_work(self) -> None:
         """Do everything due that takes a while, then review again."""
         try:
             now = dt_util.utcnow()
-            for job in self._ledger.all():
+            for job in self._ledger.unsettled():
                 if _is_to_be_taken_back(job, now):
                     await self._async_take_back(job, now)
             due = self._follower.next_due(now)
@@ -233,8 +234,11 @@ class Engine:
 
     @callback
     def _set_alarm(self, due: datetime | None) -> None:
+        if self._alarm is not None and due == self._alarm_due:
+            return
         self._cancel_alarm()
         if due is not None and not self._closing:
+            self._alarm_due = due
             # A moment in the past would ring at once, again and again.
             soonest = dt_util.utcnow() + timedelta(seconds=1)
             self._alarm = async_track_point_in_utc_time(

@@ -76,7 +76,10 @@ class Follower:
 
     def followed(self) -> list[Job]:
         """Return the jobs that the cloud is still to be asked about."""
-        return [job for job in self._ledger.all() if self._is_followed(job)]
+        # Besides what may still change, those of which only the pages are missing.
+        asked = [self._ledger.get(job_id) for job_id in self._ask]
+        completed = [job for job in asked if job and job.state is JobState.COMPLETED]
+        return [job for job in self._ledger.unsettled() if self._is_followed(job)] + completed
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to follow."""
@@ -133,8 +136,6 @@ class Follower:
             return self._is_lost(job)
         if job.state is JobState.UNCONFIRMED:
             return dt_util.utcnow() - job.changed_at < GIVE_UP
-        if job.state is JobState.COMPLETED:
-            return job.job_id in self._ask
         return not job.is_final
 
     def _is_lost(self, job: Job) -> bool:

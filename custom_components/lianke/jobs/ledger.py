@@ -35,6 +35,9 @@ class Ledger:
         self._entry = entry
         self._book = book
         self._jobs: dict[str, Job] = {}
+        # The few of them that may still change, and all by the secrets of their addresses.
+        self._unsettled: dict[str, Job] = {}
+        self._by_token: dict[str, str] = {}
         self._written: dict[str, Job] = {}
         self._dirty: dict[str, None] = {}
         self._writing = False
@@ -45,7 +48,8 @@ class Ledger:
     async def async_load(self) -> None:
         """Read the book. Raises BookError."""
         for job in await self._book.async_load():
-            self._jobs[job.job_id] = self._written[job.job_id] = job
+            self._keep(job)
+            self._written[job.job_id] = job
 
     def get(self, job_id: str) -> Job | None:
         """Return a job by its id."""
@@ -60,9 +64,16 @@ class Ledger:
         """Return every job, oldest first."""
         return list(self._jobs.values())
 
+    def unsettled(self) -> list[Job]:
+        """Return the jobs that may still change by themselves, oldest first.
+
+        Those are the ones that are not final, and the unconfirmed ones.
+        """
+        return list(self._unsettled.values())
+
     def by_token(self, token: str) -> Job | None:
         """Return the job whose callback address carries this secret."""
-        return next((job for job in self._jobs.values() if job.token == token), None)
+        return self._jobs.get(self._by_token.get(token, ""))
 
     def by_task(self, task_id: str) -> Job | None:
         """Return the job that became this task of the cloud."""
@@ -82,7 +93,8 @@ class Ledger:
     @callback
     def add(self, job: Job) -> None:
         """Take up a job that the book has already written."""
-        self._jobs[job.job_id] = self._written[job.job_id] = job
+        self._keep(job)
+        self._written[job.job_id] = job
         self._notify(job, None)
 
     @callback
@@ -95,7 +107,7 @@ class Ledger:
         """
         current = self._jobs[job.job_id]
         new = current.changed(**changes)
-        self._jobs[new.job_id] = new
+        self._keep(new)
         if new.state not in IN_CLOUD or new.task_id != current.task_id:
             self._dirty[new.job_id] = None
             if current.state in IN_CLOUD:
@@ -110,7 +122,8 @@ class Ledger:
         """Note that a finished job's document was thrown away."""
         if (current := self._jobs.get(job.job_id)) is None:
             return
-        self._jobs[job.job_id] = new = replace(current, has_document=False)
+        new = replace(current, has_document=False)
+        self._keep(new)
         self._dirty[job.job_id] = None
         self._write_later()
         self._notify(new, new.state)
@@ -119,7 +132,8 @@ class Ledger:
     def show_progress(self, job: Job, sent_bytes: int) -> None:
         """Tell how much of a document has left; nothing is written for it."""
         current = self._jobs[job.job_id]
-        self._jobs[job.job_id] = new = current.changed(sent_bytes=sent_bytes)
+        new = current.changed(sent_bytes=sent_bytes)
+        self._keep(new)
         self._notify(new, current.state)
 
     async def async_save(self, job_id: str) -> None:
@@ -158,10 +172,21 @@ class Ledger:
             if index < surplus or job.created_at < oldest
         ]
         for job_id in gone:
-            self._jobs.pop(job_id, None)
+            job = self._jobs.pop(job_id)
             self._written.pop(job_id, None)
+            self._unsettled.pop(job_id, None)
+            self._by_token.pop(job.token, None)
         if gone:
             await self._book.async_delete(gone)
+
+    @callback
+    def _keep(self, job: Job) -> None:
+        self._jobs[job.job_id] = job
+        self._by_token[job.token] = job.job_id
+        if job.is_final and job.state is not JobState.UNCONFIRMED:
+            self._unsettled.pop(job.job_id, None)
+        else:
+            self._unsettled[job.job_id] = job
 
     @callback
     def _write_later(self) -> None:

@@ -191,10 +191,12 @@ class PrintQueue:
         context: Context,
         printer_key: str | None = None,
         options: ResolvedOptions | None = None,
+        queue: PrintQueue | None = None,
     ) -> Submission:
         """Print the kept document of a job that did not surely come out once more.
 
-        `options` are needed for another printer. Raises like `async_submit`.
+        `options` are needed for another printer, `queue` for one of another box. Raises
+        like `async_submit`.
         """
         job = self.get(job_id)
         if not job.can_retry:
@@ -202,7 +204,7 @@ class PrintQueue:
         document = await self._book.async_copy_document(job)
         if document is None:
             raise _input_error("document_gone", job)
-        return await self.async_submit(
+        return await (queue or self).async_submit(
             PrintRequest(
                 printer_key=printer_key or job.printer_key,
                 document=document,
@@ -246,12 +248,21 @@ class PrintQueue:
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs wait here or at the front of the cloud's queue."""
-        return sum(job.state in WAITING for job in self.jobs(printer_key))
+        return sum(
+            job.state in WAITING and job.printer_key == printer_key
+            for job in self._ledger.unsettled()
+        )
 
     def hold_reason(self, printer_key: str) -> str | None:
         """Return why the oldest held job of a printer waits, None without one."""
-        held = [job for job in self.jobs(printer_key) if job.state is JobState.HELD]
-        return held[-1].hold_reason if held else None
+        return next(
+            (
+                job.hold_reason
+                for job in self._ledger.unsettled()
+                if job.state is JobState.HELD and job.printer_key == printer_key
+            ),
+            None,
+        )
 
     @property
     def own_task_ids(self) -> frozenset[str]:

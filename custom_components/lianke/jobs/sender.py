@@ -164,7 +164,7 @@ class Sender:
         return next(
             (
                 job
-                for job in self._ledger.all()
+                for job in self._ledger.unsettled()
                 if job.printer_key == printer_key
                 and job.state is JobState.UPLOADING
                 and not job.is_unsure
