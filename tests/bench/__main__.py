@@ -90,7 +90,7 @@ class Bench:
                 await now.add_boxes(boxes[1:31])
                 self.take(await pushes.measure(now, boxes[1:31], rounds=4))
             if self.wants("callback"):
-                entries = await now.add_boxes(boxes[31:51])
+                entries = await now.add_boxes(boxes[31:91])
                 self.take(*await callbacks.measure(now, entries, samples=200, flood=400))
             self.leave(now)
 

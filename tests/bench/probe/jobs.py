@@ -80,14 +80,10 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Wait until nothing is left to be written; return how many jobs are in which state."""
+    """Write what is left to be written; return how many jobs are in which state."""
     states: Counter[str] = Counter()
-    async with asyncio.timeout(60):
-        for entry_id in msg["entry_ids"]:
-            entry = hass.config_entries.async_get_entry(entry_id)
-            assert entry is not None
-            ledger = entry.runtime_data.queue._ledger
-            while ledger._dirty or ledger._writing:
-                await asyncio.sleep(0.001)
-            states.update(job.state.value for job in ledger.all())
+    for entry_id in msg["entry_ids"]:
+        ledger = hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._ledger
+        await ledger.async_flush()
+        states.update(job.state.value for job in ledger.all())
     return dict(states)
