@@ -510,7 +510,7 @@ async def test_a_failed_job_is_printed_on_another_printer(
     assert printed.options["dmPaperSize"] == "11"
 
 
-async def test_a_printer_of_another_box_takes_no_retry(
+async def test_a_failed_job_is_printed_by_another_box(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
 ) -> None:
     box = simulator.cloud.add_box(simulator.box.account)
@@ -525,15 +525,21 @@ async def test_a_printer_of_another_box_takes_no_retry(
         (DOMAIN, f"{box.device_id}_{key}"), second.entry_id
     )
     assert device is not None
-    with pytest.raises(ServiceValidationError) as raised:
-        await ask(
-            hass,
-            "retry_job",
-            device_id=device_of(hass),
-            job_id=job["job_id"],
-            to_device_id=device.id,
-        )
-    assert raised.value.translation_key == "other_box"
+    answer = await ask(
+        hass,
+        "retry_job",
+        device_id=device_of(hass),
+        job_id=job["job_id"],
+        to_device_id=device.id,
+    )
+    assert answer["job"]["device_id"] == device.id
+    [printed] = await came_out(simulator)
+    assert (printed.device_id, "再来一次" in printed.path.read_text("utf-8")) == (
+        box.device_id,
+        True,
+    )
+    [again] = data_of(second).queue.jobs()
+    assert again.retry_of == job["job_id"]
 
 
 async def test_capabilities(
