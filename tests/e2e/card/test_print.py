@@ -80,8 +80,12 @@ async def test_several_files_chosen_by_keyboard(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
+        # The browser is told to hand choosers over when the first listener comes, and doesn't wait
+        # for that: with a listener from before, a fast key press can't be earlier.
+        screen.page.on("filechooser", lambda _: None)
         chooser = screen.card.get_by_label("Print a file on")
         await chooser.focus()
+        await expect(chooser).to_be_focused()
         async with screen.page.expect_file_chooser() as opened:
             await screen.page.keyboard.press("Enter")
         files: list[FilePayload] = [
