@@ -360,6 +360,21 @@ async def test_morning_briefing(
     assert "面包" not in page
 
 
+async def test_a_briefing_of_nothing_says_so(
+    hass: HomeAssistant, ready: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    automation = await use(hass, "morning_briefing", printer=device_of(hass))
+    await hass.services.async_call(
+        "automation",
+        "trigger",
+        {ATTR_ENTITY_ID: automation, "skip_condition": True},
+        blocking=True,
+    )
+    await rest(hass)
+    assert data_of(ready).queue.jobs() == []
+    assert "Nothing was chosen to be printed" in caplog.text
+
+
 async def test_only_the_newest_briefing_waits(
     clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
 ) -> None:
@@ -489,7 +504,12 @@ async def test_tell_me_of_a_failure(
     simulator.cloud.plan(box.printer(1), Outcome(code=502))
     await hold(hass, "fails")
     await elapse(hass, clock, 120)
-    assert notices(hass) == [("Kyocera MA2000w GX: a job failed", "Text (conversion_failed)")]
+    [(title, message)] = notices(hass)
+    assert title == "Kyocera MA2000w GX: a job failed"
+    assert message == (
+        "Text: The Lianke service could not convert the document (文件转换失败). "
+        "Save it as PDF and print that."
+    )
 
 
 def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:

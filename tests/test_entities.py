@@ -612,7 +612,7 @@ async def test_keep_alive(
     await days(hass, clock, 1)
     (job,) = data.queue.jobs()
     assert job.printer_key == key
-    assert job.title == "Colour page"
+    assert job.title == "Color page"
     assert job.created_at.strftime("%H:%M") == "10:30"
     await elapse(hass, clock, 60)
     await elapse(hass, clock, 86400 - 60, 86400 - 60)

@@ -91,7 +91,7 @@ async def test_a_label_gets_the_least_of_it(hass: HomeAssistant, spool: Spool) -
 async def test_the_page_for_the_nozzles(hass: HomeAssistant, spool: Spool) -> None:
     document = await async_color_page(hass, spool, paper=None)
     page = document.path.read_text("utf-8")
-    assert document.title == "Colour page"
+    assert document.title == "Color page"
     assert page.count('<span style="background: #') == 8
     assert "Home Assistant has printed nothing here" in page
     assert Path(document.path).suffix == ".html"

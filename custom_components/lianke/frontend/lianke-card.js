@@ -250,7 +250,7 @@ const patchChildren = (parent, wanted) => {
 const randomId = () =>
   [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/* A usual colour in a tone that suits the theme, else what the printer says if that is plainly a colour. */
+/* A usual color in a tone that suits the theme, else what the printer says if that is plainly a color. */
 const INKS = [
   [/black|黑|^p?k$/i, "var(--primary-text-color)"],
   [/cyan|青|^l?c$/i, "#00a3c7"],

@@ -116,8 +116,8 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
             "Letter",
             "信封 DL",
         ]
-        # The laser has no colour to choose, the ink-jet no second side.
-        await expect(screen.card.get_by_label("Colour")).to_have_count(0)
+        # The laser has no color to choose, the ink-jet no second side.
+        await expect(screen.card.get_by_label("Color")).to_have_count(0)
         await expect(screen.card.get_by_label("Two-sided")).to_have_count(1)
         await paper.select_option(label="A5")
         await screen.card.get_by_label("Copies").fill("3")
@@ -131,7 +131,7 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
         await other.locator("input[type=file]").set_input_files(
             {"name": "photo.png", "mimeType": "image/png", "buffer": PNG}
         )
-        await expect(other.get_by_label("Colour")).to_have_count(1)
+        await expect(other.get_by_label("Color")).to_have_count(1)
         await expect(other.get_by_label("Two-sided")).to_have_count(0)
         await expect(other.get_by_label("Paper")).to_have_value("")
 
