@@ -3,19 +3,12 @@
 Everything here is pure and may take a while for a long text: run it in the executor.
 """
 
-from collections.abc import MutableMapping, Sequence
 import csv
 from html import escape
 from html.parser import HTMLParser
 import io
 import re
-from typing import Any, override
-
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.rules_core import StateCore
-from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
+from typing import override
 
 from .document import input_error
 from .page import PageStyle, head_tags, page
@@ -40,7 +33,10 @@ def markdown_page(text: str, style: PageStyle, *, title: str) -> str:
     HTML in it is shown, not obeyed. Images are QR codes (`qr:`) or given as data; others
     are replaced by their description. Raises ServiceValidationError: qr_empty, qr_too_long.
     """
-    return page(style, _markdown().render(text), title=title)
+    # Loads a parser, which not every house needs, and none of them to start.
+    from .markdown import render  # noqa: PLC0415
+
+    return page(style, render(text), title=title)
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
@@ -93,46 +89,6 @@ def _csv_rows(text: str) -> list[list[str]]:
         # A field beyond the reader's limit: then it is no table but text.
         rows = [[line] for line in text.splitlines()]
     return [row for row in rows if row]
-
-
-def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
-    parser.enable(["table", "strikethrough"])
-    parser.core.ruler.push("tick_boxes", _tick_boxes)
-    parser.add_render_rule("image", _image)
-    return parser
-
-
-def _tick_boxes(state: StateCore) -> None:
-    """Draw `[ ]` and `[x]` at the start of a list item as boxes."""
-    tokens = state.tokens
-    for index, token in enumerate(tokens):
-        if token.type != "inline" or index < 2 or tokens[index - 2].type != "list_item_open":
-            continue
-        first = token.children[0] if token.children else None
-        if first is None or first.type != "text":
-            continue
-        for mark, box in (("[ ] ", "☐ "), ("[x] ", "☑ "), ("[X] ", "☑ ")):
-            if first.content.startswith(mark):
-                first.content = box + first.content[len(mark) :]
-                tokens[index - 2].attrSet("style", "list-style: none")
-
-
-def _image(
-    renderer: RendererHTML,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    token = tokens[index]
-    address = str(token.attrGet("src") or "")
-    alt = renderer.renderInlineAsText(token.children or [], options, env)
-    if address.lower().startswith(SCHEME):
-        return qr_image(address, alt)
-    if address.startswith("data:image/"):
-        return f'<img alt="{escape(alt)}" src="{escape(address)}">'
-    return escape(alt)
 
 
 _TAG_NAME = re.compile(r"[a-z][a-z0-9:-]*")
