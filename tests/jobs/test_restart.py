@@ -125,6 +125,21 @@ async def test_damaged_folders_cost_one_job_each(
     assert caplog.text.count("cannot be read and is set aside") == 3
 
 
+async def test_a_job_that_was_just_being_written_never_was(
+    open_shop: OpenShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_shop() as shop:
+        entry, root = shop.entry, folder(shop)
+    for name, files in (("part-A", ["document.pdf"]), ("part-B", ["document.pdf", "job.json"])):
+        (root / name).mkdir(parents=True)
+        for file in files:
+            (root / name / file).write_bytes(b"%PDF-")
+    async with open_shop(entry=entry) as shop:
+        assert not shop.queue.jobs()
+        assert not [path for path in root.iterdir() if path.is_dir()]
+    assert "set aside" not in caplog.text
+
+
 async def test_a_lost_document_fails_the_job(shop: Shop) -> None:
     shop.printer().paper = 0
     await shop.refresh()

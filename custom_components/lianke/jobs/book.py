@@ -27,6 +27,8 @@ CACHE_FOLDER = "lianke"
 RECORD_NAME = "job.json"
 DOCUMENT_STEM = "document"
 DAMAGED_PREFIX = "damaged-"
+# A folder that is being made or deleted. After a power cut nothing in it counts.
+PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
 OTHER_TASKS_NAME = "other_tasks.json"
 # A record is a page of text. Anything larger was not written by this code.
@@ -127,6 +129,7 @@ class JobBook:
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root.chmod(0o700)
+            _remove_all(self._root.glob(f"{PART_PREFIX}*"))
             folders = sorted(path for path in self._root.iterdir() if path.is_dir())
         except OSError as err:
             raise BookError("the job folder cannot be read") from err
@@ -149,21 +152,23 @@ class JobBook:
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, document: Document) -> None:
-        folder = self._root / job.job_id
+        folder = self._root / f"{PART_PREFIX}{job.job_id}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700)
             # The spool lies on the same file system: this is a rename, not a copy.
-            target = self.document_path(job)
+            target = folder / self.document_path(job).name
             shutil.move(document.path, target)
             target.chmod(0o600)
             if target.stat().st_size != document.size:
                 raise OSError("the document changed its size")
             with target.open("rb") as handle:
                 os.fsync(handle.fileno())
-            self._write(job)
+            _write_record(job, folder)
+            folder.rename(self._root / job.job_id)
+            _sync(self._root)
         except OSError as err:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_all([folder, self._root / job.job_id])
             document.path.unlink(missing_ok=True)
             raise BookError("the job could not be written") from err
 
@@ -194,11 +199,7 @@ class JobBook:
         )
 
     def _write(self, job: Job) -> None:
-        text = json.dumps(job.as_record(), ensure_ascii=False)
-        try:
-            write_utf8_file_atomic(str(self._root / job.job_id / RECORD_NAME), text, private=True)
-        except (WriteError, OSError) as err:
-            raise BookError("the job could not be written") from err
+        _write_record(job, self._root / job.job_id)
 
     def _write_all(self, jobs: list[Job]) -> list[str]:
         failed = []
@@ -224,6 +225,24 @@ class JobBook:
         if not isinstance(found, list):
             return []
         return [item for item in found if isinstance(item, str)][-MAX_OTHER_TASKS:]
+
+
+def _write_record(job: Job, folder: Path) -> None:
+    """Write a job into its folder. Raises BookError."""
+    text = json.dumps(job.as_record(), ensure_ascii=False)
+    try:
+        write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
+    except (WriteError, OSError) as err:
+        raise BookError("the job could not be written") from err
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read_job(folder: Path) -> Job:
@@ -259,4 +278,11 @@ def _unlink_all(paths: list[Path]) -> None:
 
 def _remove_all(folders: Iterable[Path]) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        part = folder.with_name(f"{PART_PREFIX}{folder.name}")
+        try:
+            folder.rename(part)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            part = folder
+        shutil.rmtree(part, ignore_errors=True)
