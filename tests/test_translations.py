@@ -65,7 +65,7 @@ GLOSSARY = {
     r"media types?": "介质类型",
     r"copies": "份",
     r"reverse order": "逆序打印",
-    r"duplex": "双面",
+    r"duplex|two-sided": "双面",
     r"long edge": "长边",
     r"short edge": "短边",
     r"black and white": "黑白",
