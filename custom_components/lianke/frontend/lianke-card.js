@@ -126,7 +126,7 @@ const zh = {
   will_print_1: "打印机开机后将打印 1 个任务",
   discard_all: "全部丢弃",
   discard_ask: "丢弃所有等待中的任务？",
-  no: "不",
+  no: "否",
   waiting: "{n} 个等待中",
   total: "已打印 {n} 页",
   pages: "{n} 页",
