@@ -77,6 +77,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         account=account,
         previews=previews,
     )
+    # Also where setting up fails further on. Otherwise unloading has done it by then.
+    entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
     try:

@@ -229,7 +229,7 @@ class JobBook:
 
 def _write_record(job: Job, folder: Path) -> None:
     """Write a job into its folder. Raises BookError."""
-    text = json.dumps(job.as_record(), ensure_ascii=False)
+    text = json.dumps(job.as_record())
     try:
         write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
     except (WriteError, OSError) as err:

@@ -22,7 +22,7 @@ from .follower import Follower
 from .gate import Gate
 from .job import RETRYABLE, Job, JobState
 from .ledger import Ledger
-from .sender import Sender
+from .sender import PASSING, Sender
 from .settings import keep_failed_time
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds. Uploads under way may end before the queue stops.
 DRAIN_TIME = 30
 TIDY_EVERY = timedelta(minutes=15)
+# What the cloud could not be asked to give back is asked for again.
+TAKE_BACK_AGAIN = timedelta(minutes=2)
 # After a job's end, for all that end about that time.
 TIDY_SOON = timedelta(seconds=1)
 
@@ -64,6 +66,8 @@ class Engine:
         self._sender = sender
         self._task: asyncio.Task[None] | None = None
         self._tidy_at: datetime | None = None
+        # When to ask for jobs back anew; those of which the cloud has answered are None.
+        self._take_back_at: dict[str, datetime | None] = {}
         self._alarm: CALLBACK_TYPE | None = None
         self._alarm_due: datetime | None = None
         self._reviewing = False
@@ -86,6 +90,7 @@ class Engine:
         if job.state is JobState.COMPLETED:
             self.count_pages(job)
         if job.is_final and job.state is not old:
+            self._take_back_at.pop(job.job_id, None)
             soon = dt_util.utcnow() + TIDY_SOON
             self._tidy_at = min(self._tidy_at or soon, soon)
             if job.state is JobState.FAILED and job.task_id:
@@ -132,8 +137,8 @@ class Engine:
 
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
         """Move one open job on; return when to look at it again."""
-        if job.state is JobState.QUEUED:
-            return None if job.expiring else job.expires_at
+        if job.task_id is not None:
+            return self._take_back_due(job)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
@@ -171,7 +176,7 @@ class Engine:
         return (
             (follow is not None and follow <= now)
             or self._next_tidying(now) <= now
-            or any(_is_to_be_taken_back(job, now) for job in self._ledger.unsettled())
+            or any(self._is_to_be_taken_back(job, now) for job in self._ledger.unsettled())
         )
 
     async def _async_work(self) -> None:
@@ -179,7 +184,7 @@ class Engine:
         try:
             now = dt_util.utcnow()
             for job in self._ledger.unsettled():
-                if _is_to_be_taken_back(job, now):
+                if self._is_to_be_taken_back(job, now):
                     await self._async_take_back(job, now)
             due = self._follower.next_due(now)
             if due is not None and due <= now:
@@ -191,12 +196,29 @@ class Engine:
             self.review()
 
     async def _async_take_back(self, job: Job, now: datetime) -> None:
-        """Ask once for a job that is in the cloud; how it ends, the cloud tells."""
-        job = self._ledger.change(job, cancel_requested=False, expiring=now >= job.expires_at)
+        """Ask for a job that is in the cloud; how it ends, the cloud tells."""
+        self._take_back_at[job.job_id] = None
+        job = self._ledger.change(job, expiring=not job.cancel_requested)
         try:
             await self.async_cancel_in_cloud(job)
         except LiankeError as err:
             _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
+            if isinstance(err, tuple(PASSING)):
+                self._take_back_at[job.job_id] = now + TAKE_BACK_AGAIN
+
+    def _take_back_due(self, job: Job) -> datetime | None:
+        """Return when the cloud is to be asked to cancel: too late, or canceled meanwhile."""
+        if job.task_id is None or not job.can_cancel:
+            return None
+        if not job.cancel_requested and job.state is not JobState.QUEUED:
+            return None
+        due = job.handed_over_at or job.created_at if job.cancel_requested else job.expires_at
+        again = self._take_back_at.get(job.job_id, due)
+        return None if again is None else max(due, again)
+
+    def _is_to_be_taken_back(self, job: Job, now: datetime) -> bool:
+        due = self._take_back_due(job)
+        return due is not None and due <= now
 
     async def async_cancel_in_cloud(self, job: Job) -> None:
         """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
@@ -257,11 +279,3 @@ class Engine:
         if self._alarm is not None:
             self._alarm()
             self._alarm = None
-
-
-def _is_to_be_taken_back(job: Job, now: datetime) -> bool:
-    """Return whether the cloud must be asked to cancel: too late, or canceled meanwhile."""
-    if job.task_id is None or not job.can_cancel:
-        return False
-    overdue = job.state is JobState.QUEUED and not job.expiring and now >= job.expires_at
-    return overdue or job.cancel_requested

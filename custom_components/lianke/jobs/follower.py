@@ -248,7 +248,10 @@ class Follower:
             foreign_seen_at=self._memory.foreign_seen_at,
             now=now,
         )
-        if finding.strangers and not self._book.other_tasks_coming:
+        if self._book.other_tasks_coming:
+            # One of the tasks may be a preview that has not been told its task yet.
+            return
+        if finding.strangers:
             self._memory.note_foreign()
         if finding.task is None:
             return

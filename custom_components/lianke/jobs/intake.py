@@ -84,6 +84,7 @@ class Intake:
         self._book = book
         self._gate = gate
         self._lock = asyncio.Lock()
+        self._closed = False
         self._guard_listeners: list[GuardListener] = []
 
     @callback
@@ -96,6 +97,11 @@ class Intake:
             self._guard_listeners.remove(listener)
 
         return unsubscribe
+
+    @callback
+    def close(self) -> None:
+        """Take nothing any more: what reads the book next would not know of it."""
+        self._closed = True
 
     async def async_take(self, request: PrintRequest) -> Submission:
         """Take a job or refuse it; see PrintQueue.async_submit."""
@@ -131,6 +137,8 @@ class Intake:
             raise _refusal("printer_gone")
         if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
             raise _refusal(f"driver_{view.printer.driver}", printer=view.name)
+        if self._closed:
+            raise _refusal("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(request)
         self._check_guard(request, view, replaced, now)
         reason = self._gate.judge_printer(

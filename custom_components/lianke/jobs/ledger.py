@@ -1,5 +1,6 @@
 """The jobs in memory, their listeners, and the writing of what changed."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .book import JobBook
+from .guard import GUARD_PERIOD, REQUEST_ID_LIFE
 from .job import IN_CLOUD, Job, JobState
 
 _LOGGER = logging.getLogger(__name__)
@@ -19,9 +21,14 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds. What the cloud could be asked for again may be written down a little later, so that
 # whoever waits for the outcome does not wait for the disk, and many outcomes are one visit to it.
 WRITE_DELAY = 2
+# Seconds until what could not be written is tried again.
+WRITE_AGAIN = 600
 MAX_AT_ONCE = 20
 MAX_RECORDS = 200
 MAX_AGE = timedelta(days=30)
+# So long a record is needed for the paper guard, and for what may come again.
+KEPT_FOR_GUARD = GUARD_PERIOD
+KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
 type JobListener = Callable[[Job, JobState | None], None]
 
@@ -41,6 +48,7 @@ class Ledger:
         self._written: dict[str, Job] = {}
         self._dirty: dict[str, None] = {}
         self._writing = False
+        self._flushing = asyncio.Lock()
         self._stop_timer: CALLBACK_TYPE | None = None
         self._warned = False
         self._listeners: list[JobListener] = []
@@ -145,31 +153,42 @@ class Ledger:
         self._written[job_id] = job
 
     async def async_flush(self) -> None:
-        """Write everything that still waits to be written."""
+        """Write everything that still waits to be written, or is just being written."""
         self._cancel_timer()
-        while self._dirty:
-            changed = [self._jobs.get(job_id) for job_id in list(self._dirty)[:MAX_AT_ONCE]]
-            for job_id in list(self._dirty)[:MAX_AT_ONCE]:
-                del self._dirty[job_id]
-            jobs = [job for job in changed if job and self._written.get(job.job_id) is not job]
-            failed = await self._book.async_write_all(jobs)
-            for job in jobs:
-                if job.job_id not in failed and job.job_id in self._jobs:
-                    self._written[job.job_id] = job
-            # The change holds in memory. After a restart the cloud is asked again.
-            if failed and not self._warned:
-                _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(failed))
-            self._warned = bool(failed)
+        failed: list[str] = []
+        async with self._flushing:
+            while batch := [job_id for job_id in self._dirty if job_id not in failed][:MAX_AT_ONCE]:
+                failed += await self._async_write_batch(batch)
+        if failed and not self._warned:
+            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(failed))
+        self._warned = bool(failed)
+        if failed:
+            # The changes hold in memory meanwhile.
+            self._write_later(WRITE_AGAIN)
+
+    async def _async_write_batch(self, batch: list[str]) -> list[str]:
+        """Write some jobs that wait for it; return the ids of those that could not be written."""
+        changed = [self._jobs.get(job_id) for job_id in batch]
+        jobs = [job for job in changed if job and self._written.get(job.job_id) is not job]
+        failed = await self._book.async_write_all(jobs)
+        for job in jobs:
+            if job.job_id not in failed and job.job_id in self._jobs:
+                self._written[job.job_id] = job
+        for job_id in batch:
+            # What has changed once more meanwhile still waits.
+            if self._jobs.get(job_id) is self._written.get(job_id):
+                self._dirty.pop(job_id, None)
+        return failed
 
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
-        oldest = dt_util.utcnow() - MAX_AGE
-        final = [job for job in self._jobs.values() if job.is_final]
+        now = dt_util.utcnow()
+        free = [job for job in self._jobs.values() if job.is_final and not _is_needed(job, now)]
         surplus = max(0, len(self._jobs) - MAX_RECORDS)
         gone = [
             job.job_id
-            for index, job in enumerate(final)
-            if index < surplus or job.created_at < oldest
+            for index, job in enumerate(free)
+            if index < surplus or now - job.created_at > MAX_AGE
         ]
         for job_id in gone:
             job = self._jobs.pop(job_id)
@@ -189,10 +208,10 @@ class Ledger:
             self._unsettled[job.job_id] = job
 
     @callback
-    def _write_later(self) -> None:
-        if self._stop_timer is None and not self._writing:
+    def _write_later(self, delay: float = WRITE_DELAY) -> None:
+        if self._stop_timer is None:
             self._stop_timer = async_call_later(
-                self._hass, WRITE_DELAY, HassJob(self._on_timer, cancel_on_shutdown=True)
+                self._hass, delay, HassJob(self._on_timer, cancel_on_shutdown=True)
             )
 
     @callback
@@ -224,3 +243,10 @@ class Ledger:
     def _notify(self, job: Job, old: JobState | None) -> None:
         for listener in list(self._listeners):
             listener(job, old)
+
+
+def _is_needed(job: Job, now: datetime) -> bool:
+    """Return whether a finished job still bears on others, or can be printed again."""
+    age = now - job.created_at
+    repeatable = job.request_id is not None or job.state is JobState.UNCONFIRMED
+    return job.has_document or age < KEPT_FOR_GUARD or (repeatable and age < KEPT_FOR_REPETITION)

@@ -9,15 +9,16 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.errors import LiankeResponseError, LiankeTimeoutError, refusal
+from ..api.errors import LiankeError, LiankeResponseError, LiankeTimeoutError, refusal
 from ..api.models import Callback, PrinterAddress, TaskResult, TaskState
 from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
+from ..memory import BoxMemory
 from .book import JobBook
 from .follower import Follower
 from .outcome import PRINTED_CODE
-from .sender import TOKEN_BYTES, CallbackAddress
+from .sender import TOKEN_BYTES, CallbackAddress, may_have_arrived
 
 # Seconds.
 PREVIEW_TIME = 120
@@ -47,6 +48,7 @@ class Previewer:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
+        memory: BoxMemory,
         book: JobBook,
         follower: Follower,
         addresses: CallbackAddress,
@@ -54,6 +56,7 @@ class Previewer:
         """Take what a preview needs; previews share the follower's request budget."""
         self._client = client
         self._coordinator = coordinator
+        self._memory = memory
         self._book = book
         self._follower = follower
         self._addresses = addresses
@@ -99,6 +102,14 @@ class Previewer:
                 preview=True,
             )
             await self._book.async_note_other_task(task_id)
+        except LiankeError as err:
+            if may_have_arrived(err):
+                self._memory.note_foreign()
+            raise
+        except asyncio.CancelledError:
+            # A task of unknown origin may show up, as if somebody else printed.
+            self._memory.note_foreign()
+            raise
         finally:
             self._book.other_tasks_coming -= 1
         return task_id

@@ -97,11 +97,14 @@ class PrintQueue:
         self.previewer = Previewer(
             client=client,
             coordinator=coordinator,
+            memory=memory,
             book=self._book,
             follower=self._follower,
             addresses=addresses,
         )
         self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._taking: set[asyncio.Task[Submission]] = set()
+        self._waiters: set[asyncio.Event] = set()
         self._stopped = False
 
     async def async_start(self) -> None:
@@ -109,12 +112,27 @@ class PrintQueue:
         await self._ledger.async_load()
         for job in self._ledger.all():
             self._engine.count_pages(job)
+        self._take_up()
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._review),
             self._ledger.listen(self._engine.on_change),
             self._hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_on_stop),
         ]
         self._review()
+
+    @callback
+    def _take_up(self) -> None:
+        """Put right what a power cut left halfway."""
+        newest: dict[tuple[str, str], Job] = {}
+        for job in reversed(self._ledger.unsettled()):
+            if job.state is JobState.UPLOADING and not job.is_unsure:
+                # It never left the house. What holds a job may be different by now.
+                self._ledger.change(job, state=JobState.HELD, sent_bytes=None)
+            elif job.state is not JobState.HELD:
+                continue
+            key = (job.printer_key, job.replace_key or job.job_id)
+            if newest.setdefault(key, job) is not job:
+                self._ledger.change(job, state=JobState.CANCELED, reason="replaced")
 
     async def async_drain(self) -> None:
         """Stop for good: uploads under way may end first, everything is written down."""
@@ -124,7 +142,12 @@ class PrintQueue:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
+        self._intake.close()
+        if self._taking:
+            await asyncio.wait(self._taking)
         await self._engine.async_drain()
+        for waiter in self._waiters:
+            waiter.set()
 
     async def async_submit(self, request: PrintRequest) -> Submission:
         """Take a document over and print it as soon as its printer is ready.
@@ -132,8 +155,15 @@ class PrintQueue:
         On return the job is on disk; nothing was sent before that. The document belongs
         to the queue from the call on. Raises ServiceValidationError when the job is
         refused (paper guard, conflicting request id, printer not ready and `hold` false)
-        and HomeAssistantError when it cannot be kept on disk.
+        and HomeAssistantError when it cannot be kept on disk. Once begun, a job is taken
+        even if the caller is cancelled: half taken, it would be found after a restart.
         """
+        taking = self._hass.async_create_task(self._async_take(request), "take print job")
+        self._taking.add(taking)
+        taking.add_done_callback(self._taking.discard)
+        return await asyncio.shield(taking)
+
+    async def _async_take(self, request: PrintRequest) -> Submission:
         submission = await self._intake.async_take(request)
         self._review()
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
@@ -141,24 +171,27 @@ class PrintQueue:
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
 
-        Returns the job as it is then. Cancelling the wait changes nothing about the job.
+        Returns the job as it is then; earlier when the queue stops, since another one will
+        know what becomes of it. Cancelling the wait changes nothing about the job.
         """
         settled = asyncio.Event()
+        self._waiters.add(settled)
 
         @callback
         def on_change(job: Job, old: JobState | None) -> None:
-            if job.job_id == job_id and _is_settled(job):
+            if job.job_id == job_id and is_settled(job):
                 settled.set()
 
         unsubscribe = self._ledger.listen(on_change)
         try:
-            if not _is_settled(self.get(job_id)):
+            if not self._stopped and not is_settled(self.get(job_id)):
                 async with asyncio.timeout(timeout):
                     await settled.wait()
         except TimeoutError:
             pass
         finally:
             unsubscribe()
+            self._waiters.discard(settled)
         return self.get(job_id)
 
     async def async_cancel(self, job_id: str) -> Job:
@@ -324,7 +357,8 @@ class PrintQueue:
         await self.async_drain()
 
 
-def _is_settled(job: Job) -> bool:
+def is_settled(job: Job) -> bool:
+    """Return whether nothing more happens to a job for now."""
     return job.is_final or job.state is JobState.HELD
 
 

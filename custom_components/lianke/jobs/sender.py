@@ -39,7 +39,7 @@ PROGRESS_EVERY = timedelta(seconds=1)
 TOKEN_BYTES = 24
 
 # Refusals that pass by themselves: the job goes back to waiting.
-_PASSING: dict[type[LiankeError], str] = {
+PASSING: dict[type[LiankeError], str] = {
     BoxOfflineError: HoldReason.BOX_OFFLINE,
     BoxNotProvisionedError: HoldReason.BOX_OFFLINE,
     PrinterNotFoundError: HoldReason.DISCONNECTED,
@@ -280,13 +280,13 @@ class Sender:
     @callback
     def _note_error(self, job: Job, err: LiankeError) -> None:
         """Hold, fail, or leave in doubt."""
-        if job.handed_over_at is not None and _may_have_arrived(err):
+        if job.handed_over_at is not None and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
             return
         if job.cancel_requested:
             self._ledger.change(job, state=JobState.CANCELED, handed_over_at=None)
             return
-        reason = next((reason for kind, reason in _PASSING.items() if isinstance(err, kind)), None)
+        reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and job.ticket is not None:
             # What a preview left behind may be gone by now; the document is still here.
             self._ledger.change(job, ticket=None, handed_over_at=None)
@@ -329,7 +329,8 @@ class Sender:
         return current
 
 
-def _may_have_arrived(err: LiankeError) -> bool:
+def may_have_arrived(err: LiankeError) -> bool:
+    """Return whether the cloud may have taken what it did not surely refuse."""
     if isinstance(err, LiankeRefusedError):
         return not err.surely_refused
     return getattr(err, "may_have_arrived", True)

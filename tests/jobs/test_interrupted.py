@@ -1,0 +1,236 @@
+"""What happens when something breaks off halfway: a caller, a write, a request, a preview."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+import json
+import time
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+
+from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
+from custom_components.lianke.jobs import book
+from custom_components.lianke.jobs.book import BookError, JobBook, book_path
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.jobs.conftest import OpenShop, Shop
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+CANCEL = "DELETE /print/job"
+
+
+def stored(shop: Shop, job: Job) -> dict[str, Any]:
+    """Return what is on disk of a job."""
+    record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+    return dict(json.loads(record.read_text("utf-8")))
+
+
+def options_of(shop: Shop) -> ResolvedOptions:
+    """Return the options of a call that names none."""
+    known = shop.memory.printers[shop.key()]
+    return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
+
+
+async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
+    write = book._write_record
+
+    def slow(job: Job, folder: Any) -> None:
+        time.sleep(0.3)
+        write(job, folder)
+
+    async with open_shop() as shop:
+        with patch.object(book, "_write_record", slow):
+            call = asyncio.create_task(shop.submit())
+            await asyncio.sleep(0.1)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        [job] = shop.queue.jobs()
+        await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
+    await shop.queue.async_drain()
+    document = shop.document()
+    with pytest.raises(ServiceValidationError) as refused:
+        await shop.submit(document)
+    assert refused.value.translation_key == "not_ready_getting_ready"
+    assert not document.path.exists()
+
+
+async def test_a_cancel_is_on_disk_when_it_returns(shop: Shop) -> None:
+    write = JobBook._write_all
+
+    def slow(self: JobBook, jobs: list[Job]) -> list[str]:
+        time.sleep(0.5)
+        return write(self, jobs)
+
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit()
+    with patch.object(JobBook, "_write_all", slow):
+        # Its background task takes up the writing first.
+        await shop.queue.async_cancel(job.job_id)
+        assert stored(shop, job)["state"] == "canceled"
+
+
+async def test_what_could_not_be_written_is_written_later(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise BookError("no space")
+
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit()
+    with patch.object(JobBook, "_write", full):
+        await shop.queue.async_cancel(job.job_id)
+        await shop.tick(601)
+        await shop.settle()
+    assert stored(shop, job)["state"] == "held"
+    assert caplog.text.count("cannot be written to disk") == 1
+    await shop.tick(601)
+    await shop.settle()
+    assert stored(shop, job)["state"] == "canceled"
+
+
+@pytest.mark.parametrize("answer", ["lost", "late"])
+async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit()
+    while not shop.queue.get(job.job_id).is_unsure or shop.queue._is_uploading(job):
+        await shop.settle()
+    fault = (
+        Fault(kind="reset_after_accept")
+        if answer == "lost"
+        else Fault(kind="timeout", done=True, seconds=3600)
+    )
+    shop.sim.cloud.fail(SUBMIT, fault)
+    preview = asyncio.create_task(
+        shop.queue.previewer.async_preview(shop.key(), shop.document(), options_of(shop))
+    )
+    async with asyncio.timeout(10):
+        while not shop.sim.cloud.tasks:
+            await asyncio.sleep(0.02)
+    if answer == "lost":
+        with pytest.raises(LiankeError):
+            await preview
+    for _ in range(40):
+        await shop.tick(10)
+    preview.cancel()
+    await asyncio.gather(preview, return_exceptions=True)
+    assert shop.queue.get(job.job_id).state is JobState.UNCONFIRMED
+    assert not shop.sim.cloud.printed
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="reset_before"),
+        Fault(kind="http", status=502),
+        Fault(kind="code", code=10009),
+    ],
+    ids=lambda fault: fault.kind,
+)
+async def test_an_expired_job_is_asked_back_until_the_cloud_answers(
+    shop: Shop, fault: Fault
+) -> None:
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    job = await shop.submit(expires_in=timedelta(minutes=10))
+    assert (await shop.uploaded(job)).state is JobState.QUEUED
+    shop.sim.cloud.fail(CANCEL, fault, times=3)
+    for _ in range(90):
+        await shop.tick(20)
+    assert shop.queue.get(job.job_id).state is JobState.EXPIRED
+    shop.printer().on = True
+    for _ in range(20):
+        await shop.tick(20)
+    assert not shop.sim.cloud.printed
+
+
+async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        shop.printer().paper = 0
+        await shop.refresh()
+        job = await shop.submit()
+        record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+        entry = shop.entry
+    left = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps(left | {"state": "uploading", "hold_reason": None}), "utf-8")
+    shop.printer().paper = None
+    shop.hass.config_entries.async_update_entry(
+        entry, options={"quiet_from": "00:00:00", "quiet_to": "08:00:00"}
+    )
+    async with open_shop(entry=entry) as shop:
+        for _ in range(5):
+            await shop.tick(30)
+        again = shop.queue.get(job.job_id)
+        assert (again.state, again.hold_reason) == (JobState.HELD, "quiet_hours")
+        assert not shop.sim.cloud.printed
+
+
+async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        old = await shop.submit()
+        await shop.tick(5)
+        new = await shop.submit(replace_key="morning")
+        entry = shop.entry
+    # As a power cut between the new job and the end of the old one leaves them.
+    record = book_path(shop.hass, entry.entry_id) / old.job_id / "job.json"
+    left = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps(left | {"replace_key": "morning"}), "utf-8")
+    async with open_shop(entry=entry) as shop:
+        assert shop.queue.get(old.job_id).reason == "replaced"
+        assert shop.queue.get(new.job_id).state is JobState.HELD
+
+
+async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
+    document = shop.document()
+    content = document.path.read_bytes()
+    job = await shop.submit(document, request_id="once")
+    first = await shop.until(job, JobState.COMPLETED)
+    for number in range(250):
+        shop.queue._ledger.add(
+            replace(
+                first,
+                job_id=f"later-{number:03}",
+                request_id=None,
+                token=f"token {number}",
+                task_id=f"task {number}",
+                has_document=False,
+            )
+        )
+    await shop.tick(7200)
+    await shop.refresh()
+    await shop.tick(61)
+    assert len(shop.queue.jobs()) == 200
+    assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
+
+
+async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop) -> None:
+    async with open_shop(max_jobs_per_hour=300) as shop:
+        first = await shop.until(await shop.submit(), JobState.COMPLETED)
+        for number in range(299):
+            shop.queue._ledger.add(
+                replace(
+                    first,
+                    job_id=f"later-{number:03}",
+                    token=f"token {number}",
+                    task_id=f"task {number}",
+                    has_document=False,
+                )
+            )
+            await shop.queue._ledger.async_trim()
+        with pytest.raises(HomeAssistantError) as refused:
+            await shop.submit()
+        assert refused.value.translation_key == "guard_rate"
