@@ -623,7 +623,7 @@ async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
         HTTPStatus.UNAUTHORIZED
     )
     client = await hass_client()
-    for last in ("0", "4", "x", "-1"):
+    for last in ("0", "4", "x", "-1", "9" * 5000):
         path = f"{answer['images'][0].partition('?')[0].rpartition('/')[0]}/{last}"
         assert (await client.get(path)).status == HTTPStatus.NOT_FOUND
     [image] = [state for state in hass.states.async_all("image") if state.name.startswith(LASER)]

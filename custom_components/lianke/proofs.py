@@ -91,13 +91,13 @@ async def async_count_pages(
 class PreviewView(HomeAssistantView):
     """Hands out the pictures of previews that are kept; the handle is the secret."""
 
-    url = f"{PREVIEW_URL}/{{handle}}/{{number}}"
+    url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
         """Return the picture of a page, counted from 1; 404 when it is not kept any more."""
         spool = await async_get_spool(request.app[KEY_HASS])
-        picture = await spool.async_picture(handle, int(number) if number.isdecimal() else 0)
+        picture = await spool.async_picture(handle, int(number))
         if picture is None:
             raise web.HTTPNotFound
         return web.Response(body=picture, content_type=picture_type(picture))
