@@ -77,6 +77,24 @@ async def test_a_file_is_printed_and_the_outcome_told(
     assert job["device_id"] == device_of(hass)
 
 
+async def test_a_reload_is_waited_over(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box, media: Path
+) -> None:
+    box.printer(1).paper = 1
+    call = hass.async_create_task(
+        ask(hass, "print", device_id=device_of(hass), file=str(media / "菜单.pdf"), wait=True)
+    )
+    async with asyncio.timeout(20):
+        while not sent(simulator):
+            await asyncio.sleep(0.02)
+    assert await hass.config_entries.async_reload(ready.entry_id)
+    assert not call.done()
+    box.printer(1).paper = None
+    [job] = (await call)["jobs"]
+    assert (job["state"], job["timed_out"]) == ("completed", False)
+    assert len(simulator.printed) == 1
+
+
 async def test_every_option_arrives(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
 ) -> None:

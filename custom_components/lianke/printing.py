@@ -8,6 +8,7 @@ from datetime import timedelta
 import hashlib
 import json
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
@@ -30,11 +31,13 @@ from .documents.sources import Source, SourceKind, async_fetch, is_snapshot
 from .documents.spool import async_get_spool
 from .jobs.guard import REQUEST_ID_LIFE
 from .jobs.job import Job, JobState
-from .jobs.queue import PrintRequest, Submission
+from .jobs.queue import PrintQueue, PrintRequest, Submission, is_settled
 from .runtime import LiankeConfigEntry, translated
 from .targets import Target
 
 # A picture of a moment is of no use tomorrow.
+# Seconds between two looks whether a box is there again.
+RELOAD_PAUSE = 1
 SNAPSHOT_EXPIRY = timedelta(hours=1)
 LANDSCAPE = 2
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
@@ -250,17 +253,29 @@ async def _once(hass: HomeAssistant, target: Target, request_id: str | None) -> 
 
 
 async def async_wait(
-    target: Target, submissions: list[Submission], seconds: float
+    hass: HomeAssistant, target: Target, submissions: list[Submission], seconds: float
 ) -> list[Submission]:
     """Wait until each job is final or held, all within the same time; return them as they are."""
-    queue = target.data.queue
     jobs = await asyncio.gather(
-        *(queue.async_wait(item.job.job_id, seconds) for item in submissions)
+        *(_async_wait(hass, target, item.job, seconds) for item in submissions)
     )
     return [
         Submission(job=job, duplicate=item.duplicate)
         for job, item in zip(jobs, submissions, strict=True)
     ]
+
+
+async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
+    """Wait for one job, also over a reload, which gives it to another queue."""
+    until = hass.loop.time() + seconds
+    last: PrintQueue | None = None
+    while not is_settled(job) and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
+        if target.entry.state is ConfigEntryState.LOADED and target.data.queue is not last:
+            last = target.data.queue
+            job = await last.async_wait(job.job_id, left)
+        else:
+            await asyncio.sleep(min(RELOAD_PAUSE, left))
+    return job
 
 
 async def async_describe(

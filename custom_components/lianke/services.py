@@ -125,7 +125,7 @@ async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceRespons
     submissions = await async_print(hass, target, order, call.context)
     if wait := call.data[ATTR_WAIT]:
         seconds = call.data[ATTR_WAIT_TIMEOUT].total_seconds()
-        submissions = await async_wait(target, submissions, seconds)
+        submissions = await async_wait(hass, target, submissions, seconds)
         jobs = [submission.job for submission in submissions]
         if not call.return_response and (failure := await async_failure(hass, jobs)):
             raise failure
