@@ -284,6 +284,21 @@ async def test_reading_is_enough_to_look(
             await ask(hass, action, nobody, device_id=device)
 
 
+async def test_models_are_searched_by_who_may_read_the_box(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_read_only_user: MockUser
+) -> None:
+    connectivity = er.async_get(hass).async_get_entity_id(
+        "binary_sensor", DOMAIN, f"{setup.unique_id}_connectivity"
+    )
+    assert connectivity is not None
+    status = status_of(hass, device_of(hass))
+    stranger = user_with(hass_read_only_user, {status: {"read": True}})
+    with pytest.raises(Unauthorized):
+        await ask(hass, "search_models", stranger, config_entry=setup.entry_id)
+    reader = user_with(hass_read_only_user, {connectivity: {"read": True}})
+    assert (await ask(hass, "search_models", reader, config_entry=setup.entry_id))["models"]
+
+
 async def test_without_a_status_entity_only_an_administrator_may(
     hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: User
 ) -> None:

@@ -55,7 +55,7 @@ from .printing import (
 from .proofs import PreviewView, async_count_pages, async_preview
 from .runtime import LiankeConfigEntry, translated
 from .surveys import async_cloud_tasks, describe_capabilities
-from .targets import Target, async_check_target, async_target
+from .targets import Target, async_check_box, async_check_target, async_target
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"
@@ -223,6 +223,7 @@ async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> Servic
     entry: LiankeConfigEntry = service.async_get_config_entry(
         hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY]
     )
+    await async_check_box(hass, entry, call.context, POLICY_READ)
     models = await entry.runtime_data.client.printer_models(call.data.get(ATTR_QUERY))
     return {"models": list(models[:MAX_MODELS]), "total": len(models)}
 

@@ -12,6 +12,7 @@ from .documents.document import input_error
 from .runtime import LiankeConfigEntry, LiankeData
 
 STATUS_KEY = "status"
+CONNECTIVITY_KEY = "connectivity"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,5 +62,15 @@ async def async_check_target(
     """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
     entity_id = er.async_get(hass).async_get_entity_id(
         "sensor", DOMAIN, f"{target.entry.unique_id}_{target.printer_key}_{STATUS_KEY}"
+    )
+    await async_check_entity(hass, context, entity_id, policy)
+
+
+async def async_check_box(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context, policy: str
+) -> None:
+    """Raise Unauthorized unless the caller has the policy on the box's connectivity entity."""
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "binary_sensor", DOMAIN, f"{entry.unique_id}_{CONNECTIVITY_KEY}"
     )
     await async_check_entity(hass, context, entity_id, policy)
