@@ -248,5 +248,7 @@ class Ledger:
 def _is_needed(job: Job, now: datetime) -> bool:
     """Return whether a finished job still bears on others, or can be printed again."""
     age = now - job.created_at
-    repeatable = job.request_id is not None or job.state is JobState.UNCONFIRMED
-    return job.has_document or age < KEPT_FOR_GUARD or (repeatable and age < KEPT_FOR_REPETITION)
+    repeatable = job.request_id is not None or job.has_document
+    return age < KEPT_FOR_GUARD or (
+        age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)
+    )
