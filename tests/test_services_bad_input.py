@@ -132,6 +132,8 @@ async def test_an_upload_is_used_up(hass: HomeAssistant) -> None:
     assert error.translation_key == "upload_gone"
 
 
+HUGE = 1 << 10000
+
 SCHEMA_CASES: list[dict[str, Any]] = [
     {"text": "x", "wait_timeout": 1801},
     {"text": "x", "columns": 3},
@@ -150,6 +152,16 @@ SCHEMA_CASES: list[dict[str, Any]] = [
     {"file": []},
     {"file": ["x"] * 21},
     {"media": {"media_content_type": "x"}},
+    *({"text": "x", "copies": value} for value in (float("inf"), HUGE, "9" * 5000)),
+    *({"text": "x", "paper_width": value} for value in (HUGE, float("nan"), "-inf")),
+    *(
+        {"text": "x", name: value}
+        for name in ("wait_timeout", "expires_in")
+        for value in (
+            *(float("inf"), float("nan"), 1e300, HUGE, "inf", "9" * 400, "9" * 400 + ":0"),
+            *({"hours": 1e300}, {"hours": float("inf")}, {"hours": "nan"}, {"days": 10**12}),
+        )
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 """What the actions take: schemas, and the call's data as an order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Final
@@ -48,6 +48,7 @@ MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
 MAX_KEY: Final = 128
+MAX_NUMBER: Final = 999_999_999
 
 OPTION_NAMES: Final = tuple(field.name for field in fields(PrintOptions))
 
@@ -77,8 +78,22 @@ def _several(item: object) -> probatio.All[Any]:
     return probatio.All(cv.ensure_list, [item], probatio.Length(min=1, max=MAX_SOURCES))
 
 
-_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0)), cv.string)
-_SIDE = probatio.All(probatio.Coerce(float), probatio.Range(min=1))
+def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
+    """Have a number that is too large to reckon with refused like any other wrong value."""
+
+    def checked(value: object) -> T:
+        try:
+            return check(value)
+        except OverflowError:
+            raise probatio.Invalid("the number is too large") from None
+
+    return checked
+
+
+_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0, max=MAX_NUMBER)), cv.string)
+_COPIES = probatio.All(probatio.Coerce(int), probatio.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
+_SIDE = probatio.All(_finite(probatio.Coerce(float)), probatio.Range(min=1))
+_PERIOD = _finite(cv.positive_time_period)
 _KEY = probatio.All(cv.string, str.strip, probatio.Length(min=1, max=MAX_KEY))
 _TEXT = cv.string
 
@@ -109,7 +124,7 @@ OPTIONS: Final = {
     probatio.Optional("paper"): _NAME_OR_ID,
     probatio.Optional("paper_width"): _SIDE,
     probatio.Optional("paper_height"): _SIDE,
-    probatio.Optional("copies"): probatio.Coerce(int),
+    probatio.Optional("copies"): _COPIES,
     probatio.Optional("color"): cv.string,
     probatio.Optional("duplex"): _duplex,
     probatio.Optional("orientation"): cv.string,
@@ -132,13 +147,13 @@ RAW: Final = {
 JOB: Final = {
     probatio.Optional(ATTR_WAIT, default=False): cv.boolean,
     probatio.Optional(ATTR_WAIT_TIMEOUT, default=DEFAULT_WAIT): probatio.All(
-        cv.positive_time_period, probatio.Range(max=MAX_WAIT)
+        _PERIOD, probatio.Range(max=MAX_WAIT)
     ),
     probatio.Optional(ATTR_REQUEST_ID): _KEY,
     probatio.Optional(ATTR_REPLACE_KEY): _KEY,
     probatio.Optional(ATTR_IF_NOT_READY, default=HOLD): probatio.In((HOLD, FAIL)),
     probatio.Optional(ATTR_EXPIRES_IN): probatio.All(
-        cv.positive_time_period, probatio.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)
+        _PERIOD, probatio.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)
     ),
     probatio.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
 }
