@@ -601,7 +601,7 @@ class LiankeCard extends HTMLElement {
     const date = new Date(stamp);
     const far = day(date) === day(new Date()) ? {} : { month: "short", day: "numeric" };
     return new Intl.DateTimeFormat(this._language, {
-      hour: "2-digit",
+      hour: "numeric",
       minute: "2-digit",
       hour12,
       ...far,
