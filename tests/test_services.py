@@ -95,6 +95,29 @@ async def test_a_reload_is_waited_over(
     assert len(simulator.printed) == 1
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("菜单\n" * 100_000, "菜单 " * 66 + "菜单"),
+        ("早\ud83d\ude00\ud83d", "早😀\ufffd"),
+        (" ", "菜单.pdf"),
+    ],
+    ids=["long", "half a character", "blank"],
+)
+async def test_any_title_is_kept_over_a_reload(
+    hass: HomeAssistant, ready: MockConfigEntry, box: Box, media: Path, title: str, shown: str
+) -> None:
+    box.online = False
+    await data_of(ready).coordinator.async_refresh()
+    job = await print_one(
+        hass, file=str(media / "菜单.pdf"), title=title, request_id="\ud83d", replace_key="\ud83d"
+    )
+    assert job["title"] == shown
+    assert await hass.config_entries.async_reload(ready.entry_id)
+    [kept] = (await ask(hass, "list_jobs", device_id=device_of(hass)))["jobs"]
+    assert (kept["job_id"], kept["title"]) == (job["job_id"], shown)
+
+
 async def test_every_option_arrives(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
 ) -> None:

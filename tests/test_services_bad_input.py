@@ -133,6 +133,7 @@ async def test_an_upload_is_used_up(hass: HomeAssistant) -> None:
 
 
 HUGE = 1 << 10000
+LONG = "A4" + " " * 300_000
 
 SCHEMA_CASES: list[dict[str, Any]] = [
     {"text": "x", "wait_timeout": 1801},
@@ -152,6 +153,8 @@ SCHEMA_CASES: list[dict[str, Any]] = [
     {"file": []},
     {"file": ["x"] * 21},
     {"media": {"media_content_type": "x"}},
+    *({"text": "x", "device_id": LONG}, {"text": "x", "paper": LONG}, {"text": "x", "color": LONG}),
+    *({"text": "x", "pages": LONG}, {"file": LONG}, {"url": LONG}, {"document": ["x", LONG]}),
     *({"text": "x", "copies": value} for value in (float("inf"), HUGE, "9" * 5000)),
     *({"text": "x", "paper_width": value} for value in (HUGE, float("nan"), "-inf")),
     *(
@@ -170,6 +173,29 @@ async def test_refused_by_the_schema(hass: HomeAssistant) -> None:
         data.setdefault("device_id", device_of(hass))
         with pytest.raises(probatio.Invalid):
             await ask(hass, "print", **data)
+
+
+async def test_half_a_character_is_no_reason_to_fail(
+    hass: HomeAssistant, setup: MockConfigEntry, media: Path
+) -> None:
+    """The other half of an emoji may have been cut off, and nothing could write the rest down."""
+    half = "菜\ud83d"
+    device = device_of(hass)
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("print", {"text": "x", "paper": half}, "paper_not_available"),
+        ("print", {"file": f"{media}/{half}"}, "file_not_found"),
+        ("print", {"text": "x", "device_id": half}, "service_device_not_found"),
+        ("cancel_job", {"job_id": half}, "job_not_found"),
+        ("search_models", {"config_entry": half}, "service_config_entry_not_found"),
+    ]
+    for action, data, key in cases:
+        if action != "search_models":
+            data.setdefault("device_id", device)
+        with pytest.raises(HomeAssistantError) as raised:
+            await ask(hass, action, **data)
+        assert raised.value.translation_key == key
+        assert "菜\ufffd" in (raised.value.translation_placeholders or {}).values()
+    await ask(hass, "search_models", config_entry=setup.entry_id, query=half)
 
 
 async def test_the_error_names_what_is_allowed(hass: HomeAssistant) -> None:

@@ -10,7 +10,9 @@ from homeassistant.helpers import config_validation as cv
 import probatio
 
 from .api.options import PrintOptions
-from .documents.document import input_error
+from .api.print_options import MAX_PAGE_RANGE
+from .documents.document import input_error, whole_text
+from .documents.intake import clean_title
 from .documents.sources import RAW_ENCODINGS, Source, SourceKind
 from .documents.written import PageOptions
 
@@ -48,14 +50,25 @@ MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
 MAX_KEY: Final = 128
+MAX_NAME: Final = 255
+MAX_ADDRESS: Final = 8192
 MAX_NUMBER: Final = 999_999_999
 
 OPTION_NAMES: Final = tuple(field.name for field in fields(PrintOptions))
 
 
+def _line(limit: int) -> probatio.All[Any]:
+    """Take text of at most so many characters that can be written down."""
+    return probatio.All(cv.string, whole_text, probatio.Length(max=limit))
+
+
+_NAME = _line(MAX_NAME)
+_ADDRESS = _line(MAX_ADDRESS)
+
+
 def _one_device(value: object) -> str:
     """Take one device id, or a list with one."""
-    devices = probatio.All(cv.ensure_list, [cv.string])(value)
+    devices = probatio.All(cv.ensure_list, [_NAME])(value)
     if len(devices) != 1:
         raise probatio.Invalid("exactly one printer is needed")
     return str(devices[0])
@@ -65,12 +78,12 @@ def _media_id(value: object) -> str:
     """Take what the media selector gives, or the bare id in it."""
     if isinstance(value, Mapping):
         value = value.get(ATTR_MEDIA_CONTENT_ID)
-    return cv.string(value)
+    return str(_ADDRESS(value))
 
 
 def _duplex(value: object) -> str:
     """Take a duplex mode; YAML reads an unquoted `off` as false."""
-    return "off" if value is False else cv.string(value)
+    return "off" if value is False else str(_NAME(value))
 
 
 def _several(item: object) -> probatio.All[Any]:
@@ -90,25 +103,25 @@ def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
     return checked
 
 
-_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0, max=MAX_NUMBER)), cv.string)
+_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0, max=MAX_NUMBER)), _NAME)
 _COPIES = probatio.All(probatio.Coerce(int), probatio.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = probatio.All(_finite(probatio.Coerce(float)), probatio.Range(min=1))
 _PERIOD = _finite(cv.positive_time_period)
-_KEY = probatio.All(cv.string, str.strip, probatio.Length(min=1, max=MAX_KEY))
+_KEY = probatio.All(cv.string, whole_text, str.strip, probatio.Length(min=1, max=MAX_KEY))
 _TEXT = cv.string
 
 DEVICE: Final = {probatio.Required(ATTR_DEVICE_ID): _one_device}
 
 SOURCES: Final = {
-    probatio.Optional(SourceKind.UPLOAD.value): _several(cv.string),
+    probatio.Optional(SourceKind.UPLOAD.value): _several(_ADDRESS),
     probatio.Optional(SourceKind.MEDIA.value): _several(_media_id),
-    probatio.Optional(SourceKind.FILE.value): _several(cv.string),
-    probatio.Optional(SourceKind.URL.value): _several(cv.string),
+    probatio.Optional(SourceKind.FILE.value): _several(_ADDRESS),
+    probatio.Optional(SourceKind.URL.value): _several(_ADDRESS),
     probatio.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
     probatio.Optional(SourceKind.TEXT.value): _TEXT,
     probatio.Optional(SourceKind.MARKDOWN.value): _TEXT,
     probatio.Optional(SourceKind.HTML.value): _TEXT,
-    probatio.Optional(SourceKind.DOCUMENT.value): _several(cv.string),
+    probatio.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
     probatio.Optional(ATTR_TITLE): cv.string,
 }
 
@@ -125,18 +138,18 @@ OPTIONS: Final = {
     probatio.Optional("paper_width"): _SIDE,
     probatio.Optional("paper_height"): _SIDE,
     probatio.Optional("copies"): _COPIES,
-    probatio.Optional("color"): cv.string,
+    probatio.Optional("color"): _NAME,
     probatio.Optional("duplex"): _duplex,
-    probatio.Optional("orientation"): cv.string,
+    probatio.Optional("orientation"): _NAME,
     probatio.Optional("tray"): _NAME_OR_ID,
     probatio.Optional("media_type"): _NAME_OR_ID,
-    probatio.Optional("quality"): cv.string,
-    probatio.Optional("scale"): cv.string,
-    probatio.Optional("align"): cv.string,
+    probatio.Optional("quality"): _NAME,
+    probatio.Optional("scale"): _NAME,
+    probatio.Optional("align"): _NAME,
     probatio.Optional("auto_rotate"): cv.boolean,
-    probatio.Optional("pages"): cv.string,
+    probatio.Optional("pages"): _line(MAX_PAGE_RANGE),
     probatio.Optional("reverse_order"): cv.boolean,
-    probatio.Optional("excel_fit"): cv.string,
+    probatio.Optional("excel_fit"): _NAME,
 }
 
 RAW: Final = {
@@ -163,19 +176,19 @@ PREVIEW_SCHEMA: Final = probatio.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS
 COUNT_SCHEMA: Final = probatio.Schema(
     {**DEVICE, **SOURCES, **PAGES, probatio.Optional(ATTR_PAPER): _NAME_OR_ID}
 )
-CANCEL_SCHEMA: Final = probatio.Schema({**DEVICE, probatio.Required(ATTR_JOB_ID): cv.string})
+CANCEL_SCHEMA: Final = probatio.Schema({**DEVICE, probatio.Required(ATTR_JOB_ID): _NAME})
 RETRY_SCHEMA: Final = probatio.Schema(
     {
         **DEVICE,
-        probatio.Required(ATTR_JOB_ID): cv.string,
+        probatio.Required(ATTR_JOB_ID): _NAME,
         probatio.Optional(ATTR_TO_DEVICE_ID): _one_device,
     }
 )
 CAPABILITIES_SCHEMA: Final = probatio.Schema(DEVICE)
 MODELS_SCHEMA: Final = probatio.Schema(
     {
-        probatio.Required(ATTR_CONFIG_ENTRY): cv.string,
-        probatio.Optional(ATTR_QUERY): cv.string,
+        probatio.Required(ATTR_CONFIG_ENTRY): _NAME,
+        probatio.Optional(ATTR_QUERY): _NAME,
     }
 )
 
@@ -234,7 +247,7 @@ def read_order(data: Mapping[str, Any]) -> Order:
             Source(
                 kind=kinds[0],
                 value=value,
-                title=data.get(ATTR_TITLE) or None,
+                title=clean_title(data.get(ATTR_TITLE, "")) or None,
                 raw=raw,
                 raw_encoding=data.get(ATTR_RAW_ENCODING, "utf-8"),
                 page=page,

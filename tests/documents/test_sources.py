@@ -195,6 +195,26 @@ async def test_transparent_and_turned_pictures(
         assert image.getpixel((5, 5)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("kind", [SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML])
+async def test_text_with_half_a_character(
+    hass: HomeAssistant, spool: Spool, kind: SourceKind
+) -> None:
+    """A template writes an emoji as two halves."""
+    document = await fetch(hass, spool, kind, "早\ud83d\ude00\ud83d")
+    assert "早😀\ufffd" in document.path.read_text("utf-8")
+
+
+async def test_a_file_name_that_is_no_text(hass: HomeAssistant, spool: Spool, media: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.pdf")
+    (media / name).write_bytes(make_pdf(1))
+    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    assert (document.name, document.title) == ("caf_.pdf", "caf\ufffd.pdf")
+    (media / name).write_bytes(b"\x7fELF\0")
+    with pytest.raises(ServiceValidationError) as raised:
+        await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    assert raised.value.translation_placeholders == {"name": "caf\ufffd.pdf"}
+
+
 async def test_bad_files(
     hass: HomeAssistant, spool: Spool, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

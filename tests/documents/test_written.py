@@ -34,6 +34,13 @@ async def test_a_notification_is_not_quoted_by_its_title(hass: HomeAssistant, sp
     assert "<header><h1>Notification</h1>" in untitled.path.read_text("utf-8")
 
 
+async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: Spool) -> None:
+    document = await async_notification(hass, spool, "a\ud83d", "b \n" * 1000, paper=None)
+    page = document.path.read_text("utf-8")
+    assert "a\ufffd" in page
+    assert f"<h1>{'b ' * 99}b</h1>" in page
+
+
 @pytest.mark.parametrize(
     ("message", "key"), [(" \n", "text_empty"), ("好" * MAX_TEXT_BYTES, "text_too_large")]
 )

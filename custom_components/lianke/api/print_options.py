@@ -70,6 +70,8 @@ class PrintOptions:
         return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)
 
 
+MAX_PAGE_RANGE = 1000
+"""characters of a page selection that are kept."""
 PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
 """These three say one thing together: a size never mixes with a paper from another layer."""
 
@@ -167,6 +169,6 @@ class ResolvedOptions:
             align=to_optional_text(stored.get("align")),
             auto_rotate=to_bool(stored.get("auto_rotate")),
             reverse_order=to_bool(stored.get("reverse_order")),
-            page_range=to_text(stored.get("page_range"), 1000),
+            page_range=to_text(stored.get("page_range"), MAX_PAGE_RANGE),
             excel_fit=to_optional_text(stored.get("excel_fit")),
         )

@@ -28,15 +28,23 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 """The types the service takes (lianke-api: POST /print/job, jobFile)."""
+MAX_QUOTED: Final = 200
+"""characters of a caller's words in an error."""
 
 
 def input_error(key: str, **placeholders: str) -> ServiceValidationError:
     """Return the translated error for input that cannot be printed."""
+    quoted = {name: whole_text(text[:MAX_QUOTED]) for name, text in placeholders.items()}
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
-        translation_placeholders=placeholders or None,
+        translation_placeholders=quoted or None,
     )
+
+
+def whole_text(text: str) -> str:
+    """Return text that can be written down: the halves of a character joined, lone ones replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def digest_of(*asked: object) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import re
 
 from .compose import MAX_TEXT_BYTES, csv_page, markdown_page, text_page
-from .document import CONTENT_TYPES, Document, input_error
+from .document import CONTENT_TYPES, Document, input_error, whole_text
 from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle
 from .pdf import count_pages
@@ -14,7 +14,7 @@ from .spool import CHUNK_BYTES, write_bytes
 
 MAX_STEM = 100
 MAX_TITLE = 200
-UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]+')
+UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
 def admit(
@@ -42,7 +42,7 @@ def admit(
 
 def admit_page(path: Path, html: str, *, name: str, title: str) -> Document:
     """Write a page to the new file path and return its document."""
-    digest = write_bytes(path, html.encode())
+    digest = write_bytes(path, whole_text(html).encode())
     path = path.rename(path.with_suffix(Kind.HTML))
     return _document(path, Kind.HTML, name=name, digest=digest, title=clean_title(title))
 
@@ -56,7 +56,8 @@ def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
 
 def clean_title(title: str) -> str:
     """Return a title without control characters, on one line, of bearable length."""
-    return " ".join("".join(c for c in title if c.isprintable() or c.isspace()).split())[:MAX_TITLE]
+    kept = "".join(c for c in whole_text(title) if c.isprintable() or c.isspace())
+    return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
 def safe_name(name: str, kind: Kind) -> str:

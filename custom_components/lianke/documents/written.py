@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 from ..api.models import Capabilities, Paper
 from ..const import DOMAIN
 from .compose import MAX_TEXT_BYTES, html_page, markdown_page, text_page
-from .document import Document, digest_of, input_error
+from .document import Document, digest_of, input_error, whole_text
 from .intake import admit_page, clean_title
 from .page import PageStyle, paper_size
 from .spool import Spool
@@ -96,6 +96,7 @@ async def async_text_document(
 
     Raises ServiceValidationError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
     """
+    text = whole_text(text)
     if not text.strip():
         raise input_error("text_empty")
     if len(text.encode()) > MAX_TEXT_BYTES:
@@ -122,12 +123,13 @@ async def async_notification(
 
     Raises ServiceValidationError: text_empty, text_too_large.
     """
+    message = whole_text(message)
     if not message.strip():
         raise input_error("text_empty")
     if len(message.encode()) > MAX_TEXT_BYTES:
         raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     shown = await async_label(hass, "page_notification")
-    style = await async_style(hass, paper, DEFAULT_PAGE, header=title or shown)
+    style = await async_style(hass, paper, DEFAULT_PAGE, header=clean_title(title or "") or shown)
     return await async_write_page(
         hass, spool, partial(text_page, message, style, title=shown), title=shown
     )
