@@ -202,7 +202,7 @@ class BoxMemory:
     def note_driver_request(self, key: str) -> None:
         """Note that the vendor was asked for a driver of this printer."""
         if (known := self.printers.get(key)) is not None:
-            self._replace(replace(known, driver_requested_at=dt_util.utcnow()))
+            self.printers[key] = replace(known, driver_requested_at=dt_util.utcnow())
             self._save(SAVE_SOON)
 
     @callback
@@ -213,12 +213,10 @@ class BoxMemory:
         self._counted[job_id] = None
         for oldest in list(self._counted)[:-MAX_COUNTED_JOBS]:
             del self._counted[oldest]
-        self._replace(
-            replace(
-                known,
-                pages_printed=known.pages_printed + max(0, pages),
-                last_print_at=dt_util.utcnow(),
-            )
+        self.printers[key] = replace(
+            known,
+            pages_printed=known.pages_printed + max(0, pages),
+            last_print_at=dt_util.utcnow(),
         )
         self._save(SAVE_SOON)
 

@@ -1,6 +1,5 @@
 """Callbacks and pushes: whatever comes, a claim or nothing."""
 
-from datetime import UTC, datetime
 import json
 
 import pytest
@@ -22,8 +21,6 @@ READ = Callback(
     task_id="5e1c",
     state=TaskState.SUCCESS,
     result=TaskResult(code=200, message="success"),
-    created_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
-    finished_at=datetime(2026, 11, 24, 7, 0, 9, tzinfo=UTC),
 )
 
 

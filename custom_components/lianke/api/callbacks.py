@@ -6,7 +6,7 @@ Anyone may send anything here. Nothing in this module raises, and nothing it ret
 from collections.abc import Iterator, Mapping
 import re
 
-from .coerce import JsonValue, to_json, to_text, to_time
+from .coerce import JsonValue, to_json, to_text
 from .models import Callback
 from .tasks import TaskResult, to_state
 
@@ -33,8 +33,6 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
         task_id=task_id,
         state=to_state(body.get("task_state")),
         result=TaskResult.from_json(_result(body)),
-        created_at=to_time(body.get("create_time")),
-        finished_at=to_time(body.get("finish_time")),
     )
 
 

@@ -152,5 +152,3 @@ class Callback:
     task_id: str
     state: TaskState
     result: TaskResult | None = None
-    created_at: datetime | None = None
-    finished_at: datetime | None = None
