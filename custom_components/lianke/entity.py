@@ -121,12 +121,7 @@ class JobEntity(KnownPrinterEntity):
     async def async_added_to_hass(self) -> None:
         """Listen to the queue."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.lianke.queue.listen(self._on_any_job))
-
-    @callback
-    def _on_any_job(self, job: Job, old: JobState | None) -> None:
-        if job.printer_key == self.printer_key:
-            self.on_job(job, old)
+        self.async_on_remove(self.lianke.queue.listen(self.on_job, self.printer_key))
 
     @callback
     def on_job(self, job: Job, old: JobState | None) -> None:

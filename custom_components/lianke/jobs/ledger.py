@@ -1,6 +1,7 @@
 """The jobs in memory, their listeners, and the writing of what changed."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -51,7 +52,8 @@ class Ledger:
         self._flushing = asyncio.Lock()
         self._stop_timer: CALLBACK_TYPE | None = None
         self._warned = False
-        self._listeners: list[JobListener] = []
+        # By printer; None for those of all printers.
+        self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
 
     async def async_load(self) -> None:
         """Read the book. Raises BookError."""
@@ -88,13 +90,17 @@ class Ledger:
         return next((job for job in self._jobs.values() if job.task_id == task_id), None)
 
     @callback
-    def listen(self, listener: JobListener) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` at every change."""
-        self._listeners.append(listener)
+    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` at every change.
+
+        `printer_key` names the printer whose jobs are of interest, None all.
+        """
+        listeners = self._listeners[printer_key]
+        listeners.append(listener)
 
         @callback
         def unsubscribe() -> None:
-            self._listeners.remove(listener)
+            listeners.remove(listener)
 
         return unsubscribe
 
@@ -241,7 +247,7 @@ class Ledger:
 
     @callback
     def _notify(self, job: Job, old: JobState | None) -> None:
-        for listener in list(self._listeners):
+        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
             listener(job, old)
 
 

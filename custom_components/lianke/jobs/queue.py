@@ -304,9 +304,12 @@ class PrintQueue:
         return frozenset(ours.union(self._book.other_tasks))
 
     @callback
-    def listen(self, listener: JobListener) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` at every change."""
-        return self._ledger.listen(listener)
+    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` at every change of a printer's jobs.
+
+        Without `printer_key` at every change of any.
+        """
+        return self._ledger.listen(listener, printer_key)
 
     @callback
     def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
