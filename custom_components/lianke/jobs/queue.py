@@ -342,7 +342,8 @@ class PrintQueue:
             job = self._ledger.change(job, **changes)
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._follower.look_soon(job)
-        self._review()
+        # Neither the cloud nor whoever watches need wait for what follows from it.
+        self._hass.loop.call_soon(self._review)
         return True
 
     def _may_be(self, job: Job, claim: Callback) -> bool:
