@@ -7,7 +7,12 @@ from typing import Any
 from unittest.mock import patch
 
 from aiohttp import FormData
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigFlowContext,
+    ConfigFlowResult,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
@@ -386,6 +391,23 @@ async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, 
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert not simulator.cloud.requests
+
+
+async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """A form that a closed browser tab has left does not stand in the way of another, and ends with it."""
+    fields = {"qr_text": qr_link(box.device_id, box.device_key), "api_key": WRONG_KEY}
+    left = await answer(hass, await begin(hass), simulator.url, **fields)
+    assert left["errors"] == {"api_key": "invalid_api_key"}
+    fields["api_key"] = key_of(box)
+    result = await answer(hass, await begin(hass), simulator.url, **fields)
+    assert result["step_id"] == "printers"
+    entry = (await answer(hass, result, test_page=False))["result"]
+    assert not hass.config_entries.flow.async_progress()
+    context: ConfigFlowContext = {"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    for _ in range(2):
+        result = await hass.config_entries.flow.async_init(DOMAIN, context=context)
+        result = await answer(hass, result, simulator.url, api_key=WRONG_KEY)
+        assert result["errors"] == {"api_key": "invalid_api_key"}
 
 
 async def test_second_box_by_the_same_account(

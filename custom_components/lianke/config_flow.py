@@ -134,7 +134,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if credentials is None and not self._errors:
                 self._errors[CONF_PHOTO] = "sticker_missing"
             if credentials is not None and not self._errors:
-                await self.async_set_unique_id(credentials.device_id)
+                # A form left behind in a closed browser tab must not bar the next one.
+                await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
                 self._found = await self._async_look(api_key, credentials, server)
                 if self._found is not None:
@@ -251,7 +252,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             api_key = self._api_key or entry.data[CONF_API_KEY]
             credentials = self._credentials or _credentials(entry)
             if not self._errors:
-                await self.async_set_unique_id(credentials.device_id)
+                await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
                 if await self._async_look(api_key, credentials, self._server):
                     return self.async_update_reload_and_abort(
