@@ -1,19 +1,27 @@
 """Bad input gets a clear error, and nothing is sent: every test here ends with that count."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
+from custom_components.lianke import own_pages, printing
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.document import Document
 from tests.documents.samples import zipped
 from tests.printing import (
     AWAITING,
@@ -259,6 +267,38 @@ async def test_an_entry_that_is_not_loaded(hass: HomeAssistant, setup: MockConfi
     await hass.config_entries.async_unload(setup.entry_id)
     error = await refused(hass, text="x", device_id=device)
     assert error.translation_key == "service_config_entry_not_loaded"
+    await hass.config_entries.async_setup(setup.entry_id)
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize("action", ["print", "preview", "count_pages", "notify"])
+async def test_an_entry_that_is_unloaded_while_the_document_is_made(
+    hass: HomeAssistant, setup: MockConfigEntry, action: str
+) -> None:
+    printer_key = next(iter(data_of(setup).coordinator.data.printers))
+
+    def unloading(make: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[Document]]:
+        async def slow(*args: Any, **more: Any) -> Document:
+            document = await make(*args, **more)
+            await hass.config_entries.async_unload(setup.entry_id)
+            return document
+
+        return slow
+
+    asked: Awaitable[Any]
+    if action == "notify":
+        asked = own_pages.async_print_notification(
+            hass, setup, printer_key, Context(), message="x", title=None
+        )
+    else:
+        asked = ask(hass, action, device_id=device_of(hass), text="x")
+    with (
+        patch.object(printing, "async_fetch", unloading(printing.async_fetch)),
+        patch.object(own_pages, "async_notification", unloading(own_pages.async_notification)),
+        pytest.raises(ServiceValidationError) as raised,
+    ):
+        await asked
+    assert raised.value.translation_key == "service_config_entry_not_loaded"
     await hass.config_entries.async_setup(setup.entry_id)
     await hass.async_block_till_done()
 

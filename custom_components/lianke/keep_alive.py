@@ -9,6 +9,7 @@ from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
     ConfigEntry,
     ConfigEntryChange,
+    ConfigEntryState,
 )
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -44,6 +45,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                 at is None
                 or (at.hour, at.minute) != (now.hour, now.minute)
                 or tried.get(key) == now.date()
+                or entry.state is not ConfigEntryState.LOADED
                 or not _is_idle(entry, key, timedelta(days=plan.get("days", 0)))
             ):
                 continue

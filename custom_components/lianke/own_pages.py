@@ -12,6 +12,7 @@ from .documents.written import async_color_page, async_notification, async_test_
 from .jobs.queue import PrintRequest, Submission
 from .printing import async_resolve
 from .runtime import LiankeConfigEntry
+from .targets import loaded_data
 
 # What is of the moment must not come out of a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
@@ -27,7 +28,7 @@ async def async_print_test_page(
     Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
     when the job cannot be kept.
     """
-    coordinator = entry.runtime_data.coordinator
+    coordinator = loaded_data(entry).coordinator
     if (view := coordinator.data.printers.get(printer_key)) is None:
         raise input_error("printer_gone")
     capabilities = await coordinator.get_capabilities(printer_key)
@@ -80,7 +81,7 @@ async def _async_print(
     options = await async_resolve(entry, printer_key)
     spool = await async_get_spool(hass)
     document = await write(spool, options.paper)
-    return await entry.runtime_data.queue.async_submit(
+    return await loaded_data(entry).queue.async_submit(
         PrintRequest(
             printer_key=printer_key,
             document=document,

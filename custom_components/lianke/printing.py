@@ -66,8 +66,9 @@ async def async_resolve(
 
     Raises ServiceValidationError: printer_gone, and what is wrong with an option.
     """
-    coordinator = entry.runtime_data.coordinator
-    view = Target(device_id="", entry=entry, printer_key=printer_key).view
+    target = Target(device_id="", entry=entry, printer_key=printer_key)
+    coordinator = target.data.coordinator
+    view = target.view
     asked = options or PrintOptions()
     if not raw:
         asked = merge(

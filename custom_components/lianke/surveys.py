@@ -14,6 +14,7 @@ from .api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
 from .const import DOMAIN
 from .coordinator import PrinterView
 from .runtime import LiankeConfigEntry
+from .targets import loaded_data
 
 CLOUD_SECONDS = 60
 
@@ -54,13 +55,14 @@ async def async_cloud_tasks(hass: HomeAssistant, entry: LiankeConfigEntry) -> li
 
     Raises LiankeError.
     """
+    data = loaded_data(entry)
     asked = hass.data.setdefault(DATA_TASKS, {})
     now = hass.loop.time()
     known = asked.get(entry.entry_id)
     if known is None or now - known.at > CLOUD_SECONDS:
-        known = _Asked(now, await entry.runtime_data.client.day_tasks())
+        known = _Asked(now, await data.client.day_tasks())
         asked[entry.entry_id] = known
-    own = entry.runtime_data.queue.own_task_ids
+    own = data.queue.own_task_ids
     return [_describe_task(task, own) for task in known.tasks]
 
 

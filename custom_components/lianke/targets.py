@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er, service
 
 from .const import DOMAIN
@@ -25,8 +27,8 @@ class Target:
 
     @property
     def data(self) -> LiankeData:
-        """Return the parts of the box the printer hangs on."""
-        return self.entry.runtime_data
+        """Return the parts of the box the printer hangs on; raises as `loaded_data`."""
+        return loaded_data(self.entry)
 
     @property
     def view(self) -> PrinterView:
@@ -35,6 +37,20 @@ class Target:
         if view is None:
             raise input_error("printer_gone")
         return view
+
+
+def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
+    """Return what is alive of an entry, which may have been unloaded since the last look.
+
+    Raises ServiceValidationError, the one that Home Assistant has for an entry not loaded.
+    """
+    if entry.state is not ConfigEntryState.LOADED:
+        raise ServiceValidationError(
+            translation_domain=HOMEASSISTANT_DOMAIN,
+            translation_key="service_config_entry_not_loaded",
+            translation_placeholders={"domain": DOMAIN, "entry_title": entry.title},
+        )
+    return entry.runtime_data
 
 
 @callback
