@@ -22,6 +22,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke import own_pages, printing
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.sources import async_fetch
+from custom_components.lianke.documents.written import async_notification
 from tests.documents.samples import zipped
 from tests.printing import (
     AWAITING,
@@ -293,8 +295,8 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = ask(hass, action, device_id=device_of(hass), text="x")
     with (
-        patch.object(printing, "async_fetch", unloading(printing.async_fetch)),
-        patch.object(own_pages, "async_notification", unloading(own_pages.async_notification)),
+        patch.object(printing, "async_fetch", unloading(async_fetch)),
+        patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked
