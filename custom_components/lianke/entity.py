@@ -9,6 +9,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .api.models import Printer
 from .coordinator import LiankeCoordinator, PrinterView
 from .devices import box_identifier, printer_identifier
 from .jobs.job import Job, JobState
@@ -137,19 +138,25 @@ def async_add_printers(
 ) -> None:
     """Add the entities that `make` gives for each printer, now and as there is more to give.
 
+    It is asked again only when another row describes the printer.
     A printer that is removed and comes back has another key, and so other entities.
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
+    rows: dict[str, Printer] = {}
 
     @callback
     def add() -> None:
+        views = coordinator.data.printers
         new = [
             entity
-            for view in coordinator.data.printers.values()
+            for view in views.values()
+            if rows.get(view.key) != view.printer
             for entity in make(view)
             if entity.unique_id and entity.unique_id not in added
         ]
+        rows.clear()
+        rows.update((view.key, view.printer) for view in views.values())
         added.update(entity.unique_id for entity in new if entity.unique_id)
         if new:
             async_add_entities(new)
