@@ -46,7 +46,7 @@ class Pace:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, *, upload: bool = False) -> AsyncIterator[None]:
         """Hold the only place."""
         async with self._lock:
             yield

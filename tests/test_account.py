@@ -12,6 +12,7 @@ from custom_components.lianke.account import (
     KEPT_FOR_JOBS,
     MAX_A_MINUTE,
     MAX_UNDER_WAY,
+    MAX_UPLOADS,
     PAUSE_FORGOTTEN,
     PAUSE_LIMIT,
     POLL_BURST,
@@ -59,6 +60,34 @@ async def test_four_requests_under_way(account: Account) -> None:
     go_on.set()
     await asyncio.gather(*tasks)
     assert most == MAX_UNDER_WAY
+
+
+async def test_uploads_leave_a_place_to_quick_requests(account: Account) -> None:
+    begun: list[int] = []
+    go_on = asyncio.Event()
+
+    async def upload(number: int) -> None:
+        async with account.slot(upload=True):
+            begun.append(number)
+            await go_on.wait()
+
+    uploads = [asyncio.create_task(upload(number)) for number in range(7)]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        async with asyncio.timeout(1), account.slot():
+            assert begun == [0, 1, 2]
+    assert len(begun) == MAX_UPLOADS < MAX_UNDER_WAY
+    # One that is canceled makes room for the next, also one that never had its turn.
+    uploads[4].cancel()
+    uploads[1].cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert begun == [0, 1, 2, 3]
+    go_on.set()
+    await asyncio.gather(*uploads, return_exceptions=True)
+    assert begun == [0, 1, 2, 3, 5, 6]
+    async with asyncio.timeout(1), account.slot(upload=True), account.slot(upload=True):
+        pass
 
 
 async def test_pauses_grow_while_the_service_complains(

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 import hashlib
 import logging
 import time
@@ -13,6 +13,8 @@ from homeassistant.core import CALLBACK_TYPE, callback
 _LOGGER = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 4
+# An upload may take minutes: one place stays for whatever is quick.
+MAX_UPLOADS = 3
 # Requests of all kinds in any minute, and how many of them polling leaves to jobs. No rate is
 # published (lianke-api, "Ground rules"); a hundred boxes that print at nine must not look like a
 # load test.
@@ -50,6 +52,7 @@ class Account:
         self._fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self._under_way = asyncio.Semaphore(MAX_UNDER_WAY)
+        self._uploads = asyncio.Semaphore(MAX_UPLOADS)
         # When the last requests went.
         self._sent: deque[float] = deque(maxlen=MAX_A_MINUTE)
         self._pause = 0.0
@@ -105,9 +108,12 @@ class Account:
         return leave
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the places for requests under way; wait out a pause or a busy minute first."""
-        async with self._under_way:
+    async def slot(self, *, upload: bool = False) -> AsyncIterator[None]:
+        """Hold one of the places for requests under way; wait out a pause or a busy minute first.
+
+        Uploads never hold all of the places.
+        """
+        async with self._uploads if upload else nullcontext(), self._under_way:
             left = self._closed_for()
             while left > 0:
                 await asyncio.sleep(max(left, SHORTEST_WAIT))

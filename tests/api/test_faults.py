@@ -398,10 +398,12 @@ class Gate:
         """Start with nothing."""
         self.inside = 0
         self.entered = 0
+        self.uploads = 0
         self.complaints = 0
 
-    def slot(self) -> Gate:
+    def slot(self, *, upload: bool = False) -> Gate:
         """Give itself."""
+        self.uploads += upload
         return self
 
     async def __aenter__(self) -> None:
@@ -433,6 +435,7 @@ async def test_throttle(
         sim.cloud.fail(endpoint, Fault(kind="code", code=10009))
         assert isinstance(await outcome(call, api, file), TooFrequentError)
     assert (gate.entered, gate.complaints, gate.inside) == (len(CALLS), len(CALLS), 0)
+    assert gate.uploads == 2
     await api.box()
     sim.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
     with pytest.raises(LiankeConnectionError):

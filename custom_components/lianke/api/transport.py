@@ -66,8 +66,8 @@ def answer_seconds(size: int) -> float:
 class Throttle(Protocol):
     """What keeps the cloud in peace: a limited number of requests at once and a pause when it complains."""
 
-    def slot(self) -> AbstractAsyncContextManager[None]:
-        """Return a context that is entered when a request may go."""
+    def slot(self, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
+        """Return a context that is entered when a request, or an upload, which may take minutes, may go."""
 
     def too_frequent(self) -> None:
         """Take note that the service complained (10009)."""
@@ -131,7 +131,7 @@ class Transport:
         Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
         of the form's own hook is raised as it is.
         """
-        async with self._slot():
+        async with self._slot(upload=True):
             try:
                 status, raw = await self._send_form(path, form, size)
             except (ClientError, OSError) as err:
@@ -203,12 +203,12 @@ class Transport:
         return target
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
+    async def _slot(self, *, upload: bool = False) -> AsyncIterator[None]:
         """Wait for our turn; tell the throttle when the service complains."""
         if self._throttle is None:
             yield
             return
-        async with self._throttle.slot():
+        async with self._throttle.slot(upload=upload):
             try:
                 yield
             except TooFrequentError:
