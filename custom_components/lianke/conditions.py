@@ -88,8 +88,12 @@ class ConditionReader:
             return
         self._wanted |= dict.fromkeys(keys)
         if self._wanted and (self._task is None or self._task.done()):
+            # The news of the poll that is just under way goes first.
             self._task = self._entry.async_create_background_task(
-                self._hass, self._async_work(), f"read conditions at {self._entry.title}"
+                self._hass,
+                self._async_work(),
+                f"read conditions at {self._entry.title}",
+                eager_start=False,
             )
 
     async def _async_work(self) -> None:
