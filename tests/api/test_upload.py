@@ -234,6 +234,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every wait short."""
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.4)
     monkeypatch.setattr(transport, "IDLE_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "TURN_SECONDS", 0.8)
     monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(transport, "ANSWER_BYTES_A_SECOND", 1e12)
     monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 1e12)
@@ -294,6 +295,34 @@ async def test_a_hook_that_never_ends_is_ended(session: ClientSession, small: Up
         with pytest.raises(LiankeTimeoutError) as caught:
             await client_of(server, session).submit(LASER, small, FIELDS, before_end=before_end)
     assert caught.value.may_have_arrived is False
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_waiting_for_the_turn_is_not_idle(
+    session: ClientSession, small: UploadFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait has a limit of its own, and afterwards the others hold again."""
+    monkeypatch.setattr(transport, "TURN_SECONDS", 3.0)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(await length_of(server))
+        if len(server.heads) == 1:
+            writer.write(ACCEPTED)
+        else:
+            await asyncio.sleep(5)
+
+    async def before_end() -> None:
+        await asyncio.sleep(1.5)
+
+    loop = asyncio.get_running_loop()
+    async with raw_server(script) as server:
+        client = client_of(server, session)
+        assert await client.submit(LASER, small, FIELDS, before_end=before_end) == "t-1"
+        start = loop.time()
+        with pytest.raises(LiankeTimeoutError) as caught:
+            await client.submit(LASER, small, FIELDS, before_end=before_end)
+    assert caught.value.may_have_arrived is True
+    assert loop.time() - start < 2.5
 
 
 @pytest.mark.usefixtures("hasty")

@@ -1,11 +1,17 @@
 """The walk of a job from the call to the paper, and its ways to fail."""
 
+import asyncio
 from dataclasses import replace
 
+import pytest
+
+from custom_components.lianke.api import transport
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
 
+SUBMIT = "POST /print/job"
 UPLOADED = (JobState.QUEUED, JobState.PROCESSING, JobState.SENDING)
 
 
@@ -83,6 +89,22 @@ async def test_jobs_of_one_printer_go_in_order(shop: Shop) -> None:
     for job in jobs:
         await shop.until(job, JobState.COMPLETED)
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == contents
+
+
+async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to one upload may take longer than an upload may stand still."""
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.3)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1.5))
+    first = await shop.submit()
+    async with asyncio.timeout(10):
+        while shop.queue.get(first.job_id).handed_over_at is None:
+            await shop.settle()
+    second = await shop.submit(port=2, hold=False)
+    for job in (first, second):
+        assert (await shop.uploaded(job)).state in UPLOADED
+    assert shop.sim.cloud.count(SUBMIT) == 2
 
 
 async def test_follow_requests_keep_their_distance(shop: Shop) -> None:

@@ -43,6 +43,8 @@ BIG_ANSWER = 256 * 1024
 """bytes; from here on JSON is parsed outside the event loop."""
 CONNECT_SECONDS = 30.0
 IDLE_SECONDS = 60.0
+TURN_SECONDS = 720.0
+"""How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB."""
 ANSWER_SECONDS = 30.0
 ANSWER_BYTES_A_SECOND = 1024 * 1024
 """How fast the service is expected to put an upload away before it answers."""
@@ -127,7 +129,8 @@ class Transport:
     async def upload(self, path: str, form: JobForm, size: int) -> object:
         """Send a form and return the `data` of its answer.
 
-        Bounded by 30 s to connect, 60 s without progress, a time for the answer, and a whole time by `size` (bytes).
+        Bounded by 30 s to connect, 60 s without progress, a time for the form's hook, one for the answer, and a whole
+        time by `size` (bytes).
         Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
         of the form's own hook is raised as it is.
         """
@@ -145,14 +148,16 @@ class Transport:
         loop = asyncio.get_running_loop()
         patience = answer_seconds(size)
         total_seconds = CONNECT_SECONDS + IDLE_SECONDS + patience + size / SLOWEST_BYTES_A_SECOND
+        if form.before_end is not None:
+            total_seconds += TURN_SECONDS
         try:
             async with asyncio.timeout(CONNECT_SECONDS) as idle:
 
                 def on_step() -> None:
                     """Something moved: allow the next step its time."""
                     if not form.abandoned and not idle.expired():
-                        wait = patience if form.handed_over else IDLE_SECONDS
-                        idle.reschedule(loop.time() + wait)
+                        wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
+                        idle.reschedule(loop.time() + (patience if form.handed_over else wait))
 
                 form.on_step = on_step
                 response = await self._session.post(

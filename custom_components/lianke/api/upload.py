@@ -104,7 +104,8 @@ class FilePart(Payload):
 class JobForm(MultipartWriter):
     """A form whose closing boundary, without which the service has no request, goes last and on its own.
 
-    Until `handed_over` is True the request is surely incomplete; once `abandoned` is set it stays so.
+    Until `handed_over` is True the request is surely incomplete; once `abandoned` is set it stays so. `waiting` while
+    nothing moves because the hook that comes before the end has not returned.
     """
 
     def __init__(
@@ -114,9 +115,10 @@ class JobForm(MultipartWriter):
         super().__init__("form-data")
         self.handed_over = False
         self.abandoned = False
+        self.waiting = False
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
-        self._before_end = before_end
+        self.before_end = before_end
         for name, value in fields.items():
             self._add(StringPayload(value.encode("utf-8", "replace").decode()), name=name)
 
@@ -153,8 +155,12 @@ class JobForm(MultipartWriter):
             raise
         await writer.drain()
         self.on_step()
-        if self._before_end is not None:
-            await self._call_before_end(self._before_end)
+        if self.before_end is not None:
+            self.waiting = True
+            self.on_step()
+            await self._call_before_end(self.before_end)
+            self.waiting = False
+            self.on_step()
             # Notice a connection that broke in the meantime while the end is still ours.
             await writer.drain()
         if self.abandoned:
