@@ -107,7 +107,7 @@ PRINTER_STATES = {
     "box_offline": "云盒离线",
 }
 # Home Assistant's own words that a text refers to.
-FOREIGN_NAMES = {"Reconfigure", "重新配置", "Repairs", "修复"}
+FOREIGN_NAMES = {"Next", "下一步", "Reconfigure", "重新配置", "Repairs", "修复"}
 
 
 def load(language: str) -> dict[str, Any]:
