@@ -27,6 +27,8 @@ COMMANDS: dict[str, Command] = {
     "submit_jobs": jobs.async_submit,
     "status_entities": entries.async_status_entities,
     "settled": jobs.async_settled,
+    "count_states": bare.async_count_states,
+    "write": bare.async_write,
     "print_rounds": prints.async_rounds,
     "print_once": prints.async_once,
     "start": day.async_start,

@@ -81,9 +81,9 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Write what is left to be written; return how many jobs are in which state."""
-    states: Counter[str] = Counter()
-    for entry_id in msg["entry_ids"]:
-        ledger = hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._ledger
-        await ledger.async_flush()
-        states.update(job.state.value for job in ledger.all())
-    return dict(states)
+    ledgers = [
+        hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._ledger
+        for entry_id in msg["entry_ids"]
+    ]
+    await asyncio.gather(*(ledger.async_flush() for ledger in ledgers))
+    return dict(Counter(job.state.value for ledger in ledgers for job in ledger.all()))

@@ -1,6 +1,8 @@
 """Printing one large document, beside the bare upload of the same bytes to the same server."""
 
 import asyncio
+import hashlib
+import os
 from pathlib import Path
 import time
 from typing import Any
@@ -23,17 +25,36 @@ async def async_once(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Upload a file bare and print it, in turn; return the seconds of each."""
+    """Upload a file bare, print it, and only keep it, in turn; return the seconds of each."""
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
     bare: list[float] = []
     printed: list[float] = []
+    kept: list[float] = []
+    copy = Path(hass.config.cache_path("lianke_bench_copy"))
     for _ in range(msg["rounds"]):
         bare.append(await _upload(hass, entry, Path(msg["path"])))
         await asyncio.sleep(0.3)
         printed.append(await _print(hass, entry, {"file": msg["path"]}))
         await asyncio.sleep(0.3)
-    return {"bare": bare, "printed": printed}
+        kept.append(await hass.async_add_executor_job(_keep, Path(msg["path"]), copy))
+        await asyncio.sleep(0.3)
+    return {"bare": bare, "printed": printed, "kept": kept}
+
+
+def _keep(path: Path, copy: Path) -> float:
+    """Copy a file, take its digest and have it on disk; return the seconds."""
+    began = time.perf_counter()
+    digest = hashlib.sha256()
+    with path.open("rb") as reader, copy.open("wb") as writer:
+        while chunk := reader.read(1024 * 1024):
+            digest.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    spent = time.perf_counter() - began
+    copy.unlink()
+    return spent
 
 
 async def _upload(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
