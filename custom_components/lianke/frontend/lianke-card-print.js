@@ -10,6 +10,7 @@ const ACCEPTED_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const STANDARD_PAPERS = ["A3", "A4", "A5", "B5", "Letter", "Legal"];
 const MAX_FILES = 20;
 const MAX_PREVIEWS = 10;
+const BLANK = { copies: "", pages: "" };
 
 const en = {
   choose_more: "Add a file",
@@ -86,6 +87,9 @@ const zh = {
 };
 
 export const CSS = `
+.main { background: color-mix(in srgb, var(--primary-color) 30%, transparent); }
+.main:hover { background: color-mix(in srgb, var(--primary-color) 42%, transparent); }
+:is(summary, select, input, .previews):focus-visible { outline: 2px solid var(--primary-color); outline-offset: 2px; }
 .file { display: flex; align-items: center; gap: 12px; }
 .files { display: flex; flex-direction: column; gap: 12px; }
 .thumb { width: 44px; height: 44px; border-radius: 8px; object-fit: cover; display: grid; place-items: center; flex: none;
@@ -138,7 +142,7 @@ export class Tray {
     this._device = device;
     this.items = [];
     this._options = remembered(device);
-    this._once = {};
+    this._typed = { ...BLANK };
     this._choices = null; // what the printer offers, once it is known
     this._busy = false;
     this._error = null;
@@ -181,7 +185,7 @@ export class Tray {
     item.upload?.abort();
     if (item.picture) URL.revokeObjectURL(item.picture);
     this.items = this.items.filter((other) => other !== item);
-    if (!this.items.length) this._once = {};
+    if (!this.items.length) this._typed = { ...BLANK };
     this._card.update();
   }
 
@@ -207,19 +211,28 @@ export class Tray {
   }
 
   _set(name, value) {
-    const once = name === "copies" || name === "pages";
-    const target = once ? this._once : this._options;
-    if (value === "" || value == null) delete target[name];
-    else target[name] = value;
-    if (!once) remember(this._device, this._options);
+    if (value == null) delete this._options[name];
+    else this._options[name] = value;
+    remember(this._device, this._options);
+    this._changed();
+  }
+
+  _changed() {
     for (const item of this.items) item.images = null; // they show the old choice
+    this._card.update();
+  }
+
+  /* Write what was typed as it is sent. */
+  _tidy() {
+    const { copies, pages } = this._typed;
+    this._typed = { copies: String(Math.floor(Number(copies)) || ""), pages: pages.trim() };
     this._card.update();
   }
 
   async _send(action) {
     if (this._busy) return;
     this._busy = true;
-    this._card.update();
+    this._tidy();
     const able = (item) => !item.refused && (action === "print" || !isRaw(item));
     for (const item of this.items.filter(able)) {
       if (!this.items.includes(item)) continue; // removed while another was under way
@@ -255,7 +268,9 @@ export class Tray {
 
   /* Call an action with the file: by the handle of an earlier preview while that is kept, else by a new upload. */
   async _withDocument(item, service, extra) {
-    const options = isRaw(item) ? { raw: true } : { ...this._options, ...this._once };
+    const { copies, pages } = this._typed;
+    const typed = { ...(copies && { copies: Number(copies) }), ...(pages && { pages }) };
+    const options = isRaw(item) ? { raw: true } : { ...this._options, ...typed };
     const call = (source) => {
       item.phase = service;
       this._card.update();
@@ -278,13 +293,14 @@ export class Tray {
     item.phase = "upload";
     item.sent = 0;
     this._card.update();
-    const token = await this._card.token();
+    const { auth } = this._card.hass;
+    if (auth.expired) await auth.refreshAccessToken();
     try {
       return await new Promise((resolve, reject) => {
         const request = (item.upload = new XMLHttpRequest());
         const fail = (text) => reject(new PlainError(text));
         request.open("POST", "/api/file_upload");
-        request.setRequestHeader("Authorization", `Bearer ${token}`);
+        request.setRequestHeader("Authorization", `Bearer ${auth.data.access_token}`);
         request.responseType = "json";
         request.upload.onprogress = ({ loaded, total }) => {
           item.sent = total ? loaded / total : 0;
@@ -456,16 +472,23 @@ export class Tray {
     );
   }
 
+  /* A field to type in. Each letter counts at once: Print may be pressed, or the page updated, before it is left. */
   _input(name, label, attributes) {
-    const read = (text) => (attributes.type === "number" ? Math.floor(Number(text)) || null : text.trim());
     return this._labelled(
       name,
       label,
       this._kit.h("input", {
         ...attributes,
         disabled: this._busy,
-        value: String(this._once[name] ?? ""),
-        onchange: ({ target }) => this._set(name, read(target.value)),
+        value: this._typed[name],
+        oninput: ({ target }) => {
+          this._typed[name] = target.value;
+          this._changed();
+        },
+        onblur: ({ target }) => {
+          if (target.validity.badInput) target.value = ""; // no number, so nothing that could be sent
+          this._tidy();
+        },
       }),
     );
   }

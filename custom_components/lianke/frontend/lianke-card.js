@@ -221,7 +221,11 @@ const patch = (old, fresh) => {
   }
   old.handlers = fresh.handlers;
   patchChildren(old, [...fresh.childNodes]);
-  if ("wanted" in fresh && old.value !== fresh.wanted) old.value = fresh.wanted;
+  if (!("wanted" in fresh)) return;
+  // What somebody is about to choose or to type stays, unless there is a new value.
+  const kept = old.wanted === fresh.wanted && old.matches(":focus");
+  if (!kept && old.value !== fresh.wanted) old.value = fresh.wanted;
+  old.wanted = fresh.wanted;
 };
 
 const keyOf = (node) => node.dataset?.key;
@@ -310,11 +314,9 @@ button, .button { all: unset; box-sizing: border-box; position: relative; displa
   font-weight: 500; white-space: nowrap; background: var(--tint); }
 label input[type="file"] { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; font-size: 0; }
 :is(button, .button):hover { background: ${tint("primary-text-color", 14)}; }
-:is(button, summary, select, input, .previews):focus-visible, label:is(.button, .drop):focus-within {
+button:focus-visible, label:is(.button, .drop):focus-within {
   outline: 2px solid var(--primary-color); outline-offset: 2px; }
 button[disabled] { opacity: .5; cursor: default; }
-.main { background: ${tint("primary-color", 30)}; }
-.main:hover { background: ${tint("primary-color", 42)}; }
 .round { min-width: 40px; min-height: 40px; padding: 0; border-radius: 50%; background: none; color: var(--secondary-text-color); }
 .drop { position: relative; display: flex; align-items: center; justify-content: center; gap: 10px; min-height: 52px;
   padding: 6px 12px; box-sizing: border-box; border-radius: 12px; color: var(--secondary-text-color);
@@ -392,6 +394,10 @@ class LiankeCard extends HTMLElement {
 
   getGridOptions() {
     return { columns: this._compact ? 6 : 12, min_columns: 6, rows: "auto" };
+  }
+
+  get hass() {
+    return this._hass;
   }
 
   set hass(hass) {
@@ -495,13 +501,6 @@ class LiankeCard extends HTMLElement {
   async call(service, data) {
     const message = { type: "call_service", domain: "lianke", service, service_data: data, return_response: true };
     return (await this.ask(message)).response || {};
-  }
-
-  /* Return a valid access token. */
-  async token() {
-    const { auth } = this._hass;
-    if (auth.expired) await auth.refreshAccessToken();
-    return auth.data.access_token;
   }
 
   /* Return a sentence for whatever a command or an action was refused with. */
