@@ -26,6 +26,19 @@ SPEED = 100
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a report hold only what can be sent from one process to another.
+
+    Home Assistant logs the calls of tests that try half a character.
+    """
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="replace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> str:
     """Give each test a configuration folder of its own: jobs and previews are kept in there."""

@@ -410,6 +410,33 @@ async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box:
         assert result["errors"] == {"api_key": "invalid_api_key"}
 
 
+async def test_two_boxes_bound_at_the_same_time_share_a_webhook(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    other = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one is not box and one.account is box.account
+    )
+    flows = [
+        await answer(
+            hass,
+            await begin(hass),
+            simulator.url,
+            qr_text=qr_link(one.device_id, one.device_key),
+            api_key=key_of(one),
+        )
+        for one in (box, other)
+    ]
+    made = []
+    for flow in flows:
+        # A box without a printer has no test page to offer.
+        given: dict[str, Any] = {"test_page": False} if flow["step_id"] == "printers" else {}
+        made.append(await answer(hass, flow, **given))
+    first, second = (result["data"]["webhook_id"] for result in made)
+    assert first == second
+
+
 async def test_second_box_by_the_same_account(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:

@@ -132,7 +132,11 @@ async def test_a_key_rejected_later_asks_for_a_new_one(
     assert simulator.box.account
     old = simulator.box.account.api_key
     simulator.cloud.renew_key(simulator.box.account)
+    # A proxy may have said so once.
     await coordinator.async_refresh()
+    assert coordinator.is_fresh
+    assert not list(setup.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    await elapse(hass, clock, 20)
     assert coordinator.key_rejected
     assert not coordinator.is_fresh
     assert setup.state is ConfigEntryState.LOADED
@@ -146,6 +150,7 @@ async def test_a_key_rejected_later_asks_for_a_new_one(
     await elapse(hass, clock, 120, 60)
     assert coordinator.is_fresh
     assert not coordinator.key_rejected
+    assert not list(setup.async_get_active_flows(hass, {SOURCE_REAUTH}))
 
 
 async def test_box_offline(
@@ -235,7 +240,7 @@ async def test_too_frequent_is_not_asked_again_within_a_minute(
 ) -> None:
     simulator.cloud.fail(INFO, Fault(kind="code", code=10009))
     await coordinator.async_refresh()
-    assert not coordinator.is_fresh
+    assert coordinator.is_fresh  # once is overlooked
     before = requests(simulator)
     await elapse(hass, clock, 55)
     assert requests(simulator) == before

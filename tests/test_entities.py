@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
@@ -15,6 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.api.models import Marker
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.gate import HOLD_REASONS
 from custom_components.lianke.jobs.job import JobState
@@ -217,6 +220,25 @@ async def test_without_contact_nothing_is_claimed(
     assert state_of(hass, "sensor.office_box_service_expiry") == STATE_UNAVAILABLE
     ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
     assert state_of(hass, ink) == "72"
+
+
+async def test_inks_named_by_signs_are_told_apart(
+    hass: HomeAssistant, data: LiankeData, caplog: pytest.LogCaptureFixture
+) -> None:
+    markers = tuple(
+        Marker(name=name, level=level) for level, name in enumerate(("■", "●", "Black", "black"))
+    )
+    rows = [replace(known.printer, markers=markers) for known in data.memory.printers.values()]
+    with patch.object(type(data.client), "printers", return_value=rows):
+        await data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+    levels = [
+        state.state
+        for state in hass.states.async_all("sensor")
+        if state.entity_id.startswith(f"sensor.{LASER}_ink")
+    ]
+    assert sorted(levels) == ["0", "1", "2"]
+    assert "unique" not in caplog.text
 
 
 async def test_ink_that_cannot_be_read_is_unknown(

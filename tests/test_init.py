@@ -125,6 +125,31 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert not await async_remove_config_entry_device(hass, setup, of_box)
 
 
+async def test_a_printer_of_a_box_that_is_off_can_be_removed(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    coordinator = setup.runtime_data.coordinator
+    key = next(iter(coordinator.data.printers))
+    printer = device_registry.async_get_device_by_identifier(
+        (DOMAIN, f"{box.device_id}_{key}"), setup.entry_id
+    )
+    assert printer
+    assert not await async_remove_config_entry_device(hass, setup, printer)
+    box.online = False
+    await coordinator.async_refresh()
+    assert await async_remove_config_entry_device(hass, setup, printer)
+    assert key not in setup.runtime_data.memory.printers
+
+
+async def test_what_a_damaged_memory_left_behind_can_be_removed(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    left = device_registry.async_get_or_create(
+        config_entry_id=setup.entry_id, identifiers={(DOMAIN, f"{box.device_id}_forgotten")}
+    )
+    assert await async_remove_config_entry_device(hass, setup, left)
+
+
 async def test_removal_leaves_nothing(
     hass: HomeAssistant, setup: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:

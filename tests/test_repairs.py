@@ -322,6 +322,18 @@ async def test_box_is_bound_no_more(
     assert "box_not_bound" not in issues(hass), "it clears itself, too"
 
 
+async def test_box_is_bound_no_more_after_an_outage(
+    hass: HomeAssistant, loaded: MockConfigEntry, box: Box, simulator: Simulator
+) -> None:
+    simulator.cloud.fail("*", Fault(kind="reset_before"), times=2)
+    for _ in range(2):
+        await look(hass, loaded)
+    assert "box_not_bound" not in issues(hass)
+    box.account = None
+    await look(hass, loaded)
+    assert "box_not_bound" in issues(hass)
+
+
 async def test_service_expires(
     hass: HomeAssistant, loaded: MockConfigEntry, box: Box, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -1,5 +1,6 @@
 """Print through a Lianke cloud print box."""
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
@@ -13,7 +14,7 @@ from .api.client import LiankeClient
 from .api.credentials import Credentials
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
-from .devices import async_follow_devices, printer_key_of
+from .devices import async_follow_devices, box_identifier, printer_key_of
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
 from .memory import BoxMemory
@@ -119,11 +120,15 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Let the user remove a printer that is no longer connected."""
+    """Let the user remove a printer that is not connected, as far as anybody knows."""
+    if entry.state is not ConfigEntryState.LOADED or box_identifier(entry) in device.identifiers:
+        return False
     if (key := printer_key_of(entry, device)) is None:
+        # Left over from a memory that was damaged.
+        return True
+    coordinator = entry.runtime_data.coordinator
+    view = coordinator.data.printers.get(key)
+    if view is not None and view.present and coordinator.data.online is not False:
         return False
-    view = entry.runtime_data.coordinator.data.printers.get(key)
-    if view is not None and view.present:
-        return False
-    entry.runtime_data.coordinator.async_forget(key)
+    coordinator.async_forget(key)
     return True

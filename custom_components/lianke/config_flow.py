@@ -144,7 +144,6 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                         CONF_DEVICE_ID: credentials.device_id,
                         CONF_DEVICE_KEY: credentials.device_key,
                         CONF_SERVER: server,
-                        CONF_WEBHOOK_ID: self._webhook_id(api_key),
                     }
                     return await self.async_step_printers()
         return self.async_show_form(
@@ -164,7 +163,11 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         device_id = self._data[CONF_DEVICE_ID]
         if user_input is not None:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
-            return self.async_create_entry(title=f"Lianke {device_id}", data=self._data)
+            # Not before: another flow may have used the same key for the first time meanwhile.
+            webhook_id = self._webhook_id(self._data[CONF_API_KEY])
+            return self.async_create_entry(
+                title=f"Lianke {device_id}", data={**self._data, CONF_WEBHOOK_ID: webhook_id}
+            )
         offer = {probatio.Required(CONF_TEST_PAGE, default=False): BooleanSelector()}
         return self.async_show_form(
             step_id="printers" if printers else "no_printers",

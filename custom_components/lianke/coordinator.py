@@ -8,7 +8,7 @@ from random import Random
 import time
 from typing import override
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_call_later
@@ -18,9 +18,11 @@ from .api.client import LiankeClient
 from .api.errors import (
     AuthenticationError,
     BoxNotProvisionedError,
+    BoxNotRespondingError,
     BoxOfflineError,
     LiankeError,
     LiankeRefusedError,
+    TooFrequentError,
 )
 from .api.models import (
     Box,
@@ -237,6 +239,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         except LiankeError as err:
             self._announced = announced
             return self._failed(err)
+        if isinstance(self.last_error, AuthenticationError):
+            self._end_reauth()
         self.last_error = None
         self._failures = 0
         before = self._signature()
@@ -261,10 +265,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     def _failed(self, err: LiankeError) -> BoxData:
         """Take note of a failed poll: overlook the first one, back off at more."""
-        transient = not isinstance(err, LiankeRefusedError)
+        known = self.last_error
         self._failures += 1
         self.last_error = err
-        if self._failures == 1 and transient and self.is_fresh:
+        if self._failures > 1 and known is not None and known.reason != err.reason:
+            # Home Assistant itself tells listeners of the first failure only.
+            self.hass.loop.call_soon(self.async_update_listeners)
+        if self._failures == 1 and self.is_fresh and _may_pass(err):
             self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
             return self.data
         if isinstance(err, AuthenticationError):
@@ -282,6 +289,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             translation_placeholders=err.placeholders,
             retry_after=self._jittered(self._share.stretched(pause)),
         ) from None
+
+    @callback
+    def _end_reauth(self) -> None:
+        """Stop asking for a new key: the service takes the old one again."""
+        for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
+            self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
     def _take(self, box: Box, rows: Iterable[Printer] | None) -> None:
@@ -407,3 +420,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             condition=reading.condition if reading else None,
             status=status,
         )
+
+
+def _may_pass(err: LiankeError) -> bool:
+    """Return whether an error may be gone at the next try: one alone says little."""
+    passing = (AuthenticationError, BoxNotRespondingError, TooFrequentError)
+    return not isinstance(err, LiankeRefusedError) or isinstance(err, passing)

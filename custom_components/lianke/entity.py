@@ -148,18 +148,18 @@ def async_add_printers(
     @callback
     def add() -> None:
         views = coordinator.data.printers
-        new = [
-            entity
-            for view in views.values()
-            if rows.get(view.key) != view.printer
-            for entity in make(view)
-            if entity.unique_id and entity.unique_id not in added
-        ]
+        new: dict[str, Entity] = {}
+        for view in views.values():
+            if rows.get(view.key) == view.printer:
+                continue
+            for entity in make(view):
+                if entity.unique_id and entity.unique_id not in added:
+                    new.setdefault(entity.unique_id, entity)
         rows.clear()
         rows.update((view.key, view.printer) for view in views.values())
-        added.update(entity.unique_id for entity in new if entity.unique_id)
+        added.update(new)
         if new:
-            async_add_entities(new)
+            async_add_entities(new.values())
 
     entry.async_on_unload(coordinator.async_add_listener(add))
     add()

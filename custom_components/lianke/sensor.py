@@ -11,7 +11,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import PERCENTAGE, EntityCategory
+from homeassistant.const import PERCENTAGE, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -188,7 +188,7 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
         """Show the marker of this name."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
-        self._attr_unique_id = f"{self._attr_unique_id}_{slugify(marker)}"
+        self._attr_unique_id = f"{self._attr_unique_id}_{_slug_of(marker)}"
         self._attr_translation_placeholders = {"marker": marker}
 
     @property
@@ -259,3 +259,9 @@ class LastJobTitleSensor(NewestJobSensor):
     @override
     def native_value(self) -> str | None:
         return self.job.title[:MAX_STATE] if self.job else None
+
+
+def _slug_of(marker: str) -> str:
+    """Return a marker's part of an entity's unique id; names of signs alone become their codes."""
+    slug = slugify(marker, separator="_")
+    return slug if slug != STATE_UNKNOWN else marker.encode().hex()
