@@ -155,7 +155,14 @@ class Ledger:
         job = self._jobs[job_id]
         if self._written.get(job_id) is job:
             return
-        await self._book.async_write(job)
+        # The book needs no second write for the same news, unless this one fails.
+        self._dirty.pop(job_id, None)
+        try:
+            await self._book.async_write(job)
+        except BaseException:
+            self._dirty[job_id] = None
+            self._write_later()
+            raise
         self._written[job_id] = job
 
     async def async_flush(self) -> None:
@@ -236,7 +243,10 @@ class Ledger:
         if not self._writing:
             self._writing = True
             self._entry.async_create_background_task(
-                self._hass, self._async_write_dirty(), "write print jobs"
+                self._hass,
+                self._async_write_dirty(),
+                "write print jobs",
+                eager_start=False,
             )
 
     async def _async_write_dirty(self) -> None:
