@@ -1,7 +1,10 @@
 """Counting the pages of a PDF: right, or not at all."""
 
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
+import tracemalloc
+import zlib
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
@@ -182,9 +185,6 @@ def test_a_page_tree_that_is_none(tmp_path: Path, tree: bytes) -> None:
 
 
 def test_a_compressed_bomb_is_not_blown_up(tmp_path: Path) -> None:
-    import tracemalloc
-    import zlib
-
     bomb = zlib.compress(bytes(400 * 1024 * 1024), 9)
     data = (
         b"%PDF-1.5\n"
@@ -201,6 +201,87 @@ def test_a_compressed_bomb_is_not_blown_up(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
     finally:
         tracemalloc.stop()
+
+
+def chained(*streams: tuple[bytes, bytes]) -> bytes:
+    """Return a PDF of cross-reference streams, as entries and bytes, each behind the next one."""
+    data = b"%PDF-1.5\n"
+    start = 0
+    for number, (entries, content) in enumerate(streams, 1):
+        before = b"" if not start else b" /Prev %d" % start
+        start = len(data)
+        head = b"%d 0 obj\n<< /Length %d %b%b >>" % (number, len(content), entries, before)
+        data += head + b"\nstream\n" + content + b"\nendstream\nendobj\n"
+    return data + b"startxref\n%d\n%%%%EOF" % start
+
+
+@pytest.mark.parametrize("parameters", [b"", b"/DecodeParms << /Predictor 12 /Columns 4 >>"])
+def test_chained_streams_share_one_budget(tmp_path: Path, parameters: bytes) -> None:
+    packed = zlib.compress(bytes(1024 * 1024), 9)
+    entries = b"/W [1 2 1] /Size 1 /Filter /FlateDecode " + parameters
+    path = tmp_path / "x.pdf"
+    path.write_bytes(chained(*[(entries, packed)] * 100))
+    tracemalloc.start()
+    try:
+        assert count_pages(path) is None
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_plain_streams_that_overlap_share_it_too(tmp_path: Path) -> None:
+    # Each stream reaches over all that follow it, so that a small file holds many large ones.
+    inner = b"\n".join(
+        b"%d 0 obj\n<< /W [1 2 1] /Size 1 /Length 4000000 /Prev %010d >>\nstream" % (number, 0)
+        for number in range(1, 61)
+    )
+    data = b"%PDF-1.5\n" + inner + bytes(4_000_000)
+    places = [data.index(b"%d 0 obj\n<<" % number) for number in range(1, 61)]
+    for place, following in pairwise(places):
+        at = data.index(b"/Prev ", place) + 6
+        data = data[:at] + b"%010d" % following + data[at + 10 :]
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data + b"\nstartxref\n%d\n%%%%EOF" % places[0])
+    tracemalloc.start()
+    try:
+        assert count_pages(path) is None
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_runs_of_all_sections_are_limited(tmp_path: Path) -> None:
+    index = b"/W [1 2 1] /Index [" + b"0 1 " * 5000 + b"]"
+    tree = b"/Root 1 0 R "
+    row = b"\x01\0\x09\0"
+    path = tmp_path / "x.pdf"
+    path.write_bytes(chained(*[(index + tree, row)] * 200))
+    tracemalloc.start()
+    try:
+        assert count_pages(path) is None
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_length_that_leads_to_itself_says_nothing(tmp_path: Path) -> None:
+    data = (
+        b"%PDF-1.5\n4 0 obj\n<< /N 1 /First 4 /Length 7 0 R >>\nstream\n7 0 5\nendstream\nendobj\n"
+    )
+    start = len(data)
+    places = {4: b"\x01\0\x09\0", 1: b"\x02\0\x04\0", 7: b"\x02\0\x04\0"}
+    rows = b"".join(places.get(number, bytes(4)) for number in range(8))
+    data += b"5 0 obj\n<< /W [1 2 1] /Size 8 /Root 1 0 R /Length 32 >>\nstream\n" + rows
+    path = tmp_path / "x.pdf"
+    path.write_bytes(data + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF" % start)
+    assert count_pages(path) is None
+
+
+def test_an_offset_beyond_any_file_says_nothing(tmp_path: Path) -> None:
+    entries = b"/W [1 8 1] /Size 2 /Root 1 0 R"
+    path = tmp_path / "x.pdf"
+    path.write_bytes(chained((entries, bytes(10) + b"\x01" + b"\xff" * 8 + b"\0")))
+    assert count_pages(path) is None
 
 
 @settings(

@@ -17,10 +17,12 @@ TAIL_BYTES: Final = 2048
 # A dictionary that is longer than this is none of those that lead to the count.
 OBJECT_BYTES: Final = 64 * 1024
 STREAM_BYTES: Final = 4 * 1024 * 1024
+# What all streams that are read in one file may hold; with a million objects it is about 7 MB.
 INFLATED_BYTES: Final = 16 * 1024 * 1024
 ENTRY_BYTES: Final = 20
 MAX_SECTIONS: Final = 256
-MAX_SUBSECTIONS: Final = 4096
+# In all sections of a file together.
+MAX_RUNS: Final = 16384
 MAX_HOPS: Final = 8
 MAX_PAGES: Final = 1_000_000
 IN_FILE: Final = 1
@@ -41,11 +43,27 @@ class _Place:
     where: int
 
 
+type _Runs = list[tuple[int, int, int]]
+"""Runs of entries: the first one's object number, their count, where the first one lies."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A cross-reference table: runs of entries as (first number, count, offset of the first)."""
+    """A cross-reference table; its runs lie at offsets of the file."""
 
-    runs: list[tuple[int, int, int]]
+    runs: _Runs
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is needed of a cross-reference stream; its runs lie at rows of the bytes.
+
+    `widths` are the bytes of the three fields of a row.
+    """
+
+    runs: _Runs
+    widths: tuple[int, int, int]
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,11 @@ class _Reader:
         self._file = file
         # Offsets count from the header, before which some writers put other bytes.
         self._base = max(0, file.read(1024).find(b"%PDF-"))
-        self._sections: list[_Table | _Stream] = []
+        self._size = file.seek(0, 2)
+        self._sections: list[_Table | _Rows] = []
+        self._bytes_left = INFLATED_BYTES
+        self._runs_left = MAX_RUNS
+        self._depth = 0
 
     def count(self) -> int:
         """Return the count of the page tree."""
@@ -85,8 +107,7 @@ class _Reader:
 
     def _read_sections(self) -> Value:
         """Read the cross-reference sections, the newest first; return the catalogue's reference."""
-        size = self._file.seek(0, 2)
-        self._file.seek(max(0, size - TAIL_BYTES))
+        self._file.seek(max(0, self._size - TAIL_BYTES))
         starts = _START.findall(self._file.read())
         if not starts:
             raise PdfError
@@ -105,16 +126,17 @@ class _Reader:
             pending += [value for value in older if isinstance(value, int)]
         return root
 
-    def _section(self, offset: int) -> tuple[_Table | _Stream, dict[bytes, Value]]:
+    def _section(self, offset: int) -> tuple[_Table | _Rows, dict[bytes, Value]]:
         """Return the section at offset and its trailer."""
         if not self._read(offset, 64).lstrip(b"\0\t\n\f\r ").startswith(b"xref"):
             stream = self._stream(offset)
-            return stream, stream.entries
+            rows = _rows(stream)
+            self._spend_runs(len(rows.runs))
+            return rows, stream.entries
         position = offset + self._read(offset, 64).index(b"xref") + 4
-        runs: list[tuple[int, int, int]] = []
+        runs: _Runs = []
         while (match := _SUBSECTION.match(self._read(position, 64))) is not None:
-            if len(runs) >= MAX_SUBSECTIONS:
-                raise PdfError
+            self._spend_runs(1)
             first, length = int(match[1]), int(match[2])
             position += match.end()
             runs.append((first, length, position))
@@ -138,7 +160,7 @@ class _Reader:
             place = (
                 self._in_table(section, number)
                 if isinstance(section, _Table)
-                else _in_stream(section, number)
+                else _in_rows(section, number)
             )
             if place is None:
                 continue
@@ -169,7 +191,7 @@ class _Reader:
             place = (
                 self._in_table(section, container)
                 if isinstance(section, _Table)
-                else _in_stream(section, container)
+                else _in_rows(section, container)
             )
             if place is not None and place.kind == IN_FILE:
                 break
@@ -189,6 +211,10 @@ class _Reader:
 
     def _stream(self, offset: int) -> _Stream:
         """Return the stream object at offset, inflated."""
+        # The length of a stream may lie in another stream, and so on.
+        self._depth += 1
+        if self._depth > MAX_HOPS:
+            raise PdfError
         data = self._read(offset, OBJECT_BYTES)
         match = _OBJECT.match(data)
         if match is None:
@@ -199,10 +225,19 @@ class _Reader:
         length = self._resolve(entries.get(b"Length"))
         if begin is None or not isinstance(length, int) or not 0 <= length <= STREAM_BYTES:
             raise PdfError
-        return _Stream(entries, _inflate(entries, self._read(offset + begin.end(), length)))
+        data = _inflate(entries, self._read(offset + begin.end(), length), self._bytes_left)
+        self._bytes_left -= len(data)
+        self._depth -= 1
+        return _Stream(entries, data)
+
+    def _spend_runs(self, count: int) -> None:
+        self._runs_left -= count
+        if self._runs_left < 0:
+            raise PdfError
 
     def _read(self, offset: int, length: int) -> bytes:
-        self._file.seek(self._base + max(0, offset))
+        # An offset out of a stream may be larger than any that can be sought.
+        self._file.seek(min(self._base + max(0, offset), self._size))
         return self._file.read(length)
 
 
@@ -212,43 +247,56 @@ def _dictionary(value: Value) -> dict[bytes, Value]:
     return value
 
 
-def _in_stream(section: _Stream, number: int) -> _Place | None:
-    """Look an object up in a cross-reference stream."""
-    widths = section.entries.get(b"W")
-    size = section.entries.get(b"Size")
-    index = section.entries.get(b"Index") or [0, size]
+def _rows(stream: _Stream) -> _Rows:
+    """Return the rows of a cross-reference stream."""
+    widths = stream.entries.get(b"W")
+    index = stream.entries.get(b"Index") or [0, stream.entries.get(b"Size")]
     if not isinstance(widths, list) or not isinstance(index, list) or len(widths) != 3:
         raise PdfError
     sizes = [width for width in widths if isinstance(width, int) and 0 <= width <= 8]
-    runs = [value for value in index if isinstance(value, int)]
-    if len(sizes) != 3 or len(runs) != len(index) or len(runs) % 2:
+    numbers = [value for value in index if isinstance(value, int)]
+    if len(sizes) != 3 or len(numbers) != len(index) or len(numbers) % 2:
         raise PdfError
+    runs: _Runs = []
     row = 0
-    for first, length in zip(runs[::2], runs[1::2], strict=True):
-        if first <= number < first + length:
-            start = (row + number - first) * sum(sizes)
-            entry = section.data[start : start + sum(sizes)]
-            if len(entry) < sum(sizes):
-                return None
-            kind = int.from_bytes(entry[: sizes[0]]) if sizes[0] else IN_FILE
-            where = int.from_bytes(entry[sizes[0] : sizes[0] + sizes[1]])
-            return _Place(kind, where) if kind in (IN_FILE, IN_STREAM) else None
+    for first, length in zip(numbers[::2], numbers[1::2], strict=True):
+        runs.append((first, length, row))
         row += length
+    return _Rows(runs, (sizes[0], sizes[1], sizes[2]), stream.data)
+
+
+def _in_rows(rows: _Rows, number: int) -> _Place | None:
+    """Look an object up in a cross-reference stream."""
+    kind_bytes, where_bytes, _ = rows.widths
+    for first, length, row in rows.runs:
+        if first <= number < first + length:
+            start = (row + number - first) * sum(rows.widths)
+            entry = rows.data[start : start + sum(rows.widths)]
+            if len(entry) < sum(rows.widths):
+                return None
+            kind = int.from_bytes(entry[:kind_bytes]) if kind_bytes else IN_FILE
+            where = int.from_bytes(entry[kind_bytes : kind_bytes + where_bytes])
+            return _Place(kind, where) if kind in (IN_FILE, IN_STREAM) else None
     return None
 
 
-def _inflate(entries: dict[bytes, Value], data: bytes) -> bytes:
-    """Undo the one filter that cross-reference and object streams have in practice."""
+def _inflate(entries: dict[bytes, Value], data: bytes, limit: int) -> bytes:
+    """Undo the one filter that cross-reference and object streams have in practice.
+
+    Raises PdfError, also when more than limit bytes come out.
+    """
     filters = entries.get(b"Filter")
     if isinstance(filters, list) and len(filters) == 1:
         filters = filters[0]
     if filters is None:
+        if len(data) > limit:
+            raise PdfError
         return data
     if filters != b"FlateDecode":
         raise PdfError
     inflater = zlib.decompressobj()
-    inflated = inflater.decompress(data, INFLATED_BYTES)
-    if inflater.unconsumed_tail:
+    inflated = inflater.decompress(data, limit + 1)
+    if len(inflated) > limit:
         raise PdfError
     parameters = entries.get(b"DecodeParms")
     if isinstance(parameters, list) and len(parameters) == 1:
@@ -267,17 +315,24 @@ def _unpredict(data: bytes, columns: int) -> bytes:
     """Undo the PNG predictors that cross-reference streams use: none, left and up."""
     if not 1 <= columns <= 64:
         raise PdfError
-    out = bytearray()
-    above = bytes(columns)
-    for start in range(0, len(data) - columns, columns + 1):
-        kind, row = data[start], bytearray(data[start + 1 : start + 1 + columns])
-        if kind == 1:
-            for column in range(1, columns):
-                row[column] = (row[column] + row[column - 1]) & 255
-        elif kind == 2:
-            row = bytearray((a + b) & 255 for a, b in zip(row, above, strict=True))
-        elif kind != 0:
-            raise PdfError
-        out += row
-        above = bytes(row)
+    # Column by column: the time is that of the bytes, however short the rows are.
+    count = len(data) // (columns + 1)
+    kinds = data[: count * (columns + 1) : columns + 1]
+    if not set(kinds) <= {0, 1, 2}:
+        raise PdfError
+    out = bytearray(count * columns)
+    left = bytearray(count)
+    for column in range(columns):
+        value = 0
+        for row, kind, byte in zip(
+            range(count), kinds, data[column + 1 :: columns + 1], strict=False
+        ):
+            if kind == 2:
+                value = (value + byte) & 255
+            elif kind == 1:
+                value = (left[row] + byte) & 255
+            else:
+                value = byte
+            left[row] = value
+        out[column::columns] = left
     return bytes(out)
