@@ -14,8 +14,7 @@ from .house import House, webhook_of
 
 JOBS_A_BOX = 50
 HOURS = 24
-# Hours between two samples of memory and disk, and the first hour that counts.
-SAMPLED = 2
+# The first hour whose sample of memory and disk counts.
 SETTLED = 2
 # The design's own limit: polling requests a minute and key.
 POLLS_A_MINUTE = 30
@@ -147,7 +146,9 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
     unsettled = found["open"] + len(lost)
     polls = sum(found["requests"].get(endpoint, 0) for endpoint in POLLING)
     others = sum(found["requests"].values()) - polls
-    first, last = found["samples"][SETTLED // SAMPLED], found["samples"][-1]
+    first = next(sample for sample in found["samples"] if sample["hour"] >= SETTLED)
+    last = found["samples"][-1]
+    blocks = (last["blocks"] - first["blocks"]) / first["blocks"] * 100
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     jobs = max(1, len(found["jobs"]))
     return [
@@ -174,7 +175,8 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
             unit="MB",
             baseline=None,
             goal=8,
-            note=f"of {last['memory']:.0f} MB, hour {SETTLED} to {hours}",
+            note=f"of {last['memory']:.0f} MB, hour {first['hour']:.0f} to {last['hour']:.0f}; "
+            f"{blocks:+.1f} % of what Python itself has allocated",
         ),
         Figure(
             name="fleet_day_disk",

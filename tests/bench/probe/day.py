@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from random import Random
 import secrets
+import sys
 import time
 import traceback
 from typing import Any
@@ -208,6 +209,7 @@ class _Day:
     jobs: dict[str, str] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     samples: list[dict[str, float]] = field(default_factory=list)
+    began: float = field(default_factory=time.time)
     troubles: int = 0
 
     async def work(self, documents: list[str]) -> None:
@@ -266,17 +268,25 @@ class _Day:
     async def sample(self) -> None:
         """Note memory and disk every two hours."""
         while True:
-            gc.collect()
-            self.hass.data[DATA_STALLS].forgive()
-            files = await self.hass.async_add_executor_job(_files, self.hass)
-            self.samples.append(
-                {
-                    "memory": _memory(),
-                    "disk": sum(size for size, _ in files.values()) / 1e6,
-                    "files": len(files),
-                }
-            )
+            await self.take_sample()
             await asyncio.sleep(2 * HOUR)
+
+    async def take_sample(self) -> None:
+        """Note memory and disk, and the hour, for the clock does not wait for the disk."""
+        hour = (time.time() - self.began) / HOUR
+        gc.collect()
+        self.hass.data[DATA_STALLS].forgive()
+        memory, blocks = _memory(), sys.getallocatedblocks()
+        files = await self.hass.async_add_executor_job(_files, self.hass)
+        self.samples.append(
+            {
+                "hour": hour,
+                "memory": memory,
+                "blocks": blocks,
+                "disk": sum(size for size, _ in files.values()) / 1e6,
+                "files": len(files),
+            }
+        )
 
     def open_jobs(self) -> int:
         """Return how many jobs have no end yet."""
@@ -315,6 +325,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     overview = await cloud.ask("GET", "")
     for task in tasks:
         task.cancel()
+    await day.take_sample()
     jobs = {job.job_id: job for entry in entries for job in entry.runtime_data.queue.jobs()}
     return {
         "stall": stall,
