@@ -7,7 +7,15 @@
  */
 
 const ACCEPTED_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
-const STANDARD_PAPERS = ["A3", "A4", "A5", "B5", "Letter", "Legal"];
+// Lists to choose from: what the printer calls its choices, our words for them, and what is standard without such words.
+const LISTS = {
+  paper: { key: "papers", standard: ["A3", "A4", "A5", "B5", "Letter", "Legal"] },
+  color: { key: "color", words: "colors" },
+  duplex: { key: "duplex", words: "duplexes" },
+  tray: { key: "trays" },
+  media_type: { key: "media_types" },
+  orientation: { key: "orientation", words: "orientations" },
+};
 const MAX_FILES = 20;
 const MAX_PREVIEWS = 10;
 const BLANK = { copies: "", pages: "" };
@@ -141,7 +149,7 @@ export class Tray {
     this._kit = kit;
     this._device = device;
     this.items = [];
-    this._options = remembered(device);
+    this._options = {};
     this._typed = { ...BLANK };
     this._choices = null; // what the printer offers, once it is known
     this._busy = false;
@@ -169,8 +177,8 @@ export class Tray {
         refused: file.size ? null : this._words.empty,
       });
     }
-    if (this._choices) this._checkSizes();
-    else if (!this._loading) this._loadChoices();
+    if (this._choices && !this._choices.failed) this._checkSizes();
+    else this._loading ||= this._loadChoices().finally(() => (this._loading = null));
     this._card.update();
   }
 
@@ -190,13 +198,16 @@ export class Tray {
   }
 
   async _loadChoices() {
-    this._loading = true;
     try {
       this._choices = await this._card.ask({ type: "lianke/printer/options", device_id: this._device });
     } catch {
       this._choices = { failed: true };
     }
-    this._loading = false;
+    // Of the last choice, only what can be seen and changed here.
+    const last = Object.entries(remembered(this._device));
+    this._options = Object.fromEntries(
+      last.filter(([name, value]) => this._offered(name).some(({ id }) => id === value)),
+    );
     this._checkSizes();
     this._card.update();
   }
@@ -233,14 +244,17 @@ export class Tray {
     if (this._busy) return;
     this._busy = true;
     this._tidy();
+    await this._loading;
+    const { copies, pages } = this._typed;
+    const options = { ...this._options, ...(copies && { copies: Number(copies) }), ...(pages && { pages }) };
     const able = (item) => !item.refused && (action === "print" || !isRaw(item));
     for (const item of this.items.filter(able)) {
       if (!this.items.includes(item)) continue; // removed while another was under way
       item.error = null;
       item.lost = false;
       try {
-        if (action === "print") await this._print(item);
-        else await this._preview(item);
+        if (action === "print") await this._print(item, options);
+        else await this._preview(item, options);
       } catch (error) {
         item.lost = this._kit.isLost(error);
         item.error = error instanceof PlainError ? error.message : await this._card.explain(error);
@@ -252,29 +266,29 @@ export class Tray {
     this._card.update();
   }
 
-  async _print(item) {
-    const answer = await this._withDocument(item, "print", { request_id: item.request });
+  async _print(item, options) {
+    const answer = await this._withDocument(item, "print", {
+      ...(isRaw(item) ? { raw: true } : options),
+      request_id: item.request,
+    });
     const duplicate = answer.jobs?.[0]?.duplicate;
     this._card.tellTaken(item.file.name, duplicate && this._words.duplicate);
     this._remove(item);
   }
 
-  async _preview(item) {
-    const answer = await this._withDocument(item, "preview", {});
+  async _preview(item, options) {
+    const answer = await this._withDocument(item, "preview", options);
     item.document = answer.document || item.document;
     item.pages = answer.pages;
     item.images = (answer.images || []).filter(isOwnPicture);
   }
 
   /* Call an action with the file: by the handle of an earlier preview while that is kept, else by a new upload. */
-  async _withDocument(item, service, extra) {
-    const { copies, pages } = this._typed;
-    const typed = { ...(copies && { copies: Number(copies) }), ...(pages && { pages }) };
-    const options = isRaw(item) ? { raw: true } : { ...this._options, ...typed };
+  async _withDocument(item, service, data) {
     const call = (source) => {
       item.phase = service;
       this._card.update();
-      return this._card.call(service, { device_id: this._device, ...options, ...extra, ...source });
+      return this._card.call(service, { device_id: this._device, ...data, ...source });
     };
     if (item.document) {
       try {
@@ -410,11 +424,7 @@ export class Tray {
     const { h } = this._kit;
     const t = this._words;
     const choices = this._choices;
-    const more = [
-      this._list("tray", choices.trays),
-      this._list("media_type", choices.media_types),
-      this._list("orientation", choices.orientation, t.orientations),
-    ].filter(Boolean);
+    const more = ["tray", "media_type", "orientation"].map((name) => this._list(name)).filter(Boolean);
     return h(
       "div",
       { role: "group", "aria-label": t.options, "data-key": "options" },
@@ -422,7 +432,7 @@ export class Tray {
       h(
         "div",
         { class: "form" },
-        this._list("paper", choices.papers, null, STANDARD_PAPERS),
+        this._list("paper"),
         this._input("copies", t.copies, {
           type: "number",
           min: 1,
@@ -430,8 +440,8 @@ export class Tray {
           placeholder: String(choices.defaults?.copies || 1),
           inputmode: "numeric",
         }),
-        this._list("color", choices.color, t.colors),
-        this._list("duplex", choices.duplex, t.duplexes),
+        this._list("color"),
+        this._list("duplex"),
         this._input("pages", t.page_range, {
           type: "text",
           placeholder: t.page_range_all,
@@ -444,16 +454,25 @@ export class Tray {
   }
 
   /*
-   * A list to choose from. known: what the printer offers, as {id, name} or as a key of words; null when it did not say,
-   * which offers all the standard values. Nothing is shown where there is nothing to choose.
+   * What can be chosen of an option, each as {id, name}: what the printer offers, all the standard values when it did not
+   * say, and nothing where there is nothing to choose or nobody could be asked.
    */
-  _list(name, known, words, standard = Object.keys(words || {})) {
+  _offered(name) {
+    if (this._choices.failed || !Object.hasOwn(LISTS, name)) return [];
+    const { key, words, standard } = LISTS[name];
+    const names = this._words[words] || {};
+    const all = (this._choices[key] ?? standard ?? Object.keys(names)).map((one) =>
+      typeof one === "object" ? one : { id: one, name: names[one] || one },
+    );
+    return all.length < 2 ? [] : all;
+  }
+
+  _list(name) {
     const { h, fill } = this._kit;
     const t = this._words;
-    const all = (known ?? standard).map((one) =>
-      typeof one === "object" ? one : { id: one, name: words?.[one] || one },
-    );
-    if (all.length < 2) return null;
+    const words = t[LISTS[name].words];
+    const all = this._offered(name);
+    if (!all.length) return null;
     const preset = this._choices.defaults?.[name];
     const chosen = all.findIndex(({ id }) => id === this._options[name]);
     return this._labelled(

@@ -1,5 +1,6 @@
 """The options of a print: what is typed and chosen stays through updates, and is what is sent."""
 
+import json
 from typing import Any
 
 from playwright.async_api import expect
@@ -17,6 +18,20 @@ pytestmark = [
 ]
 
 PDF = "application/pdf"
+# Give the card another answer for the printer's options, in place of the connection: once, and late if wanted.
+_SPOIL = """
+({ late, refused }) => {
+  const { connection } = document.querySelector("home-assistant").hass;
+  const send = connection.sendMessagePromise;
+  connection.sendMessagePromise = async function (message) {
+    if (message.type !== "lianke/printer/options") return send.call(this, message);
+    connection.sendMessagePromise = send;
+    if (late) await new Promise((resolve) => { window.answerNow = resolve; });
+    if (refused) throw { code: "unknown_error", message: "cloud away" };
+    return send.call(this, message);
+  };
+}
+"""
 
 
 async def update(stage: Stage, screen: Screen, title: str) -> None:
@@ -106,3 +121,63 @@ async def test_list_keeps_what_is_about_to_be_chosen(stage: Stage) -> None:
         await screen.card.get_by_text("More options").click()
         await update(stage, screen, "while more is open")
         await expect(screen.card.get_by_label("Tray")).to_be_visible()
+
+
+async def remember(stage: Stage, screen: Screen, options: object) -> None:
+    """Have the browser know a last choice for the laser, as from another driver or an older card."""
+    await screen.page.evaluate(
+        "([key, value]) => localStorage.setItem(key, value)",
+        [f"lianke-card:{stage.devices[LASER]}", json.dumps(options)],
+    )
+
+
+STALE = {"duplex": "long_edge", "paper": "999", "color": "color", "nup": 4, "constructor": "x"}
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_remembered_options_that_the_printer_lacks_are_not_sent(
+    stage: Stage, late: bool
+) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await remember(stage, screen, STALE)
+        if late:
+            await screen.page.evaluate(_SPOIL, {"late": True})
+        await screen.drop(("stale.pdf", PDF, make_pdf(2)))
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        if late:
+            await button.click()
+            await expect(button).to_be_disabled()
+            await screen.page.evaluate("window.answerNow()")
+        else:
+            await expect(screen.card.get_by_label("Two-sided")).to_have_value("1")
+            await expect(screen.card.get_by_label("Paper")).to_have_value("")
+            await button.click()
+        await expect(screen.row("stale.pdf")).to_contain_text("Completed")
+    assert (await options(stage))["dmDuplex"] == "2"
+
+
+@pytest.mark.parametrize("what", ["text", [1, 2]])
+async def test_nonsense_that_is_remembered_does_no_harm(stage: Stage, what: object) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await remember(stage, screen, what)
+        await screen.drop(("nonsense.pdf", PDF, make_pdf(1)))
+        await expect(screen.card.get_by_label("Paper")).to_have_value("")
+
+
+async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await remember(stage, screen, {"duplex": "long_edge"})
+        await screen.page.evaluate(_SPOIL, {"refused": True})
+        await screen.drop(("default.pdf", PDF, make_pdf(2)))
+        await screen.shows("Its defaults are used.")
+        await expect(screen.card.locator("select")).to_have_count(0)
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("default.pdf")).to_contain_text("Completed")
+        assert (await options(stage)).get("dmDuplex") in {None, "1"}
+        # With the next file they are asked for again, and the last choice holds again.
+        await screen.drop(("again.pdf", PDF, make_pdf(2)))
+        await expect(screen.card.get_by_label("Two-sided")).to_have_value("1")
+        await expect(screen.card.get_by_text("Its defaults are used.")).to_have_count(0)
