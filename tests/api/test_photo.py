@@ -207,6 +207,23 @@ def test_decompression_bombs(tmp_path: Path) -> None:
         read_photo(path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"), [("WEBP", (4200, 4100)), ("JPEG", (8300, 6200)), ("PNG", (5500, 5500))]
+)
+def test_what_takes_too_much_memory(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:
+    path = tmp_path / "photo"
+    Image.new("L" if kind != "WEBP" else "RGB", size).save(path, kind, quality=0)
+    with pytest.raises(PhotoUnreadableError):
+        credentials._open_photo(path)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("WEBP", (4608, 3456)), ("JPEG", (8192, 6144))])
+def test_what_phones_take(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:
+    path = tmp_path / "photo"
+    photo(STICKER, size=size, side=1400).convert("RGB").save(path, kind, quality=60)
+    check(path)
+
+
 def test_file_too_big(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "MAX_PHOTO_BYTES", 100)
     path = tmp_path / "photo.png"

@@ -17,6 +17,14 @@ def picture(kind: str, size: tuple[int, int] = (40, 30), mode: str = "RGB", **sa
     return out.getvalue()
 
 
+def empty_webp(width: int, height: int) -> bytes:
+    """Return a clear WebP picture of any size in pixels, in 36 bytes."""
+    # Lossless: sizes less one in 14 bits each, transparency, then codes of no length at all.
+    size = (width - 1) | (height - 1) << 14 | 1 << 28
+    content = b"\x2f" + size.to_bytes(4, "little") + bytes.fromhex("0710fd8f020622a2ff0100")
+    return b"RIFF\x1c\0\0\0WEBPVP8L\x0f\0\0\0" + content
+
+
 def tiff(frames: int) -> bytes:
     """Return a TIFF file with so many pages."""
     first, *others = [Image.new("1", (8, 8)) for _ in range(frames)]

@@ -257,7 +257,7 @@ async def test_bad_files(
     }
     assert found == cases
 
-    monkeypatch.setattr("custom_components.lianke.documents.images.MAX_PIXELS", 100)
+    monkeypatch.setattr("custom_components.lianke.documents.images.MAX_WEBP_PIXELS", 100)
     (media / "huge.webp").write_bytes(picture("WEBP"))
     key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
     assert key == "image_too_large"

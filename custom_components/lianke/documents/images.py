@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 from pathlib import Path
+import threading
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -10,13 +11,18 @@ from .document import input_error
 from .sniff import Kind
 from .spool import open_private
 
-# Four bytes a pixel: 240 MB at worst, and above what any camera in a house takes.
-MAX_PIXELS = 60_000_000
+# Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
+# picture takes 300 MB at most. The usual 12 to 24 megapixels of phones fit; 48 do not, as none of
+# these formats can be decoded at a smaller size.
+MAX_PIXELS = 25_000_000
+MAX_WEBP_PIXELS = 17_000_000
 # Small ones stay without loss; as PNG a large photo would be several times its size.
 MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
 MAX_FRAMES = 2000
 HEIF_DECODER = "pillow_heif"
+# One picture at a time, or the peaks add up.
+_CONVERTING = threading.Lock()
 
 
 def convert_image(source: Path, target: Path, name: str) -> Kind:
@@ -25,33 +31,43 @@ def convert_image(source: Path, target: Path, name: str) -> Kind:
     Transparent parts become white, a moving picture its first frame.
     Raises ServiceValidationError: image_unreadable, image_too_large.
     """
-    try:
-        with Image.open(source) as opened:
-            width, height = opened.size
-            if width * height > MAX_PIXELS:
-                raise input_error("image_too_large", name=name)
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode in ("RGBA", "LA", "PA", "P"):
-                layer = picture.convert("RGBA")
-                picture = Image.new("RGB", layer.size, "white")
-                picture.paste(layer, mask=layer.getchannel("A"))
-            elif picture.mode != "L":
-                picture = picture.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ):
-        raise input_error("image_unreadable", name=name) from None
-    kind = Kind.PNG if width * height <= MAX_PNG_PIXELS else Kind.JPEG
-    with open_private(target) as file:
-        if kind is Kind.PNG:
-            picture.save(file, "PNG")
-        else:
-            picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    with _CONVERTING:
+        try:
+            picture = _flatten(_decode(source, name))
+        except Image.DecompressionBombError:
+            raise input_error("image_too_large", name=name) from None
+        except UnidentifiedImageError, OSError, ValueError, SyntaxError:
+            raise input_error("image_unreadable", name=name) from None
+        kind = Kind.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else Kind.JPEG
+        with open_private(target) as file:
+            if kind is Kind.PNG:
+                picture.save(file, "PNG")
+            else:
+                picture.save(file, "JPEG", quality=JPEG_QUALITY)
     return kind
+
+
+def _decode(source: Path, name: str) -> Image.Image:
+    """Return the picture at source, upright. On return the decoder's memory is free."""
+    with Image.open(source) as opened:
+        limit = MAX_WEBP_PIXELS if opened.format == "WEBP" else MAX_PIXELS
+        if opened.width * opened.height > limit:
+            raise input_error("image_too_large", name=name)
+        picture = opened.copy()
+    ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Return the picture in grey or color, white where it is transparent."""
+    if picture.mode in ("L", "RGB"):
+        return picture
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    flat = Image.new("RGB", layer.size, "white")
+    flat.paste(layer, mask=layer.getchannel("A"))
+    return flat
 
 
 def can_read_heif(path: Path) -> bool:
@@ -61,6 +77,9 @@ def can_read_heif(path: Path) -> bool:
     try:
         with Image.open(path):
             return True
+    except Image.DecompressionBombError:
+        # It can be read, but is too large to be.
+        return True
     except UnidentifiedImageError, OSError:
         return False
 
