@@ -1,6 +1,7 @@
 """Small real files of every kind."""
 
 from io import BytesIO
+import struct
 from typing import Any
 import zipfile
 import zlib
@@ -40,6 +41,19 @@ def zipped(*names: str) -> bytes:
         for name in names:
             archive.writestr(zipfile.ZipInfo(name), "<x/>")
     return out.getvalue()
+
+
+def zip64(data: bytes, *, told: int) -> bytes:
+    """Return a zip file with a second record of its end, so that the first one's size is void.
+
+    `told` is what the first one says of the bytes of the directory.
+    """
+    end = data.rfind(b"PK\5\6")
+    count, size, start = struct.unpack("<HLL", data[end + 10 : end + 20])
+    large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    first = data[end : end + 12] + told.to_bytes(4, "little") + data[end + 16 :]
+    return data[:end] + large + locator + first
 
 
 def ole(stream: str) -> bytes:

@@ -1,12 +1,13 @@
 """What kind of file it is, told by what is in it."""
 
 from pathlib import Path
+import tracemalloc
 
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.documents.sniff import Kind, decode_text, sniff
-from tests.documents.samples import ole, picture, tiff, zipped
+from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
 
@@ -41,6 +42,7 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> Kind:
         (ole("Something"), "x.et", Kind.XLS),
         (ole("Something"), "x.ppt", Kind.PPT),
         (zipped("[Content_Types].xml", "word/document.xml"), "x.zip", Kind.DOCX),
+        (zip64(zipped("[Content_Types].xml", "word/document.xml"), told=9), "x", Kind.DOCX),
         (zipped("[Content_Types].xml", "xl/workbook.xml"), "x", Kind.XLSX),
         (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", Kind.PPTX),
         (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", Kind.HTML),
@@ -95,6 +97,40 @@ def test_a_zip_with_a_huge_directory_is_not_read(tmp_path: Path) -> None:
     huge = data[: end + 12] + (5 * 1024 * 1024).to_bytes(4, "little") + data[end + 16 :]
     with pytest.raises(ServiceValidationError):
         kind_of(tmp_path, huge, "x.docx")
+
+
+def test_nor_one_whose_size_stands_elsewhere(tmp_path: Path) -> None:
+    parts = (f"word/{number:050}" for number in range(45_000))
+    data = zip64(zipped("[Content_Types].xml", *parts), told=100)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ServiceValidationError) as raised:
+            kind_of(tmp_path, data, "x.docx")
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert raised.value.translation_key == "type_not_supported"
+
+
+def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
+    # The mark of an end where the true end says how large the directory is.
+    data = zipped("[Content_Types].xml", "word/document.xml")
+    end = data.rfind(b"PK\x05\x06")
+    size = int.from_bytes(b"PK\x05\x06", "little")
+    start = size + end - int.from_bytes(data[end + 12 : end + 16], "little")
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.write(data[:end])
+        file.truncate(start)
+        file.seek(start)
+        file.write(data[end : end + 12] + b"PK\x05\x06" + bytes(6))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ServiceValidationError):
+            sniff(path, "x.docx")
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])

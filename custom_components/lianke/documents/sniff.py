@@ -1,7 +1,9 @@
 """Tell the type of a file by what is in it. Everything here blocks: run it in the executor."""
 
 from enum import StrEnum
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import override
 import zipfile
 
 from .document import input_error
@@ -126,18 +128,24 @@ def _ole_kind(path: Path, head: bytes, suffix: str) -> str | None:
     return OLE_NAMES.get(suffix)
 
 
+class _ZipReader(BufferedReader):
+    """A file whose directory zipfile may read, wherever it is told how large that is.
+
+    zipfile reads the whole directory into memory at once and makes a dozen times as much of it.
+    """
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next size bytes; raises BadZipFile for more than a directory may have."""
+        if size is None or not 0 <= size <= MAX_ZIP_DIRECTORY:
+            raise zipfile.BadZipFile
+        return super().read(size)
+
+
 def _zip_kind(path: Path) -> str | None:
     """Tell new Office files and OFD by the names of their parts."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 65557))
-        tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    # zipfile reads the whole directory into memory: look at its size before.
-    if end < 0 or int.from_bytes(tail[end + 12 : end + 16], "little") > (MAX_ZIP_DIRECTORY):
-        return None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile, ValueError, NotImplementedError:
         return None
