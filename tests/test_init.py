@@ -15,6 +15,8 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.intake import admit_raw
+from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.book import BookError, book_path
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
@@ -157,10 +159,17 @@ async def test_removal_leaves_nothing(
     await hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
     await setup.runtime_data.memory.async_flush()
     assert f"lianke.{setup.entry_id}" in hass_storage
+    spool = await async_get_spool(hass)
+    _, document = await spool.async_write(
+        ".part", lambda path: admit_raw(path, b"hello", name="label", title="Label")
+    )
+    handle = await spool.async_keep(document, [b"picture"])
     await hass.config_entries.async_remove(setup.entry_id)
     await hass.async_block_till_done()
     assert f"lianke.{setup.entry_id}" not in hass_storage
     assert not await hass.async_add_executor_job(folder.exists)
+    assert not await hass.async_add_executor_job(lambda: [*document.path.parent.iterdir()])
+    assert await spool.async_picture(handle, 1) is None
 
 
 async def test_a_job_folder_that_cannot_be_read(

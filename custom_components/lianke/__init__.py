@@ -15,6 +15,7 @@ from .api.credentials import Credentials
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
+from .documents.spool import async_get_spool
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
 from .memory import BoxMemory
@@ -115,6 +116,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_remove_book(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
+    if not hass.config_entries.async_entries(DOMAIN):
+        await (await async_get_spool(hass)).async_clear()
 
 
 async def async_remove_config_entry_device(

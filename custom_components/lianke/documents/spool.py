@@ -120,6 +120,12 @@ class Spool:
         """Delete the files of documents that their owner does not need."""
         await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
 
+    async def async_clear(self) -> None:
+        """Delete everything: nothing may outlive the last box."""
+        self._kept.clear()
+        self._drop_alarm()
+        await self._hass.async_add_executor_job(self._empty)
+
     async def async_write[T](self, suffix: str, work: Callable[[Path], T]) -> tuple[Path, T]:
         """Run work(path) in the executor, return the path and what work returned.
 
@@ -156,6 +162,10 @@ class Spool:
 
     @callback
     def _on_stop(self, _event: Event) -> None:
+        self._drop_alarm()
+
+    @callback
+    def _drop_alarm(self) -> None:
         if self._stop_alarm is not None:
             self._stop_alarm()
             self._stop_alarm = None
