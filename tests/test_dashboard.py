@@ -175,6 +175,28 @@ def test_script_makes_no_markup_and_knows_no_other_host(name: str) -> None:
     assert not found
 
 
+def words_of(script: str) -> tuple[set[str], str]:
+    """Return the words that a script has in its dictionaries, and the script without these."""
+    blocks = re.findall(r"^const (?:en|zh) = \{\n.*?^\};", script, re.MULTILINE | re.DOTALL)
+    words = {word for block in blocks for word in re.findall(r"^  (\w+): ", block, re.MULTILINE)}
+    for block in blocks:
+        script = script.replace(block, "")
+    return words, script
+
+
+@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+def test_every_word_that_is_used_is_there(name: str) -> None:
+    known, script = words_of((dashboard.FRONTEND / name).read_text("utf-8"))
+    of_the_card, _ = words_of((dashboard.FRONTEND / dashboard.CARD_FILES[0]).read_text("utf-8"))
+    borrowed = r"_card\.words\.(\w+)|_card\.count\(\"(\w+)\""
+    assert {a or b for a, b in re.findall(borrowed, script)} <= of_the_card
+    own = re.sub(borrowed, "", script)
+    used = re.findall(r"\b(?:t|_?words|_?words\(\)|pageWords\(\))\??\.(\w+)", own)
+    used += re.findall(r"\bcount\(\"(\w+)\"", own)
+    assert used
+    assert set(used) <= known
+
+
 @pytest.mark.parametrize("name", dashboard.CARD_FILES)
 def test_both_languages_say_the_same_things(name: str) -> None:
     script = (dashboard.FRONTEND / name).read_text("utf-8")

@@ -53,6 +53,44 @@ async def test_drop_preview_and_print_once(stage: Stage) -> None:
     assert titles.count("作业 homework") + titles.count("作业 homework.pdf") == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "before", "meanwhile"),
+    [("en", "Drop a file here", "Drop to add"), ("zh-Hans", "把文件拖到这里", "松开即可添加")],
+)
+async def test_file_that_is_dragged_over_the_card_is_told_where_to_go(
+    stage: Stage, tmp_path: Path, language: str, before: str, meanwhile: str
+) -> None:
+    path = tmp_path / "dragged.pdf"
+    path.write_bytes(make_pdf(1))
+    async with stage.screen(language=language) as screen:
+        await screen.shows(before)
+        zone = screen.card.locator(".drop")
+        box = await zone.bounding_box()
+        assert box is not None
+        session = await screen.page.context.new_cdp_session(screen.page)
+
+        async def drag(kind: str, x: float, y: float) -> None:
+            data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+            event = {"type": kind, "x": x, "y": y, "data": data}
+            await session.send("Input.dispatchDragEvent", event)
+
+        async def hover(x: float, y: float, words: str) -> None:
+            # A file that is held still is told again and again, too.
+            async def say() -> str:
+                await drag("dragOver", x, y)
+                return await zone.inner_text()
+
+            await stage.until(say, lambda text: words in text)
+
+        over = (box["x"] + 20, box["y"] + 20)
+        await drag("dragEnter", *over)
+        await hover(*over, meanwhile)
+        await hover(2, 2, before)
+        await hover(*over, meanwhile)
+        await drag("drop", *over)
+        await screen.shows("dragged.pdf")
+
+
 async def test_dropping_sends_nothing(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
