@@ -46,10 +46,14 @@ async def _handle_state(
     hass: HomeAssistant, _webhook_id: str, request: web.Request
 ) -> web.Response:
     message = await request.json()
+    _set_states(hass, message)
+    return web.json_response({"code": 200, "msg": "success"})
+
+
+def _set_states(hass: HomeAssistant, message: dict[str, Any]) -> None:
     for entity in ENTITIES[: message.get("states", 1) - 1]:
         entity.take(message["task_id"])
     hass.states.async_set(ENTITY, message["task_state"], {"task": message["task_id"]})
-    return web.json_response({"code": 200, "msg": "success"})
 
 
 async def _handle_poll(hass: HomeAssistant, _webhook_id: str, request: web.Request) -> web.Response:
@@ -75,8 +79,9 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
     unsubscribe = hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
     await asyncio.sleep(msg["seconds"])
     unsubscribe()
-    ENTITIES.extend(BareEntity() for _ in changed)
-    await hass.data[DATA_COMPONENT].async_add_entities(ENTITIES)
+    more = [BareEntity() for _ in changed[len(ENTITIES) :]]
+    ENTITIES.extend(more)
+    await hass.data[DATA_COMPONENT].async_add_entities(more)
     return {"states": len(changed)}
 
 
@@ -93,7 +98,7 @@ async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
     return {"seconds": await hass.async_add_executor_job(write)}
 
 
-async def _poll(hass: HomeAssistant, message: dict[str, str]) -> None:
+async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
     session = async_get_clientsession(hass)
     for path in message["paths"]:
         async with session.get(
@@ -102,4 +107,4 @@ async def _poll(hass: HomeAssistant, message: dict[str, str]) -> None:
             timeout=ClientTimeout(total=10),
         ) as response:
             await response.json()
-    hass.states.async_set(ENTITY, "polled", {"task": message["task_id"]})
+    _set_states(hass, {**message, "task_state": "polled"})
