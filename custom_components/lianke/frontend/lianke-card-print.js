@@ -160,9 +160,9 @@ export class Tray {
     return this._card.inChinese ? zh : en;
   }
 
+  /* Take files. What comes while others are on their way waits for the next Preview or Print. */
   add(files) {
     const { fill, randomId } = this._kit;
-    if (this._busy || !files.length) return;
     this._error = null;
     if (!this.items.length) this._drop = { id: randomId(), count: 0 };
     for (const file of files) {
@@ -248,7 +248,8 @@ export class Tray {
     const { copies, pages } = this._typed;
     const options = { ...this._options, ...(copies && { copies: Number(copies) }), ...(pages && { pages }) };
     const able = (item) => !item.refused && (action === "print" || !isRaw(item));
-    for (const item of this.items.filter(able)) {
+    const sent = this.items.filter(able);
+    for (const item of sent) {
       if (!this.items.includes(item)) continue; // removed while another was under way
       item.error = null;
       item.lost = false;
@@ -263,6 +264,8 @@ export class Tray {
       this._card.update();
     }
     this._busy = false;
+    // Copies and pages were meant for these files, not for what was added meanwhile.
+    if (action === "print" && !sent.some((item) => this.items.includes(item))) this._typed = { ...BLANK };
     this._card.update();
   }
 
@@ -309,6 +312,7 @@ export class Tray {
     this._card.update();
     const { auth } = this._card.hass;
     if (auth.expired) await auth.refreshAccessToken();
+    if (!this.items.includes(item)) throw new PlainError(t.upload_lost); // removed meanwhile
     try {
       return await new Promise((resolve, reject) => {
         const request = (item.upload = new XMLHttpRequest());
@@ -367,8 +371,7 @@ export class Tray {
           count < 2 ? this._card.words.print : fill(t.print_n, { n: count }),
         ),
         h("button", { disabled: rests || this.items.every(isRaw), onclick: () => this._send("preview") }, t.preview),
-        !this._busy &&
-          h("label", { class: "button round" }, icon("plus"), this._card.chooser(this._device, t.choose_more)),
+        h("label", { class: "button round" }, icon("plus"), this._card.chooser(this._device, t.choose_more)),
         !this._busy && h("button", { onclick: () => this.items.forEach((item) => this._remove(item)) }, t.clear),
       ),
     );
@@ -397,7 +400,7 @@ export class Tray {
         phase === "upload" && h("div", { class: "bar" }, h("i", { style: `width: ${item.sent * 100}%` })),
         problem && h("p", { class: "error", role: "alert" }, problem),
       ),
-      (!this._busy || phase === "upload") &&
+      (!phase || phase === "upload") &&
         h(
           "button",
           { class: "round", "aria-label": fill(t.remove, { name: file.name }), onclick: () => this._remove(item) },

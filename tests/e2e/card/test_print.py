@@ -276,6 +276,72 @@ async def test_connection_lost_while_handing_over_prints_once(stage: Stage) -> N
     assert len(await stage.printed()) == before + 1
 
 
+async def test_files_that_come_while_others_are_sent_wait_for_the_next_print(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        under_way = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            under_way.set()
+            await go_on.wait()
+            await route.continue_()
+
+        await screen.page.route("**/api/file_upload", hold)
+        await screen.drop(("first one.pdf", PDF, make_pdf(1)))
+        await screen.card.get_by_label("Copies").press_sequentially("2")
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        await button.click()
+        await under_way.wait()
+        await screen.drop(("dropped late.pdf", PDF, make_pdf(1)))
+        await screen.shows("dropped late.pdf")
+        await screen.card.get_by_label("Add a file").set_input_files(
+            {"name": "unwanted.pdf", "mimeType": PDF, "buffer": make_pdf(1)}
+        )
+        await screen.shows("unwanted.pdf")
+        await screen.card.get_by_role("button", name="Remove unwanted.pdf").click()
+        await expect(screen.card.get_by_text("unwanted.pdf")).to_have_count(0)
+        go_on.set()
+        await expect(screen.row("first one.pdf")).to_contain_text("Completed")
+        # It is still there, not sent, and the copies of the first are not its own.
+        await expect(screen.card.get_by_label("Copies")).to_have_value("")
+        assert len(await stage.printed()) == before + 1
+        await button.click()
+        await expect(screen.row("dropped late.pdf")).to_contain_text("Completed")
+    first, late = (await stage.printed())[before:]
+    assert first["options"]["dmCopies"] == "2"
+    assert late["options"].get("dmCopies") in {None, "1"}
+
+
+async def test_file_that_is_removed_before_its_upload_begins_does_not_print(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("regretted.pdf", PDF, make_pdf(1)))
+        # The login has to be renewed first, which takes a while.
+        await screen.page.evaluate(
+            """() => {
+              const { auth } = document.querySelector("home-assistant").hass;
+              auth.data.expires = 0;
+              const renew = auth.refreshAccessToken;
+              auth.refreshAccessToken = async function () {
+                await new Promise((resolve) => { window.goOn = resolve; });
+                auth.refreshAccessToken = renew;
+                return renew.call(this);
+              };
+            }"""
+        )
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await screen.shows("Uploading")
+        await screen.card.get_by_role("button", name="Remove regretted.pdf").click()
+        await screen.page.evaluate("window.goOn()")
+        await screen.shows("Drop a file here")
+        await asyncio.sleep(2)
+        await expect(screen.row("regretted.pdf")).to_have_count(0)
+    assert len(await stage.printed()) == before
+
+
 async def test_progress_of_the_upload_is_real(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
