@@ -18,11 +18,8 @@ from .api.client import LiankeClient
 from .api.errors import (
     AuthenticationError,
     BoxNotProvisionedError,
-    BoxNotRespondingError,
     BoxOfflineError,
     LiankeError,
-    LiankeRefusedError,
-    TooFrequentError,
 )
 from .api.models import (
     Box,
@@ -271,7 +268,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self._failures > 1 and known is not None and known.reason != err.reason:
             # Home Assistant itself tells listeners of the first failure only.
             self.hass.loop.call_soon(self.async_update_listeners)
-        if self._failures == 1 and self.is_fresh and _may_pass(err):
+        if self._failures == 1 and self.is_fresh and err.is_passing:
             self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
             return self.data
         if isinstance(err, AuthenticationError):
@@ -420,9 +417,3 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             condition=reading.condition if reading else None,
             status=status,
         )
-
-
-def _may_pass(err: LiankeError) -> bool:
-    """Return whether an error may be gone at the next try: one alone says little."""
-    passing = (AuthenticationError, BoxNotRespondingError, TooFrequentError)
-    return not isinstance(err, LiankeRefusedError) or isinstance(err, passing)

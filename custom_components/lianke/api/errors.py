@@ -20,9 +20,13 @@ _EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过
 
 
 class LiankeError(Exception):
-    """Anything that goes wrong between us and the service; `reason` is its translation key."""
+    """Anything that goes wrong between us and the service; `reason` is its translation key.
+
+    `is_passing`: one alone says little, the next try may go well.
+    """
 
     reason: str = "unexpected_answer"
+    is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
         """Take the vendor's own words (already scrubbed) and code, if there are any."""
@@ -79,6 +83,7 @@ class LiankeRefusedError(LiankeError):
     """
 
     reason = "refused"
+    is_passing = False
     surely_refused: ClassVar[bool] = True
 
 
@@ -86,6 +91,7 @@ class AuthenticationError(LiankeRefusedError):
     """The ApiKey was not accepted."""
 
     reason = "invalid_api_key"
+    is_passing = True
 
 
 class BoxNotFoundError(LiankeRefusedError):
@@ -122,6 +128,7 @@ class BoxNotRespondingError(LiankeRefusedError):
     """The box did not answer the service (500, 503); what was asked may have happened."""
 
     reason = "box_not_responding"
+    is_passing = True
     surely_refused = False
 
 
@@ -135,6 +142,7 @@ class TooFrequentError(LiankeRefusedError):
     """Asked too often (10009, HTTP 429)."""
 
     reason = "too_frequent"
+    is_passing = True
 
 
 class AlreadyRunningError(LiankeRefusedError):
