@@ -1,8 +1,6 @@
 """Web addresses: what is fetched, and what is not even tried."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import hashlib
 from ipaddress import ip_address
@@ -21,38 +19,9 @@ import pytest
 
 from custom_components.lianke.documents import fetch
 from custom_components.lianke.documents.fetch import async_download, is_public
-from tests.simulator import make_pdf
+from tests.documents.conftest import PDF, Site
 
 LIMIT = 1024 * 1024
-PDF = make_pdf(2)
-
-
-@dataclass
-class Site:
-    """A web site on this machine that remembers what was asked of it."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-    answer: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
-
-
-@pytest.fixture
-async def site(socket_enabled: None) -> AsyncIterator[Site]:
-    site = Site()
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        site.asked.append(request.path_qs)
-        if site.answer is not None:
-            return await site.answer(request)
-        return web.Response(body=PDF, content_type="application/pdf")
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handle)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    site.url = f"http://127.0.0.1:{server.port}"
-    yield site
-    await server.close()
 
 
 async def refused(hass: HomeAssistant, url: str, tmp_path: Path, limit: int = LIMIT) -> str:

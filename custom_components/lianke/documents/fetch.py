@@ -5,7 +5,7 @@ import hashlib
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
-from typing import Final, override
+from typing import BinaryIO, Final, override
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -14,7 +14,7 @@ from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
 from .document import input_error
-from .spool import CHUNK_BYTES, open_private, too_large
+from .spool import CHUNK_BYTES, open_private, storing, too_large
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -91,7 +91,8 @@ async def async_download(
     decompression), five redirects and two minutes.
 
     Raises ServiceValidationError: url_invalid, url_not_public, url_too_many_redirects,
-    url_unreachable, url_refused, file_too_large. The file may exist then.
+    url_unreachable, url_refused, file_too_large; HomeAssistantError: disk_full. The file may exist
+    then.
     """
     url = _parse(address)
     resolver = _GuardedResolver()
@@ -172,11 +173,21 @@ async def _save(
         raise too_large(name, limit_bytes)
     digest = hashlib.sha256()
     received = 0
-    file = await hass.async_add_executor_job(open_private, target)
 
+    @storing()
+    def begin() -> BinaryIO:
+        return open_private(target)
+
+    @storing()
     def write(data: bytes) -> None:
         digest.update(data)
         file.write(data)
+
+    @storing()
+    def end() -> None:
+        file.close()
+
+    file = await hass.async_add_executor_job(begin)
 
     try:
         buffer = bytearray()
@@ -190,7 +201,7 @@ async def _save(
                 buffer.clear()
         await hass.async_add_executor_job(write, bytes(buffer))
     finally:
-        await hass.async_add_executor_job(file.close)
+        await hass.async_add_executor_job(end)
     return Fetched(name=name, digest=digest.hexdigest())
 
 

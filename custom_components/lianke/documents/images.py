@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .document import input_error
 from .sniff import Kind
-from .spool import open_private
+from .spool import open_private, storing
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
 # picture takes 300 MB at most. The usual 12 to 24 megapixels of phones fit; 48 do not, as none of
@@ -29,7 +29,7 @@ def convert_image(source: Path, target: Path, name: str) -> Kind:
     """Write the picture at source to the new file target as PNG or JPEG; return which.
 
     Transparent parts become white, a moving picture its first frame.
-    Raises ServiceValidationError: image_unreadable, image_too_large.
+    Raises ServiceValidationError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     with _CONVERTING:
         try:
@@ -39,7 +39,7 @@ def convert_image(source: Path, target: Path, name: str) -> Kind:
         except UnidentifiedImageError, OSError, ValueError, SyntaxError:
             raise input_error("image_unreadable", name=name) from None
         kind = Kind.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else Kind.JPEG
-        with open_private(target) as file:
+        with storing(), open_private(target) as file:
             if kind is Kind.PNG:
                 picture.save(file, "PNG")
             else:

@@ -91,7 +91,8 @@ async def async_fetch(
     """Return the document for a source; the caller owns its file.
 
     limit_bytes bounds the file, context says who asks, paper is what pages are laid out for.
-    Raises ServiceValidationError with what is wrong and what to do; Unauthorized.
+    Raises ServiceValidationError with what is wrong and what to do; Unauthorized;
+    HomeAssistantError: disk_full.
     """
     if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
         raise input_error("raw_needs_file_or_text")

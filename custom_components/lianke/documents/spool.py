@@ -1,10 +1,12 @@
 """The spool: a private folder for files on their way to a job."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 import hashlib
+import logging
 import os
 from pathlib import Path
 import secrets
@@ -14,7 +16,7 @@ from typing import BinaryIO
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
@@ -23,6 +25,8 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from .document import Document, input_error
+
+_LOGGER = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
 KEEP = timedelta(hours=1)
@@ -73,12 +77,17 @@ class Spool:
         """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
 
         The spool owns the file from now on. The oldest give way when there are too many.
+        Raises HomeAssistantError: disk_full.
         """
         handle = secrets.token_urlsafe(16)
-        paths = []
-        for picture in pictures:
-            path, _ = await self.async_write(".picture", partial(write_bytes, data=picture))
-            paths.append(path)
+        paths: list[Path] = []
+        try:
+            for picture in pictures:
+                path, _ = await self.async_write(".picture", partial(write_bytes, data=picture))
+                paths.append(path)
+        except BaseException:
+            await self._hass.async_add_executor_job(_unlink, [document.path, *paths])
+            raise
         self._kept[handle] = _Kept(document, dt_util.utcnow() + KEEP, tuple(paths))
         gone: list[Path] = []
         while len(self._kept) > MAX_KEPT or (
@@ -93,7 +102,7 @@ class Spool:
     async def async_take(self, handle: str) -> Document:
         """Return a document of its own for the caller; the kept one stays usable.
 
-        Raises ServiceValidationError: document_gone.
+        Raises ServiceValidationError: document_gone; HomeAssistantError: disk_full.
         """
         kept = self._kept.get(handle)
         if kept is None or kept.until <= dt_util.utcnow():
@@ -197,8 +206,21 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
     return spool
 
 
+@contextmanager
+def storing() -> Iterator[None]:
+    """Tell the user of a disk that takes no more: whatever writes into the spool does it in here.
+
+    Raises HomeAssistantError: disk_full, instead of OSError.
+    """
+    try:
+        yield
+    except OSError as err:
+        _LOGGER.warning("A document cannot be kept: %s", err)
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full") from None
+
+
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file that only Home Assistant's own user may read."""
+    """Open a new file that only Home Assistant's own user may read. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     return os.fdopen(descriptor, "wb")
 
@@ -206,12 +228,13 @@ def open_private(path: Path) -> BinaryIO:
 def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> str:
     """Copy source to target and return the SHA-256 of what was copied.
 
-    Raises ServiceValidationError: file_too_large; OSError.
+    Raises ServiceValidationError: file_too_large, document_unreadable; HomeAssistantError:
+    disk_full; OSError when source cannot be opened.
     """
     digest = hashlib.sha256()
     copied = 0
-    with source.open("rb") as reader, open_private(target) as writer:
-        while chunk := reader.read(CHUNK_BYTES):
+    with source.open("rb") as reader, storing(), open_private(target) as writer:
+        while chunk := _read(reader):
             copied += len(chunk)
             if copied > limit_bytes:
                 raise too_large(name, limit_bytes)
@@ -220,9 +243,17 @@ def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> str:
     return digest.hexdigest()
 
 
+def _read(reader: BinaryIO) -> bytes:
+    """Return the next bytes of a file that may lie on a failing disk or far away."""
+    try:
+        return reader.read(CHUNK_BYTES)
+    except OSError:
+        raise input_error("document_unreadable") from None
+
+
 def write_bytes(target: Path, data: bytes) -> str:
-    """Write data to target and return its SHA-256."""
-    with open_private(target) as writer:
+    """Write data to target and return its SHA-256. Raises HomeAssistantError: disk_full."""
+    with storing(), open_private(target) as writer:
         writer.write(data)
     return hashlib.sha256(data).hexdigest()
 
@@ -244,5 +275,8 @@ def _link(source: Path, target: Path) -> None:
         raise
     except OSError:
         # Not every file system has hard links.
-        shutil.copyfile(source, target)
-        target.chmod(0o600)
+        try:
+            copy_file(source, target, source.stat().st_size, source.name)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
