@@ -94,6 +94,35 @@ async def test_a_redirect_leads_nowhere_else(
     assert site.asked == ["/public/x"]
 
 
+async def test_the_host_at_fault_is_named(
+    hass: HomeAssistant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the DNS of a proxy answers for every name with an address of its own."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound("https://cdn.example.com/menu.pdf")
+
+    async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
+        return [
+            {
+                "hostname": host,
+                "host": "198.18.0.5",
+                "port": port,
+                "family": 2,
+                "proto": 0,
+                "flags": 0,
+            }
+        ]
+
+    site.answer = answer
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    with pytest.raises(ServiceValidationError) as raised:
+        await async_download(hass, f"{site.url}/x", tmp_path / "file", LIMIT)
+    assert raised.value.translation_key == "url_not_public"
+    assert raised.value.translation_placeholders == {"host": "cdn.example.com"}
+
+
 async def test_redirects_are_followed_and_counted(
     hass: HomeAssistant, site: Site, tmp_path: Path
 ) -> None:
@@ -278,6 +307,15 @@ async def test_every_connection_is_judged_anew(
         ("64:ff9b::808:808", True),
         ("2002:7f00:1::", False),
         ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+        ("::127.0.0.1", False),
+        ("::8.8.8.8", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("::ffff:0:808:808", False),
+        ("fec0::1", False),
+        ("5f00::1", False),
+        ("2606:4700::1111", True),
+        ("198.18.0.5", False),
+        ("198.19.255.254", False),
         ("not an address", False),
     ],
 )

@@ -19,11 +19,17 @@ from .spool import CHUNK_BYTES, open_private, storing, too_large
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
+# What is handed out of IPv6 (RFC 4291, 2.4); ipaddress takes more than that for public.
+GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class _NotPublicError(OSError):
     """A name leads to an address that is not public."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} is not public")
+        self.host = host
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,11 @@ def is_public(address: str) -> bool:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(ip, IPv6Address) and (inner := _embedded(ip)) is not None:
-        return is_public(str(inner))
+    if isinstance(ip, IPv6Address):
+        if (inner := _embedded(ip)) is not None:
+            return is_public(str(inner))
+        if ip not in GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -73,7 +82,7 @@ class _GuardedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         results = await self._resolver.resolve(host, port, family)
         if not self.private_allowed and not all(is_public(result["host"]) for result in results):
-            raise _NotPublicError(f"{host} is not public")
+            raise _NotPublicError(host)
         return results
 
     @override
@@ -110,11 +119,11 @@ async def async_download(
         try:
             async with await _open(hass, session, resolver, url) as response:
                 return await _save(hass, response, target, limit_bytes)
-        except _NotPublicError:
-            raise input_error("url_not_public", host=url.host or "") from None
-        except (aiohttp.ClientError, TimeoutError, ValueError) as err:
-            if isinstance(getattr(err, "os_error", None), _NotPublicError):
-                raise input_error("url_not_public", host=url.host or "") from None
+        except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
+            cause = getattr(err, "os_error", err)
+            if isinstance(cause, _NotPublicError):
+                # The host at fault may be one that the address passed on to.
+                raise input_error("url_not_public", host=cause.host) from None
             # The text of such an error may contain the whole address.
             raise input_error("url_unreachable", host=url.host or "") from None
 
