@@ -14,14 +14,18 @@ from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.calendar import CalendarEvent
 from homeassistant.components.weather import Forecast, WeatherEntity
 from homeassistant.components.weather.const import WeatherEntityFeature
-from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.const import ATTR_ENTITY_ID, EVENT_CALL_SERVICE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_mock_service,
+)
 
 from custom_components.lianke.blueprint_files import BLUEPRINTS, async_copy
 from custom_components.lianke.const import DOMAIN
@@ -360,10 +364,11 @@ async def test_morning_briefing(
     assert "面包" not in page
 
 
-async def test_a_briefing_of_nothing_says_so(
-    hass: HomeAssistant, ready: MockConfigEntry, caplog: pytest.LogCaptureFixture
+async def test_a_briefing_of_nothing_prints_nothing(
+    hass: HomeAssistant, ready: MockConfigEntry
 ) -> None:
     automation = await use(hass, "morning_briefing", printer=device_of(hass))
+    calls = async_capture_events(hass, EVENT_CALL_SERVICE)
     await hass.services.async_call(
         "automation",
         "trigger",
@@ -371,8 +376,11 @@ async def test_a_briefing_of_nothing_says_so(
         blocking=True,
     )
     await rest(hass)
+    assert [event.data["domain"] for event in calls] == ["automation"]
+    state = hass.states.get(automation)
+    assert state is not None
+    assert state.attributes["last_triggered"] is not None
     assert data_of(ready).queue.jobs() == []
-    assert "Nothing was chosen to be printed" in caplog.text
 
 
 async def test_only_the_newest_briefing_waits(

@@ -159,11 +159,11 @@ class Ledger:
         self._dirty.pop(job_id, None)
         try:
             await self._book.async_write(job)
-        except BaseException:
-            self._dirty[job_id] = None
-            self._write_later()
-            raise
-        self._written[job_id] = job
+            self._written[job_id] = job
+        finally:
+            if self._written.get(job_id) is not job:
+                self._dirty[job_id] = None
+                self._write_later()
 
     async def async_flush(self) -> None:
         """Write everything that still waits to be written, or is just being written."""
