@@ -325,10 +325,12 @@ async def test_box_is_bound_no_more(
 async def test_box_is_bound_no_more_after_an_outage(
     hass: HomeAssistant, loaded: MockConfigEntry, box: Box, simulator: Simulator
 ) -> None:
-    simulator.cloud.fail("*", Fault(kind="reset_before"), times=2)
+    simulator.cloud.fail("*", Fault(kind="reset_before"), times=None)
     for _ in range(2):
         await look(hass, loaded)
+    assert not loaded.runtime_data.coordinator.is_fresh
     assert "box_not_bound" not in issues(hass)
+    simulator.cloud.faults.clear()
     box.account = None
     await look(hass, loaded)
     assert "box_not_bound" in issues(hass)

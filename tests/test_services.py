@@ -87,8 +87,10 @@ async def test_a_reload_is_waited_over(
     async with asyncio.timeout(20):
         while not sent(simulator):
             await asyncio.sleep(0.02)
-    assert await hass.config_entries.async_reload(ready.entry_id)
+    assert await hass.config_entries.async_unload(ready.entry_id)
+    await asyncio.sleep(0.1)
     assert not call.done()
+    assert await hass.config_entries.async_setup(ready.entry_id)
     box.printer(1).paper = None
     [job] = (await call)["jobs"]
     assert (job["state"], job["timed_out"]) == ("completed", False)

@@ -65,7 +65,7 @@ async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
     assert not document.path.exists()
 
 
-async def test_a_cancel_is_on_disk_when_it_returns(shop: Shop) -> None:
+async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
     write = JobBook._write_all
 
     def slow(self: JobBook, jobs: list[Job]) -> list[str]:
@@ -76,9 +76,12 @@ async def test_a_cancel_is_on_disk_when_it_returns(shop: Shop) -> None:
     await shop.refresh()
     job = await shop.submit()
     with patch.object(JobBook, "_write_all", slow):
-        # Its background task takes up the writing first.
-        await shop.queue.async_cancel(job.job_id)
+        cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+        await asyncio.sleep(0.1)
+        assert stored(shop, job)["state"] == "held"
+        await shop.queue.async_drain()
         assert stored(shop, job)["state"] == "canceled"
+        await cancel
 
 
 async def test_what_could_not_be_written_is_written_later(
@@ -92,8 +95,10 @@ async def test_what_could_not_be_written_is_written_later(
     job = await shop.submit()
     with patch.object(JobBook, "_write", full):
         await shop.queue.async_cancel(job.job_id)
-        await shop.tick(601)
-        await shop.settle()
+        # What follows a job's end, its document's too, meets the full disk as well.
+        for seconds in (2, 3, 601):
+            await shop.tick(seconds)
+            await shop.settle()
     assert stored(shop, job)["state"] == "held"
     assert caplog.text.count("cannot be written to disk") == 1
     await shop.tick(601)
