@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from custom_components.lianke.api.transport import answer_seconds
 from tests.proof.papers import unlike_any
 
 from .binding import DOMAIN, bind
@@ -43,6 +44,8 @@ PACE = 30.0
 DOUBT_TIME = 330.0
 SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
+# What the clocks of both processes and the list's whole seconds leave open.
+SAME_MOMENT = timedelta(seconds=5)
 CHINA = ZoneInfo("Asia/Shanghai")
 
 
@@ -373,15 +376,22 @@ class Home:
         moment = datetime.fromisoformat(verdict.record["handed_over_at"]).timestamp()
         return cut - moment if cut >= moment else float("inf")
 
-    def was_alone_in_doubt(self, verdict: Verdict, others: list[Verdict]) -> bool:
-        """Tell whether the day's list could have told which task a job is: no other doubt near it, and one day."""
+    def had_one_reading(self, verdict: Verdict, doubts: list[Verdict]) -> bool:
+        """Tell whether the day's list, with nobody else on it, could be read in but one way for this job.
+
+        Its task is on the list, and no other doubt can lay claim to it: none at the same moment, and no earlier one
+        that has no task of its own. And the day has not changed since, with which the list begins anew.
+        """
         assert verdict.record is not None
         moment = datetime.fromisoformat(verdict.record["handed_over_at"])
-        near = timedelta(minutes=10) + timedelta(seconds=60)
-        for other in others:
+        for other in doubts:
             if other is verdict or other.order.box != verdict.order.box or other.record is None:
                 continue
-            if abs(datetime.fromisoformat(other.record["handed_over_at"]) - moment) <= near:
+            earlier = moment - datetime.fromisoformat(other.record["handed_over_at"])
+            window = timedelta(seconds=answer_seconds(other.record["size"]))
+            if abs(earlier) <= SAME_MOMENT or (
+                not other.accepted and timedelta(0) < earlier <= window + SAME_MOMENT
+            ):
                 return False
         last = moment + timedelta(seconds=DOUBT_TIME)
         return moment.astimezone(CHINA).date() == last.astimezone(CHINA).date()

@@ -57,7 +57,13 @@ async def prove(folder: Path, rounds: int, *, patient: bool) -> None:
         lives = [group.create_task(live(home, rounds // 2, patient=patient)) for home in homes]
     verdicts = [verdict for life in lives for verdict in life.result()]
     states = Counter("in doubt" if one.in_doubt else one.state for one in verdicts)
-    print(dict(states), [len(home.cuts) for home in homes])  # noqa: T201
+    for home in homes:
+        mine = [one for one in verdicts if one.order in home.orders and one.in_doubt]
+        print(  # noqa: T201
+            f"{'reachable' if home.reachable else 'unreachable'}: {len(home.cuts)} cuts, in doubt: "
+            f"{Counter(f'{one.order.name.split(" order")[0]}, accepted {one.accepted}' for one in mine)}"
+        )
+    print(dict(states))  # noqa: T201
     assert len(verdicts) == rounds * JOBS
     # Nothing is wrong with any document or printer, so that nothing else can come of a job.
     assert set(states) <= {"completed", "in doubt"}, states
@@ -110,7 +116,7 @@ def judge_doubts(home: Home, doubts: list[Verdict]) -> None:
         assert home.cut_off(doubt), f"in doubt without a power cut: {doubt}"
         if home.reachable and doubt.accepted:
             # Its callback was repeated or the day's list names it, and nobody else prints here.
-            assert not home.was_alone_in_doubt(doubt, doubts), f"proof was there: {doubt}"
+            assert not home.had_one_reading(doubt, doubts), f"proof was there: {doubt}"
     by_cut = Counter(
         (doubt.order.box, cut)
         for doubt in doubts

@@ -1,5 +1,6 @@
 """Jobs that wait: for the box, the printer, the paper, the night to end, the internet."""
 
+import asyncio
 from datetime import timedelta
 
 from homeassistant.exceptions import ServiceValidationError
@@ -58,6 +59,28 @@ async def test_offline_box_holds_and_an_impatient_caller_is_told(shop: Shop) -> 
     assert not document.path.exists()
     assert shop.sim.cloud.count(SUBMIT) == 0
     assert len(shop.queue.jobs()) == 1
+
+
+async def test_one_refusal_for_the_box_spares_its_other_printers_the_doubt(shop: Shop) -> None:
+    """The box goes offline unseen. While the first job is being refused the second is ready to go."""
+    shop.box.online = False
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+    first, second = await shop.submit(port=1), await shop.submit(port=2)
+    async with asyncio.timeout(10):
+        while any(
+            shop.queue.get(job.job_id).state is JobState.UPLOADING for job in (first, second)
+        ):
+            await asyncio.sleep(0.01)
+    for job in (first, second):
+        held = shop.queue.get(job.job_id)
+        assert (held.state, held.hold_reason) == (JobState.HELD, "box_offline")
+    # The end of the second one's form was never sent, so that no power cut could leave it in doubt.
+    assert shop.queue.get(first.job_id).code == 5002
+    assert shop.queue.get(second.job_id).code is None
+    shop.box.online = True
+    for job in (first, second):
+        await shop.until(job, JobState.COMPLETED, seconds=1200)
+    assert len(shop.sim.cloud.printed) == 2
 
 
 async def test_one_printer_does_not_block_another(shop: Shop) -> None:

@@ -103,43 +103,124 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         tasks,
         own=own,
         known_ids={f"own-{number}" for number in range(len(own))},
-        unsure=[job],
-        unexplained=[],
+        doubtful=[job],
         foreign_seen_at=None if seen is None else NOW - timedelta(hours=seen),
         now=NOW,
     )
     lately = seen is not None and timedelta(hours=seen) < FOREIGN_MEMORY
-    if found.task is None:
+    if not found.tasks:
         # Without strangers, whatever was taken in is found.
         assert strangers or lately or not accepted
         return
     assert not lately
-    if found.task.task_id != "lost":
+    task = found.tasks[job.job_id]
+    if task.task_id != "lost":
         # Only one that cannot be told from ours, and only where ours is missing.
         assert not accepted
-        created = found.task.created_at
-        assert created is not None
+        assert task.created_at is not None
         soonest = NOW + at + measured.least - 2 * ROUNDING
         latest = NOW + at + measured.most + 2 * ROUNDING
-        assert soonest <= created <= latest + timedelta(seconds=answer_seconds(job.size))
+        assert soonest <= task.created_at <= latest + timedelta(seconds=answer_seconds(job.size))
         assert len(strangers) == 1
 
 
+@settings(max_examples=600, deadline=None)
+@given(
+    skew=st.integers(-290, 290),
+    measured=st.booleans(),
+    doubts=st.lists(
+        st.tuples(st.integers(0, 900), waits, st.booleans(), st.integers(1, 20_000_000)),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
+    skew: int, measured: bool, doubts: list[tuple[int, timedelta, bool, int]]
+) -> None:
+    """Nobody else prints: whatever is found is true, and what stands alone is found."""
+    offset = timedelta(seconds=skew)
+    own, tasks = [], []
+    if measured:
+        own = [make_job(99, NOW, task_id="own", task_known_at=NOW + timedelta(seconds=1))]
+        tasks = [make_task("own", NOW + offset)]
+    jobs = [
+        make_job(number, NOW + timedelta(seconds=at), size=size)
+        for number, (at, _, _, size) in enumerate(doubts)
+    ]
+    truth = {
+        job.job_id: f"task-{number}"
+        for number, (job, (*_, accepted, _)) in enumerate(zip(jobs, doubts, strict=True))
+        if accepted
+    }
+    tasks += [
+        make_task(f"task-{number}", NOW + timedelta(seconds=at) + taken + offset)
+        for number, (at, taken, accepted, _) in enumerate(doubts)
+        if accepted
+    ]
+    found = examine(tasks, own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None, now=NOW)
+    assert not found.strangers
+    assert {job_id: task.task_id for job_id, task in found.tasks.items()}.items() <= truth.items()
+    if not measured:
+        return
+    for job, (at, *_) in zip(jobs, doubts, strict=True):
+        apart = [
+            abs(at - other) > answer_seconds(max(one.size, job.size)) + 10
+            for one, (other, *_) in zip(jobs, doubts, strict=True)
+            if one is not job
+        ]
+        if job.job_id in truth and all(apart):
+            assert job.job_id in found.tasks
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(moments, min_size=2, max_size=4), st.lists(moments, max_size=4))
-def test_several_in_doubt_are_never_told_apart(
+@given(
+    st.lists(moments, min_size=1, max_size=4),
+    st.lists(moments, min_size=1, max_size=6),
+)
+def test_more_tasks_than_doubts_are_strangers(
     doubts: list[timedelta], tasks: list[timedelta]
 ) -> None:
     found = examine(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
         own=[],
         known_ids=(),
-        unsure=[make_job(number, NOW + at) for number, at in enumerate(doubts)],
-        unexplained=[],
+        doubtful=[make_job(number, NOW + at) for number, at in enumerate(doubts)],
         foreign_seen_at=None,
         now=NOW,
     )
-    assert found.task is None
+    if len(tasks) > len(doubts):
+        assert found.strangers
+    if found.strangers:
+        assert not found.tasks
+
+
+def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
+    """Both tasks fit the first upload, which was large; the second can be one of them only."""
+    first = make_job(0, NOW, size=14_000_000)
+    second = make_job(1, NOW + timedelta(seconds=80))
+    own = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
+    made = [
+        make_task("own", NOW - timedelta(seconds=60)),
+        make_task("a", NOW + timedelta(seconds=2)),
+        make_task("b", NOW + timedelta(seconds=82)),
+    ]
+
+    def examined(*tasks: DayTask) -> dict[str, str]:
+        found = examine(
+            tasks,
+            own=[own],
+            known_ids={"own"},
+            doubtful=[first, second],
+            foreign_seen_at=None,
+            now=NOW + timedelta(minutes=3),
+        )
+        assert not found.strangers
+        return {job_id: task.task_id for job_id, task in found.tasks.items()}
+
+    assert examined(*made) == {first.job_id: "a", second.job_id: "b"}
+    assert examined(made[0], made[1]) == {first.job_id: "a"}
+    # Without the first one's, it may be either's.
+    assert examined(made[0], made[2]) == {}
 
 
 def test_clocks_that_were_put_right_tell_nothing() -> None:

@@ -1,15 +1,15 @@
-"""Settling a job whose upload was never answered: by evidence, never by guess.
+"""Settling jobs whose uploads were never answered: by evidence, never by guess.
 
-The only witness besides the job's own callback is the box's list of today's tasks. It
-names no senders, so a task on it is taken for ours only if nothing else can be: exactly
-one unknown task in the window of the upload, no other job of ours in the same doubt, and
-no stranger's task seen on this box for a day. A task that is missing proves nothing.
+The only witness besides a job's own callback is the box's list of today's tasks. It names
+no senders, so a task on it is taken for ours only if nothing else can be: no stranger's
+task on the list nor seen on this box for a day, and, of all our jobs in doubt, only one
+whose upload it may have come from. A task that is missing proves nothing.
 
 One error is left: the very first stranger of a day, who prints in the window of an upload
 that never arrived. The window is as narrow as the clocks' difference is known.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,9 +34,9 @@ class ClockOffset:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What the day's task list shows."""
+    """What the day's task list shows: the tasks of jobs by their ids, and whether others print."""
 
-    task: DayTask | None
+    tasks: Mapping[str, DayTask]
     strangers: bool
 
 
@@ -45,32 +45,52 @@ def examine(
     *,
     own: Sequence[Job],
     known_ids: Collection[str],
-    unsure: Sequence[Job],
-    unexplained: Sequence[Job],
+    doubtful: Sequence[Job],
     foreign_seen_at: datetime | None,
     now: datetime,
 ) -> Finding:
-    """Look for the task of the one unsure job among today's tasks.
+    """Look for the tasks of doubtful jobs among today's tasks.
 
-    `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours;
-    `unsure` the jobs still in doubt; `unexplained` those that ended unconfirmed without a
-    task, whose tasks may still be listed. `strangers` tells whether somebody else's task
-    is on the list.
+    `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours.
+    `doubtful` must be every job that may have become a task without our knowing which.
     """
     offset = clock_offset(tasks, own)
-    unknown = [task for task in tasks if task.task_id not in known_ids]
-    doubtful = [*unsure, *unexplained]
-    inside = [task for task in unknown if any(_fits(task, job, offset) for job in doubtful)]
-    strangers = len(inside) < len(unknown) or len(inside) > len(doubtful)
-    if (
-        len(unsure) != 1
-        or unexplained_overlap(unsure[0], unexplained)
-        or strangers
-        or (foreign_seen_at is not None and now - foreign_seen_at < FOREIGN_MEMORY)
-    ):
-        return Finding(task=None, strangers=strangers)
-    candidates = [task for task in inside if _fits(task, unsure[0], offset)]
-    return Finding(task=candidates[0] if len(candidates) == 1 else None, strangers=False)
+    unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
+    found = _assign(
+        {
+            task_id: {job.job_id for job in doubtful if _fits(task, job, offset)}
+            for task_id, task in unknown.items()
+        }
+    )
+    if found is None:
+        return Finding(tasks={}, strangers=True)
+    if foreign_seen_at is not None and now - foreign_seen_at < FOREIGN_MEMORY:
+        return Finding(tasks={}, strangers=False)
+    return Finding(
+        tasks={job_id: unknown[task_id] for job_id, task_id in found.items()}, strangers=False
+    )
+
+
+def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
+    """Return which job became which task, as far as there is but one way; None if there is none.
+
+    `possible` are the jobs that may have become each task; it is used up. A task that only
+    one job can have become is that job's, and then no other task is. Several that each of
+    several jobs may have become tell nothing. One that is left without a job is a stranger's.
+    """
+    found: dict[str, str] = {}
+    while possible:
+        task_id, job_ids = min(possible.items(), key=lambda item: len(item[1]))
+        if not job_ids or len(possible) > len(set().union(*possible.values())):
+            return None
+        if len(job_ids) > 1:
+            break
+        (job_id,) = job_ids
+        found[job_id] = task_id
+        del possible[task_id]
+        for others in possible.values():
+            others.discard(job_id)
+    return found
 
 
 def clock_offset(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset:
@@ -90,13 +110,6 @@ def clock_offset(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset:
         # One of the clocks was put right in the meantime.
         return ClockOffset()
     return ClockOffset(least=least, most=most)
-
-
-def unexplained_overlap(job: Job, others: Sequence[Job]) -> bool:
-    """Return whether a task of another doubtful job could lie in this job's window."""
-    begin, end = _window(job, ClockOffset())
-    windows = [_window(other, ClockOffset()) for other in others]
-    return any(first <= end and begin <= last for first, last in windows)
 
 
 def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:

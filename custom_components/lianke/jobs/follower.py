@@ -236,15 +236,14 @@ class Follower:
 
     @callback
     def _find_lost(self, tasks: tuple[DayTask, ...]) -> None:
-        """Give an unsure job its task if the list proves it, and note strangers."""
+        """Give jobs in doubt their tasks if the list proves them, and note strangers."""
         now = dt_util.utcnow()
         jobs = self._ledger.all()
         finding = examine(
             tasks,
             own=[job for job in jobs if job.task_id],
             known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
-            unsure=[job for job in jobs if self._is_lost(job)],
-            unexplained=[job for job in jobs if self._may_own_a_task(job)],
+            doubtful=[job for job in jobs if _may_own_a_task(job)],
             foreign_seen_at=self._memory.foreign_seen_at,
             now=now,
         )
@@ -253,21 +252,11 @@ class Follower:
             return
         if finding.strangers:
             self._memory.note_foreign()
-        if finding.task is None:
-            return
-        job = next(job for job in jobs if self._is_lost(job))
-        self._ledger.change(
-            job,
-            task_id=finding.task.task_id,
-            task_known_at=now,
-            state=JobState.QUEUED,
-        )
-
-    def _may_own_a_task(self, job: Job) -> bool:
-        """Return whether an unknown task may be this job's, though it is not looked for."""
-        if job.task_id is not None or self._is_lost(job):
-            return False
-        return job.is_unsure or job.state is JobState.UNCONFIRMED
+        for job in jobs:
+            if (task := finding.tasks.get(job.job_id)) is None or self._is_uploading(job):
+                continue
+            found = {"task_id": task.task_id, "task_known_at": now}
+            self._ledger.change(job, **found | ({} if job.is_final else {"state": JobState.QUEUED}))
 
     @callback
     def _give_up(self, now: datetime) -> None:
@@ -284,3 +273,8 @@ class Follower:
                 continue
             if now >= limit:
                 self._ledger.change(job, state=JobState.UNCONFIRMED, reason=reason)
+
+
+def _may_own_a_task(job: Job) -> bool:
+    """Return whether the cloud may have a task of this job that nobody has told us."""
+    return job.is_unsure or (job.state is JobState.UNCONFIRMED and job.task_id is None)

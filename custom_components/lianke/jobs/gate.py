@@ -31,6 +31,8 @@ class QueueReason(StrEnum):
     GETTING_READY = "getting_ready"
 
 
+# A refusal for one of these is meant for every printer of the box.
+_OF_THE_BOX = frozenset({HoldReason.BOX_OFFLINE})
 # Reasons that cannot pass while somebody waits at the printer are refused, not held.
 PERMANENT = frozenset({HoldReason.AWAITING_DRIVER, HoldReason.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
@@ -64,7 +66,8 @@ class Gate:
         self._coordinator = coordinator
         self._ready_since: dict[str, datetime] = {}
         self._seen = False
-        self._backoffs: dict[str, _Backoff] = {}
+        # By printer; None for the box as a whole.
+        self._backoffs: dict[str | None, _Backoff] = {}
 
     def observe(self, now: datetime) -> None:
         """Note which printers are ready. Call it at every news of the coordinator."""
@@ -98,8 +101,9 @@ class Gate:
             return Verdict(reason=HoldReason.DISCONNECTED)
         if (reason := self._coordinator.hold_reason(key)) is not None:
             return Verdict(reason=reason)
-        if (backoff := self._backoffs.get(key)) and now < backoff.until:
-            return Verdict(reason=backoff.reason, until=backoff.until)
+        for backoff in (self._backoffs.get(None), self._backoffs.get(key)):
+            if backoff is not None and now < backoff.until:
+                return Verdict(reason=backoff.reason, until=backoff.until)
         if not ignore_quiet_hours and (end := quiet_until(options, now)):
             return Verdict(reason=QueueReason.QUIET_HOURS, until=end)
         steady = self._ready_since.get(key, now) + STEADY
@@ -110,12 +114,14 @@ class Gate:
     def back_off(
         self, key: str, reason: str, now: datetime, pause: timedelta | None = None
     ) -> None:
-        """Leave a printer alone for a while, longer each time in a row."""
-        last = self._backoffs.get(key)
+        """Leave a printer, or its box, alone for a while, longer each time in a row."""
+        whose = None if reason in _OF_THE_BOX else key
+        last = self._backoffs.get(whose)
         if pause is None:
             pause = min(last.pause * 2, BACKOFF_LIMIT) if last else BACKOFF_START
-        self._backoffs[key] = _Backoff(reason=reason, until=now + pause, pause=pause)
+        self._backoffs[whose] = _Backoff(reason=reason, until=now + pause, pause=pause)
 
     def clear_backoff(self, key: str) -> None:
         """Forget past refusals: the printer took a job, or somebody mended it."""
-        self._backoffs.pop(key, None)
+        for whose in (key, None):
+            self._backoffs.pop(whose, None)

@@ -66,6 +66,10 @@ class _CanceledError(Exception):
     """Stops an upload before its end is handed over."""
 
 
+class _BoxOfflineError(Exception):
+    """Stops an upload whose box was found offline before its turn came."""
+
+
 class _Handover:
     """One upload's hold on its box, from the last byte to the answer."""
 
@@ -176,21 +180,22 @@ class Sender:
 
     async def _async_send(self, job: Job) -> None:
         """Upload one job and note how it went."""
+        handover = _Handover(self._handover)
         upload = self._entry.async_create_background_task(
-            self._hass, self._async_upload(job), "upload print job"
+            self._hass, self._async_upload(job, handover), "upload print job"
         )
         self._uploads[job.job_id] = upload
         try:
-            await asyncio.wait([upload])
-        except asyncio.CancelledError:
-            upload.cancel()
-            await asyncio.wait([upload])
-            raise
+            try:
+                await _async_end_of(upload)
+            finally:
+                del self._uploads[job.job_id]
+            self._note_end(job, upload)
         finally:
-            del self._uploads[job.job_id]
-        self._note_end(job, upload)
+            # Only now, so that the next one knows of a refusal meant for the whole box.
+            handover.leave()
 
-    async def _async_upload(self, job: Job) -> None:
+    async def _async_upload(self, job: Job, handover: _Handover) -> None:
         """Hand the job to the cloud and write down which task it has become."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
@@ -201,13 +206,18 @@ class Sender:
             hold_reason=None,
         )
         await self._ledger.async_save(job.job_id)
-        handover = _Handover(self._handover)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
             await handover.enter()
             if self._current(job).cancel_requested:
                 raise _CanceledError
+            if (
+                job.hold
+                and self._gate.judge(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
+            ):
+                # A sure refusal is not worth the doubt that a power cut would leave now.
+                raise _BoxOfflineError
             self._ledger.change(
                 self._current(job), handed_over_at=dt_util.utcnow(), sent_bytes=job.size
             )
@@ -220,19 +230,16 @@ class Sender:
                 last_shown = now
                 self._ledger.show_progress(job, sent_bytes)
 
-        try:
-            task_id = await self._client.submit(
-                view.printer.address,
-                self._content(job),
-                ResolvedOptions.from_dict(job.options).form_fields(),
-                callback_url=self._addresses.callback_url(job.token),
-                before_end=before_end,
-                on_progress=on_progress,
-            )
-            self._note_task(self._current(job), task_id)
-            await self._ledger.async_save(job.job_id)
-        finally:
-            handover.leave()
+        task_id = await self._client.submit(
+            view.printer.address,
+            self._content(job),
+            ResolvedOptions.from_dict(job.options).form_fields(),
+            callback_url=self._addresses.callback_url(job.token),
+            before_end=before_end,
+            on_progress=on_progress,
+        )
+        self._note_task(self._current(job), task_id)
+        await self._ledger.async_save(job.job_id)
 
     def _content(self, job: Job) -> UploadFile | Ticket:
         if job.ticket:
@@ -255,6 +262,10 @@ class Sender:
             return
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
+        elif isinstance(err, _BoxOfflineError):
+            self._ledger.change(
+                job, state=JobState.HELD, hold_reason=HoldReason.BOX_OFFLINE, sent_bytes=None
+            )
         elif job.task_id is not None:
             # A callback has proved a job whose answer was lost, or only the writing failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, err)
@@ -327,6 +338,16 @@ class Sender:
         current = self._ledger.get(job.job_id)
         assert current is not None, "a job under way is never forgotten"
         return current
+
+
+async def _async_end_of(upload: asyncio.Task[None]) -> None:
+    """Wait until an upload has ended; end it when the wait is cancelled."""
+    try:
+        await asyncio.wait([upload])
+    except asyncio.CancelledError:
+        upload.cancel()
+        await asyncio.wait([upload])
+        raise
 
 
 def may_have_arrived(err: LiankeError) -> bool:
