@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 import stat
+from threading import Event
 
 from homeassistant.exceptions import HomeAssistantError
 import pytest
@@ -140,11 +142,17 @@ async def test_a_job_that_was_just_being_written_never_was(
     assert "set aside" not in caplog.text
 
 
-async def test_a_lost_document_fails_the_job(shop: Shop) -> None:
+@pytest.mark.parametrize("left", [None, 0, 100], ids=["nothing", "a name", "a part"])
+async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> None:
     shop.printer().paper = 0
     await shop.refresh()
     job = await shop.submit()
-    (folder(shop) / job.job_id / "document.pdf").unlink()
+    document = folder(shop) / job.job_id / "document.pdf"
+    if left is None:
+        document.unlink()
+    else:
+        # So a power cut leaves what was not flushed yet.
+        os.truncate(document, left)
     shop.printer().paper = None
     await shop.refresh()
     done = await shop.until(job, JobState.FAILED)
@@ -180,6 +188,44 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(
     monkeypatch.setattr("custom_components.lianke.jobs.book.write_utf8_file_atomic", full)
     shop.printer().paper = None
     await shop.refresh()
+    done = await shop.until(job, JobState.FAILED)
+    assert done.reason == "disk_full"
+    assert not shop.sim.cloud.tasks
+
+
+async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk = Event()
+    monkeypatch.setattr(
+        "custom_components.lianke.jobs.book._flush", lambda _: on_disk.wait(timeout=10)
+    )
+    submitting = asyncio.create_task(shop.submit())
+    async with asyncio.timeout(10):
+        while not (jobs := shop.queue.jobs()) or jobs[0].sent_bytes is None:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    assert not submitting.done()
+    assert jobs[0].handed_over_at is None
+    assert not shop.sim.cloud.tasks
+    on_disk.set()
+    await shop.until(await submitting, JobState.COMPLETED)
+
+
+@pytest.mark.parametrize("paper", [None, 0], ids=["under way", "held"])
+async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, paper: int | None
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    shop.printer().paper = paper
+    await shop.refresh()
+    monkeypatch.setattr("custom_components.lianke.jobs.book._flush", full)
+    with pytest.raises(HomeAssistantError) as refused:
+        await shop.submit()
+    assert refused.value.translation_key == "disk_full"
+    (job,) = shop.queue.jobs()
     done = await shop.until(job, JobState.FAILED)
     assert done.reason == "disk_full"
     assert not shop.sim.cloud.tasks

@@ -38,7 +38,6 @@ def make_job(number: int, handed_over_at: datetime, **changes: object) -> Job:
         "size": 1000,
         "digest": "",
         "token": "t",
-        "upload_started_at": handed_over_at - timedelta(seconds=4),
         "handed_over_at": handed_over_at,
     }
     return Job(**(values | changes))  # type: ignore[arg-type]  # values by name

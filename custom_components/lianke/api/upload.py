@@ -16,7 +16,10 @@ from aiohttp.abc import AbstractStreamWriter
 
 from .errors import DocumentUnreadableError
 
-CHUNK = 128 * 1024
+PIECE = 1024 * 1024
+"""bytes read at a time; each reading is a visit to another thread."""
+CHUNK = 64 * 1024
+"""bytes handed over at a time, so that progress is seen on a slow line."""
 MAX_NAME = 120
 """characters of a file name; the ending is kept."""
 _ANY_MIME = "application/octet-stream"
@@ -79,10 +82,14 @@ class FilePart(Payload):
         """Send exactly the promised bytes; raises DocumentUnreadableError when the file has fewer."""
         sent, promised = 0, self._size or 0
         while sent < promised:
-            chunk = await asyncio.to_thread(self._read, sent, min(CHUNK, promised - sent))
-            await writer.write(chunk)
-            sent += len(chunk)
-            self._on_bytes(sent)
+            piece = memoryview(
+                await asyncio.to_thread(self._read, sent, min(PIECE, promised - sent))
+            )
+            for start in range(0, len(piece), CHUNK):
+                chunk = piece[start : start + CHUNK]
+                await writer.write(chunk)
+                sent += len(chunk)
+                self._on_bytes(sent)
 
     def _read(self, offset: int, length: int) -> bytes:
         """Return the next piece; blocking."""

@@ -58,9 +58,9 @@ class Document:
 
     `path` lies in the spool until someone takes it over. `name` carries the extension
     that fits the content. `size` is in bytes, `pages` is None when it cannot be known
-    here. `digest` tells documents apart: the SHA-256 of a file's bytes, or of what was
-    asked for where a page is made here, since such a page carries the time. `title` is
-    what a user may see of it and quotes none of its content. `ticket` lets the service reuse what it has prepared for
+    here. `title` is what a user may see of it and quotes none of its content. `digest`
+    tells documents apart by what was asked for, where one is made here and so carries the
+    time; None where its bytes do. `ticket` lets the service reuse what it has prepared for
     the printer and options named by `ticket_scope`.
     """
 
@@ -70,8 +70,8 @@ class Document:
     extension: str
     size: int
     pages: int | None
-    digest: str
     title: str
+    digest: str | None = None
     ticket: str | None = None
     ticket_scope: str | None = None
 

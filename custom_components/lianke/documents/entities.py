@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 import mimetypes
+from pathlib import Path
 from typing import Any
 
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
@@ -99,10 +100,12 @@ async def _async_snapshot(
         raise too_large(title, limit_bytes)
     name = f"{title}{mimetypes.guess_extension(content_type) or ''}"
     style = await async_style(hass, None, DEFAULT_PAGE)
-    _, document = await spool.async_write(
-        ".part",
-        lambda path: admit(path, name, write_bytes(path, content), style, title=title, raw=False),
-    )
+
+    def work(path: Path) -> Document:
+        write_bytes(path, content)
+        return admit(path, name, style, title=title, raw=False)
+
+    _, document = await spool.async_write(".part", work)
     return replace(document, digest=digest_of(entity_id, title))
 
 

@@ -1,7 +1,5 @@
 """Fetch a document from a web address without reaching into the local network."""
 
-from dataclasses import dataclass
-import hashlib
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
@@ -30,14 +28,6 @@ class _NotPublicError(OSError):
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is not public")
         self.host = host
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What was fetched: the name the server gave it and the SHA-256 of the bytes."""
-
-    name: str
-    digest: str
 
 
 def is_public(address: str) -> bool:
@@ -90,10 +80,8 @@ class _GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-async def async_download(
-    hass: HomeAssistant, address: str, target: Path, limit_bytes: int
-) -> Fetched:
-    """Fetch address into the new file target.
+async def async_download(hass: HomeAssistant, address: str, target: Path, limit_bytes: int) -> str:
+    """Fetch address into the new file target; return the name that the server gives it.
 
     https with a public address at every redirect; anything else only where the
     `allowlist_external_urls` of Home Assistant names it. At most limit_bytes (after
@@ -173,14 +161,13 @@ async def _save(
     response: aiohttp.ClientResponse,
     target: Path,
     limit_bytes: int,
-) -> Fetched:
+) -> str:
     host = response.url.host or ""
     if response.status != 200:
         raise input_error("url_refused", host=host, status=str(response.status))
     name = _name(response)
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
-    digest = hashlib.sha256()
     received = 0
 
     @storing()
@@ -189,7 +176,6 @@ async def _save(
 
     @storing()
     def write(data: bytes) -> None:
-        digest.update(data)
         file.write(data)
 
     @storing()
@@ -211,7 +197,7 @@ async def _save(
         await hass.async_add_executor_job(write, bytes(buffer))
     finally:
         await hass.async_add_executor_job(end)
-    return Fetched(name=name, digest=digest.hexdigest())
+    return name
 
 
 def _name(response: aiohttp.ClientResponse) -> str:

@@ -1,6 +1,5 @@
 """Turn a file that has just arrived in the spool into a document. Blocks: run it in the executor."""
 
-import hashlib
 from pathlib import Path
 import re
 
@@ -10,17 +9,15 @@ from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle
 from .pdf import count_pages
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, decode_text, sniff
-from .spool import CHUNK_BYTES, write_bytes
+from .spool import write_bytes
 
 MAX_STEM = 100
 MAX_TITLE = 200
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
-def admit(
-    path: Path, name: str, digest: str, style: PageStyle, *, title: str | None, raw: bool
-) -> Document:
-    """Return the document for the file at path, whose SHA-256 is digest.
+def admit(path: Path, name: str, style: PageStyle, *, title: str | None, raw: bool) -> Document:
+    """Return the document for the file at path.
 
     The file is renamed or replaced by what will be sent: text, tables and Markdown become a page
     in this style, pictures the service does not take are converted, raw bytes stay as they are.
@@ -34,24 +31,24 @@ def admit(
     if kind in TEXTS:
         return _admit_text(path, kind, name, style, title=title)
     if kind in CONVERTED_IMAGES:
-        path, kind, digest = _convert(path, kind, name)
+        path, kind = _convert(path, kind, name)
     pages = _pages(path, kind)
     path = path.rename(path.with_suffix(kind))
-    return _document(path, kind, name=name, digest=digest, title=title, pages=pages)
+    return _document(path, kind, name=name, title=title, pages=pages)
 
 
 def admit_page(path: Path, html: str, *, name: str, title: str) -> Document:
     """Write a page to the new file path and return its document."""
-    digest = write_bytes(path, whole_text(html).encode())
+    write_bytes(path, whole_text(html).encode())
     path = path.rename(path.with_suffix(Kind.HTML))
-    return _document(path, Kind.HTML, name=name, digest=digest, title=clean_title(title))
+    return _document(path, Kind.HTML, name=name, title=clean_title(title))
 
 
 def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
     """Write raw printer commands to the new file path and return their document."""
-    digest = write_bytes(path, data)
+    write_bytes(path, data)
     path = path.rename(path.with_suffix(Kind.RAW))
-    return _document(path, Kind.RAW, name=name, digest=digest, title=clean_title(title))
+    return _document(path, Kind.RAW, name=name, title=clean_title(title))
 
 
 def clean_title(title: str) -> str:
@@ -70,7 +67,7 @@ def safe_name(name: str, kind: Kind) -> str:
 
 
 def _document(
-    path: Path, kind: Kind, *, name: str, digest: str, title: str, pages: int | None = None
+    path: Path, kind: Kind, *, name: str, title: str, pages: int | None = None
 ) -> Document:
     return Document(
         path=path,
@@ -79,7 +76,6 @@ def _document(
         extension=kind,
         size=path.stat().st_size,
         pages=pages,
-        digest=digest,
         title=title,
     )
 
@@ -95,7 +91,7 @@ def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: s
     return admit_page(path, compose(text, style, title=title), name=name, title=title)
 
 
-def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind, str]:
+def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind]:
     if kind is Kind.HEIF and not can_read_heif(path):
         raise input_error("heic_not_supported", name=name)
     target = path.with_suffix(".converted")
@@ -106,11 +102,7 @@ def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind, str]:
         raise
     # The caller knows the file by its first path and deletes that one on failure.
     target.replace(path)
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return path, converted, digest.hexdigest()
+    return path, converted
 
 
 def _pages(path: Path, kind: Kind) -> int | None:

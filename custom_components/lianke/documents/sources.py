@@ -23,7 +23,7 @@ from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .fetch import async_download
 from .intake import admit, admit_raw
 from .page import PageStyle
-from .spool import Spool, copy_file, too_large
+from .spool import Spool, copy_file, move_file, too_large
 from .written import (
     DEFAULT_PAGE,
     PageOptions,
@@ -194,13 +194,12 @@ async def _async_url(
 ) -> Document:
     path = await spool.async_new_path(".part")
     try:
-        fetched = await async_download(hass, source.value, path, limit_bytes)
+        name = await async_download(hass, source.value, path, limit_bytes)
         return await hass.async_add_executor_job(
             partial(
                 admit,
                 path,
-                fetched.name,
-                fetched.digest,
+                name,
                 style,
                 title=source.title,
                 raw=source.raw,
@@ -223,6 +222,7 @@ def _take_upload(
                 source=source,
                 style=style,
                 limit_bytes=limit_bytes,
+                ours=True,
             )
     except ValueError, KeyError, FileNotFoundError:
         # A file id works once; a second call at the same time loses the race.
@@ -237,16 +237,19 @@ def _take_file(
     source: Source,
     style: PageStyle,
     limit_bytes: int,
+    ours: bool = False,
 ) -> Document:
+    """Return the document for a file, which is moved if it is `ours` and copied if not."""
     try:
         if not original.is_file():
             raise input_error("file_not_found", name=name)
         if original.stat().st_size > limit_bytes:
             raise too_large(name, limit_bytes)
-        digest = copy_file(original, target, limit_bytes, name)
+        if not (ours and move_file(original, target)):
+            copy_file(original, target, limit_bytes, name)
     except PermissionError:
         raise input_error("file_not_readable", name=name) from None
-    return admit(target, name, digest, style, title=source.title, raw=source.raw)
+    return admit(target, name, style, title=source.title, raw=source.raw)
 
 
 def _allowed_path(hass: HomeAssistant, given: str) -> Path:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-import hashlib
 import logging
 import os
 from pathlib import Path
@@ -225,22 +224,29 @@ def open_private(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
-def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> str:
-    """Copy source to target and return the SHA-256 of what was copied.
+def move_file(source: Path, target: Path) -> bool:
+    """Move source to target if both lie on the same file system; return whether that was done."""
+    try:
+        source.rename(target)
+    except OSError:
+        return False
+    target.chmod(0o600)
+    return True
+
+
+def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> None:
+    """Copy source to target.
 
     Raises ServiceValidationError: file_too_large, document_unreadable; HomeAssistantError:
     disk_full; OSError when source cannot be opened.
     """
-    digest = hashlib.sha256()
     copied = 0
     with source.open("rb") as reader, storing(), open_private(target) as writer:
         while chunk := _read(reader):
             copied += len(chunk)
             if copied > limit_bytes:
                 raise too_large(name, limit_bytes)
-            digest.update(chunk)
             writer.write(chunk)
-    return digest.hexdigest()
 
 
 def _read(reader: BinaryIO) -> bytes:
@@ -251,11 +257,10 @@ def _read(reader: BinaryIO) -> bytes:
         raise input_error("document_unreadable") from None
 
 
-def write_bytes(target: Path, data: bytes) -> str:
-    """Write data to target and return its SHA-256. Raises HomeAssistantError: disk_full."""
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write data to target. Raises HomeAssistantError: disk_full."""
     with storing(), open_private(target) as writer:
         writer.write(data)
-    return hashlib.sha256(data).hexdigest()
 
 
 def too_large(name: str, limit_bytes: int) -> ServiceValidationError:

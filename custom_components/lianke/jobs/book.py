@@ -6,7 +6,7 @@ on; a job that is not safely on disk must not be sent.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 import json
 import logging
 import os
@@ -66,6 +66,8 @@ class JobBook:
         self.other_tasks: list[str] = []
         # How many more of them are just being asked for.
         self.other_tasks_coming = 0
+        # Documents on their way to the disk, by job.
+        self._flushing: dict[str, asyncio.Future[None]] = {}
 
     def document_path(self, job: Job) -> Path:
         """Return where the document of a job lies."""
@@ -84,12 +86,27 @@ class JobBook:
             return await self._hass.async_add_executor_job(self._load)
 
     async def async_create(self, job: Job, document: Document) -> None:
-        """Take over the document and write the job; on return both are on disk.
+        """Take over the document and write the job; on return the job is on disk.
 
-        Raises BookError; then nothing of the job is left behind.
+        Its document is just being flushed to the disk: await `async_flushed` before relying on
+        that. Raises BookError; then nothing of the job is left behind.
         """
         async with self._lock:
             await self._hass.async_add_executor_job(self._create, job, document)
+        self._flushing[job.job_id] = self._hass.async_add_executor_job(
+            _flush, self.document_path(job)
+        )
+
+    async def async_flushed(self, job_id: str) -> None:
+        """Wait until the document of a new job is on disk. Raises BookError."""
+        if (flushing := self._flushing.get(job_id)) is None:
+            return
+        try:
+            await asyncio.shield(flushing)
+        except OSError as err:
+            # Whoever asks next is told the same.
+            raise BookError("the document could not be written") from err
+        self._flushing.pop(job_id, None)
 
     async def async_write(self, job: Job) -> None:
         """Write a job anew. Raises BookError."""
@@ -112,9 +129,11 @@ class JobBook:
         async with self._lock:
             await self._hass.async_add_executor_job(_unlink_all, paths)
 
-    async def async_delete(self, job_ids: Iterable[str]) -> None:
+    async def async_delete(self, job_ids: Collection[str]) -> None:
         """Delete jobs with all that belongs to them."""
         folders = [self._root / job_id for job_id in job_ids]
+        for job_id in job_ids:
+            self._flushing.pop(job_id, None)
         async with self._lock:
             await self._hass.async_add_executor_job(_remove_all, folders)
 
@@ -162,8 +181,6 @@ class JobBook:
             target.chmod(0o600)
             if target.stat().st_size != document.size:
                 raise OSError("the document changed its size")
-            with target.open("rb") as handle:
-                os.fsync(handle.fileno())
             _write_record(job, folder)
             folder.rename(self._root / job.job_id)
             _sync(self._root)
@@ -194,7 +211,7 @@ class JobBook:
             extension=source.suffix,
             size=job.size,
             pages=job.document_pages,
-            digest=job.digest,
+            digest=job.digest or None,
             title=job.title,
         )
 
@@ -234,6 +251,19 @@ def _write_record(job: Job, folder: Path) -> None:
         write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
     except (WriteError, OSError) as err:
         raise BookError("the job could not be written") from err
+
+
+def _flush(document: Path) -> None:
+    """Have a document on disk, unless it is gone again. Raises OSError.
+
+    One that a power cut catches before that is shorter than its record says, and is not sent.
+    """
+    try:
+        handle = document.open("rb")
+    except FileNotFoundError:
+        return
+    with handle:
+        os.fsync(handle.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+import hashlib
 import logging
+from pathlib import Path
 import secrets
 from typing import Any
 
@@ -118,6 +120,7 @@ class Intake:
         return submission
 
     async def _async_decide(self, request: PrintRequest) -> Submission:
+        digest = await self._async_digest(request)
         now = dt_util.utcnow()
         if request.request_id and (
             job := find_duplicate(
@@ -125,7 +128,7 @@ class Intake:
                 request.request_id,
                 Content(
                     printer_key=request.printer_key,
-                    digest=request.document.digest,
+                    digest=digest,
                     options=request.options.as_dict(),
                 ),
                 now,
@@ -146,19 +149,23 @@ class Intake:
         ).reason
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise _refusal(f"not_ready_{reason}", printer=view.name)
-        job = self._new_job(request, view, reason, now)
+        job = self._new_job(request, view, reason, digest, now)
         try:
             await self._book.async_create(job, request.document)
         except BookError as err:
-            _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
-            raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="disk_full"
-            ) from None
+            raise disk_full(err) from None
         self._ledger.add(job)
         for old in replaced:
             if self._ledger.state_of(old.job_id) is JobState.HELD:
                 self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
         return Submission(job=job)
+
+    async def _async_digest(self, request: PrintRequest) -> str:
+        """Return what tells the document apart, empty where nothing will ask for it."""
+        document = request.document
+        if document.digest is not None or request.request_id is None:
+            return document.digest or ""
+        return await self._hass.async_add_executor_job(_digest, document.path)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the waiting jobs whose place this one takes."""
@@ -197,7 +204,12 @@ class Intake:
             raise error
 
     def _new_job(
-        self, request: PrintRequest, view: PrinterView, reason: str | None, now: datetime
+        self,
+        request: PrintRequest,
+        view: PrinterView,
+        reason: str | None,
+        digest: str,
+        now: datetime,
     ) -> Job:
         document = request.document
         wait = request.expires_in or hold_time(self._entry.options)
@@ -214,7 +226,7 @@ class Intake:
             document_name=document.name,
             content_type=document.content_type,
             size=document.size,
-            digest=document.digest,
+            digest=digest,
             token=secrets.token_urlsafe(TOKEN_BYTES),
             document_pages=document.pages,
             pages=_pages(request),
@@ -233,6 +245,18 @@ class Intake:
                 parent_id=request.context.parent_id,
             ),
         )
+
+
+def disk_full(err: BookError) -> HomeAssistantError:
+    """Return the error for a job that cannot be kept on disk, and log why."""
+    _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; blocking."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pages(request: PrintRequest) -> int | None:

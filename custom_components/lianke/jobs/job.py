@@ -93,8 +93,9 @@ class Asker:
 class Job:
     """One document on its way to one printer.
 
-    Sizes are bytes, pages are sheets' sides as the service counts them. `token` is the
-    secret part of the callback address and appears in no view.
+    Sizes are bytes, pages are sheets' sides as the service counts them. `digest` is empty
+    where nothing will compare it. `token` is the secret part of the callback address and
+    appears in no view.
     """
 
     job_id: str
@@ -127,7 +128,6 @@ class Job:
     has_document: bool = True
     # Set before the end of the upload is handed over, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
-    upload_started_at: datetime | None = None
     task_id: str | None = None
     task_known_at: datetime | None = None
     cancel_requested: bool = False
@@ -225,12 +225,7 @@ class Job:
 
 
 _TIMES = {"created_at", "changed_at", "expires_at"}
-_OPTIONAL_TIMES = {
-    "handed_over_at",
-    "upload_started_at",
-    "task_known_at",
-    "finished_at",
-}
+_OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at"}
 _TEXTS = {
     "job_id",
     "printer_key",

@@ -14,11 +14,11 @@ from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
-from .book import JobBook
+from .book import BookError, JobBook
 from .engine import Engine
 from .follower import Follower
 from .gate import Gate
-from .intake import GuardListener, Intake, PrintRequest, Submission
+from .intake import GuardListener, Intake, PrintRequest, Submission, disk_full
 from .job import WAITING, Job, JobState
 from .ledger import JobListener, Ledger
 from .outcome import changes_for
@@ -165,8 +165,19 @@ class PrintQueue:
 
     async def _async_take(self, request: PrintRequest) -> Submission:
         submission = await self._intake.async_take(request)
+        # Its upload may begin meanwhile, but does not end before the document is on disk.
         self._review()
+        await self._async_flushed(submission.job.job_id)
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
+
+    async def _async_flushed(self, job_id: str) -> None:
+        """Wait until the document of a new job is on disk; a job whose document is not has failed."""
+        try:
+            await self._book.async_flushed(job_id)
+        except BookError as err:
+            if (job := self.get(job_id)).state is JobState.HELD:
+                self._ledger.change(job, state=JobState.FAILED, reason="disk_full")
+            raise disk_full(err) from None
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.

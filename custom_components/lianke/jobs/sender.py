@@ -199,16 +199,11 @@ class Sender:
         """Hand the job to the cloud and write down which task it has become."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
-        self._ledger.change(
-            self._current(job),
-            upload_started_at=dt_util.utcnow(),
-            sent_bytes=0,
-            hold_reason=None,
-        )
-        await self._ledger.async_save(job.job_id)
+        self._ledger.show_progress(job, 0)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
+            await self._book.async_flushed(job.job_id)
             await handover.enter()
             if self._current(job).cancel_requested:
                 raise _CanceledError

@@ -1,8 +1,6 @@
 """Printing one large document, beside the bare upload of the same bytes to the same server."""
 
 import asyncio
-import hashlib
-import os
 from pathlib import Path
 import time
 from typing import Any
@@ -11,6 +9,7 @@ from aiohttp import FormData
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util.file import write_utf8_file_atomic
 
 from .jobs import async_print, printers_of
 
@@ -25,35 +24,34 @@ async def async_once(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Upload a file bare, print it, and only keep it, in turn; return the seconds of each."""
+    """Upload a file bare, print it, and only copy it, in turn; return the seconds of each."""
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
     bare: list[float] = []
     printed: list[float] = []
-    kept: list[float] = []
+    copied: list[float] = []
     copy = Path(hass.config.cache_path("lianke_bench_copy"))
     for _ in range(msg["rounds"]):
         bare.append(await _upload(hass, entry, Path(msg["path"])))
         await asyncio.sleep(0.3)
         printed.append(await _print(hass, entry, {"file": msg["path"]}))
         await asyncio.sleep(0.3)
-        kept.append(await hass.async_add_executor_job(_keep, Path(msg["path"]), copy))
+        copied.append(await hass.async_add_executor_job(_copy, Path(msg["path"]), copy))
         await asyncio.sleep(0.3)
-    return {"bare": bare, "printed": printed, "kept": kept}
+    return {"bare": bare, "printed": printed, "copied": copied}
 
 
-def _keep(path: Path, copy: Path) -> float:
-    """Copy a file, take its digest and have it on disk; return the seconds."""
+def _copy(path: Path, copy: Path) -> float:
+    """Copy a file and have a small one beside it on disk; return the seconds."""
+    record = copy.with_suffix(".json")
     began = time.perf_counter()
-    digest = hashlib.sha256()
     with path.open("rb") as reader, copy.open("wb") as writer:
         while chunk := reader.read(1024 * 1024):
-            digest.update(chunk)
             writer.write(chunk)
-        writer.flush()
-        os.fsync(writer.fileno())
+    write_utf8_file_atomic(str(record), "x" * 1500, private=True)
     spent = time.perf_counter() - began
     copy.unlink()
+    record.unlink()
     return spent
 
 
