@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 import gc
+from itertools import chain
 import json
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ import sys
 import time
 import traceback
 from typing import Any
+from uuid import uuid4
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -194,6 +196,19 @@ def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
     return found
 
 
+def _disk(hass: HomeAssistant) -> tuple[int, int]:
+    """Return how many bytes the integration has on disk, in how many files.
+
+    Without a list of them, which would be most of the memory that is measured beside.
+    """
+    size = count = 0
+    storage = Path(hass.config.path(".storage")).glob("lianke.*")
+    for path in chain(storage, Path(hass.config.cache_path("lianke")).rglob("*")):
+        size += path.stat().st_size
+        count += 1
+    return size, count
+
+
 # A day of work
 
 
@@ -277,14 +292,14 @@ class _Day:
         gc.collect()
         self.hass.data[DATA_STALLS].forgive()
         memory, blocks = _memory(), sys.getallocatedblocks()
-        files = await self.hass.async_add_executor_job(_files, self.hass)
+        size, count = await self.hass.async_add_executor_job(_disk, self.hass)
         self.samples.append(
             {
                 "hour": hour,
                 "memory": memory,
                 "blocks": blocks,
-                "disk": sum(size for size, _ in files.values()) / 1e6,
-                "files": len(files),
+                "disk": size / 1e6,
+                "files": count,
             }
         )
 
@@ -355,11 +370,12 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
-    from custom_components.lianke.api.print_options import ResolvedOptions
     from custom_components.lianke.jobs.book import book_path  # loaded by now
-    from custom_components.lianke.jobs.job import Job, JobState
+    from custom_components.lianke.jobs.job import Asker, Job, JobState
+    from custom_components.lianke.printing import async_resolve
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
+    options = {view.key: (await async_resolve(entry, view.key)).as_dict() for view in printers}
     await hass.config_entries.async_unload(entry.entry_id)
     root = book_path(hass, entry.entry_id)
 
@@ -367,28 +383,31 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             view = printers[number % len(printers)]
+            # As long as the records of the day that take the place of these.
             job = Job(
                 job_id=ulid_at_time(moment.timestamp()),
                 printer_key=view.key,
                 printer_name=view.name,
-                title=f"Earlier {number}",
+                title=f"doc-{number:05}.pdf",
                 state=JobState.COMPLETED,
                 created_at=moment,
                 changed_at=moment,
                 expires_at=moment,
-                document_name="earlier.pdf",
+                document_name=f"doc-{number:05}.pdf",
                 content_type="application/pdf",
                 size=900,
-                digest=secrets.token_hex(32),
+                digest="",
                 token=secrets.token_urlsafe(24),
                 document_pages=1,
                 pages=1,
-                options=ResolvedOptions(paper_id=9).as_dict(),
-                task_id=secrets.token_hex(16),
+                options=options[view.key],
+                asker=Asker(context_id=ulid_at_time(moment.timestamp())),
+                handed_over_at=moment,
+                task_id=str(uuid4()),
                 task_known_at=moment,
                 has_document=False,
                 pages_printed=1,
-                finished_at=moment,
+                sent_bytes=900,
             )
             (root / job.job_id).mkdir(mode=0o700, parents=True)
             (root / job.job_id / "job.json").write_text(json.dumps(job.as_record()), "utf-8")
