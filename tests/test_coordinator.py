@@ -497,6 +497,36 @@ async def test_one_look_after_the_last_job_of_a_printer_that_printed(
     assert requests(simulator) - before == {INFO: 1, LIST: 1}
 
 
+async def test_a_report_of_printing_is_outdated_once_our_jobs_have_ended(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    coordinator, key = data.coordinator, key_of(data, "Kyocera")
+    printer = box.printer(1)
+    # A row that tells nothing: all there is to go by is what the printer itself reports.
+    simulator.cloud.variants.update(busy_is_printer=1)
+    printer.raw_state = "warmingUp"
+    printer.seconds_per_page = 1000
+    task = simulator.cloud.print_as_someone_else(box, printer)
+    while printer.current is not task:
+        await asyncio.sleep(0.01)
+    clock.tick(10)
+    coordinator.async_look("a job is under way", key)
+    await rest(hass)
+    assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
+    clock.tick(1)
+    before = requests(simulator)
+    coordinator.async_note_jobs_ended(key)
+    await elapse(hass, clock, 6, 1)
+    assert coordinator.data.printers[key].status is PrinterStatus.IDLE
+    # The printer is not asked once more for that.
+    assert requests(simulator) - before == {INFO: 1, LIST: 1}
+
+
 async def test_a_job_that_ends_during_a_poll_is_looked_after(
     clock: Clock,
     hass: HomeAssistant,
