@@ -465,6 +465,119 @@ async def test_polling_relaxes_once_pushes_are_proven(
     assert interval() < 67
 
 
+async def test_one_look_after_the_last_job_of_a_printer_that_printed(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    coordinator, key = data.coordinator, key_of(data, "Kyocera")
+
+    def status() -> PrinterStatus | None:
+        return coordinator.data.printers[key].status
+
+    # Nobody saw it print: there is nothing to look for.
+    before = requests(simulator)
+    coordinator.async_note_jobs_ended(key)
+    await elapse(hass, clock, 15)
+    assert not requests(simulator) - before
+
+    box.printer(1).raw_state = "printing"
+    await coordinator.async_refresh()
+    assert status() is PrinterStatus.PRINTING
+    box.printer(1).raw_state = None
+    before = requests(simulator)
+    coordinator.async_note_jobs_ended(key)
+    await elapse(hass, clock, 4, 1)
+    assert not requests(simulator) - before
+    await elapse(hass, clock, 26, 1)
+    assert status() is PrinterStatus.IDLE
+    assert requests(simulator) - before == {INFO: 1, LIST: 1}
+
+
+async def test_a_report_of_printing_is_outdated_once_our_jobs_have_ended(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    coordinator, key = data.coordinator, key_of(data, "Kyocera")
+    printer = box.printer(1)
+    # A row that tells nothing: all there is to go by is what the printer itself reports.
+    simulator.cloud.variants.update(busy_is_printer=1)
+    printer.raw_state = "warmingUp"
+    printer.seconds_per_page = 1000
+    task = simulator.cloud.print_as_someone_else(box, printer)
+    while printer.current is not task:
+        await asyncio.sleep(0.01)
+    clock.tick(10)
+    coordinator.async_look("a job is under way", key)
+    await rest(hass)
+    assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
+    clock.tick(1)
+    before = requests(simulator)
+    coordinator.async_note_jobs_ended(key)
+    await elapse(hass, clock, 6, 1)
+    assert coordinator.data.printers[key].status is PrinterStatus.IDLE
+    # The printer is not asked once more for that.
+    assert requests(simulator) - before == {INFO: 1, LIST: 1}
+
+
+async def test_a_job_that_ends_during_a_poll_is_looked_after(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    coordinator, key = data.coordinator, key_of(data, "Kyocera")
+    box.printer(1).raw_state = "printing"
+    poll = hass.async_create_task(coordinator.async_refresh())
+    await asyncio.sleep(0)
+    clock.tick(1)
+    coordinator.async_note_jobs_ended(key)
+    await poll
+    assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
+    box.printer(1).raw_state = None
+    await elapse(hass, clock, 6, 1)
+    assert coordinator.data.printers[key].status is PrinterStatus.IDLE
+
+
+async def test_polling_does_not_relax_while_a_printer_finishes(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    coordinator, key = data.coordinator, key_of(data, "Kyocera")
+    data.account.set_address("https://house.example/hook")
+    data.memory.note_push_proof(data.account.fingerprint)
+    box.printer(1).raw_state = "printing"
+    coordinator.async_set_jobs_open(True)
+    await coordinator.async_refresh()
+    coordinator.async_set_jobs_open(False)
+    before = requests(simulator)
+    coordinator.async_note_jobs_ended(key)
+    # The look that follows still sees it print; the next poll is a usual one.
+    await elapse(hass, clock, 10, 1)
+    box.printer(1).raw_state = None
+    await elapse(hass, clock, 70, 1)
+    assert coordinator.data.printers[key].status is PrinterStatus.IDLE
+    assert (requests(simulator) - before)[INFO] == 2
+    # What somebody else prints is no reason to go on like this.
+    box.printer(1).raw_state = "printing"
+    await coordinator.async_refresh()
+    assert coordinator.update_interval
+    assert coordinator.update_interval.total_seconds() >= 300
+
+
 @pytest.mark.parametrize(("proven", "limit"), [(False, 135), (True, 40)])
 async def test_requests_of_an_idle_hour(
     clock: Clock,

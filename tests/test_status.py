@@ -37,13 +37,16 @@ def state(
     *,
     row_since: float = 10,
     read_at: float = 20,
+    ended_at: float = 0,
     present: bool = True,
     **changes: object,
 ) -> PrinterStatus | None:
     """Return the state for a row and a reading, the reading being the newer by default."""
     printer = replace(PRINTER, raw_state=raw_state, **changes)  # type: ignore[arg-type]  # by name
     reading = None if condition is None else Reading(condition=condition, at=read_at)
-    return status_of(printer, present=present, row_since=row_since, reading=reading)
+    return status_of(
+        printer, present=present, row_since=row_since, reading=reading, ended_at=ended_at
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,14 @@ def test_the_newer_reading_wins(
     raw_state: str | None, condition: PrinterCondition, row_since: float, expected: str | None
 ) -> None:
     assert state(raw_state, condition, row_since=row_since) == expected
+
+
+@pytest.mark.parametrize("raw_state", [None, "dreaming", "outOfPaper"])
+def test_that_it_prints_is_outdated_once_our_last_job_has_ended(raw_state: str | None) -> None:
+    busy = replace(FINE, printing=True)
+    assert state(raw_state, busy, ended_at=15) == "printing"
+    assert state(raw_state, busy, ended_at=25) == "idle"
+    assert state("printing", busy, ended_at=25) == "printing"
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         # When each printer's row last changed its state, and to what.
         self._row_states: dict[str, tuple[str | None, float]] = {}
         self._told_states: set[str] = set()
+        # When our last job on each printer ended, and which of them have not been seen at rest since.
+        self._ended_at: dict[str, float] = {}
+        self._finishing: set[str] = set()
         self._details = PrinterDetails(client, memory)
         self._conditions = ConditionReader(
             hass, entry, client=client, memory=memory, share=share, on_news=self._publish
@@ -190,6 +193,18 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self.async_update_listeners()
 
     @callback
+    def async_note_jobs_ended(self, printer_key: str) -> None:
+        """Take note that a printer is through with our jobs: if it was seen printing, look once more.
+
+        Not at once: a job may count as ended a little before the last sheet is out.
+        """
+        self._ended_at[printer_key] = time.monotonic()
+        self._finishing.add(printer_key)
+        view = self.data.printers.get(printer_key)
+        if view is not None and view.status is PrinterStatus.PRINTING:
+            self._look_in(LOOK_SPACING)
+
+    @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
         """Say whether a job is open or held: then polling does not relax."""
         if jobs_open == self._jobs_open:
@@ -212,6 +227,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         """Forget a printer that the user removed."""
         self._memory.forget(key)
         self._row_states.pop(key, None)
+        self._ended_at.pop(key, None)
+        self._finishing.discard(key)
         self._conditions.forget([key])
         self._publish()
 
@@ -245,9 +262,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self._polled and self._signature() != before:
             self._weigh_pushes(announced=announced)
         self._polled = True
+        data = self._view()
+        self._weigh_ends(data)
         self._plan_next()
         self._ask_conditions()
-        return self._view()
+        return data
 
     async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
         """Return the box and its printers' rows, None for the rows of a box that is offline."""
@@ -310,6 +329,17 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     @callback
+    def _weigh_ends(self, data: BoxData) -> None:
+        """Forget the ends of jobs at printers that rest; look again if one came during the poll."""
+        self._finishing = {
+            key
+            for key in self._finishing
+            if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
+        }
+        if any(self._last_poll < self._ended_at[key] for key in self._finishing):
+            self._look_in(LOOK_SPACING)
+
+    @callback
     def _ask_conditions(self) -> None:
         """Ask the printers that news was about, and the one whose turn it is."""
         curious, self._curious = self._curious, {}
@@ -349,7 +379,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
         if not self._online:
             interval = max(interval, OFFLINE_INTERVAL)
-        elif self._relaxes and not self._jobs_open:
+        elif self._relaxes and not self._jobs_open and not self._finishing:
             interval = max(interval, RELAXED_INTERVAL)
         self.update_interval = timedelta(seconds=self._jittered(self._share.stretched(interval)))
 
@@ -406,6 +436,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 present=known.present,
                 row_since=self._row_states.get(key, (None, 0.0))[1],
                 reading=reading,
+                ended_at=self._ended_at.get(key, float("-inf")),
             )
         elif self._online is False:
             status = PrinterStatus.BOX_OFFLINE

@@ -97,12 +97,18 @@ def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
 
 
 def status_of(
-    printer: Printer, *, present: bool, row_since: float, reading: Reading | None
+    printer: Printer,
+    *,
+    present: bool,
+    row_since: float,
+    reading: Reading | None,
+    ended_at: float = float("-inf"),
 ) -> PrinterStatus | None:
     """Return a printer's state behind a box that is online, None when it is not known.
 
     `row_since` is when the row's state last changed: a row that only repeats itself is no news
-    against what the printer has reported since.
+    against what the printer has reported since. `ended_at` is when our last job there ended: that
+    it prints, the printer has to have reported since.
     """
     if not present:
         return PrinterStatus.DISCONNECTED
@@ -123,7 +129,7 @@ def status_of(
         return row
     if row is not None and _leaves_open(reading.condition, row):
         return row
-    if reading.condition.printing:
+    if reading.condition.printing and reading.at >= ended_at:
         return PrinterStatus.PRINTING
     return row if _is_empty(reading.condition) else PrinterStatus.IDLE
 

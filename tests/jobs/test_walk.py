@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.lianke.api import transport
+from custom_components.lianke.coordinator import LOOK_SPACING, PrinterStatus
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
@@ -51,6 +52,34 @@ async def test_callback_before_the_answer_proves_the_job(
         done = await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
         assert done.task_id == receiver.bodies[0]["task_id"]
+
+
+async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) -> None:
+    def looks() -> int:
+        return shop.sim.cloud.count("GET /device/device_info")
+
+    def status() -> PrinterStatus | None:
+        return shop.coordinator.data.printers[shop.key()].status
+
+    printer = shop.printer()
+    printer.paper = 2
+    first, last = await shop.submit(), await shop.submit()
+    await shop.uploaded(last)
+    printer.raw_state = "printing"
+    await shop.refresh()
+    assert status() is PrinterStatus.PRINTING
+    before = looks()
+    await shop.until(first, JobState.COMPLETED, step=1)
+    await shop.tick(LOOK_SPACING + 1)
+    # The other one is still there, waiting for paper.
+    assert looks() == before
+    printer.raw_state = None
+    printer.paper = None
+    await shop.until(last, JobState.COMPLETED, step=1)
+    assert looks() == before
+    await shop.tick(LOOK_SPACING + 1)
+    assert looks() == before + 1
+    assert status() is PrinterStatus.IDLE
 
 
 async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:

@@ -366,13 +366,21 @@ export class Tray {
         { class: "actions" },
         h(
           "button",
-          { class: "main", disabled: rests, onclick: () => this._send("print") },
+          { class: "main", "data-key": "print", rests, onclick: () => this._send("print") },
           icon("printer"),
           count < 2 ? this._card.words.print : fill(t.print_n, { n: count }),
         ),
-        h("button", { disabled: rests || this.items.every(isRaw), onclick: () => this._send("preview") }, t.preview),
+        h(
+          "button",
+          { "data-key": "preview", rests: rests || this.items.every(isRaw), onclick: () => this._send("preview") },
+          t.preview,
+        ),
         h("label", { class: "button round" }, icon("plus"), this._card.chooser(this._device, t.choose_more)),
-        !this._busy && h("button", { onclick: () => this.items.forEach((item) => this._remove(item)) }, t.clear),
+        h(
+          "button",
+          { "data-key": "clear", rests: this._busy, onclick: () => this.items.forEach((item) => this._remove(item)) },
+          t.clear,
+        ),
       ),
     );
   }
@@ -397,15 +405,21 @@ export class Tray {
         { class: "grow" },
         h("div", { class: "title" }, h("bdi", null, file.name)),
         h("div", { class: phase ? "soft pulse" : "soft" }, facts.join(" · ")),
-        phase === "upload" && h("div", { class: "bar" }, h("i", { style: `width: ${item.sent * 100}%` })),
+        phase === "upload" &&
+          h("div", { class: "bar", "data-key": "bar" }, h("i", { style: `width: ${item.sent * 100}%` })),
         problem && h("p", { class: "error", role: "alert" }, problem),
       ),
-      (!phase || phase === "upload") &&
-        h(
-          "button",
-          { class: "round", "aria-label": fill(t.remove, { name: file.name }), onclick: () => this._remove(item) },
-          icon("close"),
-        ),
+      h(
+        "button",
+        {
+          class: "round",
+          "data-key": `remove-${item.request}`,
+          rests: phase && phase !== "upload",
+          "aria-label": fill(t.remove, { name: file.name }),
+          onclick: () => this._remove(item),
+        },
+        icon("close"),
+      ),
     );
   }
 

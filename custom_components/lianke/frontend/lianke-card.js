@@ -185,15 +185,22 @@ const ICONS = {
 };
 
 const SVG = "http://www.w3.org/2000/svg";
-const dispatch = (event) => event.currentTarget.handlers[event.type]?.(event);
+const dispatch = (event) => {
+  const el = event.currentTarget;
+  if (el.getAttribute("aria-disabled") !== "true") el.handlers[event.type]?.(event);
+};
 
-/* Make an element. `on…` are listeners, `value` is a property, the rest are attributes. */
+/*
+ * Make an element. `on…` are listeners, `value` is a property, the rest are attributes. A button that `rests` does nothing
+ * for now; it is not `disabled`, since that would take the keyboard's focus from it.
+ */
 const h = (tag, props, ...children) => {
   const el = tag === "svg" || tag === "path" ? document.createElementNS(SVG, tag) : document.createElement(tag);
   el.handlers = {};
   for (const [name, value] of Object.entries(props || {})) {
     if (value == null || value === false) continue;
     if (name.startsWith("on")) el.handlers[name.slice(2)] = value;
+    else if (name === "rests") el.setAttribute("aria-disabled", "true");
     else if (name === "value") el.wanted = value;
     else el.setAttribute(name, value === true ? "" : value);
   }
@@ -206,6 +213,12 @@ const h = (tag, props, ...children) => {
 const icon = (name) =>
   h("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, h("path", { d: ICONS[name] }));
 
+const isFocused = (el) => el.getRootNode().activeElement === el;
+
+/* Whether an attribute was set by the page as it is used: a part that was opened, a place that was given the focus. */
+const isPagesOwn = (el, name) =>
+  (name === "open" && el.localName === "details") || (name === "tabindex" && isFocused(el));
+
 /* Bring `old` to the shape of `fresh` in place, so that focus, open lists and animations survive an update. */
 const patch = (old, fresh) => {
   if (old.nodeType === Node.TEXT_NODE) {
@@ -213,7 +226,7 @@ const patch = (old, fresh) => {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(name === "open" && old.localName === "details")) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !isPagesOwn(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -225,32 +238,73 @@ const patch = (old, fresh) => {
   patchChildren(old, [...fresh.childNodes]);
   if (!("wanted" in fresh)) return;
   // What somebody is about to choose or to type stays, unless there is a new value.
-  const kept = old.wanted === fresh.wanted && old.matches(":focus");
+  const kept = old.wanted === fresh.wanted && isFocused(old);
   if (!kept && old.value !== fresh.wanted) old.value = fresh.wanted;
   old.wanted = fresh.wanted;
 };
 
 const keyOf = (node) => node.dataset?.key;
 
+/* Bring the children of `parent` to those wanted. Twins have the same key, or none and the same tag in the same order. */
 const patchChildren = (parent, wanted) => {
-  const keyed = new Map();
-  for (const child of parent.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
-  const kept = new Set();
-  let at = parent.firstChild;
-  for (const fresh of wanted) {
+  const old = [...parent.childNodes];
+  const keyless = old.filter((child) => !keyOf(child));
+  const twinOf = (fresh) => {
     const key = keyOf(fresh);
-    const twin = key ? keyed.get(key) : at && !keyOf(at) ? at : null;
-    if (twin && !kept.has(twin) && twin.nodeName === fresh.nodeName) {
-      if (twin === at) at = at.nextSibling;
-      else parent.insertBefore(twin, at);
-      patch(twin, fresh);
-      kept.add(twin);
-    } else {
-      parent.insertBefore(fresh, at);
-      kept.add(fresh);
-    }
+    const fits = (child) => child.nodeName === fresh.nodeName && keyOf(child) === key;
+    if (key) return old.find(fits);
+    const at = keyless.findIndex(fits);
+    return at < 0 ? null : keyless.splice(0, at + 1).pop();
+  };
+  const nodes = wanted.map((fresh) => {
+    const twin = twinOf(fresh);
+    if (twin) patch(twin, fresh);
+    return twin || fresh;
+  });
+  for (const child of old) if (!nodes.includes(child)) child.remove();
+  if (nodes.length) arrange(parent, nodes);
+};
+
+/* Put the children in order around the one with the focus: whatever is moved loses the focus and its scroll position. */
+const arrange = (parent, nodes) => {
+  const focused = parent.getRootNode().activeElement;
+  const fixed = Math.max(
+    nodes.findIndex((node) => node.contains(focused)),
+    0,
+  );
+  if (nodes[fixed].parentNode !== parent) parent.prepend(nodes[fixed]);
+  for (let at = fixed - 1; at >= 0; at--) {
+    if (nodes[at].nextSibling !== nodes[at + 1]) parent.insertBefore(nodes[at], nodes[at + 1]);
   }
-  for (const child of [...parent.childNodes]) if (!kept.has(child)) child.remove();
+  for (let at = fixed + 1; at < nodes.length; at++) {
+    if (nodes[at].previousSibling !== nodes[at - 1]) nodes[at - 1].after(nodes[at]);
+  }
+};
+
+/* Where the focus may go when its control is gone: the keys of whatever is near, the nearest first, the section last. */
+const trailOf = (control) => {
+  const trail = [];
+  for (let node = control; node; node = node.parentElement) {
+    trail.push(node);
+    if (node.localName === "li") trail.push(node.nextElementSibling, node.previousElementSibling);
+  }
+  return trail.map((node) => node && keyOf(node)).filter(Boolean);
+};
+
+/*
+ * Give back the focus that an update took: to the same control in its new place, else to a row or a section that is left.
+ * No other button gets it, which a key held down would press.
+ */
+const refocus = (root, trail) => {
+  const find = (within, key) => [...within.querySelectorAll("[data-key]")].find((node) => keyOf(node) === key);
+  const section = find(root, trail.at(-1));
+  const nodes = section ? trail.slice(0, -1).map((key) => find(section, key)) : [];
+  for (const node of [...nodes, section, root.querySelector("ha-card")]) {
+    if (!node?.matches("button, input, select, li, section, ha-card")) continue;
+    if (node.matches("li, section, ha-card")) node.tabIndex = -1;
+    node.focus({ preventScroll: true });
+    if (isFocused(node)) return;
+  }
 };
 
 const randomId = () =>
@@ -318,7 +372,9 @@ label input[type="file"] { position: absolute; inset: 0; width: 100%; height: 10
 :is(button, .button):hover { background: ${tint("primary-text-color", 14)}; }
 button:focus-visible, label:is(.button, .drop):focus-within {
   outline: 2px solid var(--primary-color); outline-offset: 2px; }
-button[disabled] { opacity: .5; cursor: default; }
+button[aria-disabled="true"] { opacity: .5; cursor: default; }
+:is(li, section, ha-card):focus-visible { outline: 2px solid var(--primary-color); outline-offset: -2px; }
+li:focus-visible { outline-offset: 3px; border-radius: 4px; }
 .round { min-width: 40px; min-height: 40px; padding: 0; border-radius: 50%; background: none; color: var(--secondary-text-color); }
 .drop { position: relative; display: flex; align-items: center; justify-content: center; gap: 10px; min-height: 52px;
   padding: 6px 12px; box-sizing: border-box; border-radius: 12px; color: var(--secondary-text-color);
@@ -640,7 +696,10 @@ class LiankeCard extends HTMLElement {
 
   _render() {
     const compact = this._compact;
-    patchChildren(this.shadowRoot, [
+    const root = this.shadowRoot;
+    const focused = root.activeElement;
+    const trail = trailOf(focused);
+    patchChildren(root, [
       h(
         "ha-card",
         { class: compact ? "compact" : "", lang: this._words === zh ? "zh-Hans" : "en" },
@@ -649,6 +708,7 @@ class LiankeCard extends HTMLElement {
         h("div", { class: "hidden", "aria-live": "polite", "data-key": "live" }, this._said),
       ),
     ]);
+    if (focused && !isFocused(focused)) refocus(root, trail);
   }
 
   _body(compact) {
@@ -782,22 +842,23 @@ class LiankeCard extends HTMLElement {
     return notes;
   }
 
-  /* A button that asks once more, in place. */
+  /* A button that asks once more, in place. The question has the button's key, so that the focus finds back. */
   _ask(key, question, label, action, attributes) {
     const ask = (value) => () => {
       this._asking = value;
       this.update();
-      queueMicrotask(() => this.shadowRoot.querySelector("[data-key=asked] > :last-child")?.focus());
+      if (value) queueMicrotask(() => this.shadowRoot.querySelector("[data-key=no]")?.focus());
     };
+    const place = `ask-${key}`;
     const rests = this._working.has(key);
     if (this._asking !== key)
-      return h("button", { "data-key": "ask", disabled: rests, onclick: ask(key), ...attributes }, label);
+      return h("button", { "data-key": place, rests, onclick: ask(key), ...attributes }, label);
     return h(
       "div",
-      { class: "actions", role: "group", "aria-label": question, "data-key": "asked" },
+      { class: "actions", role: "group", "aria-label": question, "data-key": place },
       h("span", { class: "soft" }, question),
-      h("button", { onclick: action }, label),
-      h("button", { onclick: ask(null) }, this._words.no),
+      h("button", { "data-key": "yes", onclick: action }, label),
+      h("button", { "data-key": "no", onclick: ask(null) }, this._words.no),
     );
   }
 
@@ -810,7 +871,7 @@ class LiankeCard extends HTMLElement {
     const t = this._words;
     return h(
       "div",
-      { class: "inks", role: "group", "aria-label": t.ink },
+      { class: "inks", role: "group", "aria-label": t.ink, "data-key": "inks" },
       ink.map((marker) => {
         const { name, level } = marker;
         const percent = level == null ? "–" : this.number(level / 100, { style: "percent" });
@@ -843,6 +904,7 @@ class LiankeCard extends HTMLElement {
       type: "file",
       multiple: true,
       accept: ACCEPT,
+      "data-key": "choose",
       "aria-label": label,
       onchange: ({ target }) => {
         this._add(device, [...target.files]);
@@ -879,7 +941,11 @@ class LiankeCard extends HTMLElement {
         h(
           "div",
           { class: "actions", "data-key": "toggle" },
-          h("button", { "aria-expanded": String(all), onclick: toggle }, all ? t.less : t.more),
+          h(
+            "button",
+            { "data-key": "toggle-history", "aria-expanded": String(all), onclick: toggle },
+            all ? t.less : t.more,
+          ),
         ),
     ];
   }
@@ -933,7 +999,7 @@ class LiankeCard extends HTMLElement {
         { class: "grow" },
         h("div", { class: "title" }, h("bdi", null, title)),
         h("div", { class: "soft" }, facts.join(" · ")),
-        part != null && h("div", { class: "bar" }, h("i", { style: `width: ${part * 100}%` })),
+        part != null && h("div", { class: "bar", "data-key": "bar" }, h("i", { style: `width: ${part * 100}%` })),
         reason && h("p", { class: "soft" }, reason),
         partly && this._asking !== id && h("p", { class: "soft" }, partly),
         this._error(id),
@@ -945,21 +1011,27 @@ class LiankeCard extends HTMLElement {
             state === "unconfirmed" &&
               h(
                 "button",
-                { disabled: rests, "aria-label": fill(t.came_out_job, name), onclick: cameOut },
+                { "data-key": `out-${id}`, rests, "aria-label": fill(t.came_out_job, name), onclick: cameOut },
                 icon("check"),
                 t.came_out,
               ),
             job.can_retry &&
               (warn
                 ? this._ask(id, warn, againFace, again, label)
-                : h("button", { disabled: rests, onclick: again, ...label }, againFace)),
+                : h("button", { "data-key": `ask-${id}`, rests, onclick: again, ...label }, againFace)),
           ),
       ),
       printer.may_control &&
         job.can_cancel &&
         h(
           "button",
-          { class: "round", disabled: rests, "aria-label": fill(t.cancel_job, name), onclick: cancel },
+          {
+            class: "round",
+            "data-key": `cancel-${id}`,
+            rests,
+            "aria-label": fill(t.cancel_job, name),
+            onclick: cancel,
+          },
           icon("close"),
         ),
     );
@@ -978,7 +1050,7 @@ class LiankeCard extends HTMLElement {
           const picture = SOURCES.includes(domain) ? domain : domain in RUNNABLE ? "run" : "paper";
           return h(
             "button",
-            { "data-key": key, disabled: this._working.has(key), onclick: () => this._press(button, index) },
+            { "data-key": key, rests: this._working.has(key), onclick: () => this._press(button, index) },
             icon(picture),
             this._buttonName(button),
           );

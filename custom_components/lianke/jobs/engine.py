@@ -95,6 +95,15 @@ class Engine:
             self._tidy_at = min(self._tidy_at or soon, soon)
             if job.state is JobState.FAILED and job.task_id:
                 self._coordinator.async_look("a job failed", job.printer_key)
+            if job.task_id and not self._is_expected_at(job.printer_key):
+                self._coordinator.async_note_jobs_ended(job.printer_key)
+
+    def _is_expected_at(self, printer_key: str) -> bool:
+        """Return whether the cloud still has a job of ours for a printer."""
+        return any(
+            job.printer_key == printer_key and job.task_id and not job.is_final
+            for job in self._ledger.unsettled()
+        )
 
     @callback
     def count_pages(self, job: Job) -> None:

@@ -111,6 +111,26 @@ async def test_cancel_while_it_prints(stage: Stage) -> None:
         await expect(row).to_contain_text("Canceled")
 
 
+async def test_idle_soon_after_the_last_of_several_jobs(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        for title in ("quick 1", "quick 2", "quick 3"):
+            await send(stage, title, pages=15)
+        head = screen.card.locator(".head")
+        row = screen.row("quick 3")
+        await expect(row).to_contain_text("Sending to the printer")
+        # Somebody else's news leads to a look while it prints: the printer says so itself.
+        await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
+
+        async def status() -> str:
+            told: str = (await stage.view())["printers"][stage.devices[LASER]]["status"]
+            return told
+
+        await stage.until(status, lambda found: found == "printing")
+        await expect(row).to_contain_text("Completed")
+        await expect(head).to_contain_text("Idle", timeout=15_000)
+
+
 async def test_failure_is_explained_and_printed_again(stage: Stage) -> None:
     before = len(await stage.printed())
     refusal = {"kind": "code", "code": 502, "msg": "文件损坏"}
