@@ -1,6 +1,7 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
@@ -270,14 +271,23 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
         """Return the box and its printers' rows, None for the rows of a box that is offline."""
-        box = await self._client.box()
+        if self._online:
+            # Both at once: what a push tells of is seen a round trip sooner.
+            box, rows = await _async_both(self._client.box(), self._async_rows())
+        else:
+            box = await self._client.box()
+            rows = await self._async_rows() if box.online else None
         if not box.online:
             return box, None
+        return (box if rows is not None else replace(box, online=False)), rows
+
+    async def _async_rows(self) -> tuple[Printer, ...] | None:
+        """Return the rows of the box's printers, None when it is offline."""
         kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
         try:
-            return box, tuple(await self._client.printers(kind))
+            return tuple(await self._client.printers(kind))
         except BoxOfflineError, BoxNotProvisionedError:
-            return replace(box, online=False), None
+            return None
 
     def _failed(self, err: LiankeError) -> BoxData:
         """Take note of a failed poll: overlook the first one, back off at more."""
@@ -393,16 +403,20 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self._look_at <= at or self._shutdown_requested:
             return
         self._cancel_look()
-
-        @callback
-        def look(_now: datetime) -> None:
-            self._cancel_look()
-            self.config_entry.async_create_background_task(
-                self.hass, self.async_refresh(), f"look at {self.name}"
-            )
-
+        if seconds <= 0:
+            self._look()
+            return
         self._look_at = at
-        self._look_timer = async_call_later(self.hass, seconds, look)
+        self._look_timer = async_call_later(self.hass, seconds, self._look)
+
+    @callback
+    def _look(self, _now: datetime | None = None) -> None:
+        """Poll now."""
+        self._cancel_look()
+        self._last_poll = time.monotonic()
+        self.config_entry.async_create_background_task(
+            self.hass, self.async_refresh(), f"look at {self.name}"
+        )
 
     @callback
     def _cancel_look(self) -> None:
@@ -448,3 +462,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             condition=reading.condition if reading else None,
             status=status,
         )
+
+
+async def _async_both[A, B](first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+    """Return what both give once both have ended; raise the first's error rather than the second's."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
