@@ -1,19 +1,20 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
 from random import Random
 import time
-from typing import override
+from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util.async_ import create_eager_task
 
 from .api.client import LiankeClient
 from .api.errors import (
@@ -464,9 +465,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         )
 
 
-async def _async_both[A, B](first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+async def _async_both[A, B](
+    first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]
+) -> tuple[A, B]:
     """Return what both give once both have ended; raise the first's error rather than the second's."""
-    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    one, other = await asyncio.gather(
+        create_eager_task(first), create_eager_task(second), return_exceptions=True
+    )
     if isinstance(one, BaseException):
         raise one
     if isinstance(other, BaseException):
