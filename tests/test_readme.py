@@ -30,7 +30,7 @@ from custom_components.lianke.button import (
 )
 from custom_components.lianke.call_data import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.sources import RAW_ENCODINGS, SourceKind
+from custom_components.lianke.documents.kinds import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.event import JOB
 from custom_components.lianke.image import PREVIEW
 from custom_components.lianke.jobs.job import JobState
