@@ -1,8 +1,8 @@
 """What the set-up forms share: sticker, key, server's address, a first look, the test page."""
 
-from dataclasses import dataclass
 import logging
 import re
+from typing import NamedTuple
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.core import Context, HomeAssistant
@@ -42,8 +42,7 @@ class FieldError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FirstLook:
+class FirstLook(NamedTuple):
     """What the service says of a box that is being bound."""
 
     box: Box
