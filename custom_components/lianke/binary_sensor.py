@@ -65,7 +65,6 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's connection, and the faults of its printers as they appear."""
-    async_add_entities([ConnectivitySensor(entry, CONNECTIVITY)])
 
     def make(view: PrinterView) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
@@ -73,7 +72,7 @@ async def async_setup_entry(
             for description, value in CONDITIONS:
                 yield ConditionSensor(entry, view.key, description, value)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, [ConnectivitySensor(entry, CONNECTIVITY)])
 
 
 class ConnectivitySensor(BoxEntity, BinarySensorEntity):

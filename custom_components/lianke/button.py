@@ -102,14 +102,14 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's buttons, and those of its printers as they appear."""
-    async_add_entities(BoxButton(entry, description, press) for description, press in BOX_BUTTONS)
+    of_box = [BoxButton(entry, description, press) for description, press in BOX_BUTTONS]
 
     def make(view: PrinterView) -> Iterator[ButtonEntity]:
         yield TestPageButton(entry, view.key, TEST_PAGE)
         yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS, _async_cancel_waiting)
         yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT, _async_reset_error_limit)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, of_box)
 
 
 class BoxButton(BoxEntity, ButtonEntity):

@@ -126,8 +126,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's sensors, and those of its printers as they appear."""
-    async_add_entities(BoxSensor(entry, description, value) for description, value in BOX_SENSORS)
-    async_add_entities([LastPushSensor(entry, LAST_PUSH)])
+    of_box = [BoxSensor(entry, description, value) for description, value in BOX_SENSORS]
 
     def make(view: PrinterView) -> Iterator[SensorEntity]:
         yield StatusSensor(entry, view.key, STATUS, is_main=True)
@@ -138,7 +137,7 @@ async def async_setup_entry(
         for marker in view.printer.markers:
             yield InkSensor(entry, view.key, marker.name)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, [*of_box, LastPushSensor(entry, LAST_PUSH)])
 
 
 class BoxSensor(BoxEntity, SensorEntity):
