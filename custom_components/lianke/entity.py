@@ -143,28 +143,32 @@ def async_add_printers(
 ) -> None:
     """Add the box's entities, and those that `make` gives for each printer, now and as there is more to give.
 
-    It is asked again only when another row describes the printer.
+    It is asked again only when the printer offers something else: most of its row is of the moment.
     A printer that is removed and comes back has another key, and so other entities.
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
-    rows: dict[str, Printer] = {}
+    offered: dict[str, object] = {}
 
     @callback
     def add(others: Iterable[Entity] = ()) -> None:
         views = coordinator.data.printers
         new: dict[str, Entity] = {}
         for view in views.values():
-            if rows.get(view.key) == view.printer:
+            if offered.get(view.key) == (offer := _offer(view.printer)):
                 continue
+            offered[view.key] = offer
             for entity in make(view):
                 if entity.unique_id and entity.unique_id not in added:
                     new.setdefault(entity.unique_id, entity)
-        rows.clear()
-        rows.update((view.key, view.printer) for view in views.values())
         added.update(new)
         if entities := [*others, *new.values()]:
             async_add_entities(entities)
 
     entry.async_on_unload(coordinator.async_add_listener(add))
     add(box_entities)
+
+
+def _offer(printer: Printer) -> object:
+    """Return what of a printer's row decides which entities it has."""
+    return printer.reports_condition, [marker.name for marker in printer.markers]
