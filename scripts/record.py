@@ -24,10 +24,11 @@ from yarl import URL
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.coerce import JsonValue
-from custom_components.lianke.api.credentials import Credentials, parse, read_photo
+from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import DriverState, Printer, PrinterKind
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
+from custom_components.lianke.api.sticker import parse, read_photo
 from custom_components.lianke.api.transport import Meanings, Method, Transport
 from scripts.redact import Redactor
 

@@ -30,7 +30,7 @@ from custom_components.lianke.button import (
 )
 from custom_components.lianke.call_data import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.sources import RAW_ENCODINGS, SourceKind
+from custom_components.lianke.documents.kinds import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.event import JOB
 from custom_components.lianke.image import PREVIEW
 from custom_components.lianke.jobs.job import JobState
@@ -42,6 +42,7 @@ from custom_components.lianke.sensor import (
     JOB_SENSORS,
     LAST_JOB,
     LAST_JOB_TITLE,
+    LAST_PUSH,
     STATUS,
 )
 from custom_components.lianke.status import PrinterStatus
@@ -384,8 +385,9 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             "Of the box",
             [
                 ("binary_sensor", CONNECTIVITY),
-                *(("sensor", one) for one in BOX_SENSORS),
-                *(("button", one) for one in BOX_BUTTONS),
+                *(("sensor", one) for one, _ in BOX_SENSORS),
+                ("sensor", LAST_PUSH),
+                *(("button", one) for one, _ in BOX_BUTTONS),
             ],
         ),
         (
@@ -393,9 +395,9 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             [
                 ("sensor", STATUS),
                 ("binary_sensor", PROBLEM),
-                *(("binary_sensor", one) for one in CONDITIONS),
+                *(("binary_sensor", one) for one, _ in CONDITIONS),
                 ("sensor", INK),
-                *(("sensor", one) for one in JOB_SENSORS),
+                *(("sensor", one) for one, _ in JOB_SENSORS),
                 ("sensor", LAST_JOB),
                 ("sensor", LAST_JOB_TITLE),
                 ("event", JOB),

@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke import own_pages, printing
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import written
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.sources import async_fetch
 from custom_components.lianke.documents.written import async_notification
@@ -296,7 +297,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
         asked = ask(hass, action, device_id=device_of(hass), text="x")
     with (
         patch.object(printing, "async_fetch", unloading(async_fetch)),
-        patch.object(own_pages, "async_notification", unloading(async_notification)),
+        patch.object(written, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked

@@ -15,9 +15,9 @@ from .api.credentials import Credentials
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
-from .documents.spool import async_get_spool
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
+from .late import async_load
 from .memory import BoxMemory
 from .runtime import BoxAddress, LiankeConfigEntry, LiankeData, PreviewShelf, async_get_account
 from .webhook import async_open, async_release
@@ -117,6 +117,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
     if not hass.config_entries.async_entries(DOMAIN):
+        await async_load(hass, "documents.spool")
+        from .documents.spool import async_get_spool  # noqa: PLC0415  # see late
+
         await (await async_get_spool(hass)).async_clear()
 
 

@@ -1,7 +1,6 @@
 """Yes-or-no facts about boxes and printers."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import override
 
 from homeassistant.components.binary_sensor import (
@@ -22,15 +21,6 @@ from .status import PROBLEMS
 PARALLEL_UPDATES = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConditionDescription(BinarySensorEntityDescription):
-    """A fault that the printer itself reports."""
-
-    device_class: BinarySensorDeviceClass = BinarySensorDeviceClass.PROBLEM
-    entity_category: EntityCategory = EntityCategory.DIAGNOSTIC
-    value_fn: Callable[[PrinterCondition], bool | None]
-
-
 CONNECTIVITY = BinarySensorEntityDescription(
     key="connectivity",
     translation_key="connectivity",
@@ -44,32 +34,28 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-CONDITIONS = (
-    ConditionDescription(
-        key="cover",
-        translation_key="cover",
-        value_fn=lambda condition: condition.cover_open,
-    ),
-    ConditionDescription(
-        key="paper_jam",
-        translation_key="paper_jam",
-        value_fn=lambda condition: condition.paper_jam,
-    ),
-    ConditionDescription(
-        key="paper",
-        translation_key="paper",
-        value_fn=lambda condition: condition.out_of_paper,
-    ),
-    ConditionDescription(
-        key="ink",
-        translation_key="ink",
-        value_fn=lambda condition: condition.out_of_ink,
-    ),
-    ConditionDescription(
-        key="ribbon",
-        translation_key="ribbon",
-        value_fn=lambda condition: condition.out_of_ribbon,
-    ),
+_FAULTS: Mapping[str, Callable[[PrinterCondition], bool | None]] = {
+    "cover": lambda condition: condition.cover_open,
+    "paper_jam": lambda condition: condition.paper_jam,
+    "paper": lambda condition: condition.out_of_paper,
+    "ink": lambda condition: condition.out_of_ink,
+    "ribbon": lambda condition: condition.out_of_ribbon,
+}
+
+# Faults that a printer itself reports, each with where it is in the report.
+CONDITIONS: tuple[
+    tuple[BinarySensorEntityDescription, Callable[[PrinterCondition], bool | None]], ...
+] = tuple(
+    (
+        BinarySensorEntityDescription(
+            key=key,
+            translation_key=key,
+            device_class=BinarySensorDeviceClass.PROBLEM,
+            entity_category=EntityCategory.DIAGNOSTIC,
+        ),
+        value,
+    )
+    for key, value in _FAULTS.items()
 )
 
 
@@ -79,15 +65,14 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's connection, and the faults of its printers as they appear."""
-    async_add_entities([ConnectivitySensor(entry, CONNECTIVITY)])
 
     def make(view: PrinterView) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
-            for description in CONDITIONS:
-                yield ConditionSensor(entry, view.key, description)
+            for description, value in CONDITIONS:
+                yield ConditionSensor(entry, view.key, description, value)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, [ConnectivitySensor(entry, CONNECTIVITY)])
 
 
 class ConnectivitySensor(BoxEntity, BinarySensorEntity):
@@ -126,14 +111,23 @@ class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
 class ConditionSensor(PrinterEntity, BinarySensorEntity):
     """One fault, as the printer reported it last."""
 
-    entity_description: ConditionDescription
+    def __init__(
+        self,
+        entry: LiankeConfigEntry,
+        printer_key: str,
+        description: BinarySensorEntityDescription,
+        value: Callable[[PrinterCondition], bool | None],
+    ) -> None:
+        """Show what `value` takes from the report."""
+        super().__init__(entry, printer_key, description)
+        self._value = value
 
     @property
     @override
     def is_on(self) -> bool | None:
         if (view := self.view) is None or view.condition is None:
             return None
-        return self.entity_description.value_fn(view.condition)
+        return self._value(view.condition)
 
     @override
     def _shown(self) -> object:

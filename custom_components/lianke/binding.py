@@ -1,8 +1,8 @@
 """What the set-up forms share: sticker, key, server's address, a first look, the test page."""
 
-from dataclasses import dataclass
 import logging
 import re
+from typing import NamedTuple
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.core import Context, HomeAssistant
@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .api.client import LiankeClient
-from .api.credentials import Credentials, parse, read_photo
+from .api.credentials import Credentials
 from .api.errors import (
     AuthenticationError,
     LiankeInputError,
@@ -19,6 +19,7 @@ from .api.errors import (
 )
 from .api.models import Box, DriverState, Printer, PrinterKind
 from .api.server import check_server
+from .late import async_load
 from .own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry
 
@@ -41,8 +42,7 @@ class FieldError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FirstLook:
+class FirstLook(NamedTuple):
     """What the service says of a box that is being bound."""
 
     box: Box
@@ -58,6 +58,9 @@ async def async_read_sticker(
     None when neither was given. The uploaded file is used up in any case.
     Raises FieldError.
     """
+    await async_load(hass, "api.sticker")
+    from .api.sticker import parse  # noqa: PLC0415  # see late
+
     text = (text or "").strip()
     if photo:
         try:
@@ -78,6 +81,8 @@ async def async_read_sticker(
 
 def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
     """Read a photo and remove it: one executor job, since both touch the disk."""
+    from .api.sticker import read_photo  # noqa: PLC0415  # see late
+
     with process_uploaded_file(hass, file_id) as path:
         return read_photo(path)
 

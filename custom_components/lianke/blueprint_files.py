@@ -1,9 +1,9 @@
 """Copies the ready-made automations to where Home Assistant looks for blueprints."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 from homeassistant.components.automation import automations_with_blueprint
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION_DOMAIN
@@ -29,8 +29,7 @@ _SHIPPED = Path(__file__).parent / "blueprints" / AUTOMATION_DOMAIN
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Copies:
+class Copies(NamedTuple):
     """What became of the blueprints that were to be copied, as names out of BLUEPRINTS.
 
     `copied` holds now what this version ships, `kept` was edited and is as it was.

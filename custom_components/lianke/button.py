@@ -1,7 +1,6 @@
 """Buttons of boxes and printers."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
@@ -19,20 +18,6 @@ from .own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translated
 
 PARALLEL_UPDATES = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoxButtonDescription(ButtonEntityDescription):
-    """A button of the box."""
-
-    press_fn: Callable[[LiankeData], Awaitable[None]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrinterButtonDescription(ButtonEntityDescription):
-    """A button of a printer: `press_fn` gets the box's data and the printer's key."""
-
-    press_fn: Callable[[LiankeData, str], Awaitable[None]]
 
 
 async def _async_restart(data: LiankeData) -> None:
@@ -67,25 +52,32 @@ async def _async_reset_error_limit(data: LiankeData, key: str) -> None:
     data.queue.release(key)
 
 
-BOX_BUTTONS = (
-    BoxButtonDescription(
-        key="restart",
-        device_class=ButtonDeviceClass.RESTART,
-        entity_category=EntityCategory.CONFIG,
-        press_fn=_async_restart,
+# Each description with what is done.
+BOX_BUTTONS: tuple[tuple[ButtonEntityDescription, Callable[[LiankeData], Awaitable[None]]], ...] = (
+    (
+        ButtonEntityDescription(
+            key="restart",
+            device_class=ButtonDeviceClass.RESTART,
+            entity_category=EntityCategory.CONFIG,
+        ),
+        _async_restart,
     ),
-    BoxButtonDescription(
-        key="search_network_printers",
-        translation_key="search_network_printers",
-        entity_category=EntityCategory.CONFIG,
-        press_fn=_async_search,
+    (
+        ButtonEntityDescription(
+            key="search_network_printers",
+            translation_key="search_network_printers",
+            entity_category=EntityCategory.CONFIG,
+        ),
+        _async_search,
     ),
-    BoxButtonDescription(
-        key="clear_queue",
-        translation_key="clear_queue",
-        entity_category=EntityCategory.CONFIG,
-        entity_registry_enabled_default=False,
-        press_fn=_async_clear_queue,
+    (
+        ButtonEntityDescription(
+            key="clear_queue",
+            translation_key="clear_queue",
+            entity_category=EntityCategory.CONFIG,
+            entity_registry_enabled_default=False,
+        ),
+        _async_clear_queue,
     ),
 )
 
@@ -93,17 +85,14 @@ TEST_PAGE = ButtonEntityDescription(
     key="test_page", translation_key="test_page", entity_category=EntityCategory.CONFIG
 )
 
-CANCEL_WAITING_JOBS = PrinterButtonDescription(
-    key="cancel_waiting_jobs",
-    translation_key="cancel_waiting_jobs",
-    press_fn=_async_cancel_waiting,
+CANCEL_WAITING_JOBS = ButtonEntityDescription(
+    key="cancel_waiting_jobs", translation_key="cancel_waiting_jobs"
 )
 
-RESET_ERROR_LIMIT = PrinterButtonDescription(
+RESET_ERROR_LIMIT = ButtonEntityDescription(
     key="reset_error_limit",
     translation_key="reset_error_limit",
     entity_category=EntityCategory.CONFIG,
-    press_fn=_async_reset_error_limit,
 )
 
 
@@ -113,26 +102,34 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's buttons, and those of its printers as they appear."""
-    async_add_entities(BoxButton(entry, description) for description in BOX_BUTTONS)
+    of_box = [BoxButton(entry, description, press) for description, press in BOX_BUTTONS]
 
     def make(view: PrinterView) -> Iterator[ButtonEntity]:
         yield TestPageButton(entry, view.key, TEST_PAGE)
-        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS)
-        yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
+        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS, _async_cancel_waiting)
+        yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT, _async_reset_error_limit)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, of_box)
 
 
 class BoxButton(BoxEntity, ButtonEntity):
     """Does something to the box."""
 
-    entity_description: BoxButtonDescription
+    def __init__(
+        self,
+        entry: LiankeConfigEntry,
+        description: ButtonEntityDescription,
+        press: Callable[[LiankeData], Awaitable[None]],
+    ) -> None:
+        """Have the button do `press` with the box's data."""
+        super().__init__(entry, description)
+        self._press = press
 
     @override
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with what the service said."""
         try:
-            await self.entity_description.press_fn(self.lianke)
+            await self._press(self.lianke)
         except LiankeError as err:
             raise translated(err) from None
 
@@ -140,13 +137,22 @@ class BoxButton(BoxEntity, ButtonEntity):
 class PrinterButton(PrinterEntity, ButtonEntity):
     """Does something to a printer that is connected."""
 
-    entity_description: PrinterButtonDescription
+    def __init__(
+        self,
+        entry: LiankeConfigEntry,
+        printer_key: str,
+        description: ButtonEntityDescription,
+        press: Callable[[LiankeData, str], Awaitable[None]],
+    ) -> None:
+        """Have the button do `press` with the box's data and the printer's key."""
+        super().__init__(entry, printer_key, description)
+        self._press = press
 
     @override
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with what the service said."""
         try:
-            await self.entity_description.press_fn(self.lianke, self.printer_key)
+            await self._press(self.lianke, self.printer_key)
         except LiankeError as err:
             raise translated(err) from None
 

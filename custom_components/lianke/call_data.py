@@ -1,7 +1,7 @@
-"""What the actions take: schemas, and the call's data as an order."""
+"""What the actions are called and take: names of fields, and schemas."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,10 +11,17 @@ import probatio
 
 from .api.options import PrintOptions
 from .api.print_options import MAX_PAGE_RANGE
-from .documents.document import input_error, whole_text
-from .documents.intake import clean_title
-from .documents.sources import RAW_ENCODINGS, Source, SourceKind
-from .documents.written import PageOptions
+from .documents.document import whole_text
+from .documents.kinds import RAW_ENCODINGS, SourceKind
+
+SERVICE_PRINT: Final = "print"
+SERVICE_PREVIEW: Final = "preview"
+SERVICE_COUNT_PAGES: Final = "count_pages"
+SERVICE_CANCEL_JOB: Final = "cancel_job"
+SERVICE_RETRY_JOB: Final = "retry_job"
+SERVICE_LIST_JOBS: Final = "list_jobs"
+SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
+SERVICE_SEARCH_MODELS: Final = "search_models"
 
 ATTR_AGENDA: Final = "agenda"
 ATTR_COLUMNS: Final = "columns"
@@ -205,66 +212,3 @@ def list_schema(states: tuple[str, ...]) -> probatio.Schema:
             probatio.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
         }
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
-    """What to print and how, as the caller said it; nothing is checked against a printer yet."""
-
-    sources: tuple[Source, ...]
-    options: PrintOptions
-    requested: Mapping[str, Any]
-    raw: bool = False
-    request_id: str | None = None
-    replace_key: str | None = None
-    hold: bool = True
-    expires_in: timedelta | None = None
-    ignore_quiet_hours: bool = False
-
-
-def read_order(data: Mapping[str, Any]) -> Order:
-    """Return the order in the data of a call that its schema let pass.
-
-    Raises ServiceValidationError: source_missing, source_not_one.
-    """
-    kinds = [kind for kind in SourceKind if kind.value in data]
-    if not kinds:
-        raise input_error("source_missing")
-    if len(kinds) > 1:
-        raise input_error("source_not_one", sources=", ".join(kinds))
-    values = cv.ensure_list(data[kinds[0].value])
-    requested = {name: data[name] for name in OPTION_NAMES if name in data}
-    page = PageOptions(
-        header=data.get(ATTR_HEADER),
-        columns=data.get(ATTR_COLUMNS),
-        agenda=data.get(ATTR_AGENDA, "week"),
-        completed=data.get(ATTR_COMPLETED, False),
-        print_empty=data.get(ATTR_PRINT_EMPTY, False),
-    )
-    raw = data.get(ATTR_RAW, False)
-    return Order(
-        sources=tuple(
-            Source(
-                kind=kinds[0],
-                value=value,
-                title=clean_title(data.get(ATTR_TITLE, "")) or None,
-                raw=raw,
-                raw_encoding=data.get(ATTR_RAW_ENCODING, "utf-8"),
-                page=page,
-            )
-            for value in values
-        ),
-        options=PrintOptions(**requested),
-        requested=requested,
-        raw=raw,
-        request_id=data.get(ATTR_REQUEST_ID),
-        replace_key=data.get(ATTR_REPLACE_KEY),
-        hold=data.get(ATTR_IF_NOT_READY, HOLD) == HOLD,
-        expires_in=data.get(ATTR_EXPIRES_IN),
-        ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
-    )
-
-
-def stored_options(stored: Mapping[str, Any]) -> PrintOptions:
-    """Return default options as the options flow stores them; unknown names are left out."""
-    return PrintOptions(**{name: stored[name] for name in OPTION_NAMES if name in stored})

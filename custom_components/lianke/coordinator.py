@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import logging
 from random import Random
 import time
-from typing import Any, override
+from typing import Any, NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -89,8 +89,7 @@ class PrinterView:
     status: PrinterStatus | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BoxData:
+class BoxData(NamedTuple):
     """A box and its printers. `online` is None while nobody knows."""
 
     box: Box | None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -30,11 +30,15 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         is_main: bool = False,
     ) -> None:
         """Attach the entity to its device; `is_main` gives it the device's name."""
-        super().__init__(entry.runtime_data.coordinator)
+        coordinator = entry.runtime_data.coordinator
+        super().__init__(coordinator)
         self.entity_description = description
         self.entry = entry
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
-        self._attr_device_info = DeviceInfo(identifiers={identifier})
+        # Registered by now (see devices): Home Assistant need not look for what may have changed.
+        self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
+            identifier, entry.entry_id
+        )
         if is_main:
             self._attr_name = None
         self._written: object = None
@@ -135,31 +139,36 @@ def async_add_printers(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[PrinterView], Iterable[Entity]],
+    box_entities: Iterable[Entity] = (),
 ) -> None:
-    """Add the entities that `make` gives for each printer, now and as there is more to give.
+    """Add the box's entities, and those that `make` gives for each printer, now and as there is more to give.
 
-    It is asked again only when another row describes the printer.
+    It is asked again only when the printer offers something else: most of its row is of the moment.
     A printer that is removed and comes back has another key, and so other entities.
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
-    rows: dict[str, Printer] = {}
+    offered: dict[str, object] = {}
 
     @callback
-    def add() -> None:
+    def add(others: Iterable[Entity] = ()) -> None:
         views = coordinator.data.printers
         new: dict[str, Entity] = {}
         for view in views.values():
-            if rows.get(view.key) == view.printer:
+            if offered.get(view.key) == (offer := _offer(view.printer)):
                 continue
+            offered[view.key] = offer
             for entity in make(view):
                 if entity.unique_id and entity.unique_id not in added:
                     new.setdefault(entity.unique_id, entity)
-        rows.clear()
-        rows.update((view.key, view.printer) for view in views.values())
         added.update(new)
-        if new:
-            async_add_entities(new.values())
+        if entities := [*others, *new.values()]:
+            async_add_entities(entities)
 
     entry.async_on_unload(coordinator.async_add_listener(add))
-    add()
+    add(box_entities)
+
+
+def _offer(printer: Printer) -> object:
+    """Return what of a printer's row decides which entities it has."""
+    return printer.reports_condition, [marker.name for marker in printer.markers]

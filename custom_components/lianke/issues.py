@@ -42,7 +42,7 @@ REVIEW_INTERVAL = timedelta(hours=1)
 type IssueData = dict[str, str | int | float | None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Issue:
     """What an issue says; `kind` is its translation key."""
 

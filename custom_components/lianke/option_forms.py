@@ -4,8 +4,8 @@ Every form follows one rule: an answer that equals what holds already changes no
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from homeassistant.helpers.selector import (
     NumberSelector,
@@ -67,8 +67,7 @@ SWITCHES = ("auto_rotate", "reverse_order")
 SIZES = ("paper_width", "paper_height")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Number:
+class _Number(NamedTuple):
     """A whole number among the settings."""
 
     default: int

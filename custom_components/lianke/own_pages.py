@@ -2,20 +2,24 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import Context, HomeAssistant
 
 from .api.models import Paper
 from .documents.document import Document, input_error
-from .documents.spool import Spool, async_get_spool
-from .documents.written import async_color_page, async_notification, async_test_page
 from .jobs.queue import PrintRequest, Submission
-from .printing import async_resolve
+from .late import async_load
 from .runtime import LiankeConfigEntry
 from .targets import loaded_data
 
+if TYPE_CHECKING:
+    from .documents.spool import Spool
+
 # What is of the moment must not come out of a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
+
+LATE: Final = ("documents.written", "printing")
 
 type Write = Callable[[Spool, Paper | None], Awaitable[Document]]
 
@@ -32,6 +36,8 @@ async def async_print_test_page(
     if (view := coordinator.data.printers.get(printer_key)) is None:
         raise input_error("printer_gone")
     capabilities = await coordinator.get_capabilities(printer_key)
+    await async_load(hass, *LATE)
+    from .documents.written import async_test_page  # noqa: PLC0415  # see late
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
         return await async_test_page(
@@ -51,6 +57,8 @@ async def async_print_notification(
     title: str | None,
 ) -> Submission:
     """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
+    await async_load(hass, *LATE)
+    from .documents.written import async_notification  # noqa: PLC0415  # see late
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
         return await async_notification(hass, spool, message, title, paper=paper)
@@ -62,6 +70,8 @@ async def async_print_color_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
 ) -> Submission:
     """Print a little of every ink, now or not at all; raises as `async_print_test_page`."""
+    await async_load(hass, *LATE)
+    from .documents.written import async_color_page  # noqa: PLC0415  # see late
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
         return await async_color_page(hass, spool, paper=paper)
@@ -78,6 +88,9 @@ async def _async_print(
     *,
     hold: bool = True,
 ) -> Submission:
+    from .documents.spool import async_get_spool  # noqa: PLC0415  # see late
+    from .printing import async_resolve  # noqa: PLC0415  # see late
+
     options = await async_resolve(entry, printer_key)
     spool = await async_get_spool(hass)
     document = await write(spool, options.paper)

@@ -18,20 +18,20 @@ from homeassistant.util.json import JsonObjectType
 
 from .api.errors import LiankeInputError
 from .api.options import PrintOptions, ResolvedOptions, merge, resolve
-from .call_data import Order, stored_options
 from .const import (
     CONF_DEFAULT_OPTIONS,
-    CONF_MAX_DOCUMENT_MB,
     CONF_PRINTER_OPTIONS,
-    DEFAULT_MAX_DOCUMENT_MB,
     DOMAIN,
 )
 from .documents.document import Document
-from .documents.sources import Source, SourceKind, async_fetch, is_snapshot
+from .documents.kinds import SourceKind
+from .documents.sources import Source, async_fetch, is_snapshot
 from .documents.spool import async_get_spool
 from .jobs.guard import REQUEST_ID_LIFE
 from .jobs.job import Job, JobState
 from .jobs.queue import PrintQueue, PrintRequest, Submission, is_settled
+from .jobs.settings import max_document_bytes
+from .orders import Order, stored_options
 from .runtime import LiankeConfigEntry, translated
 from .targets import Target
 
@@ -84,11 +84,6 @@ async def async_resolve(
         raise translated(err) from None
 
 
-def limit_bytes(entry: LiankeConfigEntry) -> int:
-    """Return how large a document of an entry may be."""
-    return int(entry.options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)) * 1024 * 1024
-
-
 async def async_documents(
     hass: HomeAssistant,
     target: Target,
@@ -106,7 +101,7 @@ async def async_documents(
                 hass,
                 spool,
                 replace(source, page=replace(source.page, landscape=landscape)),
-                limit_bytes=limit_bytes(target.entry),
+                limit_bytes=max_document_bytes(target.entry.options),
                 context=context,
                 paper=options.paper,
             )

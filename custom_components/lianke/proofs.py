@@ -1,23 +1,18 @@
 """Looking before paper is used: previews and page counts."""
 
 from dataclasses import replace
-from typing import Final
 
-from aiohttp import web
 from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.util.json import JsonObjectType
 
 from .api.options import ResolvedOptions
-from .call_data import Order
-from .const import DOMAIN
 from .documents.document import Document, input_error
 from .documents.spool import KEEP, async_get_spool
+from .orders import Order
+from .pictures import PREVIEW_URL, picture_type
 from .printing import async_documents, async_resolve, ticket_scope
 from .targets import Target
-
-PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
 
 
 async def async_preview(
@@ -86,26 +81,6 @@ async def async_count_pages(
         "pages": document.pages,
         "document": await spool.async_keep(document),
     }
-
-
-class PreviewView(HomeAssistantView):
-    """Hands out the pictures of previews that are kept; the handle is the secret."""
-
-    url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
-    name = f"api:{DOMAIN}:preview"
-
-    async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Return the picture of a page, counted from 1; 404 when it is not kept any more."""
-        spool = await async_get_spool(request.app[KEY_HASS])
-        picture = await spool.async_picture(handle, int(number))
-        if picture is None:
-            raise web.HTTPNotFound
-        return web.Response(body=picture, content_type=picture_type(picture))
-
-
-def picture_type(picture: bytes) -> str:
-    """Return the content type of a preview's picture."""
-    return "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"
 
 
 async def _async_one(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -126,8 +127,7 @@ class BoxAddress:
         return self._memory.callbacks_proven_for(self._account.fingerprint)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LiankeData:
+class LiankeData(NamedTuple):
     """The parts of one box that is set up."""
 
     client: LiankeClient

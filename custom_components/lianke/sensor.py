@@ -1,7 +1,6 @@
 """Sensors of boxes and printers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import override
 
@@ -17,6 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
+from .api.models import Box
 from .coordinator import PrinterStatus, PrinterView
 from .entity import BoxEntity, JobEntity, KnownPrinterEntity, async_add_printers
 from .jobs.gate import HOLD_REASONS
@@ -30,52 +30,42 @@ MAX_STATE = 255
 
 type Value = StateType | date | datetime
 
-
-@dataclass(frozen=True, kw_only=True)
-class BoxSensorDescription(SensorEntityDescription):
-    """A sensor of the box; `is_known` says whether it holds without contact to the cloud."""
-
-    value_fn: Callable[[LiankeData], Value]
-    is_known: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSensorDescription(SensorEntityDescription):
-    """A sensor of a printer's jobs; its value comes from the box's data and the printer's key."""
-
-    value_fn: Callable[[LiankeData, str], Value]
-
-
-BOX_SENSORS = (
-    BoxSensorDescription(
-        key="service_expiry",
-        translation_key="service_expiry",
-        device_class=SensorDeviceClass.DATE,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda data: box.expires if (box := data.coordinator.data.box) else None,
+# Each description with what tells its value.
+BOX_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[Box], Value]], ...] = (
+    (
+        SensorEntityDescription(
+            key="service_expiry",
+            translation_key="service_expiry",
+            device_class=SensorDeviceClass.DATE,
+            entity_category=EntityCategory.DIAGNOSTIC,
+        ),
+        lambda box: box.expires,
     ),
-    BoxSensorDescription(
-        key="last_push",
-        translation_key="last_push",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda data: data.memory.last_push_at,
-        is_known=True,
+    (
+        SensorEntityDescription(
+            key="lan_address",
+            translation_key="lan_address",
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+        ),
+        lambda box: box.lan_address,
     ),
-    BoxSensorDescription(
-        key="lan_address",
-        translation_key="lan_address",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda data: box.lan_address if (box := data.coordinator.data.box) else None,
+    (
+        SensorEntityDescription(
+            key="wifi_address",
+            translation_key="wifi_address",
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+        ),
+        lambda box: box.wifi_address,
     ),
-    BoxSensorDescription(
-        key="wifi_address",
-        translation_key="wifi_address",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda data: box.wifi_address if (box := data.coordinator.data.box) else None,
-    ),
+)
+
+LAST_PUSH = SensorEntityDescription(
+    key="last_push",
+    translation_key="last_push",
+    device_class=SensorDeviceClass.TIMESTAMP,
+    entity_category=EntityCategory.DIAGNOSTIC,
 )
 
 STATUS = SensorEntityDescription(
@@ -92,27 +82,31 @@ INK = SensorEntityDescription(
     state_class=SensorStateClass.MEASUREMENT,
 )
 
-JOB_SENSORS = (
-    JobSensorDescription(
-        key="jobs_waiting",
-        translation_key="jobs_waiting",
-        state_class=SensorStateClass.MEASUREMENT,
-        value_fn=lambda data, key: data.queue.waiting(key),
-    ),
-    JobSensorDescription(
-        key="hold_reason",
-        translation_key="hold_reason",
-        device_class=SensorDeviceClass.ENUM,
-        options=list(HOLD_REASONS),
-        value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
-    ),
-    JobSensorDescription(
-        key="pages_printed",
-        translation_key="pages_printed",
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        value_fn=lambda data, key: (
-            known.pages_printed if (known := data.memory.printers.get(key)) else None
+JOB_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[LiankeData, str], Value]], ...] = (
+    (
+        SensorEntityDescription(
+            key="jobs_waiting",
+            translation_key="jobs_waiting",
+            state_class=SensorStateClass.MEASUREMENT,
         ),
+        lambda data, key: data.queue.waiting(key),
+    ),
+    (
+        SensorEntityDescription(
+            key="hold_reason",
+            translation_key="hold_reason",
+            device_class=SensorDeviceClass.ENUM,
+            options=list(HOLD_REASONS),
+        ),
+        lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
+    ),
+    (
+        SensorEntityDescription(
+            key="pages_printed",
+            translation_key="pages_printed",
+            state_class=SensorStateClass.TOTAL_INCREASING,
+        ),
+        lambda data, key: known.pages_printed if (known := data.memory.printers.get(key)) else None,
     ),
 )
 
@@ -132,34 +126,56 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's sensors, and those of its printers as they appear."""
-    async_add_entities(BoxSensor(entry, description) for description in BOX_SENSORS)
+    of_box = [BoxSensor(entry, description, value) for description, value in BOX_SENSORS]
 
     def make(view: PrinterView) -> Iterator[SensorEntity]:
         yield StatusSensor(entry, view.key, STATUS, is_main=True)
-        for description in JOB_SENSORS:
-            yield JobSensor(entry, view.key, description)
+        for description, value in JOB_SENSORS:
+            yield JobSensor(entry, view.key, description, value)
         yield LastJobSensor(entry, view.key, LAST_JOB)
         yield LastJobTitleSensor(entry, view.key, LAST_JOB_TITLE)
         for marker in view.printer.markers:
             yield InkSensor(entry, view.key, marker.name)
 
-    async_add_printers(entry, async_add_entities, make)
+    async_add_printers(entry, async_add_entities, make, [*of_box, LastPushSensor(entry, LAST_PUSH)])
 
 
 class BoxSensor(BoxEntity, SensorEntity):
     """A fact about the box."""
 
-    entity_description: BoxSensorDescription
-
-    @property
-    @override
-    def available(self) -> bool:
-        return self.entity_description.is_known or super().available
+    def __init__(
+        self,
+        entry: LiankeConfigEntry,
+        description: SensorEntityDescription,
+        value: Callable[[Box], Value],
+    ) -> None:
+        """Show what `value` takes from the box."""
+        super().__init__(entry, description)
+        self._value = value
 
     @property
     @override
     def native_value(self) -> Value:
-        return self.entity_description.value_fn(self.lianke)
+        box = self.coordinator.data.box
+        return None if box is None else self._value(box)
+
+    @override
+    def _shown(self) -> object:
+        return self.native_value
+
+
+class LastPushSensor(BoxEntity, SensorEntity):
+    """When the cloud last told something by itself; that holds without contact to it, too."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        return self.lianke.memory.last_push_at
 
     @override
     def _shown(self) -> object:
@@ -207,12 +223,21 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
 class JobSensor(JobEntity, SensorEntity):
     """A figure about the printer's jobs."""
 
-    entity_description: JobSensorDescription
+    def __init__(
+        self,
+        entry: LiankeConfigEntry,
+        printer_key: str,
+        description: SensorEntityDescription,
+        value: Callable[[LiankeData, str], Value],
+    ) -> None:
+        """Show what `value` takes from the box's data for the printer's key."""
+        super().__init__(entry, printer_key, description)
+        self._value = value
 
     @property
     @override
     def native_value(self) -> Value:
-        return self.entity_description.value_fn(self.lianke, self.printer_key)
+        return self._value(self.lianke, self.printer_key)
 
     @override
     def _shown(self) -> object:

@@ -1,10 +1,7 @@
-"""The actions: registered once, for all boxes."""
+"""The actions: registered once, for all boxes, and loaded when the first is called."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
-from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -12,236 +9,70 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.helpers import service
-from homeassistant.util.json import JsonObjectType, JsonValueType
 import probatio
 
 from .api.errors import LiankeError
-from .api.options import PrintOptions
 from .call_data import (
-    ATTR_CONFIG_ENTRY,
-    ATTR_INCLUDE_CLOUD,
-    ATTR_JOB_ID,
-    ATTR_LIMIT,
-    ATTR_PAPER,
-    ATTR_QUERY,
-    ATTR_STATE,
-    ATTR_TO_DEVICE_ID,
-    ATTR_WAIT,
-    ATTR_WAIT_TIMEOUT,
     CANCEL_SCHEMA,
     CAPABILITIES_SCHEMA,
     COUNT_SCHEMA,
     MODELS_SCHEMA,
-    OPTION_NAMES,
     PREVIEW_SCHEMA,
     PRINT_SCHEMA,
     RETRY_SCHEMA,
+    SERVICE_CANCEL_JOB,
+    SERVICE_COUNT_PAGES,
+    SERVICE_GET_CAPABILITIES,
+    SERVICE_LIST_JOBS,
+    SERVICE_PREVIEW,
+    SERVICE_PRINT,
+    SERVICE_RETRY_JOB,
+    SERVICE_SEARCH_MODELS,
     list_schema,
-    read_order,
 )
 from .const import DOMAIN
-from .documents.access import POLICY_CONTROL, POLICY_READ
-from .documents.document import input_error
-from .jobs.job import Job, JobState
-from .jobs.queue import Submission
-from .printing import (
-    async_describe,
-    async_failure,
-    async_print,
-    async_resolve,
-    async_wait,
+from .jobs.job import JobState
+from .late import async_load
+from .pictures import PreviewView
+from .runtime import translated
+
+_OPTIONAL: Final = SupportsResponse.OPTIONAL
+_ONLY: Final = SupportsResponse.ONLY
+
+_ACTIONS: Final[tuple[tuple[str, probatio.Schema, SupportsResponse], ...]] = (
+    (SERVICE_PRINT, PRINT_SCHEMA, _OPTIONAL),
+    (SERVICE_PREVIEW, PREVIEW_SCHEMA, _OPTIONAL),
+    (SERVICE_COUNT_PAGES, COUNT_SCHEMA, _ONLY),
+    (SERVICE_CANCEL_JOB, CANCEL_SCHEMA, _OPTIONAL),
+    (SERVICE_RETRY_JOB, RETRY_SCHEMA, _OPTIONAL),
+    (SERVICE_LIST_JOBS, list_schema(tuple(JobState)), _ONLY),
+    (SERVICE_GET_CAPABILITIES, CAPABILITIES_SCHEMA, _ONLY),
+    (SERVICE_SEARCH_MODELS, MODELS_SCHEMA, _ONLY),
 )
-from .proofs import PreviewView, async_count_pages, async_preview
-from .runtime import LiankeConfigEntry, translated
-from .surveys import async_cloud_tasks, describe_capabilities
-from .targets import Target, async_check_box, async_check_target, async_target
-
-SERVICE_PRINT: Final = "print"
-SERVICE_PREVIEW: Final = "preview"
-SERVICE_COUNT_PAGES: Final = "count_pages"
-SERVICE_CANCEL_JOB: Final = "cancel_job"
-SERVICE_RETRY_JOB: Final = "retry_job"
-SERVICE_LIST_JOBS: Final = "list_jobs"
-SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
-SERVICE_SEARCH_MODELS: Final = "search_models"
-
-MAX_MODELS: Final = 200
-
-type Handler = Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register all actions."""
-    optional, only = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
-    list_jobs = list_schema(tuple(JobState))
-    actions: tuple[tuple[str, Handler, probatio.Schema, SupportsResponse], ...] = (
-        (SERVICE_PRINT, _async_print, PRINT_SCHEMA, optional),
-        (SERVICE_PREVIEW, _async_preview, PREVIEW_SCHEMA, optional),
-        (SERVICE_COUNT_PAGES, _async_count_pages, COUNT_SCHEMA, only),
-        (SERVICE_CANCEL_JOB, _async_cancel_job, CANCEL_SCHEMA, optional),
-        (SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA, optional),
-        (SERVICE_LIST_JOBS, _async_list_jobs, list_jobs, only),
-        (SERVICE_GET_CAPABILITIES, _async_get_capabilities, CAPABILITIES_SCHEMA, only),
-        (SERVICE_SEARCH_MODELS, _async_search_models, MODELS_SCHEMA, only),
-    )
-    for name, handler, schema, supports_response in actions:
-        _register(hass, name, handler, schema, supports_response)
+    for name, schema, supports_response in _ACTIONS:
+        _register(hass, name, schema, supports_response)
     hass.http.register_view(PreviewView)
 
 
 @callback
 def _register(
-    hass: HomeAssistant,
-    name: str,
-    handler: Handler,
-    schema: probatio.Schema,
-    supports_response: SupportsResponse,
+    hass: HomeAssistant, name: str, schema: probatio.Schema, supports_response: SupportsResponse
 ) -> None:
     async def handle(call: ServiceCall) -> ServiceResponse:
         """Run the action; what the service says against it becomes a translated error."""
+        await async_load(hass, "actions")
+        from .actions import HANDLERS  # noqa: PLC0415  # see late
+
         try:
-            return await handler(hass, call)
+            return await HANDLERS[name](hass, call)
         except LiankeError as err:
             raise translated(err) from None
 
     hass.services.async_register(
         DOMAIN, name, handle, schema=schema, supports_response=supports_response
     )
-
-
-async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
-    """Return the printer of a call whose caller has the policy on it."""
-    target = async_target(hass, call.data[ATTR_DEVICE_ID])
-    await async_check_target(hass, target, call.context, policy)
-    return target
-
-
-async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print; wait for the outcome if asked to."""
-    order = read_order(call.data)
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    submissions = await async_print(hass, target, order, call.context)
-    if wait := call.data[ATTR_WAIT]:
-        seconds = call.data[ATTR_WAIT_TIMEOUT].total_seconds()
-        submissions = await async_wait(hass, target, submissions, seconds)
-        jobs = [submission.job for submission in submissions]
-        if not call.return_response and (failure := await async_failure(hass, jobs)):
-            raise failure
-    if not call.return_response:
-        return None
-    return {
-        "jobs": [
-            await async_describe(hass, target, submission, waited=wait)
-            for submission in submissions
-        ]
-    }
-
-
-async def _async_preview(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Have the pages drawn without printing them."""
-    order = read_order(call.data)
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    response = await async_preview(hass, target, order, call.context)
-    return response if call.return_response else None
-
-
-async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Count the pages of a document."""
-    order = read_order(call.data)
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    if ATTR_PAPER in call.data:
-        order = replace(order, options=PrintOptions(paper=call.data[ATTR_PAPER]))
-    return await async_count_pages(hass, target, order, call.context)
-
-
-async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Cancel a job of this printer."""
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    job = _job_of(target, call)
-    job = await target.data.queue.async_cancel(job.job_id)
-    return await _async_job_response(hass, call, target, Submission(job=job))
-
-
-async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print the kept document of a job again, here or on another printer."""
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    job = _job_of(target, call)
-    if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
-        submission = await target.data.queue.async_retry(job.job_id, context=call.context)
-        return await _async_job_response(hass, call, target, submission)
-    other = async_target(hass, to_device_id)
-    await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    wanted = {name: job.requested[name] for name in OPTION_NAMES if name in job.requested}
-    options = await async_resolve(
-        other.entry,
-        other.printer_key,
-        PrintOptions(**wanted),
-        raw=job.document_name.endswith(".prn"),
-    )
-    submission = await target.data.queue.async_retry(
-        job.job_id,
-        context=call.context,
-        printer_key=other.printer_key,
-        options=options,
-        queue=other.data.queue,
-    )
-    return await _async_job_response(hass, call, other, submission)
-
-
-async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """List the jobs of a printer, and on request the day's tasks of its box."""
-    target = await _async_target(hass, call, POLICY_READ)
-    states = call.data.get(ATTR_STATE)
-    jobs = [
-        job
-        for job in target.data.queue.jobs(target.printer_key)
-        if states is None or job.state in states
-    ][: call.data[ATTR_LIMIT]]
-    described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
-    response: JsonObjectType = {"jobs": list[JsonValueType](described)}
-    if call.data[ATTR_INCLUDE_CLOUD]:
-        response["cloud"] = await async_cloud_tasks(hass, target.entry)
-    return response
-
-
-async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Tell what a printer can do."""
-    target = await _async_target(hass, call, POLICY_READ)
-    coordinator = target.data.coordinator
-    view = target.view
-    return describe_capabilities(
-        view,
-        await coordinator.get_capabilities(target.printer_key),
-        await coordinator.get_papers(target.printer_key),
-    )
-
-
-async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Search the printers that the service has drivers for."""
-    entry: LiankeConfigEntry = service.async_get_config_entry(
-        hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY]
-    )
-    await async_check_box(hass, entry, call.context, POLICY_READ)
-    models = await entry.runtime_data.client.printer_models(call.data.get(ATTR_QUERY))
-    return {"models": list(models[:MAX_MODELS]), "total": len(models)}
-
-
-def _job_of(target: Target, call: ServiceCall) -> Job:
-    """Return the job of a call, which must be one of this printer.
-
-    Raises ServiceValidationError: job_not_found.
-    """
-    job = target.data.queue.get(call.data[ATTR_JOB_ID])
-    if job.printer_key != target.printer_key:
-        raise input_error("job_not_found", job_id=job.job_id)
-    return job
-
-
-async def _async_job_response(
-    hass: HomeAssistant, call: ServiceCall, target: Target, submission: Submission
-) -> ServiceResponse:
-    if not call.return_response:
-        return None
-    return {"job": await async_describe(hass, target, submission)}

@@ -1,8 +1,8 @@
 """What state a printer is in: two readings of different age, weighed into one word."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 import re
+from typing import NamedTuple
 
 from .api.models import DriverState, Printer, PrinterCondition
 
@@ -70,8 +70,7 @@ _RAW_STATES = {
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A printer's own report and when it was taken, in seconds of the monotonic clock."""
 
     condition: PrinterCondition

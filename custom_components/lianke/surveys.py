@@ -1,8 +1,8 @@
 """What can be looked up: a printer's abilities, the tasks of a box in the cloud."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -19,8 +19,7 @@ from .targets import loaded_data
 CLOUD_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     at: float
     tasks: tuple[DayTask, ...]
 

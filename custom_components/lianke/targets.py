@@ -1,6 +1,6 @@
 """Which printer an action is meant for, and whether the caller may use it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
@@ -17,8 +17,7 @@ STATUS_KEY = "status"
 CONNECTIVITY_KEY = "connectivity"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A printer's device with what is alive behind it."""
 
     device_id: str

@@ -33,10 +33,10 @@ from .coordinator import PrinterView
 from .devices import printer_identifier
 from .documents.document import input_error
 from .jobs.job import Job
-from .printing import limit_bytes
+from .jobs.settings import max_document_bytes
+from .late import async_load
 from .runtime import LiankeConfigEntry
 from .status import PrinterStatus
-from .surveys import describe_capabilities
 from .targets import STATUS_KEY, Target, async_target
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
@@ -116,6 +116,9 @@ async def _ws_options(
     Lists are None where the driver does not say; the size is in bytes.
     """
     target = _controlled(hass, connection, msg["device_id"])
+    await async_load(hass, "surveys")
+    from .surveys import describe_capabilities  # noqa: PLC0415  # see late
+
     coordinator = target.data.coordinator
     capabilities = await coordinator.get_capabilities(target.printer_key)
     papers = await coordinator.get_papers(target.printer_key)
@@ -125,7 +128,7 @@ async def _ws_options(
         {
             **described,
             "defaults": _defaults(target, described),
-            "max_document_bytes": limit_bytes(target.entry),
+            "max_document_bytes": max_document_bytes(target.entry.options),
         },
     )
 

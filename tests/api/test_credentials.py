@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from custom_components.lianke.api.credentials import Credentials, parse, rank
+from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import CredentialsError
+from custom_components.lianke.api.sticker import parse, rank
 
 BOX = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
 TOKEN = "bGswMGFiMDAwMDAwMDA6QWJDZEVmR2gxMjM0NTY3OA=="

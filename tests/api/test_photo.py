@@ -11,14 +11,14 @@ from typing import Any
 from PIL import Image, ImageChops, ImageFilter
 import pytest
 
-from custom_components.lianke.api import credentials
-from custom_components.lianke.api.credentials import read_photo
+from custom_components.lianke.api import sticker
 from custom_components.lianke.api.errors import (
     CredentialsError,
     NoQrCodeError,
     PhotoUnreadableError,
     QrReaderMissingError,
 )
+from custom_components.lianke.api.sticker import read_photo
 from tests.simulator import qr_link, qr_png
 
 DEVICE_ID, DEVICE_KEY = "lk00ab00000000", "AbCdEfGh12345678"
@@ -214,7 +214,7 @@ def test_what_takes_too_much_memory(tmp_path: Path, kind: str, size: tuple[int, 
     path = tmp_path / "photo"
     Image.new("L" if kind != "WEBP" else "RGB", size).save(path, kind, quality=0)
     with pytest.raises(PhotoUnreadableError):
-        credentials._open_photo(path)
+        sticker._open_photo(path)
 
 
 @pytest.mark.parametrize(("kind", "size"), [("WEBP", (4608, 3456)), ("JPEG", (8192, 6144))])
@@ -225,7 +225,7 @@ def test_what_phones_take(tmp_path: Path, kind: str, size: tuple[int, int]) -> N
 
 
 def test_file_too_big(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "MAX_PHOTO_BYTES", 100)
+    monkeypatch.setattr(sticker, "MAX_PHOTO_BYTES", 100)
     path = tmp_path / "photo.png"
     path.write_bytes(qr_png(STICKER))
     with pytest.raises(PhotoUnreadableError):

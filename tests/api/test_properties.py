@@ -12,7 +12,6 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback, parse_push
 from custom_components.lianke.api.coerce import to_int, to_json, to_message, to_text, to_time
-from custom_components.lianke.api.credentials import parse, rank, read_photo
 from custom_components.lianke.api.errors import (
     CredentialsError,
     LiankeError,
@@ -49,6 +48,7 @@ from custom_components.lianke.api.options import (
     page_range,
     resolve,
 )
+from custom_components.lianke.api.sticker import parse, rank, read_photo
 from custom_components.lianke.api.tasks import parse_day_tasks
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
 from tests.simulator import qr_png

@@ -21,7 +21,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.sources import Source, SourceKind, async_fetch
+from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.sources import Source, async_fetch
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.written import PageOptions
 from tests.documents.samples import picture

@@ -12,7 +12,8 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.sources import Source, SourceKind, async_fetch
+from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.sources import Source, async_fetch
 from custom_components.lianke.documents.spool import Spool, copy_file
 from tests.documents.conftest import Site
 from tests.documents.samples import picture

@@ -16,7 +16,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.sources import Source, SourceKind, async_fetch, is_snapshot
+from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.sources import Source, async_fetch, is_snapshot
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.written import PageOptions
 from tests.documents.samples import ole, picture, tiff, zipped

@@ -15,9 +15,10 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
-from custom_components.lianke.api.credentials import Credentials, parse
+from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.sticker import parse
 from custom_components.lianke.api.upload import Links, Ticket
 from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.call_data import OPTION_NAMES
-from custom_components.lianke.documents.sources import SourceKind
+from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.jobs.job import JobState
 from tests.simulator.models import PrintedJob
 

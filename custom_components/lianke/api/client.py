@@ -6,6 +6,8 @@ the live service use.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession
 
@@ -33,11 +35,13 @@ from .models import (
     parse_papers,
     parse_printers,
 )
-from .scanning import Scanners
 from .server import DEFAULT_SERVER
 from .tasks import parse_day_tasks
 from .transport import Meanings, Throttle, Transport
 from .upload import Links, Ticket, UploadFile, open_form
+
+if TYPE_CHECKING:
+    from .scanning import Scanners
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -85,12 +89,18 @@ class LiankeClient:
             throttle=throttle,
         )
         self._credentials = credentials
-        self.scanners = Scanners(self._transport, self._auth)
 
     @property
     def device_id(self) -> str:
         """The box's id."""
         return self._credentials.device_id
+
+    @cached_property
+    def scanners(self) -> Scanners:
+        """The scanners behind the box. Only who scans loads what that takes."""
+        from .scanning import Scanners  # noqa: PLC0415
+
+        return Scanners(self._transport, self._auth)
 
     @property
     def _auth(self) -> dict[str, str]:

@@ -14,12 +14,11 @@ type JsonValue = dict[str, JsonValue] | list[JsonValue] | str | int | float | bo
 
 CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
-_INTEGER = re.compile(r"[+-]?\d{1,18}(\.0+)?")
+MAX_DIGITS = 18
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.IGNORECASE)
-_KEY_VALUE = re.compile(
-    r"(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+", re.IGNORECASE
-)
+# Not compiled before there is a message to look at.
+_LINK = r"(?i)[a-z][a-z0-9+.-]*://[!-~]+"
+_KEY_VALUE = r"(?i)(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -33,10 +32,19 @@ def to_int(value: object) -> int | None:
             return None
         value = int(value)
     if isinstance(value, int):
-        return value if abs(value) < 10**18 else None
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value.strip().partition(".")[0])
-    return None
+        return value if abs(value) < 10**MAX_DIGITS else None
+    return _from_digits(value.strip()) if isinstance(value, str) else None
+
+
+def _from_digits(text: str) -> int | None:
+    """Return a whole number written with at most 18 digits, perhaps with zeros after a point."""
+    number, point, fraction = text.partition(".")
+    digits = number[1:] if number.startswith(("+", "-")) else number
+    if not digits.isdecimal() or len(digits) > MAX_DIGITS:
+        return None
+    if point and (not fraction or fraction.strip("0")):
+        return None
+    return int(number)
 
 
 def to_bool(value: object) -> bool | None:
@@ -77,8 +85,10 @@ def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
     """Return the vendor's words without links, key values and the given secrets: they may echo what was sent."""
-    text = _LINK.sub("…", to_text(value, MAX_TEXT * 4))
-    text = _KEY_VALUE.sub(r"\1=…", text)
+    if not (text := to_text(value, MAX_TEXT * 4)):
+        return ""
+    text = re.sub(_LINK, "…", text)
+    text = re.sub(_KEY_VALUE, r"\1=…", text)
     for secret in secrets:
         if secret:
             text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)

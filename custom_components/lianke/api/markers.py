@@ -23,8 +23,8 @@ _LEVELS = (
 )
 _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
 _LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
-_PAIR = re.compile(r"\s*([^:=]{1,64}?)\s*[:=]\s*([^:=]{1,32})")
-_PERCENT = re.compile(r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*")
+_PAIR = r"\s*([^:=]{1,64}?)\s*[:=]\s*([^:=]{1,32})"
+_PERCENT = r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class Marker:
 def to_level(value: object) -> int | None:
     """Return 0–100 from a number or a text such as `85%`; None for the rest, negative ones and fractions below 1."""
     if isinstance(value, str):
-        found = _PERCENT.fullmatch(value[:32])
+        found = re.fullmatch(_PERCENT, value[:32])
         value = float(found[1] + (found[2] or "")) if found else None
     if isinstance(value, float) and (0 < value < 1 or not -1 < value < 101):
         return None
@@ -111,7 +111,7 @@ def _from_text(text: str) -> object:
     try:
         return to_json(text)
     except ValueError:
-        pairs = (_PAIR.fullmatch(pair) for pair in re.split(r"[,;\n]", text))
+        pairs = (re.fullmatch(_PAIR, pair) for pair in re.split(r"[,;\n]", text))
         return {pair[1]: pair[2] for pair in pairs if pair is not None}
 
 

@@ -1,7 +1,6 @@
 """Where a document comes from: each source is fetched into the spool."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,34 +21,19 @@ from .document import Document, input_error
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .fetch import async_download
 from .intake import admit, admit_raw
+from .kinds import SourceKind
+from .labels import async_label
 from .page import PageStyle
 from .spool import Spool, copy_file, move_file, too_large
 from .written import (
     DEFAULT_PAGE,
     PageOptions,
     TextKind,
-    async_label,
     async_style,
     async_text_document,
 )
 
 URI_SCHEME = "media-source://"
-RAW_ENCODINGS = ("utf-8", "gb18030")
-
-
-class SourceKind(StrEnum):
-    """The kinds of sources; the values are the names of the action's fields."""
-
-    UPLOAD = "upload"
-    MEDIA = "media"
-    FILE = "file"
-    URL = "url"
-    ENTITY = "source_entity"
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    DOCUMENT = "document"
-
 
 FILES = frozenset({SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL})
 """Sources that hold a file, and so may hold raw printer commands."""

@@ -6,14 +6,13 @@ from functools import partial
 from typing import Literal
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.models import Capabilities, Paper
-from ..const import DOMAIN
 from .compose import MAX_TEXT_BYTES, html_page, markdown_page, text_page
 from .document import Document, digest_of, input_error, whole_text
 from .intake import admit_page, clean_title
+from .labels import async_label, async_labels
 from .page import PageStyle, paper_size
 from .spool import Spool
 from .testpage import color_page, test_page
@@ -41,11 +40,6 @@ class PageOptions:
 DEFAULT_PAGE = PageOptions()
 
 
-async def async_label(hass: HomeAssistant, key: str) -> str:
-    """Return one of the words a page or a title says, in the language of the house."""
-    return (await _async_labels(hass)).get(key, key)
-
-
 async def async_style(
     hass: HomeAssistant,
     paper: Paper | None,
@@ -62,7 +56,7 @@ async def async_style(
         margin_top=top,
         language=hass.config.language,
         now=dt_util.now(),
-        labels=await _async_labels(hass),
+        labels=await async_labels(hass),
         header=header,
         columns=options.columns,
     )
@@ -160,9 +154,3 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | 
         partial(color_page, style),
         title=await async_label(hass, "page_keep_alive_title"),
     )
-
-
-async def _async_labels(hass: HomeAssistant) -> dict[str, str]:
-    prefix = f"component.{DOMAIN}.common."
-    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
-    return {key.removeprefix(prefix): text for key, text in texts.items() if key.startswith(prefix)}

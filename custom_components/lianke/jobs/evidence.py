@@ -10,8 +10,8 @@ that never arrived. The window is as narrow as the clocks' difference is known.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ..api.models import DayTask
 from ..api.transport import answer_seconds
@@ -24,16 +24,14 @@ ROUNDING = timedelta(seconds=1)
 FOREIGN_MEMORY = timedelta(hours=24)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClockOffset:
+class ClockOffset(NamedTuple):
     """Between what the cloud's clock is ahead of ours, at least and at most."""
 
     least: timedelta = -CLOCK_SKEW
     most: timedelta = CLOCK_SKEW
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What the day's task list shows: the tasks of jobs by their ids, and whether others print."""
 
     tasks: Mapping[str, DayTask]

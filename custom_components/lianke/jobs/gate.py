@@ -1,10 +1,9 @@
 """Whether a printer may be sent a job now, and if not, why and until when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.util import dt as dt_util
@@ -42,15 +41,13 @@ HOLD_REASONS: tuple[str, ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Backoff:
+class _Backoff(NamedTuple):
     reason: str
     until: datetime
     pause: timedelta
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`reason` is None when the job may go; `until` is when to look again, if known."""
 
     reason: str | None

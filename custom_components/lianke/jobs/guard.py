@@ -1,8 +1,8 @@
 """The checks a job must pass before it is taken: repetition, and the paper guard."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from homeassistant.exceptions import ServiceValidationError
 
@@ -30,8 +30,7 @@ class GuardError(ServiceValidationError):
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """What makes two requests the same: printer, bytes, options."""
 
     printer_key: str

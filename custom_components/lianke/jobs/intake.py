@@ -8,7 +8,7 @@ import hashlib
 import logging
 from pathlib import Path
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
@@ -57,8 +57,7 @@ class PrintRequest:
     retry_of: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A job that was taken, or the earlier one with the same request id."""
 
     job: Job

@@ -1,9 +1,9 @@
 """Previews: the cloud draws a document's pages, and no paper moves."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 import secrets
+from typing import NamedTuple
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
@@ -27,8 +27,7 @@ MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class Preview(NamedTuple):
     """A document as it would come out.
 
     `pages` is the cloud's count, None if it did not tell; `images` are the first pages as

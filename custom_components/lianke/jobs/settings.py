@@ -1,4 +1,4 @@
-"""The options of a config entry that the print queue obeys, read anew at each use."""
+"""The options of a config entry that printing obeys, read anew at each use."""
 
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
@@ -9,12 +9,14 @@ from homeassistant.util import dt as dt_util
 from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
+    CONF_MAX_DOCUMENT_MB,
     CONF_MAX_JOBS_PER_HOUR,
     CONF_MAX_PAGES,
     CONF_QUIET_FROM,
     CONF_QUIET_TO,
     DEFAULT_HOLD_HOURS,
     DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_MAX_DOCUMENT_MB,
     DEFAULT_MAX_JOBS_PER_HOUR,
     DEFAULT_MAX_PAGES,
 )
@@ -28,6 +30,11 @@ def hold_time(options: Mapping[str, Any]) -> timedelta:
 def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
     """Return how long the document of a job that did not come out is kept."""
     return timedelta(hours=options.get(CONF_KEEP_FAILED_HOURS, DEFAULT_KEEP_FAILED_HOURS))
+
+
+def max_document_bytes(options: Mapping[str, Any]) -> int:
+    """Return how large a document may be."""
+    return int(options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)) * 1024 * 1024
 
 
 def max_pages(options: Mapping[str, Any]) -> int:
