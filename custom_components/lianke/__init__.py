@@ -9,7 +9,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from . import dashboard, issues, keep_alive, services, websocket
+from . import dashboard, issues, keep_alive, late, services, websocket
 from .api.client import LiankeClient
 from .api.credentials import Credentials
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
@@ -17,7 +17,6 @@ from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
-from .late import async_load
 from .memory import BoxMemory
 from .runtime import BoxAddress, LiankeConfigEntry, LiankeData, PreviewShelf, async_get_account
 from .webhook import async_open, async_release
@@ -39,6 +38,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     services.async_setup_services(hass)
     websocket.async_setup(hass)
     await dashboard.async_setup(hass)
+    late.async_load_after_start(hass)
     return True
 
 
@@ -117,7 +117,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
     if not hass.config_entries.async_entries(DOMAIN):
-        await async_load(hass, "documents.spool")
+        await late.async_load(hass, "documents.spool")
         from .documents.spool import async_get_spool  # noqa: PLC0415  # see late
 
         await (await async_get_spool(hass)).async_clear()

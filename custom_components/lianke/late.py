@@ -1,7 +1,27 @@
-"""Modules that are needed only once somebody prints: loaded then, not when Home Assistant starts."""
+"""Modules that are needed only once somebody prints: not loaded while Home Assistant starts.
 
-from homeassistant.core import HomeAssistant
+They are loaded as soon as it has started: the first print need not wait for them, and none is
+left to be read from the disk after an update has put another version there.
+"""
+
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.importlib import async_import_module
+from homeassistant.helpers.start import async_at_started
+
+# With these comes everything else that is loaded late.
+LATE: Final = ("actions", "media_files", "api.scanning", "api.sticker", "documents.markdown")
+
+
+@callback
+def async_load_after_start(hass: HomeAssistant) -> None:
+    """Load everything once Home Assistant has started, in the background."""
+
+    async def load(hass: HomeAssistant) -> None:
+        await async_load(hass, *LATE)
+
+    async_at_started(hass, load)
 
 
 async def async_load(hass: HomeAssistant, *names: str) -> None:
