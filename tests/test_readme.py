@@ -40,8 +40,6 @@ from custom_components.lianke.sensor import (
     BOX_SENSORS,
     INK,
     JOB_SENSORS,
-    LAST_JOB,
-    LAST_JOB_TITLE,
     LAST_PUSH,
     STATUS,
 )
@@ -398,8 +396,6 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
                 *(("binary_sensor", one) for one, _ in CONDITIONS),
                 ("sensor", INK),
                 *(("sensor", one) for one, _ in JOB_SENSORS),
-                ("sensor", LAST_JOB),
-                ("sensor", LAST_JOB_TITLE),
                 ("event", JOB),
                 ("image", PREVIEW),
                 ("notify", NOTIFY),

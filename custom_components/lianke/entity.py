@@ -1,5 +1,6 @@
 """What the entities of all platforms share."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import override
 
@@ -120,7 +121,7 @@ class KnownPrinterEntity(PrinterEntity):
 
 
 class JobEntity(KnownPrinterEntity):
-    """A printer's entity that follows its jobs."""
+    """A printer's entity that hears of every change of its jobs."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -129,9 +130,9 @@ class JobEntity(KnownPrinterEntity):
         self.async_on_remove(self.lianke.queue.listen(self.on_job, self.printer_key))
 
     @callback
+    @abstractmethod
     def on_job(self, job: Job, old: JobState | None) -> None:
         """Take news of one of the printer's jobs: `old` is its state before, None for a new one."""
-        self.async_show()
 
 
 @callback

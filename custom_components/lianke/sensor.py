@@ -11,16 +11,16 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import PERCENTAGE, STATE_UNKNOWN, EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
 from .api.models import Box
 from .coordinator import PrinterStatus, PrinterView
-from .entity import BoxEntity, JobEntity, KnownPrinterEntity, async_add_printers
+from .entity import BoxEntity, KnownPrinterEntity, async_add_printers
 from .jobs.gate import HOLD_REASONS
-from .jobs.job import Job, JobState
+from .jobs.job import JobState
 from .runtime import LiankeConfigEntry, LiankeData
 
 PARALLEL_UPDATES = 0
@@ -108,16 +108,20 @@ JOB_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[LiankeData, str], Va
         ),
         lambda data, key: known.pages_printed if (known := data.memory.printers.get(key)) else None,
     ),
+    (
+        SensorEntityDescription(
+            key="last_job",
+            translation_key="last_job",
+            device_class=SensorDeviceClass.ENUM,
+            options=[state.value for state in JobState],
+        ),
+        lambda data, key: job.state if (job := data.queue.newest(key)) else None,
+    ),
+    (
+        SensorEntityDescription(key="last_job_title", translation_key="last_job_title"),
+        lambda data, key: job.title[:MAX_STATE] if (job := data.queue.newest(key)) else None,
+    ),
 )
-
-LAST_JOB = SensorEntityDescription(
-    key="last_job",
-    translation_key="last_job",
-    device_class=SensorDeviceClass.ENUM,
-    options=[state.value for state in JobState],
-)
-
-LAST_JOB_TITLE = SensorEntityDescription(key="last_job_title", translation_key="last_job_title")
 
 
 async def async_setup_entry(
@@ -132,8 +136,6 @@ async def async_setup_entry(
         yield StatusSensor(entry, view.key, STATUS, is_main=True)
         for description, value in JOB_SENSORS:
             yield JobSensor(entry, view.key, description, value)
-        yield LastJobSensor(entry, view.key, LAST_JOB)
-        yield LastJobTitleSensor(entry, view.key, LAST_JOB_TITLE)
         for marker in view.printer.markers:
             yield InkSensor(entry, view.key, marker.name)
 
@@ -220,8 +222,8 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
         return self.native_value
 
 
-class JobSensor(JobEntity, SensorEntity):
-    """A figure about the printer's jobs."""
+class JobSensor(KnownPrinterEntity, SensorEntity):
+    """What shows how the printer's jobs stand."""
 
     def __init__(
         self,
@@ -234,6 +236,12 @@ class JobSensor(JobEntity, SensorEntity):
         super().__init__(entry, printer_key, description)
         self._value = value
 
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Watch the queue."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.lianke.queue.watch(self.async_show, self.printer_key))
+
     @property
     @override
     def native_value(self) -> Value:
@@ -242,48 +250,6 @@ class JobSensor(JobEntity, SensorEntity):
     @override
     def _shown(self) -> object:
         return self.native_value
-
-
-class NewestJobSensor(JobEntity, SensorEntity):
-    """Something of the newest job of the printer."""
-
-    job: Job | None = None
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Begin with the newest job there is."""
-        jobs = self.lianke.queue.jobs(self.printer_key)
-        self.job = jobs[0] if jobs else None
-        await super().async_added_to_hass()
-
-    @callback
-    @override
-    def on_job(self, job: Job, old: JobState | None) -> None:
-        if self.job is None or job.job_id >= self.job.job_id:
-            self.job = job
-            self.async_show()
-
-    @override
-    def _shown(self) -> object:
-        return self.native_value
-
-
-class LastJobSensor(NewestJobSensor):
-    """Where the newest job stands."""
-
-    @property
-    @override
-    def native_value(self) -> str | None:
-        return self.job.state if self.job else None
-
-
-class LastJobTitleSensor(NewestJobSensor):
-    """What the newest job is called."""
-
-    @property
-    @override
-    def native_value(self) -> str | None:
-        return self.job.title[:MAX_STATE] if self.job else None
 
 
 def _slug_of(marker: str) -> str:

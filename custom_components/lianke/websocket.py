@@ -243,7 +243,7 @@ class _Feed:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
             data.coordinator.async_add_listener(self._refresher.async_schedule_call),
-            data.queue.listen(lambda _job, _old: self._refresher.async_schedule_call()),
+            data.queue.watch(self._refresher.async_schedule_call),
         ]
 
     @callback

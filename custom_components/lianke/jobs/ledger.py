@@ -54,6 +54,9 @@ class Ledger:
         self._warned = False
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
+        self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
+        # Printers whose watchers are to be told.
+        self._stale: set[str] = set()
 
     async def async_load(self) -> None:
         """Read the book. Raises BookError."""
@@ -81,6 +84,11 @@ class Ledger:
         """
         return list(self._unsettled.values())
 
+    def newest(self, printer_key: str) -> Job | None:
+        """Return the newest job of a printer."""
+        jobs = reversed(self._jobs.values())
+        return next((job for job in jobs if job.printer_key == printer_key), None)
+
     def by_token(self, token: str) -> Job | None:
         """Return the job whose callback address carries this secret."""
         return self._jobs.get(self._by_token.get(token, ""))
@@ -101,6 +109,21 @@ class Ledger:
         @callback
         def unsubscribe() -> None:
             listeners.remove(listener)
+
+        return unsubscribe
+
+    @callback
+    def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `watcher()` soon after a change, once for all that come in the same moment.
+
+        For what only shows how jobs stand now, so that what hears of each change goes first.
+        """
+        watchers = self._watchers[printer_key]
+        watchers.append(watcher)
+
+        @callback
+        def unsubscribe() -> None:
+            watchers.remove(watcher)
 
         return unsubscribe
 
@@ -259,6 +282,16 @@ class Ledger:
     def _notify(self, job: Job, old: JobState | None) -> None:
         for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
             listener(job, old)
+        if not self._stale:
+            self._hass.loop.call_soon(self._tell_watchers)
+        self._stale.add(job.printer_key)
+
+    @callback
+    def _tell_watchers(self) -> None:
+        keys, self._stale = self._stale, set()
+        for key in (None, *keys):
+            for watcher in list(self._watchers[key]):
+                watcher()
 
 
 def _is_needed(job: Job, now: datetime) -> bool:

@@ -290,6 +290,10 @@ class PrintQueue:
             job for job in reversed(self._ledger.all()) if printer_key in (None, job.printer_key)
         ]
 
+    def newest(self, printer_key: str) -> Job | None:
+        """Return the newest job of a printer, None without one."""
+        return self._ledger.newest(printer_key)
+
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs wait here or at the front of the cloud's queue."""
         return sum(
@@ -321,6 +325,11 @@ class PrintQueue:
         Without `printer_key` at every change of any.
         """
         return self._ledger.listen(listener, printer_key)
+
+    @callback
+    def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `watcher()` soon after a change of a printer's jobs, or of any without `printer_key`."""
+        return self._ledger.watch(watcher, printer_key)
 
     @callback
     def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
