@@ -113,7 +113,7 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
             "ms",
             middle(bare) * 1e3,
             1.5,
-            f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, as many as change",
+            f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change",
         ),
         Figure.times(
             "callback_latency_p99",

@@ -76,7 +76,7 @@ async def measure(house: House, boxes: list[dict[str, Any]], *, rounds: int) -> 
         "ms",
         middle(bare) * 1e3,
         1.3,
-        f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, as many as change",
+        f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change",
     )
 
 

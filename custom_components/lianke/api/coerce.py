@@ -87,10 +87,14 @@ def to_message(value: object, secrets: Iterable[str] = ()) -> str:
     """Return the vendor's words without links, key values and the given secrets: they may echo what was sent."""
     if not (text := to_text(value, MAX_TEXT * 4)):
         return ""
-    text = re.sub(_LINK, "…", text)
-    text = re.sub(_KEY_VALUE, r"\1=…", text)
+    # Nearly all messages are a plain word or two, and one comes with each callback.
+    if "://" in text:
+        text = re.sub(_LINK, "…", text)
+    if any(sign in text for sign in "=:："):
+        text = re.sub(_KEY_VALUE, r"\1=…", text)
+    folded = text.casefold()
     for secret in secrets:
-        if secret:
+        if secret and secret.casefold() in folded:
             text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
     return text[:MAX_TEXT]
 

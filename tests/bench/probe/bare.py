@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import ClientTimeout, web
 from homeassistant.components import webhook
-from homeassistant.components.sensor import DATA_COMPONENT, SensorEntity
+from homeassistant.components.event import DATA_COMPONENT as DATA_EVENT, EventEntity
+from homeassistant.components.sensor import DATA_COMPONENT as DATA_SENSOR, SensorEntity
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -28,8 +29,8 @@ def async_register(hass: HomeAssistant) -> None:
         )
 
 
-class BareEntity(SensorEntity):
-    """The least that an entity can be."""
+class BareSensor(SensorEntity):
+    """The least that a sensor can be."""
 
     _attr_should_poll = False
 
@@ -39,7 +40,21 @@ class BareEntity(SensorEntity):
         self.async_write_ha_state()
 
 
-ENTITIES: list[BareEntity] = []
+class BareEvent(EventEntity):
+    """The least that tells of a job's end."""
+
+    _attr_should_poll = False
+    _attr_event_types = ["held", "queued", "completed", "failed", "canceled", "expired"]  # noqa: RUF012
+
+    def take(self, value: str) -> None:
+        """Fire."""
+        job = {"title": "small.pdf", "pages": 2, "reason": None, "code": None, "partly": False}
+        self._trigger_event("completed", {"job_id": value, **job})
+        self.async_write_ha_state()
+
+
+# As many, and of the kinds, as the integration's that change.
+ENTITIES: list[BareSensor | BareEvent] = []
 
 
 async def _handle_state(
@@ -51,8 +66,9 @@ async def _handle_state(
 
 
 def _set_states(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    for entity in ENTITIES[: message.get("states", 1) - 1]:
-        entity.take(message["task_id"])
+    if message.get("states", 1) > 1:
+        for entity in ENTITIES:
+            entity.take(message["task_id"])
     hass.states.async_set(ENTITY, message["task_state"], {"task": message["task_id"]})
 
 
@@ -65,7 +81,7 @@ async def _handle_poll(hass: HomeAssistant, _webhook_id: str, request: web.Reque
 async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Return how many states of the integration's entities change within so many seconds.
 
-    From then on there are as many bare entities.
+    From then on there are as many bare entities of the same kinds.
     """
     registry = er.async_get(hass)
     changed: list[str] = []
@@ -79,9 +95,11 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
     unsubscribe = hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
     await asyncio.sleep(msg["seconds"])
     unsubscribe()
-    more = [BareEntity() for _ in changed[len(ENTITIES) :]]
-    ENTITIES.extend(more)
-    await hass.data[DATA_COMPONENT].async_add_entities(more)
+    events = [BareEvent() for entity_id in changed if entity_id.startswith("event.")]
+    sensors = [BareSensor() for _ in changed[len(events) :]]
+    ENTITIES[:] = [*events, *sensors]
+    await hass.data[DATA_EVENT].async_add_entities(events)
+    await hass.data[DATA_SENSOR].async_add_entities(sensors)
     return {"states": len(changed)}
 
 
