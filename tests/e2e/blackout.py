@@ -44,6 +44,8 @@ PACE = 30.0
 DOUBT_TIME = 330.0
 SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
+# So much later than it should a cloud that hangs may still make a task.
+LATE = timedelta(minutes=5)
 # What the clocks of both processes and the list's whole seconds leave open.
 SAME_MOMENT = timedelta(seconds=5)
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -388,7 +390,7 @@ class Home:
             if other is verdict or other.order.box != verdict.order.box or other.record is None:
                 continue
             earlier = moment - datetime.fromisoformat(other.record["handed_over_at"])
-            window = timedelta(seconds=answer_seconds(other.record["size"]))
+            window = timedelta(seconds=answer_seconds(other.record["size"])) + LATE
             if abs(earlier) <= SAME_MOMENT or (
                 not other.accepted and timedelta(0) < earlier <= window + SAME_MOMENT
             ):

@@ -99,6 +99,42 @@ async def test_two_jobs_in_doubt_are_not_told_apart(shop: Shop) -> None:
     assert len(shop.sim.cloud.printed) == 2
 
 
+async def test_a_job_settled_by_hand_keeps_its_task(shop: Shop) -> None:
+    """Its task, still on the list, is not given to another job that never arrived."""
+    await lose_answer(shop)
+    came = await shop.submit(shop.document(pages=1))
+    await in_doubt(shop, came.job_id)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    lost = await shop.submit(shop.document(pages=2))
+    await in_doubt(shop, lost.job_id)
+    for job in (came, lost):
+        await shop.until(job, JobState.UNCONFIRMED)
+    assert shop.queue.confirm(came.job_id).state is JobState.COMPLETED
+    # With several jobs open the list is read again.
+    for port in (1, 2):
+        shop.printer(port).seconds_per_page = 3000
+    others = [await shop.submit(port=port) for port in (1, 2)]
+    for job in others:
+        await shop.until(job, JobState.SENDING, JobState.PROCESSING, JobState.QUEUED)
+    await shop.tick(120)
+    assert shop.sim.cloud.count("POST /print/query_device_task") > 1
+    assert shop.queue.get(lost.job_id).state is JobState.UNCONFIRMED
+    assert shop.queue.get(lost.job_id).task_id is None
+
+
+async def test_an_unconfirmed_job_that_is_found_later_has_no_reason_left(shop: Shop) -> None:
+    shop.sim.cloud.variants.list_lag = 1800.0
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.UNCONFIRMED)
+    assert shop.queue.get(job.job_id).reason == "no_answer"
+    await shop.tick(1800)
+    await shop.queue._follower._async_read_list()
+    done = await shop.until(job, JobState.COMPLETED)
+    assert done.reason is None
+
+
 async def test_a_late_callback_settles_an_unconfirmed_job(
     open_shop: OpenShop, receiver: Receiver
 ) -> None:

@@ -21,6 +21,8 @@ from .job import Job
 CLOCK_SKEW = timedelta(minutes=5)
 # The list's times are whole seconds.
 ROUNDING = timedelta(seconds=1)
+# A cloud that hangs may make a task long after its upload was given up.
+LATE = timedelta(minutes=5)
 FOREIGN_MEMORY = timedelta(hours=24)
 
 
@@ -45,28 +47,41 @@ def examine(
     known_ids: Collection[str],
     doubtful: Sequence[Job],
     foreign_seen_at: datetime | None,
-    now: datetime,
 ) -> Finding:
     """Look for the tasks of doubtful jobs among today's tasks.
 
     `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours.
     `doubtful` must be every job that may have become a task without our knowing which.
+    `foreign_seen_at` is when a stranger's task was last seen on this box.
     """
     offset = clock_offset(tasks, own)
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
     found = _assign(
         {
-            task_id: {job.job_id for job in doubtful if _fits(task, job, offset)}
+            task_id: {job.job_id for job in doubtful if _fits(task, job, offset, late=LATE)}
             for task_id, task in unknown.items()
         }
     )
     if found is None:
         return Finding(tasks={}, strangers=True)
-    if foreign_seen_at is not None and now - foreign_seen_at < FOREIGN_MEMORY:
-        return Finding(tasks={}, strangers=False)
+    jobs = {job.job_id: job for job in doubtful}
+    if not all(_fits(unknown[task_id], jobs[job_id], offset) for job_id, task_id in found.items()):
+        # So late it may be ours as well as a stranger's.
+        return Finding(tasks={}, strangers=True)
     return Finding(
-        tasks={job_id: unknown[task_id] for job_id, task_id in found.items()}, strangers=False
+        tasks={
+            job_id: unknown[task_id]
+            for job_id, task_id in found.items()
+            if not _was_among_strangers(jobs[job_id], foreign_seen_at)
+        },
+        strangers=False,
     )
+
+
+def _was_among_strangers(job: Job, foreign_seen_at: datetime | None) -> bool:
+    """Return whether others have printed on the box within a day before a job, or since."""
+    handed_over = job.handed_over_at or job.created_at
+    return foreign_seen_at is not None and handed_over - foreign_seen_at < FOREIGN_MEMORY
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
@@ -120,6 +135,6 @@ def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:
     )
 
 
-def _fits(task: DayTask, job: Job, offset: ClockOffset) -> bool:
+def _fits(task: DayTask, job: Job, offset: ClockOffset, *, late: timedelta = timedelta(0)) -> bool:
     begin, end = _window(job, offset)
-    return task.created_at is not None and begin <= task.created_at <= end
+    return task.created_at is not None and begin <= task.created_at <= end + late

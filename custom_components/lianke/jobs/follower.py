@@ -245,7 +245,6 @@ class Follower:
             known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
             doubtful=[job for job in jobs if _may_own_a_task(job)],
             foreign_seen_at=self._memory.foreign_seen_at,
-            now=now,
         )
         if self._book.other_tasks_coming:
             # One of the tasks may be a preview that has not been told its task yet.
@@ -276,5 +275,8 @@ class Follower:
 
 
 def _may_own_a_task(job: Job) -> bool:
-    """Return whether the cloud may have a task of this job that nobody has told us."""
-    return job.is_unsure or (job.state is JobState.UNCONFIRMED and job.task_id is None)
+    """Return whether the cloud may have a task of this job that nobody has told us.
+
+    Also when the job has been settled by hand since.
+    """
+    return job.handed_over_at is not None and job.task_id is None

@@ -96,4 +96,5 @@ def _may_be_on_paper(job: Job, result: TaskResult | None) -> bool:
 def _final(job: Job, state: JobState, **changes: Any) -> dict[str, Any] | None:
     if not can_move(job.state, state):
         return None
-    return {"state": state, **changes}
+    # What was the reason for doubt is none any more.
+    return {"state": state, "reason": None, **changes}
