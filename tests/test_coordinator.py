@@ -201,6 +201,37 @@ async def test_box_goes_offline_between_the_two_requests(
     assert coordinator.data.online is (code != 5002)
 
 
+@pytest.mark.parametrize("variant", ["code_5002", "code_500", "stale", "empty"])
+async def test_a_box_that_goes_offline_is_seen_whatever_its_list_says(
+    simulator: Simulator, box: Box, coordinator: LiankeCoordinator, settled: None, variant: str
+) -> None:
+    simulator.cloud.variants.update(offline_list=variant)
+    box.online = False
+    await coordinator.async_refresh()
+    assert coordinator.is_fresh
+    assert coordinator.data.online is False
+
+
+async def test_a_slow_look_is_not_joined_by_others(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    coordinator: LiankeCoordinator,
+    settled: None,
+) -> None:
+    await elapse(hass, clock, 10, 5)
+    before = requests(simulator)
+    simulator.cloud.fail(INFO, Fault(kind="delay", seconds=0.5))
+    coordinator.async_note_push()
+    for _ in range(4):
+        clock.tick(6)
+        coordinator.async_note_push()
+    assert (requests(simulator) - before)[INFO] <= 1
+    await rest(hass)
+    await elapse(hass, clock, 10, 5)
+    assert (requests(simulator) - before)[INFO] == 2
+
+
 async def test_one_failed_poll_is_overlooked_two_are_told_once(
     clock: Clock,
     hass: HomeAssistant,

@@ -1,13 +1,13 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
 from random import Random
 import time
-from typing import Any, NamedTuple, override
+from typing import NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -135,6 +135,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._announced = False
         self._unannounced_at = float("-inf")
         self._look_timer: CALLBACK_TYPE | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._look_at = float("inf")
         # Printers whose condition to ask for at the next look; None for whose turn it is.
         self._curious: dict[str | None, None] = {}
@@ -272,14 +273,29 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
         """Return the box and its printers' rows, None for the rows of a box that is offline."""
         if self._online:
-            # Both at once: what a push tells of is seen a round trip sooner.
-            box, rows = await _async_both(self._client.box(), self._async_rows())
+            box, rows = await self._async_both()
         else:
             box = await self._client.box()
             rows = await self._async_rows() if box.online else None
+        if rows is None and box.online:
+            box = replace(box, online=False)
+        return box, rows
+
+    async def _async_both(self) -> tuple[Box, tuple[Printer, ...] | None]:
+        """Ask for box and printers at once: what a push tells of is seen a round trip sooner."""
+        box, rows = await asyncio.gather(
+            create_eager_task(self._client.box()),
+            create_eager_task(self._async_rows()),
+            return_exceptions=True,
+        )
+        if isinstance(box, BaseException):
+            raise box
         if not box.online:
+            # Whatever the service says of the printers of a box that is off.
             return box, None
-        return (box if rows is not None else replace(box, online=False)), rows
+        if isinstance(rows, BaseException):
+            raise rows
+        return box, rows
 
     async def _async_rows(self) -> tuple[Printer, ...] | None:
         """Return the rows of the box's printers, None when it is offline."""
@@ -411,10 +427,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _look(self, _now: datetime | None = None) -> None:
-        """Poll now."""
+        """Poll now, unless a look is under way: then once that has ended."""
         self._cancel_look()
+        if self._looking is not None and not self._looking.done():
+            self._look_in(LOOK_SPACING)
+            return
         self._last_poll = time.monotonic()
-        self.config_entry.async_create_background_task(
+        self._looking = self.config_entry.async_create_background_task(
             self.hass, self.async_refresh(), f"look at {self.name}"
         )
 
@@ -462,17 +481,3 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             condition=reading.condition if reading else None,
             status=status,
         )
-
-
-async def _async_both[A, B](
-    first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]
-) -> tuple[A, B]:
-    """Return what both give once both have ended; raise the first's error rather than the second's."""
-    one, other = await asyncio.gather(
-        create_eager_task(first), create_eager_task(second), return_exceptions=True
-    )
-    if isinstance(one, BaseException):
-        raise one
-    if isinstance(other, BaseException):
-        raise other
-    return one, other
