@@ -1,16 +1,19 @@
 """What a stop, a crash or a damaged disk does to jobs."""
 
 import asyncio
+from datetime import timedelta
 import json
 import os
 from pathlib import Path
 import stat
 from threading import Event
+from unittest.mock import patch
 
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs.book import book_path
+from custom_components.lianke.jobs import ledger
+from custom_components.lianke.jobs.book import FLUSHING_NAME, OTHER_TASKS_NAME, book_path
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
@@ -229,6 +232,68 @@ async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
     done = await shop.until(job, JobState.FAILED)
     assert done.reason == "disk_full"
     assert not shop.sim.cloud.tasks
+
+
+async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    shop.printer().paper = 0
+    await shop.refresh()
+    old = await shop.submit(replace_key="briefing")
+    with monkeypatch.context() as patched:
+        patched.setattr("custom_components.lianke.jobs.book._flush", full)
+        with pytest.raises(HomeAssistantError):
+            await shop.submit(replace_key="briefing")
+    assert shop.queue.get(old.job_id).state is JobState.HELD
+    new = await shop.submit(replace_key="briefing")
+    assert shop.queue.get(old.job_id).state is JobState.CANCELED
+    assert shop.queue.get(new.job_id).state is JobState.HELD
+
+
+async def test_a_job_nobody_was_told_of_is_not_taken_up(
+    open_shop: OpenShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The power went while its document was being flushed; what the file holds now is anybody's guess."""
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        told = await shop.submit()
+        untold = await shop.submit()
+        entry, root = shop.entry, folder(shop)
+    assert {path.name for path in (root / untold.job_id).iterdir()} == {"job.json", "document.pdf"}
+    (root / untold.job_id / FLUSHING_NAME).touch()
+    async with open_shop(entry=entry) as shop:
+        assert [job.job_id for job in shop.queue.jobs()] == [told.job_id]
+        assert not (root / untold.job_id).exists()
+    assert "set aside" not in caplog.text
+
+
+async def test_a_preview_that_a_power_cut_ended_counts_as_a_stranger(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        entry, root = shop.entry, folder(shop)
+        await shop.queue._book.async_note_coming()
+        kept = (root / OTHER_TASKS_NAME).read_text("utf-8")
+        await shop.queue._book.async_note_came("task")
+        assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == ["task"]
+    (root / OTHER_TASKS_NAME).write_text(kept, "utf-8")
+    async with open_shop(entry=entry) as shop:
+        assert shop.memory.foreign_seen_at is not None
+        assert shop.queue.own_task_ids == frozenset()
+
+
+async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
+    job = await shop.until(await shop.submit(), JobState.COMPLETED)
+    with (
+        patch.object(ledger, "MAX_RECORDS", 0),
+        patch.object(ledger, "KEPT_FOR_GUARD", timedelta()),
+    ):
+        await shop.tick(2)
+        await shop.queue._ledger.async_trim()
+    assert not shop.queue.jobs()
+    assert job.task_id in shop.queue.own_task_ids
 
 
 async def test_everything_is_private_and_documents_go(shop: Shop) -> None:

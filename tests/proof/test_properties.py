@@ -25,6 +25,7 @@ from custom_components.lianke.jobs.book import (
     RECORD_NAME,
     BookError,
     JobBook,
+    _flush,
     book_path,
 )
 from custom_components.lianke.jobs.gate import STEADY, Gate
@@ -587,6 +588,7 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
             path = tmp_path / "document.pdf"
             path.write_bytes(b"1")
             book._create(job, make_document(path))
+            _flush(book.document_path(job))
         damage(root / whole[which].job_id, *how)
         if others is not None:
             (root / OTHER_TASKS_NAME).write_bytes(others)

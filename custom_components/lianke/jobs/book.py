@@ -30,10 +30,14 @@ DAMAGED_PREFIX = "damaged-"
 # A folder that is being made or deleted. After a power cut nothing in it counts.
 PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
+# Lies in a job's folder until its document is on disk.
+FLUSHING_NAME = "flushing"
 OTHER_TASKS_NAME = "other_tasks.json"
+# Stands among other tasks while one more is being asked for.
+COMING = "coming"
 # A record is a page of text. Anything larger was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
-MAX_OTHER_TASKS = 100
+MAX_OTHER_TASKS = 1000
 SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
 
@@ -62,10 +66,11 @@ class JobBook:
         self._hass = hass
         self._root = book_path(hass, entry_id)
         self._lock = asyncio.Lock()
-        # Tasks of the cloud that are ours without being a job (previews).
+        # Tasks of the cloud that are ours without being a job: of previews, and of forgotten jobs.
         self.other_tasks: list[str] = []
-        # How many more of them are just being asked for.
+        # How many more of them are just being asked for, and whether a power cut came between.
         self.other_tasks_coming = 0
+        self.was_cut_off = False
         # Documents on their way to the disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
@@ -137,10 +142,24 @@ class JobBook:
         async with self._lock:
             await self._hass.async_add_executor_job(_remove_all, folders)
 
-    async def async_note_other_task(self, task_id: str) -> None:
-        """Remember a task of ours that is no job. A lost note only costs certainty."""
-        self.other_tasks = [*self.other_tasks, task_id][-MAX_OTHER_TASKS:]
-        text = json.dumps(self.other_tasks)
+    async def async_note_coming(self) -> None:
+        """Note that a task of ours that is no job is about to be asked for."""
+        self.other_tasks_coming += 1
+        await self._async_write_other_tasks()
+
+    async def async_note_came(self, task_id: str | None) -> None:
+        """Note which task it has become, None for one that is not known."""
+        self.other_tasks_coming -= 1
+        await self.async_note_other_tasks([] if task_id is None else [task_id])
+
+    async def async_note_other_tasks(self, task_ids: Collection[str]) -> None:
+        """Remember tasks of ours that are no jobs. A lost note only costs certainty."""
+        self.other_tasks = [*self.other_tasks, *task_ids][-MAX_OTHER_TASKS:]
+        await self._async_write_other_tasks()
+
+    async def _async_write_other_tasks(self) -> None:
+        coming = [COMING] if self.other_tasks_coming else []
+        text = json.dumps([*coming, *self.other_tasks])
         async with self._lock:
             await self._hass.async_add_executor_job(self._write_other_tasks, text)
 
@@ -153,10 +172,16 @@ class JobBook:
         except OSError as err:
             raise BookError("the job folder cannot be read") from err
         _unlink_all(list(self._root.glob(f"{COPY_PREFIX}*")))
-        self.other_tasks = self._read_other_tasks()
+        noted = self._read_other_tasks()
+        self.was_cut_off = COMING in noted
+        self.other_tasks = [task_id for task_id in noted if task_id != COMING]
         jobs = []
         for folder in folders:
             if folder.name.startswith(DAMAGED_PREFIX):
+                continue
+            if (folder / FLUSHING_NAME).exists():
+                # Nobody was told of this job, and its document may be full of holes.
+                _remove_all([folder])
                 continue
             try:
                 jobs.append(_read_job(folder))
@@ -181,6 +206,7 @@ class JobBook:
             target.chmod(0o600)
             if target.stat().st_size != document.size:
                 raise OSError("the document changed its size")
+            (folder / FLUSHING_NAME).touch(mode=0o600)
             _write_record(job, folder)
             folder.rename(self._root / job.job_id)
             _sync(self._root)
@@ -254,16 +280,14 @@ def _write_record(job: Job, folder: Path) -> None:
 
 
 def _flush(document: Path) -> None:
-    """Have a document on disk, unless it is gone again. Raises OSError.
-
-    One that a power cut catches before that is shorter than its record says, and is not sent.
-    """
+    """Have a document on disk, unless it is gone again, and note that it is. Raises OSError."""
     try:
-        handle = document.open("rb")
+        with document.open("rb") as handle:
+            os.fsync(handle.fileno())
+        document.with_name(FLUSHING_NAME).unlink(missing_ok=True)
+        _sync(document.parent)
     except FileNotFoundError:
         return
-    with handle:
-        os.fsync(handle.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -152,12 +152,27 @@ class Intake:
         try:
             await self._book.async_create(job, request.document)
         except BookError as err:
-            raise disk_full(err) from None
+            raise _disk_full(err) from None
         self._ledger.add(job)
+        if replaced:
+            # The old ones stay until the one that takes their place is safe.
+            await self.async_flushed(job.job_id)
         for old in replaced:
             if self._ledger.state_of(old.job_id) is JobState.HELD:
                 self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
         return Submission(job=job)
+
+    async def async_flushed(self, job_id: str) -> None:
+        """Wait until the document of a new job is on disk; if it cannot be, the job has failed.
+
+        Raises HomeAssistantError: disk_full.
+        """
+        try:
+            await self._book.async_flushed(job_id)
+        except BookError as err:
+            if self._ledger.state_of(job_id) is JobState.HELD and (job := self._ledger.get(job_id)):
+                self._ledger.change(job, state=JobState.FAILED, reason="disk_full")
+            raise _disk_full(err) from None
 
     async def _async_digest(self, request: PrintRequest) -> str:
         """Return what tells the document apart, empty where nothing will ask for it."""
@@ -246,7 +261,7 @@ class Intake:
         )
 
 
-def disk_full(err: BookError) -> HomeAssistantError:
+def _disk_full(err: BookError) -> HomeAssistantError:
     """Return the error for a job that cannot be kept on disk, and log why."""
     _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")

@@ -27,6 +27,8 @@ WRITE_AGAIN = 600
 MAX_AT_ONCE = 20
 MAX_RECORDS = 200
 MAX_AGE = timedelta(days=30)
+# The day's list of the cloud reaches no further back.
+LISTED = timedelta(hours=48)
 # So long a record is needed for the paper guard, and for what may come again.
 KEPT_FOR_GUARD = GUARD_PERIOD
 KEPT_FOR_REPETITION = REQUEST_ID_LIFE
@@ -226,6 +228,11 @@ class Ledger:
             for index, job in enumerate(free)
             if index < surplus or now - job.created_at > MAX_AGE
         ]
+        # Their tasks are still on the day's list.
+        lately = [self._jobs[job_id] for job_id in gone]
+        task_ids = [job.task_id for job in lately if job.task_id and now - job.created_at < LISTED]
+        if task_ids:
+            await self._book.async_note_other_tasks(task_ids)
         for job_id in gone:
             job = self._jobs.pop(job_id)
             self._written.pop(job_id, None)

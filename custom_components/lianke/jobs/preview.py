@@ -91,7 +91,8 @@ class Previewer:
         self, address: PrinterAddress, document: Document, options: ResolvedOptions, token: str
     ) -> str:
         """Hand the document in and note whose task it has become."""
-        self._book.other_tasks_coming += 1
+        task_id: str | None = None
+        await self._book.async_note_coming()
         try:
             task_id = await self._client.submit(
                 address,
@@ -100,7 +101,6 @@ class Previewer:
                 callback_url=self._addresses.callback_url(token),
                 preview=True,
             )
-            await self._book.async_note_other_task(task_id)
         except LiankeError as err:
             if may_have_arrived(err):
                 self._memory.note_foreign()
@@ -110,7 +110,7 @@ class Previewer:
             self._memory.note_foreign()
             raise
         finally:
-            self._book.other_tasks_coming -= 1
+            await self._book.async_note_came(task_id)
         return task_id
 
     @callback

@@ -14,11 +14,11 @@ from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
-from .book import BookError, JobBook
+from .book import JobBook
 from .engine import Engine
 from .follower import Follower
 from .gate import Gate
-from .intake import GuardListener, Intake, PrintRequest, Submission, disk_full
+from .intake import GuardListener, Intake, PrintRequest, Submission
 from .job import WAITING, Job, JobState
 from .ledger import JobListener, Ledger
 from .outcome import changes_for
@@ -51,6 +51,7 @@ class PrintQueue:
         self._hass = hass
         self._client = client
         self._coordinator = coordinator
+        self._memory = memory
         self._book = JobBook(hass, entry.entry_id)
         self._ledger = Ledger(hass, entry, self._book)
         self._gate = Gate(entry, coordinator)
@@ -110,6 +111,9 @@ class PrintQueue:
     async def async_start(self) -> None:
         """Read the book and take every open job up again. Raises BookError."""
         await self._ledger.async_load()
+        if self._book.was_cut_off:
+            # The task of a preview may show up, as if somebody else printed.
+            self._memory.note_foreign()
         for job in self._ledger.all():
             self._engine.count_pages(job)
         self._take_up()
@@ -167,17 +171,8 @@ class PrintQueue:
         submission = await self._intake.async_take(request)
         # Its upload may begin meanwhile, but does not end before the document is on disk.
         self._review()
-        await self._async_flushed(submission.job.job_id)
+        await self._intake.async_flushed(submission.job.job_id)
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
-
-    async def _async_flushed(self, job_id: str) -> None:
-        """Wait until the document of a new job is on disk; a job whose document is not has failed."""
-        try:
-            await self._book.async_flushed(job_id)
-        except BookError as err:
-            if (job := self.get(job_id)).state is JobState.HELD:
-                self._ledger.change(job, state=JobState.FAILED, reason="disk_full")
-            raise disk_full(err) from None
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
