@@ -1,4 +1,4 @@
-"""What the actions do. Home Assistant knows them by `services`, which loads this at the first call."""
+"""What the actions do. Home Assistant knows them by `services`, which loads this late."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace

@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.importlib import async_import_module
 from homeassistant.helpers.start import async_at_started
 
-# With these comes everything else that is loaded late.
+# With these comes everything else that is loaded late, most with the first.
 LATE: Final = ("actions", "media_files", "api.scanning", "api.sticker", "documents.markdown")
 
 
@@ -29,5 +29,6 @@ async def async_load(hass: HomeAssistant, *names: str) -> None:
 
     After this, an `import` of them inside a function only looks them up.
     """
-    for name in names:
+    # One that is just being loaded as a part of the first would be waited for in the event loop.
+    for name in (LATE[0], *names):
         await async_import_module(hass, f"{__package__}.{name}")

@@ -1,4 +1,4 @@
-"""The actions: registered once, for all boxes, and loaded when the first is called."""
+"""The actions: registered once, for all boxes; what they do is loaded late."""
 
 from typing import Final
 

@@ -1,8 +1,10 @@
 """Each source becomes a document, or says clearly why not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 import os
 from pathlib import Path
+import time
 from typing import Any
 
 from aiohttp import FormData
@@ -14,8 +16,10 @@ from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.intake import admit
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.sources import Source, async_fetch, is_snapshot
 from custom_components.lianke.documents.spool import Spool
@@ -89,6 +93,34 @@ async def test_upload_works_once(hass: HomeAssistant, spool: Spool, upload: Uplo
     await spool.async_discard(document)
     assert await refused(hass, spool, SourceKind.UPLOAD, file_id) == "upload_gone"
     assert await refused(hass, spool, SourceKind.UPLOAD, "../../etc/passwd") == "upload_gone"
+
+
+@pytest.mark.parametrize("same_disk", [True, False])
+async def test_of_two_calls_with_one_upload_one_prints(
+    hass: HomeAssistant,
+    spool: Spool,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    same_disk: bool,
+) -> None:
+    def slow(*args: Any, **options: Any) -> Document:
+        time.sleep(0.1)
+        return admit(*args, **options)
+
+    monkeypatch.setattr(sources, "admit", slow)
+    if not same_disk:
+        monkeypatch.setattr(sources, "move_file", lambda *_: False)
+    for _ in range(5):
+        file_id = await upload(make_pdf(1), "a.pdf")
+        ended = await asyncio.gather(
+            *(fetch(hass, spool, SourceKind.UPLOAD, file_id) for _ in range(2)),
+            return_exceptions=True,
+        )
+        (document,) = (one for one in ended if isinstance(one, Document))
+        (error,) = (one for one in ended if isinstance(one, ServiceValidationError))
+        assert error.translation_key == "upload_gone"
+        assert document.path.exists()
+        await spool.async_discard(document)
 
 
 async def test_a_refused_upload_is_thrown_away(

@@ -197,20 +197,22 @@ async def _async_url(
 def _take_upload(
     hass: HomeAssistant, target: Path, *, source: Source, style: PageStyle, limit_bytes: int
 ) -> Document:
+    moved = False
     try:
         with process_uploaded_file(hass, source.value) as original:
-            return _take_file(
-                original,
-                target,
-                name=original.name,
-                source=source,
-                style=style,
-                limit_bytes=limit_bytes,
-                ours=True,
-            )
+            name = original.name
+            if original.stat().st_size > limit_bytes:
+                raise too_large(name, limit_bytes)
+            moved = move_file(original, target)
+            if not moved:
+                # It lies on another disk.
+                copy_file(original, target, limit_bytes, name)
     except ValueError, KeyError, FileNotFoundError:
-        # A file id works once; a second call at the same time loses the race.
-        raise input_error("upload_gone") from None
+        # A file id works once: of two calls at the same time only one has moved the file, or
+        # has come to the end of it.
+        if not moved:
+            raise input_error("upload_gone") from None
+    return admit(target, name, style, title=source.title, raw=source.raw)
 
 
 def _take_file(
@@ -221,16 +223,13 @@ def _take_file(
     source: Source,
     style: PageStyle,
     limit_bytes: int,
-    ours: bool = False,
 ) -> Document:
-    """Return the document for a file, which is moved if it is `ours` and copied if not."""
     try:
         if not original.is_file():
             raise input_error("file_not_found", name=name)
         if original.stat().st_size > limit_bytes:
             raise too_large(name, limit_bytes)
-        if not (ours and move_file(original, target)):
-            copy_file(original, target, limit_bytes, name)
+        copy_file(original, target, limit_bytes, name)
     except PermissionError:
         raise input_error("file_not_readable", name=name) from None
     return admit(target, name, style, title=source.title, raw=source.raw)
