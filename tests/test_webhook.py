@@ -266,7 +266,7 @@ async def test_a_push_makes_us_look(
     account.push_url = data.account.address
     box.printer(2).plugged = False
     # As if the last poll were a while ago.
-    data.coordinator._last_poll -= 60
+    data.coordinator._looks.last -= 60
     status = await simulator.cloud.messenger.push(
         account, box.device_id, "printer_unplugged", shape=shape, encoding=encoding
     )

@@ -1,26 +1,21 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 import logging
 from random import Random
 import time
 from typing import NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util.async_ import create_eager_task
 
 from .api.client import LiankeClient
 from .api.errors import (
     AuthenticationError,
-    BoxNotProvisionedError,
-    BoxOfflineError,
     LiankeError,
 )
 from .api.models import (
@@ -42,7 +37,9 @@ from .const import (
     MIN_POLL_INTERVAL,
 )
 from .details import PrinterDetails
+from .looks import LOOK_SPACING, Looks
 from .memory import BoxMemory
+from .polls import async_poll
 from .share import CloudShare
 from .status import HoldReason, PrinterStatus, hold_reason_of, row_status, status_of
 
@@ -56,8 +53,7 @@ __all__ = [
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
-LOOK_SPACING = 5
+# Seconds.
 OFFLINE_INTERVAL = 300
 RELAXED_INTERVAL = 300
 SECOND_TRY = 15
@@ -130,13 +126,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._online: bool | None = None
         self._polled = False
         self._failures = 0
-        self._last_poll = float("-inf")
         self._jobs_open = False
         self._announced = False
         self._unannounced_at = float("-inf")
-        self._look_timer: CALLBACK_TYPE | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._look_at = float("inf")
+        self._looks = Looks(hass, entry, self.async_refresh)
         # Printers whose condition to ask for at the next look; None for whose turn it is.
         self._curious: dict[str | None, None] = {}
         # When each printer's row last changed its state, and to what.
@@ -182,7 +175,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         """
         self.logger.debug("Looking again: %s", reason)
         self._curious[printer_key] = None
-        self._look_in(max(0.0, self._last_poll + LOOK_SPACING - time.monotonic()))
+        self._looks.soon()
 
     @callback
     def async_note_push(self) -> None:
@@ -204,7 +197,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._finishing.add(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status is PrinterStatus.PRINTING:
-            self._look_in(LOOK_SPACING)
+            self._looks.within(LOOK_SPACING)
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
@@ -238,20 +231,24 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def async_shutdown(self) -> None:
         """Stop polling and end what is under way."""
         await super().async_shutdown()
-        self._cancel_look()
+        self._looks.stop()
         self._conditions.stop()
 
     @override
     async def _async_update_data(self) -> BoxData:
         """Ask for the box, and for its printers if it is online."""
-        self._cancel_look()
+        self._looks.cancel()
         if self._memory.box is not None:
             # Somebody waits for a box that is being bound; the others can wait themselves.
             await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
-        self._last_poll = time.monotonic()
+        self._looks.last = time.monotonic()
         announced, self._announced = self._announced, False
         try:
-            box, rows = await self._async_ask()
+            box, rows = await async_poll(
+                self._client,
+                _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)],
+                was_online=self._online is True,
+            )
         except LiankeError as err:
             self._announced = announced
             return self._failed(err)
@@ -270,41 +267,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._ask_conditions()
         return data
 
-    async def _async_ask(self) -> tuple[Box, tuple[Printer, ...] | None]:
-        """Return the box and its printers' rows, None for the rows of a box that is offline."""
-        if self._online:
-            box, rows = await self._async_both()
-        else:
-            box = await self._client.box()
-            rows = await self._async_rows() if box.online else None
-        if rows is None and box.online:
-            box = replace(box, online=False)
-        return box, rows
-
-    async def _async_both(self) -> tuple[Box, tuple[Printer, ...] | None]:
-        """Ask for box and printers at once: what a push tells of is seen a round trip sooner."""
-        box, rows = await asyncio.gather(
-            create_eager_task(self._client.box()),
-            create_eager_task(self._async_rows()),
-            return_exceptions=True,
-        )
-        if isinstance(box, BaseException):
-            raise box
-        if not box.online:
-            # Whatever the service says of the printers of a box that is off.
-            return box, None
-        if isinstance(rows, BaseException):
-            raise rows
-        return box, rows
-
-    async def _async_rows(self) -> tuple[Printer, ...] | None:
-        """Return the rows of the box's printers, None when it is offline."""
-        kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
-        try:
-            return tuple(await self._client.printers(kind))
-        except BoxOfflineError, BoxNotProvisionedError:
-            return None
-
     def _failed(self, err: LiankeError) -> BoxData:
         """Take note of a failed poll: overlook the first one, back off at more."""
         known = self.last_error
@@ -318,7 +280,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             return self.data
         if isinstance(err, AuthenticationError):
             # The service may change its mind, though only the user can be expected to.
-            self._look_in(KEY_RETRY)
+            self._looks.within(KEY_RETRY)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
                 translation_key=err.reason,
@@ -362,8 +324,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             for key in self._finishing
             if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
         }
-        if any(self._last_poll < self._ended_at[key] for key in self._finishing):
-            self._look_in(LOOK_SPACING)
+        if any(self._looks.last < self._ended_at[key] for key in self._finishing):
+            self._looks.within(LOOK_SPACING)
 
     @callback
     def _ask_conditions(self) -> None:
@@ -411,38 +373,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + JITTER * self._random.random())
-
-    @callback
-    def _look_in(self, seconds: float) -> None:
-        """Poll after so many seconds, unless that is to happen sooner anyway."""
-        at = time.monotonic() + seconds
-        if self._look_at <= at or self._shutdown_requested:
-            return
-        self._cancel_look()
-        if seconds <= 0:
-            self._look()
-            return
-        self._look_at = at
-        self._look_timer = async_call_later(self.hass, seconds, self._look)
-
-    @callback
-    def _look(self, _now: datetime | None = None) -> None:
-        """Poll now, unless a look is under way: then once that has ended."""
-        self._cancel_look()
-        if self._looking is not None and not self._looking.done():
-            self._look_in(LOOK_SPACING)
-            return
-        self._last_poll = time.monotonic()
-        self._looking = self.config_entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"look at {self.name}"
-        )
-
-    @callback
-    def _cancel_look(self) -> None:
-        if self._look_timer is not None:
-            self._look_timer()
-            self._look_timer = None
-            self._look_at = float("inf")
 
     @callback
     def _publish(self) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from custom_components.lianke.api import transport
-from custom_components.lianke.coordinator import LOOK_SPACING, PrinterStatus
+from custom_components.lianke.coordinator import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.looks import LOOK_SPACING
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome

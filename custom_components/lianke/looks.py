@@ -1,0 +1,79 @@
+"""Looking at a box between two polls, when news says that there is something to see."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+import time
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+
+# Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
+LOOK_SPACING = 5
+
+
+class Looks:
+    """Makes one look at a time, five seconds after whatever was asked last."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        look: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """`look` polls the box."""
+        self._hass = hass
+        self._entry = entry
+        self._look = look
+        self._task: asyncio.Task[None] | None = None
+        self._timer: CALLBACK_TYPE | None = None
+        self._due = float("inf")
+        self._stopped = False
+        # When the box was last asked.
+        self.last = float("-inf")
+
+    @callback
+    def soon(self) -> None:
+        """Look as soon as the spacing allows."""
+        self.within(max(0.0, self.last + LOOK_SPACING - time.monotonic()))
+
+    @callback
+    def within(self, seconds: float) -> None:
+        """Look after so many seconds, unless that is to happen sooner anyway."""
+        due = time.monotonic() + seconds
+        if self._due <= due or self._stopped:
+            return
+        self.cancel()
+        if seconds <= 0:
+            self._begin()
+            return
+        self._due = due
+        self._timer = async_call_later(self._hass, seconds, self._begin)
+
+    @callback
+    def cancel(self) -> None:
+        """Forget the next look: what it was to see is being asked for."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+            self._due = float("inf")
+
+    @callback
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped = True
+        self.cancel()
+
+    @callback
+    def _begin(self, _now: datetime | None = None) -> None:
+        """Look now, unless a look is under way: then once that has ended."""
+        self.cancel()
+        if self._task is not None and not self._task.done():
+            self.within(LOOK_SPACING)
+            return
+        self.last = time.monotonic()
+        self._task = self._entry.async_create_background_task(
+            self._hass, self._look(), f"look at {self._entry.title}"
+        )
