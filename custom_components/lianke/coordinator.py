@@ -243,12 +243,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
         self._looks.last = time.monotonic()
         announced, self._announced = self._announced, False
+        kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
         try:
-            box, rows = await async_poll(
-                self._client,
-                _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)],
-                was_online=self._online is True,
-            )
+            with self._looks.asking():
+                box, rows = await async_poll(self._client, kind, was_online=self._online is True)
         except LiankeError as err:
             self._announced = announced
             return self._failed(err)

@@ -1,7 +1,8 @@
 """Looking at a box between two polls, when news says that there is something to see."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 import time
 from typing import Any
@@ -31,8 +32,19 @@ class Looks:
         self._timer: CALLBACK_TYPE | None = None
         self._due = float("inf")
         self._stopped = False
-        # When the box was last asked.
+        # When the box was last asked, and how often it is just being asked.
         self.last = float("-inf")
+        self._asking = 0
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Count a poll as under way, whatever began it."""
+        self.cancel()
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     @callback
     def soon(self) -> None:
@@ -68,9 +80,9 @@ class Looks:
 
     @callback
     def _begin(self, _now: datetime | None = None) -> None:
-        """Look now, unless a look is under way: then once that has ended."""
+        """Look now, unless the box is being asked: then once that has ended."""
         self.cancel()
-        if self._task is not None and not self._task.done():
+        if self._asking or (self._task is not None and not self._task.done()):
             self.within(LOOK_SPACING)
             return
         self.last = time.monotonic()

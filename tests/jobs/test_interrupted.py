@@ -106,6 +106,18 @@ async def test_what_could_not_be_written_is_written_later(
     assert stored(shop, job)["state"] == "canceled"
 
 
+async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_trace(
+    shop: Shop,
+) -> None:
+    book = shop.queue._book
+    async with book._lock:
+        noting = asyncio.create_task(book.async_note_coming())
+        await asyncio.sleep(0)
+        noting.cancel()
+        await asyncio.wait([noting])
+    assert book.other_tasks_coming == 0
+
+
 @pytest.mark.parametrize("answer", ["lost", "late"])
 async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))

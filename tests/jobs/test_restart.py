@@ -12,7 +12,7 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs import ledger
+from custom_components.lianke.jobs import book, ledger
 from custom_components.lianke.jobs.book import FLUSHING_NAME, OTHER_TASKS_NAME, book_path
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
@@ -247,10 +247,42 @@ async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(
         patched.setattr("custom_components.lianke.jobs.book._flush", full)
         with pytest.raises(HomeAssistantError):
             await shop.submit(replace_key="briefing")
+    assert [job.job_id for job in shop.queue.jobs()] == [old.job_id]
+    assert [path.name for path in folder(shop).iterdir() if path.is_dir()] == [old.job_id]
     assert shop.queue.get(old.job_id).state is JobState.HELD
     new = await shop.submit(replace_key="briefing")
     assert shop.queue.get(old.job_id).state is JobState.CANCELED
     assert shop.queue.get(new.job_id).state is JobState.HELD
+
+
+async def test_of_the_replaced_and_its_successor_one_prints(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The printer is ready again while the successor's document is still being flushed."""
+    on_disk = Event()
+    real = book._flush
+
+    def slow(path: Path) -> None:
+        on_disk.wait(timeout=10)
+        real(path)
+
+    shop.printer().paper = 0
+    await shop.refresh()
+    old = await shop.submit(replace_key="briefing")
+    monkeypatch.setattr(book, "_flush", slow)
+    submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
+    await asyncio.sleep(0.2)
+    shop.printer().paper = None
+    await shop.coordinator.async_refresh()
+    shop.clock.tick(61)
+    shop.queue._review()
+    await asyncio.sleep(0.2)
+    assert shop.queue.get(old.job_id).state is JobState.HELD
+    on_disk.set()
+    new = await submitting
+    await shop.until(new, JobState.COMPLETED)
+    assert shop.queue.get(old.job_id).state is JobState.CANCELED
+    assert len(shop.sim.cloud.printed) == 1
 
 
 async def test_a_job_nobody_was_told_of_is_not_taken_up(
@@ -282,6 +314,8 @@ async def test_a_preview_that_a_power_cut_ended_counts_as_a_stranger(open_shop: 
     async with open_shop(entry=entry) as shop:
         assert shop.memory.foreign_seen_at is not None
         assert shop.queue.own_task_ids == frozenset()
+    # It counts once.
+    assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == []
 
 
 async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:

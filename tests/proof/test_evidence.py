@@ -234,6 +234,23 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     assert not found.tasks
 
 
+def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
+    """Two jobs were in doubt at once, somebody prints minutes later, and then a third job is in doubt."""
+    earlier = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
+    later = make_job(2, NOW + timedelta(hours=1))
+    own = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
+    made = [
+        make_task("own", NOW - timedelta(seconds=60)),
+        make_task("stranger", NOW + timedelta(minutes=3)),
+        make_task("another", NOW + timedelta(hours=1, seconds=2)),
+    ]
+    found = examine(
+        made, own=[own], known_ids={"own"}, doubtful=[*earlier, later], foreign_seen_at=None
+    )
+    assert found.strangers
+    assert not found.tasks
+
+
 def test_strangers_of_the_day_before_a_doubt_count_for_good() -> None:
     """What they print in its window later on is not taken for it when a day has passed."""
     job = make_job(0, NOW)

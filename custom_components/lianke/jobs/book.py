@@ -145,7 +145,11 @@ class JobBook:
     async def async_note_coming(self) -> None:
         """Note that a task of ours that is no job is about to be asked for."""
         self.other_tasks_coming += 1
-        await self._async_write_other_tasks()
+        try:
+            await self._async_write_other_tasks()
+        except BaseException:
+            self.other_tasks_coming -= 1
+            raise
 
     async def async_note_came(self, task_id: str | None) -> None:
         """Note which task it has become, None for one that is not known."""

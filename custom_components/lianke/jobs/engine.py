@@ -166,6 +166,9 @@ class Engine:
         if job.state is JobState.UPLOADING:
             self._sender.start(job.printer_key)
             return job.expires_at
+        if job.job_id in self._ledger.reserved:
+            # Another is about to take its place, which must not print beside it.
+            return None
         verdict = self._gate.judge(job, now)
         if verdict.reason is None:
             self._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)

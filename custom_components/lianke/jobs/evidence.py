@@ -62,11 +62,15 @@ def examine(
             for task_id, task in unknown.items()
         }
     )
-    if found is None:
-        return Finding(tasks={}, strangers=True)
     jobs = {job.job_id: job for job in doubtful}
-    if not all(_fits(unknown[task_id], jobs[job_id], offset) for job_id, task_id in found.items()):
-        # So late it may be ours as well as a stranger's.
+    if (
+        found is None
+        # One so late that it may be ours as well as a stranger's counts as a stranger's.
+        or not all(any(_fits(task, job, offset) for job in doubtful) for task in unknown.values())
+        or not all(
+            _fits(unknown[task_id], jobs[job_id], offset) for job_id, task_id in found.items()
+        )
+    ):
         return Finding(tasks={}, strangers=True)
     return Finding(
         tasks={

@@ -149,18 +149,29 @@ class Intake:
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise _refusal(f"not_ready_{reason}", printer=view.name)
         job = self._new_job(request, view, reason, digest, now)
+        self._ledger.reserved |= {old.job_id for old in replaced}
         try:
             await self._book.async_create(job, request.document)
+            if replaced:
+                # The old ones stay until the one that takes their place is safe.
+                await self._async_safe(job)
         except BookError as err:
             raise _disk_full(err) from None
+        finally:
+            self._ledger.reserved.clear()
         self._ledger.add(job)
-        if replaced:
-            # The old ones stay until the one that takes their place is safe.
-            await self.async_flushed(job.job_id)
         for old in replaced:
             if self._ledger.state_of(old.job_id) is JobState.HELD:
                 self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
         return Submission(job=job)
+
+    async def _async_safe(self, job: Job) -> None:
+        """Wait until the document of a job that nobody knows of yet is on disk. Raises BookError."""
+        try:
+            await self._book.async_flushed(job.job_id)
+        except BookError:
+            await self._book.async_delete([job.job_id])
+            raise
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk; if it cannot be, the job has failed.

@@ -57,6 +57,8 @@ class Ledger:
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
+        # Held jobs whose place another is about to take.
+        self.reserved: set[str] = set()
         # Printers whose watchers are to be told.
         self._stale: set[str] = set()
 
@@ -304,6 +306,9 @@ class Ledger:
 def _is_needed(job: Job, now: datetime) -> bool:
     """Return whether a finished job still bears on others, or can be printed again."""
     age = now - job.created_at
+    if job.handed_over_at is not None and job.task_id is None and age < LISTED:
+        # One of the tasks on the list may be its.
+        return True
     repeatable = job.request_id is not None or job.has_document
     return age < KEPT_FOR_GUARD or (
         age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)

@@ -114,6 +114,8 @@ class PrintQueue:
         if self._book.was_cut_off:
             # The task of a preview may show up, as if somebody else printed.
             self._memory.note_foreign()
+            await self._memory.async_flush()
+            await self._book.async_note_other_tasks([])
         for job in self._ledger.all():
             self._engine.count_pages(job)
         self._take_up()
@@ -168,9 +170,12 @@ class PrintQueue:
         return await asyncio.shield(taking)
 
     async def _async_take(self, request: PrintRequest) -> Submission:
-        submission = await self._intake.async_take(request)
-        # Its upload may begin meanwhile, but does not end before the document is on disk.
-        self._review()
+        try:
+            submission = await self._intake.async_take(request)
+        finally:
+            # Its upload may begin, but does not end before the document is on disk. Where there
+            # is none, what was to be replaced goes on.
+            self._review()
         await self._intake.async_flushed(submission.job.job_id)
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
 
