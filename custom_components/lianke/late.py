@@ -18,8 +18,10 @@ LATE: Final = ("actions", "media_files", "api.scanning", "api.sticker", "documen
 def async_load_after_start(hass: HomeAssistant) -> None:
     """Load everything once Home Assistant has started, in the background."""
 
-    async def load(hass: HomeAssistant) -> None:
-        await async_load(hass, *LATE)
+    @callback
+    def load(hass: HomeAssistant) -> None:
+        # Nothing that a stop of Home Assistant has to wait for.
+        hass.async_create_background_task(async_load(hass, *LATE), "load what printing needs")
 
     async_at_started(hass, load)
 
