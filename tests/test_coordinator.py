@@ -223,6 +223,8 @@ async def test_a_slow_look_is_not_joined_by_others(
     before = requests(simulator)
     simulator.cloud.fail(INFO, Fault(kind="delay", seconds=0.5))
     coordinator.async_note_push()
+    # The request goes out; its answer is still to come.
+    await asyncio.sleep(0.1)
     for _ in range(4):
         clock.tick(6)
         coordinator.async_note_push()

@@ -522,7 +522,7 @@ async def test_push_arrives_at_the_new_address(
     assert ("push_address_changed" in issues(hass)) is (waited > 300)
     freezer.tick(1)
     data.coordinator.async_note_push()
-    await hass.async_block_till_done()
+    await later(hass, freezer, 1)
     assert "push_address_changed" not in issues(hass)
     await later(hass, freezer, 1000)
     assert "push_address_changed" not in issues(hass)

@@ -276,9 +276,11 @@ async def test_a_push_makes_us_look(
     label = next(v for v in data.coordinator.data.printers.values() if "GP-1324D" in v.name)
     assert label.status == "disconnected"
     assert data.memory.pushes_proven_for(data.account.fingerprint)
-    assert hass.states.get("sensor.office_box_last_push_received").state not in (  # type: ignore[union-attr]
-        "unknown",
-        "unavailable",
+    await until(
+        lambda: (
+            (state := hass.states.get("sensor.office_box_last_push_received"))
+            and state.state not in ("unknown", "unavailable")
+        )
     )
 
 

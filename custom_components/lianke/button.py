@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .api.errors import LiankeError
 from .coordinator import PrinterView
 from .documents.document import input_error
-from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers
+from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import WAITING
 from .own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translated
@@ -157,11 +157,11 @@ class PrinterButton(PrinterEntity, ButtonEntity):
             raise translated(err) from None
 
 
-class CancelButton(KnownPrinterEntity, PrinterButton):
+class CancelButton(QueueEntity, PrinterButton):
     """Cancels jobs that wait, above all while the printer is off."""
 
 
-class TestPageButton(KnownPrinterEntity, ButtonEntity):
+class TestPageButton(QueueEntity, ButtonEntity):
     """Prints a page that shows what the printer can do, or holds it until it can be printed."""
 
     @override

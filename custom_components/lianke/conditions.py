@@ -20,6 +20,8 @@ _LOGGER = logging.getLogger(__name__)
 INTERVAL = 300
 # Printers asked after one piece of news.
 MAX_AT_ONCE = 3
+# Seconds until they are: first the news itself is to reach whoever watches.
+PAUSE = 0.1
 
 
 class ConditionReader:
@@ -45,7 +47,8 @@ class ConditionReader:
         self._asked_at = float("-inf")
         # Keys in the order in which they were last asked.
         self._turns: list[str] = []
-        self._wanted: dict[str, None] = {}
+        # Keys, and None for whose turn it is.
+        self._wanted: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self.readings: dict[str, Reading] = {}
@@ -53,13 +56,19 @@ class ConditionReader:
     @callback
     def rotate(self) -> None:
         """Ask the printer whose turn it is, if it is time."""
-        if time.monotonic() - self._asked_at >= INTERVAL:
-            self._want(self._in_turn()[:1])
+        if time.monotonic() - self._asked_at >= INTERVAL and (able := self._in_turn()):
+            self.ask(able[0])
 
     @callback
     def ask(self, key: str | None) -> None:
-        """Ask one printer soon, or those whose turn it is."""
-        self._want(self._in_turn()[:MAX_AT_ONCE] if key is None else [key])
+        """Ask one printer soon, or with None those whose turn it is."""
+        if self._stopped:
+            return
+        self._wanted[key] = None
+        if self._task is None or self._task.done():
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_work(), f"read conditions at {self._entry.title}"
+            )
 
     @callback
     def forget(self, keys: Iterable[str]) -> None:
@@ -82,24 +91,14 @@ class ConditionReader:
         able = [key for key, known in self._memory.printers.items() if _can_tell(known)]
         return sorted(able, key=lambda key: order.get(key, -1))
 
-    @callback
-    def _want(self, keys: Iterable[str]) -> None:
-        if self._stopped:
-            return
-        self._wanted |= dict.fromkeys(keys)
-        if self._wanted and (self._task is None or self._task.done()):
-            # The news of the poll that is just under way goes first.
-            self._task = self._entry.async_create_background_task(
-                self._hass,
-                self._async_work(),
-                f"read conditions at {self._entry.title}",
-                eager_start=False,
-            )
-
     async def _async_work(self) -> None:
+        await asyncio.sleep(PAUSE)
         while self._wanted:
             key = next(iter(self._wanted))
             del self._wanted[key]
+            if key is None:
+                self._wanted |= dict.fromkeys(self._in_turn()[:MAX_AT_ONCE])
+                continue
             await self._share.async_admit(1)
             known = self._memory.printers.get(key)
             if known is not None and _can_tell(known):

@@ -40,6 +40,7 @@ from .details import PrinterDetails
 from .looks import LOOK_SPACING, Looks
 from .memory import BoxMemory
 from .polls import async_poll
+from .pushes import Pushes
 from .share import CloudShare
 from .status import HoldReason, PrinterStatus, hold_reason_of, row_status, status_of
 
@@ -60,8 +61,6 @@ SECOND_TRY = 15
 BACKOFF_START = 60
 BACKOFF_LIMIT = 900
 KEY_RETRY = 3600
-# A push that comes this long after polling saw its news was merely late.
-LATE_PUSH = 60
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
 POLL_REQUESTS = 2
@@ -127,9 +126,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._polled = False
         self._failures = 0
         self._jobs_open = False
-        self._announced = False
-        self._unannounced_at = float("-inf")
         self._looks = Looks(hass, entry, self.async_refresh)
+        self.pushes = Pushes(hass, memory, share)
         # Printers whose condition to ask for at the next look; None for whose turn it is.
         self._curious: dict[str | None, None] = {}
         # When each printer's row last changed its state, and to what.
@@ -180,12 +178,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @callback
     def async_note_push(self) -> None:
         """Take a push message as a hint that something has changed."""
-        self._memory.note_push()
-        if time.monotonic() - self._unannounced_at < LATE_PUSH:
-            self._memory.note_push_proof(self._share.fingerprint)
-        self._announced = True
+        self.pushes.note()
         self.async_look("a push message came")
-        self.async_update_listeners()
 
     @callback
     def async_note_jobs_ended(self, printer_key: str) -> None:
@@ -205,7 +199,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if jobs_open == self._jobs_open:
             return
         self._jobs_open = jobs_open
-        if jobs_open and self._relaxes and self.data.online and self._listeners:
+        if jobs_open and self.pushes.proven and self.data.online and self._listeners:
             self._plan_next()
             self._schedule_refresh()
 
@@ -232,6 +226,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         """Stop polling and end what is under way."""
         await super().async_shutdown()
         self._looks.stop()
+        self.pushes.stop()
         self._conditions.stop()
 
     @override
@@ -242,13 +237,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             # Somebody waits for a box that is being bound; the others can wait themselves.
             await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
         self._looks.last = time.monotonic()
-        announced, self._announced = self._announced, False
+        announced = self.pushes.take()
         kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
         try:
             with self._looks.asking():
                 box, rows = await async_poll(self._client, kind, was_online=self._online is True)
         except LiankeError as err:
-            self._announced = announced
+            self.pushes.give_back(announced)
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
             self._end_reauth()
@@ -257,7 +252,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         before = self._signature()
         self._take(box, rows)
         if self._polled and self._signature() != before:
-            self._weigh_pushes(announced=announced)
+            self.pushes.weigh(announced=announced)
         self._polled = True
         data = self._view()
         self._weigh_ends(data)
@@ -346,26 +341,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return self._online, frozenset(present)
 
     @callback
-    def _weigh_pushes(self, *, announced: bool) -> None:
-        """Trust pushes when one told of a change first, and no longer when none did."""
-        if announced:
-            self._memory.note_push_proof(self._share.fingerprint)
-            return
-        self._unannounced_at = time.monotonic()
-        self._memory.note_push_proof(None)
-
-    @property
-    def _relaxes(self) -> bool:
-        return self._memory.pushes_proven_for(self._share.fingerprint)
-
-    @callback
     def _plan_next(self) -> None:
         """Set when to poll next."""
         wished = self.config_entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
         interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
         if not self._online:
             interval = max(interval, OFFLINE_INTERVAL)
-        elif self._relaxes and not self._jobs_open and not self._finishing:
+        elif self.pushes.proven and not self._jobs_open and not self._finishing:
             interval = max(interval, RELAXED_INTERVAL)
         self.update_interval = timedelta(seconds=self._jittered(self._share.stretched(interval)))
 

@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 
-from .api.models import Box
+from .api.models import Box, Printer
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrinterView
 from .runtime import LiankeConfigEntry
@@ -56,6 +56,7 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         )
 
     box_id: str | None = None
+    seen: dict[str, tuple[str, Printer]] = {}
 
     @callback
     def follow() -> None:
@@ -65,6 +66,9 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         ) is not None:
             box_id = box.id
         for key, view in coordinator.data.printers.items():
+            if seen.get(key) == (now := (view.name, view.printer)):
+                continue
+            seen[key] = now
             register(printer_identifier(entry, key), _printer_info(view, box_id))
 
     entry.async_on_unload(coordinator.async_add_listener(follow))

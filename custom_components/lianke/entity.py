@@ -21,6 +21,8 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     """An entity that writes its state only when `_shown` has changed."""
 
     _attr_has_entity_name = True
+    # Whether polls can change what the entity shows.
+    _follows_polls = True
 
     def __init__(
         self,
@@ -56,7 +58,8 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the coordinator; the state is written next in any case."""
-        await super().async_added_to_hass()
+        if self._follows_polls:
+            await super().async_added_to_hass()
         self._written = (self.available, self._shown())
 
     @callback
@@ -120,7 +123,13 @@ class KnownPrinterEntity(PrinterEntity):
         return True
 
 
-class JobEntity(KnownPrinterEntity):
+class QueueEntity(KnownPrinterEntity):
+    """A printer's entity that has to do with our own jobs, of which polls tell nothing."""
+
+    _follows_polls = False
+
+
+class JobEntity(QueueEntity):
     """A printer's entity that hears of every change of its jobs."""
 
     @override
@@ -149,6 +158,7 @@ def async_add_printers(
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
+    seen: dict[str, Printer] = {}
     offered: dict[str, object] = {}
 
     @callback
@@ -156,6 +166,9 @@ def async_add_printers(
         views = coordinator.data.printers
         new: dict[str, Entity] = {}
         for view in views.values():
+            if seen.get(view.key) is view.printer:
+                continue
+            seen[view.key] = view.printer
             if offered.get(view.key) == (offer := _offer(view.printer)):
                 continue
             offered[view.key] = offer

@@ -121,6 +121,7 @@ class _Watcher:
         data = self._data
         for unsubscribe in (
             data.coordinator.async_add_listener(self._review),
+            data.coordinator.pushes.listen(self._check_address),
             data.queue.listen(self._on_job),
             data.queue.listen_guard(self._on_guard),
             data.account.listen(self._check_address),

@@ -53,6 +53,8 @@ def assign(
     def pair(
         evidence: _Key, *, agree: Callable[[Printer, Printer], bool] = lambda _, __: True
     ) -> None:
+        if not left or not lost:
+            return
         rows_by, lost_by = _unique(left, evidence), _unique_keys(lost, evidence)
         for mark in rows_by.keys() & lost_by.keys():
             if agree(known[lost_by[mark]], rows_by[mark]):

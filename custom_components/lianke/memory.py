@@ -256,7 +256,8 @@ class BoxMemory:
 
     @callback
     def _replace(self, new: RememberedPrinter) -> None:
-        old = self.printers.get(new.key)
+        if (old := self.printers.get(new.key)) is new:
+            return
         self.printers[new.key] = new
         if old is None or _lasting(old) != _lasting(new):
             self._save(SAVE_LATER)
@@ -304,6 +305,8 @@ def _seen(known: RememberedPrinter, row: Printer | None, now: datetime) -> Remem
             last_seen=now if known.present else known.last_seen,
         )
     old = known.printer
+    if known.present and known.unclear_since is None and row == old:
+        return known
     if not row.is_printer:
         since = known.unclear_since or now
         kept = replace(old, is_printer=False, raw_state=row.raw_state)

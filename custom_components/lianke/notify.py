@@ -7,7 +7,7 @@ from homeassistant.components.notify.const import NotifyEntityFeature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import KnownPrinterEntity, async_add_printers
+from .entity import QueueEntity, async_add_printers
 from .own_pages import async_print_notification
 from .runtime import LiankeConfigEntry
 
@@ -27,7 +27,7 @@ async def async_setup_entry(
     )
 
 
-class PrinterNotify(KnownPrinterEntity, NotifyEntity):
+class PrinterNotify(QueueEntity, NotifyEntity):
     """Prints each message on a page of its own."""
 
     _attr_supported_features = NotifyEntityFeature.TITLE

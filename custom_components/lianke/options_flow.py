@@ -279,15 +279,8 @@ class LiankeOptionsFlow(OptionsFlow):
             for entry in async_members(self.hass, webhook_id)
             if entry.state is ConfigEntryState.LOADED
         ]
-        before = [box.memory.last_push_at for box in boxes]
         heard = asyncio.Event()
-
-        @callback
-        def check() -> None:
-            if [box.memory.last_push_at for box in boxes] != before:
-                heard.set()
-
-        unsubscribe = [box.coordinator.async_add_listener(check) for box in boxes]
+        unsubscribe = [box.coordinator.pushes.listen(heard.set) for box in boxes]
         try:
             async with asyncio.timeout(PUSH_SECONDS):
                 return await heard.wait()

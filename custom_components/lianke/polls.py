@@ -1,12 +1,11 @@
 """What one poll of a box asks of the service."""
 
-import asyncio
 from dataclasses import replace
 
 from homeassistant.util.async_ import create_eager_task
 
 from .api.client import LiankeClient
-from .api.errors import BoxNotProvisionedError, BoxOfflineError
+from .api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from .api.models import Box, Printer, PrinterKind
 
 type Answer = tuple[Box, tuple[Printer, ...] | None]
@@ -29,19 +28,20 @@ async def async_poll(client: LiankeClient, kind: PrinterKind, *, was_online: boo
 
 async def _async_both(client: LiankeClient, kind: PrinterKind) -> Answer:
     """Ask for box and printers at once: what a push tells of is seen a round trip sooner."""
-    box, rows = await asyncio.gather(
-        create_eager_task(client.box()),
-        create_eager_task(_async_rows(client, kind)),
-        return_exceptions=True,
-    )
-    if isinstance(box, BaseException):
-        raise box
-    if not box.online:
-        # Whatever the service says of the printers of a box that is off.
-        return box, None
-    if isinstance(rows, BaseException):
-        raise rows
-    return box, rows
+    asked = create_eager_task(client.box())
+    failure: LiankeError | None = None
+    try:
+        try:
+            rows = await _async_rows(client, kind)
+        except LiankeError as err:
+            rows, failure = None, err
+        box = await asked
+    finally:
+        asked.cancel()
+    if failure is not None and box.online:
+        raise failure
+    # Whatever the service says of the printers of a box that is off.
+    return box, rows if box.online else None
 
 
 async def _async_rows(client: LiankeClient, kind: PrinterKind) -> tuple[Printer, ...] | None:

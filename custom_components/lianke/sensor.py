@@ -18,7 +18,7 @@ from homeassistant.util import slugify
 
 from .api.models import Box
 from .coordinator import PrinterStatus, PrinterView
-from .entity import BoxEntity, KnownPrinterEntity, async_add_printers
+from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
 from .jobs.gate import HOLD_REASONS
 from .jobs.job import JobState
 from .runtime import LiankeConfigEntry, LiankeData
@@ -169,6 +169,14 @@ class BoxSensor(BoxEntity, SensorEntity):
 class LastPushSensor(BoxEntity, SensorEntity):
     """When the cloud last told something by itself; that holds without contact to it, too."""
 
+    _follows_polls = False
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to what the cloud tells."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.pushes.listen(self.async_show))
+
     @property
     @override
     def available(self) -> bool:
@@ -222,7 +230,7 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
         return self.native_value
 
 
-class JobSensor(KnownPrinterEntity, SensorEntity):
+class JobSensor(QueueEntity, SensorEntity):
     """What shows how the printer's jobs stand."""
 
     def __init__(

@@ -6,7 +6,6 @@ everybody else.
 """
 
 import asyncio
-from collections.abc import Mapping
 from http import HTTPStatus
 import logging
 from typing import Final
@@ -16,7 +15,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_DEVICE_ID, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
@@ -89,37 +88,42 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
     message = _parse(await _async_read(request))
     token = request.query.get("job", "")[:MAX_TOKEN] or None
     claim = parse_callback(message) if isinstance(message, dict) else None
-    if claim is not None and (data := _loaded(hass, webhook_id, claim.device_id)) is not None:
-        _take(data, claim, token)
-        return _answer(HTTPStatus.OK)
-    boxes = {
-        entry.data[CONF_DEVICE_ID]: (
-            entry.runtime_data if entry.state is ConfigEntryState.LOADED else None
-        )
-        for entry in async_members(hass, webhook_id)
-    }
-    if not any(boxes.values()):
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
-    if claim is not None:
-        return _answer(
-            HTTPStatus.SERVICE_UNAVAILABLE if claim.device_id in boxes else HTTPStatus.OK
-        )
-    return _answer(_deliver(boxes, message))
+    named = parse_push(message) if claim is None else (claim.device_id,)
+    boxes = [box for device_id in named if (box := _box(hass, webhook_id, device_id)) is not None]
+    if not boxes:
+        return _answer(_pass_over(hass, webhook_id, unclear=claim is None and bool(message)))
+    status = HTTPStatus.OK
+    for box in boxes:
+        if box.state is not ConfigEntryState.LOADED:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        elif claim is not None:
+            _take(box.runtime_data, claim, token)
+        else:
+            box.runtime_data.coordinator.async_note_push()
+    return _answer(status)
 
 
 @callback
-def _loaded(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeData | None:
-    """Return a box of the account that is set up; None for any other."""
-    entry: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
+def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEntry | None:
+    """Return a box of the account that is not disabled; None for any other."""
+    box: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
         DOMAIN, device_id
     )
-    if (
-        entry is None
-        or entry.state is not ConfigEntryState.LOADED
-        or entry.data[CONF_WEBHOOK_ID] != webhook_id
-    ):
+    if box is None or box.disabled_by is not None or box.data[CONF_WEBHOOK_ID] != webhook_id:
         return None
-    return entry.runtime_data
+    return box
+
+
+@callback
+def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPStatus:
+    """Return what to answer to a message about no box of the account."""
+    for member in async_members(hass, webhook_id):
+        if member.state is ConfigEntryState.LOADED:
+            if unclear:
+                # Payloads are not documented: whoever sets push up should learn that something came.
+                member.runtime_data.account.note_unclear_message()
+            return HTTPStatus.OK
+    return HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @callback
@@ -159,22 +163,6 @@ def _parse(body: bytes) -> object:
         return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
     except ValueError:
         return None
-
-
-@callback
-def _deliver(boxes: Mapping[str, LiankeData | None], message: object) -> HTTPStatus:
-    """Hand a push to the boxes it is about; return the status to answer with."""
-    status = HTTPStatus.OK
-    named = parse_push(message) & boxes.keys()
-    if message and not named:
-        # Payloads are not documented: whoever sets push up should learn that something came.
-        next(data for data in boxes.values() if data).account.note_unclear_message()
-    for device_id in named:
-        if (data := boxes[device_id]) is None:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-        else:
-            data.coordinator.async_note_push()
-    return status
 
 
 def _answer(status: HTTPStatus) -> web.Response:

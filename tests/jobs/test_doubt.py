@@ -157,6 +157,7 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
         assert shop.queue.on_callback(stored.token, parsed)
+        await shop.settle()
         assert shop.memory.printers[shop.key()].pages_printed == 2
 
 
@@ -186,6 +187,7 @@ async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
     job = await shop.submit(shop.document(pages=3))
     await shop.until(job, JobState.UNCONFIRMED)
     assert shop.queue.confirm(job.job_id).state is JobState.COMPLETED
+    await shop.settle()
     assert shop.memory.printers[shop.key()].pages_printed == 3
 
 

@@ -66,6 +66,8 @@ class Engine:
         self._sender = sender
         self._task: asyncio.Task[None] | None = None
         self._tidy_at: datetime | None = None
+        # Jobs that have just ended.
+        self._ended: list[Job] = []
         # When to ask for jobs back anew; those of which the cloud has answered are None.
         self._take_back_at: dict[str, datetime | None] = {}
         self._alarm: CALLBACK_TYPE | None = None
@@ -86,13 +88,21 @@ class Engine:
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
-        """Do what the end of a job entails."""
-        if job.state is JobState.COMPLETED:
-            self.count_pages(job)
+        """Note the end of a job; the review that follows does what it entails."""
         if job.is_final and job.state is not old:
+            self._ended.append(job)
+        else:
+            # Perhaps they became known later.
+            self.count_pages(job)
+
+    @callback
+    def _follow_up(self, now: datetime) -> None:
+        """Do what the ends of jobs entail."""
+        ended, self._ended = self._ended, []
+        for job in ended:
+            self.count_pages(job)
             self._take_back_at.pop(job.job_id, None)
-            soon = dt_util.utcnow() + TIDY_SOON
-            self._tidy_at = min(self._tidy_at or soon, soon)
+            self._tidy_at = min(self._tidy_at or now + TIDY_SOON, now + TIDY_SOON)
             if job.state is JobState.FAILED and job.task_id:
                 self._coordinator.async_look("a job failed", job.printer_key)
             if job.task_id and not self._is_expected_at(job.printer_key):
@@ -131,6 +141,7 @@ class Engine:
         self._set_alarm(due)
 
     def _review_once(self, now: datetime) -> datetime | None:
+        self._follow_up(now)
         self._gate.observe(now)
         dues = [self._review_job(job, now) for job in self._ledger.unsettled() if not job.is_final]
         follow = self._follower.next_due(now)

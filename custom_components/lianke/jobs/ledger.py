@@ -120,7 +120,8 @@ class Ledger:
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `watcher()` soon after a change, once for all that come in the same moment.
 
-        For what only shows how jobs stand now, so that what hears of each change goes first.
+        For what only asks how jobs stand now, so that what hears of each change goes first. Those
+        of all printers are called before those of one.
         """
         watchers = self._watchers[printer_key]
         watchers.append(watcher)
@@ -289,10 +290,12 @@ class Ledger:
 
     @callback
     def _notify(self, job: Job, old: JobState | None) -> None:
-        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+        # What tells of the printer first: somebody may wait for it.
+        for listener in (*self._listeners[job.printer_key], *self._listeners[None]):
             listener(job, old)
         if not self._stale:
-            self._hass.loop.call_soon(self._tell_watchers)
+            # In two turns of the loop: in the next one goes out what listeners have just shown.
+            self._hass.loop.call_soon(self._hass.loop.call_soon, self._tell_watchers)
         self._stale.add(job.printer_key)
 
     @callback

@@ -122,6 +122,7 @@ class PrintQueue:
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._review),
             self._ledger.listen(self._engine.on_change),
+            self._ledger.watch(self._review),
             self._hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_on_stop),
         ]
         self._review()
@@ -362,8 +363,6 @@ class PrintQueue:
             job = self._ledger.change(job, **changes)
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._follower.look_soon(job)
-        # Neither the cloud nor whoever watches need wait for what follows from it.
-        self._hass.loop.call_soon(self._review)
         return True
 
     def _may_be(self, job: Job, claim: Callback) -> bool:
