@@ -9,7 +9,7 @@ import time
 from typing import NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -82,6 +82,12 @@ class PrinterView:
     present: bool
     condition: PrinterCondition | None
     status: PrinterStatus | None
+
+
+@callback
+def call_after_news(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
+    """Call something in two turns of the loop: in the next one goes out what is just being shown."""
+    hass.loop.call_soon(hass.loop.call_soon, action)
 
 
 class BoxData(NamedTuple):
@@ -166,6 +172,14 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return self.is_fresh and self.hold_reason(key) is None
 
     @callback
+    def async_listen_afterwards(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` a moment after each change, when those who show it have done so.
+
+        It may be called once more just after that was ended.
+        """
+        return self.async_add_listener(lambda: call_after_news(self.hass, listener))
+
+    @callback
     def async_look(self, reason: str, printer_key: str | None = None) -> None:
         """Look again soon, at most once in five seconds.
 
@@ -243,7 +257,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             with self._looks.asking():
                 box, rows = await async_poll(self._client, kind, was_online=self._online is True)
         except LiankeError as err:
-            self.pushes.give_back(announced)
+            self.pushes.give_back(pending=announced)
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
             self._end_reauth()

@@ -228,8 +228,12 @@ class BoxMemory:
 
     @callback
     def note_push(self) -> None:
-        """Note that a push message about this box has arrived."""
+        """Note that a push message about this box has arrived; `keep_push` writes it down."""
         self.last_push_at = dt_util.utcnow()
+
+    @callback
+    def keep_push(self) -> None:
+        """Have the time of the last push message written down."""
         self._save(SAVE_LATER)
 
     def callbacks_proven_for(self, address: str | None) -> bool:
@@ -259,7 +263,8 @@ class BoxMemory:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
-        if old is None or _lasting(old) != _lasting(new):
+        # Most changes worth keeping are that a printer went, which is quicker to see.
+        if old is None or old.last_seen != new.last_seen or _lasting(old) != _lasting(new):
             self._save(SAVE_LATER)
 
     def _free_name(self, row: Printer) -> str:

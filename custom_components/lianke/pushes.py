@@ -1,10 +1,9 @@
 """What the cloud tells by itself, what that has proved to be worth, and who wants to hear of it."""
 
-from datetime import datetime
+import asyncio
 import time
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
 
 from .memory import BoxMemory
 from .share import CloudShare
@@ -31,7 +30,7 @@ class Pushes:
         # When polling last saw a change that nobody had told of.
         self._unannounced_at = float("-inf")
         self._listeners: list[CALLBACK_TYPE] = []
-        self._timer: CALLBACK_TYPE | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def proven(self) -> bool:
@@ -52,17 +51,18 @@ class Pushes:
             self._memory.note_push_proof(self._share.fingerprint)
         self._pending = True
         if self._timer is None:
-            self._timer = async_call_later(self._hass, PAUSE, self._tell)
+            self._timer = self._hass.loop.call_later(PAUSE, self._tell)
 
     @callback
     def stop(self) -> None:
         """Tell nobody any more."""
         if self._timer is not None:
-            self._timer()
+            self._timer.cancel()
 
     @callback
-    def _tell(self, _now: datetime) -> None:
+    def _tell(self) -> None:
         self._timer = None
+        self._memory.keep_push()
         for listener in list(self._listeners):
             listener()
 
@@ -73,7 +73,7 @@ class Pushes:
         return pending
 
     @callback
-    def give_back(self, pending: bool) -> None:
+    def give_back(self, *, pending: bool) -> None:
         """Undo a `take` after which nothing could be looked at."""
         self._pending = self._pending or pending
 

@@ -87,8 +87,8 @@ class Bench:
             if self.wants("setup_cost"):
                 self.take(await set_up.measure_set_up(now, rounds=15))
             if self.wants("push_latency"):
-                await now.add_boxes(boxes[1:31])
-                self.take(await pushes.measure(now, boxes[1:31], rounds=4))
+                entries = await now.add_boxes(boxes[1:31])
+                self.take(await pushes.measure(now, boxes[1:31], entries, rounds=4))
             if self.wants("callback"):
                 entries = await now.add_boxes(boxes[31:91])
                 self.take(*await callbacks.measure(now, entries, samples=200, flood=400))

@@ -1,17 +1,21 @@
 """`python -m tests.bench.imported ROUNDS MODULE…`: import integrations as Home Assistant does, again and again.
 
 What a running Home Assistant has loaded anyway is imported once; then a child of its own imports one integration each
-time, ours and core's `ipp` in turn. Prints, as JSON, the seconds of each, how many modules came, and which of the named
-modules came with ours, and how many data classes were made in how many of the seconds.
+time, ours and core's `ipp` in turn, and as many modules as ours has with nothing in them. Prints, as JSON, the seconds
+of each, how many modules came, and which of the named modules came with ours, and how many data classes were made in
+how many of the seconds.
 """
 
 from collections.abc import Callable, Sequence
 import dataclasses
+from functools import partial
+import gc
 from importlib import import_module
 import json
 import os
 from pathlib import Path
 import sys
+from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
@@ -57,13 +61,29 @@ def import_all(package: str) -> float:
     return time.perf_counter() - began
 
 
-def in_child(package: str, watched: Sequence[str]) -> dict[str, Any]:
-    """Import an integration in a child, and return what that found."""
+def import_empty(folder: Path) -> float:
+    """Import every module of a package; return the seconds."""
+    sys.path.insert(0, str(folder.parent))
+    began = time.perf_counter()
+    for path in folder.glob("module_*.py"):
+        import_module(f"{folder.name}.{path.stem}")
+    return time.perf_counter() - began
+
+
+def make_empty(folder: Path, count: int) -> None:
+    """Make a package of so many modules that say what they are and nothing else."""
+    folder.mkdir()
+    for name in ("__init__", *(f"module_{number}" for number in range(count - 1))):
+        (folder / f"{name}.py").write_text('"""Nothing."""\n')
+
+
+def in_child(load: Callable[[], float], watched: Sequence[str]) -> dict[str, Any]:
+    """Import something in a child, and return what that found."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         before = set(sys.modules)
         maker = Maker()
-        seconds = import_all(package)
+        seconds = load()
         came = set(sys.modules) - before
         found = {
             "seconds": seconds,
@@ -87,13 +107,21 @@ def main(rounds: int, watched: Sequence[str]) -> None:
     assert bootstrap
     for component in PRESENT:
         import_module(f"homeassistant.components.{component}")
-    # Compiles what is not compiled yet.
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in PACKAGES}
-    for number in range(rounds + 1):
-        for name, package in PACKAGES.items():
-            answer = in_child(package, watched)
-            if number:
-                found[name].append(answer)
+    # Else a child that collects garbage has to copy nearly all of the memory it shares with its parent.
+    gc.collect()
+    gc.freeze()
+    loads = {name: partial(import_all, package) for name, package in PACKAGES.items()}
+    with TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty"
+        make_empty(empty, in_child(loads["lianke"], ())["modules"])
+        loads["empty"] = partial(import_empty, empty)
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in loads}
+        # The first round compiles what is not compiled yet.
+        for number in range(rounds + 1):
+            for name, load in loads.items():
+                answer = in_child(load, watched)
+                if number:
+                    found[name].append(answer)
     sys.stdout.write(json.dumps(found))
 
 

@@ -16,7 +16,9 @@ PORT = 2
 COUNTED = 1.0
 
 
-async def measure(house: House, boxes: list[dict[str, Any]], *, rounds: int) -> Figure:
+async def measure(
+    house: House, boxes: list[dict[str, Any]], entry_ids: list[str], *, rounds: int
+) -> Figure:
     """Pull a printer out and plug it in again, box after box, each told by a push.
 
     The baseline asks the cloud what a poll asks, one after the other, and sets one state.
@@ -70,13 +72,15 @@ async def measure(house: House, boxes: list[dict[str, Any]], *, rounds: int) -> 
                 free_at[box["device_id"]] = seen + SPACING
                 await asyncio.sleep(PAUSE)
     await house.stalls("push_latency")
+    read = (await house.run("read", entry_ids=entry_ids))["spent"]
     return Figure.times(
         "push_latency",
         middle(ours) * 1e3,
         "ms",
         middle(bare) * 1e3,
         1.3,
-        f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change",
+        f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change, "
+        f"and {middle(read) * 1e3:.2f} ms to read and compare what came",
     )
 
 

@@ -44,7 +44,8 @@ async def measure_import(rounds: int) -> Figure:
     making = middle([one["class_seconds"] for one in found["lianke"]]) * 1e3
     note = (
         f"{first['modules']} modules against {found['ipp'][0]['modules']}; "
-        f"{making:.1f} ms for {first['classes']} data classes alone"
+        f"{making:.1f} ms for {first['classes']} data classes and "
+        f"{seconds['empty'] * 1e3:.1f} ms for as many modules with nothing in them"
     )
     return Figure.times(
         "import_cost",
@@ -66,6 +67,9 @@ async def measure_set_up(house: House, *, rounds: int) -> Figure:
     async with ipp_printer() as port:
         answer = await house.run("add_entries", entries=[ipp_entry(port)])
         names = {"ipp": answer["entry_ids"][0], "lianke": entry_id}
+        first = await house.run("set_up_rounds", entry_ids=names, rounds=2)
+        answer = await house.run("add_entries", entries=[_bare_entry(first["entities"]["lianke"])])
+        names["bare"] = answer["entry_ids"][0]
         await house.run("set_up_rounds", entry_ids=names, rounds=2)
         found = await house.run("set_up_rounds", entry_ids=names, rounds=rounds)
         house.note_stall(max(found["stalls"]["lianke"]), "setup_cost")
@@ -80,8 +84,19 @@ async def measure_set_up(house: House, *, rounds: int) -> Figure:
         "ms",
         middle(cpu["ipp"]) * 1e3,
         1.5,
-        f"processor time; {states['lianke']} entities against {states['ipp']}, {each} ms each",
+        f"processor time; {states['lianke']} entities against {states['ipp']}, {each} ms each; "
+        f"{middle(cpu['bare']) * 1e3:.1f} ms for {states['bare']} of the same kinds with nothing behind them",
     )
+
+
+def _bare_entry(entities: dict[str, list[bool]]) -> dict[str, Any]:
+    """Return what makes a config entry of such entities, each enabled or not, with nothing behind them."""
+    return {
+        "domain": "lianke_bench",
+        "title": "Bare",
+        "unique_id": "bare",
+        "data": {"entities": entities},
+    }
 
 
 async def measure_scale(

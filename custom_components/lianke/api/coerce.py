@@ -74,8 +74,11 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
     # Twice the limit: what is cut away before cleaning must not cost time.
     clean = value[: limit * 4]
     if not clean.isprintable():
+        # Broken Unicode is not printable either.
         clean = "".join(char if char.isprintable() else " " for char in clean)
-    return " ".join(clean.split()).encode("utf-8", "replace").decode()[:limit].strip()
+    if "  " in clean:
+        clean = " ".join(clean.split())
+    return clean.strip()[:limit].strip()
 
 
 def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:

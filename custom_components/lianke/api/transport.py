@@ -239,10 +239,10 @@ class Transport:
         if status >= 500 or 300 <= status < 400:
             raise LiankeResponseError(f"HTTP {status}", code=status)
         answer = await self._parse(status, raw)
-        code, data = to_int(answer.get("code")), answer.get("data")
-        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        code = to_int(answer.get("code"))
         if code == HTTPStatus.OK and status < 300:
-            return data
+            return answer.get("data")
+        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code == HTTPStatus.OK or (code is None and not message):
             raise LiankeResponseError(f"HTTP {status} without a code", code=status)
         raise refusal(code, message, meanings)

@@ -30,6 +30,8 @@ DAMAGED_PREFIX = "damaged-"
 # A folder that is being made or deleted. After a power cut nothing in it counts.
 PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
+# What begins so in the book is none of its jobs.
+NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
 # Lies in a job's folder until its document is on disk.
 FLUSHING_NAME = "flushing"
 OTHER_TASKS_NAME = "other_tasks.json"
@@ -171,17 +173,18 @@ class JobBook:
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root.chmod(0o700)
-            _remove_all(self._root.glob(f"{PART_PREFIX}*"))
-            folders = sorted(path for path in self._root.iterdir() if path.is_dir())
+            found = sorted(self._root.iterdir())
         except OSError as err:
             raise BookError("the job folder cannot be read") from err
-        _unlink_all(list(self._root.glob(f"{COPY_PREFIX}*")))
+        _remove_all([path for path in found if path.name.startswith(PART_PREFIX)])
+        _unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
         noted = self._read_other_tasks()
         self.was_cut_off = COMING in noted
         self.other_tasks = [task_id for task_id in noted if task_id != COMING]
         jobs = []
-        for folder in folders:
-            if folder.name.startswith(DAMAGED_PREFIX):
+        damaged = [path for path in found if path.name.startswith(DAMAGED_PREFIX)]
+        for folder in found:
+            if folder.name.startswith(NO_JOBS) or not folder.is_dir():
                 continue
             if (folder / FLUSHING_NAME).exists():
                 # Nobody was told of this job, and its document may be full of holes.
@@ -190,13 +193,8 @@ class JobBook:
             try:
                 jobs.append(_read_job(folder))
             except (OSError, RecordError) as err:
-                _set_aside(folder, err)
-        _remove_all(
-            sorted(
-                (path for path in self._root.iterdir() if path.name.startswith(DAMAGED_PREFIX)),
-                reverse=True,
-            )[MAX_DAMAGED:]
-        )
+                damaged.append(_set_aside(folder, err))
+        _remove_all(sorted(damaged, reverse=True)[MAX_DAMAGED:])
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, document: Document) -> None:
@@ -317,13 +315,15 @@ def _read_job(folder: Path) -> Job:
     return job
 
 
-def _set_aside(folder: Path, err: Exception) -> None:
-    """Rename a damaged folder, so that it is read only once and can be looked at."""
+def _set_aside(folder: Path, err: Exception) -> Path:
+    """Rename a damaged folder, so that it is read only once and can be looked at; return its new name."""
     _LOGGER.warning("Print job %s cannot be read and is set aside: %s", folder.name, err)
+    aside = folder.with_name(f"{DAMAGED_PREFIX}{folder.name}")
     try:
-        folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
+        folder.rename(aside)
     except OSError as rename_err:
         _LOGGER.debug("Setting %s aside failed: %s", folder.name, rename_err)
+    return aside
 
 
 def _unlink_all(paths: list[Path]) -> None:

@@ -13,6 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from ..coordinator import call_after_news
 from .book import JobBook
 from .guard import GUARD_PERIOD, REQUEST_ID_LIFE
 from .job import IN_CLOUD, Job, JobState
@@ -294,8 +295,7 @@ class Ledger:
         for listener in (*self._listeners[job.printer_key], *self._listeners[None]):
             listener(job, old)
         if not self._stale:
-            # In two turns of the loop: in the next one goes out what listeners have just shown.
-            self._hass.loop.call_soon(self._hass.loop.call_soon, self._tell_watchers)
+            call_after_news(self._hass, self._tell_watchers)
         self._stale.add(job.printer_key)
 
     @callback

@@ -120,7 +120,7 @@ class PrintQueue:
             self._engine.count_pages(job)
         self._take_up()
         self._unsubscribe = [
-            self._coordinator.async_add_listener(self._review),
+            self._coordinator.async_listen_afterwards(self._review),
             self._ledger.listen(self._engine.on_change),
             self._ledger.watch(self._review),
             self._hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_on_stop),

@@ -7,10 +7,11 @@ from typing import Any
 from homeassistant.components.websocket_api import async_register_command
 from homeassistant.components.websocket_api.connection import ActiveConnection
 from homeassistant.components.websocket_api.decorators import async_response, websocket_command
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.typing import ConfigType
 
-from . import bare, day, entries, jobs, moved, prints
+from . import bare, day, entries, jobs, moved, prints, registered
 from .stalls import DATA_STALLS, StallMeter
 
 DOMAIN = "lianke_bench"
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "set_up_rounds": entries.async_set_up_rounds,
     "scale": entries.async_scale,
     "submit_jobs": jobs.async_submit,
+    "read": entries.async_read,
     "status_entities": entries.async_status_entities,
     "settled": jobs.async_settled,
     "count_states": bare.async_count_states,
@@ -57,6 +59,17 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_register_command(hass, _ws_run)
     async_register_command(hass, _ws_stalls)
     return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Add the entities of an entry that is nothing else."""
+    await hass.config_entries.async_forward_entry_setups(entry, registered.PLATFORMS)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Remove them."""
+    return await hass.config_entries.async_unload_platforms(entry, registered.PLATFORMS)
 
 
 @websocket_command({"type": f"{DOMAIN}/run", "do": str, "with": dict})

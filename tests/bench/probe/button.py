@@ -1,0 +1,13 @@
+"""Entities with nothing behind them."""
+
+from homeassistant.components.button import ButtonEntity
+from homeassistant.const import Platform
+
+from .registered import RegisteredEntity, setup_of
+
+
+class Registered(RegisteredEntity, ButtonEntity):
+    """The least of its kind."""
+
+
+async_setup_entry = setup_of(Platform.BUTTON, lambda _hass: Registered())

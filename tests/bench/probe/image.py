@@ -1,0 +1,13 @@
+"""Entities with nothing behind them."""
+
+from homeassistant.components.image import ImageEntity
+from homeassistant.const import Platform
+
+from .registered import RegisteredEntity, setup_of
+
+
+class Registered(RegisteredEntity, ImageEntity):
+    """The least of its kind."""
+
+
+async_setup_entry = setup_of(Platform.IMAGE, Registered)

@@ -1,0 +1,13 @@
+"""Entities with nothing behind them."""
+
+from homeassistant.components.notify import NotifyEntity
+from homeassistant.const import Platform
+
+from .registered import RegisteredEntity, setup_of
+
+
+class Registered(RegisteredEntity, NotifyEntity):
+    """The least of its kind."""
+
+
+async_setup_entry = setup_of(Platform.NOTIFY, lambda _hass: Registered())

@@ -1,0 +1,50 @@
+"""A config entry with nothing behind it but entities: what Home Assistant itself takes for so many of such kinds."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+PLATFORMS: Final = (
+    *(Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT),
+    *(Platform.IMAGE, Platform.NOTIFY, Platform.SENSOR),
+)
+
+type Setup = Callable[[HomeAssistant, ConfigEntry, AddConfigEntryEntitiesCallback], Awaitable[None]]
+
+
+class RegisteredEntity(Entity):
+    """The least that an entity of a device can be."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def place(self, entry: ConfigEntry, number: int, *, enabled: bool) -> None:
+        """Have a place in the registries."""
+        self._attr_unique_id = f"{entry.unique_id}_{number}"
+        self._attr_name = f"Value {number}"
+        self._attr_entity_registry_enabled_default = enabled
+        self._attr_device_info = DeviceInfo(
+            identifiers={("lianke_bench", entry.entry_id)}, name=entry.title
+        )
+
+
+def setup_of(platform: Platform, make: Callable[[HomeAssistant], RegisteredEntity]) -> Setup:
+    """Return what sets a platform up: with as many entities, enabled or not, as the entry says."""
+
+    async def async_setup_entry(
+        hass: HomeAssistant, entry: ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    ) -> None:
+        entities = []
+        for number, enabled in enumerate(entry.data["entities"].get(platform, [])):
+            entity = make(hass)
+            entity.place(entry, number, enabled=enabled)
+            entities.append(entity)
+        async_add_entities(entities)
+
+    return async_setup_entry
