@@ -83,7 +83,7 @@ class Bench:
             if self.wants("print_memory"):
                 self.take(*await printing.measure_memory(now, first))
             if self.wants("print_overhead"):
-                self.take(await printing.measure_overhead(now, first, rounds=9))
+                self.take(await printing.measure_overhead(now, first, rounds=7))
             if self.wants("setup_cost"):
                 self.take(await set_up.measure_set_up(now, rounds=15))
             if self.wants("push_latency"):

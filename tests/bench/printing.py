@@ -13,7 +13,7 @@ from .house import House
 
 MB = 1024 * 1024
 # bytes; more than all copies of one measurement.
-WARM = 2000 * MB
+WARM = 3000 * MB
 
 
 def write_pdf(path: Path, size: int) -> None:
