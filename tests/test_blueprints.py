@@ -1,7 +1,7 @@
 """The blueprints: copied by the options, never over an edited one, and each of them does its work."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 import os
 from pathlib import Path
@@ -506,18 +506,29 @@ async def test_tell_me_of_a_failure(
 ) -> None:
     await use(hass, "tell_me", status=STATUS, waiting=WAITING, job=JOB, language="en")
     await hold(hass, "comes out")
+    await elapse_until(hass, clock, lambda: simulator.printed)
     await elapse(hass, clock, 60)
     assert len(simulator.printed) == 1
     assert notices(hass) == []
     simulator.cloud.plan(box.printer(1), Outcome(code=502))
     await hold(hass, "fails")
-    await elapse(hass, clock, 120)
+    await elapse_until(hass, clock, lambda: notices(hass))
+    await elapse(hass, clock, 60)
     [(title, message)] = notices(hass)
     assert title == "Kyocera MA2000w GX: a job failed"
     assert message == (
         "Text: The Lianke service could not convert the document (文件转换失败). "
         "Save it as PDF and print that."
     )
+
+
+async def elapse_until(hass: HomeAssistant, clock: Clock, condition: Callable[[], object]) -> None:
+    """Let time pass until something has come true, for ten minutes at most."""
+    for _ in range(120):
+        if condition():
+            return
+        await elapse(hass, clock, 5)
+    raise TimeoutError
 
 
 def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:

@@ -369,6 +369,40 @@ async def test_conditions_are_read_in_turn(
     assert all(request.code == 200 for request in simulator.cloud.requests)
 
 
+async def test_a_push_has_no_printer_asked_twice(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    """Also when one of them is due anyway, and another is asked by name."""
+    for port in (2, 4):
+        box.printer(port).support_status = True
+    await data.coordinator.async_refresh()
+    await elapse(hass, clock, 320, 20)
+    before = simulator.cloud.count(STATUS)
+    clock.tick(299)
+    data.coordinator.async_look("a job failed", key_of(data, "Gprinter"))
+    data.coordinator.async_note_push()
+    await data.coordinator.async_refresh()
+    await elapse(hass, clock, 1, 0.5)
+    assert simulator.cloud.count(STATUS) - before == 3
+
+
+async def test_nobody_asks_the_printers_of_a_box_that_is_off(
+    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, settled: None
+) -> None:
+    before = simulator.cloud.count(STATUS)
+    data.coordinator.async_look("something happened")
+    await data.coordinator.async_refresh()
+    box.online = False
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert simulator.cloud.count(STATUS) == before
+
+
 async def test_a_condition_that_is_asked_for(
     hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, settled: None
 ) -> None:

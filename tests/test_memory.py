@@ -6,6 +6,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -267,3 +268,20 @@ async def test_what_cannot_be_read_is_left_out(
         assert list(again.printers) == [key]
     assert again.last_push_at is None
     assert again.push_address is None
+
+
+async def test_nothing_is_written_after_the_end(
+    hass: HomeAssistant, hass_storage: dict[str, Any], memory: BoxMemory
+) -> None:
+    """Whoever has the memory next writes what it learns: an older one must not come after it."""
+    memory.note_box(BOX)
+    memory.note_push()
+    await memory.async_close()
+    assert hass_storage[KEY]["data"]["last_push_at"] == memory.last_push_at.isoformat()  # type: ignore[union-attr]
+    stored = hass_storage.pop(KEY)
+    memory.note_foreign()
+    memory.keep_push()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
+    await hass.async_block_till_done()
+    assert KEY not in hass_storage
+    assert stored["data"]["foreign_seen_at"] is None

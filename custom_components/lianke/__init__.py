@@ -105,7 +105,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     await data.queue.async_drain()
-    await data.memory.async_flush()
+    await data.memory.async_close()
     await async_release(hass, data.account.webhook_id)
     return True
 

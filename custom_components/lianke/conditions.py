@@ -78,6 +78,12 @@ class ConditionReader:
             self._wanted.pop(key, None)
 
     @callback
+    def forget_all(self) -> None:
+        """Drop every reading, and ask nobody: the box is off."""
+        self.readings.clear()
+        self._wanted.clear()
+
+    @callback
     def stop(self) -> None:
         """End what is under way, for good."""
         self._stopped = True
@@ -94,11 +100,13 @@ class ConditionReader:
     async def _async_work(self) -> None:
         await asyncio.sleep(PAUSE)
         while self._wanted:
-            key = next(iter(self._wanted))
-            del self._wanted[key]
-            if key is None:
+            if None in self._wanted:
+                # First: those that are asked by name as well must not be asked twice.
+                del self._wanted[None]
                 self._wanted |= dict.fromkeys(self._in_turn()[:MAX_AT_ONCE])
                 continue
+            key = next(key for key in self._wanted if key is not None)
+            del self._wanted[key]
             await self._share.async_admit(1)
             known = self._memory.printers.get(key)
             if known is not None and _can_tell(known):

@@ -313,7 +313,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._online = bool(box.online)
         self._memory.note_box(box)
         if rows is None:
-            self._conditions.forget(self._conditions.readings)
+            self._conditions.forget_all()
             return
         now = time.monotonic()
         found = self._memory.match(rows)

@@ -102,6 +102,7 @@ class BoxMemory:
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
         self._dirty = False
+        self._closed = False
         self._counted: dict[str, None] = {}
         self.box: Box | None = None
         self.printers: dict[str, RememberedPrinter] = {}
@@ -134,6 +135,12 @@ class BoxMemory:
         """Write now what still waits to be written."""
         if self._dirty:
             await self._store.async_save(self._as_stored())
+
+    async def async_close(self) -> None:
+        """Write what still waits, for the last time: whatever comes later, another one will learn."""
+        while self._dirty:
+            await self.async_flush()
+        self._closed = True
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -228,8 +235,9 @@ class BoxMemory:
 
     @callback
     def note_push(self) -> None:
-        """Note that a push message about this box has arrived; `keep_push` writes it down."""
+        """Note that a push message about this box has arrived; `keep_push` has it written down."""
         self.last_push_at = dt_util.utcnow()
+        self._dirty = True
 
     @callback
     def keep_push(self) -> None:
@@ -276,6 +284,8 @@ class BoxMemory:
 
     @callback
     def _save(self, delay: float) -> None:
+        if self._closed:
+            return
         self._dirty = True
         self._store.async_delay_save(self._as_stored, delay)
 

@@ -109,7 +109,7 @@ def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEn
     box: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
         DOMAIN, device_id
     )
-    if box is None or box.disabled_by is not None or box.data[CONF_WEBHOOK_ID] != webhook_id:
+    if box is None or box.disabled_by is not None or box.data.get(CONF_WEBHOOK_ID) != webhook_id:
         return None
     return box
 

@@ -242,8 +242,9 @@ class _Feed:
     def _listen(self, entry: LiankeConfigEntry) -> None:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
-            data.coordinator.async_add_listener(self._refresher.async_schedule_call),
-            data.queue.watch(self._refresher.async_schedule_call),
+            # Once the queue has drawn its conclusions from what is new.
+            data.coordinator.async_listen_afterwards(self._refresh_soon),
+            data.queue.watch(self._refresh_soon),
         ]
 
     @callback
@@ -273,6 +274,11 @@ class _Feed:
     def _is_ours(self, device_id: str) -> bool:
         device = dr.async_get(self._hass).async_get(device_id)
         return device is not None and device.config_entry_id in self._boxes
+
+    @callback
+    def _refresh_soon(self) -> None:
+        if self._screens:
+            self._refresher.async_schedule_call()
 
     @callback
     def _refresh(self) -> None:

@@ -320,13 +320,18 @@ async def test_a_preview_that_a_power_cut_ended_counts_as_a_stranger(open_shop: 
 
 async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     job = await shop.until(await shop.submit(), JobState.COMPLETED)
+    await shop.tick(2)
+    told: list[str] = []
+    shop.queue.watch(lambda: told.append("printer"), job.printer_key)
     with (
         patch.object(ledger, "MAX_RECORDS", 0),
         patch.object(ledger, "KEPT_FOR_GUARD", timedelta()),
     ):
-        await shop.tick(2)
         await shop.queue._ledger.async_trim()
     assert not shop.queue.jobs()
+    await shop.settle()
+    # The last job is no more: sensors show that.
+    assert told
     assert job.task_id in shop.queue.own_task_ids
 
 

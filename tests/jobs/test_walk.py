@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.lianke.api import transport
+from custom_components.lianke.api.models import Callback, TaskResult, TaskState
 from custom_components.lianke.coordinator import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.looks import LOOK_SPACING
@@ -83,6 +84,28 @@ async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) 
     await shop.tick(LOOK_SPACING + 1)
     assert looks() == before + 1
     assert status() is PrinterStatus.IDLE
+
+
+async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(shop: Shop) -> None:
+    """As after the day's list, which does not know them, has told of the end."""
+    job = await shop.submit(replace(shop.document(pages=3), pages=None))
+    await shop.uploaded(job)
+    job = shop.queue._ledger.change(shop.queue.get(job.job_id), state=JobState.COMPLETED)
+    assert job.task_id
+    # What else there is to do at a job's end is done by now.
+    for _ in range(12):
+        await shop.tick(5)
+    assert shop.queue.get(job.job_id).pages_printed is None
+    claim = Callback(
+        device_id=shop.box.device_id,
+        task_id=job.task_id,
+        state=TaskState.SUCCESS,
+        result=TaskResult(code=200, message="success"),
+    )
+    assert shop.queue.on_callback(job.token, claim)
+    await shop.tick(15)
+    await shop.tick(15)
+    assert shop.queue.get(job.job_id).pages_printed == 3
 
 
 async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:

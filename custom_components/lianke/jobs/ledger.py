@@ -239,6 +239,7 @@ class Ledger:
             await self._book.async_note_other_tasks(task_ids)
         for job_id in gone:
             job = self._jobs.pop(job_id)
+            self._tell_soon(job.printer_key)
             self._written.pop(job_id, None)
             self._unsettled.pop(job_id, None)
             self._by_token.pop(job.token, None)
@@ -291,19 +292,28 @@ class Ledger:
 
     @callback
     def _notify(self, job: Job, old: JobState | None) -> None:
-        # What tells of the printer first: somebody may wait for it.
-        for listener in (*self._listeners[job.printer_key], *self._listeners[None]):
-            listener(job, old)
+        try:
+            for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+                listener(job, old)
+        finally:
+            self._tell_soon(job.printer_key)
+
+    @callback
+    def _tell_soon(self, printer_key: str) -> None:
         if not self._stale:
             call_after_news(self._hass, self._tell_watchers)
-        self._stale.add(job.printer_key)
+        self._stale.add(printer_key)
 
     @callback
     def _tell_watchers(self) -> None:
         keys, self._stale = self._stale, set()
         for key in (None, *keys):
             for watcher in list(self._watchers[key]):
-                watcher()
+                try:
+                    watcher()
+                except Exception:
+                    # The others have to do with other things.
+                    _LOGGER.exception("Unexpected error after a change of print jobs")
 
 
 def _is_needed(job: Job, now: datetime) -> bool:

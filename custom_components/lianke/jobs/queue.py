@@ -12,7 +12,7 @@ from ..api.client import LiankeClient
 from ..api.models import Callback
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
-from ..coordinator import LiankeCoordinator
+from ..coordinator import LiankeCoordinator, call_after_news
 from ..memory import BoxMemory
 from .book import JobBook
 from .engine import Engine
@@ -363,6 +363,7 @@ class PrintQueue:
             job = self._ledger.change(job, **changes)
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._follower.look_soon(job)
+            call_after_news(self._hass, self._review)
         return True
 
     def _may_be(self, job: Job, claim: Callback) -> bool:
