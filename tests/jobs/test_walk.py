@@ -108,6 +108,27 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     assert shop.queue.get(job.job_id).pages_printed == 3
 
 
+async def test_who_watches_hears_of_a_change_whatever_happens_to_another(shop: Shop) -> None:
+    told: list[str] = []
+    errors: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: errors.append(context["exception"]))
+
+    def fail() -> None:
+        told.append("failing")
+        raise RuntimeError("a mistake")
+
+    shop.queue.watch(fail)
+    shop.queue.watch(lambda: told.append("all printers"))
+    shop.queue.watch(lambda: told.append("one printer"), shop.key())
+    await shop.submit()
+    await shop.settle()
+    assert told[:3] == ["failing", "all printers", "one printer"]
+    # Not passed over in silence either.
+    assert errors
+    assert all(str(error) == "a mistake" for error in errors)
+
+
 async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:
     shop.sim.cloud.plan(shop.printer(), Outcome(code=503))
     job = await shop.submit()

@@ -243,6 +243,9 @@ async def handle_api(request: web.Request) -> web.Response:
         reset(request)
         # Nobody reads this any more.
         return web.Response(status=499)
+    except ConnectionError:
+        # Whoever asked has gone in the middle of the request.
+        return web.Response(status=499)
     else:
         return response
     finally:

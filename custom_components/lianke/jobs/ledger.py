@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
@@ -307,13 +308,11 @@ class Ledger:
     @callback
     def _tell_watchers(self) -> None:
         keys, self._stale = self._stale, set()
-        for key in (None, *keys):
-            for watcher in list(self._watchers[key]):
-                try:
-                    watcher()
-                except Exception:
-                    # The others have to do with other things.
-                    _LOGGER.exception("Unexpected error after a change of print jobs")
+        watchers = [watcher for key in (None, *keys) for watcher in self._watchers[key]]
+        with ExitStack() as telling:
+            # Runs them all, last in first out; an error of one is raised once the others have heard.
+            for watcher in reversed(watchers):
+                telling.callback(watcher)
 
 
 def _is_needed(job: Job, now: datetime) -> bool:
