@@ -56,6 +56,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:
             folder = Path(name)
             await self._now(folder / "now")
+            await self._idle(folder / "idle")
             await self._fleet(folder / "fleet")
             await self._day(folder / "day")
         if self._stalls:
@@ -94,16 +95,23 @@ class Bench:
                 self.take(*await callbacks.measure(now, entries, samples=200, flood=400))
             self.leave(now)
 
+    async def _idle(self, folder: Path) -> None:
+        """Measure what an hour without jobs does.
+
+        In a house of its own: Home Assistant writes down the states of what was removed, too, each 15 minutes.
+        """
+        if not self.wants("idle"):
+            return
+        async with house(folder, scenario="fleet-keys", moved=True) as idle:
+            self.take(*await hours.measure_idle(idle, folder, (await idle.boxes())[:3]))
+            self.leave(idle)
+
     async def _fleet(self, folder: Path) -> None:
-        """Measure what many boxes take, and what an hour without jobs does."""
-        if not self.wants("scale", "idle"):
+        """Measure what many boxes take."""
+        if not self.wants("scale"):
             return
         async with house(folder, scenario="fleet-keys", moved=True) as fleet:
-            boxes = await fleet.boxes()
-            if self.wants("scale"):
-                self.take(*await set_up.measure_scale(fleet, boxes, few=10, rounds=3))
-            if self.wants("idle"):
-                self.take(*await hours.measure_idle(fleet, folder, boxes[:3]))
+            self.take(*await set_up.measure_scale(fleet, await fleet.boxes(), few=10, rounds=3))
             self.leave(fleet)
 
     async def _day(self, folder: Path) -> None:
