@@ -4,10 +4,12 @@ from pathlib import Path
 import subprocess
 import sys
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components import lianke
 from custom_components.lianke import late
@@ -41,7 +43,7 @@ def test_nothing_is_left_to_be_loaded_by_the_first_print() -> None:
 
 
 async def test_everything_is_loaded_once_home_assistant_has_started(
-    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, freezer: FrozenDateTimeFactory
 ) -> None:
     asked: list[str] = []
 
@@ -56,4 +58,9 @@ async def test_everything_is_loaded_once_home_assistant_has_started(
     hass.set_state(CoreState.running)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
     await hass.async_block_till_done()
+    # What Home Assistant loads of it by itself goes first.
+    assert not asked
+    freezer.tick(late.PAUSE)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert asked == list(late.LATE)

@@ -629,7 +629,11 @@ class RealHomeAssistant:
             for first, *rest in records
             if _BAD_LINE.match(first)
             and _NOT_TESTED not in first
-            and (about in first or any(f"custom_components/{about}/" in line for line in rest))
+            # The interpreter, which Home Assistant's own tasks name, may lie in a folder of that name.
+            and (
+                about in first.replace(sys.base_prefix, "")
+                or any(f"custom_components/{about}/" in line for line in rest)
+            )
         ]
 
     def _log_end(self) -> str:
