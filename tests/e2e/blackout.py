@@ -382,7 +382,8 @@ class Home:
         """Tell whether the day's list, with nobody else on it, could be read in but one way for this job.
 
         Its task is on the list, and no other doubt can lay claim to it: none at the same moment, and no earlier one
-        that has no task of its own. And the day has not changed since, with which the list begins anew.
+        that has no task of its own, or one whose own may as well be a still earlier one's. And the day has not
+        changed since, with which the list begins anew.
         """
         assert verdict.record is not None
         moment = datetime.fromisoformat(verdict.record["handed_over_at"])
@@ -391,8 +392,10 @@ class Home:
                 continue
             earlier = moment - datetime.fromisoformat(other.record["handed_over_at"])
             window = timedelta(seconds=answer_seconds(other.record["size"])) + LATE
-            if abs(earlier) <= SAME_MOMENT or (
-                not other.accepted and timedelta(0) < earlier <= window + SAME_MOMENT
+            if abs(earlier) <= SAME_MOMENT:
+                return False
+            if timedelta(0) < earlier <= window + SAME_MOMENT and not (
+                other.accepted and self.had_one_reading(other, doubts)
             ):
                 return False
         last = moment + timedelta(seconds=DOUBT_TIME)
