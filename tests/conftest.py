@@ -186,7 +186,7 @@ async def tear_down(hass: HomeAssistant) -> None:
 async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> str:
     """Put Home Assistant on a real port of this machine; the simulator can call it back."""
     # Its views, and those of its platforms, must be there before the server starts.
-    for component in (DOMAIN, "image", "notify"):
+    for component in (DOMAIN, "image", "notify", "websocket_api"):
         assert await async_setup_component(hass, component, {})
     client = await hass_client_no_auth()
     url = f"http://127.0.0.1:{client.server.port}"

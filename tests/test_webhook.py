@@ -9,6 +9,8 @@ import tracemalloc
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import web
+from aiohttp.http import WebSocketWriter
 from aiohttp.test_utils import TestClient
 from homeassistant.components.webhook import async_handle_webhook
 from homeassistant.config_entries import ConfigEntryDisabler
@@ -17,8 +19,9 @@ from homeassistant.util.aiohttp import MockRequest
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
+from custom_components.lianke import webhook
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.own_pages import async_print_test_page
@@ -111,6 +114,45 @@ async def test_a_callback_ends_a_job(
     (delivery,) = simulator.cloud.deliveries
     assert delivery.status == 200
     assert len(simulator.cloud.printed) == 1
+
+
+async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    url: str,
+    hass_ws_client: WebSocketGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    simulator.cloud.variants.update(callbacks="never")
+    box.printer(1).seconds_per_page = 1000.0
+    job = await sent_job(hass, setup)
+    order: list[str] = []
+    send, answer = WebSocketWriter.send_frame, webhook._answer
+
+    async def on_frame(self: WebSocketWriter, message: bytes, *args: Any, **more: Any) -> None:
+        if b'"completed"' in message:
+            order.append("shown")
+        await send(self, message, *args, **more)
+
+    def on_answer(*args: Any) -> web.Response:
+        order.append("answered")
+        return answer(*args)
+
+    with patch.object(WebSocketWriter, "send_frame", on_frame):
+        screen = await hass_ws_client()
+        await screen.send_json_auto_id({"type": "subscribe_entities"})
+        assert (await screen.receive_json())["success"]
+        # The states as they are, among them what an event of a job can tell.
+        await screen.receive_json()
+        order.clear()
+        client = await hass_client_no_auth()
+        with patch.object(webhook, "_answer", on_answer):
+            response = await client.post(url, json=claim(data, job), params={"job": job.token})
+    assert await response.json() == SUCCESS
+    assert order == ["shown", "answered"]
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put"])

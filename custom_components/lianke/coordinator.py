@@ -1,5 +1,6 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -88,6 +89,12 @@ class PrinterView:
 def call_after_news(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
     """Call something in two turns of the loop: in the next one goes out what is just being shown."""
     hass.loop.call_soon(hass.loop.call_soon, action)
+
+
+async def async_after_news() -> None:
+    """Wait until what is just being shown has gone out, as `call_after_news` does."""
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 class BoxData(NamedTuple):

@@ -26,6 +26,7 @@ from .api.coerce import to_json
 from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
+from .coordinator import async_after_news
 from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,6 +101,9 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
             _take(box.runtime_data, claim, token)
         else:
             box.runtime_data.coordinator.async_note_push()
+    if claim is not None:
+        # Whoever waits for the paper comes before whoever waits for our answer.
+        await async_after_news()
     return _answer(status)
 
 
