@@ -41,7 +41,7 @@ async def measure(
         async def poll_bare(box: dict[str, Any], task: str, count: int) -> float:
             """Return the seconds until so many bare states, set after a poll's requests, are seen."""
             message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
-            body = json.dumps({**message, "paths": _paths(box), "states": count}).encode()
+            body = json.dumps({**message, "paths": poll_paths(box), "states": count}).encode()
             began = time.perf_counter()
             await poster.send(poster.request(f"/api/webhook/{POLL_HOOK}", body))
             seen = await watcher.until(BARE, task=task)
@@ -84,7 +84,8 @@ async def measure(
     )
 
 
-def _paths(box: dict[str, Any]) -> list[str]:
+def poll_paths(box: dict[str, Any]) -> list[str]:
+    """Return what a poll of a box asks for."""
     who = f"deviceId={box['device_id']}&deviceKey={box['device_key']}"
     return [
         f"/device/device_info?{who}",

@@ -9,6 +9,7 @@ from homeassistant.components.websocket_api.connection import ActiveConnection
 from homeassistant.components.websocket_api.decorators import async_response, websocket_command
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import Store
 from homeassistant.helpers.typing import ConfigType
 
 from . import bare, day, entries, jobs, moved, prints, registered
@@ -62,7 +63,10 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Add the entities of an entry that is nothing else."""
+    """Add the entities of an entry that is nothing else, or that reads a file and asks a server, too."""
+    if asks := entry.data.get("asks"):
+        await Store[dict[str, Any]](hass, 1, asks["stored"]).async_load()
+        await bare.async_ask(hass, asks)
     await hass.config_entries.async_forward_entry_setups(entry, registered.PLATFORMS)
     return True
 

@@ -117,6 +117,12 @@ async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
 
 
 async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
+    await async_ask(hass, message)
+    _set_states(hass, {**message, "task_state": "polled"})
+
+
+async def async_ask(hass: HomeAssistant, message: dict[str, Any]) -> None:
+    """Ask a server for some paths, one after the other, with as little around it as can be."""
     session = async_get_clientsession(hass)
     for path in message["paths"]:
         async with session.get(
@@ -125,4 +131,3 @@ async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
             timeout=ClientTimeout(total=10),
         ) as response:
             await response.json()
-    _set_states(hass, {**message, "task_state": "polled"})
