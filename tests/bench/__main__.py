@@ -92,7 +92,7 @@ class Bench:
                 self.take(await pushes.measure(now, boxes[1:31], entries, rounds=4))
             if self.wants("callback"):
                 entries = await now.add_boxes(boxes[31:91])
-                self.take(*await callbacks.measure(now, entries, samples=500, flood=400))
+                self.take(*await callbacks.measure(now, entries, samples=800, flood=400))
             self.leave(now)
 
     async def _idle(self, folder: Path) -> None:
