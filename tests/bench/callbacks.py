@@ -129,7 +129,8 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
             "ms",
             percentile(spent["bare"], 0.99) * 1e3,
             1.5,
-            f"of {len(spent['ours'])}; {percentile(spent['several'], 0.99) * 1e3:.2f} ms for {states} states of bare entities",
+            f"of {len(spent['ours'])}; "
+            f"{percentile(spent['several'], 0.99) * 1e3:.2f} ms for {states} states of bare entities",
         ),
     ]
 
