@@ -130,7 +130,7 @@ async def measure_scale(
     times: list[list[float]] = [[], []]
     first: list[dict[str, float]] = []
     # What is imported and kept for all boxes together comes with the first.
-    warm = await house.run("scale", memory=False, entries=entries[:1], marks=[])
+    warm = await house.run("scale", memory=False, entries=entries[:1], marks=[1])
     await house.run("remove_entries", entry_ids=warm["entry_ids"])
     for number in range(rounds + 1):
         await house.stalls()

@@ -15,6 +15,9 @@ from custom_components.lianke.api.models import Box, parse_printers
 
 from .stalls import DATA_STALLS
 
+# Seconds after which all that adding an entry puts off for a moment, as writing files, has been done.
+PUT_OFF = 2.0
+
 
 def _make(data: dict[str, Any]) -> ConfigEntry:
     """Return a config entry as a finished flow makes it."""
@@ -169,6 +172,7 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Add entries one after the other; return time, memory and entities at some of the counts.
 
+    What was put off is waited for at each of them: a second passes while many are added, but not while few are.
     With `memory` the time means nothing, since every allocation is noted.
     """
     marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
@@ -187,6 +191,8 @@ async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         began = time.process_time() - meter.collecting
         await hass.config_entries.async_add(entry)
         await hass.async_block_till_done()
+        if number in marks:
+            await asyncio.sleep(PUT_OFF)
         # Collecting garbage takes longer the more there is in Home Assistant's memory.
         spent += time.process_time() - meter.collecting - began
         if entry.state is not ConfigEntryState.LOADED:
