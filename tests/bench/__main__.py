@@ -88,11 +88,11 @@ class Bench:
             if self.wants("setup_cost"):
                 self.take(await set_up.measure_set_up(now, rounds=15))
             if self.wants("push_latency"):
-                entries = await now.add_boxes(boxes[1:31])
-                self.take(await pushes.measure(now, boxes[1:31], entries, rounds=4))
+                entries = await now.add_boxes(boxes[1:41])
+                self.take(await pushes.measure(now, boxes[1:41], entries, rounds=3))
             if self.wants("callback"):
-                entries = await now.add_boxes(boxes[31:91])
-                self.take(*await callbacks.measure(now, entries, samples=800, flood=400))
+                entries = await now.add_boxes(boxes[41:])
+                self.take(*await callbacks.measure(now, entries, samples=500, flood=400))
             self.leave(now)
 
     async def _idle(self, folder: Path) -> None:

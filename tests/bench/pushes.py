@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from random import Random
 import time
 from typing import Any
 
@@ -10,7 +11,8 @@ from .house import BARE, POLL_HOOK, House, Poster, Watcher, webhook_of
 
 # Seconds from one look at a box to the next push about it; the integration keeps looks apart.
 SPACING = 5.5
-PAUSE = 0.03
+# Seconds from one to the next, on average.
+PAUSE = 0.015
 PORT = 2
 # Seconds in which the states that a push changes are counted.
 COUNTED = 1.0
@@ -21,13 +23,11 @@ async def measure(
 ) -> Figure:
     """Pull a printer out and plug it in again, box after box, each told by a push.
 
-    The baseline asks the cloud what a poll asks, one after the other, and sets one state.
+    The baseline asks the cloud what a poll asks, one after the other, and sets one state; or as many as a push
+    changes. All in any order and rhythm: what follows after one must not always fall upon the same kind.
     """
     status = await house.run("status_entities", port=PORT)
-    bare: list[float] = []
-    ours: list[float] = []
-    several: list[float] = []
-    states = 1
+    chance = Random(6)
     # No push before the first moment, since each box was polled when it was set up.
     free_at = dict.fromkeys((box["device_id"] for box in boxes), time.perf_counter() + SPACING)
     entities = [BARE, *status.values()]
@@ -38,48 +38,62 @@ async def measure(
     ):
         watcher = Watcher(subscription)
 
-        async def poll_bare(box: dict[str, Any], task: str, count: int) -> float:
+        async def poll_bare(box: dict[str, Any], task: str, states: int) -> float:
             """Return the seconds until so many bare states, set after a poll's requests, are seen."""
             message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
-            body = json.dumps({**message, "paths": poll_paths(box), "states": count}).encode()
+            body = json.dumps({**message, "paths": poll_paths(box), "states": states}).encode()
             began = time.perf_counter()
             await poster.send(poster.request(f"/api/webhook/{POLL_HOOK}", body))
-            seen = await watcher.until(BARE, task=task)
-            await asyncio.sleep(PAUSE)
+            return await watcher.until(BARE, task=task) - began
+
+        async def push(box: dict[str, Any], wanted: str) -> float:
+            """Return the seconds until a push's news is seen."""
+            body = json.dumps({"device_id": box["device_id"], "event": "printer"}).encode()
+            began = time.perf_counter()
+            await poster.send(poster.request(f"/api/webhook/{webhook_of(box)}", body))
+            seen = await watcher.until_state(status[box["device_id"]], wanted)
+            free_at[box["device_id"]] = seen + SPACING
             return seen - began
 
+        async def change(box: dict[str, Any], *, plugged: bool) -> str:
+            """Pull the printer out or plug it in, once a push may tell of it; return what will be shown."""
+            await asyncio.sleep(max(0.0, free_at[box["device_id"]] - time.perf_counter()))
+            await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
+            return "idle" if plugged else "disconnected"
+
+        async def count_states(box: dict[str, Any], wanted: str) -> int:
+            """Return how many states one push changes."""
+            counting = asyncio.create_task(house.run("count_states", seconds=COUNTED))
+            await asyncio.sleep(COUNTED / 2)
+            await push(box, wanted)
+            states: int = (await counting)["states"]
+            return states
+
+        spent: dict[str, list[float]] = {"ours": [], "bare": [], "several": []}
+        states = 0
         for number in range(rounds):
-            plugged = number % 2 == 1
             for box in boxes:
-                await asyncio.sleep(max(0.0, free_at[box["device_id"]] - time.perf_counter()))
-                task = f"{number}-{box['device_id']}"
-                bare.append(await poll_bare(box, task, 1))
-                if states > 1:
-                    several.append(await poll_bare(box, f"{task}-{states}", states))
-                await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
-                await asyncio.sleep(PAUSE)
-                if states == 1:
-                    counting = asyncio.create_task(house.run("count_states", seconds=COUNTED))
-                    await asyncio.sleep(COUNTED / 2)
-                body = json.dumps({"device_id": box["device_id"], "event": "printer"}).encode()
-                began = time.perf_counter()
-                await poster.send(poster.request(f"/api/webhook/{webhook_of(box)}", body))
-                wanted = "idle" if plugged else "disconnected"
-                seen = await watcher.until_state(status[box["device_id"]], wanted)
-                ours.append(seen - began)
-                if states == 1:
-                    states = (await counting)["states"]
-                free_at[box["device_id"]] = seen + SPACING
-                await asyncio.sleep(PAUSE)
+                wanted = await change(box, plugged=number % 2 == 1)
+                if not states:
+                    states = await count_states(box, wanted)
+                    continue
+                for kind in chance.sample(list(spent), len(spent)):
+                    await asyncio.sleep(PAUSE * chance.uniform(0.5, 1.5))
+                    if kind == "ours":
+                        seconds = await push(box, wanted)
+                    else:
+                        task = f"{number}-{box['device_id']}-{kind}"
+                        seconds = await poll_bare(box, task, 1 if kind == "bare" else states)
+                    spent[kind].append(seconds)
     await house.stalls("push_latency")
     read = (await house.run("read", entry_ids=entry_ids))["spent"]
     return Figure.times(
         "push_latency",
-        middle(ours) * 1e3,
+        middle(spent["ours"]) * 1e3,
         "ms",
-        middle(bare) * 1e3,
+        middle(spent["bare"]) * 1e3,
         1.3,
-        f"{middle(several) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change, "
+        f"{middle(spent["several"]) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change, "
         f"and {middle(read) * 1e3:.2f} ms to read and compare what came",
     )
 

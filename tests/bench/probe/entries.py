@@ -13,6 +13,7 @@ from homeassistant.util.ulid import ulid_now
 
 from custom_components.lianke.api.models import Box, parse_printers
 
+from .moved import moving
 from .stalls import DATA_STALLS
 
 # Seconds after which all that adding an entry puts off for a moment, as writing files, has been done.
@@ -192,7 +193,8 @@ async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         await hass.config_entries.async_add(entry)
         await hass.async_block_till_done()
         if number in marks:
-            await asyncio.sleep(PUT_OFF)
+            with moving(hass):
+                await asyncio.sleep(PUT_OFF)
         # Collecting garbage takes longer the more there is in Home Assistant's memory.
         spent += time.process_time() - meter.collecting - began
         if entry.state is not ConfigEntryState.LOADED:

@@ -80,8 +80,8 @@ class Screen:
 
     @property
     def zone(self) -> Locator:
-        """The first printer's part of the first card."""
-        return self.card.locator("section").first
+        """The first printer's part of the first card; while the card still asks, there is none."""
+        return self.card.locator("section[aria-label]").first
 
     async def drop(self, *files: tuple[str, str, bytes]) -> None:
         """Drop files, each as name, content type and content, on the first printer."""
