@@ -93,7 +93,7 @@ async def measure(
         "ms",
         middle(spent["bare"]) * 1e3,
         1.3,
-        f"{middle(spent["several"]) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change, "
+        f"{middle(spent['several']) * 1e3:.2f} ms for {states} states of bare entities, the kinds that change, "
         f"and {middle(read) * 1e3:.2f} ms to read and compare what came",
     )
 
