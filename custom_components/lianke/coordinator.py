@@ -192,8 +192,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
         `printer_key` names the printer whose condition is of interest, None any.
         """
-        self.logger.debug("Looking again: %s", reason)
-        self._curious[printer_key] = None
+        if printer_key not in self._curious:
+            # Told once a look: pushes may come by the thousand.
+            self.logger.debug("Looking again: %s", reason)
+            self._curious[printer_key] = None
         self._looks.soon()
 
     @callback
