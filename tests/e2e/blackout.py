@@ -42,6 +42,8 @@ ROUND_TIME = 75.0
 # A round takes at least so long: twenty documents and two starts are a lot of requests for one cloud.
 PACE = 30.0
 DOUBT_TIME = 330.0
+# How long the largest job that got no answer can lay claim to tasks.
+CLAIM_TIME = 480.0
 SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
 # So much later than it should a cloud that hangs may still make a task.
@@ -177,6 +179,10 @@ class Home:
     async def round(self, number: int) -> None:
         """Ask for twenty documents, cut the power at some moment, and start again."""
         await asyncio.sleep(max(0.0, self._begun + PACE - time.monotonic()))
+        if self.reachable:
+            # Else one upload that never arrived would take the proof from each power cut after it: power that goes
+            # once a minute is not what that share of doubts is to stand for.
+            await self._until(CLAIM_TIME, self._has_no_claims)
         self._begun = time.monotonic()
         orders = await asyncio.to_thread(self._write_documents, number)
         self.orders += orders
@@ -290,6 +296,16 @@ class Home:
             moving = [one for one in moving if not is_unsure(one)]
         return not moving
 
+    async def _has_no_claims(self) -> bool:
+        """Tell whether no job without a task can lay claim to one that is made from now on."""
+        records = await asyncio.to_thread(lambda: list(self.records()))
+        now = datetime.now(CHINA)
+        return all(
+            handed_over(one) + claim(one) < now
+            for one in records
+            if one["handed_over_at"] and one["task_id"] is None
+        )
+
     async def settle(self, *, doubts_too: bool) -> None:
         """Wait until every job has an end, or is in a doubt that only time will end."""
 
@@ -365,17 +381,16 @@ class Home:
     def cut_off(self, verdict: Verdict) -> bool:
         """Tell whether the power went after a job's end was handed over and before its task was on disk."""
         assert verdict.record is not None
-        handed_over = verdict.record["handed_over_at"]
-        if handed_over is None or verdict.record["task_id"] is not None:
+        if verdict.record["handed_over_at"] is None or verdict.record["task_id"] is not None:
             return False
-        moment = datetime.fromisoformat(handed_over).timestamp()
+        moment = handed_over(verdict.record).timestamp()
         longest = 2 * LATENCY + ANSWER + 8.0
         return any(0 <= cut - moment <= longest for cut in self.cuts)
 
     def distance(self, verdict: Verdict, cut: float) -> float:
         """Return the seconds from the end of a job's upload to a power cut, or far if that was earlier."""
         assert verdict.record is not None
-        moment = datetime.fromisoformat(verdict.record["handed_over_at"]).timestamp()
+        moment = handed_over(verdict.record).timestamp()
         return cut - moment if cut >= moment else float("inf")
 
     def had_one_reading(self, verdict: Verdict, doubts: list[Verdict]) -> bool:
@@ -386,20 +401,29 @@ class Home:
         changed since, with which the list begins anew.
         """
         assert verdict.record is not None
-        moment = datetime.fromisoformat(verdict.record["handed_over_at"])
+        moment = handed_over(verdict.record)
         for other in doubts:
             if other is verdict or other.order.box != verdict.order.box or other.record is None:
                 continue
-            earlier = moment - datetime.fromisoformat(other.record["handed_over_at"])
-            window = timedelta(seconds=answer_seconds(other.record["size"])) + LATE
+            earlier = moment - handed_over(other.record)
             if abs(earlier) <= SAME_MOMENT:
                 return False
-            if timedelta(0) < earlier <= window + SAME_MOMENT and not (
+            if timedelta(0) < earlier <= claim(other.record) and not (
                 other.accepted and self.had_one_reading(other, doubts)
             ):
                 return False
         last = moment + timedelta(seconds=DOUBT_TIME)
         return moment.astimezone(CHINA).date() == last.astimezone(CHINA).date()
+
+
+def handed_over(record: dict[str, Any]) -> datetime:
+    """Return when the end of a job was handed over."""
+    return datetime.fromisoformat(record["handed_over_at"])
+
+
+def claim(record: dict[str, Any]) -> timedelta:
+    """Return how long after that the cloud may still make a task of a job that got no answer."""
+    return timedelta(seconds=answer_seconds(record["size"])) + LATE + SAME_MOMENT
 
 
 def is_unsure(record: dict[str, Any]) -> bool:
