@@ -14,7 +14,7 @@ from .house import House, webhook_of
 
 JOBS_A_BOX = 50
 HOURS = 24
-# The first hour whose sample of memory and disk counts.
+# The hour from which memory and disk may not grow.
 SETTLED = 2
 # The design's own limit: polling requests a minute and key.
 POLLS_A_MINUTE = 30
@@ -123,6 +123,7 @@ async def measure_day(
         ],
         documents=documents,
         hours=hours,
+        settled=SETTLED,
     )
     house.note_stall(found["stall"], "fleet_day")
     return _judge(found, hours)
@@ -146,8 +147,7 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
     unsettled = found["open"] + len(lost)
     polls = sum(found["requests"].get(endpoint, 0) for endpoint in POLLING)
     others = sum(found["requests"].values()) - polls
-    first = next(sample for sample in found["samples"] if sample["hour"] >= SETTLED)
-    last = found["samples"][-1]
+    first, last = found["samples"]
     blocks = (last["blocks"] - first["blocks"]) / first["blocks"] * 100
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     jobs = max(1, len(found["jobs"]))

@@ -221,10 +221,11 @@ class _Day:
     random: Random
     boxes: list[dict[str, Any]]
     entries: list[ConfigEntry]
+    # In seconds since 1970, by the clock that jumps.
+    began: float
     jobs: dict[str, str] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     samples: list[dict[str, float]] = field(default_factory=list)
-    began: float = field(default_factory=time.time)
     troubles: int = 0
 
     async def work(self, documents: list[str]) -> None:
@@ -280,11 +281,10 @@ class _Day:
 
         self.hass.async_create_background_task(run(), "bench trouble")
 
-    async def sample(self) -> None:
-        """Note memory and disk every two hours."""
-        while True:
-            await self.take_sample()
-            await asyncio.sleep(2 * HOUR)
+    async def sample_at(self, hour: float) -> None:
+        """Note memory and disk once at this hour."""
+        await asyncio.sleep(hour * HOUR)
+        await self.take_sample()
 
     async def take_sample(self) -> None:
         """Note memory and disk, and the hour, for the clock does not wait for the disk."""
@@ -330,10 +330,10 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     await asyncio.sleep(1200)
     await cloud.ask("DELETE", "requests")
     hass.data[DATA_STALLS].reset()
-    day = _Day(hass, cloud, Random(24), msg["boxes"], entries)
+    day = _Day(hass, cloud, Random(24), msg["boxes"], entries, began=time.time())
     tasks = [
         hass.async_create_background_task(work, "bench day")
-        for work in (day.work(msg["documents"]), day.trouble(), day.sample())
+        for work in (day.work(msg["documents"]), day.trouble(), day.sample_at(msg["settled"]))
     ]
     await asyncio.sleep(msg["hours"] * HOUR)
     stall = hass.data[DATA_STALLS].longest
