@@ -492,8 +492,7 @@ async def test_tell_me_of_paper(
     assert len(calls) == 1
     box.printer(1).paper = 100
     await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 30)
-    assert hass.states.get(WAITING).state == "0"  # type: ignore[union-attr] # is there
+    await elapse_until(hass, clock, lambda: hass.states.is_state(WAITING, "0"))
     box.printer(1).paper = 0
     await look(hass, clock, ready)
     await hold(hass, "z")
