@@ -48,6 +48,8 @@ SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
 # So much later than it should a cloud that hangs may still make a task.
 LATE = timedelta(minutes=5)
+# After so long at least one more reading of the day's list has been made, and its word taken.
+NEXT_LOOK = timedelta(seconds=20)
 # What the clocks of both processes and the list's whole seconds leave open.
 SAME_MOMENT = timedelta(seconds=5)
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -122,7 +124,13 @@ class Home:
                 {"callbacks": "each_state" if self.reachable else "never", "latency": LATENCY},
             )
             await self._slow_answers()
-            yield self
+            strangers = asyncio.create_task(self._strangers())
+            try:
+                yield self
+            finally:
+                strangers.cancel()
+                with suppress(asyncio.CancelledError):
+                    await strangers
 
     async def _bind(self) -> None:
         overview = await self.cloud.get("")
@@ -234,13 +242,11 @@ class Home:
                 await self._ask(order)
 
         calls = [asyncio.create_task(ask(order)) for order in orders]
-        strangers = asyncio.create_task(self._strangers())
         try:
             await asyncio.sleep(seconds)
             await self._cut()
         finally:
-            strangers.cancel()
-            ended = await asyncio.gather(*calls, strangers, return_exceptions=True)
+            ended = await asyncio.gather(*calls, return_exceptions=True)
         for outcome in ended:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -268,7 +274,7 @@ class Home:
         self.cuts.append(time.time())
 
     async def _strangers(self) -> None:
-        """Let other apps print on every box, now and then."""
+        """Let other apps print on every box, now and then, whether this home has power or not."""
         while not self.reachable:
             for box in self.devices:
                 await self.cloud.post(f"boxes/{box}/printers/1/foreign")
@@ -396,12 +402,14 @@ class Home:
     def had_one_reading(self, verdict: Verdict, doubts: list[Verdict]) -> bool:
         """Tell whether the day's list, with nobody else on it, could be read in but one way for this job.
 
-        Its task is on the list, and no other doubt can lay claim to it: none at the same moment, and no earlier one
-        that has no task of its own, or one whose own may as well be a still earlier one's. And the day has not
-        changed since, with which the list begins anew.
+        Its upload's time is over, before which the list tells nothing. Its task is on the list, and no other doubt
+        can lay claim to it: none at the same moment, and no earlier one that has no task of its own, or one whose
+        own may as well be a still earlier one's. And the day has not changed since, with which the list begins anew.
         """
         assert verdict.record is not None
         moment = handed_over(verdict.record)
+        if datetime.now(CHINA) < moment + taking_in(verdict.record) + NEXT_LOOK:
+            return False
         for other in doubts:
             if other is verdict or other.order.box != verdict.order.box or other.record is None:
                 continue
@@ -423,7 +431,12 @@ def handed_over(record: dict[str, Any]) -> datetime:
 
 def claim(record: dict[str, Any]) -> timedelta:
     """Return how long after that the cloud may still make a task of a job that got no answer."""
-    return timedelta(seconds=answer_seconds(record["size"])) + LATE + SAME_MOMENT
+    return taking_in(record) + LATE + SAME_MOMENT
+
+
+def taking_in(record: dict[str, Any]) -> timedelta:
+    """Return how long after that the cloud may take to make its task, unless it hangs."""
+    return timedelta(seconds=answer_seconds(record["size"]))
 
 
 def is_unsure(record: dict[str, Any]) -> bool:

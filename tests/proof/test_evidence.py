@@ -20,6 +20,8 @@ from tests.proof.conftest import House
 from tests.simulator import Fault
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+# When no upload of these tests is awaited any more.
+AFTERWARDS = NOW + timedelta(days=1)
 SUBMIT = "POST /print/job"
 
 
@@ -101,6 +103,7 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
     assert measured.least - ROUNDING <= offset <= measured.most + ROUNDING
     found = examine(
         tasks,
+        now=AFTERWARDS,
         own=own,
         known_ids={f"own-{number}" for number in range(len(own))},
         doubtful=[job],
@@ -156,7 +159,9 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         for number, (at, taken, accepted, _) in enumerate(doubts)
         if accepted
     ]
-    found = examine(tasks, own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None)
+    found = examine(
+        tasks, now=AFTERWARDS, own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None
+    )
     assert not found.strangers
     assert {job_id: task.task_id for job_id, task in found.tasks.items()}.items() <= truth.items()
     if not measured:
@@ -181,6 +186,7 @@ def test_more_tasks_than_doubts_are_strangers(
 ) -> None:
     found = examine(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
+        now=AFTERWARDS,
         own=[],
         known_ids=(),
         doubtful=[make_job(number, NOW + at) for number, at in enumerate(doubts)],
@@ -206,6 +212,7 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
     def examined(*tasks: DayTask) -> dict[str, str]:
         found = examine(
             tasks,
+            now=AFTERWARDS,
             own=[own],
             known_ids={"own"},
             doubtful=[first, second],
@@ -229,9 +236,34 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
         make_task("first", NOW + timedelta(seconds=72)),
     ]
     found = examine(
-        made, own=[own], known_ids={"own"}, doubtful=[first, second], foreign_seen_at=None
+        made,
+        now=AFTERWARDS,
+        own=[own],
+        known_ids={"own"},
+        doubtful=[first, second],
+        foreign_seen_at=None,
     )
     assert not found.tasks
+
+
+def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
+    """A stranger prints first; the task of our own upload, which a power cut ended, is made half a minute later."""
+    job = make_job(0, NOW)
+    stranger = make_task("stranger", NOW + timedelta(seconds=1))
+    ours = make_task("ours", NOW + timedelta(seconds=29))
+
+    def examined(after: float, *tasks: DayTask) -> list[str]:
+        now = NOW + timedelta(seconds=after)
+        found = examine(tasks, now=now, own=[], known_ids=(), doubtful=[job], foreign_seen_at=None)
+        assert found.strangers == (len(tasks) > 1)
+        return [task.task_id for task in found.tasks.values()]
+
+    taking_in = answer_seconds(job.size)
+    assert examined(10, stranger) == []
+    assert examined(taking_in - 0.1, stranger) == []
+    assert examined(taking_in, stranger, ours) == []
+    # The one error that is left would need that nobody else prints, not even our own upload.
+    assert examined(taking_in, ours) == ["ours"]
 
 
 def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
@@ -245,7 +277,12 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
         make_task("another", NOW + timedelta(hours=1, seconds=2)),
     ]
     found = examine(
-        made, own=[own], known_ids={"own"}, doubtful=[*earlier, later], foreign_seen_at=None
+        made,
+        now=AFTERWARDS,
+        own=[own],
+        known_ids={"own"},
+        doubtful=[*earlier, later],
+        foreign_seen_at=None,
     )
     assert found.strangers
     assert not found.tasks
@@ -256,7 +293,9 @@ def test_strangers_of_the_day_before_a_doubt_count_for_good() -> None:
     job = make_job(0, NOW)
     seen = NOW - timedelta(hours=23, minutes=30)
     stranger = make_task("stranger", NOW + timedelta(seconds=1))
-    found = examine([stranger], own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen)
+    found = examine(
+        [stranger], now=AFTERWARDS, own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen
+    )
     assert not found.tasks
 
 
@@ -285,3 +324,17 @@ async def test_a_stranger_shortly_before_is_told_apart(house: House) -> None:
     house.judge(done)
     assert done.state is JobState.UNCONFIRMED
     assert house.memory.foreign_seen_at is not None
+
+
+async def test_strangers_who_begin_with_a_lost_upload_are_told_apart(house: House) -> None:
+    """The first of them prints as the connection breaks, the second before the upload's time is over."""
+    house.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await house.calm(await house.submit(house.paper()))
+    assert job.is_unsure
+    for _ in range(2):
+        house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
+        await house.tick(12)
+    assert house.sim.cloud.count("POST /print/query_device_task") > 0
+    done = await house.finish(job)
+    house.judge(done)
+    assert done.state is JobState.UNCONFIRMED

@@ -3,10 +3,12 @@
 The only witness besides a job's own callback is the box's list of today's tasks. It names
 no senders, so a task on it is taken for ours only if nothing else can be: no stranger's
 task on the list nor seen on this box for a day, and, of all our jobs in doubt, only one
-whose upload it may have come from. A task that is missing proves nothing.
+whose upload it may have come from. It is judged when the upload's time is over: until then
+a second task may still come, and show that others print. A task that is missing proves
+nothing.
 
-One error is left: the very first stranger of a day, who prints in the window of an upload
-that never arrived. The window is as narrow as the clocks' difference is known.
+One error is left: the very first stranger of a day, who prints once in the window of an
+upload that never arrived. The window is as narrow as the clocks' difference is known.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,12 +45,13 @@ class Finding(NamedTuple):
 def examine(
     tasks: Sequence[DayTask],
     *,
+    now: datetime,
     own: Sequence[Job],
     known_ids: Collection[str],
     doubtful: Sequence[Job],
     foreign_seen_at: datetime | None,
 ) -> Finding:
-    """Look for the tasks of doubtful jobs among today's tasks.
+    """Look for the tasks of doubtful jobs among today's tasks, as they were listed at `now`.
 
     `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours.
     `doubtful` must be every job that may have become a task without our knowing which.
@@ -76,16 +79,21 @@ def examine(
         tasks={
             job_id: unknown[task_id]
             for job_id, task_id in found.items()
-            if not _was_among_strangers(jobs[job_id], foreign_seen_at)
+            if _is_over(jobs[job_id], now)
+            and not _was_among_strangers(jobs[job_id], foreign_seen_at)
         },
         strangers=False,
     )
 
 
+def _is_over(job: Job, now: datetime) -> bool:
+    """Return whether the cloud has had the time that taking a job in may need."""
+    return now >= _handed_over(job) + _taking_in(job)
+
+
 def _was_among_strangers(job: Job, foreign_seen_at: datetime | None) -> bool:
     """Return whether others have printed on the box within a day before a job, or since."""
-    handed_over = job.handed_over_at or job.created_at
-    return foreign_seen_at is not None and handed_over - foreign_seen_at < FOREIGN_MEMORY
+    return foreign_seen_at is not None and _handed_over(job) - foreign_seen_at < FOREIGN_MEMORY
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
@@ -131,12 +139,18 @@ def clock_offset(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset:
 
 def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:
     """Return when the cloud may have made a doubtful job's task, by the cloud's clock."""
-    handed_over = job.handed_over_at or job.created_at
-    taking_in = timedelta(seconds=answer_seconds(job.size))
     return (
-        handed_over + offset.least - ROUNDING,
-        handed_over + taking_in + offset.most + ROUNDING,
+        _handed_over(job) + offset.least - ROUNDING,
+        _handed_over(job) + _taking_in(job) + offset.most + ROUNDING,
     )
+
+
+def _handed_over(job: Job) -> datetime:
+    return job.handed_over_at or job.created_at
+
+
+def _taking_in(job: Job) -> timedelta:
+    return timedelta(seconds=answer_seconds(job.size))
 
 
 def _fits(task: DayTask, job: Job, offset: ClockOffset, *, late: timedelta = timedelta(0)) -> bool:

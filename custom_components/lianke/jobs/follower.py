@@ -203,8 +203,9 @@ class Follower:
             self._next_look[job.job_id] = now + SPACING
 
     async def _async_read_list(self) -> None:
+        asked_at = dt_util.utcnow()
         tasks = await self._client.day_tasks()
-        self._find_lost(tasks)
+        self._find_lost(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.followed() if job.task_id]
         missing = []
@@ -235,12 +236,12 @@ class Follower:
         self._ledger.change(job, **changes)
 
     @callback
-    def _find_lost(self, tasks: tuple[DayTask, ...]) -> None:
+    def _find_lost(self, tasks: tuple[DayTask, ...], asked_at: datetime) -> None:
         """Give jobs in doubt their tasks if the list proves them, and note strangers."""
-        now = dt_util.utcnow()
         jobs = self._ledger.all()
         finding = examine(
             tasks,
+            now=asked_at,
             own=[job for job in jobs if job.task_id],
             known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
             doubtful=[job for job in jobs if _may_own_a_task(job)],
@@ -254,7 +255,7 @@ class Follower:
         for job in jobs:
             if (task := finding.tasks.get(job.job_id)) is None or self._is_uploading(job):
                 continue
-            found = {"task_id": task.task_id, "task_known_at": now}
+            found = {"task_id": task.task_id, "task_known_at": dt_util.utcnow()}
             self._ledger.change(job, **found | ({} if job.is_final else {"state": JobState.QUEUED}))
 
     @callback
