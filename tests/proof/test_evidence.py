@@ -262,7 +262,7 @@ def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
     assert examined(10, stranger) == []
     assert examined(taking_in - 0.1, stranger) == []
     assert examined(taking_in, stranger, ours) == []
-    # The one error that is left would need that nobody else prints, not even our own upload.
+    # What is still alone then has but one reading.
     assert examined(taking_in, ours) == ["ours"]
 
 
