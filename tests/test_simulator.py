@@ -726,7 +726,11 @@ async def test_links_of_this_machine_only(sim: Simulator, api: Api, listener: Li
     assert (await api.post("/print/file_pages", form))["data"] == {"pages": 2}
     both = f"{url}\n{listener.url}/files/b.pdf"
     data = await api.ended(await api.submit(both, urlFileExt=".pdf"))
-    assert data["task_result"]["data"] == {"file_total": 2, "send_total": 5, "total_page": 5}
+    assert data["task_result"]["data"] == {
+        "file_total": sum(map(len, listener.files.values())),
+        "send_total": sum(map(len, listener.files.values())),
+        "total_page": 5,
+    }
     assert [job.name for job in sim.printed] == ["a.pdf", "b.pdf"]
     assert sim.printed[0].path.read_bytes() == listener.files["a"]
     for gone in ("https://example.com/a.pdf", f"{listener.url}/nothing/c.pdf"):
@@ -800,7 +804,8 @@ async def test_a_job_comes_out_byte_for_byte(sim: Simulator, api: Api) -> None:
     assert data["task_result"] == {
         "code": 200,
         "msg": "success",
-        "data": {"file_total": 1, "send_total": 4, "total_page": 2},
+        # Bytes, as the vendor's own client shows them, not files and pages.
+        "data": {"file_total": len(content), "send_total": len(content), "total_page": 2},
     }
     done = parsedate_to_datetime(data["task_done_time"])
     assert abs(done.timestamp() * 1000 - data["task_done_timestamp"]) < 1000
@@ -902,7 +907,7 @@ async def test_label_and_network_printers(sim: Simulator, api: Api) -> None:
             raw, "label.prn", printerHash=label.hash_id, devicePort=None, printerModel=None
         )
     )
-    assert data["task_result"]["data"] == {"file_total": 1}
+    assert data["task_result"]["data"] == {"file_total": len(raw), "send_total": len(raw)}
     assert [job.printer_id for job in sim.printed] == [
         inkjet.id,
         sim.box.printer(1).id,
@@ -1068,6 +1073,15 @@ async def test_failures_that_printed(sim: Simulator, api: Api) -> None:
     assert partial.pages_out == 2
     assert partial.path.name.startswith("0002-partial-")
     assert len(sim.printed) == 1
+
+
+async def test_failures_may_tell_how_many_bytes_were_sent(sim: Simulator, api: Api) -> None:
+    content = make_pdf(4)
+    sim.cloud.variants.failed_totals = "bytes"
+    sim.cloud.plan(sim.box.printer(1), Outcome(code=503, prints=2), Outcome(code=503))
+    for sent in (len(content) // 2, 0):
+        data = await api.ended(await api.submit(content))
+        assert data["task_result"]["data"] == {"file_total": len(content), "send_total": sent}
 
 
 async def test_paper_out_in_the_middle_goes_on_after_the_refill(sim: Simulator, api: Api) -> None:
@@ -1282,7 +1296,7 @@ async def test_preview_of_what_nobody_can_open(api: Api) -> None:
 
 
 async def day_list(api: Api) -> list[dict[str, Any]]:
-    """Give today's tasks of the box."""
+    """Give the box's tasks of the last 24 hours."""
     data = await api.data("POST /print/query_device_task")
     rows: list[dict[str, Any]] = data["task_list"]
     return rows
@@ -1299,6 +1313,9 @@ async def test_day_list(sim: Simulator, api: Api) -> None:
     assert [row["task_id"] for row in rows] == [second, first]
     assert [row["result"]["code"] for row in rows] == [200, 503]
     assert {row["status"] for row in rows} == {"SUCCESS"}
+    assert [row["job_status"] for row in rows] == [1, 0]
+    fields = "task_id status result job_id job_status create_at updated_at"
+    assert all(list(row) == fields.split() and row["job_id"] == "" for row in rows)
     shown = datetime.strptime(rows[0]["create_at"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
     assert abs(shown - datetime.now(UTC)) < timedelta(seconds=10)
     sim.cloud.variants.list_order = "oldest_first"
@@ -1334,15 +1351,34 @@ async def test_day_list_lag_can_differ(sim: Simulator, api: Api) -> None:
     assert all(0 <= lag <= 120 for lag in lags)
 
 
-async def test_day_list_is_cut_at_midnight_in_china(sim: Simulator, api: Api) -> None:
+async def test_day_list_spans_24_hours_across_midnight(sim: Simulator, api: Api) -> None:
     sim.cloud.variants.list_lag = 0
     now = datetime.now(CHINA)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     sim.cloud.advance((midnight - now).total_seconds() - 30)
-    await api.ended(await api.submit())
-    assert len(await day_list(api)) == 1
-    sim.cloud.advance(31)
+    yesterday = await api.submit()
+    await api.ended(yesterday)
+    sim.cloud.advance(60)
+    today = await api.submit()
+    await api.ended(today)
+    assert [row["task_id"] for row in await day_list(api)] == [today, yesterday]
+    sim.cloud.advance(24 * 3600 - 80)
+    assert [row["task_id"] for row in await day_list(api)] == [today, yesterday]
+    sim.cloud.advance(40)
+    assert [row["task_id"] for row in await day_list(api)] == [today]
+    sim.cloud.advance(60)
     assert await day_list(api) == []
+
+
+async def test_day_list_of_one_state(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.list_lag = 0
+    await api.ended(await api.submit())
+    sim.box.printer(1).paper = 0
+    waiting = await api.submit()
+    await until(lambda: sim.cloud.tasks[waiting].state == "SENDING")
+    for status, count in (("null", 2), ("SUCCESS", 1), ("SENDING", 1), ("READY", 0)):
+        data = await api.data("POST /print/query_device_task", status=status)
+        assert len(data["task_list"]) == count
 
 
 async def test_clock_that_is_off(sim: Simulator, api: Api) -> None:

@@ -189,7 +189,6 @@ class Inventor:
         self._random = random.Random("an invented cloud")
         self._boxes = 0
         self._printer_id = 611_756
-        self._job_id = 90_210_000
 
     def _text(self, length: int) -> str:
         return "".join(self._random.choices(_LETTERS, k=length))
@@ -219,11 +218,6 @@ class Inventor:
         """Give the next row id."""
         self._printer_id += 1
         return self._printer_id
-
-    def job_id(self) -> int:
-        """Give the next number of a job in the day list."""
-        self._job_id += 1
-        return self._job_id
 
 
 def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) -> Printer:

@@ -27,7 +27,6 @@ from .faults import Fault, Faults, Planned
 from .messenger import Messenger
 from .models import (
     CHINA,
-    FINAL_STATES,
     Account,
     Box,
     Delivery,
@@ -47,6 +46,7 @@ from .variants import Variants
 
 RATE_LIMIT: Final = 60
 RATE_SECONDS: Final = 60.0
+DAY_SECONDS: Final = 24 * 3600.0
 JOB_LIMIT: Final = 50 * 1024 * 1024
 PAGES_LIMIT: Final = 20 * 1024 * 1024
 LOG_LENGTH: Final = 100_000
@@ -288,7 +288,6 @@ class Cloud:
             outcome = printer.outcomes.popleft()
         task = Task(
             task_id=str(uuid.uuid4()),
-            job_id=self.inventor.job_id(),
             box=box,
             printer=printer,
             fields=fields,
@@ -340,15 +339,14 @@ class Cloud:
         return [task for task in box.tasks if printer in (None, task.printer)]
 
     def day_list(self, box: Box) -> list[dict[str, Any]]:
-        """Today's tasks of a box as the cloud would list them now: late, and cut at midnight."""
+        """List the box's tasks of the last 24 hours as the cloud would show them now: late."""
         now = self.now()
-        today = self.shown_time(now).astimezone(CHINA).date()
         rows = []
         for task in self.tasks_of(box):
-            created = self.shown_time(task.created).astimezone(CHINA)
             seen = [moment for moment in task.history if moment.time <= now - task.lag]
-            if not seen or created.date() != today:
+            if not seen or task.created <= now - DAY_SECONDS:
                 continue
+            created = self.shown_time(task.created).astimezone(CHINA)
             last = seen[-1]
             updated = self.shown_time(last.time).astimezone(CHINA)
             result = last.result
@@ -357,8 +355,10 @@ class Cloud:
                     "task_id": task.task_id,
                     "status": last.state,
                     "result": {"code": result["code"], "msg": result["msg"]} if result else {},
-                    "job_id": task.job_id,
-                    "job_status": "completed" if last.state in FINAL_STATES else None,
+                    "job_id": "",
+                    "job_status": int(
+                        last.state == "SUCCESS" and (result or {}).get("code") == 200
+                    ),
                     "create_at": created.strftime("%Y-%m-%d %H:%M:%S"),
                     "updated_at": updated.strftime("%Y-%m-%d %H:%M:%S"),
                 }

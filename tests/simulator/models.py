@@ -267,7 +267,6 @@ class Task:
     """A print job as the cloud keeps it."""
 
     task_id: str
-    job_id: int
     box: Box
     printer: Printer
     fields: dict[str, str]

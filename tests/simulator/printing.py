@@ -291,6 +291,10 @@ class PrintShop:
         result: dict[str, Any] | None = {"code": code, "msg": msg}
         if result and code == 200:
             result["data"] = self._totals(task)
+        elif result and cloud.variants.failed_totals == "bytes":
+            size = sum(document.size for document in task.documents)
+            pages = max(1, pages_of_one_copy(task) * task.copies)
+            result["data"] = {"file_total": size, "send_total": size * task.pages_out // pages}
         if outcome and not outcome.result:
             result = None
         elif cloud.variants.result_delay:
@@ -301,13 +305,13 @@ class PrintShop:
     def _totals(self, task: Task) -> dict[str, Any]:
         variants = self._cloud.variants
         counts = [selected_pages(task, document) for document in task.documents]
-        data: dict[str, Any] = {"file_total": len(task.documents)}
+        size = sum(document.size for document in task.documents)
+        data: dict[str, Any] = {"file_total": size, "send_total": 0 if task.preview else size}
         if None in counts:
             if variants.unknown_pages == "null":
-                data |= {"send_total": None, "total_page": None}
+                data["total_page"] = None
         else:
             pages = sum(len(count or ()) for count in counts)
-            data["send_total"] = pages * task.copies
             data["total_page"] = (
                 pages * task.copies if variants.total_page == "with_copies" else pages
             )

@@ -53,6 +53,7 @@ class Variants:
     cancel_finished: Literal["code_200", "code_400"] = "code_200"
     ticket_name: Literal["task_ticket", "taskTicket", "ticket", "none"] = "task_ticket"
     unknown_pages: Literal["missing", "null"] = "missing"
+    failed_totals: Literal["missing", "bytes"] = "missing"
     total_page: Literal["selected", "with_copies"] = "selected"
     too_large: Literal["http_413", "http_502", "code_400"] = "http_413"
 

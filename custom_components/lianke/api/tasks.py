@@ -36,7 +36,10 @@ def to_state(value: object) -> TaskState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskResult:
-    """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file."""
+    """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file.
+
+    `file_total` and `send_total` are bytes, `total_page` is pages.
+    """
 
     code: int | None = None
     message: str = ""

@@ -85,8 +85,8 @@ def printed_pages(job: Job, result: TaskResult | None) -> int | None:
 def _may_be_on_paper(job: Job, result: TaskResult | None) -> bool:
     """Return whether a failed job may have left something on paper.
 
-    The cloud counts what it sent to the printer. Where it does not tell, the code
-    decides, and doubt counts as yes.
+    The cloud counts the bytes that it sent to the printer. Where it does not tell, the
+    code decides, and doubt counts as yes.
     """
     if result is not None and result.send_total is not None:
         return result.send_total > 0

@@ -192,8 +192,10 @@ async def delete_job(call: Call) -> Any:
 
 
 async def query_device_task(call: Call) -> Any:
-    """POST /print/query_device_task."""
-    return {"task_list": call.cloud.day_list(call.box(expired_too=True))}
+    """POST /print/query_device_task: the last 24 hours; `status` keeps rows of one state only."""
+    rows = call.cloud.day_list(call.box(expired_too=True))
+    wanted = call.fields.get("status")
+    return {"task_list": [row for row in rows if wanted in (None, "", "null", row["status"])]}
 
 
 async def flush_jobs(call: Call) -> Any:
