@@ -26,6 +26,8 @@ from .runtime import LiankeConfigEntry
 MAX_KEY_LENGTH = 128
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&-])")
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -133,7 +135,7 @@ async def async_first_look(
 
 def plain(name: str) -> str:
     """Return a printer's name so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", " ".join(name.split()))
+    return _MARKS.sub(r"\\\1", " ".join(name.split()))
 
 
 def listed(printers: tuple[Printer, ...]) -> str:

@@ -56,6 +56,7 @@ EXPLAINED = frozenset(
     }
 )
 PHONE = re.compile(r"\+?\d{7,15}")
+_PHONE_SIGNS = re.compile(r"[\s()-]")
 CONF_PHONE = "phone"
 CONF_LIMIT = "limit"
 # Which option each limit of the paper guard is, its default and its maximum.
@@ -176,7 +177,7 @@ class RequestDriverFlow(_FixFlow):
     @override
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
         """Send the request, and remember it so that nobody is asked again too soon."""
-        phone = re.sub(r"[\s()-]", "", answer[CONF_PHONE])
+        phone = _PHONE_SIGNS.sub("", answer[CONF_PHONE])
         if not PHONE.fullmatch(phone):
             return "bad_phone"
         if (printer := self.printer) is None or printer.row_id is None:

@@ -1,5 +1,7 @@
 """Ink levels in every shape they might have."""
 
+import time
+
 import pytest
 
 from custom_components.lianke.api.markers import Marker, parse_markers, to_level
@@ -99,3 +101,31 @@ def test_nothing(value: object) -> None:
 def test_limits() -> None:
     assert len(parse_markers(list(range(1000)))) == 16
     assert parse_markers([{"name": "x" * 500, "level": 1}])[0].name == "x" * 64
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 8192,
+        "\n".join([" " * 64] * 120),
+        "a" * 8192,
+        "a:" * 4096,
+        "a :" * 2000,
+        "," * 8192,
+        "Black" + " " * 8180 + ":7",
+    ],
+    ids=["blanks", "lines", "word", "pairs", "blank_pairs", "commas", "long_name"],
+)
+def test_a_hostile_text_does_not_hold_the_event_loop(text: str) -> None:
+    """8,192 blanks once held Home Assistant for half a minute."""
+    started = time.perf_counter()
+    parse_markers(text)
+    assert time.perf_counter() - started < 0.1
+
+
+def test_a_level_in_a_long_list_costs_no_more_than_a_short_one() -> None:
+    assert parse_markers(["x"] * 1000 + [50]) == ()
+    assert parse_markers(",".join(f"c{n}:{n}" for n in range(90)))[:2] == (
+        Marker(name="c0", level=0),
+        Marker(name="c1", level=1),
+    )

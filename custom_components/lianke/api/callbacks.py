@@ -17,7 +17,7 @@ _ID_NAMES = frozenset(
     {"deviceid", "sn", "devicesn", "boxid", "devid", "device", "serial", "serialnumber"}
 )
 _ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
-_BRACKETS = re.compile(r"(\w+)(?:\[(\w+)\]|\.(\w+))")
+_BRACKETS = re.compile(r"(\w{1,64})(?:\[(\w{1,64})\]|\.(\w{1,64}))")
 
 
 def parse_callback(body: Mapping[str, object]) -> Callback | None:

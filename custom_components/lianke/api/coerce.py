@@ -16,9 +16,8 @@ CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
 MAX_DIGITS = 18
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
-# Not compiled before there is a message to look at.
-_LINK = r"(?i)[a-z][a-z0-9+.-]*://[!-~]+"
-_KEY_VALUE = r"(?i)(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+"
+_LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[!-~]+")
+_KEY_VALUE = re.compile(r"(?i)(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -92,13 +91,13 @@ def to_message(value: object, secrets: Iterable[str] = ()) -> str:
         return ""
     # Nearly all messages are a plain word or two, and one comes with each callback.
     if "://" in text:
-        text = re.sub(_LINK, "…", text)
+        text = _LINK.sub("…", text)
     if any(sign in text for sign in "=:："):
-        text = re.sub(_KEY_VALUE, r"\1=…", text)
+        text = _KEY_VALUE.sub(r"\1=…", text)
     folded = text.casefold()
     for secret in secrets:
         if secret and secret.casefold() in folded:
-            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+            text = re.compile(re.escape(secret), re.IGNORECASE).sub("…", text)
     return text[:MAX_TEXT]
 
 

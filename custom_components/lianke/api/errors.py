@@ -11,12 +11,12 @@ from typing import ClassVar, override
 MAX_DETAIL = 200
 
 # Words about the ApiKey. The service's answer to a wrong one is not documented.
-_ABOUT_API_KEY = r"(?i)api[\s_-]*key"
-_ABOUT_ACCESS = (
+_ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")
+_ABOUT_ACCESS = re.compile(
     r"(?i)app[\s_-]*key|未授权|鉴权|认证失败|(?<!设备)[密秘]钥"
     r"|unauthori[sz]ed|access denied|invalid token"
 )
-_EXPIRED = r"超[过出]有效期|服务已?[过到]期|设备已[过到]期"
+_EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过到]期")
 
 
 class LiankeError(Exception):
@@ -297,14 +297,14 @@ def refusal(
 
     `message` is the vendor's text, secrets already scrubbed; `special` are meanings that hold for one endpoint only.
     """
-    if re.search(_EXPIRED, message):
+    if _EXPIRED.search(message):
         return ServiceExpiredError(message, code=code)
     kind: type[LiankeRefusedError] | None = None
     # 404 is about the box's key, whatever it says.
-    if code != 404 and re.search(_ABOUT_API_KEY, message):
+    if code != 404 and _ABOUT_API_KEY.search(message):
         kind = AuthenticationError
     elif code is not None:
         kind = (special or {}).get(code) or CODES.get(code)
-    if kind is None and (code in (401, 403) or re.search(_ABOUT_ACCESS, message)):
+    if kind is None and (code in (401, 403) or _ABOUT_ACCESS.search(message)):
         kind = AuthenticationError
     return (kind or UnknownCodeError)(message, code=code)

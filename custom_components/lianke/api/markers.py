@@ -23,8 +23,11 @@ _LEVELS = (
 )
 _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
 _LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
-_PAIR = r"\s*([^:=]{1,64}?)\s*[:=]\s*([^:=]{1,32})"
-_PERCENT = r"\s*(\d{1,3})(\.\d+)?\s*[%％]?\s*"
+MAX_ITEMS = 64
+MAX_LEVEL = 32
+_SEPARATORS = re.compile(r"[,;\n]")
+_SIGN = re.compile(r"[:=]")
+_PERCENT = re.compile(r"(\d{1,3})(\.\d+)?\s*[%％]?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,7 @@ class Marker:
 def to_level(value: object) -> int | None:
     """Return 0–100 from a number or a text such as `85%`; None for the rest, negative ones and fractions below 1."""
     if isinstance(value, str):
-        found = re.fullmatch(_PERCENT, value[:32])
+        found = _PERCENT.fullmatch(value[:MAX_LEVEL].strip())
         value = float(found[1] + (found[2] or "")) if found else None
     if isinstance(value, float) and (0 < value < 1 or not -1 < value < 101):
         return None
@@ -84,7 +87,7 @@ def _triples(value: object) -> Iterator[tuple[object, object, object]]:
     if isinstance(value, str):
         value = _from_text(value[:MAX_TEXT])
     if isinstance(value, list):
-        for item in value:
+        for item in value[:MAX_ITEMS]:
             if isinstance(item, dict):
                 yield _triple(item, None)
             elif isinstance(item, int | float) and not isinstance(item, bool):
@@ -95,7 +98,7 @@ def _triples(value: object) -> Iterator[tuple[object, object, object]]:
         if isinstance(block.get(levels), list):
             amounts = to_list(block[levels])
             labels, tints = to_list(block.get(names)), to_list(block.get(colors))
-            for index, amount in enumerate(amounts):
+            for index, amount in enumerate(amounts[:MAX_ITEMS]):
                 yield (
                     labels[index] if index < len(labels) else None,
                     amount,
@@ -111,8 +114,13 @@ def _from_text(text: str) -> object:
     try:
         return to_json(text)
     except ValueError:
-        pairs = (re.fullmatch(_PAIR, pair) for pair in re.split(r"[,;\n]", text))
-        return {pair[1]: pair[2] for pair in pairs if pair is not None}
+        pairs = (_SIGN.split(pair, 2) for pair in _SEPARATORS.split(text, MAX_ITEMS)[:MAX_ITEMS])
+        found = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+        return {
+            name: level
+            for name, level in found.items()
+            if 0 < len(name) <= MAX_NAME and 0 < len(level) <= MAX_LEVEL
+        }
 
 
 def _triple(item: dict[str, object], name: object) -> tuple[object, object, object]:

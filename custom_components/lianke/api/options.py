@@ -46,6 +46,8 @@ MAX_ALLOWED: Final = 40
 NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
 _UNKNOWN = Capabilities()
+_PERCENT = re.compile(r"(\d{1,3})\s*[%％]", re.ASCII)
+_BLANKS = re.compile(r"\s+")
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _ODD, _EVEN = "-1", "-2"
 
@@ -291,7 +293,7 @@ def _scale(wanted: str | None) -> str | None:
     word = wanted.strip().casefold()
     if (found := SCALES.get(word)) is not None:
         return found
-    percent = re.fullmatch(r"(\d{1,3})\s*[%％]", word, re.ASCII)
+    percent = _PERCENT.fullmatch(word)
     if percent is None or int(percent[1]) == 0:
         raise OptionError(
             "invalid_option", option="scale", value=wanted, allowed=[*SCALES, "1%–999%"]
@@ -317,9 +319,7 @@ def page_range(text: str) -> str:
 
     Chinese commas and long dashes are understood. Raises OptionError ("invalid_page_range").
     """
-    clean = (
-        re.sub(r"\s+", "", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
-    )
+    clean = _BLANKS.sub("", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
     if clean in ("", "all"):
         return ""
     if clean in ("odd", "even"):

@@ -5,6 +5,8 @@ import re
 
 from .capabilities import Paper
 
+_BLANKS = re.compile(r"\s+")
+
 A4_ID = 9
 CUSTOM_ID = 0
 
@@ -66,5 +68,5 @@ def standard_paper(wanted: str | int) -> Paper | None:
     """Return the standard paper of that name (any case) or id, None when there is none."""
     if isinstance(wanted, int):
         return _BY_ID.get(wanted)
-    name = re.sub(r"\s+", " ", wanted).strip().casefold()
+    name = _BLANKS.sub(" ", wanted).strip().casefold()
     return _BY_NAME.get(_ALIASES.get(name, name))

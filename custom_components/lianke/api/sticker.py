@@ -50,8 +50,11 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0
 _TOKEN = re.compile(r"[?&#/;]token=([^&#;\"'<>]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
 _BARE_PAIR = re.compile(r"([A-Za-z0-9_-]{6,64})\s*[:：]\s*([A-Za-z0-9_-]{8,64})")
-_LINK = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_VENDOR = re.compile(r"\s*https?://([\w-]+\.)*(liankenet|wisiyilink)\.com[/?#:]", re.IGNORECASE)
+_LINK = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
+_VENDOR = re.compile(
+    r"https?://([\w-]{1,63}\.){0,8}(liankenet|wisiyilink)\.com[/?#:]", re.IGNORECASE
+)
+_LINE_ENDS = re.compile(r"[\r\n\t]\s*")
 _USUAL_ID = re.compile(r"[a-z0-9]{14}")
 _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
@@ -75,7 +78,7 @@ def rank(text: str) -> int:
         found = parse(text)
     except CredentialsError:
         return 0
-    if _VENDOR.match(text):
+    if _VENDOR.match(text.lstrip()):
         return 3
     usual = _USUAL_ID.fullmatch(found.device_id) and _USUAL_KEY.fullmatch(found.device_key)
     return 2 if usual else 1
@@ -84,7 +87,7 @@ def rank(text: str) -> int:
 def _from_link(link: str) -> Credentials:
     """Return the credentials in a link's token, wherever in the link it stands."""
     # A link wrapped over several lines is one link.
-    text = re.sub(r"[\r\n\t]+\s*", "", link)
+    text = _LINE_ENDS.sub("", link)
     for _ in range(MAX_ENCODINGS):
         for found in _TOKEN.finditer(text):
             try:
@@ -100,7 +103,7 @@ def _from_token(token: str) -> Credentials:
     """Return the credentials a token encodes; padding may be missing, the alphabet may be the url-safe one."""
     text = unquote(unquote(token)).strip()
     # A blank inside a token was a plus sign once.
-    text = re.sub(r"[\r\n\t]+\s*", "", text).replace(" ", "+")
+    text = _LINE_ENDS.sub("", text).replace(" ", "+")
     text = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("ascii")

@@ -23,7 +23,8 @@ CHUNK = 64 * 1024
 MAX_NAME = 120
 """characters of a file name; the ending is kept."""
 _ANY_MIME = "application/octet-stream"
-_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
+_SLASHES = re.compile(r"[/\\]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,7 @@ class Ticket:
 
 def safe_name(name: str) -> str:
     """Return a file name a form can carry: no folders, line ends or broken characters; Chinese stays Chinese."""
-    clean = "".join(char for char in re.split(r"[/\\]", name)[-1] if char.isprintable())
+    clean = "".join(char for char in _SLASHES.split(name)[-1] if char.isprintable())
     clean = clean.encode("utf-8", "replace").decode().strip()
     stem, dot, ending = clean.rpartition(".")
     if dot and stem and len(ending) <= 10:
