@@ -290,6 +290,36 @@ async def test_servers_that_are_not_safe(
     assert result["step_id"] == "printers"
 
 
+@pytest.mark.parametrize("answered", ["html", "json"])
+async def test_a_server_address_with_a_wrong_path(
+    hass: HomeAssistant, simulator: Simulator, box: Box, answered: str
+) -> None:
+    """A 404 of the path is about the address: sticker and key are kept, the section opens."""
+    simulator.cloud.variants.update(missing_answer=answered)
+    link = qr_link(box.device_id, box.device_key)
+    wrong = simulator.url.removesuffix("/api") + "/v3"
+    result = await answer(hass, await begin(hass), wrong, qr_text=link, api_key=key_of(box))
+    assert result["errors"] == {"base": "address_unknown"}
+    schema = result["data_schema"]
+    assert schema is not None
+    assert schema.schema["advanced"].options["collapsed"] is False
+    # Nothing but the address is asked again, and without a path it gets the service's own.
+    result = await answer(hass, result, simulator.url.removesuffix("/api"))
+    assert result["step_id"] == "printers"
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["result"].data["server"] == simulator.url
+
+
+async def test_a_service_without_a_printer_list(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """It is told while binding, instead of binding a box whose every poll would fail."""
+    simulator.cloud.variants.missing_endpoints = ["GET /external_api/printer_list"]
+    link = qr_link(box.device_id, box.device_key)
+    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    assert result["errors"] == {"base": "address_unknown"}
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

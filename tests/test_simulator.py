@@ -24,6 +24,7 @@ import pytest
 
 from tests.simulator import Box, Fault, Outcome, Simulator, Variants, make_pdf, qr_link, qr_png
 from tests.simulator.admin import ACCOUNT_FIELDS, BOX_FIELDS, PRINTER_FIELDS, SETTINGS
+from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator.faults import KINDS, SHAPES
 from tests.simulator.messenger import PUSH_SHAPES
 from tests.simulator.models import CHINA, ApiError
@@ -337,6 +338,23 @@ async def test_unknown_path_and_method(sim: Simulator, session: aiohttp.ClientSe
         assert response.status == 404
     async with session.put(f"{sim.url}/print/job", headers=headers) as response:
         assert response.status == 404
+
+
+@pytest.mark.parametrize("answer", ["html", "json"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+async def test_any_endpoint_can_be_gone(
+    sim: Simulator, session: aiohttp.ClientSession, endpoint: str, answer: str
+) -> None:
+    sim.cloud.variants.update(missing_endpoints=[endpoint], missing_answer=answer)
+    method, path = endpoint.split(" ")
+    for url in (sim.url + path, sim.url.removesuffix("/api") + path):
+        async with session.request(method, url, headers={"ApiKey": sim.api_key}) as response:
+            assert response.status == 404
+            text = await response.text()
+    assert (text == '{"code": 404, "msg": "Not Found"}') == (answer == "json")
+    other = "/print/printer_enum" if path != "/print/printer_enum" else "/print/job"
+    async with session.get(sim.url + other, headers={"ApiKey": sim.api_key}) as response:
+        assert response.status == 200
 
 
 async def test_reboot(sim: Simulator, api: Api) -> None:

@@ -50,7 +50,7 @@ TYPES = {
     "WebP",
 }
 TECHNIQUE = {"HTTP", "http", "https", "kB", "MB", "mm", "qr", "QR", "URL", "USB"}
-TO_TYPE = {"all", "allowlist", "dirs", "even", "external", "odd", "urls"}
+TO_TYPE = {"all", "allowlist", "api", "dirs", "even", "external", "odd", "urls"}
 LATIN = NAMES | TYPES | TECHNIQUE | TO_TYPE
 # What each thing is called, wherever the English text names it.
 GLOSSARY = {

@@ -12,6 +12,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from .api.client import LiankeClient
 from .api.credentials import Credentials
 from .api.errors import (
+    AddressUnknownError,
     AuthenticationError,
     LiankeInputError,
     LiankeRefusedError,
@@ -126,7 +127,7 @@ async def async_first_look(
     box = await client.box()
     try:
         printers = await client.printers(PrinterKind.BOTH)
-    except AuthenticationError:
+    except AuthenticationError, AddressUnknownError:
         raise
     except LiankeRefusedError:
         printers = ()

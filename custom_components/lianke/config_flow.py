@@ -56,6 +56,7 @@ SECTION_ADVANCED = "advanced"
 # What can be said about a refusal while binding; anything else is shown as the service puts it.
 EXPLAINED = frozenset(
     {
+        "address_unknown",
         "box_never_activated",
         "box_not_bound",
         "box_not_found",
@@ -70,7 +71,9 @@ EXPLAINED = frozenset(
     }
 )
 # Errors for which the server's address is worth a look.
-ABOUT_SERVER = frozenset({"cannot_connect", "invalid_server", "timed_out", "unexpected_answer"})
+ABOUT_SERVER = frozenset(
+    {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
+)
 
 SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 STICKER: dict[probatio.Marker, object] = {

@@ -41,6 +41,7 @@ from .runtime import LiankeConfigEntry, LiankeData
 # What can be said about a refusal here; anything else is shown as the service puts it.
 EXPLAINED = frozenset(
     {
+        "address_unknown",
         "bad_phone",
         "box_not_bound",
         "box_not_responding",

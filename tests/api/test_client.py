@@ -540,6 +540,10 @@ async def test_nothing_is_said_about_secrets(
         ("http://127.0.0.1:8123/api", "http://127.0.0.1:8123/api"),
         ("http://[::1]:8123/api", "http://[::1]:8123/api"),
         ("http://localhost/api", "http://localhost/api"),
+        # Without any path the service's own is meant.
+        ("https://cloud.liankenet.com", DEFAULT_SERVER),
+        ("https://cloud.liankenet.com/", DEFAULT_SERVER),
+        ("https://proxy.example/lianke", "https://proxy.example/lianke"),
     ],
 )
 def test_servers(given: str, base: str) -> None:

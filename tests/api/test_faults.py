@@ -13,9 +13,12 @@ from custom_components.lianke.api import client as client_module, scanning, tran
 from custom_components.lianke.api.client import LiankeClient, UploadFile
 from custom_components.lianke.api.errors import (
     CODES,
+    AddressUnknownError,
     AlreadyRunningError,
     AuthenticationError,
     BadPhoneError,
+    BoxNotFoundError,
+    EndpointMissingError,
     LiankeConnectionError,
     LiankeError,
     LiankeResponseError,
@@ -25,6 +28,7 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
+from custom_components.lianke.jobs.sender import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
 from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator.faults import SHAPES
@@ -169,7 +173,6 @@ async def test_no_answer_of_the_service(
         Fault(
             kind="http", status=503, body='{"code":200,"data":{}}', content_type="application/json"
         ),
-        Fault(kind="http", status=404),
         Fault(kind="http", status=418, body='{"code":200}', content_type="application/json"),
         Fault(kind="empty"),
         Fault(kind="truncated"),
@@ -187,6 +190,33 @@ async def test_no_answer_of_the_service(
     ):
         sim.cloud.fail(endpoint, Fault(kind="http", status=status))
         assert type(await outcome(CALLS[endpoint], client, file)) is kind
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_an_address_that_does_not_exist(
+    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+) -> None:
+    """A wrong path is not taken for a wrong box, whatever the 404 carries."""
+    sim.cloud.variants.missing_endpoints = [endpoint]
+    error = await outcome(CALLS[endpoint], client, file)
+    assert type(error) is AddressUnknownError
+    assert may_have_arrived(error)
+    sim.cloud.variants.missing_answer = "json"
+    error = await outcome(CALLS[endpoint], client, file)
+    assert type(error) is EndpointMissingError
+    assert not may_have_arrived(error)
+    assert (error.reason, error.code) == ("address_unknown", 404)
+    for body in ('{"status":404,"error":"Not Found"}', '{"code":200,"data":{}}', "[]", "no JSON"):
+        fault = Fault(kind="http", status=404, body=body, content_type="application/json")
+        sim.cloud.variants.missing_endpoints = []
+        sim.cloud.fail(endpoint, fault)
+        assert isinstance(await outcome(CALLS[endpoint], client, file), AddressUnknownError), body
+    # A code of the service that says more is told, whatever its HTTP status.
+    body = '{"code":11404,"msg":"设备不存在"}'
+    sim.cloud.fail(
+        endpoint, Fault(kind="http", status=404, body=body, content_type="application/json")
+    )
+    assert type(await outcome(CALLS[endpoint], client, file)) is BoxNotFoundError
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -5,10 +5,12 @@ once, so that a typing mistake in a test cannot silently switch nothing.
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args, override
+from typing import Any, Final, Literal, get_args, override
 
 from .checks import accepts
 from .models import OffMode
+
+LISTS: Final = ("missing_blocks", "missing_endpoints")
 
 
 @dataclass(kw_only=True)
@@ -22,6 +24,8 @@ class Variants:
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"
     expired_code: int = 400
     latency: float = 0.0
+    missing_endpoints: list[str]
+    missing_answer: Literal["html", "json"] = "html"
 
     # Boxes
     offline_list: Literal["code_5002", "code_500", "stale", "empty"] = "code_5002"
@@ -75,7 +79,7 @@ class Variants:
     def __init__(self, **chosen: Any) -> None:
         """Start from the defaults, with those in chosen changed."""
         for field in fields(self):
-            setattr(self, field.name, [] if field.name == "missing_blocks" else field.default)
+            setattr(self, field.name, [] if field.name in LISTS else field.default)
         self.update(**chosen)
 
     @override

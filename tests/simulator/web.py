@@ -21,6 +21,7 @@ TOO_LARGE: Final = (
     "<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n"
     "</body>\r\n</html>"
 )
+NOT_FOUND: Final = "<html><body>404 Not Found</body></html>"
 SAMPLE_DATA: Final = {"task_id": "00000000-0000-4000-8000-000000000000", "pages": 1, "row": []}
 
 
@@ -36,6 +37,14 @@ def reset(request: web.Request) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     if isinstance(transport, asyncio.Transport):
         transport.abort()
+
+
+def missing(cloud: Cloud) -> web.Response:
+    """Answer for an address that does not exist, as the gateway would or as the service would."""
+    if cloud.variants.missing_answer == "json":
+        body = {"code": 404, "msg": "Not Found"}
+        return web.json_response(body, status=404)
+    return web.Response(status=404, text=NOT_FOUND, content_type="text/html")
 
 
 class Exchange:
@@ -154,12 +163,12 @@ class Exchange:
                 return response
 
     async def _act(self, form: Form) -> web.Response:
+        endpoint = ENDPOINTS.get(self.endpoint)
+        if endpoint is None or self.endpoint in self.cloud.variants.missing_endpoints:
+            return missing(self.cloud)
         account = self.account
         if account is None:
             return self._bad_key()
-        endpoint = ENDPOINTS.get(self.endpoint)
-        if endpoint is None:
-            return self._plain(404, "<html><body>404 Not Found</body></html>", "text/html")
         try:
             data = await endpoint(Call(self.cloud, account, form))
         except ApiError as error:
@@ -254,6 +263,11 @@ async def handle_api(request: web.Request) -> web.Response:
         exchange.log(status)
 
 
+async def handle_nowhere(request: web.Request) -> web.Response:
+    """Answer what lies outside of `/api`."""
+    return missing(request.app[CLOUD])
+
+
 async def handle_preview(request: web.Request) -> web.StreamResponse:
     """Give a preview's picture; no key is asked for, as for any link one is handed."""
     cloud = request.app[CLOUD]
@@ -268,4 +282,5 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     """Put the API and the preview pictures into an application."""
     app[CLOUD] = cloud
     app.router.add_route("*", "/api/{tail:.*}", handle_api)
+    app.router.add_route("*", "/{tail:.*}", handle_nowhere)
     app.router.add_get(r"/preview/{task_id}/{number:\d+}.png", handle_preview)

@@ -94,6 +94,20 @@ class AuthenticationError(LiankeRefusedError):
     is_passing = True
 
 
+class AddressUnknownError(LiankeRefusedError):
+    """The server has nothing at that address (HTTP 404, 405, 410): a wrong base address, or a lost endpoint."""
+
+    reason = "address_unknown"
+    is_passing = True
+    surely_refused = False
+
+
+class EndpointMissingError(AddressUnknownError):
+    """The service itself, by its own JSON, says that it has no such endpoint: nothing was done."""
+
+    surely_refused = True
+
+
 class BoxNotFoundError(LiankeRefusedError):
     """Box id and key do not belong together, or the box does not exist (404, 11404)."""
 

@@ -10,7 +10,7 @@ DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 
 
 def check_server(text: str) -> str:
-    """Return a server's base address (with `/api`) without a trailing slash.
+    """Return a server's base address without a trailing slash, with the service's `/api` where no path is given.
 
     Raises ServerAddressError unless it is https, or http to this machine itself: every request carries the keys.
     """
@@ -22,6 +22,8 @@ def check_server(text: str) -> str:
         raise ServerAddressError
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
         raise ServerAddressError
+    if url.path == "/":
+        url = url.with_path("/api")
     return str(url).rstrip("/")
 
 

@@ -25,8 +25,10 @@ from yarl import URL
 
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .errors import (
+    AddressUnknownError,
     AuthenticationError,
     DocumentTooLargeError,
+    EndpointMissingError,
     LiankeConnectionError,
     LiankeError,
     LiankeRefusedError,
@@ -53,6 +55,7 @@ SLOWEST_BYTES_A_SECOND = 32 * 1024
 BUFFERED_BYTES = 4 * 1024 * 1024
 """What the system may still hold back when everything has been handed over."""
 
+_NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
 type Meanings = Mapping[int, type[LiankeRefusedError]]
@@ -238,8 +241,16 @@ class Transport:
             raise TooFrequentError(code=status)
         if status >= 500 or 300 <= status < 400:
             raise LiankeResponseError(f"HTTP {status}", code=status)
-        answer = await self._parse(status, raw)
+        try:
+            answer = await self._parse(status, raw)
+        except LiankeResponseError:
+            if status in _NO_SUCH_ADDRESS:
+                raise AddressUnknownError(code=status) from None
+            raise
         code = to_int(answer.get("code"))
+        # The path is wrong. An answered 404 that is about the box comes with HTTP 200.
+        if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
+            raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
             return answer.get("data")
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
