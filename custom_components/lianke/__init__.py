@@ -8,6 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util.ssl import get_default_context
 
 from . import dashboard, issues, keep_alive, late, services, websocket
 from .api.client import LiankeClient
@@ -57,6 +58,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         ),
         server=entry.data[CONF_SERVER],
         throttle=account,
+        ssl=get_default_context(),
     )
     coordinator = LiankeCoordinator(hass, entry, client=client, memory=memory, share=account)
     if is_new:

@@ -77,8 +77,9 @@ def test_other_words(code: int | None, message: str, kind: type[LiankeError]) ->
     assert type(refusal(code, message)) is kind
 
 
-def test_unknown_codes_prove_nothing() -> None:
-    assert UnknownCodeError("x", code=1).surely_refused is False
+def test_only_a_code_without_words_proves_nothing() -> None:
+    assert UnknownCodeError("x", code=1).surely_refused is True
+    assert UnknownCodeError("", code=1).surely_refused is False
     assert BoxNotRespondingError("x", code=500).surely_refused is False
 
 

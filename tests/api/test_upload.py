@@ -25,8 +25,9 @@ from custom_components.lianke.api.errors import (
     LiankeError,
     LiankeResponseError,
     LiankeTimeoutError,
+    UnknownCodeError,
 )
-from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.models import PrinterAddress, TaskState
 from custom_components.lianke.api.upload import FilePart, open_form
 from tests.simulator import Box, Fault, Simulator, make_pdf
 
@@ -356,7 +357,8 @@ async def test_total_time_is_bounded_by_size(
     [
         (answer(b"<html>nginx</html>", "413 Request Entity Too Large"), DocumentTooLargeError),
         (answer('{"code":"5002","msg":"设备不在线"}'.encode()), BoxOfflineError),
-        (answer(b"", "302 Found", "Location: /elsewhere"), LiankeResponseError),
+        # Of a whole upload it would leave doubt; this one surely never arrived.
+        (answer(b"", "302 Found", "Location: /elsewhere"), LiankeConnectionError),
         (answer(b'{"code":502,"msg":"bad file"}'), ConversionFailedError),
     ],
 )
@@ -605,3 +607,139 @@ async def test_a_file_that_can_no_longer_be_read(
         with pytest.raises(DocumentUnreadableError):
             await form.write(Sink())
         assert isinstance(form.failure, DocumentUnreadableError)
+
+
+# One answer, one request.
+
+
+def kept(body: str, status: str = "200 OK") -> bytes:
+    """Give a whole HTTP answer after which the connection stays."""
+    data = body.encode()
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+
+
+async def test_a_late_second_answer_is_not_the_next_jobs(
+    session: ClientSession, small: UploadFile
+) -> None:
+    """A copy of an old answer that comes late on a kept connection is nobody's."""
+    done = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(server.heads)
+        await reader.readexactly(await length_of(server))
+        told = kept(f'{{"code":200,"msg":"success","data":{{"task_id":"t-{number}"}}}}')
+        writer.write(told)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(told)
+        await done.wait()
+
+    async with raw_server(script) as server:
+        client = client_of(server, session)
+        assert await client.submit(LASER, small, FIELDS) == "t-1"
+        await asyncio.sleep(0.1)
+        assert await client.submit(LASER, small, FIELDS) == "t-2"
+        done.set()
+    assert len(server.heads) == 2
+
+
+async def test_a_late_second_answer_is_not_the_next_tasks(session: ClientSession) -> None:
+    """What became of one task is not told of another."""
+    states = iter(["SUCCESS", "READY"])
+    done = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told = kept(f'{{"code":200,"data":{{"task_state":"{next(states)}"}}}}')
+        writer.write(told)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(told)
+        await done.wait()
+
+    async with raw_server(script) as server:
+        client = client_of(server, session)
+        assert (await client.task(LASER, "t-1")).state is TaskState.SUCCESS
+        await asyncio.sleep(0.1)
+        assert (await client.task(LASER, "t-2")).state is TaskState.READY
+        done.set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        answer(b"<html>Forbidden</html>", "403 Forbidden"),
+        answer(b"<html>Too Many Requests</html>", "429 Too Many Requests"),
+        answer(b"<html>Request Entity Too Large</html>", "413 Request Entity Too Large"),
+        answer(b"<html>Unauthorized</html>", "401 Unauthorized"),
+        answer(b"<html>Bad Gateway</html>", "502 Bad Gateway"),
+        answer(b"<html>Please log in</html>"),
+        answer(b'{"msg":"success"}'),
+        answer('{"msg":"设备不在线"}'.encode()),
+        answer(b'{"error":{"code":5002}}', "403 Forbidden"),
+        answer(b"[5002]"),
+    ],
+)
+async def test_only_the_services_own_words_refuse_a_whole_upload(
+    session: ClientSession, small: UploadFile, words: bytes
+) -> None:
+    """A firewall, a proxy or a portal may answer after the service has accepted the job."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(await length_of(server))
+        writer.write(words)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeResponseError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS)
+    assert caught.value.may_have_arrived is True
+
+
+async def test_the_services_own_refusal_counts_whatever_the_status(
+    session: ClientSession, small: UploadFile
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(await length_of(server))
+        writer.write(answer('{"code":5002,"msg":"设备不在线"}'.encode(), "403 Forbidden"))
+
+    async with raw_server(script) as server:
+        with pytest.raises(BoxOfflineError):
+            await client_of(server, session).submit(LASER, small, FIELDS)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+async def test_an_acceptance_before_the_end_is_none(
+    session: ClientSession, small: UploadFile, document: UploadFile, size: str
+) -> None:
+    """The end is not sent after it, so that nothing can have been accepted."""
+    received = b""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        writer.write(ACCEPTED)
+        await writer.drain()
+        while chunk := await reader.read(1 << 20):
+            received = (received + chunk)[-200:]
+
+    async def before_end() -> None:
+        await asyncio.sleep(0.1)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeConnectionError) as caught:
+            await client_of(server, session).submit(
+                LASER, small if size == "small" else document, FIELDS, before_end=before_end
+            )
+    assert caught.value.may_have_arrived is False
+    assert not received.endswith(b"--\r\n")
+
+
+async def test_a_code_that_nobody_explains_is_an_answer_when_it_comes_with_words(
+    client: LiankeClient, sim: Simulator, small: UploadFile
+) -> None:
+    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
+    with pytest.raises(UnknownCodeError) as caught:
+        await client.submit(LASER, small, FIELDS)
+    assert caught.value.surely_refused
+    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg=""))
+    with pytest.raises(UnknownCodeError) as caught:
+        await client.submit(LASER, small, FIELDS)
+    assert not caught.value.surely_refused

@@ -173,13 +173,22 @@ async def test_what_never_left_is_sent_again(shop: Shop, kind: str) -> None:
     assert shop.sim.cloud.count(SUBMIT) == 2
 
 
-@pytest.mark.parametrize("code", [500, 503, 77777])
+@pytest.mark.parametrize("code", [500, 503])
 async def test_an_unclear_refusal_is_doubt(shop: Shop, code: int) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=code, done=True))
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_refusal_that_nobody_explains_is_an_answer(shop: Shop) -> None:
+    """The job fails at once with the code and the service's own words, which alone say why."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10021, msg="打印次数已用完"))
+    job = await shop.submit()
+    done = await shop.uploaded(job)
+    assert (done.state, done.code, done.detail) == (JobState.FAILED, 10021, "打印次数已用完")
+    assert shop.sim.cloud.count(SUBMIT) == 1
 
 
 async def test_it_came_out_settles_by_hand(shop: Shop) -> None:

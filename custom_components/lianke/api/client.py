@@ -7,6 +7,7 @@ the live service use.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession
@@ -79,14 +80,19 @@ class LiankeClient:
         credentials: Credentials,
         server: str = DEFAULT_SERVER,
         throttle: Throttle | None = None,
+        ssl: SSLContext | None = None,
     ) -> None:
-        """Take a session that somebody else closes, the account's key, the box, and the base address with `/api`."""
+        """Take a session that somebody else closes, the account's key, the box, and the base address with `/api`.
+
+        `ssl` is for connections that no other request may use.
+        """
         self._transport = Transport(
             session,
             api_key=api_key,
             secrets=(credentials.device_key,),
             server=server,
             throttle=throttle,
+            ssl=ssl,
         )
         self._credentials = credentials
 
@@ -135,6 +141,7 @@ class LiankeClient:
             "/device/async_device_reboot",
             body={**self._auth},
             seconds=QUICK_SECONDS,
+            own_connection=True,
             meanings=_BUSY,
         )
 
@@ -251,7 +258,11 @@ class LiankeClient:
     async def task(self, address: PrinterAddress, task_id: str) -> Task:
         """Return what became of a task (`GET /print/job`)."""
         data = await self._transport.call(
-            "GET", "/print/job", query=self._task_query(address, task_id), seconds=QUICK_SECONDS
+            "GET",
+            "/print/job",
+            query=self._task_query(address, task_id),
+            seconds=QUICK_SECONDS,
+            own_connection=True,
         )
         task = Task.from_json(task_id, data)
         return replace(task, result=self.clean(task.result))
@@ -265,13 +276,21 @@ class LiankeClient:
     async def cancel_task(self, address: PrinterAddress, task_id: str) -> None:
         """Ask the cloud to drop a task (`DELETE /print/job`); a yes does not prove that nothing was printed."""
         await self._transport.call(
-            "DELETE", "/print/job", query=self._task_query(address, task_id), seconds=QUICK_SECONDS
+            "DELETE",
+            "/print/job",
+            query=self._task_query(address, task_id),
+            seconds=QUICK_SECONDS,
+            own_connection=True,
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
         """Return the box's tasks of the day, also those of others (`POST /print/query_device_task`)."""
         data = await self._transport.call(
-            "POST", "/print/query_device_task", body={**self._auth}, seconds=QUICK_SECONDS
+            "POST",
+            "/print/query_device_task",
+            body={**self._auth},
+            seconds=QUICK_SECONDS,
+            own_connection=True,
         )
         return tuple(
             replace(task, message=self._transport.clean(task.message))
@@ -284,7 +303,11 @@ class LiankeClient:
         Returns how many they were, 0 when the answer does not say.
         """
         data = await self._transport.call(
-            "POST", "/print/flush_jobs", body=self._printer_body(address), seconds=QUICK_SECONDS
+            "POST",
+            "/print/flush_jobs",
+            body=self._printer_body(address),
+            seconds=QUICK_SECONDS,
+            own_connection=True,
         )
         return to_int(to_mapping(data).get("queue_num")) or 0
 
@@ -295,6 +318,7 @@ class LiankeClient:
             "/print/reset_printing_error_limit",
             body=self._printer_body(address),
             seconds=QUICK_SECONDS,
+            own_connection=True,
         )
 
     async def request_driver(self, row_id: int, phone: str) -> None:
@@ -307,6 +331,7 @@ class LiankeClient:
             "/driver/uninstall_driver_event",
             body={**self._auth, "printerId": row_id, "phone": phone},
             seconds=QUICK_SECONDS,
+            own_connection=True,
             meanings=_PHONE,
         )
 

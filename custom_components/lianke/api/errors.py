@@ -84,7 +84,11 @@ class LiankeRefusedError(LiankeError):
 
     reason = "refused"
     is_passing = False
-    surely_refused: ClassVar[bool] = True
+
+    @property
+    def surely_refused(self) -> bool:
+        """Return whether the thing asked for was certainly not done."""
+        return True
 
 
 class AuthenticationError(LiankeRefusedError):
@@ -143,7 +147,12 @@ class BoxNotRespondingError(LiankeRefusedError):
 
     reason = "box_not_responding"
     is_passing = True
-    surely_refused = False
+
+    @property
+    @override
+    def surely_refused(self) -> bool:
+        """Return False: the box may have got it all the same."""
+        return False
 
 
 class PrinterNotFoundError(LiankeRefusedError):
@@ -214,9 +223,13 @@ class DocumentTooLargeError(LiankeRefusedError):
 
 
 class UnknownCodeError(LiankeRefusedError):
-    """A code that no document explains."""
+    """A code that no document explains; with words beside it, it is an answer like any other."""
 
-    surely_refused = False
+    @property
+    @override
+    def surely_refused(self) -> bool:
+        """Return whether the service said in words what is wrong."""
+        return bool(self.detail)
 
 
 class LiankeInputError(LiankeError):

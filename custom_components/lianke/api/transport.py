@@ -1,6 +1,11 @@
 """One request to the service and its answer: headers, time-outs, limits, and every failure as a LiankeError.
 
 aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
+
+*One answer, one request.* On a connection that is kept, a second copy of an old answer may lie where the next one is
+expected. What changes something or proves what became of a job therefore travels on a connection of its own, which is
+closed afterwards; only polls share connections. An upload's answer counts only if it came after the form's end was
+handed over, and only as the service's own JSON with a code; what a firewall or a portal says instead leaves doubt.
 """
 
 import asyncio
@@ -8,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 import re
+from ssl import SSLContext
 from typing import Literal, NoReturn, Protocol
 
 from aiohttp import (
@@ -20,6 +26,8 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     InvalidURL,
+    TCPConnector,
+    ThreadedResolver,
 )
 from yarl import URL
 
@@ -89,9 +97,14 @@ class Transport:
         secrets: tuple[str, ...],
         server: str,
         throttle: Throttle | None,
+        ssl: SSLContext | None = None,
     ) -> None:
-        """Take the key, the further secrets that no message may show, and the base address with `/api`."""
+        """Take the key, the further secrets that no message may show, and the base address with `/api`.
+
+        `ssl` is used for connections of their own, None for aiohttp's default.
+        """
         self._session = session
+        self._ssl = ssl
         self._api_key = api_key.strip()
         self._secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
@@ -106,23 +119,28 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
+        own_connection: bool = False,
     ) -> object:
         """Send a request and return the `data` of its answer.
 
         `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `meanings` are codes with
-        a meaning of their own at this endpoint. Raises LiankeError.
+        a meaning of their own at this endpoint. `own_connection`: the answer proves or changes something and must not
+        be mistaken for another's. Raises LiankeError.
         """
         async with self._slot():
             try:
-                async with self._session.request(
-                    method,
-                    self._base + path,
-                    params=query,
-                    json=body,
-                    headers=self._headers(),
-                    allow_redirects=False,
-                    timeout=ClientTimeout(total=seconds),
-                ) as response:
+                async with (
+                    self._connections(own=own_connection) as session,
+                    session.request(
+                        method,
+                        self._base + path,
+                        params=query,
+                        json=body,
+                        headers=self._headers(),
+                        allow_redirects=False,
+                        timeout=ClientTimeout(total=seconds),
+                    ) as response,
+                ):
                     raw = await _read(response, MAX_ANSWER)
                     status = response.status
             except (ClientError, OSError) as err:
@@ -144,7 +162,26 @@ class Transport:
                 if form.failure is not None:
                     raise form.failure from None
                 _raise_clean(err, may_have_arrived=form.handed_over)
-            return await self._interpret(status, raw, None)
+            if not form.answered_after_end:
+                return await self._interpret_early(status, raw)
+            return await self._interpret_upload(status, raw)
+
+    @asynccontextmanager
+    async def _connections(self, *, own: bool) -> AsyncIterator[ClientSession]:
+        """Offer the session to use: the shared one, or one whose only connection is new and is closed afterwards."""
+        if not own:
+            yield self._session
+            return
+        # Not the system's name servers of aiodns: starting one for a single request takes longer than the request.
+        connector = TCPConnector(
+            force_close=True, limit=1, ssl=self._ssl or True, resolver=ThreadedResolver()
+        )
+        async with ClientSession(
+            connector=connector,
+            headers=self._session.headers,
+            trust_env=self._session.trust_env,
+        ) as session:
+            yield session
 
     async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
         """Send a form; return status and body of the answer."""
@@ -154,7 +191,10 @@ class Transport:
         if form.before_end is not None:
             total_seconds += TURN_SECONDS
         try:
-            async with asyncio.timeout(CONNECT_SECONDS) as idle:
+            async with (
+                asyncio.timeout(CONNECT_SECONDS) as idle,
+                self._connections(own=True) as session,
+            ):
 
                 def on_step() -> None:
                     """Something moved: allow the next step its time."""
@@ -163,21 +203,20 @@ class Transport:
                         idle.reschedule(loop.time() + (patience if form.handed_over else wait))
 
                 form.on_step = on_step
-                response = await self._session.post(
+                response = await session.post(
                     self._base + path,
                     data=form,
                     headers=self._headers(),
                     allow_redirects=False,
                     timeout=ClientTimeout(total=total_seconds),
                 )
+                form.answered_after_end = form.handed_over
+                # An answer before the end of the form stops the upload: its end is never sent.
+                form.abandoned = form.abandoned or not form.handed_over
                 try:
                     return response.status, await _read(response, MAX_ANSWER)
                 finally:
-                    # An answer before the end of the form stops the upload; release() would wait for it.
-                    if form.handed_over:
-                        response.release()
-                    else:
-                        response.close()
+                    response.close()
         finally:
             form.abandoned = True
 
@@ -257,6 +296,35 @@ class Transport:
         if code == HTTPStatus.OK or (code is None and not message):
             raise LiankeResponseError(f"HTTP {status} without a code", code=status)
         raise refusal(code, message, meanings)
+
+    async def _interpret_early(self, status: int, raw: bytes) -> NoReturn:
+        """Raise what an answer stands for that came before the form's end, so that nothing can have been accepted."""
+        try:
+            await self._interpret(status, raw, None)
+        except LiankeError as err:
+            if isinstance(err, LiankeRefusedError) and err.surely_refused:
+                raise
+            raise LiankeConnectionError(err.detail, may_have_arrived=False, code=err.code) from None
+        raise LiankeConnectionError("accepted before its end", may_have_arrived=False)
+
+    async def _interpret_upload(self, status: int, raw: bytes) -> object:
+        """Return the `data` of the answer to a whole upload.
+
+        Only the service's own JSON with a code says what became of it. Raises LiankeResponseError, which leaves that
+        open, for anything else, with code and words as far as there are some.
+        """
+        answer = await self._parse(status, raw)
+        code = to_int(answer.get("code"))
+        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        if code is None or status >= 500 or 300 <= status < 400:
+            raise LiankeResponseError(
+                message or f"HTTP {status} without a code", code=status if code is None else code
+            )
+        if code == HTTPStatus.OK and status < 300:
+            return answer.get("data")
+        if code == HTTPStatus.OK:
+            raise LiankeResponseError(f"HTTP {status} with code 200", code=status)
+        raise refusal(code, message)
 
     async def _parse(self, status: int, raw: bytes) -> Mapping[str, object]:
         """Return the JSON object of an answer."""

@@ -124,6 +124,8 @@ class JobForm(MultipartWriter):
         self.handed_over = False
         self.abandoned = False
         self.waiting = False
+        # Whether the answer came only after the end was handed over.
+        self.answered_after_end = False
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
@@ -171,6 +173,9 @@ class JobForm(MultipartWriter):
             self.on_step()
             # Notice a connection that broke in the meantime while the end is still ours.
             await writer.drain()
+        # Whoever answers before the end is noticed before the end goes: three turns of the loop from its bytes to here.
+        for _ in range(3):
+            await asyncio.sleep(0)
         if self.abandoned:
             raise asyncio.CancelledError
         self.handed_over = True
