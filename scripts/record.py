@@ -85,6 +85,7 @@ class RecordingTransport(Transport):
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
+        own_connection: bool = False,
     ) -> object:
         self._asked = {
             "method": method,
@@ -93,7 +94,13 @@ class RecordingTransport(Transport):
         }
         self._since = time.monotonic()
         return await super().call(
-            method, path, seconds=seconds, query=query, body=body, meanings=meanings
+            method,
+            path,
+            seconds=seconds,
+            query=query,
+            body=body,
+            meanings=meanings,
+            own_connection=own_connection,
         )
 
     @override

@@ -322,6 +322,8 @@ class Transport:
             )
         if code == HTTPStatus.OK and status < 300:
             return answer.get("data")
+        if status in _NO_SUCH_ADDRESS and code in (HTTPStatus.OK, *_NO_SUCH_ADDRESS):
+            raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK:
             raise LiankeResponseError(f"HTTP {status} with code 200", code=status)
         raise refusal(code, message)
