@@ -13,9 +13,14 @@ from homeassistant.const import EVENT_COMPONENT_LOADED
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
+from homeassistant.loader import DATA_COMPONENTS
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    mock_integration,
+)
 
 from custom_components.lianke.account import Account
 from custom_components.lianke.address import RETRY, AddressKeeper
@@ -53,11 +58,12 @@ class NotAvailableError(HomeAssistantError):
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Subscription:
-    """Return a subscription that can be changed; the component is not loaded yet.
+def cloud(hass: HomeAssistant) -> Subscription:
+    """Return a subscription that can be changed; the component is not set up yet.
 
     The component itself cannot be imported here, since it needs the packages of a dozen others:
-    a stand-in takes its place, whose names are compared with its source.
+    a stand-in is what Home Assistant has loaded, and its names are compared with the source. It
+    cannot be imported, since an import would need the component in the manifest.
     """
     subscription = Subscription()
 
@@ -79,7 +85,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Subscription:
 
     stand_in = ModuleType("homeassistant.components.cloud")
     names = {
-        "CloudConnectionState": object,
         "CloudNotAvailable": NotAvailableError,
         "async_active_subscription": lambda _hass: subscription.active,
         "async_delete_cloudhook": delete,
@@ -95,8 +100,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Subscription:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
     assert names.keys() <= defined
-    monkeypatch.setitem(sys.modules, stand_in.__name__, stand_in)
-    monkeypatch.setattr(components, "cloud", stand_in, raising=False)
+    mock_integration(hass, MockModule("cloud"), built_in=False)
+    hass.data[DATA_COMPONENTS]["cloud"] = stand_in
     return subscription
 
 

@@ -132,8 +132,52 @@ def test_requirements_are_ranges_and_installed() -> None:
         assert {clause.operator for clause in requirement.specifier} == {">=", "<"}
 
 
+def imported_at_run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Give every import of a module, those in functions too, but what only the type checker reads."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield node
+    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        for child in node.orelse:
+            yield from imported_at_run_time(child)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from imported_at_run_time(child)
+
+
+def components_of(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the integrations of Home Assistant that an import statement needs."""
+    prefix = "homeassistant.components"
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif node.level or not node.module:
+        return set()
+    elif node.module == prefix:
+        return {alias.name for alias in node.names}
+    else:
+        modules = [node.module]
+    return {module.split(".")[2] for module in modules if module.startswith(f"{prefix}.")}
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    """As hassfest does: functions are walked too, skipped is only what stands under TYPE_CHECKING."""
+    source = (
+        "from homeassistant.components import a, b\n"
+        "import homeassistant.components.c.const as x, os\n"
+        "if TYPE_CHECKING:\n    from homeassistant.components import no\n"
+        "else:\n    import homeassistant.components.d\n"
+        "class K:\n    async def f(self):\n        try:\n"
+        "            from homeassistant.components.e.auth import y\n"
+        "        except E:\n            pass\n"
+    )
+    found = [components_of(node) for node in imported_at_run_time(ast.parse(source))]
+    assert set().union(*found) == {"a", "b", "c", "d", "e"}
+
+
 def test_imports_are_declared() -> None:
-    """Each integration of Home Assistant that is imported at the top of a module is a dependency or has no set-up."""
+    """Each integration of Home Assistant imported anywhere in a module is a dependency or has no set-up.
+
+    An import inside a function counts as well: hassfest refuses one that the manifest does not name.
+    """
     manifest = load(INTEGRATION / "manifest.json")
     declared = {*manifest["dependencies"], *manifest["after_dependencies"], "lianke"}
     # Base platforms, and what is part of every start; hassfest lets the same pass.
@@ -142,14 +186,8 @@ def test_imports_are_declared() -> None:
     }  # fmt: skip
     used: dict[str, set[str]] = {}
     for path in INTEGRATION.rglob("*.py"):
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
-                continue
-            head, _, rest = node.module.partition("homeassistant.components")
-            if head:
-                continue
-            names = {rest.split(".")[1]} if rest else {alias.name for alias in node.names}
-            for name in names:
+        for node in imported_at_run_time(ast.parse(path.read_text("utf-8"))):
+            for name in components_of(node):
                 used.setdefault(name, set()).add(path.name)
     undeclared = {name: where for name, where in used.items() if name not in declared | always}
     assert not undeclared

@@ -1,8 +1,10 @@
 """Where the cloud can reach this Home Assistant, followed as that changes."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 import logging
+from typing import Any, Protocol, cast
 
 from aiohttp import ClientError
 from homeassistant.components import webhook
@@ -11,6 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.start import async_at_started
+from homeassistant.loader import async_get_loaded_integration
 from homeassistant.setup import ATTR_COMPONENT, EventComponentLoaded
 from yarl import URL
 
@@ -24,12 +27,49 @@ CLOUD = "cloud"
 RETRY = 300
 
 
+class CloudComponent(Protocol):
+    """What is used of the cloud component, which is never imported here.
+
+    An import would make it a dependency, which brings a dozen other integrations along.
+    """
+
+    CloudNotAvailable: type[Exception]
+
+    def async_active_subscription(self, hass: HomeAssistant) -> bool:
+        """Return whether there is a subscription."""
+
+    def async_listen_connection_change(
+        self, hass: HomeAssistant, target: Callable[[Any], None]
+    ) -> Callable[[], None]:
+        """Call the target when the connection to the cloud changes."""
+
+    async def async_get_or_create_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> str:
+        """Return a webhook's public address."""
+
+    async def async_delete_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> None:
+        """Delete a webhook's public address."""
+
+
+@callback
+def async_get_cloud(hass: HomeAssistant) -> CloudComponent | None:
+    """Return the cloud component, None where it is not set up."""
+    if CLOUD not in hass.config.components:
+        return None
+    return cast(CloudComponent, async_get_loaded_integration(hass, CLOUD).get_component())
+
+
+def _cloud_errors() -> tuple[type[Exception], ...]:
+    """Return what requests to the cloud raise; the package comes with the cloud component."""
+    from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # missing where no cloud is set up
+
+    return ClientError, NabuCasaBaseError, TimeoutError
+
+
 class AddressKeeper:
     """Keeps the address of one account up to date.
 
     A cloudhook while there is a subscription, else the external address if it is https, else
-    none: then polling does everything. The cloud component is imported only where it runs
-    anyway, since it would bring many others along.
+    none: then polling does everything.
     """
 
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
@@ -81,11 +121,9 @@ class AddressKeeper:
             self._account.set_address(await self._async_find())
 
     async def _async_find(self) -> str | None:
-        if CLOUD in self._hass.config.components:
-            from homeassistant.components import cloud  # noqa: PLC0415  # see the class
-
-            if cloud.async_active_subscription(self._hass):
-                return await self._async_cloudhook()
+        cloud = async_get_cloud(self._hass)
+        if cloud is not None and cloud.async_active_subscription(self._hass):
+            return await self._async_cloudhook(cloud)
         webhook_id = self._account.webhook_id
         try:
             url = webhook.async_generate_url(self._hass, webhook_id, allow_internal=False)
@@ -95,17 +133,14 @@ class AddressKeeper:
             return url
         return self._local_address() if self.server_is_local else None
 
-    async def _async_cloudhook(self) -> str | None:
+    async def _async_cloudhook(self, cloud: CloudComponent) -> str | None:
         """Return the cloudhook, made when there is none; None until the cloud is connected."""
-        from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # see the class
-        from homeassistant.components import cloud  # noqa: PLC0415  # see the class
-
         try:
             return await cloud.async_get_or_create_cloudhook(self._hass, self._account.webhook_id)
         except cloud.CloudNotAvailable:
             # The connection's change will bring us back.
             return None
-        except (ClientError, NabuCasaBaseError, TimeoutError, ValueError) as err:
+        except (ValueError, *_cloud_errors()) as err:
             _LOGGER.debug("No cloudhook could be made: %s", type(err).__name__)
             self._retry = async_call_later(self._hass, RETRY, self._on_retry)
             return None
@@ -121,14 +156,12 @@ class AddressKeeper:
 
     @callback
     def _follow_cloud(self) -> None:
-        if self._follows_cloud or CLOUD not in self._hass.config.components:
+        if self._follows_cloud or (cloud := async_get_cloud(self._hass)) is None:
             return
-        from homeassistant.components import cloud  # noqa: PLC0415  # see the class
-
         self._follows_cloud = True
 
         @callback
-        def on_change(_state: cloud.CloudConnectionState) -> None:
+        def on_change(_state: object) -> None:
             self.check()
 
         self._unsubscribe.append(cloud.async_listen_connection_change(self._hass, on_change))
@@ -162,14 +195,11 @@ class AddressKeeper:
 
 async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
     """Delete an account's cloudhook, if there is one."""
-    if CLOUD not in hass.config.components:
+    if (cloud := async_get_cloud(hass)) is None:
         return
-    from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # see AddressKeeper
-    from homeassistant.components import cloud  # noqa: PLC0415  # see AddressKeeper
-
     try:
         await cloud.async_delete_cloudhook(hass, webhook_id)
     except cloud.CloudNotAvailable, ValueError:
         _LOGGER.debug("There was no cloudhook to delete")
-    except (ClientError, NabuCasaBaseError, TimeoutError) as err:
+    except _cloud_errors() as err:
         _LOGGER.warning("The cloudhook could not be deleted: %s", type(err).__name__)
