@@ -137,8 +137,8 @@ def imported_at_run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield node
     elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        for child in node.orelse:
-            yield from imported_at_run_time(child)
+        for statement in node.orelse:
+            yield from imported_at_run_time(statement)
     else:
         for child in ast.iter_child_nodes(node):
             yield from imported_at_run_time(child)

@@ -17,8 +17,8 @@ from pytest_homeassistant_custom_component.typing import (
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import box_identifier, printer_identifier
+from custom_components.lianke.job_feed import MAX_FINISHED
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.websocket import MAX_FINISHED
 from tests.conftest import make_entry, set_up
 from tests.simulator import Simulator, make_pdf
 

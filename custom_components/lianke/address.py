@@ -62,7 +62,7 @@ def _cloud_errors() -> tuple[type[Exception], ...]:
     """Return what requests to the cloud raise; the package comes with the cloud component."""
     from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # missing where no cloud is set up
 
-    return ClientError, NabuCasaBaseError, TimeoutError
+    return ClientError, NabuCasaBaseError, TimeoutError, ValueError
 
 
 class AddressKeeper:
@@ -140,7 +140,7 @@ class AddressKeeper:
         except cloud.CloudNotAvailable:
             # The connection's change will bring us back.
             return None
-        except (ValueError, *_cloud_errors()) as err:
+        except _cloud_errors() as err:
             _LOGGER.debug("No cloudhook could be made: %s", type(err).__name__)
             self._retry = async_call_later(self._hass, RETRY, self._on_retry)
             return None

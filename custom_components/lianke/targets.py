@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.auth.models import User
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er, service
@@ -75,9 +76,7 @@ async def async_check_target(
     hass: HomeAssistant, target: Target, context: Context, policy: str
 ) -> None:
     """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
-    entity_id = er.async_get(hass).async_get_entity_id(
-        "sensor", DOMAIN, f"{target.entry.unique_id}_{target.printer_key}_{STATUS_KEY}"
-    )
+    entity_id = _status_entity(hass, target.entry, target.printer_key)
     await async_check_entity(hass, context, entity_id, policy)
 
 
@@ -89,3 +88,22 @@ async def async_check_box(
         "binary_sensor", DOMAIN, f"{entry.unique_id}_{CONNECTIVITY_KEY}"
     )
     await async_check_entity(hass, context, entity_id, policy)
+
+
+@callback
+def async_may(
+    hass: HomeAssistant, user: User, entry: ConfigEntry, printer_key: str, policy: str
+) -> bool:
+    """Return whether a user has the policy on a printer's status entity.
+
+    Where there is no such entity, only an administrator has.
+    """
+    entity_id = _status_entity(hass, entry, printer_key)
+    return user.is_admin if entity_id is None else user.permissions.check_entity(entity_id, policy)
+
+
+def _status_entity(hass: HomeAssistant, entry: ConfigEntry, printer_key: str) -> str | None:
+    """Return the entity that stands for a printer where permissions are asked for."""
+    return er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{entry.unique_id}_{printer_key}_{STATUS_KEY}"
+    )

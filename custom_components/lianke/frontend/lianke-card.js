@@ -36,6 +36,8 @@ const LOOKS = {
 };
 const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.html,.htm,.txt,.csv,.md,.prn";
 const RETRY_AFTER = 10000; // ms
+// Where Home Assistant asks for a new key.
+const SIGN_IN = "/config/integrations/integration/lianke";
 const SECTIONS = ["ink", "pages", "print", "jobs"];
 
 const en = {
@@ -58,6 +60,10 @@ const en = {
     unsupported: "The print box cannot drive this model.",
     box_offline: "Check the print box's power and network.",
   },
+  key_rejected: "ApiKey refused",
+  key_rejected_about: "The Lianke service no longer accepts the ApiKey, so nothing is printed and this status is old.",
+  sign_in: "Sign in again",
+  sign_in_ask: "Ask an administrator to sign in again.",
   held_for: "Waiting: {reason}",
   until: "until {time}",
   off_until: "{status}; jobs wait until {time}",
@@ -119,6 +125,10 @@ const zh = {
     unsupported: "云盒无法驱动此型号。",
     box_offline: "请检查云盒的电源和网络。",
   },
+  key_rejected: "ApiKey 被拒绝",
+  key_rejected_about: "链科服务不再接受当前的 ApiKey，暂时无法打印，此处显示的状态已过时。",
+  sign_in: "重新登录",
+  sign_in_ask: "请联系管理员重新登录。",
   held_for: "等待打印：{reason}",
   until: "最晚 {time}",
   off_until: "{status}；任务会等到 {time}",
@@ -370,7 +380,7 @@ button, .button { all: unset; box-sizing: border-box; position: relative; displa
   font-weight: 500; white-space: nowrap; background: var(--tint); }
 label input[type="file"] { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; font-size: 0; }
 :is(button, .button):hover { background: ${tint("primary-text-color", 14)}; }
-button:focus-visible, label:is(.button, .drop):focus-within {
+button:focus-visible, a.button:focus-visible, label:is(.button, .drop):focus-within {
   outline: 2px solid var(--primary-color); outline-offset: 2px; }
 button[aria-disabled="true"] { opacity: .5; cursor: default; }
 :is(li, section, ha-card):focus-visible { outline: 2px solid var(--primary-color); outline-offset: -2px; }
@@ -773,7 +783,8 @@ class LiankeCard extends HTMLElement {
     const { status } = printer;
     // A job on its way is news that the next look at the printer will only confirm.
     const busy = status === "idle" && open.some((job) => job.state === "sending");
-    const tone = busy ? "busy" : toneOf(printer);
+    const rejected = this._isRejected(device);
+    const tone = rejected ? "bad" : busy ? "busy" : toneOf(printer);
     const off = tone === "off" && status;
     const held = open
       .map((job) => job.state === "held" && job.expires_at)
@@ -782,6 +793,7 @@ class LiankeCard extends HTMLElement {
     const facts = [status ? this._named("status", busy ? "printing" : status) : "status" in printer && t.unknown];
     if (off)
       facts[0] = fill(held[0] ? t.off_until : t.off_waits, { status: facts[0], time: held[0] && this._time(held[0]) });
+    if (rejected) facts[0] = t.key_rejected;
     if (printer.waiting && (compact || !off)) facts.push(fill(t.waiting, { n: printer.waiting }));
     if (!compact && this._config.show.includes("pages") && printer.pages_printed)
       facts.push(this.count("total", printer.pages_printed));
@@ -809,6 +821,11 @@ class LiankeCard extends HTMLElement {
     );
   }
 
+  /* Whether the service refuses the ApiKey of a printer's box. */
+  _isRejected(device) {
+    return (this._data.key_rejected || []).includes(device);
+  }
+
   /* What is wrong and what to do about it, and what waits for a printer that is off. */
   _notes(device, printer, open, compact) {
     const t = this._words;
@@ -820,7 +837,12 @@ class LiankeCard extends HTMLElement {
     );
     const notes = [];
     if (compact) return notes;
-    if (problems.length) {
+    if (this._isRejected(device)) {
+      const way = this._hass.user?.is_admin
+        ? h("a", { class: "button", href: SIGN_IN }, t.sign_in)
+        : h("p", null, t.sign_in_ask);
+      notes.push(h("div", { class: "note bad", "data-key": "key" }, h("p", null, t.key_rejected_about), way));
+    } else if (problems.length) {
       const line = (key) => h("p", null, key !== status && `${this._named("status", key)}. `, t.help[key]);
       notes.push(h("div", { class: `note ${tone}` }, problems.map(line)));
     }

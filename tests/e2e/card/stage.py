@@ -162,6 +162,8 @@ class Stage:
     browser: Browser
     entry_id: str
     devices: dict[str, str]
+    # Parts of log lines that a test provokes.
+    expected: list[str] = field(default_factory=list)
 
     @asynccontextmanager
     async def screen(

@@ -6,7 +6,7 @@ import re
 from playwright.async_api import expect
 import pytest
 
-from tests.e2e.binding import bind, printer_device
+from tests.e2e.binding import bind, entity_of, printer_device
 from tests.simulator import make_pdf
 
 from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
@@ -294,3 +294,44 @@ async def test_user_who_is_no_administrator_prints(stage: Stage) -> None:
         await screen.card.get_by_role("button", name="Print", exact=True).click()
         await expect(screen.row("family.pdf")).to_contain_text("Completed")
     assert len(await stage.printed()) == before + 1
+
+
+async def test_refused_key_asks_to_sign_in_again(stage: Stage) -> None:
+    """With a refused ApiKey the card stayed green and idle, without a way to enter a new one."""
+    boxes = await stage.cloud.boxes()
+    accounts = {one["name"]: one["api_key"] for one in (await stage.cloud.get(""))["accounts"]}
+    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
+    other = next(
+        box
+        for box in boxes
+        if box["account"] not in (None, first["account"]) and box["printers"] and box["online"]
+    )
+    entry = await bind(
+        stage.home,
+        server=stage.cloud.url,
+        api_key=accounts[other["account"]],
+        qr_text=other["qr_link"],
+    )
+    printer = await printer_device(stage.home, other["device_id"], other["printers"][0]["name"])
+    status = await entity_of(stage.home, printer, "sensor", "status")
+    card = {"type": "custom:lianke-card", "devices": [printer["id"]]}
+    tokens = await stage.home_user_tokens("guest", "system-users")
+    try:
+        async with (
+            stage.screen(card, {**card, "layout": "compact"}) as screen,
+            stage.screen(card, tokens=tokens, language="zh-Hans") as guest,
+        ):
+            await screen.shows("Idle")
+            stage.expected.append("Authentication failed while")
+            await stage.cloud.post(f"accounts/{other['account']}/renew", {})
+            for _ in range(2):
+                await stage.home.call("homeassistant", "update_entity", {"entity_id": status})
+            await screen.shows("ApiKey refused")
+            await expect(screen.card.locator(".head .badge")).to_have_class(re.compile(r"\bbad\b"))
+            await expect(screen.card).not_to_contain_text("Idle")
+            await guest.shows("请联系管理员重新登录。")
+            await screen.card.get_by_role("link", name="Sign in again").click()
+            await screen.page.wait_for_url("**/config/integrations/integration/lianke")
+            await screen.page.get_by_text(entry["title"]).first.wait_for()
+    finally:
+        await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")

@@ -1,0 +1,33 @@
+"""Measures how long single callbacks hold the event loop."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+import time
+from unittest.mock import patch
+
+
+@dataclass
+class Hold:
+    """The longest hold so far, in seconds of this thread's own processor time."""
+
+    longest: float = 0.0
+    callback: str = ""
+
+
+@contextmanager
+def measured_hold() -> Iterator[Hold]:
+    """Measure every callback of the event loop; processor time, so that a busy machine does not count."""
+    hold = Hold()
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        took = time.thread_time() - before
+        if took > hold.longest:
+            hold.longest, hold.callback = took, repr(handle)[:300]
+
+    with patch.object(asyncio.Handle, "_run", timed):
+        yield hold
