@@ -11,10 +11,11 @@ from .job import Job, JobState
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 GUARD_PERIOD = timedelta(hours=1)
-# A job in one of these frees its request id: it surely did not print.
-_FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
-# A job in one of these took no paper, so that it does not count against the limit.
-_TOOK_NO_PAPER = frozenset({JobState.CANCELED, JobState.EXPIRED})
+# A job in one of these may have come out in part, as `partly_printed` tells, but not as a whole.
+_NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
+_WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
+# So many jobs may be withdrawn in an hour before the cloud has them; further ones count as printed.
+FREE_WITHDRAWALS = 10
 
 
 class GuardError(ServiceValidationError):
@@ -48,7 +49,7 @@ def find_duplicate(
     for job in sorted(jobs, key=lambda job: job.created_at, reverse=True):
         if (
             job.request_id != request_id
-            or job.state in _FREES_REQUEST_ID
+            or _surely_not_printed(job)
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
@@ -74,11 +75,24 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
 
     `jobs` are the printer's. Those that wait count however old they are: a loop that
     runs all night against a printer that is off must not empty the tray in the morning.
+    Canceled ones count as well once the cloud had them, and beyond a few an hour.
     """
-    taken = sum(
-        job.state not in _TOOK_NO_PAPER
-        and (not job.is_final or now - job.created_at < GUARD_PERIOD)
-        for job in jobs
-    )
-    if taken >= limit:
+    counted = [job for job in jobs if not job.is_final or now - job.created_at < GUARD_PERIOD]
+    withdrawn = sum(_was_withdrawn_early(job) for job in counted)
+    replaced = sum(_was_withdrawn_early(job) and job.reason == "replaced" for job in counted)
+    taken = len(counted) - withdrawn
+    if taken + max(0, withdrawn - replaced - FREE_WITHDRAWALS) >= limit:
         raise GuardError("guard_rate", limit=limit, printer=printer)
+
+
+def _surely_not_printed(job: Job) -> bool:
+    """Return whether nothing of a job can be on paper."""
+    if job.state not in _NOT_PRINTED or job.partly_printed:
+        return False
+    # Records of earlier versions do not tell whether a task had begun when it was canceled.
+    return job.task_id is None or job.state is JobState.FAILED or job.idle_at is not None
+
+
+def _was_withdrawn_early(job: Job) -> bool:
+    """Return whether a job ended before the cloud had it."""
+    return job.state in _WITHDRAWN and job.task_id is None

@@ -1,0 +1,79 @@
+"""How many records of jobs there can be, whatever is asked for."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.lianke.jobs.guard import FREE_WITHDRAWALS, GuardError, check_rate
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.ledger import MAX_FINISHED, MAX_WITHDRAWN, _to_forget
+from tests.jobs.conftest import OpenShop
+from tests.proof.test_evidence import make_job
+
+
+def ended(number: int, minutes: float, **changes: object) -> Job:
+    """Return a job that ended some minutes ago."""
+    at = dt_util.utcnow() - timedelta(minutes=minutes)
+    values: dict[str, object] = {"state": JobState.CANCELED, "handed_over_at": None}
+    return replace(make_job(number, at), **(values | {"created_at": at} | changes))  # type: ignore[arg-type]  # by name
+
+
+async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> None:
+    """Each of them was the cloud's, and may have moved paper."""
+    async with open_shop(max_jobs_per_hour=5) as shop:
+        shop.printer().seconds_per_page = 50_000
+        for _ in range(5):
+            job = await shop.submit()
+            await shop.uploaded(job)
+            await shop.queue.async_cancel(job.job_id)
+            await shop.until(job, JobState.CANCELED)
+        with pytest.raises(GuardError):
+            await shop.submit()
+        await shop.tick(3601)
+        await shop.refresh()
+        await shop.submit()
+
+
+def test_print_and_cancel_at_home_is_limited() -> None:
+    """Forty-five in an hour are refused at a limit of thirty; what a newer job replaced is free."""
+    now = dt_util.utcnow()
+    jobs = [ended(number, 10) for number in range(30 + FREE_WITHDRAWALS)]
+    check_rate(jobs[1:], now, limit=30, printer="Printer")
+    with pytest.raises(GuardError):
+        check_rate(jobs, now, limit=30, printer="Printer")
+    check_rate(jobs, now + timedelta(hours=1), limit=30, printer="Printer")
+    replaced = [ended(number, 10, reason="replaced") for number in range(500)]
+    check_rate(replaced, now, limit=30, printer="Printer")
+
+
+async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop) -> None:
+    """On disk and in memory, though each has a request id that would be kept for a day."""
+    async with open_shop(max_jobs_per_hour=999) as shop:
+        shop.box.online = False
+        await shop.refresh()
+        for number in range(MAX_WITHDRAWN + 30):
+            job = await shop.submit(request_id=f"id-{number}")
+            await shop.queue.async_cancel(job.job_id)
+        await shop.tick(2)
+        async with asyncio.timeout(30):
+            while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._engine._is_working:
+                await shop.settle()
+        assert len(shop.queue.jobs()) == MAX_WITHDRAWN
+        root = shop.queue._book.document_path(job).parent.parent
+        assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
+
+
+def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
+    now = dt_util.utcnow()
+    printed = [
+        ended(number, 300, state=JobState.COMPLETED, request_id=f"{number}", task_id=f"{number}")
+        for number in range(MAX_FINISHED + 50)
+    ]
+    lost = ended(9_999, 400, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
+    waiting = ended(10_000, 500, state=JobState.HELD)
+    gone = _to_forget([waiting, lost, *printed], now)
+    assert len(gone) == 51
+    assert list(gone) == [job.job_id for job in printed[:51]]
