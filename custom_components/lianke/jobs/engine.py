@@ -7,6 +7,7 @@ nothing depends on the order in which they come.
 import asyncio
 from datetime import datetime, timedelta
 import logging
+from time import monotonic
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -15,6 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
+from ..api.models import TaskState
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
 from .book import JobBook
@@ -32,6 +34,8 @@ DRAIN_TIME = 30
 TIDY_EVERY = timedelta(minutes=15)
 # What the cloud could not be asked to give back is asked for again.
 TAKE_BACK_AGAIN = timedelta(minutes=2)
+# Seconds. A task that was waiting when it was asked for may be printing after so long.
+CANCEL_TIME = 5
 # After a job's end, for all that end about that time.
 TIDY_SOON = timedelta(seconds=1)
 
@@ -221,9 +225,8 @@ class Engine:
     async def _async_take_back(self, job: Job, now: datetime) -> None:
         """Ask for a job that is in the cloud; how it ends, the cloud tells."""
         self._take_back_at[job.job_id] = None
-        job = self._ledger.change(job, expiring=not job.cancel_requested)
         try:
-            await self.async_cancel_in_cloud(job)
+            await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
         except LiankeError as err:
             _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
             if isinstance(err, tuple(PASSING)):
@@ -243,18 +246,31 @@ class Engine:
         due = self._take_back_due(job)
         return due is not None and due <= now
 
-    async def async_cancel_in_cloud(self, job: Job) -> None:
+    async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
         """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
 
-        Raises LiankeError; then nothing has changed.
+        The task is asked for first: a job that has ended is not canceled, an expired one that
+        is being printed goes on, and only what has not begun can be said not to be on paper.
+        Raises LiankeError; then nothing was canceled.
         """
         printer = self._memory.printers.get(job.printer_key)
         if printer is None or job.task_id is None:
             return
+        asked_at, began = dt_util.utcnow(), monotonic()
+        state = await self._follower.async_ask_before_cancel(job)
+        current = self._ledger.get(job.job_id)
+        if current is None or not current.can_cancel:
+            return
+        if expiring and current.state is not JobState.QUEUED:
+            return
+        self._ledger.change(current, expiring=expiring)
         await self._client.cancel_task(printer.printer.address, job.task_id)
         current = self._ledger.get(job.job_id)
         if current is not None and current.can_cancel:
-            self._ledger.change(current, state=JobState.CANCELING)
+            idle = state is TaskState.READY and monotonic() - began < CANCEL_TIME
+            self._ledger.change(
+                current, state=JobState.CANCELING, idle_at=asked_at if idle else None
+            )
             self._follower.look_soon(current)
 
     def _next_tidying(self, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from .book import JobBook
 from .evidence import examine
 from .job import Job, JobState
 from .ledger import Ledger
-from .outcome import changes_for, failure, printed_pages
+from .outcome import TAKEN_BACK_LATE, changes_for, failure, printed_pages
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,7 +135,8 @@ class Follower:
         if job.task_id is None:
             return self._is_lost(job)
         if job.state is JobState.UNCONFIRMED:
-            return dt_util.utcnow() - job.changed_at < GIVE_UP
+            # How a revoked task ended is known; no more will be said of the paper.
+            return job.reason != TAKEN_BACK_LATE and dt_util.utcnow() - job.changed_at < GIVE_UP
         return not job.is_final
 
     def _is_lost(self, job: Job) -> bool:
@@ -172,12 +173,25 @@ class Follower:
     async def _async_ask_task(self, job: Job) -> None:
         self._ask.pop(job.job_id, None)
         self._asked_at[job.job_id] = dt_util.utcnow()
-        view = self._coordinator.data.printers.get(job.printer_key)
-        if view is None or job.task_id is None:
-            return
-        task = await self._client.task(view.printer.address, job.task_id)
+        await self._async_task(job)
+
+    async def async_ask_before_cancel(self, job: Job) -> TaskState | None:
+        """Ask for a job's task and apply the answer; return its state, None if it cannot be had."""
+        try:
+            task = await self._async_task(job)
+        except LiankeError as err:
+            _LOGGER.debug("Print job %s is canceled unasked: %s", job.job_id, err)
+            return None
+        return task.state if task else None
+
+    async def _async_task(self, job: Job) -> Task | None:
+        """Ask for a job's task and apply the answer. Raises LiankeError."""
+        if job.task_id is None or (known := self._memory.printers.get(job.printer_key)) is None:
+            return None
+        task = await self._client.task(known.printer.address, job.task_id)
         if (current := self._ledger.get(job.job_id)) is not None:
             self._apply_task(current, task)
+        return task
 
     @callback
     def _apply_task(self, job: Job, task: Task) -> None:

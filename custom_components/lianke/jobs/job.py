@@ -132,6 +132,8 @@ class Job:
     task_known_at: datetime | None = None
     cancel_requested: bool = False
     expiring: bool = False
+    # When the cloud said, just before it was asked to cancel, that it had not begun.
+    idle_at: datetime | None = None
     reason: str | None = None
     code: int | None = None
     detail: str = ""
@@ -219,13 +221,17 @@ class Job:
         values: dict[str, Any] = {}
         for item in fields(cls):
             if item.name not in record:
+                if item.name in _ADDED:
+                    continue
                 raise RecordError(f"{item.name} is missing")
             values[item.name] = _read_field(item.name, record[item.name])
         return cls(**values)
 
 
+# Fields that records of earlier versions do not have.
+_ADDED = {"idle_at"}
 _TIMES = {"created_at", "changed_at", "expires_at"}
-_OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at"}
+_OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at", "idle_at"}
 _TEXTS = {
     "job_id",
     "printer_key",

@@ -1,14 +1,22 @@
 """What the cloud's word about a task means for a job. Pure functions."""
 
+from datetime import timedelta
 from typing import Any
+
+from homeassistant.util import dt as dt_util
 
 from ..api.models import TaskResult, TaskState
 from .job import Job, JobState, can_move
 
 PRINTED_CODE = 200
+# The reason of a job that expired and was canceled when it may have been printing.
+TAKEN_BACK_LATE = "taken_back_late"
 # Codes of a finished task after which nothing can have reached the paper: the file was
 # never converted, or was refused as it came.
-_BEFORE_PAPER = frozenset({400, 404, 497, 502, 5001, 5002, 5011, 5051, 11203, 11404})
+# A box or a printer that is gone may have gone while it was printing.
+_BEFORE_PAPER = frozenset({400, 502, 11203})
+# A cancellation that takes longer than this proves nothing: printing may have begun meanwhile.
+REVOKE_TIME = timedelta(seconds=20)
 
 _MOVES = {
     TaskState.READY: JobState.QUEUED,
@@ -47,7 +55,7 @@ def changes_for(
             return None
         return {"state": new}
     if task_state is TaskState.REVOKED:
-        return _final(job, JobState.EXPIRED if job.expiring else JobState.CANCELED)
+        return _revoked(job)
     if task_state is TaskState.SUCCESS and result is not None and result.code is not None:
         if result.code == PRINTED_CODE:
             return _final(job, JobState.COMPLETED, pages_printed=printed_pages(job, result))
@@ -55,6 +63,21 @@ def changes_for(
     if task_state is TaskState.FAILURE:
         return failure(job, result)
     return None
+
+
+def _revoked(job: Job) -> dict[str, Any] | None:
+    """Return the changes that the end of a canceled task makes.
+
+    REVOKED alone says nothing about sheets: a task that was being sent is revoked as well.
+    """
+    idle = job.idle_at is not None and dt_util.utcnow() - job.idle_at < REVOKE_TIME
+    if not job.expiring:
+        return _final(job, JobState.CANCELED, partly_printed=not idle)
+    if idle:
+        return _final(job, JobState.EXPIRED)
+    # `expired` says that it was not printed.
+    changes = _final(job, JobState.UNCONFIRMED, partly_printed=True)
+    return changes and changes | {"reason": TAKEN_BACK_LATE}
 
 
 def failure(
@@ -68,7 +91,7 @@ def failure(
         reason=reason or _REASONS.get(code or 0, "print_failed"),
         code=code,
         detail=result.message if result else "",
-        partly_printed=_may_be_on_paper(job, result),
+        partly_printed=_may_be_on_paper(result),
     )
 
 
@@ -82,7 +105,7 @@ def printed_pages(job: Job, result: TaskResult | None) -> int | None:
     return result.total_page if result is not None else None
 
 
-def _may_be_on_paper(job: Job, result: TaskResult | None) -> bool:
+def _may_be_on_paper(result: TaskResult | None) -> bool:
     """Return whether a failed job may have left something on paper.
 
     The cloud counts the bytes that it sent to the printer. Where it does not tell, the

@@ -1,0 +1,152 @@
+"""What was canceled, has expired or has failed says whether something of it may be on paper."""
+
+import asyncio
+from datetime import timedelta
+
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.api.models import TaskResult, TaskState
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.outcome import REVOKE_TIME, changes_for
+from tests.jobs.conftest import Shop
+from tests.simulator.faults import Fault
+from tests.simulator.models import Outcome
+
+ASK = "GET /print/job"
+
+
+async def printing(shop: Shop, **wishes: object) -> Job:
+    """Return a job whose first sheet is out, and whose second one waits for paper."""
+    shop.printer().paper = 1
+    await shop.refresh()
+    job = await shop.submit(shop.document(pages=3), **wishes)
+    async with asyncio.timeout(10):
+        while not any(task.pages_out for task in shop.sim.cloud.tasks.values()):
+            await shop.settle()
+    return job
+
+
+async def test_a_job_canceled_in_the_middle_may_be_on_paper(shop: Shop) -> None:
+    """The state known of it was `queued`, up to a minute old: the cloud is asked before the claim."""
+    job = await printing(shop, request_id="once")
+    assert shop.queue.get(job.job_id).state is JobState.QUEUED
+    await shop.queue.async_cancel(job.job_id)
+    done = await shop.until(job, JobState.CANCELED)
+    assert done.partly_printed
+    assert shop.sim.cloud.partly_printed
+
+
+async def test_a_job_that_may_be_on_paper_keeps_its_request_id(shop: Shop) -> None:
+    """The same id must not print the same sheets once more."""
+    content = shop.document(pages=3).path.read_bytes()
+    shop.sim.cloud.plan(shop.printer(), Outcome(code=500, prints=1))
+    first = await shop.submit(shop.document(content=content), request_id="once")
+    failed = await shop.until(first, JobState.FAILED)
+    assert failed.partly_printed
+    again = await shop.take(shop.document(content=content), request_id="once")
+    assert again.duplicate
+    assert again.job.job_id == first.job_id
+
+
+async def test_a_job_canceled_while_it_waited_is_not_on_paper(shop: Shop) -> None:
+    shop.printer().seconds_per_page = 50_000
+    content = shop.document(pages=3).path.read_bytes()
+    first = await shop.submit()
+    await shop.uploaded(first)
+    second = await shop.submit(shop.document(content=content), request_id="once")
+    await shop.uploaded(second)
+    await shop.queue.async_cancel(second.job_id)
+    done = await shop.until(second, JobState.CANCELED)
+    assert not done.partly_printed
+    again = await shop.take(shop.document(content=content), request_id="once")
+    assert not again.duplicate
+
+
+async def test_a_cancel_whose_task_cannot_be_asked_for_claims_nothing(shop: Shop) -> None:
+    shop.printer().seconds_per_page = 50_000
+    await shop.uploaded(await shop.submit())
+    second = await shop.submit()
+    await shop.uploaded(second)
+    shop.sim.cloud.fail(ASK, Fault(kind="http", status=404))
+    await shop.queue.async_cancel(second.job_id)
+    assert (await shop.until(second, JobState.CANCELED)).partly_printed
+
+
+async def test_an_expired_job_that_is_being_printed_goes_on(shop: Shop) -> None:
+    """It was `queued` at the last look; taking it back now would waste the sheets that are out."""
+    job = await printing(shop, expires_in=timedelta(minutes=1))
+    assert shop.queue.get(job.job_id).state is JobState.QUEUED
+    await shop.tick(61)
+    async with asyncio.timeout(10):
+        while shop.queue.get(job.job_id).state is JobState.QUEUED:
+            await shop.settle()
+    assert shop.queue.get(job.job_id).state is JobState.SENDING
+    assert shop.sim.cloud.count("DELETE /print/job") == 0
+
+
+async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> None:
+    """`expired` says that nothing was printed, which nobody knows when the task could not be asked for."""
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    job = await shop.submit(expires_in=timedelta(minutes=10))
+    await shop.uploaded(job)
+    await shop.tick(590)
+    shop.sim.cloud.fail(ASK, Fault(kind="http", status=404), times=2)
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert (done.reason, done.partly_printed) == ("taken_back_late", True)
+    asked = shop.sim.cloud.count(ASK)
+    await shop.tick(600)
+    await shop.tick(600)
+    assert shop.sim.cloud.count(ASK) == asked
+
+
+async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:
+    """Nobody here asked for it, so nobody here knows whether it had begun."""
+    job = await shop.submit()
+    await shop.uploaded(job)
+    changes = changes_for(shop.queue.get(job.job_id), TaskState.REVOKED, None)
+    assert changes is not None
+    assert changes["partly_printed"]
+
+
+async def test_a_slow_cancellation_proves_nothing(shop: Shop) -> None:
+    job = await shop.submit()
+    await shop.uploaded(job)
+    stored = shop.queue.get(job.job_id).changed(idle_at=shop.queue.get(job.job_id).created_at)
+    quick = changes_for(stored, TaskState.REVOKED, None)
+    assert quick is not None
+    assert not quick["partly_printed"]
+    shop.clock.tick(REVOKE_TIME.total_seconds())
+    slow = changes_for(stored, TaskState.REVOKED, None)
+    assert slow is not None
+    assert slow["partly_printed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "partly"), [(502, False), (400, False), (5002, True), (5011, True), (500, True)]
+)
+async def test_a_failure_claims_no_more_than_is_known(shop: Shop, code: int, partly: bool) -> None:
+    """A box or a printer that is gone may have gone while it was printing."""
+    job = await shop.submit()
+    await shop.uploaded(job)
+    result = TaskResult(code=code)
+    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, result)
+    assert changes is not None
+    assert changes["partly_printed"] is partly
+    told = TaskResult(code=code, send_total=0)
+    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, told)
+    assert changes is not None
+    assert not changes["partly_printed"]
+
+
+async def test_an_ended_job_is_not_canceled(shop: Shop) -> None:
+    """Asked for first, it turns out to be printed already."""
+    job = await shop.submit()
+    await shop.uploaded(job)
+    await shop.settle()
+    done = await shop.queue.async_cancel(job.job_id)
+    assert done.state is JobState.COMPLETED
+    assert shop.sim.cloud.count("DELETE /print/job") == 0
+    with pytest.raises(ServiceValidationError):
+        await shop.queue.async_cancel(job.job_id)
