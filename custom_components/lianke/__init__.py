@@ -16,10 +16,18 @@ from .api.credentials import Credentials
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
+from .documents.pdf_client import async_close_pdf_worker
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
 from .memory import BoxMemory
-from .runtime import BoxAddress, LiankeConfigEntry, LiankeData, PreviewShelf, async_get_account
+from .runtime import (
+    BoxAddress,
+    LiankeConfigEntry,
+    LiankeData,
+    PreviewShelf,
+    async_get_account,
+    async_loaded,
+)
 from .webhook import async_open, async_release
 
 PLATFORMS = [
@@ -109,6 +117,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
     await data.queue.async_drain()
     await data.memory.async_close()
     await async_release(hass, data.account.webhook_id)
+    if not any(other is not entry for other in async_loaded(hass)):
+        await async_close_pdf_worker(hass)
     return True
 
 

@@ -36,6 +36,7 @@ ATTR_JOB_ID: Final = "job_id"
 ATTR_LIMIT: Final = "limit"
 ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
 ATTR_PAPER: Final = "paper"
+ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
 ATTR_PRINT_EMPTY: Final = "print_empty"
 ATTR_QUERY: Final = "query"
 ATTR_RAW: Final = "raw"
@@ -58,6 +59,7 @@ MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
 MAX_KEY: Final = 128
 MAX_NAME: Final = 255
+MAX_PASSWORD: Final = 255
 MAX_ADDRESS: Final = 8192
 MAX_NUMBER: Final = 999_999_999
 
@@ -130,6 +132,7 @@ SOURCES: Final = {
     probatio.Optional(SourceKind.HTML.value): _TEXT,
     probatio.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
     probatio.Optional(ATTR_TITLE): cv.string,
+    probatio.Optional(ATTR_PASSWORD): _line(MAX_PASSWORD),
 }
 
 PAGES: Final = {

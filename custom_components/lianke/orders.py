@@ -16,6 +16,7 @@ from .call_data import (
     ATTR_HEADER,
     ATTR_IF_NOT_READY,
     ATTR_IGNORE_QUIET_HOURS,
+    ATTR_PASSWORD,
     ATTR_PRINT_EMPTY,
     ATTR_RAW,
     ATTR_RAW_ENCODING,
@@ -76,6 +77,7 @@ def read_order(data: Mapping[str, Any]) -> Order:
                 raw=raw,
                 raw_encoding=data.get(ATTR_RAW_ENCODING, "utf-8"),
                 page=page,
+                password=data.get(ATTR_PASSWORD),
             )
             for value in values
         ),

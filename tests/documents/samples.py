@@ -1,5 +1,6 @@
 """Small real files of every kind."""
 
+import hashlib
 from io import BytesIO
 import struct
 from typing import Any
@@ -115,3 +116,72 @@ def pdf_with_streams(pages: int, *, predictor: int = 12) -> bytes:
         + f"\nendstream\nendobj\nstartxref\n{xref_at}\n%%EOF\n".encode()
     )
     return out.getvalue()
+
+
+PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
+
+
+def protected_pdf(pages: int, *, user: str = "", owner: str = "owner") -> bytes:
+    """Return a PDF encrypted with 40-bit RC4: `user` opens it, `owner` may change it, too."""
+
+    def padded(password: str) -> bytes:
+        return (password.encode("latin-1") + PADDING)[:32]
+
+    owner_entry = rc4(md5(padded(owner))[:5], padded(user))
+    permissions, identity = -4, b"0123456789abcdef"
+    key = md5(
+        padded(user) + owner_entry + permissions.to_bytes(4, "little", signed=True) + identity
+    )
+    user_entry = rc4(key[:5], PADDING)
+    numbers = range(4, 4 + 2 * pages, 2)
+    kids = " ".join(f"{number} 0 R" for number in numbers)
+    objects = {
+        1: b"<< /Type /Catalog /Pages 2 0 R >>",
+        2: f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>".encode(),
+        3: f"<< /Filter /Standard /V 1 /R 2 /P {permissions} /O <{owner_entry.hex()}> "
+        f"/U <{user_entry.hex()}> >>".encode(),
+    }
+    for number in numbers:
+        objects[number] = (
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents {number + 1} 0 R >>"
+        ).encode()
+        inner = md5(key[:5] + (number + 1).to_bytes(3, "little") + bytes(2))[:10]
+        drawing = rc4(inner, b"0 0 50 50 re f")
+        objects[number + 1] = (
+            f"<< /Length {len(drawing)} >>\nstream\n".encode() + drawing + b"\nendstream"
+        )
+    out = bytearray(b"%PDF-1.4\n")
+    places = []
+    for number, content in sorted(objects.items()):
+        places.append(len(out))
+        out += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
+    start = len(out)
+    out += f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n".encode()
+    for place in places:
+        out += f"{place:010d} 00000 n \n".encode()
+    out += (
+        f"trailer\n<< /Size {len(places) + 1} /Root 1 0 R /Encrypt 3 0 R "
+        f"/ID [<{identity.hex()}> <{identity.hex()}>] >>\nstartxref\n{start}\n%%EOF\n"
+    ).encode()
+    return bytes(out)
+
+
+def md5(data: bytes) -> bytes:
+    return hashlib.md5(data).digest()
+
+
+def rc4(key: bytes, data: bytes) -> bytes:
+    """Encrypt data as old PDF files do."""
+    state = list(range(256))
+    j = 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) & 255
+        state[i], state[j] = state[j], state[i]
+    out = bytearray()
+    i = j = 0
+    for byte in data:
+        i = (i + 1) & 255
+        j = (j + state[i]) & 255
+        state[i], state[j] = state[j], state[i]
+        out.append(byte ^ state[(state[i] + state[j]) & 255])
+    return bytes(out)

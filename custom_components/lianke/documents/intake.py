@@ -7,7 +7,6 @@ from .compose import MAX_TEXT_BYTES, csv_page, markdown_page, text_page
 from .document import CONTENT_TYPES, Document, input_error, whole_text
 from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle
-from .pdf import count_pages
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, decode_text, sniff
 from .spool import write_bytes
 
@@ -110,4 +109,5 @@ def _pages(path: Path, kind: Kind) -> int | None:
         return count_frames(path)
     if kind in IMAGES:
         return 1
-    return count_pages(path) if kind is Kind.PDF else None
+    # A PDF is counted in a process of its own (`pdf`).
+    return None

@@ -24,6 +24,7 @@ from .intake import admit, admit_raw
 from .kinds import SourceKind
 from .labels import async_label
 from .page import PageStyle
+from .pdf import async_open_pdf
 from .spool import Spool, copy_file, move_file, too_large
 from .written import (
     DEFAULT_PAGE,
@@ -52,7 +53,7 @@ class Source:
 
     `value` is an id, a path, an address, an entity, the text itself or a handle, by kind. `title`
     replaces the one the source would have. `raw` sends the bytes as printer commands, text in
-    `raw_encoding`. `page` matters for what is composed here.
+    `raw_encoding`. `page` matters for what is composed here. `password` opens a PDF.
     """
 
     kind: SourceKind
@@ -61,6 +62,7 @@ class Source:
     raw: bool = False
     raw_encoding: str = "utf-8"
     page: PageOptions = DEFAULT_PAGE
+    password: str | None = field(default=None, repr=False)
 
 
 async def async_fetch(
@@ -78,6 +80,24 @@ async def async_fetch(
     Raises ServiceValidationError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
+    document = await _async_fetch(
+        hass, spool, source, limit_bytes=limit_bytes, context=context, paper=paper
+    )
+    return await async_open_pdf(
+        hass, spool, document, password=source.password, limit_bytes=limit_bytes
+    )
+
+
+async def _async_fetch(
+    hass: HomeAssistant,
+    spool: Spool,
+    source: Source,
+    *,
+    limit_bytes: int,
+    context: Context,
+    paper: Paper | None,
+) -> Document:
+    """Return the document for a source, a PDF as it is."""
     if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
         raise input_error("raw_needs_file_or_text")
     if source.kind is SourceKind.DOCUMENT:

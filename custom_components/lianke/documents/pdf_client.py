@@ -1,0 +1,245 @@
+"""Have PDF files counted and opened by a process of its own (`pdf_worker`)."""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from importlib.util import find_spec
+import json
+import logging
+import os
+from pathlib import Path
+import struct
+import sys
+from typing import Any, Final
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN
+
+_LOGGER = logging.getLogger(__name__)
+
+SCRIPT: Final = Path(__file__).with_name("pdf_worker.py")
+LENGTH: Final = struct.Struct(">I")
+MAX_ANSWER: Final = 64 * 1024
+# What the process sees of Home Assistant's environment, which holds secrets.
+ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+# Seconds: for one task, starting included; without a task until the process ends; to end it.
+TASK_SECONDS: Final = 20
+IDLE_SECONDS: Final = 300
+END_SECONDS: Final = 5
+# Tasks that may wait for their turn, and for how many seconds.
+MAX_WAITING: Final = 50
+WAIT_SECONDS: Final = 60
+
+
+class PdfError(Exception):
+    """A PDF that cannot be used; `reason` says why.
+
+    password: it needs one, or another one. damaged: PDFium cannot read it. memory, time: it takes
+    more than it may. too_large, disk: its copy cannot be kept. busy: too many are waiting.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PdfUnavailableError(PdfError):
+    """PDFium cannot be run on this system, so nothing is known of the file."""
+
+    def __init__(self) -> None:
+        """Name the one reason."""
+        super().__init__("unavailable")
+
+
+class PdfWorker:
+    """The one worker process of this Home Assistant: started when needed, ended when idle."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Start nothing yet."""
+        self._hass = hass
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._stop_idle: CALLBACK_TYPE | None = None
+        self._stopped = False
+        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_on_stop)
+
+    @property
+    def process_id(self) -> int | None:
+        """Return the id of the running process, None without one."""
+        return None if self._process is None else self._process.pid
+
+    async def async_count(self, path: Path, password: str | None = None) -> int:
+        """Return the number of pages of a PDF file. Raises PdfError."""
+        return self._pages(await self._async_run("count", path, password=password))
+
+    async def async_unlock(self, path: Path, target: Path, password: str, limit_bytes: int) -> int:
+        """Write a copy without its password to the new file target; return its pages.
+
+        Raises PdfError.
+        """
+        answer = await self._async_run(
+            "unlock", path, password=password, target=str(target), limit=limit_bytes
+        )
+        return self._pages(answer)
+
+    async def async_close(self) -> None:
+        """End the process; a task under way fails. The next task starts another."""
+        self._drop_idle_timer()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await process.wait()
+
+    @staticmethod
+    def _pages(answer: dict[str, Any]) -> int:
+        pages = answer.get("pages")
+        if not isinstance(pages, int) or pages < 1:
+            raise PdfError("damaged")
+        return pages
+
+    async def _async_run(self, task: str, path: Path, **more: Any) -> dict[str, Any]:
+        """Return the answer to one task, in turn. Raises PdfError."""
+        if self._waiting >= MAX_WAITING:
+            raise PdfError("busy")
+        self._waiting += 1
+        try:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self._lock.acquire()
+            except TimeoutError:
+                raise PdfError("busy") from None
+            try:
+                return await self._async_ask({"task": task, "path": str(path), **more})
+            finally:
+                self._lock.release()
+        finally:
+            self._waiting -= 1
+
+    async def _async_ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._drop_idle_timer()
+        answer: dict[str, Any] | None = None
+        try:
+            async with asyncio.timeout(TASK_SECONDS):
+                running = await self._async_running()
+                answer = await _async_exchange(running, request)
+        except TimeoutError:
+            raise PdfError("time") from None
+        except asyncio.IncompleteReadError, ConnectionError, ValueError:
+            raise PdfError("memory") from None
+        finally:
+            if answer is None:
+                # It hangs or is in the middle of something that nobody waits for.
+                await self.async_close()
+            else:
+                self._stop_idle = async_call_later(self._hass, IDLE_SECONDS, self._async_on_idle)
+        if error := answer.get("error"):
+            raise PdfError(str(error))
+        return answer
+
+    async def _async_running(self) -> asyncio.subprocess.Process:
+        """Return the process, started if there is none; raises PdfUnavailableError."""
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        if self._stopped:
+            raise PdfUnavailableError
+        site = await self._hass.async_add_executor_job(_find_pdfium)
+        if site is None or not sys.executable:
+            raise PdfUnavailableError
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-I", "-S", "-B", str(SCRIPT), site),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+                start_new_session=True,
+            )
+        except (OSError, RuntimeError, NotImplementedError) as err:
+            _LOGGER.warning("PDF files cannot be counted on this system: %s", err)
+            raise PdfUnavailableError from None
+        self._process = process
+        try:
+            # Its first words say that it has loaded PDFium.
+            await _async_read(process)
+        except asyncio.IncompleteReadError, ConnectionError, ValueError:
+            _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
+            raise PdfUnavailableError from None
+        return process
+
+    async def _async_on_idle(self, _now: datetime) -> None:
+        self._stop_idle = None
+        async with self._lock:
+            if self._stop_idle is None:
+                await self.async_close()
+
+    async def _async_on_stop(self, _event: Event) -> None:
+        self._stopped = True
+        await self.async_close()
+
+    @callback
+    def _drop_idle_timer(self) -> None:
+        if self._stop_idle is not None:
+            self._stop_idle()
+            self._stop_idle = None
+
+
+async def _async_exchange(
+    process: asyncio.subprocess.Process, request: dict[str, Any]
+) -> dict[str, Any]:
+    """Send a request and return its answer."""
+    assert process.stdin is not None
+    data = json.dumps(request).encode()
+    process.stdin.write(LENGTH.pack(len(data)) + data)
+    await process.stdin.drain()
+    return await _async_read(process)
+
+
+async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
+    """Return the next answer. Raises IncompleteReadError when the process has ended, ValueError."""
+    assert process.stdout is not None
+    (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+    if length > MAX_ANSWER:
+        raise ValueError
+    answer = json.loads(await process.stdout.readexactly(length))
+    if not isinstance(answer, dict):
+        raise ValueError  # noqa: TRY004  # what the process said is of no use
+    return answer
+
+
+def _find_pdfium() -> str | None:
+    """Return the folder that PDFium's package is installed in; blocks."""
+    try:
+        found = find_spec("pypdfium2")
+    except ImportError, ValueError:
+        return None
+    if found is None or found.origin is None:
+        return None
+    return str(Path(found.origin).parents[1])
+
+
+DATA_WORKER: HassKey[PdfWorker] = HassKey(f"{DOMAIN}_pdf_worker")
+
+
+@callback
+def async_get_pdf_worker(hass: HomeAssistant) -> PdfWorker:
+    """Return the one PDF worker of this Home Assistant; its process starts when needed."""
+    if (worker := hass.data.get(DATA_WORKER)) is None:
+        worker = hass.data[DATA_WORKER] = PdfWorker(hass)
+    return worker
+
+
+async def async_close_pdf_worker(hass: HomeAssistant) -> None:
+    """End the worker's process, if there is one."""
+    if (worker := hass.data.get(DATA_WORKER)) is not None:
+        await worker.async_close()
