@@ -36,7 +36,8 @@ async def test_devices(
     assert of_box is not None
     assert of_box.name == "Office box"
     assert of_box.manufacturer == "Lianke"
-    assert of_box.hw_version == "LK300EW_D2"
+    # The service's `device_type` is a bare 2, which is no model.
+    assert of_box.model == of_box.hw_version == "LK300EW_D2"
     assert of_box.sw_version == "2.1.113"
     printers = [device for device in devices if device != of_box]
     assert {device.via_device_id for device in printers} == {of_box.id}
@@ -168,8 +169,15 @@ async def test_removal_leaves_nothing(
     await hass.async_block_till_done()
     assert f"lianke.{setup.entry_id}" not in hass_storage
     assert not await hass.async_add_executor_job(folder.exists)
-    assert not await hass.async_add_executor_job(lambda: [*document.path.parent.iterdir()])
+    # Not even an empty folder.
+    cache = Path(hass.config.cache_path(DOMAIN))
+    assert document.path.is_relative_to(cache)
+    assert not await hass.async_add_executor_job(cache.exists)
     assert await spool.async_picture(handle, 1) is None
+    # A box that is bound afterwards finds the spool in order.
+    path, _ = await spool.async_write(".part", lambda path: path.write_bytes(b"again"))
+    mode = (await hass.async_add_executor_job(path.parent.stat)).st_mode
+    assert mode & 0o777 == 0o700
 
 
 async def test_a_job_folder_that_cannot_be_read(

@@ -78,8 +78,8 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def _box_info(entry: LiankeConfigEntry, box: Box | None) -> DeviceInfo:
     info = DeviceInfo(name=entry.title, manufacturer=MANUFACTURER)
     if box is not None:
-        info["model"] = box.device_type or box.hardware or None
-        info["hw_version"] = box.hardware or None
+        # `device_type` is a bare number such as 2: no model.
+        info["model"] = info["hw_version"] = box.hardware or None
         info["sw_version"] = box.software or None
     return info
 

@@ -86,6 +86,26 @@ def test_box() -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("169.254.12.7", None),
+        ("0.0.0.0", None),
+        ("192.168.1.31", "192.168.1.31"),
+        ("10.0.0.1/24", "10.0.0.1/24"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_network_without_a_cable_has_no_address(raw: object, shown: str | None) -> None:
+    """Neither from the service nor from what was stored before."""
+    network = {"lan": {"ipaddr": raw}, "wwan": {"ipaddr": raw}}
+    box = Box.from_json({"info": {"online": 1}, "network": network})
+    assert (box.lan_address, box.wifi_address) == (shown, shown)
+    stored = Box.from_dict(box.as_dict() | {"lan_address": raw, "wifi_address": raw})  # type: ignore[dict-item]
+    assert (stored.lan_address, stored.wifi_address) == (shown, shown)
+
+
+@pytest.mark.parametrize(
     ("raw", "online"), [(1, True), (0, False), (None, None), ("1", True), ("x", None)]
 )
 def test_box_online(raw: object, online: bool | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
+from ipaddress import ip_address
 from typing import Self
 
 from .capabilities import Capabilities, DriverDefaults, Paper, parse_papers
@@ -87,6 +88,17 @@ class PrinterKind(IntEnum):
     BOTH = 3
 
 
+def to_address(value: object) -> str | None:
+    """Return an address of a box; None for those that a network without a cable has (169.254.x, 0.0.0.0)."""
+    if (text := to_optional_text(value)) is None:
+        return None
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    return None if address.is_link_local or address.is_unspecified else text
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
     """A box as `device_info` describes it. `online` is None when it has never been started."""
@@ -120,9 +132,9 @@ class Box:
             expires=to_date(info.get("expire_date")),
             expired=to_bool(info.get("is_expire")) or False,
             usb_ports=to_int(info.get("usb_port_num")),
-            lan_address=to_optional_text(lan.get("ipaddr")),
+            lan_address=to_address(lan.get("ipaddr")),
             lan_mac=to_optional_text(lan.get("macaddr")),
-            wifi_address=to_optional_text(wifi.get("ipaddr")),
+            wifi_address=to_address(wifi.get("ipaddr")),
         )
 
     def as_dict(self) -> dict[str, JsonValue]:
@@ -140,9 +152,9 @@ class Box:
             expires=to_date(stored.get("expires")),
             expired=to_bool(stored.get("expired")) or False,
             usb_ports=to_int(stored.get("usb_ports")),
-            lan_address=to_optional_text(stored.get("lan_address")),
+            lan_address=to_address(stored.get("lan_address")),
             lan_mac=to_optional_text(stored.get("lan_mac")),
-            wifi_address=to_optional_text(stored.get("wifi_address")),
+            wifi_address=to_address(stored.get("wifi_address")),
         )
 
 

@@ -1,7 +1,7 @@
 """The spool: a private folder for files on their way to a job."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,14 +58,20 @@ class Spool:
         self._kept: dict[str, _Kept] = {}
         self._stop_alarm: CALLBACK_TYPE | None = None
         self._swept_at = time.monotonic()
+        self._has_folder = False
 
     async def async_start(self) -> None:
         """Make the folder anew: nothing in it outlives a restart."""
         await self._hass.async_add_executor_job(self._empty)
+        self._has_folder = True
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
 
     async def async_new_path(self, suffix: str) -> Path:
         """Return a path in the spool that nobody else uses; suffix starts with a dot."""
+        if not self._has_folder:
+            # A box was added after the last one had been removed.
+            await self._hass.async_add_executor_job(self._empty)
+            self._has_folder = True
         now = time.monotonic()
         if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
             self._swept_at = now
@@ -129,10 +135,11 @@ class Spool:
         await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
 
     async def async_clear(self) -> None:
-        """Delete everything: nothing may outlive the last box."""
+        """Delete everything, the folder too: nothing may outlive the last box."""
         self._kept.clear()
         self._drop_alarm()
-        await self._hass.async_add_executor_job(self._empty)
+        self._has_folder = False
+        await self._hass.async_add_executor_job(self._remove)
 
     async def async_write[T](self, suffix: str, work: Callable[[Path], T]) -> tuple[Path, T]:
         """Run work(path) in the executor, return the path and what work returned.
@@ -177,6 +184,12 @@ class Spool:
         if self._stop_alarm is not None:
             self._stop_alarm()
             self._stop_alarm = None
+
+    def _remove(self) -> None:
+        """Delete the folder, and the cache's folder of this integration unless something else is in it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):
+            self._folder.parent.rmdir()
 
     def _empty(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
