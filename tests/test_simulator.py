@@ -289,7 +289,9 @@ async def test_device_info(sim: Simulator, api: Api) -> None:
     data = await api.data("GET /device/device_info")
     assert data["info"]["online"] == 1
     assert data["info"]["expire_date"] == "2031年8月25日"
-    assert data["info"]["is_expire"] == 0
+    assert data["info"]["is_expire"] is False
+    assert data["info"]["device_type"] == 2
+    assert "link" not in data["network"]["wwan"]
     assert data["network"]["lan"]["link"] == [True]
     assert isinstance(data["network"]["wwan"]["dns"], list)
     assert data["version"] == {"hardware": "LK300EW_D2", "software": "2.1.113"}
@@ -305,7 +307,7 @@ async def test_device_info(sim: Simulator, api: Api) -> None:
 
 async def test_expired_box_is_told_by_a_message_alone(sim: Simulator, api: Api) -> None:
     sim.box.expired = True
-    assert (await api.data("GET /device/device_info"))["info"]["is_expire"] == 1
+    assert (await api.data("GET /device/device_info"))["info"]["is_expire"] is True
     answer = await api.ask("GET /external_api/printer_list")
     assert answer["msg"] == "设备已超过有效期"
     assert int(answer["code"]) == sim.cloud.variants.expired_code
@@ -313,6 +315,8 @@ async def test_expired_box_is_told_by_a_message_alone(sim: Simulator, api: Api) 
 
 
 async def test_codes_as_numbers_and_as_strings(sim: Simulator, api: Api) -> None:
+    assert (await api.ask("GET /external_api/printer_list"))["code"] == 200
+    sim.cloud.variants.code_type = "mixed"
     seen = {
         type((await api.ask(endpoint))["code"])
         for endpoint in ("GET /device/device_info", "GET /external_api/printer_list")
@@ -369,10 +373,11 @@ async def test_reboot(sim: Simulator, api: Api) -> None:
     assert await api.code(endpoint) == 5002
 
 
-async def test_refresh_for_old_firmware_only(sim: Simulator, api: Api) -> None:
+@pytest.mark.parametrize("firmware", ["2.1.99", "2.1.213C"])
+async def test_refresh(sim: Simulator, api: Api, firmware: str) -> None:
+    """New firmware does not need it, and does not refuse it."""
     endpoint = "GET /device/async_refresh_device_info"
-    assert await api.code(endpoint) == 404
-    sim.box.software = "2.1.99"
+    sim.box.software = firmware
     assert await api.code(endpoint) == 200
     assert await api.code(endpoint) == 401
     await until(lambda: not sim.box.refreshing)
@@ -420,6 +425,7 @@ async def test_row_oddities(sim: Simulator, api: Api) -> None:
     ("variant", "check"),
     [
         ("list", lambda value: value[0]["level"] == 72),
+        ("vendor", lambda value: [one["color"] for one in value][:2] == [["#000000"], ["#00FFFF"]]),
         ("parallel", lambda value: value["marker-levels"] == [72, 40, 55, 8]),
         ("text", lambda value: value.startswith("Black:72")),
         ("json_text", lambda value: json.loads(value)[3]["level"] == 8),
@@ -961,8 +967,6 @@ async def test_label_and_network_printers(sim: Simulator, api: Api) -> None:
         {"jpPageRange": "1;2"},
         {"htmlKernel": "lynx"},
         {"isPreview": "yes"},
-        {"printerModel": None},
-        {"devicePort": None},
         {"deviceKey": None},
         {"taskTicket": "nothing"},
     ],
@@ -1006,6 +1010,22 @@ async def test_options_of_every_kind_are_taken(sim: Simulator, api: Api) -> None
     await api.ended(await api.submit(**fields))
     (job,) = sim.printed
     assert {name: str(value) for name, value in fields.items()}.items() <= job.options.items()
+
+
+async def test_what_live_clients_leave_out_or_send_besides(sim: Simulator, api: Api) -> None:
+    """The vendor's basic sample names no model and no port; others send an address of zeros."""
+    await api.ended(await api.submit(printerModel=None, devicePort=None))
+    await api.ended(await api.submit(targetIp="0.0.0.0", htmlKernel="chrome"))
+    assert [job.port for job in sim.printed] == [1, 1]
+
+
+async def test_a_job_for_a_dead_box_ends_after_16_minutes(sim: Simulator, api: Api) -> None:
+    sim.cloud.speed = 2000
+    sim.box.online = False
+    started = time.monotonic()
+    task_id = await api.submit(reportDeviceStatus=0)
+    assert await api.result(task_id) == ("SUCCESS", 503)
+    assert 15 * 60 < (time.monotonic() - started) * sim.cloud.speed < 22 * 60
 
 
 async def test_states_of_the_box_refuse_a_job(sim: Simulator, api: Api) -> None:
@@ -1308,6 +1328,11 @@ async def test_preview_of_what_nobody_can_open(api: Api) -> None:
     data = await api.ended(await api.submit(b"PK", "table.xlsx", isPreview=1))
     assert data["task_result"]["data"]["img_list"] == []
     assert "total_page" not in data["task_result"]["data"]
+
+
+async def test_preview_that_fails_with_a_code_of_its_own(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.failed_preview = "code_10015"
+    assert await api.result(await api.submit(b"x", "a.pdf", isPreview=1)) == ("SUCCESS", 10015)
 
 
 # The day's list
@@ -1720,7 +1745,7 @@ async def test_wrong_types(sim: Simulator, api: Api, shape: Any) -> None:
     assert answer != right
     if shape == "swap":
         assert answer["data"]["info"].keys() == right["data"]["info"].keys()
-        assert isinstance(answer["data"]["info"]["device_type"], list)
+        assert isinstance(answer["data"]["info"]["expire_date"], list)
 
 
 async def test_codes_as_strings_on_demand(sim: Simulator, api: Api) -> None:

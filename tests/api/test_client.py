@@ -70,7 +70,7 @@ async def finish(sim: Simulator, task_id: str) -> Task:
 
 async def test_box(client: LiankeClient, box: Box) -> None:
     found = await client.box()
-    assert (found.online, found.device_type, found.hardware) == (True, "LK300", "LK300EW_D2")
+    assert (found.online, found.device_type, found.hardware) == (True, "2", "LK300EW_D2")
     assert (found.expires, found.usb_ports) == (box.expire_date, 5)
     assert (found.lan_address, found.wifi_address) == ("192.168.1.30", None)
     box.online = None

@@ -52,6 +52,11 @@ BLACK_AND_CYAN = (Marker(name="Black", level=72), Marker(name="Cyan", level=8))
         {"names": ["Black", "Cyan"], "levels": [72, 8]},
         {"marker-names": ["Black", "Cyan"], "marker-levels": [72, 8], "marker-colors": []},
         '[{"name": "Black", "level": 72}, {"name": "Cyan", "level": 8}]',
+        # As the vendor's own model has them, with a colour that it does not know.
+        [
+            {"marker_id": 1, "marker_type": "unknown", "name": "Black", "color": "", "level": 72},
+            {"marker_id": 2, "marker_type": "unknown", "name": "Cyan", "color": [], "level": 8},
+        ],
         "Black:72,Cyan:8",
         "Black = 72%; Cyan = 8%",
     ],
@@ -98,7 +103,14 @@ def test_nothing(value: object) -> None:
     assert parse_markers(value) == ()
 
 
+def test_colours_of_one_cartridge() -> None:
+    """The vendor's own model gives them as a list."""
+    (tricolor,) = parse_markers([{"name": "Tri", "color": ["#00FFFF", "#FF00FF"], "level": -2}])
+    assert tricolor == Marker(name="Tri", color="#00FFFF#FF00FF")
+
+
 def test_limits() -> None:
+    assert parse_markers([{"color": ["#000000"] * 999, "level": 1}])[0].color == "#000000" * 8
     assert len(parse_markers(list(range(1000)))) == 16
     assert parse_markers([{"name": "x" * 500, "level": 1}])[0].name == "x" * 64
 

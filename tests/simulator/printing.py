@@ -31,6 +31,7 @@ CONVERT_SECONDS: Final = 1.5
 CONVERT_SECONDS_PER_PAGE: Final = 0.1
 WARM_UP_SECONDS: Final = 2.0
 CONNECTION_SECONDS: Final = 10.0
+DEAD_BOX_SECONDS: Final = 16 * 60.0
 REVOKE_SECONDS: Final = 1.0
 ASSUMED_PAGES: Final = 3
 NAME_BYTES: Final = 150
@@ -121,7 +122,12 @@ class PrintShop:
         try:
             if task.preview:
                 await self._cloud.sleep(QUEUE_SECONDS)
-                await self._convert(task)
+                try:
+                    await self._convert(task)
+                except _BrokenError as broken:
+                    if self._cloud.variants.failed_preview == "code_10015":
+                        raise _BrokenError(10015, "预览失败") from broken
+                    raise
                 await self._draw_previews(task)
             else:
                 async with task.printer.turn:
@@ -239,8 +245,15 @@ class PrintShop:
             if self._cloud.variants.box_lost == "waits" and task.printer.reachable:
                 await task.printer.until(lambda: task.box.online is True)
                 continue
+            if task.box.online is not True:
+                await self._cloud.sleep(self._dead_box_seconds(task))
             await self._cloud.sleep(CONNECTION_SECONDS)
             raise _BrokenError(503)
+
+    def _dead_box_seconds(self, task: Task) -> float:
+        """Say how much longer the cloud tries to reach a box, which it does from the job's beginning."""
+        age = (self._cloud.now() - task.created) * self._cloud.speed
+        return max(0.0, DEAD_BOX_SECONDS - CONNECTION_SECONDS - age)
 
     async def _deliver(self, task: Task, *, complete: bool) -> None:
         """Lay the job's documents into the out tray."""

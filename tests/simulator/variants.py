@@ -19,7 +19,7 @@ class Variants:
 
     # Every answer
     bad_key: Literal["http_401", "http_403", "code_401", "code_403", "code_400"] = "http_401"
-    code_type: Literal["mixed", "int", "str"] = "mixed"
+    code_type: Literal["int", "mixed", "str"] = "int"
     no_data: Literal["mixed", "missing", "empty", "null"] = "mixed"
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"
     expired_code: int = 400
@@ -39,7 +39,7 @@ class Variants:
     species_key: Literal["species", "printer_species", "both", "missing"] = "species"
     hash_id: Literal["as_is", "missing", "number"] = "as_is"
     markers: Literal[
-        "list", "parallel", "text", "json_text", "negative", "null", "missing", "garbage"
+        "list", "vendor", "parallel", "text", "json_text", "negative", "null", "missing", "garbage"
     ] = "list"
     status_flags: Literal["bool", "int", "str", "some_missing"] = "bool"
     missing_blocks: list[str]
@@ -56,6 +56,7 @@ class Variants:
     cancel: Literal["revokes", "prints_success", "prints_revoked", "hangs", "code_400"] = "revokes"
     cancel_finished: Literal["code_200", "code_400"] = "code_200"
     ticket_name: Literal["task_ticket", "taskTicket", "ticket", "none"] = "task_ticket"
+    failed_preview: Literal["code_502", "code_10015"] = "code_502"
     unknown_pages: Literal["missing", "null"] = "missing"
     failed_totals: Literal["missing", "bytes"] = "missing"
     total_page: Literal["selected", "with_copies"] = "selected"

@@ -198,6 +198,12 @@ class ConversionFailedError(LiankeRefusedError):
     reason = "conversion_failed"
 
 
+class PreviewFailedError(LiankeRefusedError):
+    """The service could not draw the preview (10015)."""
+
+    reason = "preview_failed"
+
+
 class BadParameterError(LiankeRefusedError):
     """The service did not understand the request (400)."""
 
@@ -309,6 +315,7 @@ CODES: Mapping[int, type[LiankeRefusedError]] = {
     5051: PrinterNotFoundError,
     10009: TooFrequentError,
     10011: BoxNeverActivatedError,
+    10015: PreviewFailedError,
     11013: BoxNotBoundError,
     11200: ResetsUsedUpError,
     11201: NothingToResetError,

@@ -10,6 +10,7 @@ from .coerce import JsonValue, to_int, to_json, to_list, to_mapping, to_optional
 MAX_MARKERS = 16
 MAX_NAME = 64
 MAX_TEXT = 8192
+MAX_COLORS = 8
 _NAMES = ("name", "marker_name", "marker-name", "label", "title", "type", "color", "colour")
 _LEVELS = (
     "level",
@@ -124,8 +125,11 @@ def _from_text(text: str) -> object:
 
 
 def _triple(item: dict[str, object], name: object) -> tuple[object, object, object]:
-    """Return name, level and colour of one object."""
-    return _first(item, _NAMES) or name, _first(item, _LEVELS), _first(item, _COLORS)
+    """Return name, level and colour of one object; a cartridge of several colours lists them."""
+    color = _first(item, _COLORS)
+    if isinstance(color, list):
+        color = "".join(to_text(one, MAX_NAME) for one in color[:MAX_COLORS])
+    return _first(item, _NAMES) or name, _first(item, _LEVELS), color
 
 
 def _first(item: dict[str, object], names: tuple[str, ...]) -> object:

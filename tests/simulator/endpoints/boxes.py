@@ -1,13 +1,11 @@
 """Endpoints about a box: state, refresh, restart."""
 
-import re
 from typing import Any, Final
 
 from ..models import ApiError, Box
 from .call import NOTHING, TOO_FREQUENT_SECONDS, Call
 
 REFRESH_SECONDS: Final = 10.0
-OLD_FIRMWARE: Final = (2, 1, 112)
 
 
 def _expire_date(box: Box) -> str:
@@ -22,7 +20,7 @@ def _network(box: Box) -> dict[str, Any]:
         "netmask": "255.255.255.0",
         "macaddr": "00:ca:01:0b:0c:0d",
         "proto": "dhcp",
-        "link": [True],
+        "link": [not box.lan_address.startswith("169.254.")],
     }
     wwan = {
         "ipaddr": box.wifi_address,
@@ -31,7 +29,6 @@ def _network(box: Box) -> dict[str, Any]:
         "netmask": "255.255.255.0" if box.wifi_address else None,
         "macaddr": "00:ca:01:0b:0c:0e",
         "proto": "dhcp",
-        "link": [box.wifi_address is not None],
     }
     return {"lan": lan, "wwan": wwan}
 
@@ -43,9 +40,9 @@ async def device_info(call: Call) -> Any:
     data: dict[str, Any] = {
         "info": {
             "api_support": 1,
-            "device_type": "LK300",
+            "device_type": 2,
             "expire_date": _expire_date(box),
-            "is_expire": int(box.expired),
+            "is_expire": box.expired,
             "mobile_support": 1,
             "online": online,
             "remote_support": 1,
@@ -63,11 +60,8 @@ async def device_info(call: Call) -> Any:
 
 
 async def refresh_device_info(call: Call) -> Any:
-    """GET /device/async_refresh_device_info, for firmware before 2.1.112 only."""
+    """GET /device/async_refresh_device_info: only firmware before 2.1.112 needs it, no other refuses it."""
     cloud, box = call.cloud, call.box()
-    firmware = tuple(int(part) for part in re.findall(r"\d+", box.software))
-    if firmware >= OLD_FIRMWARE:
-        raise ApiError(404, "固件版本不支持")
     if box.refreshing:
         raise ApiError(401, "正在刷新，请勿重复操作")
     now = cloud.now()

@@ -11,6 +11,8 @@ from ..upload import Form
 # What an endpoint without data gives.
 NOTHING: Final = object()
 TOO_FREQUENT_SECONDS: Final = 60.0
+# Live clients send this for a printer that has no address.
+NO_ADDRESS: Final = "0.0.0.0"
 EXPIRED: Final = "设备已超过有效期"
 
 
@@ -58,11 +60,12 @@ class Call:
             raise ApiError(self.cloud.variants.expired_code, EXPIRED)
         return box
 
-    def find_printer(self, box: Box, port_name: str) -> Printer | None:
+    def find_printer(self, box: Box, port_name: str, default: int | None = None) -> Printer | None:
         """Find the printer a request means, by hash, by network address, or by USB port."""
         if wanted := self.fields.get("printerHash"):
             return next((one for one in box.printers if one.hash_id == wanted), None)
-        if address := self.fields.get("targetIp"):
+        address = self.fields.get("targetIp", "")
+        if address not in ("", NO_ADDRESS):
             return next((one for one in box.printers if one.ip == address), None)
-        port = self.number(port_name)
+        port = self.number(port_name, default)
         return next((one for one in box.printers if not one.network and one.port == port), None)

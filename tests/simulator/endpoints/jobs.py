@@ -63,7 +63,7 @@ def _check_options(call: Call) -> None:
         "isPreview": ("0", "1"),
         "reportDeviceStatus": ("0", "1"),
         "reportPrinterStatus": ("0", "1"),
-        "htmlKernel": ("chrometopdf", "wkhtml", "wkhtmltopdf"),
+        "htmlKernel": ("chrometopdf", "chrome", "wkhtml", "wkhtmltopdf"),
         "officeExcelFitToPages": ("0", "1", "2", "3"),
     }
     for name, values in allowed.items():
@@ -94,10 +94,8 @@ async def post_job(call: Call) -> Any:
             raise ApiError(5001, "设备未配网")
         if not box.online:
             raise ApiError(5002, "设备不在线")
-    if not fields.get("printerHash"):
-        call.text("printerModel")
-        call.number("devicePort")
-    printer = call.find_printer(box, "devicePort")
+    # Neither a model nor a port has to be named: the first USB port is meant then.
+    printer = call.find_printer(box, "devicePort", default=1)
     if printer is None:
         raise _empty_port(cloud)
     gone = cloud.off_mode(printer) in ("row_gone", "not_printer")

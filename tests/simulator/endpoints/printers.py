@@ -64,7 +64,10 @@ def _markers(cloud: Cloud, printer: Printer) -> Any:
     if printer.markers is None:
         return None
     levels = printer.markers
+    by_name = sorted(levels, key=lambda one: str(one["name"]))
     match cloud.variants.markers:
+        case "vendor":
+            return [_vendor_marker(number, one) for number, one in enumerate(by_name, 1)]
         case "parallel":
             return {
                 "marker-names": [one["name"] for one in levels],
@@ -86,6 +89,19 @@ def _markers(cloud: Cloud, printer: Printer) -> Any:
             return [7, {"level": "many"}, None, {"name": 5}]
         case _:
             return levels
+
+
+def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
+    """Give an ink level as the vendor's own model has it: the colour is a list, or an empty text."""
+    return {
+        "marker_id": number,
+        "marker_type": "unknown",
+        "name": one["name"],
+        "color": [f"#{part}" for part in one["color"].split("#")[1:]] or "",
+        "level": one["level"],
+        "low_level": 0,
+        "high_level": 100,
+    }
 
 
 async def printer_list(call: Call) -> Any:
