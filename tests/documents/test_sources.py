@@ -17,8 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import sources
-from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
-from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.document import MAX_TEXT_BYTES, Document
 from custom_components.lianke.documents.intake import admit
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.sources import Source, async_fetch, is_snapshot

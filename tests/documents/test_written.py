@@ -7,7 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.models import Capabilities, Paper
-from custom_components.lianke.documents.compose import MAX_TEXT_BYTES
+from custom_components.lianke.documents.document import MAX_TEXT_BYTES
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.written import (
     async_color_page,

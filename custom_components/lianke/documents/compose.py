@@ -4,21 +4,15 @@ Everything here is pure and may take a while for a long text: run it in the exec
 """
 
 import csv
+from dataclasses import replace
 from html import escape
-from html.parser import HTMLParser
 import io
-import re
-from typing import override
 
+from .clean import clean_html, read_frame
 from .document import input_error
-from .page import PageStyle, head_tags, page
-from .qr import SCHEME, qr_image
+from .page import PageStyle, page
 
-MAX_TEXT_BYTES = 1024 * 1024
 MAX_COLUMNS = 60
-# Elements that load or run something, or lead elsewhere, with all that is in them.
-DROPPED_WITH_CONTENT = frozenset({"script", "iframe", "object", "noscript", "template"})
-DROPPED = frozenset({"base", "link", "embed", "frame", "frameset", "portal"})
 
 
 def text_page(text: str, style: PageStyle, *, title: str) -> str:
@@ -65,16 +59,20 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
     """Return a page for HTML, whole or a part, that loads and runs nothing.
 
     Paper size, margins and fonts are set first, so that the source may change them. QR codes
-    are drawn for images with a `qr:` address. Raises ServiceValidationError: qr_empty, qr_too_long.
+    are drawn for images with a `qr:` address. Raises ServiceValidationError: html_too_deep,
+    html_too_large, qr_empty, qr_too_long.
     """
-    cleaner = _Cleaner()
-    cleaner.feed(source)
-    cleaner.close()
-    body = cleaner.result()
-    if not cleaner.is_document:
+    frame = read_frame(source)
+    body = clean_html(source)
+    if not frame.is_document:
         return page(style, body, title=title)
-    # Ahead of everything, also of the doctype's html element: parsers move it into the head.
-    return f"<!DOCTYPE html>\n{head_tags(style)}{body}"
+    return page(
+        replace(style, header=None),
+        body,
+        title=title,
+        html_attributes=frame.kept_attributes("html"),
+        body_attributes=frame.kept_attributes("body"),
+    )
 
 
 def _csv_rows(text: str) -> list[list[str]]:
@@ -89,86 +87,3 @@ def _csv_rows(text: str) -> list[list[str]]:
         # A field beyond the reader's limit: then it is no table but text.
         rows = [[line] for line in text.splitlines()]
     return [row for row in rows if row]
-
-
-_TAG_NAME = re.compile(r"[a-z][a-z0-9:-]*")
-
-
-class _Cleaner(HTMLParser):
-    """Copies HTML, without what would load or run something, with QR codes drawn."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.is_document = False
-        self._out: list[str] = []
-        self._skipping: str | None = None
-        self._depth = 0
-
-    def result(self) -> str:
-        """Return what was copied."""
-        return "".join(self._out)
-
-    def _copy(self, text: str) -> None:
-        if self._skipping is None:
-            self._out.append(text)
-
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not _TAG_NAME.fullmatch(tag):
-            # Nothing that HTML knows, and other readers may see another tag within.
-            return
-        if self._skipping is not None:
-            self._depth += tag == self._skipping
-            return
-        if tag in DROPPED_WITH_CONTENT:
-            self._skipping, self._depth = tag, 1
-            return
-        if tag in ("html", "body"):
-            self.is_document = True
-        if tag in DROPPED or (tag == "meta" and any(name == "http-equiv" for name, _ in attrs)):
-            return
-        source = next((value or "" for name, value in attrs if name == "src"), "")
-        if tag == "img" and source.strip().lower().startswith(SCHEME):
-            alt = next((value or "" for name, value in attrs if name == "alt"), "")
-            self._copy(qr_image(source.strip(), alt))
-            return
-        self._copy(self.get_starttag_text() or "")
-
-    @override
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._skipping is None and tag not in DROPPED_WITH_CONTENT:
-            self.handle_starttag(tag, attrs)
-
-    @override
-    def handle_endtag(self, tag: str) -> None:
-        if self._skipping == tag:
-            self._depth -= 1
-            if self._depth == 0:
-                self._skipping = None
-            return
-        if tag not in DROPPED and _TAG_NAME.fullmatch(tag):
-            self._copy(f"</{tag}>")
-
-    @override
-    def handle_data(self, data: str) -> None:
-        self._copy(data)
-
-    @override
-    def handle_entityref(self, name: str) -> None:
-        self._copy(f"&{name};")
-
-    @override
-    def handle_charref(self, name: str) -> None:
-        self._copy(f"&#{name};")
-
-    @override
-    def handle_comment(self, data: str) -> None:
-        """Leave comments out."""
-
-    @override
-    def handle_decl(self, decl: str) -> None:
-        """Leave the doctype out; every page has its own."""
-
-    @override
-    def handle_pi(self, data: str) -> None:
-        """Leave processing instructions out."""

@@ -28,6 +28,8 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 """The types the service takes (lianke-api: POST /print/job, jobFile)."""
+MAX_TEXT_BYTES: Final = 1024 * 1024
+"""of text, Markdown, HTML or a table that becomes a page here."""
 MAX_QUOTED: Final = 200
 """characters of a caller's words in an error."""
 

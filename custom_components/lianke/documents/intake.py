@@ -3,8 +3,8 @@
 from pathlib import Path
 import re
 
-from .compose import MAX_TEXT_BYTES, csv_page, markdown_page, text_page
-from .document import CONTENT_TYPES, Document, input_error, whole_text
+from .compose import csv_page, markdown_page, text_page
+from .document import CONTENT_TYPES, MAX_TEXT_BYTES, Document, input_error, whole_text
 from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, decode_text, sniff

@@ -147,8 +147,17 @@ def _edge(whole: int, printable: int) -> float:
     return min((whole - printable) / 20, whole / 50)
 
 
-def page(style: PageStyle, body: str, *, title: str, css: str = "") -> str:
-    """Return a whole HTML document around body, which must be escaped already."""
+def page(
+    style: PageStyle,
+    body: str,
+    *,
+    title: str,
+    css: str = "",
+    html_attributes: str = "",
+    body_attributes: str = "",
+) -> str:
+    """Return a whole HTML document around body. Body and attributes must be escaped already."""
+    language = "" if ' lang="' in html_attributes else f' lang="{escape(style.language)}"'
     head = ""
     if style.header is not None:
         head = (
@@ -156,9 +165,9 @@ def page(style: PageStyle, body: str, *, title: str, css: str = "") -> str:
             f"<p>{escape(style.date_time(style.now))}</p></header>"
         )
     return (
-        f'<!DOCTYPE html>\n<html lang="{escape(style.language)}">\n<head>\n'
+        f"<!DOCTYPE html>\n<html{language}{html_attributes}>\n<head>\n"
         f"{head_tags(style)}<title>{escape(title)}</title>\n"
-        f"<style>{css}</style>\n</head>\n<body>\n{head}{body}\n</body>\n</html>\n"
+        f"<style>{css}</style>\n</head>\n<body{body_attributes}>\n{head}{body}\n</body>\n</html>\n"
     )
 
 

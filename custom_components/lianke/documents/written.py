@@ -9,8 +9,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from ..api.models import Capabilities, Paper
-from .compose import MAX_TEXT_BYTES, html_page, markdown_page, text_page
-from .document import Document, digest_of, input_error, whole_text
+from .compose import html_page, markdown_page, text_page
+from .document import MAX_TEXT_BYTES, Document, digest_of, input_error, whole_text
 from .intake import admit_page, clean_title
 from .labels import async_label, async_labels
 from .page import PageStyle, paper_size
