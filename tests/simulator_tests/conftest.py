@@ -1,0 +1,53 @@
+"""A simulated cloud 300 times faster than life, and a client of it."""
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.simulator import Simulator
+from tests.simulator_tests.client import Api, Listener, listening
+
+
+@pytest.fixture
+async def sim(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
+    """Run a simulator 300 times faster than life; a test that gets banned fails."""
+    async with Simulator(tmp_path / "out", speed=300) as simulator:
+        yield simulator
+        assert not simulator.cloud.banned
+
+
+@pytest.fixture
+async def session(sim: Simulator) -> AsyncGenerator[aiohttp.ClientSession]:
+    """Give a client session that ends before the simulator does."""
+    async with aiohttp.ClientSession() as client:
+        yield client
+
+
+@pytest.fixture
+def api(sim: Simulator, session: aiohttp.ClientSession) -> Api:
+    """Give a client of the first box."""
+    return Api(sim, session, sim.box)
+
+
+@pytest.fixture
+async def admin(sim: Simulator, session: aiohttp.ClientSession) -> Callable[..., Any]:
+    """Give a function that makes an admin call that must succeed."""
+
+    async def call(method: str, path: str, **body: Any) -> Any:
+        sent = body or None
+        async with session.request(method, sim.admin_url + path, json=sent) as response:
+            answer = await response.json()
+            assert response.status == 200, answer
+            return answer
+
+    return call
+
+
+@pytest.fixture
+async def listener(session: aiohttp.ClientSession) -> AsyncGenerator[Listener]:
+    """Give a listener that ends before the simulator does."""
+    async with listening() as one:
+        yield one

@@ -1,0 +1,84 @@
+"""Taking jobs back."""
+
+import asyncio
+
+import pytest
+
+from tests.simulator import Simulator, make_pdf
+from tests.simulator_tests.client import Api, until
+
+
+async def test_cancel_a_waiting_job(sim: Simulator, api: Api) -> None:
+    laser = sim.box.printer(1)
+    laser.paper = 0
+    first = await api.submit()
+    second = await api.submit()
+    await until(lambda: laser.current is not None)
+    assert await api.code("DELETE /print/job", task_id=second) == 200
+    assert sim.cloud.tasks[second].state == "SET_REVOKE"
+    assert await api.result(second) == ("REVOKED", None)
+    laser.paper = None
+    assert await api.result(first) == ("SUCCESS", 200)
+    assert [job.task_id for job in sim.printed] == [first]
+
+
+async def test_cancel_in_the_middle(sim: Simulator, api: Api) -> None:
+    laser = sim.box.printer(1)
+    laser.paper = 1
+    task_id = await api.submit(make_pdf(3))
+    await until(lambda: sim.cloud.tasks[task_id].pages_out == 1)
+    await api.data("DELETE /print/job", task_id=task_id)
+    assert (await api.result(task_id))[0] == "REVOKED"
+    assert [job.pages_out for job in sim.cloud.partly_printed] == [1]
+    laser.paper = None
+    assert await api.result(await api.submit()) == ("SUCCESS", 200)
+
+
+@pytest.mark.parametrize(
+    ("variant", "end"), [("prints_success", "SUCCESS"), ("prints_revoked", "REVOKED")]
+)
+async def test_cancel_answered_200_though_it_printed(
+    sim: Simulator, api: Api, variant: str, end: str
+) -> None:
+    sim.cloud.variants.update(cancel=variant)
+    task_id = await api.submit()
+    assert await api.code("DELETE /print/job", task_id=task_id) == 200
+    assert (await api.result(task_id))[0] == end
+    assert [job.task_id for job in sim.printed] == [task_id]
+
+
+async def test_cancel_that_never_ends_or_is_refused(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.cancel = "hangs"
+    task_id = await api.submit()
+    assert await api.code("DELETE /print/job", task_id=task_id) == 200
+    await asyncio.sleep(0.1)
+    assert sim.cloud.tasks[task_id].state == "SET_REVOKE"
+    sim.cloud.variants.cancel = "code_400"
+    task_id = await api.submit()
+    assert await api.code("DELETE /print/job", task_id=task_id) == 400
+    assert await api.result(task_id) == ("SUCCESS", 200)
+    assert len(sim.printed) == 1
+
+
+async def test_cancel_too_late(sim: Simulator, api: Api) -> None:
+    task_id = await api.submit()
+    await api.ended(task_id)
+    assert await api.code("DELETE /print/job", task_id=task_id) == 200
+    assert await api.result(task_id) == ("SUCCESS", 200)
+    sim.cloud.variants.cancel_finished = "code_400"
+    assert await api.code("DELETE /print/job", task_id=task_id) == 400
+
+
+async def test_flush_takes_everybodys_waiting_jobs(sim: Simulator, api: Api) -> None:
+    laser = sim.box.printer(1)
+    laser.paper = 0
+    first = await api.submit()
+    await until(lambda: laser.current is not None)
+    waiting = [await api.submit(), sim.cloud.print_as_someone_else(sim.box, laser).task_id]
+    beside = await api.submit(devicePort=4, printerModel="HP LaserJet 1020")
+    assert await api.data("POST /print/flush_jobs", devicePort=1) == {"queue_num": 2}
+    for task_id in waiting:
+        assert (await api.result(task_id))[0] == "REVOKED"
+    laser.paper = None
+    assert await api.result(first) == ("SUCCESS", 200)
+    assert await api.result(beside) == ("SUCCESS", 200)

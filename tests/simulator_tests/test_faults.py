@@ -1,0 +1,246 @@
+"""The rate limit, and whatever can be broken."""
+
+import asyncio
+from collections.abc import Callable
+from io import BytesIO
+import json
+from pathlib import Path
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.simulator import Fault, Simulator, make_pdf
+from tests.simulator.faults import KINDS, SHAPES
+from tests.simulator_tests.client import Api, until
+
+
+async def test_over_sixty_requests_a_minute_the_key_is_banned(
+    tmp_path: Path, socket_enabled: None
+) -> None:
+    async with (
+        Simulator(tmp_path / "out", speed=300) as sim,
+        aiohttp.ClientSession() as session,
+    ):
+        api = Api(sim, session, sim.box)
+        for _number in range(60):
+            await api.data("GET /device/device_info")
+        sim.cloud.advance(61)
+        for _number in range(60):
+            await api.data("GET /device/device_info")
+        assert not any(account.banned for account in sim.cloud.accounts)
+        for wait in (0, 120):
+            sim.cloud.advance(wait)
+            async with session.get(
+                f"{sim.url}/device/device_info", headers={"ApiKey": api.api_key}
+            ) as response:
+                assert response.status == 403
+        assert [account.banned for account in sim.cloud.accounts] == [True, False]
+        other = Api(sim, session, list(sim.cloud.boxes.values())[2])
+        assert await other.code("GET /device/device_info") == 200
+        assert sim.cloud.banned
+        assert sim.cloud.count("GET /device/device_info") == 123
+        assert [one.status for one in sim.cloud.requests][-3:] == [403, 403, 200]
+
+
+async def test_no_limit_when_asked_for(sim: Simulator, api: Api) -> None:
+    sim.cloud.rate_limit = None
+    sim.cloud.variants.latency = 0.01
+    await asyncio.gather(*(api.data("GET /device/device_info") for _number in range(100)))
+    assert sim.cloud.accounts[0].max_in_flight > 4
+
+
+async def broken(api: Api, endpoint: str = "POST /print/job", size: int = 0) -> Any:
+    """Meet a fault; gives the exception, or status and text."""
+    try:
+        if endpoint == "POST /print/job":
+            form = api.form(make_pdf(1) + b"%" * size)
+            request = api.session.post(
+                f"{api.sim.url}/print/job", data=form, headers={"ApiKey": api.api_key}
+            )
+        else:
+            request = api.session.get(
+                api.sim.url + endpoint.split(" ")[1],
+                params=api.credentials,
+                headers={"ApiKey": api.api_key},
+                timeout=aiohttp.ClientTimeout(total=0.3),
+            )
+        async with request as response:
+            return response.status, await response.text()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("kind", "accepted"),
+    [
+        ("refuse", 0),
+        ("reset_before", 0),
+        ("reset_mid_body", 0),
+        ("reset_after_body", 0),
+        ("reset_after_accept", 1),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 3_000_000])
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_broken_connections(
+    *, sim: Simulator, api: Api, kind: Any, accepted: int, size: int, filtered: bool
+) -> None:
+    fault = Fault(kind=kind, box=sim.device_id if filtered else None)
+    planned = sim.cloud.fail("POST /print/job", fault)
+    assert isinstance(await broken(api, size=size), aiohttp.ClientError)
+    assert planned.hits == 1
+    assert len(sim.cloud.tasks) == accepted
+    assert sim.cloud.requests[-1].status is None
+    assert sim.cloud.requests[-1].fault == kind
+    status, _text = await broken(api)
+    assert status == 200
+    assert len(sim.cloud.tasks) == accepted + 1
+    await until(lambda: len(sim.printed) == accepted + 1)
+    assert not list(sim.cloud.spool.glob("upload-*"))
+
+
+async def test_faults_of_another_box_do_no_harm(sim: Simulator, api: Api) -> None:
+    other = list(sim.cloud.boxes)[1]
+    sim.cloud.fail("*", Fault(kind="reset_before", box=other), times=None)
+    await api.data("GET /device/device_info")
+    await api.ended(await api.submit())
+    await api.data("POST /print/query_device_task")
+    assert sim.cloud.faults.planned[0].hits == 0
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "status", "check"),
+    [
+        ({"kind": "http"}, 500, lambda text: text == "Internal Server Error"),
+        ({"kind": "http", "status": 502}, 502, lambda text: "<h1>502 Bad Gateway" in text),
+        ({"kind": "empty"}, 200, lambda text: text == ""),
+        ({"kind": "truncated"}, 200, lambda text: text.startswith('{"code"') and text[-1] != "}"),
+        ({"kind": "not_json"}, 200, lambda text: text.startswith("<html>")),
+        (
+            {"kind": "code", "code": 503, "msg": "x"},
+            200,
+            lambda text: json.loads(text)["code"] == 503,
+        ),
+        ({"kind": "code", "code": "500"}, 200, lambda text: json.loads(text)["code"] == "500"),
+    ],
+)
+async def test_broken_answers(
+    *,
+    sim: Simulator,
+    api: Api,
+    fault: dict[str, Any],
+    status: int,
+    check: Callable[[str], bool],
+    done: bool,
+) -> None:
+    sim.cloud.fail("POST /print/job", Fault(done=done, **fault))
+    answer = await broken(api)
+    assert answer[0] == status
+    assert check(answer[1])
+    assert len(sim.cloud.tasks) == done
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_wrong_types(sim: Simulator, api: Api, shape: Any) -> None:
+    sim.cloud.fail("GET /device/device_info", Fault(kind="wrong_types", shape=shape))
+    right = await api.data("GET /external_api/printer_list")
+    assert isinstance(right, dict)
+    status, text = await broken(api, "GET /device/device_info")
+    assert status == 200
+    if shape == "deep":
+        assert text.count("[") == 5000
+        return
+    answer = json.loads(text)
+    right = await api.ask("GET /device/device_info")
+    assert answer != right
+    if shape == "swap":
+        assert answer["data"]["info"].keys() == right["data"]["info"].keys()
+        assert isinstance(answer["data"]["info"]["expire_date"], list)
+
+
+async def test_codes_as_strings_on_demand(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.code_type = "int"
+    sim.cloud.fail("POST /print/job", Fault(kind="string_codes"))
+    _status, text = await broken(api)
+    assert json.loads(text)["code"] == "200"
+    assert len(sim.cloud.tasks) == 1
+
+
+@pytest.mark.parametrize("done", [False, True])
+async def test_hanging(sim: Simulator, api: Api, done: bool) -> None:
+    sim.cloud.fail("POST /print/job", Fault(kind="timeout", seconds=0.2, done=done))
+    started = time.monotonic()
+    assert isinstance(await broken(api), aiohttp.ClientError)
+    assert time.monotonic() - started >= 0.2
+    assert len(sim.cloud.tasks) == done
+    sim.cloud.fail("GET /device/*", Fault(kind="timeout"))
+    assert isinstance(await broken(api, "GET /device/device_info"), TimeoutError)
+    # Closing the simulator does not wait for the hour that is left.
+
+
+async def test_delay_and_latency(sim: Simulator, api: Api) -> None:
+    sim.cloud.fail("GET /device/device_info", Fault(kind="delay", seconds=0.1))
+    started = time.monotonic()
+    await api.data("GET /device/device_info")
+    assert time.monotonic() - started >= 0.1
+    sim.cloud.variants.latency = 0.1
+    started = time.monotonic()
+    await api.data("GET /device/device_info")
+    assert time.monotonic() - started >= 0.1
+
+
+async def test_how_often_a_fault_is_met(sim: Simulator, api: Api) -> None:
+    endpoint = "GET /device/device_info"
+    sim.cloud.fail(endpoint, Fault(kind="code", code=10009), times=2)
+    assert [await api.code(endpoint) for _number in range(3)] == [10009, 10009, 200]
+    sim.cloud.fail("GET *", Fault(kind="code", code=497), times=None)
+    assert [await api.code(endpoint) for _number in range(3)] == [497] * 3
+    sim.cloud.faults.clear()
+    assert await api.code(endpoint) == 200
+
+
+async def test_refused_connections(sim: Simulator, api: Api) -> None:
+    await api.data("GET /device/device_info")
+    await sim.stop_listening()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await api.data("GET /device/device_info")
+    await sim.start_listening()
+    await api.data("GET /device/device_info")
+
+
+async def test_an_upload_that_breaks_off_is_not_accepted(sim: Simulator, api: Api) -> None:
+    form = api.form(make_pdf(1))()
+    body = BytesIO()
+
+    class Writer:
+        async def write(self, chunk: bytes) -> None:
+            body.write(chunk)
+
+    await form.write(Writer())  # type: ignore[arg-type]  # all that the form asks of a writer
+    content = body.getvalue()
+    head = (
+        f"POST /api/print/job HTTP/1.1\r\nHost: localhost\r\nApiKey: {api.api_key}\r\n"
+        f"Content-Type: {form.headers['Content-Type']}\r\nContent-Length: {len(content)}\r\n\r\n"
+    ).encode()
+    _reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+    writer.write(head + content[:-6])
+    await writer.drain()
+    writer.close()
+    await until(lambda: len(sim.cloud.requests) == 1)
+    assert sim.cloud.requests[-1].status is None
+    assert not sim.cloud.tasks
+    assert not list(sim.cloud.spool.glob("upload-*"))
+    # With its last bytes the same upload is a job.
+    _reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+    writer.write(head + content)
+    await until(lambda: len(sim.cloud.tasks) == 1)
+    writer.close()
+
+
+def test_fault_names_are_checked() -> None:
+    assert {"refuse", "timeout", "code"} <= set(KINDS)
+    with pytest.raises(ValueError, match="no fault"):
+        Fault(kind="nonsense")  # type: ignore[arg-type]  # the mistake is the test
