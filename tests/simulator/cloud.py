@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+import random
 import time
 from typing import Any, Final
 import uuid
+from weakref import WeakKeyDictionary
 
 from .cast import (
     MODEL_NAMES,
@@ -26,7 +28,6 @@ from .cast import (
 from .faults import Fault, Faults, Planned
 from .messenger import Messenger
 from .models import (
-    CHINA,
     Account,
     Box,
     Delivery,
@@ -46,7 +47,6 @@ from .variants import Variants
 
 RATE_LIMIT: Final = 60
 RATE_SECONDS: Final = 60.0
-DAY_SECONDS: Final = 24 * 3600.0
 JOB_LIMIT: Final = 50 * 1024 * 1024
 PAGES_LIMIT: Final = 20 * 1024 * 1024
 LOG_LENGTH: Final = 100_000
@@ -89,6 +89,8 @@ class Cloud:
         self.out_tray: list[PrintedJob] = []
         self.violations: list[str] = []
         self.errors: list[BaseException] = []
+        # Copies of answers, by the connection on which the next request lets them out.
+        self.late_answers: WeakKeyDictionary[asyncio.BaseTransport, bytes] = WeakKeyDictionary()
         self.scans: dict[str, dict[str, Any]] = {}
         self.models = dict(MODELS)
         self.model_names = list(MODEL_NAMES)
@@ -302,7 +304,8 @@ class Cloud:
         )
         task.lag = self.variants.list_lag
         if self.variants.list_lag_random:
-            task.lag *= (uuid.UUID(task.task_id).int % 1000) / 1000
+            number = len(self.tasks)
+            task.lag *= random.Random(f"{self.variants.list_lag_seed} {number}").random()
         self.tasks[task.task_id] = task
         box.tasks.append(task)
         if self.variants.callbacks == "before_answer" and task.callback_url:
@@ -337,33 +340,6 @@ class Cloud:
     def tasks_of(self, box: Box, printer: Printer | None = None) -> list[Task]:
         """Give the tasks of a box, or of one printer, in the order they came."""
         return [task for task in box.tasks if printer in (None, task.printer)]
-
-    def day_list(self, box: Box) -> list[dict[str, Any]]:
-        """List the box's tasks of the last 24 hours as the cloud would show them now: late."""
-        now = self.now()
-        rows = []
-        for task in self.tasks_of(box):
-            seen = [moment for moment in task.history if moment.time <= now - task.lag]
-            if not seen or task.created <= now - DAY_SECONDS:
-                continue
-            created = self.shown_time(task.created).astimezone(CHINA)
-            last = seen[-1]
-            updated = self.shown_time(last.time).astimezone(CHINA)
-            result = last.result
-            rows.append(
-                {
-                    "task_id": task.task_id,
-                    "status": last.state,
-                    "result": {"code": result["code"], "msg": result["msg"]} if result else {},
-                    "job_id": "",
-                    "job_status": int(
-                        last.state == "SUCCESS" and (result or {}).get("code") == 200
-                    ),
-                    "create_at": created.strftime("%Y-%m-%d %H:%M:%S"),
-                    "updated_at": updated.strftime("%Y-%m-%d %H:%M:%S"),
-                }
-            )
-        return rows if self.variants.list_order == "oldest_first" else rows[::-1]
 
     def reboot(self, box: Box) -> None:
         """Restart a box: away for half a minute, then back."""

@@ -20,6 +20,10 @@ type FaultKind = Literal[
     "wrong_types",
     "string_codes",
     "code",
+    "firewall",
+    "portal",
+    "early",
+    "twice",
 ]
 type Shape = Literal[
     "swap",
@@ -39,6 +43,14 @@ type Shape = Literal[
 BEFORE_BODY: Final = frozenset({"refuse", "reset_before"})
 KINDS: Final = get_args(FaultKind.__value__)
 SHAPES: Final = get_args(Shape.__value__)
+FIREWALL: Final = (
+    '<html>\r\n<head><meta charset="utf-8"><title>访问被拦截</title></head>\r\n<body>\r\n'
+    "<h1>很抱歉，由于您访问的URL有可能对网站造成安全威胁，您的访问被阻断。</h1>\r\n</body>\r\n</html>"
+)
+PORTAL: Final = (
+    "<!DOCTYPE html><html><head><title>Welcome</title></head><body>"
+    '<form action="/login" method="post"><input name="room"><input name="code"></form></body></html>'
+)
 BAD_GATEWAY: Final = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     "<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>"
@@ -72,7 +84,7 @@ class Fault:
     @property
     def runs_action(self) -> bool:
         """Whether the request's action is carried out all the same."""
-        return self.done or self.kind in ("reset_after_accept", "delay", "string_codes")
+        return self.done or self.kind in ("reset_after_accept", "delay", "string_codes", "twice")
 
 
 @dataclass(eq=False)

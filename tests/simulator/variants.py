@@ -24,6 +24,8 @@ class Variants:
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"
     expired_code: int = 400
     latency: float = 0.0
+    date_header: Literal["right", "missing", "garbage"] = "right"
+    date_skew: float = 0.0
     missing_endpoints: list[str]
     missing_answer: Literal["html", "json"] = "html"
 
@@ -65,6 +67,7 @@ class Variants:
     # The day's task list
     list_lag: float = 10.0
     list_lag_random: bool = False
+    list_lag_seed: int = 0
     list_order: Literal["newest_first", "oldest_first"] = "newest_first"
     clock_skew: float = 0.0
 

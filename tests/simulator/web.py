@@ -1,6 +1,8 @@
 """The HTTP side: one handler for all of `/api`, which faults may spoil at any point."""
 
 import asyncio
+from dataclasses import replace
+from email.utils import format_datetime
 import json
 import socket
 import struct
@@ -11,7 +13,7 @@ from aiohttp import web
 
 from .cloud import Cloud
 from .endpoints import ENDPOINTS, NOTHING, Call
-from .faults import BAD_GATEWAY, BEFORE_BODY, Fault, wrong_types
+from .faults import BAD_GATEWAY, BEFORE_BODY, FIREWALL, PORTAL, Fault, wrong_types
 from .models import ApiError, LoggedRequest
 from .upload import Form, TooLargeError
 
@@ -27,6 +29,10 @@ SAMPLE_DATA: Final = {"task_id": "00000000-0000-4000-8000-000000000000", "pages"
 
 class _ResetError(Exception):
     """The connection is to be broken now."""
+
+
+class _EarlyError(Exception):
+    """The answer is to be given now, whatever is left of the body."""
 
 
 def reset(request: web.Request) -> None:
@@ -73,7 +79,11 @@ class Exchange:
         if fault and fault.kind in BEFORE_BODY:
             raise _ResetError
         try:
+            if fault and fault.kind == "early":
+                raise _EarlyError
             form = await self._read_body()
+        except _EarlyError:
+            return self._answer_early()
         except TooLargeError:
             return self._too_large()
         except ApiError as error:
@@ -93,9 +103,12 @@ class Exchange:
         if name != "deviceId" or self.device_id == value:
             return
         self.device_id = value
-        early = (*BEFORE_BODY, "reset_mid_body")
-        if self.fault is None and (fault := self._look_for_fault()) and fault.kind in early:
+        if self.fault is not None or (fault := self._look_for_fault()) is None:
+            return
+        if fault.kind in (*BEFORE_BODY, "reset_mid_body"):
             raise _ResetError
+        if fault.kind == "early":
+            raise _EarlyError
 
     async def _read_body(self) -> Form:
         request, cloud = self._request, self.cloud
@@ -129,6 +142,22 @@ class Exchange:
                 raise _ResetError
         return self._spoil(fault, response)
 
+    def _answer_early(self) -> web.Response:
+        """Answer with the fault's code although the request is not complete, and close."""
+        assert self.fault is not None
+        response = self._spoil(replace(self.fault, kind="code"), None)
+        response.force_close()
+        return response
+
+    def _repeat_later(self, response: web.Response) -> None:
+        """Keep a copy of an answer for the moment the next request comes in on this connection."""
+        body = response.body
+        assert isinstance(body, bytes)
+        head = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        copy = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        if self._request.transport is not None:
+            self.cloud.late_answers[self._request.transport] = copy
+
     def _spoil(self, fault: Fault, response: web.Response | None) -> web.Response:
         """Turn the right answer (None: there is none) into the fault's."""
         right: dict[str, Any] = {"code": 200, "msg": "success", "data": SAMPLE_DATA}
@@ -140,6 +169,15 @@ class Exchange:
                 if body is None:
                     body = BAD_GATEWAY if fault.status == 502 else "Internal Server Error"
                 return self._plain(fault.status, body, fault.content_type)
+            case "firewall":
+                status = fault.status if fault.status != 500 else 403
+                return self._plain(status, fault.body or FIREWALL, "text/html")
+            case "portal":
+                return self._plain(200, fault.body or PORTAL, "text/html")
+            case "twice":
+                assert response is not None
+                self._repeat_later(response)
+                return response
             case "empty":
                 return self._plain(200, "", "application/json")
             case "truncated":
@@ -239,6 +277,9 @@ class Exchange:
 async def handle_api(request: web.Request) -> web.Response:
     """Answer anything under `/api`."""
     exchange = Exchange(request.app[CLOUD], request)
+    late = exchange.cloud.late_answers.pop(request.transport, None) if request.transport else None
+    if late is not None and isinstance(request.transport, asyncio.WriteTransport):
+        request.transport.write(late)
     account = exchange.account
     if account:
         account.in_flight += 1
@@ -278,9 +319,23 @@ async def handle_preview(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(task.images[number - 1])
 
 
+async def set_date(request: web.Request, response: web.StreamResponse) -> None:
+    """Let every answer carry the cloud's own time, as the `date_header` variant wants it."""
+    cloud = request.app[CLOUD]
+    match cloud.variants.date_header:
+        case "missing":
+            response.headers.popall("Date", None)
+        case "garbage":
+            response.headers["Date"] = "soon"
+        case _:
+            shown = cloud.shown_time(cloud.now() + cloud.variants.date_skew)
+            response.headers["Date"] = format_datetime(shown, usegmt=True)
+
+
 def add_routes(app: web.Application, cloud: Cloud) -> None:
     """Put the API and the preview pictures into an application."""
     app[CLOUD] = cloud
+    app.on_response_prepare.append(set_date)
     app.router.add_route("*", "/api/{tail:.*}", handle_api)
     app.router.add_route("*", "/{tail:.*}", handle_nowhere)
     app.router.add_get(r"/preview/{task_id}/{number:\d+}.png", handle_preview)

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from tests.simulator import Outcome, Simulator
+from tests.simulator.day import add_past_task
 from tests.simulator.models import CHINA
 from tests.simulator_tests.client import Api, until
 
@@ -115,3 +116,24 @@ async def test_foreign_jobs(sim: Simulator, api: Api) -> None:
     assert [job.foreign for job in sim.cloud.out_tray] == [True, False]
     # It took its turn on the printer.
     assert foreign.history[-1].time <= sim.cloud.tasks[ours].history[1].time
+
+
+async def test_yesterdays_tasks_of_strangers(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.list_lag = 0
+    today = await api.submit()
+    await api.ended(today)
+    laser = sim.box.printer(1)
+    hours = (20, 1, 25)
+    old = [add_past_task(sim.cloud, sim.box, laser, age=hour * 3600, code=503) for hour in hours]
+    rows = await day_list(api)
+    assert [row["task_id"] for row in rows] == [today, old[1].task_id, old[0].task_id]
+    assert [row["job_status"] for row in rows] == [1, 0, 0]
+    assert [job.task_id for job in sim.cloud.out_tray] == [today]
+
+
+async def test_lags_are_the_same_at_each_run(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.update(list_lag=120, list_lag_random=True, list_lag_seed=7)
+    for _number in range(3):
+        await api.submit(isPreview=1)
+    lags = [round(task.lag, 3) for task in sim.cloud.tasks.values()]
+    assert lags == [45.786, 113.732, 111.585]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from io import BytesIO
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 
 from tests.simulator import Fault, Simulator, make_pdf
+from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator.faults import KINDS, SHAPES
 from tests.simulator_tests.client import Api, until
 
@@ -244,3 +246,118 @@ def test_fault_names_are_checked() -> None:
     assert {"refuse", "timeout", "code"} <= set(KINDS)
     with pytest.raises(ValueError, match="no fault"):
         Fault(kind="nonsense")  # type: ignore[arg-type]  # the mistake is the test
+
+
+UNKNOWN_CODE = Fault(kind="code", code=10021, msg="打印次数已用完")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+async def test_any_endpoint_may_answer_with_a_code_that_nobody_knows(
+    sim: Simulator, api: Api, endpoint: str
+) -> None:
+    sim.cloud.fail(endpoint, UNKNOWN_CODE)
+    answer = await api.ask(endpoint)
+    assert answer == {"code": 10021, "msg": "打印次数已用完"}
+    assert not sim.cloud.tasks
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("status", [403, 429])
+async def test_a_firewall_before_and_after_acceptance(
+    *, sim: Simulator, api: Api, status: int, done: bool
+) -> None:
+    sim.cloud.fail("POST /print/job", Fault(kind="firewall", status=status, done=done))
+    told, text = await broken(api)
+    assert told == status
+    assert "访问被拦截" in text
+    assert len(sim.cloud.tasks) == done
+
+
+async def test_a_portal(sim: Simulator, api: Api) -> None:
+    sim.cloud.fail("*", Fault(kind="portal"), times=None)
+    for endpoint in ("POST /print/job", "GET /device/device_info"):
+        status, text = await broken(api, endpoint)
+        assert status == 200
+        assert "/login" in text
+    assert not sim.cloud.tasks
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_an_answer_before_the_end_of_the_form(
+    sim: Simulator, api: Api, filtered: bool
+) -> None:
+    fault = Fault(kind="early", code=5002, msg="x", box=sim.device_id if filtered else None)
+    sim.cloud.fail("POST /print/job", fault)
+    form = api.form(make_pdf(1) + b"%" * 1_000_000)()
+    body = BytesIO()
+
+    class Writer:
+        async def write(self, chunk: bytes) -> None:
+            body.write(chunk)
+
+    await form.write(Writer())  # type: ignore[arg-type]  # all that the form asks of a writer
+    content = body.getvalue()
+    reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+    writer.write(
+        f"POST /api/print/job HTTP/1.1\r\nHost: localhost\r\nApiKey: {api.api_key}\r\n"
+        f"Content-Type: {form.headers['Content-Type']}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n".encode()
+        + content[:-200]
+    )
+    answer = await asyncio.wait_for(reader.read(), 20)
+    assert b'"code": 5002' in answer
+    assert b"Connection: close" in answer
+    writer.close()
+    assert not sim.cloud.tasks
+
+
+async def test_a_late_second_answer_on_the_same_connection(sim: Simulator, api: Api) -> None:
+    sim.cloud.fail("GET /device/device_info", Fault(kind="twice"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+
+    async def answers(path: str, count: int) -> list[Any]:
+        query = "&".join(f"{name}={value}" for name, value in api.credentials.items())
+        writer.write(
+            f"GET /api{path}?{query} HTTP/1.1\r\nHost: localhost\r\n"
+            f"ApiKey: {api.api_key}\r\n\r\n".encode()
+        )
+        bodies = []
+        for _ in range(count):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            bodies.append(json.loads(await reader.readexactly(length))["data"])
+        return bodies
+
+    (first,) = await answers("/device/device_info", 1)
+    copy, second = await answers("/external_api/printer_list", 2)
+    assert copy == first
+    assert "row" in second
+    assert len(await answers("/external_api/printer_list", 1)) == 1
+    writer.close()
+    # Who keeps the connection takes the copy for the next request's answer.
+    sim.cloud.fail("GET /device/device_info", Fault(kind="twice"))
+    await api.data("GET /device/device_info")
+    assert "info" in await api.data("GET /external_api/printer_list")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "offset"),
+    [
+        ({}, 0),
+        ({"clock_skew": 600}, 600),
+        ({"clock_skew": 600, "date_skew": -60}, 540),
+        ({"date_header": "missing"}, None),
+        ({"date_header": "garbage"}, None),
+    ],
+)
+async def test_the_time_of_an_answer(
+    sim: Simulator, api: Api, chosen: dict[str, Any], offset: float | None
+) -> None:
+    sim.cloud.variants.update(**chosen)
+    async with api.session.get(f"{sim.url}/x", headers={"ApiKey": api.api_key}) as response:
+        date = response.headers.get("Date")
+    if offset is None:
+        assert date in (None, "soon")
+    else:
+        assert date is not None
+        assert abs(parsedate_to_datetime(date).timestamp() - time.time() - offset) < 5

@@ -5,6 +5,7 @@ import re
 from typing import Any, Final
 
 from ..cloud import Cloud
+from ..day import day_list
 from ..models import FINAL_STATES, ApiError, Task
 from ..printing import parse_page_range
 from ..rendering import ConversionError
@@ -191,7 +192,7 @@ async def delete_job(call: Call) -> Any:
 
 async def query_device_task(call: Call) -> Any:
     """POST /print/query_device_task: the last 24 hours; `status` keeps rows of one state only."""
-    rows = call.cloud.day_list(call.box(expired_too=True))
+    rows = day_list(call.cloud, call.box(expired_too=True))
     wanted = call.fields.get("status")
     return {"task_list": [row for row in rows if wanted in (None, "", "null", row["status"])]}
 
