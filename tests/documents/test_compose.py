@@ -63,7 +63,31 @@ def test_the_paper_is_in_the_style() -> None:
     style = PageStyle(width=80, height=297, margin_side=4, margin_top=2)
     page = text_page("x", style, title="t")
     assert "@page { size: 80mm 297mm; margin: 2mm 4mm; }" in page
-    assert 'font-family: "Noto Sans CJK SC"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "first", "lang"),
+    [
+        ("en", "Don’t", "Noto Sans", "en"),
+        ("pl", "Zażółć gęślą jaźń", "Noto Sans", "pl"),
+        ("en", "Order 北京 for all of us, please", "Noto Sans", "en"),
+        ("en", "关于暑期值班的通知 (draft)", "Noto Sans CJK SC", "zh-Hans"),
+        ("ja", "日本語の仮名", "Noto Sans", "ja"),
+        ("zh-Hans", "“准时”到岗", "Noto Sans CJK SC", "zh-Hans"),
+        ("zh-Hans", "Don’t", "Noto Sans", "zh-Hans"),
+    ],
+)
+def test_fonts_fit_the_text(language: str, text: str, first: str, lang: str) -> None:
+    """Chinese fonts came first in every language: "Don’ t", and accents on the wrong letter."""
+    page = text_page(text, PageStyle(language=language), title="t")
+    assert f'html {{ font-family: "{first}",' in page
+    assert f'<html lang="{lang}">' in page
+
+
+def test_lines_of_markdown() -> None:
+    """Files that were wrapped by hand came out ragged; what is typed keeps its lines."""
+    assert "<br" in body(markdown_page("a\nb", STYLE, title="t"))
+    assert "<br" not in body(markdown_page("a\nb", STYLE, title="t", breaks=False))
 
 
 def test_text_is_shown_as_it_is() -> None:

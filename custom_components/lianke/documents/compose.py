@@ -21,8 +21,10 @@ def text_page(text: str, style: PageStyle, *, title: str) -> str:
     return page(style, body, title=title)
 
 
-def markdown_page(text: str, style: PageStyle, *, title: str) -> str:
+def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = True) -> str:
     """Return a page for Markdown (CommonMark with tables and strike-through).
+
+    With breaks the end of a line is kept; files are often wrapped by hand, and flow without.
 
     HTML in it is shown, not obeyed. Images are QR codes (`qr:`) or given as data; others
     are replaced by their description. Raises ServiceValidationError: qr_empty, qr_too_long.
@@ -30,7 +32,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str) -> str:
     # Loads a parser, which not every house needs, and none of them to start.
     from .markdown import render  # noqa: PLC0415
 
-    return page(style, render(text), title=title)
+    return page(style, render(text, style, breaks=breaks), title=title)
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:

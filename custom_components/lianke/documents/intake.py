@@ -1,5 +1,7 @@
 """Turn a file that has just arrived in the spool into a document. Blocks: run it in the executor."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 import re
 
@@ -86,7 +88,11 @@ def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: s
     path.unlink()
     if not text.strip():
         raise input_error("file_empty", name=name)
-    compose = {Kind.CSV: csv_page, Kind.MARKDOWN: markdown_page}.get(kind, text_page)
+    pages: dict[Kind, Callable[..., str]] = {
+        Kind.CSV: csv_page,
+        Kind.MARKDOWN: partial(markdown_page, breaks=False),
+    }
+    compose = pages.get(kind, text_page)
     return admit_page(path, compose(text, style, title=title), name=name, title=title)
 
 

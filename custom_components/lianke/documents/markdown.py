@@ -1,6 +1,7 @@
 """Markdown to HTML. HTML in it is shown, not obeyed; images are QR codes or given as data."""
 
 from collections.abc import MutableMapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,17 +11,20 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from .page import PageStyle
 from .qr import SCHEME, qr_image
+from .tables import part_long_words, table_style
 
 
-def render(text: str) -> str:
+def render(text: str, style: PageStyle, *, breaks: bool) -> str:
     """Return the body of a page for Markdown (CommonMark with tables and strike-through).
 
     Raises ServiceValidationError: qr_empty, qr_too_long.
     """
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
     parser.core.ruler.push("tick_boxes", _tick_boxes)
+    parser.core.ruler.push("fit_tables", partial(_fit_tables, style=style))
     parser.add_render_rule("image", _image)
     return str(parser.render(text))
 
@@ -38,6 +42,31 @@ def _tick_boxes(state: StateCore) -> None:
             if first.content.startswith(mark):
                 first.content = box + first.content[len(mark) :]
                 tokens[index - 2].attrSet("style", "list-style: none")
+
+
+def _fit_tables(state: StateCore, style: PageStyle) -> None:
+    """Give every table type that is small enough for its words."""
+    rows: list[list[str]] = []
+    table: Token | None = None
+    for token in state.tokens:
+        if token.type == "table_open":
+            table, rows = token, []
+        elif token.type == "tr_open" and table is not None:
+            rows.append([])
+        elif token.type == "inline" and table is not None and rows:
+            rows[-1].append(token.content)
+            _part_long_words(token.children or [])
+        elif token.type == "table_close" and table is not None:
+            if css := table_style(rows, style):
+                table.attrSet("style", css)
+            table = None
+
+
+def _part_long_words(children: Sequence[Token]) -> None:
+    """Let words that no column can hold be broken: a zero-width space is where."""
+    for child in children:
+        if child.type in ("text", "code_inline"):
+            child.content = part_long_words(child.content)
 
 
 def _image(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
+import re
 from typing import Final
 
 from ..api.models import Paper
@@ -16,8 +17,7 @@ TINY: Final = 62.0
 # Below this height (mm) it is a label, of which a long page would take many.
 SHORT: Final = 150.0
 
-# Chinese first: otherwise Chinese characters are drawn from whatever Latin font has a few of them.
-FONTS: Final = (
+CHINESE_FONTS: Final = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
     "Source Han Sans SC",
@@ -27,10 +27,13 @@ FONTS: Final = (
     "SimHei",
     "SimSun",
     "SimSun-ExtB",
-    "Noto Sans",
-    "DejaVu Sans",
-    "Arial",
 )
+LATIN_FONTS: Final = ("Noto Sans", "DejaVu Sans", "Arial")
+# In Chinese text, Chinese first: otherwise its punctuation is drawn from Latin fonts. In any other,
+# Latin first: Chinese fonts have wide quotes and lack many accented letters.
+FONTS: Final = (*CHINESE_FONTS, *LATIN_FONTS)
+# From this share of the letters on, a text is Chinese.
+CHINESE_SHARE: Final = 0.1
 EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
 MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
 
@@ -64,6 +67,21 @@ MONTHS: Final = (
     "November",
     "December",
 )
+
+
+_TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_KANA = re.compile("[\u3040-\u30ff]")
+
+
+def is_chinese(html: str, style: PageStyle) -> bool:
+    """Return whether the text of a page is Chinese: in a Chinese house any Chinese word counts."""
+    text = _TAG.sub("", html)
+    han = len(_HAN.findall(text))
+    if style.chinese:
+        return han > 0
+    letters = sum(letter.isalpha() for letter in text)
+    return han > CHINESE_SHARE * letters and not _KANA.search(text)
 
 
 def font_stack(families: tuple[str, ...], generic: str) -> str:
@@ -157,36 +175,48 @@ def page(
     body_attributes: str = "",
 ) -> str:
     """Return a whole HTML document around body. Body and attributes must be escaped already."""
-    language = "" if ' lang="' in html_attributes else f' lang="{escape(style.language)}"'
     head = ""
     if style.header is not None:
         head = (
             f"<header><h1>{escape(style.header)}</h1>"
             f"<p>{escape(style.date_time(style.now))}</p></header>"
         )
+    chinese = is_chinese(head + body, style)
+    language = "zh-Hans" if chinese and not style.chinese else style.language
+    if ' lang="' not in html_attributes:
+        html_attributes += f' lang="{escape(language)}"'
     return (
-        f"<!DOCTYPE html>\n<html{language}{html_attributes}>\n<head>\n"
-        f"{head_tags(style)}<title>{escape(title)}</title>\n"
+        f"<!DOCTYPE html>\n<html{html_attributes}>\n<head>\n"
+        f"{head_tags(style, chinese=chinese)}<title>{escape(title)}</title>\n"
         f"<style>{css}</style>\n</head>\n<body{body_attributes}>\n{head}{body}\n</body>\n</html>\n"
     )
 
 
-def head_tags(style: PageStyle) -> str:
+def head_tags(style: PageStyle, *, chinese: bool) -> str:
     """Return what stands at the top of the head of every page: charset, policy, style."""
     return (
         '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
-        f"<style>{base_css(style)}</style>\n"
+        f"<style>{base_css(style, chinese=chinese)}</style>\n"
     )
 
 
-def base_css(style: PageStyle) -> str:
+def base_size(style: PageStyle) -> float:
+    """Return the size of a page's type in points."""
+    return 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
+
+
+def base_css(style: PageStyle, *, chinese: bool) -> str:
     """Return the style sheet that every page has."""
-    size = 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
+    size = base_size(style)
+    families = FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS)
+    inner = style.height - 2 * style.margin_top
     return f"""
 @page {{ size: {style.width:g}mm {style.height:g}mm; margin: {style.margin_top:g}mm \
 {style.margin_side:g}mm; }}
-html {{ font-family: {font_stack(FONTS, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
+@page sideways {{ size: {style.height:g}mm {style.width:g}mm; margin: {style.margin_side:g}mm \
+{style.margin_top:g}mm; }}
+html {{ font-family: {font_stack(families, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
  color: #000; background: #fff; }}
 body {{ margin: 0; overflow-wrap: anywhere; }}
 body > :first-child {{ margin-top: 0; }}
@@ -207,8 +237,22 @@ pre, code {{ font-family: {font_stack(MONO_FONTS, "monospace")}; font-size: 0.9e
 table {{ border-collapse: collapse; margin: 0.5em 0; }}
 thead {{ display: table-header-group; }}
 tr, img, svg {{ break-inside: avoid; }}
-th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: left; vertical-align: top; }}
-img, svg {{ height: auto; }}
-.qr {{ width: {min(40.0, style.width * 0.5):g}mm; }}
+th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: start; vertical-align: top;
+ overflow-wrap: break-word; }}
+img {{ height: auto; max-height: calc({inner:g}mm - 2em); object-fit: contain; vertical-align: bottom; }}
+p, li, h1, h2, h3, h4, h5, h6, th, td, dd, .plain, .what {{ unicode-bidi: plaintext; }}
 .plain {{ white-space: pre-wrap; }}
+{_qr_css(style, inner)}"""
+
+
+def _qr_css(style: PageStyle, inner: float) -> str:
+    """Return how large codes are: on a label beside the text, and never higher than the label."""
+    width = min(40.0, style.width * 0.5)
+    if not style.short:
+        return f".qr {{ width: {min(width, inner):g}mm; }}\n"
+    return f"""
+body {{ display: flow-root; line-height: 1.25; }}
+h1, h2, h3 {{ font-size: 1.2em; margin: 0 0 0.2em; }}
+.qr {{ float: right; width: {min(width, inner * 0.6):g}mm; max-height: none; margin-left: 1mm; }}
+p:only-child > .qr:only-child {{ width: {min(width, inner * 0.97):g}mm; }}
 """

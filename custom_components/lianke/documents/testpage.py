@@ -10,6 +10,8 @@ SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
 MAX_NAMES = 40
+# The height in mm that the test page of a label takes.
+SHORT_PAGE = 36.0
 
 CSS = """
 .frame { position: fixed; inset: 0; border: 0.2mm solid #000; }
@@ -24,7 +26,7 @@ dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
 .font { margin: 0.1em 0; font-size: 0.85em; } .font small { color: #333; margin-right: 0.8em; }
 """
 NARROW_CSS = "dl { display: block; } main { padding: 1mm; } .font { font-size: 0.75em; }"
-SHORT_CSS = "h1 { font-size: 1.1em; } .bars { height: 4mm; } .ramp { height: 2mm; }"
+SHORT_CSS = "h1 { font-size: 1.1em; margin: 0; } .bars { height: 4mm; } .ramp { height: 2mm; }"
 
 
 def test_page(
@@ -74,7 +76,11 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
         f'<div class="frame"></div><main><h1>{heading}</h1>{_bars()}<div class="ramp"></div>'
         f"<div>{lines}</div></main>"
     )
+    inner = style.height - 2 * style.margin_top
     css = CSS + NARROW_CSS + SHORT_CSS
+    # Whatever does not fit on the label would take another one.
+    scale = min(1.0, inner / SHORT_PAGE)
+    css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.2f}em; }}"
     return page(style, body, title=style.label("page_test"), css=css)
 
 

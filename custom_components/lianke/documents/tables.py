@@ -1,0 +1,58 @@
+"""How a table fits a page: smaller type first, then a page on its side, and whole words always."""
+
+from collections.abc import Iterable, Sequence
+import re
+from typing import Final
+import unicodedata
+
+from .page import PageStyle, base_size
+
+LEAST_SCALE: Final = 0.5
+# Measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
+LETTER: Final = 0.6
+WIDE_LETTER: Final = 1.0
+CELL: Final = 0.9
+MM_A_POINT: Final = 25.4 / 72
+# Longer words, such as addresses, may be broken: nothing else would let them fit.
+LONGEST_WORD: Final = 24
+_WORD: Final = re.compile(r"\S+")
+_LONG_WORD: Final = re.compile(rf"[!-~]{{{LONGEST_WORD // 2}}}(?=[!-~]{{{LONGEST_WORD // 2}}})")
+
+
+def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
+    """Return the CSS for the element of a table with these texts; empty when it fits as it is."""
+    widths: list[float] = []
+    for row in rows:
+        widths += [0.0] * (len(row) - len(widths))
+        for column, text in enumerate(row):
+            widths[column] = max(widths[column], _longest(text))
+    needed = sum(width + CELL for width in widths) * base_size(style) * MM_A_POINT
+    inner = style.width - 2 * style.margin_side
+    if needed <= inner:
+        return ""
+    scale = inner / needed
+    if scale >= LEAST_SCALE:
+        return f"font-size: {scale:.2f}em"
+    sideways = (style.height - 2 * style.margin_top) / needed
+    if not style.narrow and style.height > style.width and sideways > scale:
+        return f"page: sideways; font-size: {min(1.0, max(LEAST_SCALE, sideways)):.2f}em"
+    return f"font-size: {LEAST_SCALE:g}em; overflow-wrap: anywhere"
+
+
+def part_long_words(text: str) -> str:
+    """Return text in which words longer than a column can hold may be broken."""
+    return _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
+
+
+def _longest(text: str) -> float:
+    """Return the width in em of the longest part of a text that is not broken."""
+    longest = 0.0
+    for word in _WORD.findall(text):
+        width = 0.0
+        for letter in word[:LONGEST_WORD]:
+            if unicodedata.east_asian_width(letter) in "WF":
+                longest, width = max(longest, width, WIDE_LETTER), 0.0
+            else:
+                width += LETTER
+        longest = max(longest, width)
+    return longest

@@ -1,0 +1,110 @@
+"""Labels, pictures and tables on paper, drawn by a real browser: codes can be read, words are whole."""
+
+from base64 import b64encode
+from pathlib import Path
+import shutil
+
+from PIL import Image
+import pypdfium2
+import pytest
+from pyzbar.pyzbar import decode
+
+from custom_components.lianke.documents.compose import html_page, markdown_page, text_page
+from custom_components.lianke.documents.page import PageStyle
+from custom_components.lianke.documents.testpage import test_page as make_test_page
+from tests.documents.samples import picture
+from tests.documents.test_look import ABLE, draw, paper, style_for
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium"),
+]
+
+CODE = "WIFI:T:WPA;S:Guest net;P:welcome;;"
+SIZES = [(100, 30), (70, 25), (50, 20), (60, 40), (40, 30), (80, 297)]
+
+
+def label(width: int, height: int) -> PageStyle:
+    return style_for(paper("label", width * 10, height * 10, 10), None)
+
+
+def pages(html: str, folder: Path) -> list[Image.Image]:
+    """Return what comes out, page by page, at 300 dpi."""
+    document = pypdfium2.PdfDocument(draw(html, folder))
+    return [page.render(scale=300 / 72).to_pil() for page in document]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "×".join(map(str, size)))
+@pytest.mark.parametrize(
+    "text", ["![x](<qr:{}>)", "# 访客 Wi-Fi\n\n![x](<qr:{}>)", "![x](<qr:{}>)\n\nGuest / welcome"],
+    ids=["code", "head", "words"],
+)  # fmt: skip
+def test_a_code_is_whole_on_any_label(size: tuple[int, int], text: str, tmp_path: Path) -> None:
+    """Codes were cut in two on flat labels, and took a label of their own beside text."""
+    out = pages(markdown_page(text.format(CODE), label(*size), title="t"), tmp_path)
+    assert len(out) == 1
+    assert [code.data.decode() for code in decode(out[0])] == [CODE]
+
+
+@pytest.mark.parametrize("size", [(210, 297), (80, 297), (60, 40)], ids=["A4", "80", "60×40"])
+def test_a_portrait_picture_stays_on_one_page(size: tuple[int, int], tmp_path: Path) -> None:
+    """Portrait pictures were sliced over pages, with a blank page behind."""
+    data = b64encode(picture("PNG", (400, 1600))).decode()
+    address = f"data:image/png;base64,{data}"
+    for html in (
+        markdown_page(f"![x]({address})", label(*size), title="t"),
+        html_page(f'<img src="{address}" width="400" height="1600">', label(*size), title="t"),
+    ):
+        out = pages(html, tmp_path)
+        assert len(out) == 1
+        red = out[0].convert("RGB").point(lambda value: 255 if value > 128 else 0)
+        box = Image.eval(red.getchannel("G"), lambda value: 255 - value).getbbox()
+        assert box is not None
+        # The red half of the picture is one to eight.
+        assert (box[3] - box[1]) / (box[2] - box[0]) == pytest.approx(8, rel=0.1)
+
+
+def test_words_in_tables_stay_whole(tmp_path: Path) -> None:
+    """Wide tables broke inside words, and stood one letter a line on a receipt."""
+    words = [f"valuable{number}" for number in range(9)]
+    table = f"|{'|'.join(words)}|\n|{'-|' * 9}\n|{'|'.join(words)}|"
+    for columns, style in ((9, label(210, 297)), (4, label(80, 297))):
+        rows = table.splitlines()
+        cut = "\n".join("|".join(row.split("|")[: columns + 1]) + "|" for row in rows)
+        document = pypdfium2.PdfDocument(draw(markdown_page(cut, style, title="t"), tmp_path))
+        text = "".join(page.get_textpage().get_text_range() for page in document)
+        assert [text.count(word) for word in words[:columns]] == [2] * columns
+
+
+def test_a_very_wide_table_lies_on_its_side(tmp_path: Path) -> None:
+    words = [f"valuable{letter}word" for letter in "abcdefghijklmn"]
+    table = f"before\n\n|{'|'.join(words)}|\n|{'-|' * 14}\n|{'|'.join(words)}|\n\nafter"
+    document = pypdfium2.PdfDocument(
+        draw(markdown_page(table, label(210, 297), title="t"), tmp_path)
+    )
+    sizes = [page.get_size()[0] > page.get_size()[1] for page in document]
+    assert sizes == [False, True, False]
+    text = "".join(page.get_textpage().get_text_range() for page in document)
+    assert "before" in text
+    assert "after" in text
+    assert [text.count(word) for word in words] == [2] * 14
+
+
+def test_text_from_the_right_starts_there(tmp_path: Path) -> None:
+    """Hebrew and Arabic began at the left margin."""
+    for html in (
+        text_page("שלום עולם\nhello", label(210, 297), title="t"),
+        markdown_page("שלום עולם\n\nhello", label(210, 297), title="t"),
+    ):
+        page = pypdfium2.PdfDocument(draw(html, tmp_path))[0]
+        text = page.get_textpage()
+        shown = text.get_text_range()
+        first = next(place for place, letter in enumerate(shown) if "א" <= letter <= "ת")
+        assert text.get_charbox(first)[0] > page.get_size()[0] / 2
+        assert text.get_charbox(shown.index("h"))[0] < page.get_size()[0] / 2
+
+
+@pytest.mark.parametrize("size", [(60, 40), (40, 30), (50, 20)], ids=["60×40", "40×30", "50×20"])
+def test_the_test_page_of_a_label_is_one_label(size: tuple[int, int], tmp_path: Path) -> None:
+    html = make_test_page("标签机", "GP-1324D", ABLE, "label", label(*size))
+    assert len(pages(html, tmp_path)) == 1
