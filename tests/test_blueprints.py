@@ -29,6 +29,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.lianke.blueprint_files import BLUEPRINTS, async_copy
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.markdown_text import escape_markdown
 from tests.clock import Clock, elapse, rest
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
@@ -515,7 +516,8 @@ async def test_tell_me_of_a_failure(
     await elapse(hass, clock, 60)
     [(title, message)] = notices(hass)
     assert title == "Kyocera MA2000w GX: a job failed"
-    assert message == (
+    # The sidebar renders Markdown.
+    assert message == escape_markdown(
         "Text: The Lianke service could not convert the document (文件转换失败). "
         "Save it as PDF and print that."
     )

@@ -21,6 +21,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.markdown_text import escape_markdown
 from tests.conftest import make_entry, tear_down
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
@@ -598,7 +599,7 @@ async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) ->
     result = await to_last_step(hass, simulator, box)
     shown = result["description_placeholders"]
     assert shown is not None
-    named = next(one for one in box.printers if one.name == shown["test_printer"])
+    named = next(one for one in box.printers if escape_markdown(one.name) == shown["test_printer"])
     assert named is not box.printers[0], "a printer that has paper goes first"
     result = await answer(hass, result, test_page=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -646,7 +647,7 @@ async def test_names_of_printers_are_shown_as_they_are(
     shown = result["description_placeholders"]
     assert shown is not None
     first = shown["printers"].splitlines()[0]
-    assert r"\*\*bold\*\* \[link\]\(https://example.com\) \# Title \<b\>" in first
+    assert r"\*\*bold\*\* \[link\]\(https\:\/\/example\.com\) \# Title \<b\>" in first
 
 
 async def test_new_key_for_every_box_of_the_old_one(

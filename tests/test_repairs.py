@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.markdown_text import escape_markdown
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Fault, Printer, Simulator
 
@@ -121,6 +122,14 @@ async def test_nothing_to_mend(hass: HomeAssistant, loaded: MockConfigEntry, box
     assert list(issues(hass)) == ["awaiting_driver"]
 
 
+def names(entry: MockConfigEntry, printer: str | None = None) -> dict[str, str]:
+    """Return the names that an issue tells: escaped for descriptions, as they are for titles."""
+    told = {"box": escape_markdown(entry.title), "box_name": entry.title}
+    if printer is not None:
+        told |= {"printer": escape_markdown(printer), "printer_name": printer}
+    return told
+
+
 async def test_pause_after_many_failures(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -135,7 +144,7 @@ async def test_pause_after_many_failures(
     await until(lambda: "error_limit_reached" in issues(hass))
     issue = issues(hass)["error_limit_reached"]
     assert issue.is_fixable
-    assert issue.translation_placeholders == {"box": loaded.title, "printer": LASER}
+    assert issue.translation_placeholders == names(loaded, LASER)
     assert not simulator.printed
 
     endpoint = "POST /print/reset_printing_error_limit"
@@ -243,7 +252,7 @@ async def test_driver_is_asked_for_once(
     """A phone number is asked for; then there is peace for the vendor's 72 hours."""
     printer = unknown_printer(simulator.box)
     issue = issues(hass)["awaiting_driver"]
-    assert issue.translation_placeholders == {"box": loaded.title, "printer": printer.name}
+    assert issue.translation_placeholders == names(loaded, printer.name)
     result = await open_fix(hass_client, issue)
     assert [field["name"] for field in result["data_schema"]] == ["phone"]
     result = await submit(hass_client, result, phone="call me")
@@ -348,7 +357,7 @@ async def test_service_expires(
     await look(hass, loaded)
     issue = issues(hass)["service_expiring"]
     assert not issue.is_fixable
-    placeholders = {"box": loaded.title, "date": box.expire_date.isoformat()}
+    placeholders = {**names(loaded), "date": box.expire_date.isoformat()}
     assert issue.translation_placeholders == placeholders
     ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, True)
     freezer.tick(timedelta(days=2))
@@ -399,7 +408,7 @@ async def test_paper_guard(
         with pytest.raises(ServiceValidationError):
             await print_text(hass, **too_much)
     issue = issues(hass)[kind]
-    placeholders = {"box": loaded.title, "printer": LASER, "limit": "2"}
+    placeholders = {**names(loaded, LASER), "limit": "2"}
     assert issue.translation_placeholders == placeholders
 
     result = await open_fix(hass_client, issue)

@@ -1,7 +1,6 @@
 """What the set-up forms share: sticker, key, server's address, a first look, the test page."""
 
 import logging
-import re
 from typing import NamedTuple
 
 from homeassistant.components.file_upload import process_uploaded_file
@@ -21,13 +20,12 @@ from .api.errors import (
 from .api.models import Box, DriverState, Printer, PrinterKind
 from .api.server import check_server
 from .late import async_load
+from .markdown_text import escape_markdown
 from .own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
-
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&-])")
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -134,17 +132,13 @@ async def async_first_look(
     return FirstLook(box=box, printers=tuple(printers))
 
 
-def plain(name: str) -> str:
-    """Return a printer's name so that Markdown shows it as it is."""
-    return _MARKS.sub(r"\\\1", " ".join(name.split()))
-
-
 def listed(printers: tuple[Printer, ...]) -> str:
     """Return the printers found as a Markdown list."""
     lines = []
     for printer in printers:
-        place = printer.ip_address if printer.is_network else f"USB {printer.port}"
-        lines.append(f"- {MARKS.get(printer.driver, '?')} {plain(printer.name)} ({place})")
+        place = (printer.ip_address or "?") if printer.is_network else f"USB {printer.port}"
+        name = escape_markdown(printer.name)
+        lines.append(f"- {MARKS.get(printer.driver, '?')} {name} ({escape_markdown(place)})")
     return "\n".join(lines)
 
 

@@ -43,6 +43,7 @@ from .binding import (
     ready_for_test,
 )
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .markdown_text import escape_markdown
 from .options_flow import CONSOLE_URL, LiankeOptionsFlow
 from .runtime import LiankeConfigEntry
 
@@ -176,9 +177,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="printers" if printers else "no_printers",
             data_schema=probatio.Schema(offer if ready else {}),
             description_placeholders={
-                "device_id": device_id,
+                "device_id": escape_markdown(device_id),
                 "printers": listed(printers),
-                "test_printer": ready.name if ready else "",
+                "test_printer": escape_markdown(ready.name) if ready else "",
             },
             last_step=True,
         )
@@ -223,8 +224,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=probatio.Schema({probatio.Required(CONF_API_KEY): SECRET}),
             errors=self._errors,
             description_placeholders={
-                "name": entry.title,
-                "device_id": entry.data[CONF_DEVICE_ID],
+                "name": escape_markdown(entry.title),
+                "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
                 "console_url": CONSOLE_URL,
                 **self._details,
             },
@@ -285,7 +286,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=self._errors,
             description_placeholders={
                 "name": entry.title,
-                "device_id": entry.data[CONF_DEVICE_ID],
+                "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
                 "console_url": CONSOLE_URL,
                 **self._details,
             },

@@ -17,6 +17,7 @@ from .const import DOMAIN
 from .jobs.gate import QueueReason
 from .jobs.guard import GuardError
 from .jobs.job import IN_CLOUD, Job, JobState
+from .markdown_text import escape_markdown
 from .runtime import LiankeConfigEntry, async_members
 
 AWAITING_DRIVER = "awaiting_driver"
@@ -258,7 +259,8 @@ class _Watcher:
             self._clear(raised)
             return
         issue = self._of_printer(error.key, key)
-        issue.placeholders.update(error.translation_placeholders or {})
+        told = error.translation_placeholders or {}
+        issue.placeholders.update({name: escape_markdown(text) for name, text in told.items()})
         self._raise(raised, issue)
 
     @callback
@@ -309,7 +311,7 @@ class _Watcher:
     ) -> _Issue:
         return _Issue(
             kind=kind,
-            placeholders={"box": self._entry.title, **more},
+            placeholders={**self._box_name(), **more},
             fixable=fixable,
             error=error,
             persistent=persistent,
@@ -319,9 +321,18 @@ class _Watcher:
         known = self._data.memory.printers.get(key)
         return _Issue(
             kind=kind,
-            placeholders={"box": self._entry.title, "printer": known.name if known else ""},
+            placeholders={
+                **self._box_name(),
+                "printer": escape_markdown(known.name) if known else "",
+                "printer_name": known.name if known else "",
+            },
             data={"printer_key": key},
         )
+
+    def _box_name(self) -> dict[str, str]:
+        """Return the box's name for descriptions, which are Markdown, and for titles, which are not."""
+        title = self._entry.title
+        return {"box": escape_markdown(title), "box_name": title}
 
     @callback
     def _raise(self, raised: str, issue: _Issue) -> None:

@@ -1,0 +1,1 @@
+"""What attackers tried, one file a door, each case one line of a table."""

@@ -1,0 +1,195 @@
+"""Texts from outside where Home Assistant renders Markdown: repairs, set-up, notifications.
+
+A printer's name, its address, a document's title and the service's words are anybody's. None of
+them may load a picture, make a link or set itself up as a part of the page.
+"""
+
+import json
+import re
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.template import Template
+import pytest
+import yaml
+
+from custom_components.lianke.api.models import DriverState, Printer
+from custom_components.lianke.binding import listed
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.issues import AWAITING_DRIVER
+from custom_components.lianke.jobs.guard import GuardError
+from custom_components.lianke.markdown_text import MAX_LENGTH, escape_markdown
+from tests.conftest import COMPONENT, make_entry, set_up, tear_down
+from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
+from tests.simulator import Simulator
+
+LANGUAGES = ("en", "zh-Hans")
+# Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
+OURS = {"console_url", "date", "limit", "address", "copied", "kept"}
+ESCAPED = {"box", "device_id", "name", "printer", "printers", "test_printer"}
+
+
+def texts(language: str) -> dict[str, Any]:
+    """Return the translations of a language."""
+    found: dict[str, Any] = json.loads(
+        (COMPONENT / "translations" / f"{language}.json").read_text("utf-8")
+    )
+    return found
+
+
+def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    """Return the texts of flows and repairs that are rendered as Markdown."""
+    if isinstance(part, str):
+        markdown = {"description", "data_description", "abort", "create_entry"} & set(path)
+        return {path: part} if markdown and path[0] in {"config", "options", "issues"} else {}
+    return {
+        where: text
+        for key, item in part.items()
+        for where, text in rendered_texts(item, (*path, key)).items()
+    }
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_an_escaped_text_is_shown_as_it_is(payload: str) -> None:
+    for frame in ("{}", "- ✓ {} (USB 1)", "The printer {} (box x) is gone.\n\nGo on.", "**{}**"):
+        markdown = frame.replace("{}", escape_markdown(payload))
+        assert not active(markdown), markdown
+        assert blocks(markdown) == blocks(frame.replace("{}", "x"))
+        assert as_shown(payload) in shown(markdown)
+
+
+def test_the_payloads_would_do_something() -> None:
+    """A payload that is harmless unescaped proves nothing; some are there for their looks alone."""
+    harmless = [
+        name for name, text in PAYLOADS.items() if not active(text) and blocks(text) == blocks("x")
+    ]
+    assert harmless == [
+        "bare address",
+        "bare address without a scheme",
+        "closed brackets",
+        "emphasis",
+        "entity",
+        "escaped already",
+        "Chinese",
+        "turned direction",
+        "control characters",
+        "braces",
+        "percent",
+    ]
+
+
+def test_an_escaped_text_is_bounded() -> None:
+    assert len(shown(escape_markdown("![x](//evil.example)" * 1000))) <= MAX_LENGTH + 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_rendered_text_has_a_placeholder_that_nobody_escapes(language: str) -> None:
+    """A new placeholder in a description has to be escaped, and to be named here."""
+    for path, text in rendered_texts(texts(language)).items():
+        names = set(re.findall(r"\{(\w+)\}", text))
+        assert names <= OURS | ESCAPED, (path, names)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_titles_are_shown_plainly_and_have_names_of_their_own(language: str) -> None:
+    """What is escaped would show its backslashes in a title."""
+    for kind, issue in texts(language)["issues"].items():
+        titles = [issue["title"]]
+        titles += [step["title"] for step in issue.get("fix_flow", {}).get("step", {}).values()]
+        for title in titles:
+            assert not set(re.findall(r"\{(\w+)\}", title)) & ESCAPED, (kind, title)
+
+
+# Set-up
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_the_list_of_printers_found(payload: str) -> None:
+    """The address of a network printer was put into the form as the service gave it."""
+    printer = Printer(
+        row_id=1,
+        hash_id=None,
+        name=payload,
+        model="",
+        driver=DriverState.SUPPORTED,
+        is_printer=True,
+        port=631,
+        ip_address=payload,
+    )
+    lines = listed((printer, printer))
+    assert not active(lines)
+    assert blocks(lines) == blocks("- ✓ x (y)\n- ✓ x (y)")
+    assert shown(lines).count(as_shown(payload)) == 4
+
+
+# Repairs
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+async def test_repairs_of_a_printer(
+    hass: HomeAssistant, simulator: Simulator, payload: str
+) -> None:
+    """A printer in the network names itself, and its repairs loaded the picture of its name."""
+    simulator.box.printer(3).name = simulator.box.printer(3).driver_name = payload
+    entry = make_entry(simulator, simulator.box, title=f"Box {payload}")
+    assert await set_up(hass, entry)
+    data = entry.runtime_data
+    key = next(key for key, one in data.memory.printers.items() if one.printer.port == 3)
+    name = data.memory.printers[key].name
+    assert as_shown(payload) in as_shown(name)
+    for listener in data.queue._intake._guard_listeners:
+        listener(key, GuardError("guard_pages", printer=name, limit=5))
+    issues = {
+        issue.translation_key: issue.translation_placeholders or {}
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN and issue.active
+    }
+    assert {AWAITING_DRIVER, "guard_pages"} <= set(issues)
+    for language in LANGUAGES:
+        for kind, placeholders in issues.items():
+            translated = texts(language)["issues"][kind]
+            assert placeholders["printer_name"] in translated["title"].format(**placeholders)
+            step = translated["fix_flow"]["step"]["confirm"]["description"]
+            description = step.format(**placeholders)
+            assert not active(description), description
+            assert blocks(description) == blocks(step.format(**dict.fromkeys(placeholders, "x")))
+            assert as_shown(payload) in shown(description)
+    await tear_down(hass)
+
+
+# Notifications
+
+
+def blueprint_variables(name: str) -> dict[str, str]:
+    """Return the variables that the last sequence of a blueprint sets before it tells."""
+
+    class Loader(yaml.SafeLoader):
+        """Reads what Home Assistant's own tags mark as nothing."""
+
+    Loader.add_constructor("!input", lambda _loader, node: str(node.value))
+    path = COMPONENT / "blueprints" / "automation" / f"{name}.yaml"
+    blueprint = yaml.load(path.read_text("utf-8"), Loader)
+    choices = blueprint["actions"][0]["choose"]
+    steps = [step["variables"] for step in choices[-1]["sequence"] if "variables" in step]
+    variables: dict[str, str] = steps[-1]
+    return variables
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+async def test_the_notification_of_a_document(hass: HomeAssistant, payload: str) -> None:
+    """A document's title, which a web server or a mail names, is rendered in the sidebar."""
+    variables = blueprint_variables("tell_me")
+    facts = {"job": payload, "reason": payload, "language": "en"}
+    facts["message"] = Template(variables["message"], hass).async_render(facts, parse_result=False)
+    assert facts["message"] == f"{payload}: {payload}"
+    markdown = Template(variables["markdown"], hass).async_render(facts, parse_result=False)
+    assert not active(markdown), markdown
+    assert blocks(markdown) == blocks("x")
+    assert shown(markdown).count(as_shown(payload)) == 2
+
+
+def test_the_sidebar_gets_the_escaped_message() -> None:
+    source = (COMPONENT / "blueprints" / "automation" / "tell_me.yaml").read_text("utf-8")
+    default = source[source.index("action: persistent_notification.create") :].splitlines()[:4]
+    assert any('message: "{{ markdown }}"' in line for line in default)
