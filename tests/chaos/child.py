@@ -1,0 +1,276 @@
+"""A Home Assistant with the integration and what it needs, in a process that may be killed at any moment.
+
+It is told what to do over a socket, a line of JSON each, and tells over the same socket whatever its
+users would get to know: events, states, answers. What it has told is out of the process at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+import json
+import logging
+import os
+from pathlib import Path
+import time
+from types import MappingProxyType
+from typing import Any, Final
+
+from homeassistant import auth, bootstrap, config_entries, loader
+from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.auth.models import TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN
+from homeassistant.config_entries import ConfigEntry, ConfigEntryDisabler
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er, event, update_coordinator
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util, ulid
+
+from .clock import Follower, SkewedClock
+from .disk import Disk
+
+DOMAIN: Final = "lianke"
+LINE_LIMIT: Final = 1 << 24
+TOKEN_NAME: Final = "chaos"
+# Seconds.
+FIRED_JUST_NOW: Final = 0.4
+
+
+@dataclass(kw_only=True)
+class Order:
+    """How a Home Assistant is to be started."""
+
+    name: str
+    config: str
+    clock: str
+    leader: str
+    control: str
+    port: int
+    internal_url: str
+    skew: float = 0.0
+    disk: str = "ok"
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that follows the world's clock from its beginning."""
+
+    def __init__(self, follower: Follower) -> None:
+        super().__init__()
+        follower.attach(self)
+
+
+def run(order: Order) -> None:
+    """Live until told to stop, or killed."""
+    clock = SkewedClock(Path(order.clock))
+    clock.skew = order.skew
+    clock.install()
+    _replace_clocks(clock)
+    disk = Disk(order.config)
+    disk.mode = order.disk
+    disk.install()
+    follower = Follower(clock, Path(order.leader))
+    with asyncio.Runner(loop_factory=lambda: Loop(follower)) as runner:
+        runner.run(Child(order, clock, disk).run())
+
+
+def _replace_clocks(clock: SkewedClock) -> None:
+    """Replace what asks the machine past the time module, or has kept what it asks."""
+
+    def utcnow() -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def now(time_zone: tzinfo | None = None) -> datetime:
+        return datetime.fromtimestamp(time.time(), time_zone or dt_util.get_default_time_zone())
+
+    replacements: tuple[tuple[Any, str, Any], ...] = (
+        (dt_util, "utcnow", utcnow),
+        (dt_util, "now", now),
+        (event, "time_tracker_utcnow", utcnow),
+        (event, "time_tracker_timestamp", clock.time),
+        (update_coordinator, "utcnow", utcnow),
+        (ulid, "ulid_now", lambda: ulid.ulid_at_time(time.time())),
+    )
+    for module, name, replacement in replacements:
+        setattr(module, name, replacement)
+
+
+class Child:
+    """One Home Assistant, and the line to the world."""
+
+    def __init__(self, order: Order, clock: SkewedClock, disk: Disk) -> None:
+        self._order = order
+        self._clock = clock
+        self._disk = disk
+        self._writer: asyncio.StreamWriter
+        self._hass: HomeAssistant
+        self._under_way: set[asyncio.Task[None]] = set()
+        # What each event entity fired last, and when.
+        self._fired: dict[str, str] = {}
+        self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
+            "add_entry": self._add_entry,
+            "call": self._call,
+            "devices": self._devices,
+            "disable": self._disable,
+            "disk": self._set_disk,
+            "enable": self._enable,
+            "reload": self._reload,
+            "skew": self._set_skew,
+        }
+
+    async def run(self) -> None:
+        """Start, do as told, stop."""
+        reader, self._writer = await asyncio.open_unix_connection(
+            self._order.control, limit=LINE_LIMIT
+        )
+        self._tell(kind="hello", name=self._order.name)
+        self._hass = hass = HomeAssistant(self._order.config)
+        await self._start(hass)
+        self._tell(kind="ready", token=await self._token(hass))
+        while line := await reader.readline():
+            message = json.loads(line)
+            if message["do"] == "stop":
+                break
+            task = asyncio.create_task(self._do(message))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        await hass.async_stop(force=True)
+        self._tell(kind="stopped")
+        self._writer.close()
+        # Threads of the core must not keep the process.
+        os._exit(0)
+
+    async def _start(self, hass: HomeAssistant) -> None:
+        order = self._order
+        hass.config.skip_pip = True
+        hass.config.internal_url = order.internal_url
+        hass.config.allowlist_external_dirs = {f"{order.config}/documents"}
+        await hass.config.async_set_time_zone("Asia/Shanghai")
+        loader.async_setup(hass)
+        hass.config_entries = config_entries.ConfigEntries(hass, {})
+        await bootstrap.async_load_base_functionality(hass)
+        hass.auth = await auth.auth_manager_from_config(hass, [], [])
+        hass.bus.async_listen(EVENT_STATE_CHANGED, self._on_state)
+        for domain in ("http", "websocket_api", DOMAIN):
+            if not await async_setup_component(hass, domain, {}):
+                raise RuntimeError(f"{domain} could not be set up")
+        await hass.async_start()
+
+    async def _token(self, hass: HomeAssistant) -> str:
+        """Return what lets the card's connection in; a signed token would not survive the clock."""
+        user = await hass.auth.async_create_user(TOKEN_NAME, group_ids=[GROUP_ID_ADMIN])
+        made = await hass.auth.async_create_refresh_token(
+            user, client_name=TOKEN_NAME, token_type=TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN
+        )
+
+        def validate(token: str) -> Any:
+            return made if token == made.token else None
+
+        hass.auth.async_validate_access_token = validate  # type: ignore[method-assign]
+        return made.token
+
+    def _tell(self, **message: Any) -> None:
+        """Say something; the system has it before this returns."""
+        message["time"] = self._clock.monotonic()
+        self._writer.write(json.dumps(message, default=str).encode() + b"\n")
+
+    @callback
+    def _on_state(self, happened: Event[EventStateChangedData]) -> None:
+        new = happened.data["new_state"]
+        entity_id = happened.data["entity_id"]
+        if new is None or not entity_id.startswith("event.") or "job_id" not in new.attributes:
+            return
+        key = f"{new.state} {new.attributes['job_id']} {new.attributes.get('event_type')}"
+        if self._fired.get(entity_id) == key:
+            return
+        self._fired[entity_id] = key
+        fired = dt_util.parse_datetime(new.state)
+        # What was fired before is shown again after a start.
+        if fired is not None and abs(fired.timestamp() - self._clock.time()) < FIRED_JUST_NOW:
+            self._tell(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
+
+    async def _do(self, message: dict[str, Any]) -> None:
+        answer: dict[str, Any]
+        try:
+            result = await self._commands[message["do"]](**message.get("with", {}))
+            answer = {"ok": True, "result": result}
+        except Exception as err:  # noqa: BLE001  # whatever a caller would be told
+            answer = {
+                "ok": False,
+                "error": f"{type(err).__name__}: {err}"[:500],
+                "key": getattr(err, "translation_key", None),
+            }
+            if getattr(err, "translation_key", None) is None:
+                logging.getLogger(__name__).exception("%s failed", message)
+        self._tell(kind="answer", id=message["id"], **answer)
+
+    async def _add_entry(
+        self, title: str, unique_id: str, data: dict[str, Any], options: dict[str, Any]
+    ) -> str:
+        entry: ConfigEntry[Any] = ConfigEntry(
+            data=data,
+            disabled_by=None,
+            discovery_keys=MappingProxyType({}),
+            domain=DOMAIN,
+            minor_version=1,
+            options=options,
+            source="user",
+            subentries_data=None,
+            title=title,
+            unique_id=unique_id,
+            version=1,
+        )
+        await self._hass.config_entries.async_add(entry)
+        await self._hass.async_block_till_done()
+        return entry.entry_id
+
+    async def _devices(self) -> list[tuple[str, str, str]]:
+        """Return the printers: what identifies each, its name, its device."""
+        registry = dr.async_get(self._hass)
+        entities = er.async_get(self._hass)
+        printers = {
+            one.device_id
+            for one in entities.entities.values()
+            if one.platform == DOMAIN and one.domain == "notify"
+        }
+        return [
+            (identifier, device.name or "", device.id)
+            for device in registry.devices
+            if device.id in printers
+            for _, identifier in device.identifiers
+        ]
+
+    async def _call(self, service: str, data: dict[str, Any], response: bool = True) -> Any:
+        return await self._hass.services.async_call(
+            DOMAIN, service, data, blocking=True, return_response=response
+        )
+
+    async def _reload(self, entry_id: str) -> None:
+        await self._hass.config_entries.async_reload(entry_id)
+
+    async def _disable(self, entry_id: str) -> None:
+        await self._hass.config_entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
+
+    async def _enable(self, entry_id: str) -> None:
+        await self._hass.config_entries.async_set_disabled_by(entry_id, None)
+
+    async def _set_disk(self, mode: str) -> None:
+        self._disk.mode = mode
+
+    async def _set_skew(self, seconds: float) -> None:
+        self._clock.skew = seconds
+
+
+def _of_event(attributes: dict[str, Any]) -> dict[str, Any]:
+    names = ("event_type", "job_id", "reason", "code", "pages", "partly_printed")
+    return {name: attributes.get(name) for name in names}
+
+
+def quiet() -> None:
+    """Let warnings and errors of this process go to its console."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    with suppress(ValueError):
+        if level := os.environ.get("CHAOS_LOG"):
+            logging.getLogger("custom_components.lianke").setLevel(level)

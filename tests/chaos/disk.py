@@ -1,0 +1,41 @@
+"""A disk that is full or read-only, for one process: whatever would write in a folder is refused by the system's own error."""
+
+import errno
+import os
+import sys
+from typing import Any, Final
+
+# What makes or fills a file, and what only changes names; a full disk allows the latter.
+_MAKING: Final = frozenset({"os.mkdir", "os.link", "os.symlink"})
+_CHANGING: Final = frozenset(
+    {"os.rename", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime"}
+)
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Disk:
+    """Refuses writes below a folder; cannot be taken away again, only put in order."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.mode = "ok"
+
+    def install(self) -> None:
+        """Stand between this process and the system from now on."""
+        sys.addaudithook(self._check)
+
+    def _check(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.mode == "ok" or not (event == "open" or event.startswith("os.")):
+            return
+        if event == "open":
+            refused = bool(args[2] & _WRITING) if isinstance(args[2], int) else False
+        elif event in _MAKING:
+            refused = True
+        else:
+            refused = event in _CHANGING and self.mode == "read_only"
+        if refused and any(self._is_ours(arg) for arg in args[:2]):
+            number = errno.ENOSPC if self.mode == "full" else errno.EROFS
+            raise OSError(number, os.strerror(number), str(args[0]))
+
+    def _is_ours(self, path: object) -> bool:
+        return isinstance(path, str | os.PathLike) and os.fspath(path).startswith(self._folder)

@@ -1,0 +1,354 @@
+"""One Home Assistant as the world sees it: its process, what it is asked to do, and all it tells."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+import json
+import os
+from pathlib import Path
+import signal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import aiohttp
+
+from tests.e2e.hass import free_port
+from tests.simulator import Box
+
+from .child import DOMAIN, LINE_LIMIT, Order
+from .proxy import Proxy
+
+if TYPE_CHECKING:
+    from .user import Asked
+    from .world import World
+
+FINAL: Final = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
+# Seconds, by the world's clock.
+ANSWER_TIME: Final = 4000.0
+# Options that let a round print as much as it likes.
+WIDE: Final = {"max_jobs_per_hour": 1000, "max_pages": 1000}
+
+
+class CallError(Exception):
+    """Home Assistant said no; `key` names the text it said it with."""
+
+    def __init__(self, text: str, key: str | None = None) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class GoneError(CallError):
+    """Home Assistant ended before it answered."""
+
+
+@dataclass(kw_only=True)
+class Told:
+    """Something that its user got to know."""
+
+    time: float
+    # Number of starts before it.
+    life: int
+    how: Literal["event", "screen", "answer", "error"]
+    job_id: str
+    state: str
+    partly: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Home:
+    """One configuration folder with a Home Assistant that comes and goes."""
+
+    world: World
+    name: str
+    boxes: list[Box]
+    proxy: Proxy = field(init=False)
+    told: list[Told] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    # When processes ended without a goodbye, and how long no Home Assistant ran.
+    deaths: list[float] = field(default_factory=list)
+    absences: list[tuple[float, float]] = field(default_factory=list)
+    entries: dict[str, str] = field(default_factory=dict)
+    # By box and name of the printer.
+    devices: dict[tuple[str, str], str] = field(default_factory=dict)
+    skew: float = 0.0
+    disk: str = "ok"
+    lives: int = 0
+    pid: int | None = None
+    # Dies by itself after so many steps of its messages.
+    steps_to_live: int | None = None
+    _writer: asyncio.StreamWriter | None = None
+    _answers: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
+    _number: int = 0
+    _ready: asyncio.Future[str] | None = None
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _left: float = 0.0
+    _screen: asyncio.Task[None] | None = None
+    _shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.config = self.world.folder / self.name
+        self.port = free_port()
+        self.proxy = Proxy(cloud_port=self.world.sim.port, hass_port=self.port)
+        self.proxy.on_step = self._on_step
+
+    @property
+    def documents(self) -> Path:
+        """The folder that may be printed from."""
+        return self.config / "documents"
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process is there."""
+        return self.pid is not None
+
+    async def set_up(self) -> None:
+        """Start for the first time and bind the boxes."""
+        self.documents.mkdir(parents=True)
+        storage = self.config / ".storage"
+        storage.mkdir()
+        preset = {
+            "version": 1,
+            "minor_version": 1,
+            "key": "http",
+            "data": {"server_host": ["127.0.0.1"], "server_port": self.port},
+        }
+        (storage / "http").write_text(json.dumps(preset))
+        await self.proxy.start()
+        await self.start()
+        for box in self.boxes:
+            assert box.account is not None
+            self.entries[box.device_id] = await self.ask(
+                "add_entry",
+                title=box.device_id,
+                unique_id=box.device_id,
+                data={
+                    "api_key": box.account.api_key,
+                    "device_id": box.device_id,
+                    "device_key": box.device_key,
+                    "server": f"http://127.0.0.1:{self.proxy.port}/api",
+                    "webhook_id": f"hook-{self.name}-{box.account.api_key.lower()}",
+                },
+                options=dict(WIDE),
+            )
+        self.devices = {
+            (identifier.partition("_")[0], name): device
+            for identifier, name, device in await self.ask("devices")
+        }
+        # All that is known by now is to be on disk.
+        await asyncio.sleep(120)
+
+    # Process
+
+    async def start(self) -> None:
+        """Start a process and wait until its Home Assistant runs."""
+        assert not self.runs
+        world = self.world
+        self._ready = asyncio.get_running_loop().create_future()
+        self._ended.clear()
+        self.steps_to_live = None
+        self.lives += 1
+        world.leader.holds += 1
+        try:
+            await world.order(
+                Order(
+                    name=self.name,
+                    config=str(self.config),
+                    clock=str(world.clock_path),
+                    leader=str(world.leader_path),
+                    control=str(world.control_path),
+                    port=self.port,
+                    internal_url=f"http://127.0.0.1:{self.proxy.callback_port}",
+                    skew=self.skew,
+                    disk=self.disk,
+                )
+            )
+            while self._writer is None and not self._ended.is_set():
+                await asyncio.sleep(0.005)
+        finally:
+            world.leader.holds -= 1
+        ended = asyncio.ensure_future(self._ended.wait())
+        await asyncio.wait([self._ready, ended], return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not self._ready.done():
+            if self.deaths and self.deaths[-1] >= self._left:
+                raise GoneError("killed while it started")
+            raise AssertionError(f"{self.name} did not start, see its console.log")
+        if self._left:
+            self.absences.append((self._left, world.now))
+        self._screen = asyncio.create_task(self._watch_screen(await self._ready))
+
+    async def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.pid is None:
+            return
+        self.world.leader.holds += 1
+        try:
+            self._shoot()
+            await self._ended.wait()
+        finally:
+            self.world.leader.holds -= 1
+
+    def _shoot(self) -> None:
+        if self.pid is not None:
+            self.deaths.append(self.world.now)
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _on_step(self) -> None:
+        if self.steps_to_live is None or self.pid is None:
+            return
+        self.steps_to_live -= 1
+        if self.steps_to_live <= 0:
+            self.steps_to_live = None
+            self._shoot()
+
+    async def stop(self) -> None:
+        """Let Home Assistant stop in order."""
+        if self.runs:
+            with suppress(GoneError):
+                self._say({"do": "stop"})
+            await self._ended.wait()
+
+    def note_started(self, pid: int) -> None:
+        """Learn of the process."""
+        self.pid = pid
+
+    def note_ended(self) -> None:
+        """Learn of the end of the process."""
+        self.pid = None
+        self._writer = None
+        self._left = self.world.now
+        if self._screen is not None:
+            self._screen.cancel()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(GoneError("Home Assistant is gone"))
+        self._answers.clear()
+        self._ended.set()
+
+    # Words
+
+    async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear what the process tells, until it ends."""
+        self._writer = writer
+        with suppress(OSError):
+            while line := await reader.readline():
+                self._hear(json.loads(line))
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "ready":
+                if self._ready is not None and not self._ready.done():
+                    self._ready.set_result(message["token"])
+            case "answer":
+                answer = self._answers.pop(message["id"], None)
+                if answer is not None and not answer.done():
+                    if message["ok"]:
+                        answer.set_result(message["result"])
+                    else:
+                        answer.set_exception(CallError(message["error"], message["key"]))
+            case "event":
+                self._note("event", message, message["event_type"])
+                self._on_step()
+
+    def _note(self, how: Any, told: dict[str, Any], state: str) -> None:
+        self.told.append(
+            Told(
+                time=self.world.now,
+                life=self.lives,
+                how=how,
+                job_id=told["job_id"],
+                state=state,
+                partly=told.get("partly_printed"),
+                reason=told.get("reason") or told.get("hold_reason"),
+            )
+        )
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._writer is None:
+            raise GoneError("Home Assistant is gone")
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    async def ask(self, do: str, **fields: Any) -> Any:
+        """Have something done and return what comes of it. Raises CallError."""
+        self._number += 1
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[self._number] = answer
+        self._say({"do": do, "id": self._number, "with": fields})
+        async with asyncio.timeout(ANSWER_TIME):
+            return await answer
+
+    async def call(self, service: str, **data: Any) -> Any:
+        """Call an action; what its answer says of jobs is noted as told."""
+        answer = await self.ask("call", service=service, data=data)
+        for job in _jobs_in(answer):
+            self._note("answer", job, job["state"])
+        return answer
+
+    def device(self, box: Box, port: int) -> str:
+        """Return the device of the printer in a port of a box."""
+        return self.devices[box.device_id, box.printer(port).name]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return every job as it is on disk."""
+        found = []
+        for path in sorted((self.config / ".cache" / DOMAIN).glob("*/*/job.json")):
+            with suppress(FileNotFoundError):
+                found.append(json.loads(path.read_text("utf-8")))
+        return found
+
+    async def set_disk(self, mode: str) -> None:
+        """Fill the disk, make it read-only, or put it in order."""
+        self.disk = mode
+        if self.runs:
+            await self.ask("disk", mode=mode)
+
+    async def set_skew(self, seconds: float) -> None:
+        """Set the time of day wrong by so many seconds."""
+        self.skew = seconds
+        if self.runs:
+            await self.ask("skew", seconds=seconds)
+
+    # The card
+
+    async def _watch_screen(self, token: str) -> None:
+        """Watch the card's feed over a real WebSocket."""
+        self._shown.clear()
+        with suppress(aiohttp.ClientError, OSError, TypeError):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(f"http://127.0.0.1:{self.port}/api/websocket") as socket,
+            ):
+                await socket.receive_json()
+                await socket.send_json({"type": "auth", "access_token": token})
+                answer = await socket.receive_json()
+                assert answer["type"] == "auth_ok", answer
+                await socket.send_json({"id": 1, "type": "lianke/jobs/subscribe"})
+                async for message in socket:
+                    self._note_screen(json.loads(message.data))
+
+    def _note_screen(self, message: Any) -> None:
+        for one in message if isinstance(message, list) else [message]:
+            if one.get("type") != "event":
+                continue
+            for job in one["event"].get("jobs", []):
+                shown = (job["state"], bool(job.get("partly_printed")))
+                if self._shown.get(job["job_id"]) != shown:
+                    self._shown[job["job_id"]] = shown
+                    self._note("screen", job, job["state"])
+
+
+def _jobs_in(answer: Any) -> list[dict[str, Any]]:
+    """Return the jobs that an answer describes."""
+    if not isinstance(answer, dict):
+        return []
+    if "job_id" in answer and "state" in answer:
+        return [answer]
+    found = [*answer.get("jobs", [])]
+    if isinstance(answer.get("job"), dict):
+        found.append(answer["job"])
+    return [job for job in found if isinstance(job, dict) and "job_id" in job]
+
+
+def as_line(told: Told) -> str:
+    """Return a line about something told."""
+    return json.dumps({key: value for key, value in asdict(told).items() if value is not None})

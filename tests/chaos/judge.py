@@ -1,0 +1,273 @@
+"""Compares all that was told, and when, with what lies in the out tray, byte by byte."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+import hashlib
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.simulator import PrintedJob
+from tests.simulator.models import Task
+
+from .home import FINAL, Home, Told
+from .world import World
+
+# States after which nobody expects paper any more.
+NOT_PRINTED = frozenset({"failed", "canceled", "expired"})
+FINAL_OF_CLOUD = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+# Seconds within which two channels may be read in another order than they were written.
+SAME_MOMENT = 1.0
+
+
+@dataclass(eq=False, kw_only=True)
+class Story:
+    """One job: its record, what was told of it, its tasks in the cloud and its paper."""
+
+    home: Home
+    job_id: str
+    record: dict[str, Any] | None
+    told: list[Told]
+    tasks: list[Task] = field(default_factory=list)
+    papers: list[PrintedJob] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """The last word."""
+        if self.record is not None:
+            return str(self.record["state"])
+        return self.told[-1].state if self.told else "unknown"
+
+
+@dataclass(kw_only=True)
+class Judgement:
+    """What a round came to."""
+
+    problems: list[str] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    # Why nobody could know.
+    unconfirmed: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: str, story: Story, text: str) -> None:
+        """Note that something is not as it should be."""
+        self.problems.append(f"{kind}: {story.home.name} {story.job_id[-6:]} {text}")
+
+
+def judge(world: World) -> Judgement:
+    """Judge a round that has come to rest."""
+    found = Judgement()
+    stories = _stories(world)
+    for home in world.homes.values():
+        found.faults.update(one.fault for one in home.proxy.exchanges if one.fault)
+        _judge_calls(home, stories, found)
+    for story in stories.values():
+        found.outcomes[_outcome(story)] += 1
+        _judge_paper(story, found)
+        _judge_words(story, found)
+        _judge_events(story, found)
+        if story.state == "unconfirmed":
+            _judge_doubt(world, story, stories, found)
+    _judge_repeats(world, stories, found)
+    return found
+
+
+def _stories(world: World) -> dict[str, Story]:
+    stories: dict[str, Story] = {}
+    by_token: dict[str, Story] = {}
+    for home in world.homes.values():
+        records = {record["job_id"]: record for record in home.records()}
+        told: dict[str, list[Told]] = {}
+        for one in home.told:
+            told.setdefault(one.job_id, []).append(one)
+        for job_id in {*records, *told}:
+            story = Story(
+                home=home,
+                job_id=job_id,
+                record=records.get(job_id),
+                told=sorted(told.get(job_id, []), key=lambda one: one.time),
+            )
+            stories[job_id] = story
+            if story.record is not None:
+                by_token[story.record["token"]] = story
+    papers: dict[str, list[PrintedJob]] = {}
+    for paper in world.sim.cloud.out_tray:
+        papers.setdefault(paper.task_id, []).append(paper)
+    for task in world.sim.cloud.tasks.values():
+        if task.foreign or task.preview:
+            continue
+        owner = by_token.get(token_of(task.callback_url or ""))
+        if owner is not None:
+            owner.tasks.append(task)
+            owner.papers += papers.get(task.task_id, [])
+    return stories
+
+
+def token_of(url: str) -> str:
+    """Return the secret of a callback address."""
+    return parse_qs(urlsplit(url).query).get("job", [""])[0]
+
+
+def _outcome(story: Story) -> str:
+    whole = sum(paper.complete for paper in story.papers)
+    text = "whole" if whole else "part" if story.papers else "nothing"
+    return f"{story.state}, {text} printed"
+
+
+def _judge_calls(home: Home, stories: dict[str, Story], found: Judgement) -> None:
+    """See that what was accepted has a record, and that what was refused never prints."""
+    for asked in home.asked:
+        if asked.job_id is not None:
+            story = stories[asked.job_id]
+            if story.record is None:
+                found.add("lost", story, "was accepted and has no record")
+            elif story.state not in FINAL:
+                found.add("open", story, f"is still {story.state}")
+            for paper in story.papers:
+                if hashlib.sha256(paper.path.read_bytes()).hexdigest() != asked.digest:
+                    found.add("altered", story, "another document came out")
+        elif asked.refused and not asked.duplicate:
+            same = [one for one in home.asked if one.digest == asked.digest and one is not asked]
+            for story in stories.values():
+                record = story.record
+                if record is None or record["document_name"] != asked.path.name or same:
+                    continue
+                if story.papers and story.home is home:
+                    found.add("refused", story, f"printed, though told {asked.error}")
+
+
+def _judge_paper(story: Story, found: Judgement) -> None:
+    """See that paper came out once or not at all, and that it was told which."""
+    if len({paper.task_id for paper in story.papers}) > 1:
+        found.add("doubled", story, f"{len(story.papers)} papers, state {story.state}")
+    for one in story.told:
+        if one.state == "completed" and not any(
+            paper.complete and _moment(paper.time) <= one.time + SAME_MOMENT
+            for paper in story.papers
+        ):
+            found.add("false completed", story, f"{_paper(story)} when {_of(one)}")
+            break
+        if one.state in NOT_PRINTED and not one.partly and story.papers:
+            found.add("false not printed", story, f"{_paper(story)}, but {_of(one)}")
+            break
+
+
+def _moment(cloud_time: float) -> float:
+    """Return the moment of a time of the cloud's by the clock that words are stamped with."""
+    return cloud_time - (time.time() - time.monotonic())
+
+
+def _paper(story: Story) -> str:
+    if not story.papers:
+        return "nothing came out"
+    return ", ".join(
+        "whole" if paper.complete else f"{paper.pages_out} pages" for paper in story.papers
+    )
+
+
+def _of(one: Told) -> str:
+    partly = " partly_printed" if one.partly else ""
+    return f"{one.how} said {one.state}{partly} ({one.reason})"
+
+
+def _judge_words(story: Story, found: Judgement) -> None:
+    """See that no last word was followed by another."""
+    finals: list[Told] = []
+    for one in story.told:
+        for final in finals:
+            if one.how != final.how and one.time - final.time < SAME_MOMENT:
+                continue
+            allowed = {final.state}
+            if final.state == "unconfirmed":
+                allowed |= {"completed", "failed", "canceled"}
+            if one.state not in allowed:
+                found.add("taken back", story, f"{_of(final)}, then {_of(one)}")
+                return
+        if one.state in FINAL:
+            finals.append(one)
+    if story.record is not None and finals and finals[-1].state != story.record["state"]:
+        found.add("taken back", story, f"{_of(finals[-1])}, then record {story.record['state']}")
+
+
+def _judge_events(story: Story, found: Judgement) -> None:
+    """See that each event was fired once, and the last one at all."""
+    events = [one for one in story.told if one.how == "event"]
+    for state, times in Counter(one.state for one in events).items():
+        if state != "held" and times > 1:
+            found.add("event twice", story, f"{state} {times} times")
+    final = story.record and story.record["state"]
+    if final not in FINAL or any(one.state == final for one in events):
+        return
+    before = [one.time for one in story.told if one.state not in FINAL]
+    after = [one.time for one in story.told if one.state in FINAL]
+    begin = max(before, default=0.0)
+    end = min((one for one in after if one > begin), default=float("inf"))
+    if not any(begin <= death <= end for death in story.home.deaths):
+        found.add("no event", story, f"of {final} ({story.record and story.record['reason']})")
+
+
+def _judge_repeats(world: World, stories: dict[str, Story], found: Judgement) -> None:
+    """See that one request id, and one job that is retried, lead to one paper."""
+    for home in world.homes.values():
+        mine = [one for one in stories.values() if one.home is home and one.record and one.papers]
+        for field_name in ("request_id", "retry_of"):
+            groups: dict[str, list[Story]] = {}
+            for story in mine:
+                assert story.record is not None
+                if key := story.record[field_name]:
+                    groups.setdefault(key, []).append(story)
+            for key, group in groups.items():
+                if len(group) > 1:
+                    states = ", ".join(f"{one.state} {_paper(one)}" for one in group)
+                    found.add(f"doubled by {field_name}", group[0], f"{key[-8:]}: {states}")
+
+
+def _judge_doubt(
+    world: World, story: Story, stories: dict[str, Story], found: Judgement
+) -> None:
+    """See that nobody could have known, and say why."""
+    record = story.record
+    assert record is not None
+    exchanges = story.home.proxy.exchanges
+    task_ids = {task.task_id for task in story.tasks}
+    for one in exchanges:
+        if not one.answered or one.status != 200:
+            continue
+        if one.way == "callback" and token_of(one.target) == record["token"]:
+            if isinstance(one.body, dict) and one.body.get("task_state") in FINAL_OF_CLOUD:
+                if one.body.get("task_id") in task_ids:
+                    found.add("needless doubt", story, "its callback was answered with 200")
+                    return
+        elif one.endpoint == "GET /print/job" and record["task_id"]:
+            data = (one.answer or {}).get("data") or {}
+            if record["task_id"] in one.target and data.get("task_state") in FINAL_OF_CLOUD:
+                found.add("needless doubt", story, "its task was read")
+                return
+    found.unconfirmed[_why(world, story, stories)] += 1
+
+
+def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
+    """Return why nobody could know what became of a job."""
+    record = story.record
+    assert record is not None
+    if not story.tasks:
+        return "it never arrived, which no list can prove"
+    if record["task_id"]:
+        return "its task never had an end that could be read"
+    box = story.tasks[0].box
+    mine = {task.task_id for one in stories.values() if one.home is story.home for task in one.tasks}
+    if any(task.task_id not in mine and not task.preview for task in box.tasks):
+        return "others printed on the box"
+    doubts = [
+        one
+        for one in stories.values()
+        if one is not story
+        and one.record is not None
+        and one.record["handed_over_at"]
+        and not one.record["task_id"]
+    ]
+    if doubts:
+        return f"{len(doubts)} other jobs in doubt"
+    if any(task.preview for task in box.tasks):
+        return "a preview was asked for"
+    return "NO REASON FOUND"
