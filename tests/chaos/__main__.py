@@ -10,13 +10,13 @@ import json
 from pathlib import Path
 import subprocess
 import sys
-import time
 import traceback
 from typing import Any
 
 from tests.e2e.hass import ROOT
 
 from .cases import CASES
+from .clock import real_time
 from .home import as_line
 from .judge import Judgement, judge
 from .rounds import random_round
@@ -76,7 +76,7 @@ def _live_one(
         found = await CASES[name](world)
         return found if isinstance(found, Judgement) else judge(world)
 
-    began = time.clock_gettime(time.CLOCK_BOOTTIME)
+    began = real_time()
     keep = arguments.keep and arguments.keep / f"{name}-{seed}"
     result: dict[str, Any] = {"name": name, "seed": seed, "error": None, "problems": []}
     try:
@@ -89,7 +89,7 @@ def _live_one(
         }
     except Exception:  # noqa: BLE001  # the others are to run as well
         result["error"] = traceback.format_exc()
-    result["seconds"] = round(time.clock_gettime(time.CLOCK_BOOTTIME) - began, 1)
+    result["seconds"] = round(real_time() - began, 1)
     if arguments.story and worlds:
         for line in worlds[0].story:
             print(line)

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 from pathlib import Path
+import signal
 import time
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,12 +23,18 @@ from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.auth.models import TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN
 from homeassistant.config_entries import ConfigEntry, ConfigEntryDisabler
 from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er, event, update_coordinator
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    event,
+    restore_state,
+    update_coordinator,
+)
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, ulid
 
-from .clock import Follower, SkewedClock
+from .clock import Follower, ChaosClock
 from .disk import Disk
 
 DOMAIN: Final = "lianke"
@@ -62,7 +69,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 def run(order: Order) -> None:
     """Live until told to stop, or killed."""
-    clock = SkewedClock(Path(order.clock))
+    clock = ChaosClock(Path(order.clock))
     clock.skew = order.skew
     clock.install()
     _replace_clocks(clock)
@@ -74,7 +81,7 @@ def run(order: Order) -> None:
         runner.run(Child(order, clock, disk).run())
 
 
-def _replace_clocks(clock: SkewedClock) -> None:
+def _replace_clocks(clock: ChaosClock) -> None:
     """Replace what asks the machine past the time module, or has kept what it asks."""
 
     def utcnow() -> datetime:
@@ -98,7 +105,7 @@ def _replace_clocks(clock: SkewedClock) -> None:
 class Child:
     """One Home Assistant, and the line to the world."""
 
-    def __init__(self, order: Order, clock: SkewedClock, disk: Disk) -> None:
+    def __init__(self, order: Order, clock: ChaosClock, disk: Disk) -> None:
         self._order = order
         self._clock = clock
         self._disk = disk
@@ -120,6 +127,7 @@ class Child:
 
     async def run(self) -> None:
         """Start, do as told, stop."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _show_tasks)
         reader, self._writer = await asyncio.open_unix_connection(
             self._order.control, limit=LINE_LIMIT
         )
@@ -150,6 +158,8 @@ class Child:
         hass.config_entries = config_entries.ConfigEntries(hass, {})
         await bootstrap.async_load_base_functionality(hass)
         hass.auth = await auth.auth_manager_from_config(hass, [], [])
+        for entity_id, stored in restore_state.async_get(hass).last_states.items():
+            self._fired[entity_id] = _key_of(stored.state)
         hass.bus.async_listen(EVENT_STATE_CHANGED, self._on_state)
         for domain in ("http", "websocket_api", DOMAIN):
             if not await async_setup_component(hass, domain, {}):
@@ -180,13 +190,13 @@ class Child:
         entity_id = happened.data["entity_id"]
         if new is None or not entity_id.startswith("event.") or "job_id" not in new.attributes:
             return
-        key = f"{new.state} {new.attributes['job_id']} {new.attributes.get('event_type')}"
+        key = _key_of(new)
         if self._fired.get(entity_id) == key:
             return
         self._fired[entity_id] = key
         fired = dt_util.parse_datetime(new.state)
         # What was fired before is shown again after a start.
-        if fired is not None and abs(fired.timestamp() - self._clock.time()) < FIRED_JUST_NOW:
+        if fired is not None and fired.timestamp() > self._clock.time() - FIRED_JUST_NOW:
             self._tell(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
 
     async def _do(self, message: dict[str, Any]) -> None:
@@ -259,6 +269,17 @@ class Child:
 
     async def _set_skew(self, seconds: float) -> None:
         self._clock.skew = seconds
+
+
+def _show_tasks() -> None:
+    """Write down where everything waits."""
+    for task in asyncio.all_tasks():
+        task.print_stack()
+
+
+def _key_of(state: State) -> str:
+    """Return what tells one firing of an event from others."""
+    return f"{state.state} {state.attributes.get('job_id')} {state.attributes.get('event_type')}"
 
 
 def _of_event(attributes: dict[str, Any]) -> dict[str, Any]:

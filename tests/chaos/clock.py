@@ -6,6 +6,7 @@ any of them, so that no moment is spent waiting. A process that is killed drops 
 """
 
 from contextlib import suppress
+import mmap
 import os
 from pathlib import Path
 import selectors
@@ -17,18 +18,40 @@ from typing import Any, Final, override
 from tests.bench.clock import GLANCE, NEVER, Clock, _Jumper
 
 _FORMAT: Final = struct.Struct("=Qd")
+START: Final = 1_795_651_200.0  # midnight in London, 2026-11-26
+SLOWNESS: Final = 0.01
 
 
-class SkewedClock(Clock):
-    """The clock of one Home Assistant, whose time of day may be set wrong."""
+def real_time() -> float:
+    """Return the wall's seconds, which no jump moves."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+
+class ChaosClock(Clock):
+    """The clock of one process; the time of day of a Home Assistant may be set wrong.
+
+    The wall's time hardly counts, so that a round is the same on a machine with much to do.
+    """
+
+    def __init__(self, path: Path, *, begin: float | None = None) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, 16)
+            shared = mmap.mmap(descriptor, 16)
+        finally:
+            os.close(descriptor)
+        self._ahead = memoryview(shared).cast("d")
+        if begin is not None:
+            self._ahead[0], self._ahead[1] = begin, real_time()
         self.skew = 0.0
 
     @override
+    def monotonic(self) -> float:
+        return self._ahead[0] + (real_time() - self._ahead[1]) * SLOWNESS
+
+    @override
     def time(self) -> float:
-        return super().time() + self.skew
+        return START + self.monotonic() + self.skew
 
 
 class Leader(_Jumper):
@@ -190,8 +213,3 @@ class Follower(_Jumper):
                     self._question = number
         except BlockingIOError:
             return
-
-
-def real_time() -> float:
-    """Return the wall's seconds, which no jump moves."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

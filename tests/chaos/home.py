@@ -81,6 +81,7 @@ class Home:
     _number: int = 0
     _ready: asyncio.Future[str] | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _heard: asyncio.Event = field(default_factory=asyncio.Event)
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
     _shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -89,7 +90,7 @@ class Home:
         self.config = self.world.folder / self.name
         self.port = free_port()
         self.proxy = Proxy(cloud_port=self.world.sim.port, hass_port=self.port)
-        self.proxy.on_step = self._on_step
+        self.proxy.on_step = self.on_step
 
     @property
     def documents(self) -> Path:
@@ -145,6 +146,7 @@ class Home:
         world = self.world
         self._ready = asyncio.get_running_loop().create_future()
         self._ended.clear()
+        self._heard.clear()
         self.steps_to_live = None
         self.lives += 1
         world.leader.holds += 1
@@ -162,11 +164,12 @@ class Home:
                     disk=self.disk,
                 )
             )
-            while self._writer is None and not self._ended.is_set():
-                await asyncio.sleep(0.005)
+            ended = asyncio.ensure_future(self._ended.wait())
+            heard = asyncio.ensure_future(self._heard.wait())
+            await asyncio.wait([heard, ended], return_when=asyncio.FIRST_COMPLETED)
+            heard.cancel()
         finally:
             world.leader.holds -= 1
-        ended = asyncio.ensure_future(self._ended.wait())
         await asyncio.wait([self._ready, ended], return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if not self._ready.done():
@@ -183,23 +186,25 @@ class Home:
             return
         self.world.leader.holds += 1
         try:
-            self._shoot()
+            self.die()
             await self._ended.wait()
         finally:
             self.world.leader.holds -= 1
 
-    def _shoot(self) -> None:
+    def die(self) -> None:
+        """End the process this very moment."""
         if self.pid is not None:
             self.deaths.append(self.world.now)
             os.kill(self.pid, signal.SIGKILL)
 
-    def _on_step(self) -> None:
+    def on_step(self) -> None:
+        """Die if it is time to."""
         if self.steps_to_live is None or self.pid is None:
             return
         self.steps_to_live -= 1
         if self.steps_to_live <= 0:
             self.steps_to_live = None
-            self._shoot()
+            self.die()
 
     async def stop(self) -> None:
         """Let Home Assistant stop in order."""
@@ -230,6 +235,7 @@ class Home:
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear what the process tells, until it ends."""
         self._writer = writer
+        self._heard.set()
         with suppress(OSError):
             while line := await reader.readline():
                 self._hear(json.loads(line))
@@ -248,7 +254,7 @@ class Home:
                         answer.set_exception(CallError(message["error"], message["key"]))
             case "event":
                 self._note("event", message, message["event_type"])
-                self._on_step()
+                self.on_step()
 
     def _note(self, how: Any, told: dict[str, Any], state: str) -> None:
         self.told.append(
@@ -274,8 +280,14 @@ class Home:
         answer = asyncio.get_running_loop().create_future()
         self._answers[self._number] = answer
         self._say({"do": do, "id": self._number, "with": fields})
-        async with asyncio.timeout(ANSWER_TIME):
-            return await answer
+        try:
+            async with asyncio.timeout(ANSWER_TIME):
+                return await answer
+        except TimeoutError:
+            if self.pid is not None:
+                # It tells on its console where it hangs.
+                os.kill(self.pid, signal.SIGUSR1)
+            raise AssertionError(f"{do} {fields} was never answered") from None
 
     async def call(self, service: str, **data: Any) -> Any:
         """Call an action; what its answer says of jobs is noted as told."""

@@ -28,7 +28,7 @@ type Kind = Literal[
     "cut_answer",  # passed on whole, the answer is thrown away
     "hang_answer",  # passed on whole, never answered
     "late_answer",  # the answer comes `seconds` later
-    "double_answer",  # the answer comes again when the next request goes out on the connection, or later
+    "double_answer",  # the answer comes again `seconds` later; 0: with the connection's next request for the same
     "early_answer",  # the answer comes `seconds` before the end of the body, from nobody
     "truncate",  # half of the answer
     "replace",  # another answer instead; passed on first unless `accepted` is false
@@ -159,7 +159,8 @@ class _Connection:
         self._reader = reader
         self._writer = writer
         # An answer that is to come once more.
-        self._second: bytes = b""
+        self._second = b""
+        self._second_for = b""
         self._exchange: Exchange
 
     async def run(self) -> None:
@@ -168,7 +169,7 @@ class _Connection:
             head = await self._reader.readuntil(b"\r\n\r\n")
             if not self._proxy.is_up:
                 return
-            if self._second:
+            if self._second and head.startswith(self._second_for):
                 self._writer.write(self._second)
                 self._second = b""
             if not await self._pass(head):
@@ -300,6 +301,7 @@ class _Connection:
                 self._later(got, fault.seconds)
             else:
                 self._second = got
+                self._second_for = f"{self._exchange.method} {self._exchange.target} ".encode()
         return True
 
     def _later(self, got: bytes, seconds: float) -> None:
