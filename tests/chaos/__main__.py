@@ -18,7 +18,7 @@ from tests.e2e.hass import ROOT
 from .cases import CASES
 from .clock import real_time
 from .home import as_line
-from .judge import Judgement, judge
+from .judge import Judgement
 from .rounds import random_round
 from .world import World, Zygote, live
 
@@ -34,10 +34,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="leave the folders here")
     parser.add_argument("--json", action="store_true", help="a line a round, for programs")
     arguments = parser.parse_args()
-    if arguments.jobs > 1:
-        results = _side_by_side(arguments)
-    else:
-        results = list(_one_by_one(arguments))
+    run = _side_by_side if arguments.jobs > 1 else _one_by_one
+    results = run(arguments)
     if not arguments.json:
         _show(results)
     sys.exit(any(result["problems"] or result["error"] for result in results))
@@ -73,8 +71,7 @@ def _live_one(
         worlds.append(world)
         if name == "random":
             return await random_round(world)
-        found = await CASES[name](world)
-        return found if isinstance(found, Judgement) else judge(world)
+        return await CASES[name].script(world)
 
     began = real_time()
     keep = arguments.keep and arguments.keep / f"{name}-{seed}"
@@ -110,9 +107,7 @@ def _side_by_side(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         command += ["--rounds", str(rounds), "--seed", str(seed)]
         if arguments.keep:
             command += ["--keep", str(arguments.keep)]
-        running.append(
-            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        )
+        running.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
     results = []
     for process in running:
         assert process.stdout is not None
@@ -146,9 +141,7 @@ def _show(results: list[dict[str, Any]]) -> None:
         print(f"\n{title}: {total.total()}")
         for name, count in total.most_common():
             print(f"  {count:6} {name}")
-    kinds = Counter(
-        problem.split(":")[0] for result in results for problem in result["problems"]
-    )
+    kinds = Counter(problem.split(":")[0] for result in results for problem in result["problems"])
     seconds = sum(result["seconds"] for result in results)
     print(f"\n{len(results)} rounds, {seconds:.0f} s, problems: {dict(kinds) or 'none'}")
     for result in results:

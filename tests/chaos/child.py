@@ -34,7 +34,9 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, ulid
 
-from .clock import Follower, ChaosClock
+from custom_components.lianke.documents.pdf_client import PdfWorker
+
+from .clock import ChaosClock, Follower
 from .disk import Disk
 
 DOMAIN: Final = "lianke"
@@ -77,6 +79,7 @@ def run(order: Order) -> None:
     disk.mode = order.disk
     disk.install()
     follower = Follower(clock, Path(order.leader))
+    _count_pdf_work(follower)
     with asyncio.Runner(loop_factory=lambda: Loop(follower)) as runner:
         runner.run(Child(order, clock, disk).run())
 
@@ -100,6 +103,20 @@ def _replace_clocks(clock: ChaosClock) -> None:
     )
     for module, name, replacement in replacements:
         setattr(module, name, replacement)
+
+
+def _count_pdf_work(follower: Follower) -> None:
+    """Let no time pass while the process that reads PDF files is at work."""
+    ask = PdfWorker._async_ask
+
+    async def counted(worker: PdfWorker, request: dict[str, Any]) -> dict[str, Any]:
+        follower.busy_threads += 1
+        try:
+            return await ask(worker, request)
+        finally:
+            follower.busy_threads -= 1
+
+    setattr(PdfWorker, "_async_ask", counted)  # noqa: B010  # a method is no variable
 
 
 class Child:
@@ -204,7 +221,7 @@ class Child:
         try:
             result = await self._commands[message["do"]](**message.get("with", {}))
             answer = {"ok": True, "result": result}
-        except Exception as err:  # noqa: BLE001  # whatever a caller would be told
+        except Exception as err:  # whatever a caller would be told
             answer = {
                 "ok": False,
                 "error": f"{type(err).__name__}: {err}"[:500],

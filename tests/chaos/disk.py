@@ -1,4 +1,7 @@
-"""A disk that is full or read-only, for one process: whatever would write in a folder is refused by the system's own error."""
+"""A disk that is full or read-only, for one process.
+
+Whatever would write below a folder is refused with the system's own error.
+"""
 
 import errno
 import os

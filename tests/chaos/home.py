@@ -14,7 +14,7 @@ import aiohttp
 from tests.e2e.hass import free_port
 from tests.simulator import Box
 
-from .child import DOMAIN, LINE_LIMIT, Order
+from .child import DOMAIN, Order
 from .proxy import Proxy
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class Home:
             heard.cancel()
         finally:
             world.leader.holds -= 1
-        await asyncio.wait([self._ready, ended], return_when=asyncio.FIRST_COMPLETED)
+        waits: list[asyncio.Future[Any]] = [self._ready, ended]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if not self._ready.done():
             if self.deaths and self.deaths[-1] >= self._left:

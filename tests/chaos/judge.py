@@ -222,9 +222,7 @@ def _judge_repeats(world: World, stories: dict[str, Story], found: Judgement) ->
                     found.add(f"doubled by {field_name}", group[0], f"{key[-8:]}: {states}")
 
 
-def _judge_doubt(
-    world: World, story: Story, stories: dict[str, Story], found: Judgement
-) -> None:
+def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: Judgement) -> None:
     """See that nobody could have known, and say why."""
     record = story.record
     assert record is not None
@@ -234,10 +232,10 @@ def _judge_doubt(
         if not one.answered or one.status != 200:
             continue
         if one.way == "callback" and token_of(one.target) == record["token"]:
-            if isinstance(one.body, dict) and one.body.get("task_state") in FINAL_OF_CLOUD:
-                if one.body.get("task_id") in task_ids:
-                    found.add("needless doubt", story, "its callback was answered with 200")
-                    return
+            body = one.body if isinstance(one.body, dict) else {}
+            if body.get("task_state") in FINAL_OF_CLOUD and body.get("task_id") in task_ids:
+                found.add("needless doubt", story, "its callback was answered with 200")
+                return
         elif one.endpoint == "GET /print/job" and record["task_id"]:
             data = (one.answer or {}).get("data") or {}
             if record["task_id"] in one.target and data.get("task_state") in FINAL_OF_CLOUD:
@@ -255,7 +253,9 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
     if record["task_id"]:
         return "its task never had an end that could be read"
     box = story.tasks[0].box
-    mine = {task.task_id for one in stories.values() if one.home is story.home for task in one.tasks}
+    mine = {
+        task.task_id for one in stories.values() if one.home is story.home for task in one.tasks
+    }
     if any(task.task_id not in mine and not task.preview for task in box.tasks):
         return "others printed on the box"
     doubts = [

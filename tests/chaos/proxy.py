@@ -53,9 +53,7 @@ class Fault:
 
 def answer(status: int, body: bytes, content_type: str = "application/json") -> bytes:
     """Return an HTTP answer."""
-    head = (
-        f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
-    )
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
     if 300 <= status < 400:
         head += "Location: http://127.0.0.1:9/portal\r\n"
     return head.encode() + b"\r\n" + body
@@ -140,7 +138,7 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
             try:
                 await _Connection(self, way, reader, writer).run()
-            except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            except OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError:
                 pass
             finally:
                 _break(writer)
@@ -189,7 +187,7 @@ class _Connection:
         proxy.exchanges.append(exchange)
         proxy.on_step()
         fault = proxy.policy(exchange)
-        exchange.fault = fault and fault.kind
+        exchange.fault = None if fault is None else fault.kind
         length = _length(head)
         match fault:
             case None:
@@ -333,5 +331,3 @@ def _break(writer: asyncio.StreamWriter) -> None:
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-

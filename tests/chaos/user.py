@@ -27,15 +27,13 @@ class Asked:
     error: str | None = None
 
 
-async def print_paper(
-    home: Home, box: Box, port: int, path: Path, **data: Any
-) -> Asked:
+async def print_paper(home: Home, box: Box, port: int, path: Path, **data: Any) -> Asked:
     """Ask for a document on a printer."""
     asked = Asked(
         home=home.name,
         time=home.world.now,
         path=path,
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        digest=_digest(path),
         request_id=data.get("request_id"),
     )
     home.asked.append(asked)
@@ -69,6 +67,10 @@ async def cancel(home: Home, job_id: str, device: str) -> dict[str, Any] | None:
     job = answer["jobs"][0] if "jobs" in answer else answer["job"]
     home.world.note(f"{home.name} cancel {job_id[-6:]}: {job['state']}")
     return dict(job)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 async def _ask(home: Home, asked: Asked, service: str, **data: Any) -> None:

@@ -193,7 +193,7 @@ class Weather:
         await self._for_a_while("paper", 0, None)
 
     async def printer_off(self) -> None:
-        await self._for_a_while("on", False, True)  # noqa: FBT003
+        await self._for_a_while("on", False, True)
 
     async def _for_a_while(self, name: str, value: Any, usual: Any) -> None:
         printer = self._random.choice(self._box.printers)
@@ -291,5 +291,3 @@ def _claim(task: Task, code: int) -> dict[str, Any]:
         "task_state": "SUCCESS",
         "task_result": {"code": code, "msg": "forged"},
     }
-
-

@@ -1,8 +1,8 @@
 """The cloud, the clock, and the Home Assistants of one round, in one folder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from typing import Any, Final
+from typing import Final
 
 from tests.e2e.hass import ROOT
 from tests.proof.papers import unlike_any
@@ -189,13 +189,11 @@ class World:
             record["state"] in FINAL for home in self.homes.values() for record in home.records()
         ) and all(task.ended.is_set() for task in self.sim.cloud.tasks.values())
 
-    async def _take_line(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _take_line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hello = json.loads(await reader.readline())
         await self.homes[hello["name"]].listen(reader, writer)
 
-    async def run(self, script: Callable[[World], Awaitable[Any]]) -> Any:
+    async def run[T](self, script: Callable[[World], Awaitable[T]]) -> T:
         """Let a script happen in this world."""
         server = await asyncio.start_unix_server(
             self._take_line, self.control_path, limit=LINE_LIMIT
@@ -255,11 +253,3 @@ def live[T](
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def one_home(world: World, **variants: Any) -> AsyncIterator[tuple[Home, Box]]:
-    """Give the usual scene: one home with one box."""
-    world.sim.cloud.variants.update(**variants)
-    box = world.add_box()
-    yield await world.add_home(box), box

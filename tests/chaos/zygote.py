@@ -28,9 +28,10 @@ COMPONENTS = (
     *(
         f"homeassistant.components.{name}"
         for name in (
-            "webhook file_upload media_source sensor binary_sensor button event image notify repairs "
-            "diagnostics system_health blueprint automation script homeassistant persistent_notification"
-        ).split()
+            *("webhook", "file_upload", "media_source", "sensor", "binary_sensor", "button"),
+            *("event", "image", "notify", "repairs", "diagnostics", "system_health"),
+            *("blueprint", "automation", "script", "homeassistant", "persistent_notification"),
+        )
     ),
 )
 
@@ -64,9 +65,7 @@ def main() -> None:
             for order in orders:
                 asked = Order(**json.loads(order))
                 if pid := _fork(asked, line, selector):
-                    selector.register(
-                        os.pidfd_open(pid), selectors.EVENT_READ, (pid, asked.name)
-                    )
+                    selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, asked.name))
                     _say(line, started=pid, name=asked.name)
 
 

@@ -1,0 +1,116 @@
+"""Cases of full disks and killed processes: what is told is kept."""
+
+import asyncio
+
+from .judge import Judgement
+from .proxy import Fault
+from .scene import UPLOAD, case, end, one_home, spoil, until_told
+from .user import cancel, print_paper
+from .world import World
+
+
+def _disk(mode: str) -> None:
+    async def canceled(world: World) -> Judgement:
+        home, box = await one_home(world)
+        box.online = False
+        await asyncio.sleep(400)
+        asked = await print_paper(home, box, 1, world.paper(home))
+        assert asked.job_id is not None
+        await home.set_disk(mode)
+        await cancel(home, asked.job_id, home.device(box, 1))
+        await asyncio.sleep(10)
+        await home.kill()
+        await home.set_disk("ok")
+        await home.start()
+        return await end(world)
+
+    async def failed(world: World) -> Judgement:
+        home, box = await one_home(world)
+        box.online = False
+        await asyncio.sleep(400)
+        asked = await print_paper(home, box, 1, world.paper(home))
+        await home.set_disk(mode)
+        box.online = True
+        await world.until(
+            lambda: home.told[-1].job_id == asked.job_id and home.told[-1].state == "failed", 500
+        )
+        await asyncio.sleep(10)
+        await home.kill()
+        await home.set_disk("ok")
+        await home.start()
+        return await end(world)
+
+    for script, state in ((canceled, "canceled"), (failed, "failed")):
+        text = f"A job that was told as {state} on a disk that keeps nothing never prints later."
+        case(text, f"{state}_on_{mode}_disk")(script)
+
+
+for _mode in ("full", "read_only"):
+    _disk(_mode)
+
+
+@case("What an entry could not write before it was disabled does not overwrite what came after.")
+async def old_ledger_writes_again(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    (entry_id,) = home.entries.values()
+    box.online = False
+    await asyncio.sleep(400)
+    await print_paper(home, box, 1, world.paper(home))
+    await home.set_disk("full")
+    home.proxy.is_up = False
+    # What holds the job is another thing now, which cannot be written.
+    await asyncio.sleep(700)
+    await home.ask("disable", entry_id=entry_id)
+    await home.set_disk("ok")
+    home.proxy.is_up = True
+    box.online = True
+    world.sim.cloud.print_as_someone_else(box, box.printer(3))
+    spoil(home, UPLOAD, Fault(kind="cut_answer"))
+    await home.ask("enable", entry_id=entry_id)
+    await asyncio.sleep(1300)
+    await home.kill()
+    await home.start()
+    return await end(world)
+
+
+@case("What a callback proved is kept, once the cloud has its 200 or anybody was told.")
+async def power_goes_after_a_callback_proved_a_doubt(world: World) -> Judgement:
+    home, box = await one_home(world)
+    world.sim.cloud.print_as_someone_else(box, box.printer(3))
+    await asyncio.sleep(100)
+    spoil(home, UPLOAD, Fault(kind="cut_answer"))
+    asked = await print_paper(home, box, 1, world.paper(home))
+
+    def die_when_answered() -> None:
+        if any(one.way == "callback" and one.answered for one in home.proxy.exchanges):
+            home.proxy.on_step = home.on_step
+            home.die()
+
+    home.proxy.on_step = die_when_answered
+    assert await world.until(lambda: not home.runs, 300, 0.1)
+    await asyncio.sleep(5)
+    await home.start()
+    return await end(world, completed=asked)
+
+
+@case("The end of a job is kept before anybody is told of it.")
+async def power_goes_as_the_event_is_fired(world: World) -> Judgement:
+    home, box = await one_home(world)
+    asked = await print_paper(home, box, 1, world.paper(home))
+    await until_told(world, home, asked, "completed")
+    await home.kill()
+    await asyncio.sleep(5)
+    await home.start()
+    return await end(world, completed=asked)
+
+
+@case("Who listens to the event entity learns of a job that expired while Home Assistant was off.")
+async def expired_while_nobody_was_home(world: World) -> Judgement:
+    home, box = await one_home(world)
+    box.online = False
+    await asyncio.sleep(400)
+    asked = await print_paper(home, box, 1, world.paper(home), expires_in={"seconds": 120})
+    await home.stop()
+    await asyncio.sleep(300)
+    await home.start()
+    return await end(world, expired=asked)

@@ -1,0 +1,82 @@
+"""What scripted cases share: the usual scene, faults to order, and the end of a case."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from tests.simulator import Box
+
+from .home import Home
+from .judge import Judgement, judge
+from .proxy import Exchange, Fault
+from .user import Asked
+from .world import World
+
+type Script = Callable[[World], Awaitable[Judgement]]
+UPLOAD: Final = "POST /print/job"
+
+
+class Case(NamedTuple):
+    """A script, and what it shows in one sentence."""
+
+    text: str
+    script: Script
+
+
+CASES: Final[dict[str, Case]] = {}
+
+
+def case(text: str, name: str | None = None) -> Callable[[Script], Script]:
+    """Make a script a case; its name is the function's unless given."""
+
+    def add(script: Script) -> Script:
+        CASES[name or script.__name__] = Case(text, script)
+        return script
+
+    return add
+
+
+async def one_home(world: World, **variants: Any) -> tuple[Home, Box]:
+    """Give the usual scene: one home with one box of three printers."""
+    world.sim.cloud.variants.update(**variants)
+    box = world.add_box()
+    return await world.add_home(box), box
+
+
+def spoil(home: Home, endpoint: str, *faults: Fault) -> None:
+    """Have these faults happen to the next messages of an endpoint, one each."""
+    left = list(faults)
+
+    def policy(exchange: Exchange) -> Fault | None:
+        return left.pop(0) if left and exchange.endpoint.startswith(endpoint) else None
+
+    home.proxy.policy = policy
+
+
+async def end(world: World, **expected: Asked) -> Judgement:
+    """Settle and judge; each job whose name begins with a state is expected to end in that."""
+    await world.settle()
+    found = judge(world)
+    for name, asked in expected.items():
+        home = world.homes[asked.home]
+        state = next(
+            (one["state"] for one in home.records() if one["job_id"] == asked.job_id), "missing"
+        )
+        if not name.startswith(state):
+            found.problems.append(f"unexpected: a job that could be known ended as {state}")
+    return found
+
+
+def record_of(home: Home, asked: Asked) -> dict[str, Any]:
+    """Return a job as it is on disk."""
+    return next(one for one in home.records() if one["job_id"] == asked.job_id)
+
+
+async def until_told(
+    world: World, home: Home, asked: Asked, state: str, seconds: float = 600
+) -> None:
+    """Let time pass until a job was told to be in a state."""
+    assert await world.until(
+        lambda: any(one.job_id == asked.job_id and one.state == state for one in home.told),
+        seconds,
+        0.1,
+    ), f"never told {state}"
