@@ -29,6 +29,7 @@ from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import DriverState, Printer, PrinterKind
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
 from custom_components.lianke.api.sticker import parse, read_photo
+from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.transport import Meanings, Method, Transport
 from scripts.redact import Redactor
 
@@ -47,7 +48,7 @@ class Pace:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def slot(self, *, upload: bool = False) -> AsyncIterator[None]:
+    async def slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Hold the only place."""
         async with self._lock:
             yield
@@ -82,6 +83,7 @@ class RecordingTransport(Transport):
         path: str,
         *,
         seconds: float,
+        purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
@@ -97,6 +99,7 @@ class RecordingTransport(Transport):
             method,
             path,
             seconds=seconds,
+            purpose=purpose,
             query=query,
             body=body,
             meanings=meanings,

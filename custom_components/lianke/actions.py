@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -40,7 +41,7 @@ from .orders import read_order
 from .printing import async_describe, async_failure, async_print, async_resolve, async_wait
 from .proofs import async_count_pages, async_preview
 from .runtime import LiankeConfigEntry
-from .surveys import async_cloud_tasks, describe_capabilities
+from .surveys import async_cloud_tasks, async_search_models, describe_capabilities
 from .targets import Target, async_check_box, async_check_target, async_target
 
 MAX_MODELS: Final = 200
@@ -139,19 +140,20 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
     response: JsonObjectType = {"jobs": list[JsonValueType](described)}
     if call.data[ATTR_INCLUDE_CLOUD]:
-        response["cloud"] = await async_cloud_tasks(hass, target.entry)
+        response["cloud"] = await async_cloud_tasks(hass, target.entry, call.context)
     return response
 
 
 async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Tell what a printer can do."""
     target = await _async_target(hass, call, POLICY_READ)
-    coordinator = target.data.coordinator
+    data, key = target.data, target.printer_key
     view = target.view
+    ask_as = partial(data.client_for, call.context)
     return describe_capabilities(
         view,
-        await coordinator.get_capabilities(target.printer_key),
-        await coordinator.get_papers(target.printer_key),
+        await data.coordinator.get_capabilities(key, ask_as),
+        await data.coordinator.get_papers(key, ask_as),
     )
 
 
@@ -161,8 +163,8 @@ async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> Servic
         hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY]
     )
     await async_check_box(hass, entry, call.context, POLICY_READ)
-    models = await entry.runtime_data.client.printer_models(call.data.get(ATTR_QUERY))
-    return {"models": list(models[:MAX_MODELS]), "total": len(models)}
+    models = await async_search_models(hass, entry, call.data.get(ATTR_QUERY, ""), call.context)
+    return {"models": list[JsonValueType](models[:MAX_MODELS]), "total": len(models)}
 
 
 def _job_of(target: Target, call: ServiceCall) -> Job:

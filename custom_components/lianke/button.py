@@ -20,40 +20,44 @@ from .runtime import LiankeConfigEntry, LiankeData, translated
 PARALLEL_UPDATES = 1
 
 
-async def _async_restart(data: LiankeData) -> None:
-    await data.client.restart_box()
+async def _async_restart(data: LiankeData, context: Context | None) -> None:
+    await data.client_for(context).restart_box()
     data.coordinator.async_look("the box was restarted")
 
 
-async def _async_search(data: LiankeData) -> None:
-    await data.client.find_network_printers()
+async def _async_search(data: LiankeData, context: Context | None) -> None:
+    await data.client_for(context).find_network_printers()
     data.coordinator.async_look("network printers were searched for")
 
 
-async def _async_clear_queue(data: LiankeData) -> None:
+async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
     """Delete what waits in the cloud for any printer of the box, whoever sent it."""
     views = data.coordinator.data.printers.values()
     addresses = {view.printer.address for view in views if view.present}
+    client = data.client_for(context)
     for address in addresses:
-        await data.client.flush(address)
+        await client.flush(address)
 
 
-async def _async_cancel_waiting(data: LiankeData, key: str) -> None:
+async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | None) -> None:
     """Cancel our own waiting jobs, one by one."""
     for job in data.queue.jobs(key):
         if job.state in WAITING and job.can_cancel:
             await data.queue.async_cancel(job.job_id)
 
 
-async def _async_reset_error_limit(data: LiankeData, key: str) -> None:
+async def _async_reset_error_limit(data: LiankeData, key: str, context: Context | None) -> None:
     if (view := data.coordinator.data.printers.get(key)) is None:
         raise input_error("printer_gone")
-    await data.client.reset_error_limit(view.printer.address)
+    await data.client_for(context).reset_error_limit(view.printer.address)
     data.queue.release(key)
 
 
 # Each description with what is done.
-BOX_BUTTONS: tuple[tuple[ButtonEntityDescription, Callable[[LiankeData], Awaitable[None]]], ...] = (
+type BoxPress = Callable[[LiankeData, Context | None], Awaitable[None]]
+type PrinterPress = Callable[[LiankeData, str, Context | None], Awaitable[None]]
+
+BOX_BUTTONS: tuple[tuple[ButtonEntityDescription, BoxPress], ...] = (
     (
         ButtonEntityDescription(
             key="restart",
@@ -119,7 +123,7 @@ class BoxButton(BoxEntity, ButtonEntity):
         self,
         entry: LiankeConfigEntry,
         description: ButtonEntityDescription,
-        press: Callable[[LiankeData], Awaitable[None]],
+        press: BoxPress,
     ) -> None:
         """Have the button do `press` with the box's data."""
         super().__init__(entry, description)
@@ -129,7 +133,7 @@ class BoxButton(BoxEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with what the service said."""
         try:
-            await self._press(self.lianke)
+            await self._press(self.lianke, self._context)
         except LiankeError as err:
             raise translated(err) from None
 
@@ -142,7 +146,7 @@ class PrinterButton(PrinterEntity, ButtonEntity):
         entry: LiankeConfigEntry,
         printer_key: str,
         description: ButtonEntityDescription,
-        press: Callable[[LiankeData, str], Awaitable[None]],
+        press: PrinterPress,
     ) -> None:
         """Have the button do `press` with the box's data and the printer's key."""
         super().__init__(entry, printer_key, description)
@@ -152,7 +156,7 @@ class PrinterButton(PrinterEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with what the service said."""
         try:
-            await self._press(self.lianke, self.printer_key)
+            await self._press(self.lianke, self.printer_key, self._context)
         except LiankeError as err:
             raise translated(err) from None
 

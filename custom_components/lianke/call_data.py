@@ -60,6 +60,7 @@ MAX_SOURCES: Final = 20
 MAX_KEY: Final = 128
 MAX_NAME: Final = 255
 MAX_PASSWORD: Final = 255
+MAX_QUERY: Final = 64
 MAX_ADDRESS: Final = 8192
 MAX_NUMBER: Final = 999_999_999
 
@@ -198,7 +199,7 @@ CAPABILITIES_SCHEMA: Final = probatio.Schema(DEVICE)
 MODELS_SCHEMA: Final = probatio.Schema(
     {
         probatio.Required(ATTR_CONFIG_ENTRY): _NAME,
-        probatio.Optional(ATTR_QUERY): _NAME,
+        probatio.Optional(ATTR_QUERY): _line(MAX_QUERY),
     }
 )
 

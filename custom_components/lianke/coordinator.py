@@ -37,7 +37,7 @@ from .const import (
     MAX_POLL_INTERVAL,
     MIN_POLL_INTERVAL,
 )
-from .details import PrinterDetails
+from .details import ClientFor, PrinterDetails
 from .looks import LOOK_SPACING, Looks
 from .memory import BoxMemory
 from .polls import async_poll
@@ -226,13 +226,18 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._plan_next()
             self._schedule_refresh()
 
-    async def get_capabilities(self, key: str) -> Capabilities | None:
-        """Return what a printer can do, None when it is not known; asked once in seven days."""
-        return await self._details.get_capabilities(key)
+    async def get_capabilities(
+        self, key: str, ask_as: ClientFor | None = None
+    ) -> Capabilities | None:
+        """Return what a printer can do, None when it is not known; asked once in seven days.
 
-    async def get_papers(self, key: str) -> tuple[Paper, ...]:
-        """Return the papers of a printer's driver, () when unknown; asked once in seven days."""
-        return await self._details.get_papers(key)
+        `ask_as` returns the client of a user who only looks it up; see `PrinterDetails`.
+        """
+        return await self._details.get_capabilities(key, ask_as)
+
+    async def get_papers(self, key: str, ask_as: ClientFor | None = None) -> tuple[Paper, ...]:
+        """Return the papers of a printer's driver, () when unknown; as `get_capabilities`."""
+        return await self._details.get_papers(key, ask_as)
 
     @callback
     def async_forget(self, key: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 import logging
 import time
@@ -9,7 +10,7 @@ import time
 from homeassistant.util import dt as dt_util
 
 from .api.client import LiankeClient
-from .api.errors import LiankeError
+from .api.errors import LiankeError, TooManyRequestsError
 from .api.models import Capabilities, DriverState, Paper
 from .memory import BoxMemory
 
@@ -18,6 +19,9 @@ _LOGGER = logging.getLogger(__name__)
 REMEMBERED_FOR = timedelta(days=7)
 # Seconds without another try after a failure.
 PAUSE = 300
+
+# Returns the client for somebody's question, or raises TooManyRequestsError.
+type ClientFor = Callable[[], LiankeClient]
 
 
 class PrinterDetails:
@@ -30,10 +34,14 @@ class PrinterDetails:
         self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failed: dict[tuple[str, str], float] = {}
 
-    async def get_capabilities(self, key: str) -> Capabilities | None:
+    async def get_capabilities(
+        self, key: str, ask_as: ClientFor | None = None
+    ) -> Capabilities | None:
         """Return what a printer can do, None when it is not known.
 
-        From memory for seven days; when the service does not answer, for longer.
+        From memory for seven days; when the service does not answer, for longer. A user who only
+        looks it up asks with a client of their own, by `ask_as`: then this raises
+        TooManyRequestsError when nothing is remembered and the user has no share left.
         """
         async with self._locks["capabilities", key]:
             if (known := self._memory.printers.get(key)) is None:
@@ -41,7 +49,12 @@ class PrinterDetails:
             if not self._must_ask("capabilities", key, known.capabilities_at):
                 return known.capabilities
             try:
-                capabilities = await self._client.capabilities(known.printer.address)
+                client = ask_as() if ask_as is not None else self._client
+                capabilities = await client.capabilities(known.printer.address)
+            except TooManyRequestsError:
+                if known.capabilities_at is None:
+                    raise
+                return known.capabilities
             except LiankeError as err:
                 self._note_failure("capabilities", key, err)
                 return known.capabilities
@@ -49,7 +62,7 @@ class PrinterDetails:
                 self._memory.keep_capabilities(key, capabilities)
             return capabilities
 
-    async def get_papers(self, key: str) -> tuple[Paper, ...]:
+    async def get_papers(self, key: str, ask_as: ClientFor | None = None) -> tuple[Paper, ...]:
         """Return the papers of a printer's driver, as `get_capabilities` does; () if unknown."""
         async with self._locks["papers", key]:
             if (known := self._memory.printers.get(key)) is None:
@@ -57,7 +70,12 @@ class PrinterDetails:
             if not self._must_ask("papers", key, known.papers_at):
                 return known.papers
             try:
-                papers = tuple(await self._client.papers(known.printer.model))
+                client = ask_as() if ask_as is not None else self._client
+                papers = tuple(await client.papers(known.printer.model))
+            except TooManyRequestsError:
+                if known.papers_at is None:
+                    raise
+                return known.papers
             except LiankeError as err:
                 self._note_failure("papers", key, err)
                 return known.papers

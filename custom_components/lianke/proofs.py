@@ -24,11 +24,12 @@ async def async_preview(
     printer's image entity shows the first page. Raises LiankeError besides what printing raises.
     """
     options = await async_resolve(target.entry, target.printer_key, order.options)
+    client = target.data.client_for(context)
     document = await _async_one(hass, target, order, options, context)
     spool = await async_get_spool(hass)
     try:
         preview = await target.data.queue.previewer.async_preview(
-            target.printer_key, document, options
+            target.printer_key, document, options, client
         )
     except BaseException:
         await spool.async_discard(document)
@@ -68,7 +69,7 @@ async def async_count_pages(
     spool = await async_get_spool(hass)
     if document.pages is None:
         try:
-            pages = await target.data.client.count_pages(
+            pages = await target.data.client_for(context).count_pages(
                 target.view.printer.address, document.upload, options.paper_id
             )
         except BaseException:

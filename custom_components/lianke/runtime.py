@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -136,6 +136,14 @@ class LiankeData(NamedTuple):
     queue: PrintQueue
     account: Account
     previews: PreviewShelf
+
+    def client_for(self, context: Context | None) -> LiankeClient:
+        """Return a client for one thing that the user of a call asks for, besides printing.
+
+        Raises TooManyRequestsError when that is beyond the user's share.
+        """
+        user = None if context is None else context.user_id
+        return self.client.with_throttle(self.account.share_of(user))
 
 
 @callback

@@ -1,14 +1,17 @@
 """What can be looked up: a printer's abilities, the tasks of a box in the cloud."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from .api.errors import LiankeError
 from .api.models import Capabilities, DayTask, Paper
 from .api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
 from .const import DOMAIN
@@ -17,6 +20,8 @@ from .runtime import LiankeConfigEntry
 from .targets import loaded_data
 
 CLOUD_SECONDS = 60
+# The vendor's list of models changes when a driver is made.
+MODELS_SECONDS = 86400
 
 
 class _Asked(NamedTuple):
@@ -24,7 +29,25 @@ class _Asked(NamedTuple):
     tasks: tuple[DayTask, ...]
 
 
-DATA_TASKS: HassKey[dict[str, _Asked]] = HassKey(f"{DOMAIN}_day_tasks")
+class _Models(NamedTuple):
+    """Names of models, and the same ones as they are searched."""
+
+    at: float
+    names: tuple[str, ...]
+    folded: tuple[str, ...]
+
+
+class _Known:
+    """Answers that serve everybody who asks again soon."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, _Asked] = {}
+        self.models: dict[str, _Models] = {}
+        # Who asks while somebody else does waits for the same answer.
+        self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+
+DATA_KNOWN: HassKey[_Known] = HassKey(f"{DOMAIN}_lookups")
 
 
 def describe_capabilities(
@@ -49,18 +72,62 @@ def describe_capabilities(
     }
 
 
-async def async_cloud_tasks(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[JsonValueType]:
-    """Return the day's tasks of a box, other apps' too; asked at most once a minute.
+async def async_search_models(
+    hass: HomeAssistant, entry: LiankeConfigEntry, query: str, context: Context
+) -> list[str]:
+    """Return the models with every word of the query in their names; the list is asked for once a day.
 
-    Raises LiankeError.
+    Raises LiankeError, TooManyRequestsError among them.
     """
     data = loaded_data(entry)
-    asked = hass.data.setdefault(DATA_TASKS, {})
-    now = hass.loop.time()
-    known = asked.get(entry.entry_id)
-    if known is None or now - known.at > CLOUD_SECONDS:
-        known = _Asked(now, await data.client.day_tasks())
-        asked[entry.entry_id] = known
+    known = hass.data.setdefault(DATA_KNOWN, _Known())
+    account = data.account.webhook_id
+
+    def fresh() -> _Models | None:
+        models = known.models.get(account)
+        return models if models and hass.loop.time() - models.at < MODELS_SECONDS else None
+
+    if (models := fresh()) is None:
+        client = data.client_for(context)
+        async with known.locks["models", account]:
+            if (models := fresh()) is None:
+                try:
+                    names = await client.printer_models()
+                except LiankeError:
+                    if (models := known.models.get(account)) is None:
+                        raise
+                else:
+                    folded = tuple(name.casefold() for name in names)
+                    models = _Models(hass.loop.time(), names, folded)
+                    known.models[account] = models
+    words = query.casefold().split()
+    return [
+        name
+        for name, folded in zip(models.names, models.folded, strict=True)
+        if all(word in folded for word in words)
+    ]
+
+
+async def async_cloud_tasks(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
+) -> list[JsonValueType]:
+    """Return the day's tasks of a box, other apps' too; asked at most once a minute.
+
+    Raises LiankeError, TooManyRequestsError among them.
+    """
+    data = loaded_data(entry)
+    asked = hass.data.setdefault(DATA_KNOWN, _Known())
+
+    def fresh() -> _Asked | None:
+        tasks = asked.tasks.get(entry.entry_id)
+        return tasks if tasks and hass.loop.time() - tasks.at <= CLOUD_SECONDS else None
+
+    if (known := fresh()) is None:
+        client = data.client_for(context)
+        async with asked.locks["tasks", entry.entry_id]:
+            if (known := fresh()) is None:
+                known = _Asked(hass.loop.time(), await client.day_tasks())
+                asked.tasks[entry.entry_id] = known
     own = data.queue.own_task_ids
     return [_describe_task(task, own) for task in known.tasks]
 

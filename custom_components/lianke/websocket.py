@@ -3,6 +3,7 @@
 Nothing here asks the cloud, except for a printer's options that nobody has asked for in a week.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -14,11 +15,13 @@ from homeassistant.exceptions import Unauthorized
 from homeassistant.util.json import JsonObjectType
 import probatio
 
+from .api.errors import LiankeError
 from .const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from .documents.document import input_error
 from .job_feed import Subscription, async_get_feed
 from .jobs.settings import max_document_bytes
 from .late import async_load
+from .runtime import translated
 from .targets import Target, async_may, async_target
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
@@ -85,9 +88,13 @@ async def _ws_options(
     await async_load(hass, "surveys")
     from .surveys import describe_capabilities  # noqa: PLC0415  # see late
 
-    coordinator = target.data.coordinator
-    capabilities = await coordinator.get_capabilities(target.printer_key)
-    papers = await coordinator.get_papers(target.printer_key)
+    data, key = target.data, target.printer_key
+    ask_as = partial(data.client_for, connection.context(msg))
+    try:
+        capabilities = await data.coordinator.get_capabilities(key, ask_as)
+        papers = await data.coordinator.get_papers(key, ask_as)
+    except LiankeError as err:
+        raise translated(err) from None
     described = describe_capabilities(target.view, capabilities, papers)
     connection.send_result(
         msg["id"],

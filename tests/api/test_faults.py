@@ -28,6 +28,7 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
+from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.jobs.sender import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
 from tests.simulator.endpoints import ENDPOINTS
@@ -433,7 +434,7 @@ class Gate:
         self.uploads = 0
         self.complaints = 0
 
-    def slot(self, *, upload: bool = False) -> Gate:
+    def slot(self, purpose: Purpose, *, upload: bool = False) -> Gate:
         """Give itself."""
         self.uploads += upload
         return self

@@ -61,10 +61,8 @@ def test_the_table_is_large() -> None:
 type Act = Callable[[House], Awaitable[Any]]
 
 
-async def _search(house: House, query: str | None = None) -> Any:
-    data: dict[str, Any] = {} if query is None else {"query": query}
-    data["config_entry"] = house.entry.entry_id
-    return await house.act("search_models", **data)
+async def _search(house: House) -> Any:
+    return await house.act("search_models", config_entry=house.entry.entry_id)
 
 
 async def _ask_for_capabilities(house: House) -> Any:
@@ -114,7 +112,7 @@ ACTS: dict[str, Act] = {
     "POST /device/async_device_reboot": lambda house: house.press("restart"),
     "GET /external_api/printer_list": lambda house: house.refresh(),
     "GET /print/printer_enum": _search,
-    "POST /print/printer_enum": lambda house: _search(house, query="HP"),
+    "POST /print/printer_enum": _client(lambda client: client.printer_models("HP")),
     "GET /print/printer_params": _ask_for_capabilities,
     "GET /print/paper_dimension_list": _ask_for_capabilities,
     "POST /print/file_pages": _count,

@@ -220,6 +220,7 @@ class Cloud:
         """Give an account a new ApiKey; the old one is refused from now on."""
         account.api_key = self.inventor.api_key()
         account.calls.clear()
+        account.submissions.clear()
         return account.api_key
 
     def account_of(self, api_key: str) -> Account | None:
@@ -258,12 +259,12 @@ class Cloud:
 
     # Rate
 
-    def count_call(self, account: Account) -> bool:
-        """Count a request of a key. False: it is banned."""
+    def count_call(self, account: Account, endpoint: str) -> bool:
+        """Count a request of a key; documents handed in count apart. False: it is banned."""
         if self.rate_limit is None or account.banned:
             return not account.banned
         now = self.now()
-        calls = account.calls
+        calls = account.submissions if endpoint == "POST /print/job" else account.calls
         calls.append(now)
         while calls[0] <= now - RATE_SECONDS:
             calls.popleft()

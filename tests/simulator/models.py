@@ -61,6 +61,7 @@ class Account:
     auto_push: bool = False
     banned: bool = False
     calls: deque[float] = field(default_factory=deque)
+    submissions: deque[float] = field(default_factory=deque)
     in_flight: int = 0
     max_in_flight: int = 0
 

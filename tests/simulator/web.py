@@ -71,7 +71,7 @@ class Exchange:
     async def run(self) -> web.Response:
         """Answer the request; raises _ResetError where the connection is to be broken."""
         cloud = self.cloud
-        if self.account is not None and not cloud.count_call(self.account):
+        if self.account is not None and not cloud.count_call(self.account, self.endpoint):
             return self._plain(403, '{"code":403,"msg":"ApiKey已被禁用"}', "application/json")
         if cloud.variants.latency:
             await asyncio.sleep(cloud.variants.latency)

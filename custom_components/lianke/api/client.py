@@ -5,10 +5,11 @@ the live service use.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+import copy
 from dataclasses import replace
 from functools import cached_property
 from ssl import SSLContext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession
 
@@ -38,7 +39,8 @@ from .models import (
 )
 from .server import DEFAULT_SERVER
 from .tasks import parse_day_tasks
-from .transport import Meanings, Throttle, Transport
+from .throttle import Purpose, Throttle
+from .transport import Meanings, Transport
 from .upload import Links, Ticket, UploadFile, open_form
 
 if TYPE_CHECKING:
@@ -95,6 +97,13 @@ class LiankeClient:
             ssl=ssl,
         )
         self._credentials = credentials
+
+    def with_throttle(self, throttle: Throttle) -> Self:
+        """Return a client for the same box, whose requests go when this throttle lets them."""
+        other = copy.copy(self)
+        other._transport = self._transport.with_throttle(throttle)  # noqa: SLF001  # a copy of ours
+        other.__dict__.pop("scanners", None)
+        return other
 
     @property
     def device_id(self) -> str:
@@ -217,7 +226,7 @@ class LiankeClient:
             raise DocumentTooLargeError
         fields = self._auth | _target(address) | {"dmPaperSize": str(paper_id)}
         async with open_form(file, fields) as form:
-            data = await self._transport.upload("/print/file_pages", form, size)
+            data = await self._transport.upload("/print/file_pages", form, size, Purpose.LOOKUP)
         pages = to_int(to_mapping(data).get("pages"))
         return pages if pages is not None and pages > 0 else None
 
@@ -249,7 +258,9 @@ class LiankeClient:
         async with open_form(
             content, form_fields, before_end=before_end, on_progress=on_progress
         ) as form:
-            data = await self._transport.upload("/print/job", form, size)
+            data = await self._transport.upload(
+                "/print/job", form, size, Purpose.LOOKUP if preview else Purpose.SUBMIT
+            )
         task_id = to_text(to_mapping(data).get("task_id"))
         if not task_id:
             raise LiankeResponseError("job without task_id")
@@ -262,6 +273,7 @@ class LiankeClient:
             "/print/job",
             query=self._task_query(address, task_id),
             seconds=QUICK_SECONDS,
+            purpose=Purpose.TRACK,
             own_connection=True,
         )
         task = Task.from_json(task_id, data)
@@ -280,6 +292,7 @@ class LiankeClient:
             "/print/job",
             query=self._task_query(address, task_id),
             seconds=QUICK_SECONDS,
+            purpose=Purpose.TRACK,
             own_connection=True,
         )
 
@@ -290,6 +303,7 @@ class LiankeClient:
             "/print/query_device_task",
             body={**self._auth},
             seconds=QUICK_SECONDS,
+            purpose=Purpose.TRACK,
             own_connection=True,
         )
         return tuple(

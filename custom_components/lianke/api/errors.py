@@ -272,6 +272,12 @@ class ServerAddressError(LiankeInputError):
     reason = "invalid_server"
 
 
+class TooManyRequestsError(LiankeInputError):
+    """A user asked for more than their share of what may be asked of the service."""
+
+    reason = "too_many_requests"
+
+
 class DocumentUnreadableError(LiankeInputError):
     """The file to upload is missing, unreadable or no longer the size it had."""
 

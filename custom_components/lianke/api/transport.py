@@ -10,11 +10,12 @@ handed over, and only as the service's own JSON with a code; what a firewall or 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+import copy
 from http import HTTPStatus
 import re
 from ssl import SSLContext
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, NoReturn, Self
 
 from aiohttp import (
     ClientConnectionError,
@@ -45,6 +46,7 @@ from .errors import (
     TooFrequentError,
     refusal,
 )
+from .throttle import Purpose, Throttle
 from .upload import JobForm
 
 MAX_ANSWER = 8 * 1024 * 1024
@@ -76,16 +78,6 @@ def answer_seconds(size: int) -> float:
     return ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND + buffered / SLOWEST_BYTES_A_SECOND
 
 
-class Throttle(Protocol):
-    """What keeps the cloud in peace: a limited number of requests at once and a pause when it complains."""
-
-    def slot(self, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
-        """Return a context that is entered when a request, or an upload, which may take minutes, may go."""
-
-    def too_frequent(self) -> None:
-        """Take note that the service complained (10009)."""
-
-
 class Transport:
     """Sends requests with one ApiKey to one server over a session that somebody else owns."""
 
@@ -110,12 +102,19 @@ class Transport:
         self._base = server.rstrip("/")
         self._throttle = throttle
 
+    def with_throttle(self, throttle: Throttle) -> Self:
+        """Return the same transport, whose requests go when this throttle lets them."""
+        other = copy.copy(self)
+        other._throttle = throttle  # noqa: SLF001  # a copy of ours
+        return other
+
     async def call(
         self,
         method: Method,
         path: str,
         *,
         seconds: float,
+        purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
@@ -127,7 +126,7 @@ class Transport:
         a meaning of their own at this endpoint. `own_connection`: the answer proves or changes something and must not
         be mistaken for another's. Raises LiankeError.
         """
-        async with self._slot():
+        async with self._slot(purpose):
             try:
                 async with (
                     self._connections(own=own_connection) as session,
@@ -147,7 +146,7 @@ class Transport:
                 _raise_clean(err, may_have_arrived=True)
             return await self._interpret(status, raw, meanings)
 
-    async def upload(self, path: str, form: JobForm, size: int) -> object:
+    async def upload(self, path: str, form: JobForm, size: int, purpose: Purpose) -> object:
         """Send a form and return the `data` of its answer.
 
         Bounded by 30 s to connect, 60 s without progress, a time for the form's hook, one for the answer, and a whole
@@ -155,7 +154,7 @@ class Transport:
         Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
         of the form's own hook is raised as it is.
         """
-        async with self._slot(upload=True):
+        async with self._slot(purpose, upload=True):
             try:
                 status, raw = await self._send_form(path, form, size)
             except (ClientError, OSError) as err:
@@ -226,7 +225,7 @@ class Transport:
         Only https, or the server itself. Raises LiankeError; LiankeResponseError above `limit_bytes`.
         """
         target = self._foreign_url(url)
-        async with self._slot():
+        async with self._slot(Purpose.PICTURE):
             try:
                 async with self._session.get(
                     target, allow_redirects=False, timeout=ClientTimeout(total=seconds)
@@ -250,12 +249,12 @@ class Transport:
         return target
 
     @asynccontextmanager
-    async def _slot(self, *, upload: bool = False) -> AsyncIterator[None]:
+    async def _slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Wait for our turn; tell the throttle when the service complains."""
         if self._throttle is None:
             yield
             return
-        async with self._throttle.slot(upload=upload):
+        async with self._throttle.slot(purpose, upload=upload):
             try:
                 yield
             except TooFrequentError:

@@ -23,6 +23,8 @@ from .sender import TOKEN_BYTES, CallbackAddress, may_have_arrived
 # Seconds.
 PREVIEW_TIME = 120
 FIRST_LOOK = timedelta(seconds=3)
+# At once on one box: they share its requests with the tracking of jobs.
+MAX_PREVIEWS = 2
 MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
@@ -60,12 +62,19 @@ class Previewer:
         self._follower = follower
         self._addresses = addresses
         self._waiting: dict[str, asyncio.Event] = {}
+        self._places = asyncio.Semaphore(MAX_PREVIEWS)
         self._stopped = False
 
     async def async_preview(
-        self, printer_key: str, document: Document, options: ResolvedOptions
+        self,
+        printer_key: str,
+        document: Document,
+        options: ResolvedOptions,
+        client: LiankeClient | None = None,
     ) -> Preview:
         """Have a document drawn for a printer. The document stays the caller's.
+
+        `client` is the one of the user who asks, None for the box's own.
 
         Raises LiankeError: a refusal, a conversion that failed, or no answer within
         PREVIEW_TIME seconds.
@@ -73,13 +82,14 @@ class Previewer:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         news = self._waiting[token] = asyncio.Event()
         address = self._coordinator.data.printers[printer_key].printer.address
+        client = client or self._client
         try:
-            async with asyncio.timeout(PREVIEW_TIME):
-                task_id = await self._async_submit(address, document, options, token)
+            async with asyncio.timeout(PREVIEW_TIME), self._places:
+                task_id = await self._async_submit(client, address, document, options, token)
                 result = await self._async_result(address, task_id, news)
                 return Preview(
                     pages=result.total_page or len(result.images) or None,
-                    images=await self._async_images(result.images),
+                    images=await _async_images(client, result.images),
                     ticket=result.ticket,
                 )
         except TimeoutError:
@@ -88,13 +98,18 @@ class Previewer:
             self._waiting.pop(token, None)
 
     async def _async_submit(
-        self, address: PrinterAddress, document: Document, options: ResolvedOptions, token: str
+        self,
+        client: LiankeClient,
+        address: PrinterAddress,
+        document: Document,
+        options: ResolvedOptions,
+        token: str,
     ) -> str:
         """Hand the document in and note whose task it has become."""
         task_id: str | None = None
         await self._book.async_note_coming()
         try:
-            task_id = await self._client.submit(
+            task_id = await client.submit(
                 address,
                 document.upload,
                 options.form_fields(),
@@ -157,7 +172,6 @@ class Previewer:
             pause = (self._follower.free_at(now) - now).total_seconds()
         raise LiankeResponseError("the integration is being unloaded")
 
-    async def _async_images(self, urls: tuple[str, ...]) -> tuple[bytes, ...]:
-        return tuple(
-            [await self._client.download(url, MAX_IMAGE_BYTES) for url in urls[:MAX_IMAGES]]
-        )
+
+async def _async_images(client: LiankeClient, urls: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple([await client.download(url, MAX_IMAGE_BYTES) for url in urls[:MAX_IMAGES]])
