@@ -119,7 +119,7 @@ def _content_type(path: Path) -> str | None:
     try:
         if not path.is_file():
             return None
-        kind = sniff(path, path.name)
+        kind = sniff(path, path.name, may_be_raw=True)
     except ServiceValidationError, OSError, ValueError:
         return None
     if kind in TEXTS | CONVERTED_IMAGES:

@@ -57,16 +57,28 @@ def zip64(data: bytes, *, told: int) -> bytes:
     return data[:end] + large + locator + first
 
 
-def ole(stream: str) -> bytes:
-    """Return the start of an old Office file whose directory names a stream."""
+def ole(*streams: str, within: str = "") -> bytes:
+    """Return an old Office file with these streams at its root, and one in a folder below."""
     header = bytearray(512)
     header[:8] = bytes.fromhex("d0cf11e0a1b11ae1")
     header[30:32] = (9).to_bytes(2, "little")
     header[48:52] = (1).to_bytes(4, "little")
-    entries = b"".join(
-        name.encode("utf-16-le").ljust(64, b"\0") + bytes(64) for name in ("Root Entry", stream)
+    names = ["Root Entry", *streams, *(["MBD0001", within] if within else [])]
+    nowhere = (0xFFFFFFFF).to_bytes(4, "little")
+    entries = b""
+    top = len(streams) + bool(within)
+    for index, name in enumerate(names):
+        right = (index + 1).to_bytes(4, "little") if 0 < index < top else nowhere
+        child = (1 if index == 0 else index + 1) if name in ("Root Entry", "MBD0001") else None
+        below = nowhere if child is None else child.to_bytes(4, "little")
+        entry = name.encode("utf-16-le").ljust(64, b"\0") + bytes(4) + nowhere + right + below
+        entries += entry.ljust(128, b"\0")
+    sectors = -(-len(entries) // 512)
+    table = b"".join(
+        (number + 1 if 0 < number < sectors else 0xFFFFFFFE).to_bytes(4, "little")
+        for number in range(sectors + 1)
     )
-    return bytes(header) + bytes(512) + entries.ljust(512, b"\0")
+    return bytes(header) + table.ljust(512, b"\0") + entries.ljust(512 * sectors, b"\0")
 
 
 def pdf_with_streams(pages: int, *, predictor: int = 12) -> bytes:

@@ -1,12 +1,13 @@
 """What kind of file it is, told by what is in it."""
 
 from pathlib import Path
+import random
 import tracemalloc
 
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.lianke.documents.sniff import Kind, decode_text, sniff
+from custom_components.lianke.documents.sniff import Kind, sniff
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -48,9 +49,9 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> Kind:
         (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", Kind.HTML),
         (b"<?xml version='1.0'?><html xmlns='x'>", "x", Kind.HTML),
         (b"<p>part</p>", "x.htm", Kind.HTML),
-        (b"\x1b@\x1bE hello", "label.txt", Kind.RAW),
-        (b"^XA^FDx^XZ", "label", Kind.RAW),
-        (b"SIZE 40 mm,30 mm", "label.prn", Kind.RAW),
+        (ole("Workbook", "x", within="WordDocument"), "x.xls", Kind.XLS),
+        (ole("a", "b", "c", "d", "e", "WordDocument"), "x", Kind.DOC),
+        (b"%!tex program", "x.txt", Kind.TEXT),
         ("你好，世界".encode(), "x", Kind.TEXT),
         ("你好，世界".encode("gb18030"), "x.txt", Kind.TEXT),
         ("你好".encode("utf-16"), "x.txt", Kind.TEXT),
@@ -73,15 +74,21 @@ def test_kinds(tmp_path: Path, data: bytes, name: str, kind: Kind) -> None:
         (zipped("OFD.xml", "Doc_0/Document.xml"), "发票.ofd", "ofd_not_supported"),
         (zipped("mimetype", "content.xml"), "x.odt", "type_not_supported"),
         (zipped("word/document.xml"), "x.docx", "type_not_supported"),
-        (b"PK\x03\x04 broken", "x.docx", "type_not_supported"),
+        (b"PK\x03\x04 broken", "x.docx", "file_damaged"),
         (b"PK\x03\x04 broken PK\x05\x06" + bytes(18), "x.docx", "type_not_supported"),
+        (zipped("[Content_Types].xml", "word/document.xml")[:-30], "x.docx", "file_damaged"),
+        (ole("WordDocument")[:900], "x.doc", "file_damaged"),
+        (ole("EncryptionInfo", "EncryptedPackage"), "x.docx", "office_protected"),
+        (b"%!\n72 72 moveto", "x.txt", "type_not_supported"),
+        (b"\xff\xfe" + random.Random(1).randbytes(400), "x.txt", "text_unreadable"),
+        (b"\xff\xfe" + random.Random(1).randbytes(400), "x", "type_not_supported"),
         (ole("Something"), "x.msi", "type_not_supported"),
         (b"\x7fELF\0\0", "x.pdf", "type_not_supported"),
         (b"%!PS-Adobe", "x.ps", "type_not_supported"),
         (b"{\\rtf1", "x.rtf", "type_not_supported"),
         (b"<svg xmlns='x'/>", "x.svg", "type_not_supported"),
         ("你好".encode("gb18030"), "x.bin", "type_not_supported"),
-        (b"\xff\xff\xff not text", "x.txt", "type_not_supported"),
+        (b"\x01\x02\x03 not text", "x.txt", "text_unreadable"),
     ],
     ids=named,
 )
@@ -89,6 +96,32 @@ def test_refused(tmp_path: Path, data: bytes, name: str, key: str) -> None:
     with pytest.raises(ServiceValidationError) as raised:
         kind_of(tmp_path, data, name)
     assert raised.value.translation_key == key
+
+
+COMMANDS = {
+    "invoice.pdf": b"\x1b%-12345X@PJL SET COPIES=99",
+    "notes.txt": b"@PJL RESET",
+    "photo.jpg": b"^XA^FDx^XZ",
+    "label": b"\x1b@\x1bE hello",
+    "label.prn": b"SIZE 40 mm,30 mm",
+    "plain.prn": b"hello",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_are_not_told_by_content(tmp_path: Path, name: str) -> None:
+    """Files called otherwise, and names that a server gives, were printed as commands."""
+    path = tmp_path / "file"
+    path.write_bytes(COMMANDS[name])
+    with pytest.raises(ServiceValidationError) as raised:
+        sniff(path, name)
+    assert raised.value.translation_key == "raw_not_asked_for"
+    assert raised.value.translation_placeholders == {"name": name}
+    if name.endswith(".prn"):
+        assert sniff(path, name, may_be_raw=True) is Kind.RAW
+    else:
+        with pytest.raises(ServiceValidationError):
+            sniff(path, name, may_be_raw=True)
 
 
 def test_a_zip_with_a_huge_directory_is_not_read(tmp_path: Path) -> None:
@@ -109,7 +142,7 @@ def test_nor_one_whose_size_stands_elsewhere(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
         tracemalloc.stop()
-    assert raised.value.translation_key == "type_not_supported"
+    assert raised.value.translation_key == "file_damaged"
 
 
 def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
@@ -131,8 +164,3 @@ def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
-def test_text_is_decoded(encoding: str) -> None:
-    assert decode_text("采购清单".encode(encoding)) == "采购清单"

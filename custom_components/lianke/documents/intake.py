@@ -7,9 +7,10 @@ import re
 
 from .compose import csv_page, markdown_page, text_page
 from .document import CONTENT_TYPES, MAX_TEXT_BYTES, Document, input_error, whole_text
+from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle
-from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, decode_text, sniff
+from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, sniff
 from .spool import write_bytes
 
 MAX_STEM = 100
@@ -17,18 +18,27 @@ MAX_TITLE = 200
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
-def admit(path: Path, name: str, style: PageStyle, *, title: str | None, raw: bool) -> Document:
+def admit(
+    path: Path,
+    name: str,
+    style: PageStyle,
+    *,
+    title: str | None,
+    raw: bool,
+    may_be_raw: bool = False,
+) -> Document:
     """Return the document for the file at path.
 
     The file is renamed or replaced by what will be sent: text, tables and Markdown become a page
     in this style, pictures the service does not take are converted, raw bytes stay as they are.
+    Without `raw` they are taken for printer commands only where the name may say so.
     Raises ServiceValidationError for what cannot be printed.
     """
     title = clean_title(title or name)
     size = path.stat().st_size
     if size == 0:
         raise input_error("file_empty", name=name)
-    kind = Kind.RAW if raw else sniff(path, name)
+    kind = Kind.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
     if kind in TEXTS:
         return _admit_text(path, kind, name, style, title=title)
     if kind in CONVERTED_IMAGES:

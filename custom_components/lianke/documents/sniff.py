@@ -3,34 +3,37 @@
 from enum import StrEnum
 from io import BufferedReader, FileIO
 from pathlib import Path
+import re
+import struct
 from typing import override
 import zipfile
 
 from .document import input_error
+from .encoding import MARKS, guess_encoding
+from .ole import MAGIC, root_names
 
 HEAD_BYTES = 8192
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
-OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"}
 )
-# Markers in the names of the streams, as they stand in the directory of the file.
+# What lies at the root of an old Office file; the first that fits counts.
 OLE_STREAMS = {
-    "WordDocument".encode("utf-16-le"): ".doc",
-    "Workbook".encode("utf-16-le"): ".xls",
-    "Book".encode("utf-16-le"): ".xls",
-    "PowerPoint Document".encode("utf-16-le"): ".ppt",
+    "WordDocument": ".doc",
+    "Workbook": ".xls",
+    "Book": ".xls",
+    "PowerPoint Document": ".ppt",
 }
+# A new Office file that is protected lies as a whole in one of these.
+OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
 OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
 OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
 # Text that is a program for something else: printed as it stands it is only noise.
-FOREIGN_TEXT = (b"%!ps", b"{\\rtf", b"<svg", b"<?xml")
-TEXT_ENCODINGS = {
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
+_POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
+SURE_ENCODINGS = frozenset({"utf-8", *MARKS.values()})
+FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
+TEXT_SUFFIXES = frozenset({".txt", ".csv", ".md", ".markdown", ".log"})
 
 
 class Kind(StrEnum):
@@ -62,19 +65,26 @@ CONVERTED_IMAGES = frozenset({Kind.WEBP, Kind.HEIF})
 TEXTS = frozenset({Kind.TEXT, Kind.CSV, Kind.MARKDOWN})
 
 
-def sniff(path: Path, name: str) -> Kind:
+def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> Kind:
     """Return the kind of the file at path.
 
-    The name only helps where the content says nothing: text, raw commands and old
-    Office files. Raises ServiceValidationError: file_empty, ofd_not_supported,
-    type_not_supported; OSError when the file cannot be read.
+    The name only helps where the content says nothing: text and old Office files. Printer
+    commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
+    the name is of a file on this system. Raises ServiceValidationError: file_empty, file_damaged,
+    office_protected, ofd_not_supported, raw_not_asked_for, text_unreadable, type_not_supported;
+    OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
         raise input_error("file_empty", name=name)
     suffix = Path(name).suffix.lower()
-    kind = _binary_kind(path, head, suffix) or _text_kind(head, suffix)
+    kind = _binary_kind(path, head, name, suffix)
+    if kind is None and (suffix == Kind.RAW or head.startswith(RAW_STARTS)):
+        if not may_be_raw or suffix != Kind.RAW:
+            raise input_error("raw_not_asked_for", name=name)
+        kind = Kind.RAW
+    kind = kind or _text_kind(head, name, suffix)
     if kind is None:
         raise input_error("type_not_supported", name=name)
     if kind == ".ofd":
@@ -82,7 +92,7 @@ def sniff(path: Path, name: str) -> Kind:
     return Kind(kind)
 
 
-def _binary_kind(path: Path, head: bytes, suffix: str) -> str | None:
+def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
     # Some writers put a few bytes before the mark; readers accept that.
     if head.lstrip().startswith(b"%PDF-") or (suffix == Kind.PDF and b"%PDF-" in head[:1024]):
         return Kind.PDF
@@ -100,28 +110,23 @@ def _binary_kind(path: Path, head: bytes, suffix: str) -> str | None:
         return Kind.WEBP
     if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
         return Kind.HEIF
-    if head.startswith(OLE_MAGIC):
-        return _ole_kind(path, head, suffix)
+    if head.startswith(MAGIC):
+        return _ole_kind(path, name, suffix)
     if head.startswith(b"PK\x03\x04"):
-        return _zip_kind(path)
-    if suffix == Kind.RAW or head.startswith(RAW_STARTS):
-        return Kind.RAW
+        return _zip_kind(path, name)
     return None
 
 
-def _ole_kind(path: Path, head: bytes, suffix: str) -> str | None:
-    """Tell Word, Excel and PowerPoint apart by the streams in the first directory sector."""
-    sector_size = 1 << min(int.from_bytes(head[30:32], "little"), 12)
-    first_sector = int.from_bytes(head[48:52], "little")
+def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
+    """Tell Word, Excel and PowerPoint apart by what lies at the root of the file."""
     with path.open("rb") as file:
-        file.seek((first_sector + 1) * sector_size)
-        directory = file.read(8 * 4096)
-    for marker, kind in OLE_STREAMS.items():
-        # A name is followed by zeros up to 64 bytes, so "Book" is not in "Workbook".
-        if any(
-            directory[start : start + 64].startswith(marker + b"\0\0")
-            for start in range(0, len(directory), 128)
-        ):
+        names = root_names(file)
+    if names is None:
+        raise input_error("file_damaged", name=name)
+    if names & OLE_PROTECTED:
+        raise input_error("office_protected", name=name)
+    for stream, kind in OLE_STREAMS.items():
+        if stream in names:
             return kind
     if suffix in (".doc", ".xls", ".ppt"):
         return suffix
@@ -142,13 +147,13 @@ class _ZipReader(BufferedReader):
         return super().read(size)
 
 
-def _zip_kind(path: Path) -> str | None:
+def _zip_kind(path: Path, name: str) -> str | None:
     """Tell new Office files and OFD by the names of their parts."""
     try:
         with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile, ValueError, NotImplementedError:
-        return None
+    except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
+        raise input_error("file_damaged", name=name) from None
     if any(part.rpartition("/")[2].lower() == "ofd.xml" for part in names):
         return ".ofd"
     if "[Content_Types].xml" not in names:
@@ -159,8 +164,7 @@ def _zip_kind(path: Path) -> str | None:
     return None
 
 
-def _text_kind(head: bytes, suffix: str) -> Kind | None:
-    has_mark = head.startswith(tuple(TEXT_ENCODINGS))
+def _text_kind(head: bytes, name: str, suffix: str) -> Kind | None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return Kind.HTML
@@ -168,45 +172,16 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
         return Kind.HTML
     if b"<html" in head[:2048].lower() and start.startswith((b"<?xml", b"<!--")):
         return Kind.HTML
-    if start.startswith(FOREIGN_TEXT):
+    if start.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None
-    if not has_mark and not _reads_as_text(head, suffix):
+    encoding = guess_encoding(head)
+    if encoding is None and suffix in TEXT_SUFFIXES:
+        raise input_error("text_unreadable", name=name)
+    # Without a name that says text, only what surely is.
+    if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
         return None
     if suffix == ".csv":
         return Kind.CSV
     if suffix in (".md", ".markdown"):
         return Kind.MARKDOWN
     return Kind.TEXT
-
-
-def _reads_as_text(head: bytes, suffix: str) -> bool:
-    if any(byte < 32 and byte not in (9, 10, 12, 13) for byte in head):
-        return False
-    encodings = ["utf-8"]
-    if suffix in (".txt", ".csv", ".md", ".markdown", ".log"):
-        encodings.append("gb18030")
-    return any(_decodes(head, encoding) for encoding in encodings)
-
-
-def _decodes(head: bytes, encoding: str) -> bool:
-    # The head may end inside a character of up to four bytes.
-    for cut in range(4):
-        try:
-            head[: len(head) - cut].decode(encoding)
-        except UnicodeDecodeError:
-            if len(head) < HEAD_BYTES:
-                return False
-        else:
-            return True
-    return False
-
-
-def decode_text(data: bytes) -> str:
-    """Return the text in data: UTF-8, UTF-16 with its mark, or GB18030."""
-    for mark, encoding in TEXT_ENCODINGS.items():
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("gb18030", errors="replace")

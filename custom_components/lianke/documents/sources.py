@@ -252,7 +252,7 @@ def _take_file(
         copy_file(original, target, limit_bytes, name)
     except PermissionError:
         raise input_error("file_not_readable", name=name) from None
-    return admit(target, name, style, title=source.title, raw=source.raw)
+    return admit(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
 
 
 def _allowed_path(hass: HomeAssistant, given: str) -> Path:

@@ -1,0 +1,121 @@
+"""Text of many languages in the encodings that people's files have, whole, cut and damaged."""
+
+import random
+
+import pytest
+
+from custom_components.lianke.documents.encoding import decode_text, guess_encoding
+
+SIMPLIFIED = (
+    "各位同事：\n    关于暑期值班的通知如下，值班时间为上午八点三十分至下午五点三十分，请相互转告。"
+    "采购清单：牛奶两盒、鸡蛋一打、面包三个、大米五公斤，酱油和西红柿看着买。\n联系电话 010-12345678。"
+)
+TRADITIONAL = (
+    "各位同事：\n關於暑期值班的通知如下，值班時間為上午八點三十分至下午五點三十分，請相互轉告。"
+    "採購清單：牛奶兩盒、雞蛋一打、麵包三個、白米五公斤，醬油和番茄看著買。謝謝大家的幫忙。"
+)
+JAPANESE = (
+    "お知らせ\n来週の月曜日は祝日のため、事務所はお休みです。ご用の方は火曜日にお電話ください。"
+    "買い物リスト：牛乳、卵、パン、お米、しょうゆ、トマト、リンゴ、コーヒー。"
+)
+KOREAN = (
+    "안녕하세요. 다음 주 월요일은 공휴일이므로 사무실은 문을 닫습니다. 문의하실 분은 화요일에 전화해 주세요.\n"
+    "장보기 목록: 우유, 달걀, 빵, 쌀, 간장, 토마토, 사과, 커피, 물."
+)
+FRENCH = (
+    "Chère voisine,\nle café est prêt à huit heures. Nous fêterons Noël chez Hélène, et l'été prochain "
+    "nous irons à la forêt. Où êtes-vous allés hier ? À bientôt, François"
+)
+GERMAN = (
+    "Schöne Grüße aus München! Die Müllabfuhr kommt künftig dienstags, bitte die Tonnen früh vor die Tür "
+    "stellen. Überweisungen für die Straßenreinigung wären bis März fällig. Tschüß, Jörg"
+)
+RUSSIAN = (
+    "Уважаемые соседи!\nВо вторник с девяти до двенадцати часов не будет горячей воды. "
+    "Список покупок: молоко, яйца, хлеб, рис, помидоры, яблоки, кофе."
+)
+POLISH = (
+    "Szanowni sąsiedzi, we wtorek od dziewiątej do dwunastej nie będzie ciepłej wody. Proszę kupić: "
+    "mleko, jajka, chleb, ryż, śmietanę. Zażółć gęślą jaźń."
+)
+SPANISH = "Mañana por la mañana habrá reunión de vecinos. ¿Quién traerá el café? Los niños jugarán en el jardín."
+TEXTS = [
+    ("cp1250", POLISH),
+    ("cp1252", SPANISH),
+    ("cp1252", "café"),
+    ("gb18030", SIMPLIFIED),
+    ("gbk", SIMPLIFIED),
+    ("utf-8", SIMPLIFIED),
+    ("utf-8-sig", SIMPLIFIED),
+    ("utf-16", SIMPLIFIED),
+    ("big5", TRADITIONAL),
+    ("utf-8", TRADITIONAL),
+    ("shift_jis", JAPANESE),
+    ("cp932", JAPANESE),
+    ("euc_jp", JAPANESE),
+    ("utf-8", JAPANESE),
+    ("euc_kr", KOREAN),
+    ("cp949", KOREAN),
+    ("utf-8", KOREAN),
+    ("cp1252", FRENCH),
+    ("utf-8", FRENCH),
+    ("cp1252", GERMAN),
+    ("utf-8", GERMAN),
+    ("cp1251", RUSSIAN),
+    ("koi8_r", RUSSIAN),
+    ("utf-8", RUSSIAN),
+]
+IDS = [f"{encoding}-{text[:2]}" for encoding, text in TEXTS]
+
+
+@pytest.mark.parametrize(("encoding", "text"), TEXTS, ids=IDS)
+def test_whole_texts(encoding: str, text: str) -> None:
+    """Big5, Shift-JIS and EUC were printed as garbage."""
+    assert decode_text(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_short_texts(encoding: str) -> None:
+    for text in ("采购清单", "名称,数量\n牛奶,2", "你好", "# 牛奶"):
+        assert decode_text(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [item for item in TEXTS if item[0] in ("utf-8", "gb18030", "big5", "euc_kr", "cp932")],
+    ids=[name for name in IDS if name[:-3] in ("utf-8", "gb18030", "big5", "euc_kr", "cp932")],
+)
+def test_texts_that_were_cut_anywhere(encoding: str, text: str) -> None:
+    """A text that ends within a letter was read in another encoding from its start on."""
+    data = text.encode(encoding)
+    for end in range(len(data) // 2, len(data)):
+        assert decode_text(data[:end])[:20] == text[:20]
+
+
+@pytest.mark.parametrize(
+    "text", [SIMPLIFIED, TRADITIONAL, JAPANESE, KOREAN, FRENCH, GERMAN, RUSSIAN]
+)
+def test_one_bad_byte_costs_one_letter(text: str) -> None:
+    """One bad byte turned a whole UTF-8 text into garbage."""
+    data = text.encode()
+    choice = random.Random(20261126)
+    for _ in range(60):
+        place = choice.randrange(len(data))
+        bad = data[:place] + bytes([choice.choice((0x80, 0xFF, 0xC3, 0xB2))]) + data[place + 1 :]
+        decoded = decode_text(bad)
+        assert sum(letter in decoded for letter in set(text)) >= len(set(text)) - 4
+        assert decoded.count("\ufffd") <= 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe" + bytes(range(256)) * 4,
+        b"\xff\xfe\x01\x00\x02\x00\x03\x00" * 20,
+        b"text\0with zeros",
+        b"\x7fELF\x01",
+    ],
+)
+def test_what_is_no_text(data: bytes) -> None:
+    """A mark at the start was enough to be taken for text."""
+    assert guess_encoding(data) is None
