@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
+from tests.simulator.models import Outcome
 
 SUBMIT = "POST /print/job"
 
@@ -44,6 +45,7 @@ async def test_the_list_may_lag_two_minutes(shop: Shop) -> None:
 
 async def test_a_clock_off_by_three_minutes_does_not_hide_the_job(shop: Shop) -> None:
     shop.sim.cloud.variants.clock_skew = -180.0
+    await shop.refresh()
     await lose_answer(shop)
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
@@ -88,15 +90,45 @@ async def test_absence_proves_nothing_and_is_never_sent_again(shop: Shop) -> Non
     assert not shop.sim.cloud.printed
 
 
-async def test_two_jobs_in_doubt_are_not_told_apart(shop: Shop) -> None:
+async def two_in_doubt(shop: Shop) -> list[Job]:
+    """Return two jobs that the cloud has without our knowing which is which."""
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"), times=2)
     jobs = [await shop.submit(shop.document(pages=n)) for n in (1, 2)]
     for job in jobs:
         await in_doubt(shop, job.job_id)
-    for job in jobs:
-        await shop.until(job, JobState.UNCONFIRMED)
+    return jobs
+
+
+async def test_two_jobs_in_doubt_that_both_were_printed_are_told_so(shop: Shop) -> None:
+    """Nobody else prints, and there are exactly two tasks: each job has one of them."""
+    jobs = await two_in_doubt(shop)
+    for job, pages in zip(jobs, (1, 2), strict=True):
+        done = await shop.until(job, JobState.COMPLETED)
+        assert done.pages_printed == pages
     assert shop.sim.cloud.count(SUBMIT) == 2
     assert len(shop.sim.cloud.printed) == 2
+
+
+async def test_two_jobs_in_doubt_of_which_one_failed_are_not_told_apart(shop: Shop) -> None:
+    shop.sim.cloud.plan(shop.printer(), Outcome(code=502))
+    jobs = await two_in_doubt(shop)
+    for job in jobs:
+        done = await shop.until(job, JobState.UNCONFIRMED)
+        assert done.reason == "several_unanswered"
+
+
+async def test_two_jobs_in_doubt_wait_for_the_end_of_both_tasks(shop: Shop) -> None:
+    """The second one takes longer than a doubt lasts otherwise."""
+    printer = shop.printer()
+    printer.paper = 1
+    jobs = await two_in_doubt(shop)
+    await shop.tick(400)
+    for _ in range(30):
+        await shop.tick(20)
+    assert all(shop.queue.get(job.job_id).is_unsure for job in jobs)
+    printer.paper = None
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED)
 
 
 async def test_a_job_settled_by_hand_keeps_its_task(shop: Shop) -> None:

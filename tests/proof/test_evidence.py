@@ -1,19 +1,25 @@
 """What the day's list of tasks proves: little, and never a stranger's task for ours."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import perf_counter
 
 from hypothesis import given, settings, strategies as st
 
 from custom_components.lianke.api.models import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.evidence import (
-    CLOCK_SKEW,
+    CLOCK_SLACK,
     FOREIGN_MEMORY,
     LATE,
+    LIST_LAG,
     ROUNDING,
     ClockOffset,
+    Finding,
+    _measured,
     clock_offset,
     examine,
+    handed_over,
 )
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.proof.conftest import House
@@ -42,17 +48,35 @@ def make_job(number: int, handed_over_at: datetime, **changes: object) -> Job:
         "digest": "",
         "token": "t",
         "handed_over_at": handed_over_at,
+        # The clocks agree, as the last answer has shown within two seconds.
+        "clock_least": -500,
+        "clock_most": 1500,
     }
     return Job(**(values | changes))  # type: ignore[arg-type]  # values by name
 
 
-def make_task(task_id: str, created_at: datetime) -> DayTask:
+def aged(now: datetime) -> Callable[[Job], timedelta]:
+    """Return what tells how old jobs are at a moment."""
+    return lambda job: now - handed_over(job)
+
+
+def dated(skew: float) -> dict[str, object]:
+    """Return what a job knows of the clocks when the cloud's is ahead by so many seconds."""
+    return {"clock_least": round(skew * 1000) - 1000, "clock_most": round(skew * 1000) + 1000}
+
+
+def make_task(
+    task_id: str,
+    created_at: datetime,
+    state: TaskState = TaskState.READY,
+    code: int | None = None,
+) -> DayTask:
     """Return a listed task; the list's times are whole seconds."""
     shown = created_at.replace(microsecond=0)
     return DayTask(
         task_id=task_id,
-        state=TaskState.READY,
-        code=None,
+        state=state,
+        code=code,
         message="",
         created_at=shown,
         updated_at=shown,
@@ -70,6 +94,7 @@ waits = st.floats(0, 25).map(lambda seconds: timedelta(seconds=seconds))
     doubtful=st.tuples(moments, waits, st.booleans()),
     strangers=st.lists(moments, max_size=3),
     seen=st.none() | st.integers(0, 48),
+    shown=st.booleans(),
 )
 def test_a_stranger_is_taken_for_ours_only_inside_the_window(
     skew: int,
@@ -77,8 +102,9 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
     doubtful: tuple[timedelta, timedelta, bool],
     strangers: list[timedelta],
     seen: int | None,
+    shown: bool,
 ) -> None:
-    """Model a cloud whose clock is off, with jobs of ours and of others."""
+    """Model a cloud whose clock is off, as its answers show or not, with jobs of ours and of others."""
     offset = timedelta(seconds=skew)
     own, tasks = [], []
     for number, (at, taken, known) in enumerate(uploads):
@@ -94,16 +120,17 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         )
         tasks.append(make_task(f"own-{number}", handed_over + taken + offset))
     at, taken, accepted = doubtful
-    job = make_job(99, NOW + at)
+    unknown: dict[str, object] = {"clock_least": None, "clock_most": None}
+    job = make_job(99, NOW + at, **(dated(skew) if shown else unknown))
     if accepted:
         tasks.append(make_task("lost", NOW + at + taken + offset))
     for number, moment in enumerate(strangers):
         tasks.append(make_task(f"stranger-{number}", NOW + moment + offset))
-    measured = clock_offset(tasks, own)
+    measured = clock_offset(job, _measured(tasks, own))
     assert measured.least - ROUNDING <= offset <= measured.most + ROUNDING
     found = examine(
         tasks,
-        now=AFTERWARDS,
+        age=aged(AFTERWARDS),
         own=own,
         known_ids={f"own-{number}" for number in range(len(own))},
         doubtful=[job],
@@ -111,10 +138,11 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
     )
     lately = seen is not None and at + timedelta(hours=seen) < FOREIGN_MEMORY
     if not found.tasks:
-        # Without strangers, whatever was taken in is found.
-        assert strangers or lately or not accepted
+        # Without strangers, whatever was taken in is found where the clocks can be compared.
+        assert strangers or lately or not accepted or not measured.is_known
         return
     assert not lately
+    assert measured.is_known
     task = found.tasks[job.job_id]
     if task.task_id != "lost":
         # Only one that cannot be told from ours, and only where ours is missing.
@@ -146,7 +174,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         own = [make_job(99, NOW, task_id="own", task_known_at=NOW + timedelta(seconds=1))]
         tasks = [make_task("own", NOW + offset)]
     jobs = [
-        make_job(number, NOW + timedelta(seconds=at), size=size)
+        make_job(number, NOW + timedelta(seconds=at), size=size, **dated(skew))
         for number, (at, _, _, size) in enumerate(doubts)
     ]
     truth = {
@@ -160,7 +188,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         if accepted
     ]
     found = examine(
-        tasks, now=AFTERWARDS, own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None
+        tasks, age=aged(AFTERWARDS), own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None
     )
     assert not found.strangers
     assert {job_id: task.task_id for job_id, task in found.tasks.items()}.items() <= truth.items()
@@ -186,7 +214,7 @@ def test_more_tasks_than_doubts_are_strangers(
 ) -> None:
     found = examine(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
-        now=AFTERWARDS,
+        age=aged(AFTERWARDS),
         own=[],
         known_ids=(),
         doubtful=[make_job(number, NOW + at) for number, at in enumerate(doubts)],
@@ -212,7 +240,7 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
     def examined(*tasks: DayTask) -> dict[str, str]:
         found = examine(
             tasks,
-            now=AFTERWARDS,
+            age=aged(AFTERWARDS),
             own=[own],
             known_ids={"own"},
             doubtful=[first, second],
@@ -237,7 +265,7 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     ]
     found = examine(
         made,
-        now=AFTERWARDS,
+        age=aged(AFTERWARDS),
         own=[own],
         known_ids={"own"},
         doubtful=[first, second],
@@ -254,16 +282,21 @@ def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
 
     def examined(after: float, *tasks: DayTask) -> list[str]:
         now = NOW + timedelta(seconds=after)
-        found = examine(tasks, now=now, own=[], known_ids=(), doubtful=[job], foreign_seen_at=None)
+        found = examine(
+            tasks, age=aged(now), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
+        )
         assert found.strangers == (len(tasks) > 1)
         return [task.task_id for task in found.tasks.values()]
 
     taking_in = answer_seconds(job.size)
     assert examined(10, stranger) == []
-    assert examined(taking_in - 0.1, stranger) == []
-    assert examined(taking_in, stranger, ours) == []
+    assert examined(taking_in, stranger) == []
+    # The list lags, by up to two minutes and for each task differently.
+    ripe = taking_in + LIST_LAG.total_seconds()
+    assert examined(ripe - 0.1, stranger) == []
+    assert examined(ripe, stranger, ours) == []
     # What is still alone then has but one reading.
-    assert examined(taking_in, ours) == ["ours"]
+    assert examined(ripe, ours) == ["ours"]
 
 
 def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
@@ -278,7 +311,7 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
     ]
     found = examine(
         made,
-        now=AFTERWARDS,
+        age=aged(AFTERWARDS),
         own=[own],
         known_ids={"own"},
         doubtful=[*earlier, later],
@@ -294,7 +327,7 @@ def test_strangers_of_the_day_before_a_doubt_count_for_good() -> None:
     seen = NOW - timedelta(hours=23, minutes=30)
     stranger = make_task("stranger", NOW + timedelta(seconds=1))
     found = examine(
-        [stranger], now=AFTERWARDS, own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen
+        [stranger], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen
     )
     assert not found.tasks
 
@@ -305,7 +338,98 @@ def test_clocks_that_were_put_right_tell_nothing() -> None:
         make_job(1, NOW, task_id="b", task_known_at=NOW + timedelta(seconds=1)),
     ]
     tasks = [make_task("a", NOW + timedelta(minutes=2)), make_task("b", NOW)]
-    assert clock_offset(tasks, jobs) == ClockOffset(least=-CLOCK_SKEW, most=CLOCK_SKEW)
+    assert _measured(tasks, jobs) is None
+    shown = ClockOffset(
+        least=timedelta(milliseconds=-500) - CLOCK_SLACK,
+        most=timedelta(milliseconds=1500) + CLOCK_SLACK,
+    )
+    assert clock_offset(jobs[0], None) == shown
+
+
+def test_answers_and_tasks_that_contradict_each_other_leave_both_open() -> None:
+    """One of the clocks was put right between our known job and the doubt, or the service has two."""
+    job = make_job(0, NOW)
+    by_tasks = ClockOffset(least=timedelta(minutes=20), most=timedelta(minutes=20, seconds=1))
+    offset = clock_offset(job, by_tasks)
+    assert offset.least <= timedelta(0)
+    assert offset.most >= timedelta(minutes=20)
+    assert not offset.is_known
+
+
+def test_clocks_twenty_minutes_apart_hide_nothing() -> None:
+    """Our task was a stranger's for a day when the clocks were more than five minutes apart."""
+    for skew in (-1200, 1200):
+        job = make_job(0, NOW, **dated(skew))
+        ours = make_task("ours", NOW + timedelta(seconds=skew + 1))
+        found = examine(
+            [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
+        )
+        assert found.tasks == {job.job_id: ours}
+
+
+def test_clocks_that_nothing_has_compared_prove_nothing() -> None:
+    job = make_job(0, NOW, clock_least=None, clock_most=None)
+    ours = make_task("ours", NOW + timedelta(seconds=1))
+    found = examine(
+        [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
+    )
+    assert not found.tasks
+    assert not found.strangers
+
+
+def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
+    """Two doubts and exactly two tasks, both printed, nobody else: which is whose changes nothing."""
+    jobs = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
+    others = [make_job(9, NOW + timedelta(hours=2))]
+
+    def examined(
+        *ends: tuple[TaskState, int | None], extra: int = 0, now: datetime = AFTERWARDS
+    ) -> Finding:
+        made = [
+            make_task(f"task-{number}", NOW + timedelta(seconds=2 + number), *end)
+            for number, end in enumerate(ends)
+        ]
+        made += [
+            make_task(f"extra-{number}", NOW + timedelta(seconds=3), TaskState.SUCCESS, 200)
+            for number in range(extra)
+        ]
+        return examine(
+            made,
+            age=aged(now),
+            own=[],
+            known_ids=(),
+            doubtful=[*jobs, *others],
+            foreign_seen_at=None,
+        )
+
+    both = frozenset(job.job_id for job in jobs)
+    printed, failed = (TaskState.SUCCESS, 200), (TaskState.SUCCESS, 500)
+    whole = examined(printed, printed)
+    assert {job_id: task.task_id for job_id, task in whole.alike.items()} == {
+        "job-0": "task-0",
+        "job-1": "task-1",
+    }
+    assert examined(failed, failed).alike.keys() == both
+    assert examined(printed, (TaskState.SENDING, None)).undecided == both
+    assert examined(printed, failed).ambiguous == both
+    assert examined(printed).ambiguous == both
+    assert examined(printed, printed, now=NOW + timedelta(seconds=60)).ambiguous == both
+    assert examined(printed, printed, extra=1).strangers
+    for finding in (whole, examined(printed, failed), examined(printed)):
+        assert not finding.tasks
+        assert not finding.strangers
+
+
+def test_more_tasks_than_doubts_cost_no_time() -> None:
+    """A list of thousands of strangers' tasks is not compared with hundreds of doubts."""
+    made = [make_task(f"task-{number}", NOW) for number in range(5000)]
+    doubts = [make_job(number, NOW) for number in range(300)]
+    began = perf_counter()
+    found = examine(
+        made, age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=doubts, foreign_seen_at=None
+    )
+    assert found.strangers
+    assert perf_counter() - began < 0.5
 
 
 async def test_a_stranger_shortly_before_is_told_apart(house: House) -> None:

@@ -110,6 +110,11 @@ class LiankeClient:
         """The box's id."""
         return self._credentials.device_id
 
+    @property
+    def clock_offset(self) -> tuple[int, int] | None:
+        """The least and the most that the service's clock is ahead of ours, in ms; None if unknown."""
+        return self._transport.clock.offset
+
     @cached_property
     def scanners(self) -> Scanners:
         """The scanners behind the box. Only who scans loads what that takes."""

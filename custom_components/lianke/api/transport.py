@@ -32,6 +32,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from .clock import Moment, ServiceClock
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .errors import (
     AddressUnknownError,
@@ -101,6 +102,7 @@ class Transport:
         self._secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
         self._throttle = throttle
+        self.clock = ServiceClock()
 
     def with_throttle(self, throttle: Throttle) -> Self:
         """Return the same transport, whose requests go when this throttle lets them."""
@@ -127,6 +129,7 @@ class Transport:
         be mistaken for another's. Raises LiankeError.
         """
         async with self._slot(purpose):
+            sent = Moment.now()
             try:
                 async with (
                     self._connections(own=own_connection) as session,
@@ -140,11 +143,14 @@ class Transport:
                         timeout=ClientTimeout(total=seconds),
                     ) as response,
                 ):
+                    answered, date = Moment.now(), response.headers.get("Date")
                     raw = await _read(response, MAX_ANSWER)
                     status = response.status
             except (ClientError, OSError) as err:
                 _raise_clean(err, may_have_arrived=True)
-            return await self._interpret(status, raw, meanings)
+            data = await self._interpret(status, raw, meanings)
+            self.clock.note(date, sent, answered)
+            return data
 
     async def upload(self, path: str, form: JobForm, size: int, purpose: Purpose) -> object:
         """Send a form and return the `data` of its answer.

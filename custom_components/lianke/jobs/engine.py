@@ -11,7 +11,7 @@ from time import monotonic
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
@@ -162,7 +162,7 @@ class Engine:
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
         """Move one open job on; return when to look at it again."""
         if job.task_id is not None:
-            return self._take_back_due(job)
+            return self._take_back_due(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
@@ -232,7 +232,7 @@ class Engine:
             if isinstance(err, tuple(PASSING)):
                 self._take_back_at[job.job_id] = now + TAKE_BACK_AGAIN
 
-    def _take_back_due(self, job: Job) -> datetime | None:
+    def _take_back_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel: too late, or canceled meanwhile."""
         if job.task_id is None or not job.can_cancel:
             return None
@@ -240,10 +240,10 @@ class Engine:
             return None
         due = job.handed_over_at or job.created_at if job.cancel_requested else job.expires_at
         again = self._take_back_at.get(job.job_id, due)
-        return None if again is None else max(due, again)
+        return None if again is None else max(due, min(again, now + TAKE_BACK_AGAIN))
 
     def _is_to_be_taken_back(self, job: Job, now: datetime) -> bool:
-        due = self._take_back_due(job)
+        due = self._take_back_due(job, now)
         return due is not None and due <= now
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
@@ -274,7 +274,8 @@ class Engine:
             self._follower.look_soon(current)
 
     def _next_tidying(self, now: datetime) -> datetime:
-        return self._tidy_at or now
+        # Not later than ever, should our clock be put back.
+        return min(self._tidy_at or now, now + TIDY_EVERY)
 
     async def _async_tidy(self, now: datetime) -> None:
         """Throw away documents and records that are kept no longer."""
@@ -300,12 +301,12 @@ class Engine:
         self._cancel_alarm()
         if due is not None and not self._closing:
             self._alarm_due = due
-            # A moment in the past would ring at once, again and again.
-            soonest = dt_util.utcnow() + timedelta(seconds=1)
-            self._alarm = async_track_point_in_utc_time(
+            # A moment in the past would ring at once, again and again. A clock that is put back
+            # does not delay it.
+            self._alarm = async_call_later(
                 self._hass,
+                max(due - dt_util.utcnow(), timedelta(seconds=1)),
                 HassJob(self._on_alarm, cancel_on_shutdown=True),
-                max(due, soonest),
             )
 
     @callback

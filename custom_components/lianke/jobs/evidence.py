@@ -1,31 +1,44 @@
 """Settling jobs whose uploads were never answered: by evidence, never by guess.
 
-The only witness besides a job's own callback is the box's list of today's tasks. It names
-no senders, so a task on it is taken for ours only if nothing else can be: no stranger's
-task on the list nor seen on this box for a day, and, of all our jobs in doubt, only one
-whose upload it may have come from. It is judged when the upload's time is over: until then
-a second task may still come, and show that others print. A task that is missing proves
-nothing.
+Proof has an order: a callback with a job's own secret (see claims.py), then the task itself by
+its id, then the box's list of the last 24 hours. The list names no senders, so a task on it is
+taken for ours only if nothing else can be: no stranger's task on the list nor seen on this box
+for a day, and, of all our jobs in doubt, only one whose upload it may have come from. It is
+judged when the upload's time and the list's lag are over: until then a second task may still
+show up, and show that others print. And it is judged only where it is known how the cloud's
+clock differs from ours. A task that is missing proves nothing.
 
-One error is left: the very first stranger of a day, who prints once in the window of an
-upload that never arrived. The window is as narrow as the clocks' difference is known.
+Several doubts and as many tasks that fit each other only as a whole are settled as a whole, if
+all the tasks ended alike: then it makes no difference which is whose.
+
+One error is left: the very first stranger of a day, who prints once in the window of an upload
+that never arrived, and as many pages. The window is the time of the upload's answer, half a
+minute for a small document, and the few seconds by which the clocks' difference is uncertain.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..api.models import DayTask
+from ..api.models import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Job
 
-# The cloud's clock, and ours, may be a few minutes off; less where our own tasks show it.
+# The cloud's clock, and ours, may be a few minutes off where no answer has shown by how much.
 CLOCK_SKEW = timedelta(minutes=5)
+# The clock that stamps answers, and the one that stamps tasks, may not be the same.
+CLOCK_SLACK = timedelta(seconds=2)
+# Where the difference is less certain than this, no task on the list is taken for ours.
+MAX_UNCERTAINTY = timedelta(minutes=1)
 # The list's times are whole seconds.
 ROUNDING = timedelta(seconds=1)
 # A cloud that hangs may make a task long after its upload was given up.
 LATE = timedelta(minutes=5)
+# So long after a task was made it may still be missing from the list.
+LIST_LAG = timedelta(minutes=2)
 FOREIGN_MEMORY = timedelta(hours=24)
+type _Fits = Callable[[DayTask, Job], bool]
+_ENDED = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 
 
 class ClockOffset(NamedTuple):
@@ -34,74 +47,105 @@ class ClockOffset(NamedTuple):
     least: timedelta = -CLOCK_SKEW
     most: timedelta = CLOCK_SKEW
 
+    @property
+    def is_known(self) -> bool:
+        """Return whether the difference is known well enough to tell tasks apart."""
+        return self.most - self.least <= MAX_UNCERTAINTY
+
 
 class Finding(NamedTuple):
-    """What the day's task list shows: the tasks of jobs by their ids, and whether others print."""
+    """What the list of tasks shows.
 
-    tasks: Mapping[str, DayTask]
-    strangers: bool
+    `tasks` are those of jobs by the jobs' ids, `strangers` tells whether others print. `alike`
+    are the tasks of jobs that match only as a whole, `undecided` the jobs whose tasks are still
+    to end, `ambiguous` those of which some were printed, without a hint which.
+    """
+
+    tasks: Mapping[str, DayTask] = {}
+    strangers: bool = False
+    alike: Mapping[str, DayTask] = {}
+    undecided: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
 
 
 def examine(
     tasks: Sequence[DayTask],
     *,
-    now: datetime,
+    age: Callable[[Job], timedelta],
     own: Sequence[Job],
     known_ids: Collection[str],
     doubtful: Sequence[Job],
     foreign_seen_at: datetime | None,
 ) -> Finding:
-    """Look for the tasks of doubtful jobs among today's tasks, as they were listed at `now`.
+    """Look for the tasks of doubtful jobs among the box's tasks, as the list has them.
 
+    `age` tells how long before the list was asked for a job's upload was handed over.
     `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours.
     `doubtful` must be every job that may have become a task without our knowing which.
     `foreign_seen_at` is when a stranger's task was last seen on this box.
     """
-    offset = clock_offset(tasks, own)
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
-    found = _assign(
-        {
-            task_id: {job.job_id for job in doubtful if _fits(task, job, offset, late=LATE)}
-            for task_id, task in unknown.items()
-        }
-    )
+    if len(unknown) > len(doubtful):
+        return Finding(strangers=True)
+    measured = _measured(tasks, own)
+    offsets = {job.job_id: clock_offset(job, measured) for job in doubtful}
     jobs = {job.job_id: job for job in doubtful}
+
+    def fits(task: DayTask, job: Job, late: timedelta = timedelta(0)) -> bool:
+        return _fits(task, job, offsets[job.job_id], late=late)
+
+    left = {
+        task_id: {job.job_id for job in doubtful if fits(task, job, LATE)}
+        for task_id, task in unknown.items()
+    }
+    found = _assign(left)
     if (
         found is None
         # One so late that it may be ours as well as a stranger's counts as a stranger's.
-        or not all(any(_fits(task, job, offset) for job in doubtful) for task in unknown.values())
-        or not all(
-            _fits(unknown[task_id], jobs[job_id], offset) for job_id, task_id in found.items()
-        )
+        or not all(any(fits(task, job) for job in doubtful) for task in unknown.values())
+        or not all(fits(unknown[task_id], jobs[job_id]) for job_id, task_id in found.items())
     ):
-        return Finding(tasks={}, strangers=True)
-    return Finding(
-        tasks={
-            job_id: unknown[task_id]
-            for job_id, task_id in found.items()
-            if _is_over(jobs[job_id], now)
-            and not _was_among_strangers(jobs[job_id], foreign_seen_at)
-        },
-        strangers=False,
+        return Finding(strangers=True)
+    ready = {
+        job.job_id
+        for job in doubtful
+        if age(job) >= search_after(job)
+        and offsets[job.job_id].is_known
+        and not _was_among_strangers(job, foreign_seen_at)
+    }
+    finding = Finding(
+        tasks={job_id: unknown[task_id] for job_id, task_id in found.items() if job_id in ready}
     )
+    rest = frozenset[str]().union(*left.values())
+    if not rest:
+        return finding
+    pairs = _pair([jobs[job_id] for job_id in rest], [unknown[task_id] for task_id in left], fits)
+    if pairs is None or not rest <= ready:
+        return finding._replace(ambiguous=rest)
+    if not all(task.state in _ENDED for task in pairs.values()):
+        return finding._replace(undecided=rest)
+    if len({(task.state, task.code) for task in pairs.values()}) > 1:
+        return finding._replace(ambiguous=rest)
+    return finding._replace(alike=pairs)
 
 
-def _is_over(job: Job, now: datetime) -> bool:
-    """Return whether the cloud has had the time that taking a job in may need."""
-    return now >= _handed_over(job) + _taking_in(job)
+def search_after(job: Job) -> timedelta:
+    """Return how long after its upload the list has a doubtful job's task, if there is one."""
+    return _taking_in(job) + LIST_LAG
 
 
 def _was_among_strangers(job: Job, foreign_seen_at: datetime | None) -> bool:
     """Return whether others have printed on the box within a day before a job, or since."""
-    return foreign_seen_at is not None and _handed_over(job) - foreign_seen_at < FOREIGN_MEMORY
+    return foreign_seen_at is not None and handed_over(job) - foreign_seen_at < FOREIGN_MEMORY
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
     """Return which job became which task, as far as there is but one way; None if there is none.
 
-    `possible` are the jobs that may have become each task; it is used up. A task that only
-    one job can have become is that job's, and then no other task is. Several that each of
-    several jobs may have become tell nothing. One that is left without a job is a stranger's.
+    `possible` are the jobs that may have become each task; what is left of it is undecided. A
+    task that only one job can have become is that job's, and then no other task is. Several that
+    each of several jobs may have become tell nothing. One that is left without a job is a
+    stranger's.
     """
     found: dict[str, str] = {}
     while possible:
@@ -118,34 +162,82 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
     return found
 
 
-def clock_offset(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset:
-    """Return how the cloud's clock differs from ours, by tasks whose jobs we know.
+def _pair(jobs: Sequence[Job], tasks: Sequence[DayTask], fits: _Fits) -> dict[str, DayTask] | None:
+    """Return one way to give each job a task of its own, None if there is none or one too few.
+
+    Both in the order of time: what does not fit so is left in doubt.
+    """
+    if len(jobs) != len(tasks):
+        return None
+    by_time = sorted(jobs, key=handed_over)
+    made = sorted(
+        tasks, key=lambda task: (task.created_at or handed_over(by_time[0]), task.task_id)
+    )
+    if not all(fits(task, job) for task, job in zip(made, by_time, strict=True)):
+        return None
+    return {job.job_id: task for task, job in zip(made, by_time, strict=True)}
+
+
+def clock_offset(job: Job, measured: ClockOffset | None) -> ClockOffset:
+    """Return how the cloud's clock differed from ours when a job was handed over.
+
+    By the answer before its upload, and by the tasks whose jobs we know (`measured`). Where the
+    two contradict each other, either may be right.
+    """
+    if job.clock_least is None or job.clock_most is None:
+        known = ClockOffset()
+        if measured is None or measured.most < known.least or measured.least > known.most:
+            return known
+    else:
+        known = ClockOffset(
+            least=timedelta(milliseconds=job.clock_least) - CLOCK_SLACK,
+            most=timedelta(milliseconds=job.clock_most) + CLOCK_SLACK,
+        )
+    if measured is None:
+        return known
+    least, most = max(known.least, measured.least), min(known.most, measured.most)
+    if least > most:
+        least, most = min(known.least, measured.least), max(known.most, measured.most)
+    return ClockOffset(least=least, most=most)
+
+
+def _measured(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset | None:
+    """Return how the cloud's clock differs from ours, by tasks whose jobs we know; None without.
 
     The cloud made a task between the end of its upload and the moment we knew of it.
     """
     made = {task.task_id: task.created_at for task in tasks}
-    least, most = -CLOCK_SKEW, CLOCK_SKEW
+    least: timedelta | None = None
+    most: timedelta | None = None
     for job in own:
         created_at = made.get(job.task_id or "")
-        if created_at is None or job.handed_over_at is None or job.task_known_at is None:
+        if (
+            created_at is None
+            or job.task_from_list
+            or job.handed_over_at is None
+            or job.task_known_at is None
+        ):
             continue
-        least = max(least, created_at - job.task_known_at)
-        most = min(most, created_at + ROUNDING - job.handed_over_at)
-    if least > most:
-        # One of the clocks was put right in the meantime.
-        return ClockOffset()
+        at_least = created_at - job.task_known_at
+        at_most = created_at + ROUNDING - job.handed_over_at
+        least = at_least if least is None else max(least, at_least)
+        most = at_most if most is None else min(most, at_most)
+    if least is None or most is None or least > most:
+        # None of them, or one of the clocks was put right in the meantime.
+        return None
     return ClockOffset(least=least, most=most)
 
 
 def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:
     """Return when the cloud may have made a doubtful job's task, by the cloud's clock."""
     return (
-        _handed_over(job) + offset.least - ROUNDING,
-        _handed_over(job) + _taking_in(job) + offset.most + ROUNDING,
+        handed_over(job) + offset.least - ROUNDING,
+        handed_over(job) + _taking_in(job) + offset.most + ROUNDING,
     )
 
 
-def _handed_over(job: Job) -> datetime:
+def handed_over(job: Job) -> datetime:
+    """Return when the end of a job's upload was handed over, by our clock."""
     return job.handed_over_at or job.created_at
 
 
@@ -153,6 +245,6 @@ def _taking_in(job: Job) -> timedelta:
     return timedelta(seconds=answer_seconds(job.size))
 
 
-def _fits(task: DayTask, job: Job, offset: ClockOffset, *, late: timedelta = timedelta(0)) -> bool:
+def _fits(task: DayTask, job: Job, offset: ClockOffset, *, late: timedelta) -> bool:
     begin, end = _window(job, offset)
     return task.created_at is not None and begin <= task.created_at <= end + late

@@ -1,26 +1,31 @@
 """Asking the cloud how jobs stand, sparingly, until each is settled.
 
-At most one request in ten seconds and box: the task itself while a single job is open,
-today's list of tasks while several are, or while one is in doubt.
+At most one request in ten seconds and box: the task itself while a single job is open, the
+list of tasks while several are, or while one is in doubt. Where the list cannot be read, or does
+not have a job, the tasks are asked for one after the other. All waits are by a clock that only
+runs forward.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 import logging
+from time import monotonic
+from typing import Any
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.errors import LiankeError
+from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.models import DayTask, Task, TaskResult, TaskState
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
 from .book import JobBook
-from .evidence import examine
+from .doubts import GIVE_UP, Ages, Doubts
+from .evidence import LIST_LAG
 from .job import Job, JobState
 from .ledger import Ledger
-from .outcome import TAKEN_BACK_LATE, changes_for, failure, printed_pages
+from .outcome import TAKEN_BACK_LATE, changes_for, failure, has_other_pages, printed_pages
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,10 +35,12 @@ FIRST_LOOK = timedelta(seconds=5)
 WATCHDOG = timedelta(seconds=60)
 # A job that waits in the cloud for a printer to be switched on is asked for less often.
 _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), WATCHDOG))
-# The day's list may lag two minutes behind.
-DOUBT_TIME = timedelta(minutes=5)
-DOUBT_AFTER_START = timedelta(seconds=150)
-GIVE_UP = timedelta(hours=24)
+# Other tasks asked for before the list is read again, while jobs are in doubt.
+TURNS = 3
+# A hint makes us ask no more often than this.
+HINT_SPACING = timedelta(seconds=60)
+# When the list knows how a job ended, its own answer is worth so many requests.
+TRIES = 2
 # How long a success without a result may stay so before it counts as a failure.
 RESULT_WAIT = timedelta(minutes=2)
 # With so few jobs open, their own answers (which tell the pages) are worth a request.
@@ -66,13 +73,20 @@ class Follower:
         self._book = book
         self._callbacks_proven = callbacks_proven
         self._is_uploading = is_uploading
-        self._started_at = dt_util.utcnow()
-        self._last_request: datetime | None = None
-        self._next_look: dict[str, datetime] = {}
-        self._without_result: dict[str, datetime] = {}
+        # These are seconds of the steady clock.
+        self._started = monotonic()
+        self._last_request: float | None = None
+        self._next_look: dict[str, float] = {}
+        self._without_result: dict[str, float] = {}
+        self._asked_at: dict[str, float] = {}
         # Jobs whose own task is to be asked for before the list is read again.
         self._ask: dict[str, None] = {}
-        self._asked_at: dict[str, datetime] = {}
+        # How often their tasks could not be had.
+        self._in_vain: dict[str, int] = {}
+        self._ages = Ages()
+        self._doubts = Doubts(
+            memory=memory, ledger=ledger, book=book, ages=self._ages, is_uploading=is_uploading
+        )
 
     def followed(self) -> list[Job]:
         """Return the jobs that the cloud is still to be asked about."""
@@ -87,40 +101,59 @@ class Follower:
         self._forget_all_but({job.job_id for job in jobs})
         if not jobs:
             return None
-        return max(min(self._due(job, now) for job in jobs), self.free_at(now))
+        due = min(self._due(job) for job in jobs) - monotonic()
+        return max(now + timedelta(seconds=due), self.free_at(now))
 
     def _forget_all_but(self, job_ids: set[str]) -> None:
-        for gone in self._next_look.keys() - job_ids:
-            del self._next_look[gone]
-        for gone in self._without_result.keys() - job_ids:
-            del self._without_result[gone]
-        for gone in self._asked_at.keys() - job_ids:
-            del self._asked_at[gone]
-        for gone in self._ask.keys() - job_ids:
-            del self._ask[gone]
+        kept: tuple[dict[str, Any], ...] = (
+            self._next_look,
+            self._without_result,
+            self._asked_at,
+            self._ask,
+            self._in_vain,
+        )
+        for of_jobs in kept:
+            for gone in of_jobs.keys() - job_ids:
+                del of_jobs[gone]
+        self._ages.keep_only(job_ids)
+        self._doubts.keep_only(job_ids)
 
     def free_at(self, now: datetime) -> datetime:
         """Return when the next request may be made."""
-        return max(now, self._last_request + SPACING) if self._last_request else now
+        if self._last_request is None:
+            return now
+        passed = timedelta(seconds=monotonic() - self._last_request)
+        return now + max(timedelta(0), SPACING - passed)
 
     @callback
     def note_request(self) -> None:
         """Count a request that somebody else made to follow a task of this box."""
-        self._last_request = dt_util.utcnow()
+        self._last_request = monotonic()
 
     @callback
     def look_soon(self, job: Job) -> None:
         """Ask for this job's own task as soon as the spacing allows."""
         self._ask[job.job_id] = None
-        self._next_look[job.job_id] = dt_util.utcnow()
+        self._next_look[job.job_id] = monotonic()
+
+    @callback
+    def hint(self, job: Job) -> bool:
+        """Ask for a job's own task because somebody says that there is news; return whether we do."""
+        asked = self._asked_at.get(job.job_id)
+        if not self._is_followed(job) or job.job_id in self._ask:
+            return False
+        if asked is not None and monotonic() - asked < HINT_SPACING.total_seconds():
+            return False
+        self.look_soon(job)
+        return True
 
     async def async_look(self) -> None:
         """Make the one request that is due, and settle what it proves."""
-        now = self._last_request = dt_util.utcnow()
+        now = self._last_request = monotonic()
         jobs = self.followed()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            self._next_look[job.job_id] = now + self._pause(job, now)
+            self._next_look[job.job_id] = now + self._pause(job).total_seconds()
         try:
             if single is not None:
                 await self._async_ask_task(single)
@@ -129,7 +162,26 @@ class Follower:
         except LiankeError as err:
             # Nothing is learnt, and nothing follows from that.
             _LOGGER.debug("Following print jobs failed: %s", err)
-        self._give_up(dt_util.utcnow())
+            if single is None:
+                self._note_no_list(jobs, err)
+            else:
+                self._in_vain[single.job_id] = self._in_vain.get(single.job_id, 0) + 1
+        self._give_up()
+
+    @callback
+    def _note_no_list(self, jobs: list[Job], err: LiankeError) -> None:
+        """Ask for the tasks themselves, one after the other, when the list cannot be read."""
+        self._doubts.note_no_list(answered=not isinstance(err, LiankeConnectionError))
+        in_doubt = any(job.is_unsure for job in jobs)
+        self._ask_in_turn(jobs, TURNS if in_doubt else len(jobs))
+
+    @callback
+    def _ask_in_turn(self, jobs: list[Job], number: int) -> None:
+        """Ask for some jobs' own tasks, those first that have waited longest for it."""
+        known = [job for job in jobs if job.task_id]
+        known.sort(key=lambda job: self._asked_at.get(job.job_id, self._started))
+        for job in known[:number]:
+            self.look_soon(job)
 
     def _is_followed(self, job: Job) -> bool:
         if job.task_id is None:
@@ -143,19 +195,20 @@ class Follower:
         """Return whether a job is in doubt and its answer will not come any more."""
         return job.is_unsure and not self._is_uploading(job)
 
-    def _due(self, job: Job, now: datetime) -> datetime:
+    def _due(self, job: Job) -> float:
         if job.job_id not in self._next_look:
-            since = job.task_known_at or job.handed_over_at or now
+            now = monotonic()
+            since = now - self._ages.of(job).total_seconds()
             # What called back while nobody was home will not call again.
-            missed = since < self._started_at
+            missed = since < self._started
             pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_LOOK
-            self._next_look[job.job_id] = max(since, self._started_at) + pause
+            self._next_look[job.job_id] = max(since, self._started) + pause.total_seconds()
         return self._next_look[job.job_id]
 
-    def _pause(self, job: Job, now: datetime) -> timedelta:
+    def _pause(self, job: Job) -> timedelta:
         if job.is_unsure:
             return SPACING
-        age = now - (job.task_known_at or job.created_at)
+        age = self._ages.of(job)
         for older, pause in _SLOWER:
             if age > older:
                 return pause
@@ -172,7 +225,7 @@ class Follower:
 
     async def _async_ask_task(self, job: Job) -> None:
         self._ask.pop(job.job_id, None)
-        self._asked_at[job.job_id] = dt_util.utcnow()
+        self._asked_at[job.job_id] = monotonic()
         await self._async_task(job)
 
     async def async_ask_before_cancel(self, job: Job) -> TaskState | None:
@@ -189,6 +242,7 @@ class Follower:
         if job.task_id is None or (known := self._memory.printers.get(job.printer_key)) is None:
             return None
         task = await self._client.task(known.printer.address, job.task_id)
+        self._in_vain.pop(job.job_id, None)
         if (current := self._ledger.get(job.job_id)) is not None:
             self._apply_task(current, task)
         return task
@@ -201,7 +255,18 @@ class Follower:
             if pages and job.pages_printed is None:
                 self._ledger.change(job, pages_printed=pages)
             return
-        if changes := changes_for(job, task.state, task.result):
+        if job.task_from_list and has_other_pages(job, task.result):
+            # Somebody else's after all.
+            self._memory.note_foreign()
+            self._ledger.change(
+                job,
+                state=JobState.UNCONFIRMED,
+                reason="no_answer",
+                task_id=None,
+                task_known_at=None,
+                task_from_list=False,
+            )
+        elif changes := changes_for(job, task.state, task.result):
             self._ledger.change(job, **changes)
         elif task.state is TaskState.SUCCESS and not job.is_final:
             self._note_missing_result(job)
@@ -209,17 +274,17 @@ class Follower:
     @callback
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
-        now = dt_util.utcnow()
-        first = self._without_result.setdefault(job.job_id, now)
-        if now - first >= RESULT_WAIT and (changes := failure(job, None, reason="no_result")):
+        now = monotonic()
+        waited = timedelta(seconds=now - self._without_result.setdefault(job.job_id, now))
+        if waited >= RESULT_WAIT and (changes := failure(job, None, reason="no_result")):
             self._ledger.change(job, **changes)
         else:
-            self._next_look[job.job_id] = now + SPACING
+            self._next_look[job.job_id] = now + SPACING.total_seconds()
 
     async def _async_read_list(self) -> None:
-        asked_at = dt_util.utcnow()
+        asked_at = monotonic()
         tasks = await self._client.day_tasks()
-        self._find_lost(tasks, asked_at)
+        self._doubts.search(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.followed() if job.task_id]
         missing = []
@@ -228,10 +293,13 @@ class Follower:
                 missing.append(job)
             else:
                 self._apply_listed(job, task, few=len(jobs) <= FEW)
-        if missing and not self._ask:
-            # The list is cut at midnight in China, and lags. One is asked for, in turn, then
-            # the list is read again: by then it may have the others.
-            longest = min(missing, key=lambda job: self._asked_at.get(job.job_id, self._started_at))
+        overdue = [job for job in missing if self._ages.of(job) > LIST_LAG]
+        if overdue:
+            self._ask_in_turn(overdue, TURNS)
+        elif missing and not self._ask:
+            # The list lags. One is asked for, in turn, then the list is read again: by then it
+            # may have the others.
+            longest = min(missing, key=lambda job: self._asked_at.get(job.job_id, self._started))
             self._ask[longest.job_id] = None
 
     @callback
@@ -244,54 +312,23 @@ class Follower:
             return
         told = changes.get("state")
         # The list knows neither pages nor what was sent of a failed job.
-        if told is JobState.FAILED or (told is JobState.COMPLETED and job.pages is None and few):
+        better = told is JobState.FAILED or (
+            told is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few))
+        )
+        if better and self._in_vain.get(job.job_id, 0) < TRIES:
             self.look_soon(job)
             return
         self._ledger.change(job, **changes)
 
     @callback
-    def _find_lost(self, tasks: tuple[DayTask, ...], asked_at: datetime) -> None:
-        """Give jobs in doubt their tasks if the list proves them, and note strangers."""
-        jobs = self._ledger.all()
-        finding = examine(
-            tasks,
-            now=asked_at,
-            own=[job for job in jobs if job.task_id],
-            known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
-            doubtful=[job for job in jobs if _may_own_a_task(job)],
-            foreign_seen_at=self._memory.foreign_seen_at,
-        )
-        if self._book.other_tasks_coming:
-            # One of the tasks may be a preview that has not been told its task yet.
-            return
-        if finding.strangers:
-            self._memory.note_foreign()
-        for job in jobs:
-            if (task := finding.tasks.get(job.job_id)) is None or self._is_uploading(job):
-                continue
-            found = {"task_id": task.task_id, "task_known_at": dt_util.utcnow()}
-            self._ledger.change(job, **found | ({} if job.is_final else {"state": JobState.QUEUED}))
-
-    @callback
-    def _give_up(self, now: datetime) -> None:
+    def _give_up(self) -> None:
         """End jobs that nobody can say more about."""
         for job in self.followed():
             if job.is_unsure:
-                since = job.handed_over_at or job.created_at
-                limit = max(since + DOUBT_TIME, self._started_at + DOUBT_AFTER_START)
-                reason = "no_answer"
-            elif not job.is_final:
-                limit = (job.task_known_at or job.created_at) + GIVE_UP
+                reason = self._doubts.why_hopeless(job)
+            elif not job.is_final and job.task_id and self._ages.of(job) >= GIVE_UP:
                 reason = "no_outcome"
             else:
-                continue
-            if now >= limit:
+                reason = None
+            if reason is not None:
                 self._ledger.change(job, state=JobState.UNCONFIRMED, reason=reason)
-
-
-def _may_own_a_task(job: Job) -> bool:
-    """Return whether the cloud may have a task of this job that nobody has told us.
-
-    Also when the job has been settled by hand since.
-    """
-    return job.handed_over_at is not None and job.task_id is None

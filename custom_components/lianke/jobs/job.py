@@ -130,6 +130,11 @@ class Job:
     handed_over_at: datetime | None = None
     task_id: str | None = None
     task_known_at: datetime | None = None
+    # Whether only the list of tasks says that it is this one.
+    task_from_list: bool = False
+    # Between how many milliseconds the cloud's clock was ahead of ours at the upload.
+    clock_least: int | None = None
+    clock_most: int | None = None
     cancel_requested: bool = False
     expiring: bool = False
     # When the cloud said, just before it was asked to cancel, that it had not begun.
@@ -229,7 +234,7 @@ class Job:
 
 
 # Fields that records of earlier versions do not have.
-_ADDED = {"idle_at"}
+_ADDED = {"idle_at", "task_from_list", "clock_least", "clock_most"}
 _TIMES = {"created_at", "changed_at", "expires_at"}
 _OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at", "idle_at"}
 _TEXTS = {
@@ -253,7 +258,15 @@ _OPTIONAL_TEXTS = {
     "reason",
 }
 _COUNTS = {"size", "copies"}
-_OPTIONAL_COUNTS = {"document_pages", "pages", "code", "pages_printed", "sent_bytes"}
+_OPTIONAL_COUNTS = {
+    "clock_least",
+    "clock_most",
+    "document_pages",
+    "pages",
+    "code",
+    "pages_printed",
+    "sent_bytes",
+}
 
 
 def _read_field(name: str, value: object) -> Any:

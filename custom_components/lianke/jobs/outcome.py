@@ -105,6 +105,16 @@ def printed_pages(job: Job, result: TaskResult | None) -> int | None:
     return result.total_page if result is not None else None
 
 
+def has_other_pages(job: Job, result: TaskResult | None) -> bool:
+    """Return whether a task printed other pages than a job has, with or without the copies."""
+    if job.pages is None or result is None or result.total_page is None:
+        return False
+    return result.code == PRINTED_CODE and result.total_page not in (
+        job.pages,
+        job.pages * job.copies,
+    )
+
+
 def _may_be_on_paper(result: TaskResult | None) -> bool:
     """Return whether a failed job may have left something on paper.
 

@@ -6,7 +6,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.models import Callback
@@ -15,13 +14,13 @@ from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, call_after_news
 from ..memory import BoxMemory
 from .book import JobBook
+from .claims import take_claim
 from .engine import Engine
 from .follower import Follower
 from .gate import Gate
 from .intake import GuardListener, Intake, PrintRequest, Submission
 from .job import WAITING, Job, JobState
 from .ledger import JobListener, Ledger
-from .outcome import changes_for
 from .preview import Previewer
 from .sender import CallbackAddress, Sender
 
@@ -272,6 +271,8 @@ class PrintQueue:
             job,
             state=JobState.COMPLETED,
             reason=None,
+            # From now on it does not rest on the list any more.
+            task_from_list=False,
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
 
@@ -347,28 +348,21 @@ class PrintQueue:
     def on_callback(self, token: str | None, claim: Callback) -> bool:
         """Take a job callback; return whether it belongs to a job of this box.
 
-        A job's own token proves the job even when its upload was never answered. Reports
-        only move a job forward, and repeated ones change nothing.
+        A job's own token proves the job even when its upload was never answered. Without it a
+        callback is a hint to ask, no more.
         """
         if self.previewer.on_callback(token, claim):
             return True
-        job = self._ledger.by_token(token) if token else None
-        if job is not None and job.task_id is None and self._may_be(job, claim):
-            job = self._ledger.change(job, task_id=claim.task_id, task_known_at=dt_util.utcnow())
-        elif job is None:
-            job = self._ledger.by_task(claim.task_id)
-        if job is None or job.task_id != claim.task_id:
+        job = take_claim(self._ledger, token, claim, self._client.clean(claim.result))
+        if job is None:
+            # Anyone who has seen a task's id can say this: the cloud is asked instead.
+            if (named := self._ledger.by_task(claim.task_id)) and self._follower.hint(named):
+                call_after_news(self._hass, self._review)
             return False
-        if changes := changes_for(job, claim.state, self._client.clean(claim.result)):
-            job = self._ledger.change(job, **changes)
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._follower.look_soon(job)
             call_after_news(self._hass, self._review)
         return True
-
-    def _may_be(self, job: Job, claim: Callback) -> bool:
-        """Return whether a job without a task may become this task."""
-        return job.handed_over_at is not None and not self._ledger.by_task(claim.task_id)
 
     def _is_uploading(self, job: Job) -> bool:
         return self._sender.is_uploading(job)

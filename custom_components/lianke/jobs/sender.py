@@ -213,8 +213,13 @@ class Sender:
             ):
                 # A sure refusal is not worth the doubt that a power cut would leave now.
                 raise _BoxOfflineError
+            least, most = self._client.clock_offset or (None, None)
             self._ledger.change(
-                self._current(job), handed_over_at=dt_util.utcnow(), sent_bytes=job.size
+                self._current(job),
+                handed_over_at=dt_util.utcnow(),
+                sent_bytes=job.size,
+                clock_least=least,
+                clock_most=most,
             )
             await self._ledger.async_save(job.job_id)
 

@@ -1,0 +1,41 @@
+"""How the service's clock differs from ours, by the `Date` of its answers."""
+
+import pytest
+
+from custom_components.lianke.api.clock import Moment, ServiceClock
+
+AT = 1_795_000_000.0
+DATE = "Wed, 18 Nov 2026 11:06:40 GMT"
+
+
+def test_the_bounds_are_the_way_there_and_back() -> None:
+    """Written between request and answer, and cut to whole seconds."""
+    clock = ServiceClock()
+    assert clock.offset is None
+    clock.note(DATE, Moment(wall=AT - 1200.5, steady=10.0), Moment(wall=AT - 1200, steady=10.5))
+    assert clock.offset is not None
+    least, most = clock.offset
+    assert (least, most) == (1_199_999, 1_201_501)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "yesterday",
+        "Wed, 99 Nov 2026 11:06:40 GMT",
+        "x" * 5000,
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ],
+)
+def test_what_is_no_date_tells_nothing(header: str | None) -> None:
+    clock = ServiceClock()
+    clock.note(header, Moment(wall=AT, steady=10.0), Moment(wall=AT, steady=10.0))
+    assert clock.offset is None
+
+
+def test_a_clock_that_is_put_right_meanwhile_tells_nothing() -> None:
+    clock = ServiceClock()
+    clock.note(DATE, Moment(wall=AT, steady=10.0), Moment(wall=AT + 3600, steady=10.5))
+    assert clock.offset is None

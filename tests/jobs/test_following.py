@@ -1,0 +1,191 @@
+"""Following jobs when parts of the service fail, the line is down, or a clock is put right."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.api.models import Callback
+from custom_components.lianke.jobs import doubts, follower
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.test_doubt import in_doubt, lose_answer
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+ASK = "GET /print/job"
+LIST = "POST /print/query_device_task"
+MISSING = Fault(kind="http", status=404)
+
+
+def follow_times(shop: Shop) -> list[float]:
+    """Return when the cloud was asked how jobs stand."""
+    return [
+        request.time
+        for request in shop.sim.cloud.requests
+        if request.path.endswith("/print/query_device_task")
+        or (request.method == "GET" and request.path.endswith("/print/job"))
+    ]
+
+
+async def test_without_a_list_every_task_is_asked_for_in_turn(shop: Shop) -> None:
+    """No client of the vendor uses the list: where it is missing, no job ever settled."""
+    shop.sim.cloud.fail(LIST, MISSING, times=None)
+    jobs = [await shop.submit(port=port) for port in (1, 2, 1)]
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED, seconds=120)
+    times = follow_times(shop)
+    assert all(later - earlier >= 9.9 for earlier, later in pairwise(times))
+
+
+async def test_jobs_that_the_list_never_has_are_asked_for_in_turn(shop: Shop) -> None:
+    shop.sim.cloud.variants.list_lag = 36_000.0
+    jobs = [await shop.submit(port=port) for port in (1, 2, 1, 2)]
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED, seconds=180)
+
+
+async def test_without_single_tasks_the_list_settles_jobs(shop: Shop) -> None:
+    shop.sim.cloud.fail(ASK, MISSING, times=None)
+    jobs = [await shop.submit(port=port) for port in (1, 2)]
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED, seconds=300)
+
+
+async def test_a_doubt_lasts_until_the_line_is_back(shop: Shop) -> None:
+    """The line went down with the upload and stayed down for longer than a doubt lasts."""
+    await lose_answer(shop)
+    shop.sim.cloud.fail(LIST, Fault(kind="reset_before"), times=None)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    for _ in range(60):
+        await shop.tick(20)
+    assert shop.queue.get(job.job_id).is_unsure
+    shop.sim.cloud.faults.clear()
+    await shop.until(job, JobState.COMPLETED)
+
+
+async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
+    """It answers, but not with a list: nothing can be learnt any more."""
+    await lose_answer(shop)
+    shop.sim.cloud.fail(LIST, MISSING, times=None)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.tick(600)
+    assert shop.queue.get(job.job_id).is_unsure
+    done = await shop.until(job, JobState.UNCONFIRMED, seconds=2 * 3600, step=60)
+    assert done.reason == "no_answer"
+
+
+async def test_a_clock_that_is_put_back_stops_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All waits were by our clock: put back by two hours, it stopped following for two hours."""
+    for module in (follower, doubts):
+        monkeypatch.setattr(module, "monotonic", shop.clock.loop_time)
+    shop.queue._follower._started = shop.clock.loop_time()
+    shop.queue._follower._doubts._started = shop.clock.loop_time()
+    shop.printer().paper = 1
+    await shop.refresh()
+    job = await shop.submit(shop.document(pages=2))
+    await shop.until(job, JobState.SENDING)
+    await lose_answer(shop)
+    lost = await shop.submit(port=2)
+    await in_doubt(shop, lost.job_id)
+    shop.clock._frozen.tick(timedelta(hours=-2))
+    shop.sim.cloud.advance(2 * 3600)
+    shop.printer().paper = None
+    await shop.until(job, JobState.COMPLETED, seconds=60)
+    await shop.until(lost, JobState.COMPLETED)
+
+
+async def guess(shop: Shop) -> Job:
+    """Let a job that never arrived be taken for the only task that somebody else has printed."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    # As many pages as the stranger's.
+    job = await shop.submit(shop.document(pages=2))
+    await in_doubt(shop, job.job_id)
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
+    return job
+
+
+def claim(shop: Shop, task_id: str, state: str, code: int | None = None) -> Callback:
+    """Return a callback as the cloud would send it."""
+    body: dict[str, object] = {
+        "device_id": shop.box.device_id,
+        "task_id": task_id,
+        "task_state": state,
+    }
+    if code is not None:
+        body["task_result"] = {"code": code, "msg": ""}
+    parsed = parse_callback(body)
+    assert parsed is not None
+    return parsed
+
+
+async def test_the_secret_outranks_the_list(shop: Shop) -> None:
+    """Our own callback was dropped when the list had led to somebody else's task before."""
+    job = await guess(shop)
+    done = await shop.until(job, JobState.COMPLETED)
+    assert done.task_from_list
+    ours = "11111111-2222-3333-4444-555555555555"
+    assert shop.queue.on_callback(job.token, claim(shop, ours, "SUCCESS", 500))
+    told = shop.queue.get(job.job_id)
+    assert (told.state, told.task_id, told.partly_printed) == (JobState.FAILED, ours, True)
+    # From now on it rests on the secret, and nothing moves it any more.
+    assert shop.queue.on_callback(job.token, claim(shop, ours, "SUCCESS", 200))
+    assert not shop.queue.on_callback(job.token, claim(shop, "another", "SUCCESS", 200))
+    assert shop.queue.get(job.job_id) == told
+
+
+async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(shop: Shop) -> None:
+    other = await guess(shop)
+    done = await shop.until(other, JobState.COMPLETED)
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    assert done.task_id is not None
+    assert shop.queue.on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 200))
+    assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+    withdrawn = shop.queue.get(other.job_id)
+    assert (withdrawn.state, withdrawn.task_id) == (JobState.UNCONFIRMED, None)
+
+
+async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
+    job = await guess(shop)
+    done = await shop.until(job, JobState.COMPLETED)
+    shop.queue._ledger.change(done, state=JobState.UNCONFIRMED)
+    shop.queue.confirm(job.job_id)
+    assert done.task_id is not None
+    shop.queue.on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 500))
+    assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+
+
+async def test_a_task_of_other_pages_is_somebody_elses(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit(shop.document(pages=7))
+    await in_doubt(shop, job.job_id)
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert done.task_id is None
+    assert shop.memory.foreign_seen_at is not None
+
+
+async def test_a_callback_without_the_secret_only_makes_us_ask(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    """Whoever has seen the id of a task could settle its job, though its address has a secret."""
+    async with open_shop(receiver) as shop:
+        receiver.proven = True
+        shop.printer().paper = 1
+        await shop.refresh()
+        job = await shop.uploaded(await shop.submit(shop.document(pages=2)))
+        assert job.task_id is not None
+        before = shop.sim.cloud.count(ASK)
+        for token in (None, "x" * 32):
+            for _ in range(5):
+                assert not shop.queue.on_callback(token, claim(shop, job.task_id, "SUCCESS", 500))
+        await shop.tick(2)
+        assert not shop.queue.get(job.job_id).is_final
+        assert shop.sim.cloud.count(ASK) == before + 1
