@@ -14,7 +14,7 @@ import secrets
 HARMLESS = frozenset(
     {
         "api_support", "code", "device_type", "drivce_name", "driver_name", "expire_date", "hardware", "job_status",
-        "mdl", "mobile_support", "name", "online", "printer_state", "product", "proto", "remote_support", "software",
+        "mdl", "mobile_support", "online", "printer_state", "product", "proto", "remote_support", "software",
         "state", "status", "task_state", "vendor",
     }
 )  # fmt: skip
@@ -24,7 +24,13 @@ MESSAGES = frozenset({"msg", "message", "reason"})
 # Numbers that tell things apart. A paper's id is one of Windows' own.
 IDS = re.compile(r"(^|_)(id|uid|key|hash|phone|mobile|serial|sn)$", re.IGNORECASE)
 NO_IDS = frozenset({"paper_id"})
+# Beside one of these a `name` is a paper's, a colour's or a tray's; anywhere else it may be a room's or somebody's.
+BESIDE_NAMES = HARMLESS_BLOCKS | frozenset(
+    {"paper_id", "width", "height", "level", "levels", "color", "colors"}
+)
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MOMENT = re.compile(r"\d{4}[-年]\d\d?[-月]\d\d?日?([T ]\d\d:\d\d(:\d\d)?)?")
+TIME_OF_DAY = re.compile(r"\d\d?:\d\d(:\d\d)?")
 RFC_MOMENT = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
 BIG_NUMBER = 10**10
 MOMENTS = ("time", "stamp")
@@ -34,6 +40,9 @@ IN_TEXT = re.compile(
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"
     r"|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
+    r"|(?<![\w:.])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,40}(?:%\w{1,16})?(?![\w:])"
+    r"|客厅|起居室|书房|主卧|次卧|卧室|儿童房|厨房|餐厅|阳台|车库|地下室|办公室|会议室|前台|仓库"
+    r"|(?i:\b(?:living|dining|meeting|kids'?|guest)[ -]?room\b|\b(?:bedroom|kitchen|study|garage|basement|office)\b)"
     r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
     r"|[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{9,}|\d{7,}"
 )
@@ -49,6 +58,8 @@ class Redactor:
         self._known = tuple(one for one in known if one)
         self._salt = secrets.token_bytes(16)
         self._hidden: set[str] = set(self._known)
+        # Names of people, rooms and things, which messages quote.
+        self._names: set[str] = set()
 
     def answer(self, value: object, key: str = "", *, harmless: bool = False) -> object:
         """Return an answer, or a part of it that stands under a key, without secrets."""
@@ -64,7 +75,9 @@ class Redactor:
 
     def message(self, text: str) -> str:
         """Return a text that people wrote, without what looks like an address, a number or a key."""
-        return IN_TEXT.sub(lambda found: self._invent(found[0]), self._without_known(text))
+        for name in sorted(self._names, key=len, reverse=True):
+            text = text.replace(name, self._invent(name))
+        return IN_TEXT.sub(self._replaced, self._without_known(text))
 
     def leaks(self, text: str) -> bool:
         """Return whether something that was replaced, or a known secret, stands in a text."""
@@ -73,17 +86,20 @@ class Redactor:
     def _mapping(self, value: Mapping[str, object], *, harmless: bool) -> dict[str, object]:
         # What a printer is called is the model's name, or somebody's own.
         model = value.get("driver_name") or value.get("drivce_name")
+        named = harmless or bool(BESIDE_NAMES & {str(key).lower() for key in value})
         return {
             self.message(str(key)): (
                 item
-                if key == "printer_name" and item == model
+                if (key in {"printer_name", "name"} and item == model)
+                else self.answer(item, str(key), harmless=True)
+                if (str(key).lower() == "name" and named)
                 else self.answer(item, str(key), harmless=harmless)
             )
             for key, item in value.items()
         }
 
     def _number(self, value: float, key: str) -> float:
-        named = bool(IDS.search(key)) and key.lower() not in NO_IDS
+        named = _is_id(key)
         moment = any(part in key.lower() for part in MOMENTS)
         if isinstance(value, int) and (named or (abs(value) >= BIG_NUMBER and not moment)):
             return int(self._invent(str(abs(value))))
@@ -97,14 +113,20 @@ class Redactor:
             return self.message(text)
         if harmless or lower in HARMLESS:
             return self._without_known(text)
-        if text.isdecimal() and len(text) <= 4 and not IDS.search(key):
+        if text.isdecimal() and len(text) <= 4 and not _is_id(key):
             return text
+        if "name" in lower and len(text) > 1:
+            self._names.add(text)
         return self._invent(text)
 
     def _without_known(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, self._invent(secret))
         return text
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        """Return an invented text for one found in a message; a time of day stays."""
+        return found[0] if TIME_OF_DAY.fullmatch(found[0]) else self._invent(found[0])
 
     def _invent(self, text: str) -> str:
         """Return an invented text of the same shape, the same one for the same text."""
@@ -123,6 +145,12 @@ class Redactor:
 
     def _digest(self, text: str) -> bytes:
         return hashlib.sha512(self._salt + text.encode()).digest()
+
+
+def _is_id(key: str) -> bool:
+    """Return whether a field tells things apart; `printerId` does as much as `printer_id`."""
+    snake = HUMP.sub("_", key).lower()
+    return bool(IDS.search(snake)) and snake not in NO_IDS
 
 
 def _letter(letter: str, by: int, *, hexadecimal: bool) -> str:

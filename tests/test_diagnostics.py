@@ -194,3 +194,33 @@ async def test_system_health_without_a_box(
     assert found["boxes"] == 0
     assert "can_reach_service" not in found
     assert not simulator.cloud.requests
+
+
+async def test_words_of_the_service_are_told_without_what_they_quote(
+    hass: HomeAssistant,
+    printed: MockConfigEntry,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """A report showed an address of the LAN and a document's title, in what the service had said."""
+    quoted = {
+        TITLE: "",
+        "taxes-2026.pdf": "",
+        "10.20.30.40": "",
+        "fe80::2ca:1ff:fe0b:c0d": "",
+        "00:CA:01:0B:0C:0D": "",
+        "http://192.168.1.9:631/ipp": "",
+        "anna@home.example": "",
+    }
+    fault = Fault(kind="code", code=5999, msg="失败 06:51:34: " + " | ".join(quoted))
+    simulator.cloud.fail("GET /device/device_info", fault, times=None)
+    await printed.runtime_data.coordinator.async_refresh()
+    job = printed.runtime_data.queue.jobs()[0]
+    ledger = printed.runtime_data.queue._ledger
+    ledger._keep(job.changed(detail="无法打印 " + " | ".join(quoted)))
+    report = await download(hass_client, f"config_entry/{printed.entry_id}")
+    text = json.dumps(report, ensure_ascii=False)
+    for secret in quoted:
+        assert secret not in text
+    assert "失败 06:51:34" in report["polling"]["last_error"]
+    assert report["jobs"][0]["detail"].startswith("无法打印 **REDACTED**")

@@ -144,7 +144,7 @@ async def test_a_secret_in_a_harmless_place_keeps_everything_back(tmp_path: Path
         tmp_path / "out", "K" * 32, Credentials(device_id="lk00ab00000000", device_key="y" * 16)
     )
     asked = {"method": "GET", "path": "/device/device_info", "fields": []}
-    book.write(asked, json.dumps({"owner": "Zhang San 42", "name": "of Zhang San 42"}).encode())
+    book.write(asked, json.dumps({"owner": "Zhang San 42", "product": "of Zhang San 42"}).encode())
     with pytest.raises(ValueError, match="device_info"):
         book.save()
     assert not (tmp_path / "out").exists()
@@ -166,6 +166,42 @@ async def test_the_command(simulator: Simulator, tmp_path: Path) -> None:
     assert "Look through them" in out.decode()
     assert simulator.api_key not in out.decode() + err.decode()
     assert len(list((tmp_path / "out").iterdir())) > 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "gone"),
+    [
+        ({"printerId": 611757}, "611757"),
+        ({"printerId": "0042"}, "0042"),
+        ({"scanningId": 4711, "name": "EPSON im Kinderzimmer"}, "Kinderzimmer"),
+        ({"ip_addr": "fe80::2ca:1ff:fe0b:c0d%eth0"}, "2ca:1ff"),
+        ({"msg": "2001:db8:85a3::8a2e:370:7334 does not answer"}, "8a2e"),
+        ({"msg": "打印机 [::ffff:10.20.30.40] 离线"}, "10.20.30.40"),
+        ({"msg": "客厅的打印机离线"}, "客厅"),
+        ({"message": "The printer in the Living Room is off"}, "Living Room"),
+        ([{"printer_name": "姥姥家"}, {"msg": "姥姥家 缺纸"}], "姥姥家"),
+        ({"area": "Kitchen", "location": "2F east"}, "2F east"),
+        ({"room_name": "书房", "name": "书房打印机"}, "书房"),
+    ],
+)
+def test_ids_addresses_and_rooms_are_replaced(answer: object, gone: str) -> None:
+    """`printerId`, IPv6 addresses and names of rooms went out as they were."""
+    redacted = json.dumps(Redactor(()).answer(answer), ensure_ascii=False)
+    assert gone not in redacted
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"paper_id": 9, "name": "A4", "width": 2100, "height": 2970},
+        {"markers": [{"name": "Black", "level": 72}]},
+        {"capabilities": {"Bins": {"纸盒 1": 1}, "name": "Letter"}},
+        {"msg": "打印于 06:51:34 完成"},
+        {"update_time": "2026-11-26 06:51:34"},
+    ],
+)
+def test_what_is_harmless_stays(answer: object) -> None:
+    assert Redactor(()).answer(answer) == answer
 
 
 WRAPS = st.sampled_from(["{}", "serial={}", "x {} y"])

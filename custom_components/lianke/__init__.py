@@ -17,6 +17,7 @@ from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
+from .documents.spool import async_get_spool
 from .jobs.book import BookError, async_remove_book
 from .jobs.queue import PrintQueue
 from .memory import BoxMemory
@@ -53,6 +54,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from memory."""
+    # Empties the spool: documents that the last run left behind must not wait for the next print.
+    await async_get_spool(hass)
     account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
     entry.async_on_unload(account.join())
     memory = BoxMemory(hass, entry.entry_id)
@@ -129,9 +132,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
     if not hass.config_entries.async_entries(DOMAIN):
-        await late.async_load(hass, "documents.spool")
-        from .documents.spool import async_get_spool  # noqa: PLC0415  # see late
-
         await (await async_get_spool(hass)).async_clear()
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from ipaddress import ip_address
+import re
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -17,6 +19,19 @@ from .devices import printer_key_of
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
+# What tells of a place or a document by its shape, wherever it stands: addresses of all kinds, names of files.
+_SHAPES = re.compile(
+    r"https?://[^\s\"'<>]{1,2000}"
+    r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
+    r"|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
+    r"|[^\s/\\\"'“”‘’《》:：,，()（）]{1,200}"
+    r"\.(?:pdf|docx?|xlsx?|pptx?|txt|csv|md|html?|jpe?g|png|bmp|gif|tiff?|webp|heic|ofd|prn|wps|et|dps)\b",
+    re.IGNORECASE,
+)
+_MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
+# Titles shorter than this would take ordinary words out of a report.
+_MIN_TITLE = 3
 # Secrets, what tells where somebody lives, and what somebody prints.
 TO_REDACT = {
     CONF_API_KEY,
@@ -95,7 +110,7 @@ def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
         "fresh": coordinator.is_fresh,
         "last_update_success": coordinator.last_update_success,
         "interval_s": interval.total_seconds() if interval else None,
-        "last_error": str(coordinator.last_error) if coordinator.last_error else None,
+        "last_error": _without_titles(entry, str(coordinator.last_error or "")) or None,
     }
 
 
@@ -133,12 +148,28 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     return [
         {
             **job.as_view(),
+            "detail": _without_titles(entry, job.detail),
             "hold": job.hold,
             "has_task": job.task_id is not None,
             "unsure": job.is_unsure,
         }
         for job in entry.runtime_data.queue.jobs(key)[:MAX_JOBS]
     ]
+
+
+def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
+    """Return words of the service without the titles of documents, which it likes to quote."""
+    titles = {
+        part
+        for job in entry.runtime_data.queue.jobs()
+        for title in (job.title, job.document_name)
+        for part in (title, title.rpartition(".")[0])
+        if len(part) >= _MIN_TITLE
+    }
+    # A longer title goes before one that is a part of it.
+    for title in sorted(titles, key=len, reverse=True):
+        text = text.replace(title, REDACTED)
+    return text
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -161,7 +192,17 @@ def _scrubbed(value: Any, secrets: list[str]) -> Any:
         return {key: _scrubbed(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_scrubbed(item, secrets) for item in value]
-    if isinstance(value, str):
+    if isinstance(value, str) and value != REDACTED:
         for secret in secrets:
             value = value.replace(secret, REDACTED)
+        value = _MAYBE_IPV6.sub(_without_ipv6, _SHAPES.sub(REDACTED, value))
     return value
+
+
+def _without_ipv6(found: re.Match[str]) -> str:
+    """Return what takes the place of something that may be an IPv6 address, or a time of day."""
+    try:
+        ip_address(found[0])
+    except ValueError:
+        return found[0]
+    return REDACTED

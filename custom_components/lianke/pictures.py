@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
@@ -28,7 +28,12 @@ class PreviewView(HomeAssistantView):
         picture = await spool.async_picture(handle, int(number))
         if picture is None:
             raise web.HTTPNotFound
-        return web.Response(body=picture, content_type=picture_type(picture))
+        # A page of somebody's document: no browser and no proxy is to keep it.
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
 
 
 def picture_type(picture: bytes) -> str:

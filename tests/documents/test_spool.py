@@ -159,3 +159,16 @@ def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:
     assert raised.value.translation_key == "file_too_large"
     copy_file(tmp_path / "big", tmp_path / "again", 3000, "big")
     assert (tmp_path / "again").read_bytes() == bytes(3000)
+
+
+async def test_pictures_count_in_the_limit(
+    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Previews filled the disk: their pictures were outside of the limit on what is kept."""
+    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 5000)
+    handles = [await spool.async_keep(await make(spool), [bytes(1000), bytes(1000)]) for _ in "123"]
+    assert await spool.async_picture(handles[0], 1) is None
+    with pytest.raises(ServiceValidationError):
+        await spool.async_take(handles[0])
+    assert await spool.async_picture(handles[2], 2) == bytes(1000)
+    assert len(files(hass)) == 6

@@ -41,11 +41,17 @@ class _Kept:
     document: Document
     until: datetime
     pictures: tuple[Path, ...] = ()
+    picture_bytes: int = 0
 
     @property
     def paths(self) -> list[Path]:
         """Return every file that belongs to the document."""
         return [self.document.path, *self.pictures]
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes all its files have."""
+        return self.document.size + self.picture_bytes
 
 
 class Spool:
@@ -93,7 +99,12 @@ class Spool:
         except BaseException:
             await self._hass.async_add_executor_job(_unlink, [document.path, *paths])
             raise
-        self._kept[handle] = _Kept(document, dt_util.utcnow() + KEEP, tuple(paths))
+        self._kept[handle] = _Kept(
+            document,
+            dt_util.utcnow() + KEEP,
+            tuple(paths),
+            sum(len(picture) for picture in pictures),
+        )
         gone: list[Path] = []
         while len(self._kept) > MAX_KEPT or (
             len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
@@ -158,7 +169,7 @@ class Spool:
         return path, await self._hass.async_add_executor_job(write)
 
     def _kept_bytes(self) -> int:
-        return sum(item.document.size for item in self._kept.values())
+        return sum(item.size for item in self._kept.values())
 
     @callback
     def _set_alarm(self) -> None:
