@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.conftest import make_entry, set_up
 from tests.jobs.conftest import Clock, Receiver, Shop, clock, open_shop, receiver, sim
@@ -90,7 +91,9 @@ class House(Shop):
         pytest.fail("it takes too long")
 
     def _is_busy(self) -> bool:
-        """Return whether a request is under way that is not to hang."""
+        """Return whether a request is under way that is not to hang, or a PDF is being read."""
+        if async_get_pdf_worker(self.hass).is_busy:
+            return True
         under_way = sum(account.in_flight for account in self.sim.cloud.accounts)
         hanging = sum(
             planned.hits

@@ -285,12 +285,7 @@ class Transport:
             raise TooFrequentError(code=status)
         if status >= 500 or 300 <= status < 400:
             raise LiankeResponseError(f"HTTP {status}", code=status)
-        try:
-            answer = await self._parse(status, raw)
-        except LiankeResponseError:
-            if status in _NO_SUCH_ADDRESS:
-                raise AddressUnknownError(code=status) from None
-            raise
+        answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
         # The path is wrong. An answered 404 that is about the box comes with HTTP 200.
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
@@ -321,6 +316,8 @@ class Transport:
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        if code is None and status in _NO_SUCH_ADDRESS:
+            raise AddressUnknownError(code=status)
         if code is None or status >= 500 or 300 <= status < 400:
             raise LiankeResponseError(
                 message or f"HTTP {status} without a code", code=status if code is None else code
@@ -341,10 +338,12 @@ class Transport:
             else:
                 answer = to_json(raw)
         except ValueError:
-            raise LiankeResponseError(f"HTTP {status} without JSON", code=status) from None
-        if not isinstance(answer, dict):
-            raise LiankeResponseError(f"HTTP {status} with JSON that is no object", code=status)
-        return to_mapping(answer)
+            answer = None
+        if isinstance(answer, dict):
+            return to_mapping(answer)
+        if status in _NO_SUCH_ADDRESS:
+            raise AddressUnknownError(code=status)
+        raise LiankeResponseError(f"HTTP {status} without a JSON object", code=status)
 
     def clean(self, message: str) -> str:
         """Return the vendor's words without our secrets."""

@@ -74,6 +74,11 @@ class PdfWorker:
         """Return the id of the running process, None without one."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a task is under way or waits."""
+        return self._waiting > 0
+
     async def async_count(self, path: Path, password: str | None = None) -> int:
         """Return the number of pages of a PDF file. Raises PdfError."""
         return self._pages(await self._async_run("count", path, password=password))
