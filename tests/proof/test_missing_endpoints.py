@@ -1,0 +1,176 @@
+"""Every endpoint gone for good (HTTP 404), as the gateway tells it and as the service would.
+
+The rest of the service goes on. Whoever asks is told that the server has no such address; every job ends, and what
+is said of it is what lies in the out tray; nothing is printed twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import zlib
+
+from homeassistant.const import STATE_ON
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+from custom_components.lianke.jobs.job import JobState
+from tests.proof.conftest import House
+from tests.proof.test_fault_table import (
+    ACTS,
+    CANCEL,
+    DAY,
+    FOLLOW,
+    RAISES,
+    STEP,
+    SUBMIT,
+    _check_entities,
+    _check_log,
+    _is_told,
+)
+from tests.simulator.endpoints import ENDPOINTS
+
+ANSWERS = ("html", "json")
+POLLS = ("GET /device/device_info", "GET /external_api/printer_list")
+EVERYTHING = tuple((endpoint, answer) for endpoint in sorted(ENDPOINTS) for answer in ANSWERS)
+# One of the two forms of the answer for each endpoint.
+SOME = tuple(
+    (endpoint, ANSWERS[zlib.crc32(endpoint.encode()) % 2]) for endpoint in sorted(ENDPOINTS)
+)
+
+
+@contextmanager
+def _missing(house: House, endpoint: str, answer: str) -> Iterator[None]:
+    """Take an endpoint away."""
+    variants = house.sim.cloud.variants
+    variants.update(missing_endpoints=[endpoint], missing_answer=answer)
+    try:
+        yield
+    finally:
+        variants.update(missing_endpoints=[], missing_answer="html")
+
+
+async def _look(house: House, endpoint: str, answer: str) -> None:
+    """Do what leads to the endpoint."""
+    with _missing(house, endpoint, answer):
+        if endpoint in RAISES:
+            with pytest.raises(HomeAssistantError) as caught:
+                await house.drive(ACTS[endpoint](house))
+            assert caught.value.translation_key == "address_unknown", caught.value
+            assert caught.value.translation_placeholders is not None
+            assert caught.value.translation_placeholders["code"] == "404"
+        else:
+            with suppress(HomeAssistantError):
+                await house.drive(ACTS[endpoint](house))
+        _check_entities(house)
+
+
+async def _print(house: House, endpoint: str, answer: str) -> None:
+    """Print on one printer and on two at once, from the upload to the end without the endpoint."""
+    for ports in ((1,), (2, 4)):
+        with _missing(house, endpoint, answer):
+            papers = [house.paper() for _ in ports]
+            jobs = [
+                await house.submit(paper, port=port)
+                for paper, port in zip(papers, ports, strict=True)
+            ]
+            for job in jobs:
+                done = await house.finish(job)
+                house.judge(done)
+                expected, printed = JobState.COMPLETED, 1
+                if endpoint == SUBMIT:
+                    expected = JobState.FAILED if answer == "json" else JobState.UNCONFIRMED
+                    printed = 0
+                    if answer == "json":
+                        assert done.reason == "address_unknown"
+                        assert not done.partly_printed
+                assert (done.state, house.tray(done)) == (expected, (printed, 0)), done
+        await house.next_day()
+
+
+async def _hold(house: House, endpoint: str, answer: str) -> None:
+    """Take an endpoint of the polls away while a job is held: it waits, and is printed once."""
+    house.printer().paper = 0
+    await house.refresh()
+    job = await house.submit(house.paper())
+    assert job.state is JobState.HELD
+    with _missing(house, endpoint, answer):
+        house.printer().paper = None
+        for _ in range(6):
+            await house.drive(house.coordinator.async_refresh())
+            await house.tick(STEP)
+        assert house.queue.get(job.job_id).state is JobState.HELD
+        _check_entities(house)
+    done = await house.finish(job)
+    house.judge(done)
+    assert (done.state, house.tray(done)) == (JobState.COMPLETED, (1, 0)), done
+    await _is_told(house, done)
+    await house.next_day()
+
+
+async def _cancel(house: House, answer: str) -> None:
+    """Cancel a job that waits in a cloud that takes nothing back: the attempt is told as failed."""
+    house.printer().paper = 0
+    jobs = [await house.submit(house.paper()) for _ in range(2)]
+    for job in jobs:
+        await house.calm(job)
+    with _missing(house, CANCEL, answer):
+        with pytest.raises(HomeAssistantError) as caught:
+            await house.drive(
+                house.act("cancel_job", device_id=house.device(), job_id=jobs[1].job_id)
+            )
+        assert caught.value.translation_key == "address_unknown"
+        house.printer().paper = None
+        for job in jobs:
+            done = await house.finish(job)
+            house.judge(done)
+            assert (done.state, house.tray(done)) == (JobState.COMPLETED, (1, 0)), done
+    await house.next_day()
+
+
+async def _go_through(
+    house: House,
+    cells: tuple[tuple[str, str], ...],
+    subtests: pytest.Subtests,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for endpoint, answer in cells:
+        with subtests.test(endpoint=endpoint, answer=answer):
+            if not house.coordinator.is_ready(house.key()):
+                await house.mend()
+            caplog.clear()
+            await _look(house, endpoint, answer)
+            if not house.coordinator.is_ready(house.key()):
+                await house.mend()
+            assert house.state("binary_sensor", "connectivity", None).state == STATE_ON
+            _check_log(caplog)
+            if endpoint in POLLS:
+                await _hold(house, endpoint, answer)
+            elif endpoint == CANCEL:
+                await _cancel(house, answer)
+            elif endpoint != FOLLOW:
+                await house.next_day()
+                await _print(house, endpoint, answer)
+    assert not house.sim.cloud.banned
+    printed = Counter(one.task_id for one in house.sim.cloud.printed)
+    assert all(count == 1 for count in printed.values())
+
+
+def test_every_endpoint_goes() -> None:
+    assert {endpoint for endpoint, _ in SOME} == set(ENDPOINTS) >= {DAY, FOLLOW}
+
+
+@pytest.mark.timeout(300)
+async def test_an_endpoint_that_is_gone(
+    house: House, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _go_through(house, SOME, subtests, caplog)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_an_endpoint_that_is_gone_everywhere(
+    house: House, answer: str, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture
+) -> None:
+    cells = tuple(cell for cell in EVERYTHING if cell[1] == answer)
+    await _go_through(house, cells, subtests, caplog)
