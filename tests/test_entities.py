@@ -187,6 +187,43 @@ async def test_a_printer_in_trouble(hass: HomeAssistant, box: Box, data: LiankeD
     assert state_of(hass, f"binary_sensor.{LASER}_problem") == "on"
 
 
+async def test_paper_is_the_same_everywhere(
+    hass: HomeAssistant, box: Box, data: LiankeData
+) -> None:
+    """*Paper* once said out of paper for minutes after a refill, and OK while the status said out."""
+    printer, key = box.printer(1), key_of(data, "Kyocera")
+
+    def shown() -> tuple[str | None, ...]:
+        entities = (
+            f"sensor.{LASER}",
+            f"binary_sensor.{LASER}_paper",
+            f"binary_sensor.{LASER}_problem",
+        )
+        return tuple(state_of(hass, entity) for entity in entities)
+
+    printer.raw_state = "idle"
+    printer.paper = 0
+    data.coordinator.async_look("a test", key)
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert shown() == ("out_of_paper", "on", "on")
+    # Refilled: the row tells of printing, the printer's own report is still the old one.
+    printer.paper = 100
+    printer.raw_state = "printing"
+    await data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert shown() == ("printing", "off", "off")
+    # Empty again: the row tells it first.
+    printer.raw_state = "outOfPaper"
+    await data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert shown() == ("out_of_paper", "on", "on")
+    # A page of ours on paper disproves that.
+    data.coordinator.async_note_printed(key)
+    await hass.async_block_till_done()
+    assert shown() == ("idle", "off", "off")
+
+
 @pytest.mark.parametrize("way", ["printer", "box"])
 async def test_off_is_no_problem(hass: HomeAssistant, box: Box, data: LiankeData, way: str) -> None:
     if way == "box":

@@ -14,6 +14,7 @@ from custom_components.lianke.status import (
     fault_of,
     hold_reason_of,
     row_status,
+    settled_condition,
     status_of,
 )
 
@@ -147,3 +148,29 @@ def test_off_is_no_problem() -> None:
         PrinterStatus.PRINTING,
         PrinterStatus.IDLE,
     }
+
+
+def test_a_page_on_paper_ends_the_faults_from_before_it() -> None:
+    """A refilled printer once counted as empty for minutes, while it printed."""
+    empty = replace(FINE, out_of_paper=True)
+    before = {"reading": Reading(condition=empty, at=20), "present": True, "row_since": 10}
+    assert status_of(PRINTER, **before) is PrinterStatus.OUT_OF_PAPER  # type: ignore[arg-type]
+    assert status_of(PRINTER, printed_at=21, **before) is PrinterStatus.IDLE  # type: ignore[arg-type]
+    assert status_of(PRINTER, printed_at=19, **before) is PrinterStatus.OUT_OF_PAPER  # type: ignore[arg-type]
+    row = replace(PRINTER, raw_state="outOfPaper")
+    for row_at, expected in ((30, PrinterStatus.IDLE), (32, PrinterStatus.OUT_OF_PAPER)):
+        status = status_of(
+            row, present=True, row_since=10, reading=None, row_at=row_at, printed_at=31
+        )
+        assert status is expected
+
+
+def test_a_report_and_the_status_agree() -> None:
+    empty = replace(FINE, out_of_paper=True, out_of_ink=None)
+    for status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
+        assert settled_condition(empty, status) == replace(FINE, out_of_ink=None)
+        assert settled_condition(None, status) is None
+    assert settled_condition(FINE, PrinterStatus.OUT_OF_PAPER) == replace(FINE, out_of_paper=True)
+    assert settled_condition(None, PrinterStatus.PAPER_JAM) == PrinterCondition(paper_jam=True)
+    for other in (None, PrinterStatus.STOPPED, PrinterStatus.DISCONNECTED):
+        assert settled_condition(empty, other) == empty

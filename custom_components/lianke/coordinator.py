@@ -1,13 +1,12 @@
 """Polls one box and its printers, sparingly, and tells who listens."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import timedelta
 import logging
 from random import Random
 import time
-from typing import NamedTuple, override
+from typing import override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -15,16 +14,12 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .api.client import LiankeClient
-from .api.errors import (
-    AuthenticationError,
-    LiankeError,
-)
+from .api.errors import AuthenticationError, LiankeError
 from .api.models import (
     Box,
     Capabilities,
     Paper,
     Printer,
-    PrinterCondition,
     PrinterKind,
 )
 from .conditions import ConditionReader
@@ -43,7 +38,15 @@ from .memory import BoxMemory
 from .polls import async_poll
 from .pushes import Pushes
 from .share import CloudShare
-from .status import HoldReason, PrinterStatus, hold_reason_of, row_status, status_of
+from .status import (
+    PROBLEMS,
+    HoldReason,
+    PrinterStatus,
+    hold_reason_of,
+    row_status,
+    settled_condition,
+)
+from .views import BoxData, History, PrinterView
 
 __all__ = [
     "BoxData",
@@ -69,22 +72,6 @@ POLL_REQUESTS = 2
 _KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PrinterView:
-    """A printer at this moment.
-
-    `status` is None while it is not known. `condition` is what the printer itself reported, if
-    it can and has; `printer` is its last row, in memory while it is off.
-    """
-
-    key: str
-    name: str
-    printer: Printer
-    present: bool
-    condition: PrinterCondition | None
-    status: PrinterStatus | None
-
-
 @callback
 def call_after_news(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
     """Call something in two turns of the loop: in the next one goes out what is just being shown."""
@@ -95,14 +82,6 @@ async def async_after_news() -> None:
     """Wait until what is just being shown has gone out, as `call_after_news` does."""
     for _ in range(2):
         await asyncio.sleep(0)
-
-
-class BoxData(NamedTuple):
-    """A box and its printers. `online` is None while nobody knows."""
-
-    box: Box | None
-    online: bool | None
-    printers: Mapping[str, PrinterView]
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
@@ -143,11 +122,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self.pushes = Pushes(hass, memory, share)
         # Printers whose condition to ask for at the next look; None for whose turn it is.
         self._curious: dict[str | None, None] = {}
-        # When each printer's row last changed its state, and to what.
-        self._row_states: dict[str, tuple[str | None, float]] = {}
+        self._history = History()
         self._told_states: set[str] = set()
-        # When our last job on each printer ended, and which of them have not been seen at rest since.
-        self._ended_at: dict[str, float] = {}
+        # Printers where our last job has ended that have not been seen at rest since.
         self._finishing: set[str] = set()
         self._details = PrinterDetails(client, memory)
         self._conditions = ConditionReader(
@@ -210,11 +187,20 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
         Not at once: a job may count as ended a little before the last sheet is out.
         """
-        self._ended_at[printer_key] = time.monotonic()
+        self._history.note_ended(printer_key)
         self._finishing.add(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status is PrinterStatus.PRINTING:
             self._looks.within(LOOK_SPACING)
+
+    @callback
+    def async_note_printed(self, printer_key: str) -> None:
+        """Take note that a page of ours is on paper: what kept the printer from printing is over."""
+        self._history.note_printed(printer_key)
+        view = self.data.printers.get(printer_key)
+        if view is not None and view.status in PROBLEMS:
+            self._publish()
+            self.async_look("a printer with a fault has printed", printer_key)
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
@@ -243,8 +229,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def async_forget(self, key: str) -> None:
         """Forget a printer that the user removed."""
         self._memory.forget(key)
-        self._row_states.pop(key, None)
-        self._ended_at.pop(key, None)
+        self._history.forget(key)
         self._finishing.discard(key)
         self._conditions.forget([key])
         self._publish()
@@ -329,12 +314,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if rows is None:
             self._conditions.forget_all()
             return
-        now = time.monotonic()
         found = self._memory.match(rows)
-        for key, printer in found.items():
-            if self._row_states.get(key, (None, 0.0))[0] != printer.raw_state:
-                self._tell_unknown_state(printer.raw_state)
-                self._row_states[key] = (printer.raw_state, now)
+        for raw_state in self._history.note_rows(found):
+            self._tell_unknown_state(raw_state)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     @callback
@@ -345,7 +327,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             for key in self._finishing
             if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
         }
-        if any(self._looks.last < self._ended_at[key] for key in self._finishing):
+        if any(self._looks.last < self._history.ended_at[key] for key in self._finishing):
             self._looks.within(LOOK_SPACING)
 
     @callback
@@ -402,12 +384,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         reading = self._conditions.readings.get(key) if self._online and known.present else None
         status: PrinterStatus | None = None
         if self._online:
-            status = status_of(
-                known.printer,
-                present=known.present,
-                row_since=self._row_states.get(key, (None, 0.0))[1],
-                reading=reading,
-                ended_at=self._ended_at.get(key, float("-inf")),
+            status = self._history.status(
+                key, known.printer, present=known.present, reading=reading
             )
         elif self._online is False:
             status = PrinterStatus.BOX_OFFLINE
@@ -416,6 +394,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             name=known.name,
             printer=known.printer,
             present=known.present,
-            condition=reading.condition if reading else None,
+            condition=settled_condition(reading.condition if reading else None, status),
             status=status,
         )

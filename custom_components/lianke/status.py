@@ -1,8 +1,10 @@
 """What state a printer is in: two readings of different age, weighed into one word."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .api.models import DriverState, Printer, PrinterCondition
 
@@ -67,6 +69,15 @@ _RAW_STATES = {
     "outofink": PrinterStatus.OUT_OF_INK,
     "offline": PrinterStatus.DISCONNECTED,
 }
+# Where each fault is in what a printer reports, the gravest first.
+_FAULT_FIELDS: Mapping[PrinterStatus, str] = {
+    PrinterStatus.COVER_OPEN: "cover_open",
+    PrinterStatus.PAPER_JAM: "paper_jam",
+    PrinterStatus.OUT_OF_PAPER: "out_of_paper",
+    PrinterStatus.OUT_OF_RIBBON: "out_of_ribbon",
+    PrinterStatus.OUT_OF_INK: "out_of_ink",
+    PrinterStatus.PAUSED: "paused",
+}
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
@@ -84,15 +95,28 @@ def row_status(raw_state: str | None) -> PrinterStatus | None:
 
 def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
     """Return the gravest fault that a printer reports, None without one."""
-    faults = (
-        (condition.cover_open, PrinterStatus.COVER_OPEN),
-        (condition.paper_jam, PrinterStatus.PAPER_JAM),
-        (condition.out_of_paper, PrinterStatus.OUT_OF_PAPER),
-        (condition.out_of_ribbon, PrinterStatus.OUT_OF_RIBBON),
-        (condition.out_of_ink, PrinterStatus.OUT_OF_INK),
-        (condition.paused, PrinterStatus.PAUSED),
-    )
-    return next((status for reported, status in faults if reported), None)
+    faults = (status for status, name in _FAULT_FIELDS.items() if getattr(condition, name))
+    return next(faults, None)
+
+
+def settled_condition(
+    condition: PrinterCondition | None, status: PrinterStatus | None
+) -> PrinterCondition | None:
+    """Return a printer's report corrected by its status, so that no two entities disagree.
+
+    A printer that rests or prints has none of the faults that it reported earlier; one whose
+    status is a fault has that fault.
+    """
+    if (fault := None if status is None else _FAULT_FIELDS.get(status)) is not None:
+        return _with(condition or PrinterCondition(), {fault: True})
+    if condition is not None and status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
+        reported = [name for name in _FAULT_FIELDS.values() if getattr(condition, name)]
+        return _with(condition, dict.fromkeys(reported, False))
+    return condition
+
+
+def _with(condition: PrinterCondition, faults: Mapping[str, Any]) -> PrinterCondition:
+    return replace(condition, **faults)
 
 
 def status_of(
@@ -102,12 +126,15 @@ def status_of(
     row_since: float,
     reading: Reading | None,
     ended_at: float = float("-inf"),
+    row_at: float = float("inf"),
+    printed_at: float = float("-inf"),
 ) -> PrinterStatus | None:
     """Return a printer's state behind a box that is online, None when it is not known.
 
     `row_since` is when the row's state last changed: a row that only repeats itself is no news
     against what the printer has reported since. `ended_at` is when our last job there ended: that
-    it prints, the printer has to have reported since.
+    it prints, the printer has to have reported since. `printed_at` is when a page of ours was
+    last known to be on paper: faults from before it, in the row of `row_at` or the report, are over.
     """
     if not present:
         return PrinterStatus.DISCONNECTED
@@ -116,10 +143,14 @@ def status_of(
     if printer.driver is DriverState.UNSUPPORTED:
         return PrinterStatus.UNSUPPORTED
     row = row_status(printer.raw_state)
+    if row in _FAULT_FIELDS and row_at < printed_at:
+        row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
         # Busy, as far as one can tell; after a while it counts as gone.
         return PrinterStatus.PRINTING
     if reading is None or reading.at < row_since:
+        return row
+    if reading.at < printed_at and fault_of(reading.condition):
         return row
     if fault := fault_of(reading.condition):
         return fault
@@ -135,15 +166,8 @@ def status_of(
 
 def _leaves_open(condition: PrinterCondition, fault: PrinterStatus) -> bool:
     """Return whether a printer's report says nothing about a fault that its row tells of."""
-    told: dict[PrinterStatus, bool | None] = {
-        PrinterStatus.COVER_OPEN: condition.cover_open,
-        PrinterStatus.PAPER_JAM: condition.paper_jam,
-        PrinterStatus.OUT_OF_PAPER: condition.out_of_paper,
-        PrinterStatus.OUT_OF_RIBBON: condition.out_of_ribbon,
-        PrinterStatus.OUT_OF_INK: condition.out_of_ink,
-        PrinterStatus.PAUSED: condition.paused,
-    }
-    return fault in told and told[fault] is None
+    name = _FAULT_FIELDS.get(fault)
+    return name is not None and getattr(condition, name) is None
 
 
 def _is_empty(condition: PrinterCondition) -> bool:

@@ -109,6 +109,8 @@ class Engine:
             self._tidy_at = min(self._tidy_at or now + TIDY_SOON, now + TIDY_SOON)
             if job.state is JobState.FAILED and job.task_id:
                 self._coordinator.async_look("a job failed", job.printer_key)
+            if job.state is JobState.COMPLETED:
+                self._coordinator.async_note_printed(job.printer_key)
             if job.task_id and not self._is_expected_at(job.printer_key):
                 self._coordinator.async_note_jobs_ended(job.printer_key)
 
