@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import webhook
+from custom_components.lianke.jobs.book import BookError, JobBook, book_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.own_pages import async_print_test_page
@@ -116,6 +117,28 @@ async def test_a_callback_ends_a_job(
     assert len(simulator.cloud.printed) == 1
 
 
+async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    data: LiankeData,
+    client: TestClient[Any, Any],
+    url: str,
+) -> None:
+    """What was told and acknowledged must not be forgotten when the power goes; else the cloud is to repeat it."""
+    simulator.cloud.variants.update(callbacks="never")
+    box.printer(1).seconds_per_page = 1000.0
+    job = await sent_job(hass, setup)
+    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
+    with patch.object(JobBook, "_write", side_effect=BookError("no space")):
+        assert (await client.post(url, json=claim(data, job))).status == 503
+    assert data.queue.get(job.job_id).state is not JobState.COMPLETED
+    assert (await client.post(url, json=claim(data, job))).status == 200
+    assert json.loads(record.read_text("utf-8"))["state"] == "completed"
+    assert data.queue.get(job.job_id).state is JobState.COMPLETED
+
+
 async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
     hass: HomeAssistant,
     simulator: Simulator,
@@ -152,7 +175,8 @@ async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
         with patch.object(webhook, "_answer", on_answer):
             response = await client.post(url, json=claim(data, job), params={"job": job.token})
     assert await response.json() == SUCCESS
-    assert order == ["shown", "answered"]
+    # More may be shown afterwards.
+    assert order[:2] == ["shown", "answered"]
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put"])

@@ -353,7 +353,7 @@ async def unconfirmed(
     await setup.runtime_data.coordinator.async_refresh()
     job = await print_file(2)
     queue = setup.runtime_data.queue
-    queue._ledger.change(queue.get(job["job_id"]), state=JobState.UNCONFIRMED)
+    await queue._ledger.async_change(queue.get(job["job_id"]), state=JobState.UNCONFIRMED)
     return job
 
 

@@ -97,12 +97,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_open(hass, entry)
     async_follow_devices(hass, entry)
     try:
-        await queue.async_start()
+        await queue.async_load()
     except BookError:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="book_unreadable"
         ) from None
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # Only now, so that the event entities hear of what expired while nobody was home.
+    queue.start()
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
     if not is_new:

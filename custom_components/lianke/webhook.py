@@ -27,6 +27,7 @@ from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_news
+from .jobs.book import BookError
 from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,7 +99,11 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         if box.state is not ConfigEntryState.LOADED:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         elif claim is not None:
-            _take(box.runtime_data, claim, token)
+            try:
+                await _async_take(box.runtime_data, claim, token)
+            except BookError:
+                # What could not be written is not known after a power cut: the cloud is to tell it again.
+                status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
             box.runtime_data.coordinator.async_note_push()
     if claim is not None:
@@ -130,10 +135,9 @@ def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPSt
     return HTTPStatus.SERVICE_UNAVAILABLE
 
 
-@callback
-def _take(data: LiankeData, claim: Callback, token: str | None) -> None:
-    """Hand a callback to the queue of its box."""
-    if data.queue.on_callback(token, claim):
+async def _async_take(data: LiankeData, claim: Callback, token: str | None) -> None:
+    """Hand a callback to the queue of its box, which keeps it. Raises BookError."""
+    if await data.queue.async_on_callback(token, claim):
         data.memory.note_callback(data.account.fingerprint)
 
 

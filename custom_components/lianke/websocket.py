@@ -64,15 +64,17 @@ def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
         probatio.Required("job_id"): str,
     }
 )
-@callback
-def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+@async_response
+async def _ws_confirm(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
     """Settle an unconfirmed job by the word of a user who has the paper in hand."""
     target = _controlled(hass, connection, msg["device_id"])
     queue = target.data.queue
     job = queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
         raise input_error("job_not_found", job_id=msg["job_id"][:64])
-    connection.send_result(msg["id"], queue.confirm(job.job_id).as_view())
+    connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).as_view())
 
 
 @websocket_command({probatio.Required("type"): OPTIONS, probatio.Required("device_id"): str})

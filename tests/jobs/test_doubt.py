@@ -141,7 +141,7 @@ async def test_a_job_settled_by_hand_keeps_its_task(shop: Shop) -> None:
     await in_doubt(shop, lost.job_id)
     for job in (came, lost):
         await shop.until(job, JobState.UNCONFIRMED)
-    assert shop.queue.confirm(came.job_id).state is JobState.COMPLETED
+    assert (await shop.queue.async_confirm(came.job_id)).state is JobState.COMPLETED
     # With several jobs open the list is read again.
     for port in (1, 2):
         shop.printer(port).seconds_per_page = 3000
@@ -178,17 +178,16 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         receiver.deliver = False
         await shop.until(job, JobState.UNCONFIRMED)
         claim = dict(receiver.bodies[-1])
-        assert shop.queue.confirm is not None
         receiver.deliver = True
         from custom_components.lianke.api.callbacks import parse_callback
 
         parsed = parse_callback(claim)
         assert parsed is not None
         stored = shop.queue.get(job.job_id)
-        assert shop.queue.on_callback(stored.token, parsed)
+        assert await shop.queue.async_on_callback(stored.token, parsed)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
-        assert shop.queue.on_callback(stored.token, parsed)
+        assert await shop.queue.async_on_callback(stored.token, parsed)
         await shop.settle()
         assert shop.memory.printers[shop.key()].pages_printed == 2
 
@@ -227,7 +226,7 @@ async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit(shop.document(pages=3))
     await shop.until(job, JobState.UNCONFIRMED)
-    assert shop.queue.confirm(job.job_id).state is JobState.COMPLETED
+    assert (await shop.queue.async_confirm(job.job_id)).state is JobState.COMPLETED
     await shop.settle()
     assert shop.memory.printers[shop.key()].pages_printed == 3
 
@@ -247,10 +246,10 @@ async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
         }
     )
     assert forged is not None
-    assert not shop.queue.on_callback(None, forged)
-    assert not shop.queue.on_callback("x" * 32, forged)
+    assert not await shop.queue.async_on_callback(None, forged)
+    assert not await shop.queue.async_on_callback("x" * 32, forged)
     # Not even the job's own token moves a job that was never sent.
-    assert not shop.queue.on_callback(held.token, forged)
+    assert not await shop.queue.async_on_callback(held.token, forged)
     assert shop.queue.get(held.job_id).state is JobState.HELD
 
 

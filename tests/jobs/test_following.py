@@ -130,12 +130,12 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     done = await shop.until(job, JobState.COMPLETED)
     assert done.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
-    assert shop.queue.on_callback(job.token, claim(shop, ours, "SUCCESS", 500))
+    assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 500))
     told = shop.queue.get(job.job_id)
     assert (told.state, told.task_id, told.partly_printed) == (JobState.FAILED, ours, True)
     # From now on it rests on the secret, and nothing moves it any more.
-    assert shop.queue.on_callback(job.token, claim(shop, ours, "SUCCESS", 200))
-    assert not shop.queue.on_callback(job.token, claim(shop, "another", "SUCCESS", 200))
+    assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 200))
+    assert not await shop.queue.async_on_callback(job.token, claim(shop, "another", "SUCCESS", 200))
     assert shop.queue.get(job.job_id) == told
 
 
@@ -146,7 +146,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     assert done.task_id is not None
-    assert shop.queue.on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 200))
+    assert await shop.queue.async_on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 200))
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     withdrawn = shop.queue.get(other.job_id)
     assert (withdrawn.state, withdrawn.task_id) == (JobState.UNCONFIRMED, None)
@@ -156,9 +156,9 @@ async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> 
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
     shop.queue._ledger.change(done, state=JobState.UNCONFIRMED)
-    shop.queue.confirm(job.job_id)
+    await shop.queue.async_confirm(job.job_id)
     assert done.task_id is not None
-    shop.queue.on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 500))
+    await shop.queue.async_on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 500))
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -185,7 +185,9 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
         before = shop.sim.cloud.count(ASK)
         for token in (None, "x" * 32):
             for _ in range(5):
-                assert not shop.queue.on_callback(token, claim(shop, job.task_id, "SUCCESS", 500))
+                assert not await shop.queue.async_on_callback(
+                    token, claim(shop, job.task_id, "SUCCESS", 500)
+                )
         await shop.tick(2)
         assert not shop.queue.get(job.job_id).is_final
         assert shop.sim.cloud.count(ASK) == before + 1

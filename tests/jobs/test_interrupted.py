@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+import errno
 import json
 import time
 from typing import Any
@@ -16,7 +17,7 @@ from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, 
 from custom_components.lianke.jobs import book
 from custom_components.lianke.jobs.book import BookError, JobBook, book_path
 from custom_components.lianke.jobs.job import Job, JobState
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
@@ -94,16 +95,138 @@ async def test_what_could_not_be_written_is_written_later(
     await shop.refresh()
     job = await shop.submit()
     with patch.object(JobBook, "_write", full):
-        await shop.queue.async_cancel(job.job_id)
-        # What follows a job's end, its document's too, meets the full disk as well.
+        shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
             await shop.settle()
+        # It waits no longer, but nobody is told: a power cut would bring it back.
+        assert shop.queue._ledger.state_of(job.job_id) is JobState.EXPIRED
+        assert shop.queue.get(job.job_id).state is JobState.HELD
+        assert JobState.EXPIRED not in shop.states(job)
     assert stored(shop, job)["state"] == "held"
     assert caplog.text.count("cannot be written to disk") == 1
-    await shop.tick(601)
+    await shop.tick(31)
     await shop.settle()
-    assert stored(shop, job)["state"] == "canceled"
+    assert stored(shop, job)["state"] == "expired"
+    assert shop.states(job).count(JobState.EXPIRED) == 1
+
+
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
+    open_shop: OpenShop, disk: str
+) -> None:
+    """Told canceled, it would print after the next restart."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC if disk == "full" else errno.EROFS, "refused")
+
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        job = await shop.submit()
+        with patch.object(book, "write_utf8_file_atomic", refuse):
+            with pytest.raises(HomeAssistantError) as refused:
+                await shop.queue.async_cancel(job.job_id)
+            assert refused.value.translation_key == "change_not_kept"
+            assert shop.queue.get(job.job_id).state is JobState.HELD
+            assert JobState.CANCELED not in shop.states(job)
+        entry = shop.entry
+    assert stored(shop, job)["state"] == "held"
+    async with open_shop(entry=entry) as shop:
+        # With room again it can be canceled, and that lasts.
+        assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
+        assert stored(shop, job)["state"] == "canceled"
+    async with open_shop(entry=entry) as shop:
+        shop.box.online = True
+        await shop.refresh()
+        await shop.tick(120)
+        assert shop.queue.get(job.job_id).state is JobState.CANCELED
+        assert not shop.sim.cloud.tasks
+
+
+async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(shop: Shop) -> None:
+    shop.printer().paper = 0
+    await shop.refresh()
+    job = await shop.submit()
+    shop.printer().paper = None
+    shop.queue._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)
+    with (
+        patch.object(JobBook, "_write", side_effect=BookError("no space")),
+        pytest.raises(HomeAssistantError),
+    ):
+        await shop.queue.async_cancel(job.job_id)
+    assert not shop.queue.get(job.job_id).cancel_requested
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
+    """An old record over a newer one would print the job again."""
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        job = await shop.submit()
+        old = shop.queue._ledger
+        with patch.object(JobBook, "_write", side_effect=BookError("no space")):
+            await shop.tick(13 * 3600)
+            await shop.queue.async_drain()
+        entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        await shop.settle()
+        assert stored(shop, job)["state"] == "expired"
+        old.change(job, state=JobState.HELD)
+        with pytest.raises(BookError):
+            await old.async_change(job, state=JobState.UPLOADING)
+        for _ in range(3):
+            await shop.tick(601)
+        assert stored(shop, job)["state"] == "expired"
+
+
+async def test_an_older_version_of_a_record_never_takes_a_newer_ones_place(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    held = await shop.submit()
+    await shop.queue.async_cancel(held.job_id)
+    other = JobBook(shop.hass, shop.entry.entry_id)
+    assert await other.async_write_all([held]) == [held.job_id]
+    assert stored(shop, held)["state"] == "canceled"
+
+
+async def test_outcomes_are_told_once_they_are_on_disk(open_shop: OpenShop) -> None:
+    """Whatever is told of a task or an end stands on disk at that moment."""
+    receiver = Receiver()
+    async with open_shop(receiver) as shop:
+        wrong: list[str] = []
+
+        def compare(job: Job, _: JobState | None) -> None:
+            on_disk = stored(shop, job)
+            if job.is_final and on_disk["state"] != job.state:
+                wrong.append(f"told {job.state}, kept {on_disk['state']}")
+            if job.task_id != on_disk["task_id"]:
+                wrong.append("told of a task that is not kept")
+
+        shop.queue.listen(compare)
+        jobs = [await shop.submit() for _ in range(3)]
+        for job in jobs:
+            await shop.until(job, JobState.COMPLETED)
+        assert not wrong
+
+
+async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    jobs = [await shop.submit() for _ in range(10)]
+    visits: list[int] = []
+    real = JobBook._write_all
+
+    def counted(self: JobBook, batch: list[Job]) -> list[str]:
+        visits.append(len(batch))
+        return real(self, batch)
+
+    with patch.object(JobBook, "_write_all", counted):
+        await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for job in jobs))
+    assert sum(visits) == 10
+    assert len(visits) <= 2
 
 
 async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_trace(
@@ -122,7 +245,7 @@ async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_tra
 async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit()
-    while not shop.queue.get(job.job_id).is_unsure or shop.queue._is_uploading(job):
+    while not shop.queue.get(job.job_id).is_unsure or shop.queue._sender.is_uploading(job):
         await shop.settle()
     fault = (
         Fault(kind="reset_after_accept")
@@ -207,6 +330,7 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
     left = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(left | {"replace_key": "morning"}), "utf-8")
     async with open_shop(entry=entry) as shop:
+        await shop.settle()
         assert shop.queue.get(old.job_id).reason == "replaced"
         assert shop.queue.get(new.job_id).state is JobState.HELD
 
@@ -227,6 +351,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
                 has_document=False,
             )
         )
+        shop.queue._ledger.announce(f"later-{number:03}")
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -247,6 +372,7 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
                     has_document=False,
                 )
             )
+            shop.queue._ledger.announce(f"later-{number:03}")
             await shop.queue._ledger.async_trim()
         with pytest.raises(HomeAssistantError) as refused:
             await shop.submit()

@@ -9,7 +9,7 @@ import pytest
 
 from custom_components.lianke.jobs.guard import FREE_WITHDRAWALS, GuardError, check_rate
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.ledger import MAX_FINISHED, MAX_WITHDRAWN, _to_forget
+from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
 from tests.proof.test_evidence import make_job
 
@@ -74,6 +74,6 @@ def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
     ]
     lost = ended(9_999, 400, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
     waiting = ended(10_000, 500, state=JobState.HELD)
-    gone = _to_forget([waiting, lost, *printed], now)
+    gone = to_forget([waiting, lost, *printed], now)
     assert len(gone) == 51
     assert list(gone) == [job.job_id for job in printed[:51]]

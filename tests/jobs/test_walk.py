@@ -90,7 +90,9 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     """As after the day's list, which does not know them, has told of the end."""
     job = await shop.submit(replace(shop.document(pages=3), pages=None))
     await shop.uploaded(job)
-    job = shop.queue._ledger.change(shop.queue.get(job.job_id), state=JobState.COMPLETED)
+    job = await shop.queue._ledger.async_change(
+        shop.queue.get(job.job_id), state=JobState.COMPLETED
+    )
     assert job.task_id
     # What else there is to do at a job's end is done by now.
     for _ in range(12):
@@ -102,7 +104,7 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
         state=TaskState.SUCCESS,
         result=TaskResult(code=200, message="success"),
     )
-    assert shop.queue.on_callback(job.token, claim)
+    assert await shop.queue.async_on_callback(job.token, claim)
     await shop.tick(15)
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 3

@@ -170,7 +170,7 @@ class World:
         assert claim is not None
         before = self.shop.queue.jobs()
         for token in (None, "x" * 32, job.token if job.task_id else None):
-            assert not self.shop.queue.on_callback(token, claim)
+            assert not await self.shop.queue.async_on_callback(token, claim)
         assert self.shop.queue.jobs() == before
 
     async def repeat_callbacks(self) -> None:
@@ -178,7 +178,7 @@ class World:
         for body in list(self.receiver.bodies):
             if (claim := parse_callback(body)) is not None:
                 before = {job.job_id: job.state for job in self.shop.queue.jobs() if job.is_final}
-                self.shop.queue.on_callback(None, claim)
+                await self.shop.queue.async_on_callback(None, claim)
                 for job_id, state in before.items():
                     if state is not JobState.UNCONFIRMED:
                         assert self.shop.queue.get(job_id).state is state

@@ -1,12 +1,14 @@
 """What holds for every job, record, report and hour of the day, whatever they are."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from datetime import UTC, datetime, time, timedelta, timezone
 import json
 from pathlib import Path
 import shutil
 from typing import Any, cast
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from homeassistant.core import HomeAssistant
@@ -356,6 +358,12 @@ steps = st.lists(
 )
 
 
+def at(now: datetime) -> AbstractContextManager[Any]:
+    """Let the monotonic clock show the same as the wall clock."""
+    seconds = (now - NOW).total_seconds()
+    return patch("custom_components.lianke.jobs.gate.time.monotonic", lambda: seconds)
+
+
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
     """Let a job go only to a printer that has been seen ready, all the time for a minute."""
     facts = Facts()
@@ -377,13 +385,15 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
                 ready_since = None
             first = first and what == "lost"
         elif what == "back_off":
-            gate.back_off("printer", "too_frequent", now, timedelta(seconds=90))
+            with at(now):
+                gate.back_off("printer", "too_frequent", timedelta(seconds=90))
             backed_off = now + timedelta(seconds=90)
         else:
             gate.clear_backoff("printer")
             backed_off = now
-        gate.observe(now)
-        verdict = gate.judge(TEMPLATE, now)
+        with at(now):
+            gate.observe()
+            verdict = gate.judge(TEMPLATE, now)
         steady = ready_since is not None and now - ready_since >= STEADY
         assert (verdict.reason is None) is (steady and now >= backed_off)
         assert verdict.until is None or verdict.until > now

@@ -65,6 +65,7 @@ const en = {
   sign_in: "Sign in again",
   sign_in_ask: "Ask an administrator to sign in again.",
   held_for: "Waiting: {reason}",
+  checking: "Checking whether it arrived …",
   until: "until {time}",
   off_until: "{status}; jobs wait until {time}",
   off_waits: "{status}; jobs wait for it",
@@ -130,6 +131,7 @@ const zh = {
   sign_in: "重新登录",
   sign_in_ask: "请联系管理员重新登录。",
   held_for: "等待打印：{reason}",
+  checking: "正在确认是否已送达……",
   until: "最晚 {time}",
   off_until: "{status}；任务会等到 {time}",
   off_waits: "{status}；任务会等待",
@@ -993,14 +995,16 @@ class LiankeCard extends HTMLElement {
     const facts = [
       state === "held" && job.hold_reason
         ? fill(t.held_for, { reason: this._named("hold_reason", job.hold_reason) })
-        : this._named("last_job", state),
+        : job.phase === "checking"
+          ? t.checking
+          : this._named("last_job", state),
     ];
     if (state === "held" && job.expires_at) facts.push(fill(t.until, { time: this._time(job.expires_at) }));
     if (pages || printed) facts.push(this.count("pages", (state === "completed" && printed) || pages || printed));
     if (job.copies > 1) facts.push(fill(t.copies_n, { n: job.copies }));
     if (!OPEN.includes(state)) facts.push(this._time(job.changed_at));
     const rests = this._working.has(id);
-    const part = state === "uploading" && size && sent ? Math.min(sent / size, 1) : null;
+    const part = state === "uploading" && job.phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
     const reason = (state === "failed" || state === "unconfirmed") && this._reason(job);
     const partly = job.partly_printed && (printed ? this.count("partly", printed) : t.partly_some);
     const act = (action) => () => this._act(id, action);

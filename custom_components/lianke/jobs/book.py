@@ -73,6 +73,8 @@ class JobBook:
         # How many more of them are just being asked for, and whether a power cut came between.
         self.other_tasks_coming = 0
         self.was_cut_off = False
+        # Set by a queue that is unloaded: the next one writes from then on.
+        self._closed = False
         # Documents on their way to the disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
@@ -115,10 +117,9 @@ class JobBook:
             raise BookError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
-    async def async_write(self, job: Job) -> None:
-        """Write a job anew. Raises BookError."""
-        async with self._lock:
-            await self._hass.async_add_executor_job(self._write, job)
+    def close(self) -> None:
+        """Write no record any more, also none of a visit to the disk that is under way."""
+        self._closed = True
 
     async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
         """Write jobs anew; return the ids of those that could not be written."""
@@ -126,7 +127,7 @@ class JobBook:
             return await self._hass.async_add_executor_job(self._write_all, list(jobs))
 
     async def async_copy_document(self, job: Job) -> Document | None:
-        """Return a copy of a kept document, None when it is gone."""
+        """Return a copy of a kept document, None when it is gone. Raises BookError."""
         async with self._lock:
             return await self._hass.async_add_executor_job(self._copy_document, job)
 
@@ -214,7 +215,7 @@ class JobBook:
             _sync(self._root)
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
-            document.path.unlink(missing_ok=True)
+            _unlink_all([document.path])
             raise BookError("the job could not be written") from err
 
     def _copy_document(self, job: Job) -> Document | None:
@@ -229,9 +230,8 @@ class JobBook:
             try:
                 shutil.copyfile(source, target)
             except OSError as err:
-                _LOGGER.debug("A document could not be copied: %s", err)
-                target.unlink(missing_ok=True)
-                return None
+                _unlink_all([target])
+                raise BookError("the document could not be copied") from err
         return Document(
             path=target,
             name=job.document_name,
@@ -244,7 +244,11 @@ class JobBook:
         )
 
     def _write(self, job: Job) -> None:
-        _write_record(job, self._root / job.job_id)
+        """Write a job, unless its record is newer. Raises BookError."""
+        folder = self._root / job.job_id
+        if self._closed or _stored_generation(folder) > job.generation:
+            raise BookError("the record is newer than this")
+        _write_record(job, folder)
 
     def _write_all(self, jobs: list[Job]) -> list[str]:
         failed = []
@@ -270,6 +274,15 @@ class JobBook:
         if not isinstance(found, list):
             return []
         return [item for item in found if isinstance(item, str)][-MAX_OTHER_TASKS:]
+
+
+def _stored_generation(folder: Path) -> int:
+    """Return the generation of a record on disk, -1 where it cannot be read."""
+    try:
+        stored = json.loads((folder / RECORD_NAME).read_text("utf-8")).get("generation", 0)
+    except OSError, ValueError, AttributeError, RecursionError:
+        return -1
+    return stored if isinstance(stored, int) else -1
 
 
 def _write_record(job: Job, folder: Path) -> None:

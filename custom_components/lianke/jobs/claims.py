@@ -54,7 +54,7 @@ def _make_free(ledger: Ledger, task_id: str, wanted_by: Job) -> bool:
     """Take a task away from a job that has it by the list only; return False if it has it for sure."""
     other = ledger.by_task(task_id)
     if other is None:
-        return True
+        return ledger.is_free(task_id)
     if not other.task_from_list:
         return False
     if wanted_by.task_id is not None and wanted_by.state is other.state:

@@ -29,8 +29,11 @@ from .settings import keep_failed_time
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds. Uploads under way may end before the queue stops.
+# Seconds. Uploads under way may end before the queue stops; when Home Assistant stops, it gives us 20.
 DRAIN_TIME = 30
+SHUTDOWN_DRAIN_TIME = 12
+# Seconds after which the jobs are reviewed in any case: the wall clock may have been put forward.
+LONGEST_WAIT = 900
 TIDY_EVERY = timedelta(minutes=15)
 # What the cloud could not be asked to give back is asked for again.
 TAKE_BACK_AGAIN = timedelta(minutes=2)
@@ -80,15 +83,15 @@ class Engine:
         self._again = False
         self._closing = False
 
-    async def async_drain(self) -> None:
-        """Stop: uploads under way may end first, everything is written down."""
+    async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
+        """Stop: uploads under way may end within `upload_time` seconds, everything is written down."""
         self._closing = True
         self._cancel_alarm()
-        await self._sender.async_drain(DRAIN_TIME)
+        await self._sender.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-        await self._ledger.async_flush()
+        await self._ledger.async_close()
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
@@ -148,7 +151,7 @@ class Engine:
 
     def _review_once(self, now: datetime) -> datetime | None:
         self._follow_up(now)
-        self._gate.observe(now)
+        self._gate.observe()
         dues = [self._review_job(job, now) for job in self._ledger.unsettled() if not job.is_final]
         follow = self._follower.next_due(now)
         if self._work_is_due(follow, now):
@@ -163,6 +166,9 @@ class Engine:
 
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
         """Move one open job on; return when to look at it again."""
+        if job.job_id in self._ledger.deciding:
+            # What it rests on may still be taken back; then it is reviewed again.
+            return None
         if job.task_id is not None:
             return self._take_back_due(job, now)
         if (
@@ -213,7 +219,7 @@ class Engine:
         try:
             now = dt_util.utcnow()
             for job in self._ledger.unsettled():
-                if self._is_to_be_taken_back(job, now):
+                if self._is_to_be_taken_back(job, now) and job.job_id not in self._ledger.deciding:
                     await self._async_take_back(job, now)
             due = self._follower.next_due(now)
             if due is not None and due <= now:
@@ -285,7 +291,7 @@ class Engine:
         kept = keep_failed_time(self._entry.options)
         done = [
             job
-            for job in self._ledger.all()
+            for job in self._ledger.all_told()
             if job.is_final
             and job.has_document
             and not (job.state in RETRYABLE and now - job.changed_at < kept)
@@ -303,11 +309,12 @@ class Engine:
         self._cancel_alarm()
         if due is not None and not self._closing:
             self._alarm_due = due
-            # A moment in the past would ring at once, again and again. A clock that is put back
-            # does not delay it.
+            # A moment in the past would ring at once, again and again. The wait runs by the monotonic
+            # clock, so that one that is put back does not prolong it.
+            wait = (due - dt_util.utcnow()).total_seconds()
             self._alarm = async_call_later(
                 self._hass,
-                max(due - dt_util.utcnow(), timedelta(seconds=1)),
+                min(max(wait, 1), LONGEST_WAIT),
                 HassJob(self._on_alarm, cancel_on_shutdown=True),
             )
 

@@ -1,12 +1,15 @@
-"""Whether a printer may be sent a job now, and if not, why and until when."""
+"""Whether a printer may be sent a job now, and if not, why and until when.
+
+Pauses run by the monotonic clock: a wall clock that is put back must not make them longer.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+import time
 from typing import Any, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.util import dt as dt_util
 
 from ..coordinator import HoldReason, LiankeCoordinator
 from .job import Job
@@ -16,7 +19,7 @@ from .settings import quiet_until
 STEADY = timedelta(seconds=60)
 BACKOFF_START = timedelta(seconds=60)
 BACKOFF_LIMIT = timedelta(minutes=30)
-_LONG_AGO = dt_util.utc_from_timestamp(0)
+_LONG_AGO = float("-inf")
 
 
 class QueueReason(StrEnum):
@@ -28,10 +31,13 @@ class QueueReason(StrEnum):
     TOO_FREQUENT = "too_frequent"
     ERROR_LIMIT = "error_limit"
     GETTING_READY = "getting_ready"
+    DISK_FULL = "disk_full"
+    # The jobs' folder was copied to another home, which may print them, too.
+    COPIED = "copied"
 
 
 # A refusal for one of these is meant for every printer of the box.
-_OF_THE_BOX = frozenset({HoldReason.BOX_OFFLINE})
+_OF_THE_BOX = frozenset({HoldReason.BOX_OFFLINE, QueueReason.DISK_FULL})
 # Reasons that cannot pass while somebody waits at the printer are refused, not held.
 PERMANENT = frozenset({HoldReason.AWAITING_DRIVER, HoldReason.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
@@ -43,7 +49,8 @@ HOLD_REASONS: tuple[str, ...] = (
 
 class _Backoff(NamedTuple):
     reason: str
-    until: datetime
+    # By the monotonic clock.
+    until: float
     pause: timedelta
 
 
@@ -61,12 +68,12 @@ class Gate:
         """Start with nothing known."""
         self._entry = entry
         self._coordinator = coordinator
-        self._ready_since: dict[str, datetime] = {}
+        self._ready_since: dict[str, float] = {}
         self._seen = False
         # By printer; None for the box as a whole.
         self._backoffs: dict[str | None, _Backoff] = {}
 
-    def observe(self, now: datetime) -> None:
+    def observe(self) -> None:
         """Note which printers are ready. Call it at every news of the coordinator."""
         if not self._coordinator.is_fresh:
             self._ready_since.clear()
@@ -76,11 +83,13 @@ class Gate:
                 self._ready_since.pop(key, None)
             elif key not in self._ready_since:
                 # At the first look nobody saw it come: it has been ready all along.
-                self._ready_since[key] = now if self._seen else _LONG_AGO
+                self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
         self._seen = True
 
     def judge(self, job: Job, now: datetime) -> Verdict:
         """Return whether a job may be sent to its printer now."""
+        if job.copied:
+            return Verdict(reason=QueueReason.COPIED)
         return self.judge_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
 
     def judge_printer(
@@ -99,24 +108,23 @@ class Gate:
         if (reason := self._coordinator.hold_reason(key)) is not None:
             return Verdict(reason=reason)
         for backoff in (self._backoffs.get(None), self._backoffs.get(key)):
-            if backoff is not None and now < backoff.until:
-                return Verdict(reason=backoff.reason, until=backoff.until)
+            if backoff is not None and (left := backoff.until - time.monotonic()) > 0:
+                return Verdict(reason=backoff.reason, until=now + timedelta(seconds=left))
         if not ignore_quiet_hours and (end := quiet_until(options, now)):
             return Verdict(reason=QueueReason.QUIET_HOURS, until=end)
-        steady = self._ready_since.get(key, now) + STEADY
-        if now < steady:
-            return Verdict(reason=QueueReason.GETTING_READY, until=steady)
+        ready_for = time.monotonic() - self._ready_since.get(key, time.monotonic())
+        if (left := STEADY.total_seconds() - ready_for) > 0:
+            return Verdict(reason=QueueReason.GETTING_READY, until=now + timedelta(seconds=left))
         return Verdict(reason=None)
 
-    def back_off(
-        self, key: str, reason: str, now: datetime, pause: timedelta | None = None
-    ) -> None:
+    def back_off(self, key: str, reason: str, pause: timedelta | None = None) -> None:
         """Leave a printer, or its box, alone for a while, longer each time in a row."""
         whose = None if reason in _OF_THE_BOX else key
         last = self._backoffs.get(whose)
         if pause is None:
             pause = min(last.pause * 2, BACKOFF_LIMIT) if last else BACKOFF_START
-        self._backoffs[whose] = _Backoff(reason=reason, until=now + pause, pause=pause)
+        until = time.monotonic() + pause.total_seconds()
+        self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
 
     def clear_backoff(self, key: str) -> None:
         """Forget past refusals: the printer took a job, or somebody mended it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import hashlib
@@ -76,14 +77,16 @@ class Intake:
         ledger: Ledger,
         book: JobBook,
         gate: Gate,
+        abort: Callable[[Job], None],
     ) -> None:
-        """Take what the decision rests on."""
+        """Take what the decision rests on; `abort` stops a job's upload before its end."""
         self._hass = hass
         self._entry = entry
         self._coordinator = coordinator
         self._ledger = ledger
         self._book = book
         self._gate = gate
+        self._abort = abort
         self._lock = asyncio.Lock()
         self._closed = False
         self._guard_listeners: list[GuardListener] = []
@@ -113,14 +116,14 @@ class Intake:
                 taken = not submission.duplicate
             finally:
                 if not taken:
-                    await self._hass.async_add_executor_job(
-                        lambda: request.document.path.unlink(missing_ok=True)
-                    )
+                    await self._hass.async_add_executor_job(_unlink, request.document.path)
         return submission
 
     async def _async_decide(self, request: PrintRequest) -> Submission:
         digest = await self._async_digest(request)
         now = dt_util.utcnow()
+        if request.retry_of:
+            self._check_retry(request.retry_of)
         if request.request_id and (
             job := find_duplicate(
                 self._ledger.all(),
@@ -162,7 +165,10 @@ class Intake:
         self._ledger.add(job)
         for old in replaced:
             if self._ledger.state_of(old.job_id) is JobState.HELD:
+                # Should the disk not take it: of two that replace each other only the newest survives a restart.
                 self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
+                with suppress(BookError):
+                    await self._ledger.async_kept(old.job_id)
         return Submission(job=job)
 
     async def _async_safe(self, job: Job) -> None:
@@ -174,16 +180,18 @@ class Intake:
             raise
 
     async def async_flushed(self, job_id: str) -> None:
-        """Wait until the document of a new job is on disk; if it cannot be, the job has failed.
+        """Wait until the document of a new job is on disk and tell of the job; else there is none.
 
         Raises HomeAssistantError: disk_full.
         """
         try:
             await self._book.async_flushed(job_id)
         except BookError as err:
-            if self._ledger.state_of(job_id) is JobState.HELD and (job := self._ledger.get(job_id)):
-                self._ledger.change(job, state=JobState.FAILED, reason="disk_full")
+            if (job := self._ledger.get(job_id)) is not None:
+                self._abort(job)
+            await self._ledger.async_discard(job_id)
             raise _disk_full(err) from None
+        self._ledger.announce(job_id)
 
     async def _async_digest(self, request: PrintRequest) -> str:
         """Return what tells the document apart, empty where nothing will ask for it."""
@@ -191,6 +199,12 @@ class Intake:
         if document.digest is not None or request.request_id is None:
             return document.digest or ""
         return await self._hass.async_add_executor_job(_digest, document.path)
+
+    def _check_retry(self, job_id: str) -> None:
+        """Refuse to print a job's document once more when another job does so already."""
+        for job in self._ledger.all():
+            if job.retry_of == job_id and not job.surely_took_no_paper:
+                raise retried_already(job)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the waiting jobs whose place this one takes."""
@@ -272,10 +286,27 @@ class Intake:
         )
 
 
+def retried_already(again: Job) -> ServiceValidationError:
+    """Return the error for a second retry of one job; `again` is the job that the first one made."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="job_retried_already",
+        translation_placeholders={"title": again.title, "job_id": again.job_id},
+    )
+
+
 def _disk_full(err: BookError) -> HomeAssistantError:
     """Return the error for a job that cannot be kept on disk, and log why."""
     _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
+
+
+def _unlink(path: Path) -> None:
+    """Delete a document that is not taken; blocking. A disk that cannot be written keeps it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as err:
+        _LOGGER.debug("A document could not be deleted: %s", type(err).__name__)
 
 
 def _digest(path: Path) -> str:

@@ -146,6 +146,12 @@ class Job:
     pages_printed: int | None = None
     finished_at: datetime | None = None
     sent_bytes: int | None = None
+    # Grows with every change: an older version never takes a newer one's place on disk.
+    generation: int = 0
+    # The job that printed this one's document once more.
+    retried_as: str | None = None
+    # The jobs' folder was copied to another home, where this job was found waiting.
+    copied: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -169,11 +175,49 @@ class Job:
     @property
     def can_retry(self) -> bool:
         """Return whether the job may be printed again from the kept document."""
-        return self.state in RETRYABLE and self.has_document
+        if self.copied and self.state is JobState.HELD:
+            # It goes on as soon as somebody wants it here.
+            return True
+        return self.state in RETRYABLE and self.has_document and self.retried_as is None
+
+    @property
+    def surely_took_no_paper(self) -> bool:
+        """Return whether the job is over and certainly nothing of it came out."""
+        return (
+            self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
+            and self.handed_over_at is None
+            and self.task_id is None
+            and not self.partly_printed
+        )
 
     def changed(self, **changes: Any) -> Self:
         """Return the job with these fields changed, stamped with the present time."""
-        return replace(self, changed_at=dt_util.utcnow(), **changes)
+        return replace(self, changed_at=dt_util.utcnow(), generation=self.generation + 1, **changes)
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What nobody may be told before it is on disk: what no one could be asked for again.
+
+        Moves within the cloud and the progress of an upload are none.
+        """
+        ended = (
+            self.state,
+            self.reason,
+            self.code,
+            self.detail,
+            self.partly_printed,
+            self.pages_printed,
+        )
+        return (
+            ended if self.is_final else None,
+            self.task_id,
+            self.task_from_list,
+            self.handed_over_at,
+            self.cancel_requested,
+            self.expiring,
+            self.retried_as,
+            self.copied,
+        )
 
     def as_view(self) -> dict[str, JsonValueType]:
         """Return what responses, events and screens may show. Holds no secret."""
@@ -183,6 +227,8 @@ class Job:
             "printer": self.printer_name,
             "title": self.title,
             "state": self.state.value,
+            # Where a state is not all there is to say.
+            "phase": "checking" if self.is_unsure else self.state.value,
             "created_at": self.created_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
             "expires_at": None if self.is_final else self.expires_at.isoformat(),
@@ -234,7 +280,15 @@ class Job:
 
 
 # Fields that records of earlier versions do not have.
-_ADDED = {"idle_at", "task_from_list", "clock_least", "clock_most"}
+_ADDED = {
+    "idle_at",
+    "task_from_list",
+    "clock_least",
+    "clock_most",
+    "generation",
+    "retried_as",
+    "copied",
+}
 _TIMES = {"created_at", "changed_at", "expires_at"}
 _OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at", "idle_at"}
 _TEXTS = {
@@ -256,8 +310,9 @@ _OPTIONAL_TEXTS = {
     "hold_reason",
     "task_id",
     "reason",
+    "retried_as",
 }
-_COUNTS = {"size", "copies"}
+_COUNTS = {"size", "copies", "generation"}
 _OPTIONAL_COUNTS = {
     "clock_least",
     "clock_most",

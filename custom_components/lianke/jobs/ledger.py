@@ -1,43 +1,29 @@
-"""The jobs in memory, their listeners, and the writing of what changed."""
+"""The jobs in memory, their listeners, and what may be told of them.
 
-import asyncio
+*Told means kept*: a job has two versions here. The present one (`get`, `all`, `unsettled`) is what the
+queue acts on. The told one (`told`, `all_told`) is what listeners, entities, screens and answers see; a
+fact (see `Job.facts`) gets there once it is on disk. What must be refused when it cannot be written is
+changed by `async_change`, which takes the change back and raises.
+"""
+
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
 import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from ..coordinator import call_after_news
-from .book import JobBook
-from .guard import GUARD_PERIOD, REQUEST_ID_LIFE
+from .book import BookError, JobBook
 from .job import IN_CLOUD, Job, JobState
+from .retention import LISTED, to_forget
+from .writer import RecordWriter
 
 _LOGGER = logging.getLogger(__name__)
-
-# Seconds. What the cloud could be asked for again may be written down a little later, so that
-# whoever waits for the outcome does not wait for the disk, and many outcomes are one visit to it.
-WRITE_DELAY = 2
-# Seconds until what could not be written is tried again.
-WRITE_AGAIN = 600
-MAX_AT_ONCE = 20
-MAX_RECORDS = 200
-# However needed, finished jobs beyond these are forgotten: those of which nothing can be on paper,
-# and all. Only what may become a task, or still counts for the paper guard, is kept beyond them.
-MAX_WITHDRAWN = 100
-MAX_FINISHED = 1000
-MAX_AGE = timedelta(days=30)
-# The day's list of the cloud reaches no further back.
-LISTED = timedelta(hours=48)
-# So long a record is needed for the paper guard, and for what may come again.
-KEPT_FOR_GUARD = GUARD_PERIOD
-KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
 type JobListener = Callable[[Job, JobState | None], None]
 
@@ -48,18 +34,21 @@ class Ledger:
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, book: JobBook) -> None:
         """Start empty; `async_load` reads the book."""
         self._hass = hass
-        self._entry = entry
         self._book = book
         self._jobs: dict[str, Job] = {}
         # The few of them that may still change, and all by the secrets of their addresses.
         self._unsettled: dict[str, Job] = {}
         self._by_token: dict[str, str] = {}
-        self._written: dict[str, Job] = {}
-        self._dirty: dict[str, None] = {}
-        self._writing = False
-        self._flushing = asyncio.Lock()
-        self._stop_timer: CALLBACK_TYPE | None = None
-        self._warned = False
+        self._told: dict[str, Job] = {}
+        # Versions that are still to be told, oldest first.
+        self._untold: dict[str, list[Job]] = {}
+        # Jobs about which a decision is just being written.
+        self.deciding: set[str] = set()
+        # New jobs whose documents are not on disk yet.
+        self._unannounced: set[str] = set()
+        self._writer = RecordWriter(
+            hass, entry, book, newest=self._jobs.get, on_kept=self._tell_kept
+        )
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
@@ -72,10 +61,19 @@ class Ledger:
         """Read the book. Raises BookError."""
         for job in await self._book.async_load():
             self._keep(job)
-            self._written[job.job_id] = job
+            self._writer.note_kept(job)
+            self._told[job.job_id] = job
+
+    async def async_close(self) -> None:
+        """Write what can be written; from then on nothing changes and nothing is written."""
+        await self._writer.async_close()
+
+    async def async_flush(self) -> None:
+        """Write everything that still waits to be written, or is just being written."""
+        await self._writer.async_flush()
 
     def get(self, job_id: str) -> Job | None:
-        """Return a job by its id."""
+        """Return a job by its id, as it is."""
         return self._jobs.get(job_id)
 
     def state_of(self, job_id: str) -> JobState | None:
@@ -84,7 +82,7 @@ class Ledger:
         return job.state if job else None
 
     def all(self) -> list[Job]:
-        """Return every job, oldest first."""
+        """Return every job as it is, oldest first."""
         return list(self._jobs.values())
 
     def unsettled(self) -> list[Job]:
@@ -94,9 +92,32 @@ class Ledger:
         """
         return list(self._unsettled.values())
 
-    def newest(self, printer_key: str) -> Job | None:
-        """Return the newest job of a printer."""
-        jobs = reversed(self._jobs.values())
+    def told(self, job_id: str) -> Job | None:
+        """Return a job as it may be told."""
+        return self._told.get(job_id)
+
+    def all_told(self) -> list[Job]:
+        """Return every job as it may be told, oldest first."""
+        return list(self._told.values())
+
+    def open_told(self) -> list[Job]:
+        """Return the jobs that are not over as far as may be told, oldest first."""
+        return [job for job in self._told.values() if not job.is_final]
+
+    def newest_first(self, printer_key: str | None) -> list[Job]:
+        """Return the jobs of one printer, or of all, as they may be told, newest first."""
+        jobs = reversed(self._told.values())
+        return [job for job in jobs if printer_key in (None, job.printer_key)]
+
+    @property
+    def own_task_ids(self) -> frozenset[str]:
+        """The tasks of the cloud that are surely ours."""
+        ours = {job.task_id for job in self._jobs.values() if job.task_id}
+        return frozenset(ours.union(self._book.other_tasks))
+
+    def newest_told(self, printer_key: str) -> Job | None:
+        """Return the newest job of a printer as it may be told."""
+        jobs = reversed(self._told.values())
         return next((job for job in jobs if job.printer_key == printer_key), None)
 
     def by_token(self, token: str) -> Job | None:
@@ -107,9 +128,13 @@ class Ledger:
         """Return the job that became this task of the cloud."""
         return next((job for job in self._jobs.values() if job.task_id == task_id), None)
 
+    def is_free(self, task_id: str) -> bool:
+        """Return whether a task of the cloud belongs to no job and no preview of ours."""
+        return self.by_task(task_id) is None and task_id not in self._book.other_tasks
+
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` at every change.
+        """Call `listener(job, state before or None when new)` at every change that may be told.
 
         `printer_key` names the printer whose jobs are of interest, None all.
         """
@@ -140,110 +165,138 @@ class Ledger:
 
     @callback
     def add(self, job: Job) -> None:
-        """Take up a job that the book has already written."""
+        """Take up a job whose record is on disk; `announce` tells of it."""
         self._keep(job)
-        self._written[job.job_id] = job
-        self._notify(job, None)
+        self._writer.note_kept(job)
+        self._untold[job.job_id] = [job]
+        self._unannounced.add(job.job_id)
+        self._tell_soon(job.printer_key)
+
+    @callback
+    def announce(self, job_id: str) -> None:
+        """Tell of a new job, now that its document is on disk, too."""
+        self._unannounced.discard(job_id)
+        if (kept := self._writer.kept(job_id)) is not None:
+            self._tell_kept(kept)
+
+    async def async_discard(self, job_id: str) -> None:
+        """Forget a new job that nobody was told of."""
+        if job_id in self._unannounced:
+            self._unannounced.discard(job_id)
+            self._forget(job_id)
+            await self._book.async_delete([job_id])
 
     @callback
     def change(self, job: Job, **changes: Any) -> Job:
-        """Change a job, tell the listeners and write it down soon.
+        """Change a job by what cannot be refused: what the cloud has told, or time has brought.
 
-        The book follows by itself at once where the new fact could not be asked for again;
-        moves within the cloud can, so they cost no write, and how they end may wait. For a
-        fact that must be on disk before the next step, await `async_save` too.
+        Facts are written at once and told when they are; where the disk refuses, they hold here,
+        untold, and are written as soon as it takes them. Returns the job as it is now.
         """
         current = self._jobs[job.job_id]
+        if self._writer.closed:
+            return current
         new = current.changed(**changes)
+        if new.task_id != current.task_id:
+            # What spoke for a refusal until now is over.
+            new = replace(new, code=changes.get("code"), detail=changes.get("detail", ""))
         self._keep(new)
-        if new.state not in IN_CLOUD or new.task_id != current.task_id:
-            self._dirty[new.job_id] = None
-            if current.state in IN_CLOUD:
-                self._write_later()
-            else:
-                self._write_soon()
-        self._notify(new, current.state)
+        self._note_untold(new)
+        if new.facts != current.facts:
+            self._writer.write_soon(new.job_id)
+        elif new.state not in IN_CLOUD:
+            self._writer.write_later(new.job_id)
+        self._tell_soon(new.printer_key)
         return new
+
+    async def async_change(self, job: Job, **changes: Any) -> Job:
+        """Change a job by a decision of our own: it holds once it is on disk, or not at all.
+
+        Raises BookError when it cannot be written; then the job is what it was.
+        """
+        old = self._jobs[job.job_id]
+        new = self.change(job, **changes)
+        self.deciding.add(job.job_id)
+        try:
+            await self._writer.async_keep(new)
+        except BookError:
+            self._take_back(old, new, changes)
+            raise
+        finally:
+            self.deciding.discard(job.job_id)
+            self._tell_soon(job.printer_key)
+        return self._jobs.get(job.job_id, new)
+
+    async def async_kept(self, job_id: str) -> None:
+        """Wait until a job is on disk as it is now. Raises BookError."""
+        if (job := self._jobs.get(job_id)) is not None:
+            await self._writer.async_keep(job)
+
+    @callback
+    def _take_back(self, old: Job, new: Job, changes: dict[str, Any]) -> None:
+        """Undo a change that could not be written, and nothing that has come since."""
+        if (current := self._jobs.get(new.job_id)) is None:
+            return
+        untold = self._untold.get(new.job_id, [])
+        self._untold[new.job_id] = [version for version in untold if version is not new]
+        undo = {
+            name: getattr(old, name)
+            for name in changes
+            if getattr(current, name) == getattr(new, name)
+        }
+        back = current.changed(**undo)
+        self._keep(back)
+        # What was taken out of it for a moment goes back to its place.
+        self._unsettled = {
+            job_id: self._unsettled[job_id] for job_id in self._jobs if job_id in self._unsettled
+        }
+        self._note_untold(back)
+        # The disk may hold the new version all the same: whether it does shows at the next writing.
+        self._writer.write_later(back.job_id)
+        self._tell_soon(back.printer_key)
 
     @callback
     def note_document_gone(self, job: Job) -> None:
         """Note that a finished job's document was thrown away."""
-        if (current := self._jobs.get(job.job_id)) is None:
+        if (current := self._jobs.get(job.job_id)) is None or self._writer.closed:
             return
-        new = replace(current, has_document=False)
+        new = replace(current, has_document=False, generation=current.generation + 1)
         self._keep(new)
-        self._dirty[job.job_id] = None
-        self._write_later()
-        self._notify(new, new.state)
+        self._note_untold(new)
+        self._writer.write_later(job.job_id)
 
     @callback
     def show_progress(self, job: Job, sent_bytes: int) -> None:
         """Tell how much of a document has left; nothing is written for it."""
-        current = self._jobs[job.job_id]
+        if self._writer.closed or (current := self._jobs.get(job.job_id)) is None:
+            return
         new = current.changed(sent_bytes=sent_bytes)
         self._keep(new)
-        self._notify(new, current.state)
-
-    async def async_save(self, job_id: str) -> None:
-        """Write a job now, as it is by now. Raises BookError."""
-        job = self._jobs[job_id]
-        if self._written.get(job_id) is job:
-            return
-        # The book needs no second write for the same news, unless this one fails.
-        self._dirty.pop(job_id, None)
-        try:
-            await self._book.async_write(job)
-            self._written[job_id] = job
-        finally:
-            if self._written.get(job_id) is not job:
-                self._dirty[job_id] = None
-                self._write_later()
-
-    async def async_flush(self) -> None:
-        """Write everything that still waits to be written, or is just being written."""
-        self._cancel_timer()
-        failed: list[str] = []
-        async with self._flushing:
-            while batch := [job_id for job_id in self._dirty if job_id not in failed][:MAX_AT_ONCE]:
-                failed += await self._async_write_batch(batch)
-        if failed and not self._warned:
-            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(failed))
-        self._warned = bool(failed)
-        if failed:
-            # The changes hold in memory meanwhile.
-            self._write_later(WRITE_AGAIN)
-
-    async def _async_write_batch(self, batch: list[str]) -> list[str]:
-        """Write some jobs that wait for it; return the ids of those that could not be written."""
-        changed = [self._jobs.get(job_id) for job_id in batch]
-        jobs = [job for job in changed if job and self._written.get(job.job_id) is not job]
-        failed = await self._book.async_write_all(jobs)
-        for job in jobs:
-            if job.job_id not in failed and job.job_id in self._jobs:
-                self._written[job.job_id] = job
-        for job_id in batch:
-            # What has changed once more meanwhile still waits.
-            if self._jobs.get(job_id) is self._written.get(job_id):
-                self._dirty.pop(job_id, None)
-        return failed
+        self._note_untold(new)
 
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
-        gone = list(_to_forget(self._jobs.values(), now))
+        gone = list(to_forget(self._told.values(), now))
         # Their tasks are still on the day's list.
         lately = [self._jobs[job_id] for job_id in gone]
         task_ids = [job.task_id for job in lately if job.task_id and now - job.created_at < LISTED]
         if task_ids:
             await self._book.async_note_other_tasks(task_ids)
         for job_id in gone:
-            job = self._jobs.pop(job_id)
-            self._tell_soon(job.printer_key)
-            self._written.pop(job_id, None)
-            self._unsettled.pop(job_id, None)
-            self._by_token.pop(job.token, None)
+            self._forget(job_id)
         if gone:
             await self._book.async_delete(gone)
+
+    @callback
+    def _forget(self, job_id: str) -> None:
+        job = self._jobs.pop(job_id)
+        self._told.pop(job_id, None)
+        self._untold.pop(job_id, None)
+        self._writer.forget(job_id)
+        self._unsettled.pop(job_id, None)
+        self._by_token.pop(job.token, None)
+        self._tell_soon(job.printer_key)
 
     @callback
     def _keep(self, job: Job) -> None:
@@ -255,47 +308,39 @@ class Ledger:
             self._unsettled[job.job_id] = job
 
     @callback
-    def _write_later(self, delay: float = WRITE_DELAY) -> None:
-        if self._stop_timer is None:
-            self._stop_timer = async_call_later(
-                self._hass, delay, HassJob(self._on_timer, cancel_on_shutdown=True)
-            )
+    def _note_untold(self, job: Job) -> None:
+        """Tell a version at once when it brings no new fact, else keep it until that is on disk."""
+        untold = self._untold.setdefault(job.job_id, [])
+        if untold and (untold[-1].facts, untold[-1].state) == (job.facts, job.state):
+            untold[-1] = job
+        else:
+            untold.append(job)
+        if (kept := self._writer.kept(job.job_id)) is not None:
+            self._tell_kept(kept)
 
     @callback
-    def _on_timer(self, _now: datetime) -> None:
-        self._stop_timer = None
-        self._write_soon()
-
-    @callback
-    def _cancel_timer(self) -> None:
-        if self._stop_timer is not None:
-            self._stop_timer()
-            self._stop_timer = None
-
-    @callback
-    def _write_soon(self) -> None:
-        if not self._writing:
-            self._writing = True
-            self._entry.async_create_background_task(
-                self._hass,
-                self._async_write_dirty(),
-                "write print jobs",
-                eager_start=False,
-            )
-
-    async def _async_write_dirty(self) -> None:
-        try:
-            await self.async_flush()
-        finally:
-            self._writing = False
+    def _tell_kept(self, kept: Job) -> None:
+        """Tell the versions of a job whose facts are on disk by now, in their order."""
+        if kept.job_id in self._unannounced:
+            return
+        untold = self._untold.get(kept.job_id, [])
+        while untold and (untold[0].generation <= kept.generation or untold[0].facts == kept.facts):
+            job = untold.pop(0)
+            old = self._told.get(job.job_id)
+            self._told[job.job_id] = job
+            self._notify(job, old.state if old else None)
+        if not self._untold.get(kept.job_id):
+            self._untold.pop(kept.job_id, None)
 
     @callback
     def _notify(self, job: Job, old: JobState | None) -> None:
-        try:
-            for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+            try:
                 listener(job, old)
-        finally:
-            self._tell_soon(job.printer_key)
+            except Exception:
+                # One that fails must not keep the others from hearing, nor jobs from being written.
+                _LOGGER.exception("A listener to print jobs failed")
+        self._tell_soon(job.printer_key)
 
     @callback
     def _tell_soon(self, printer_key: str) -> None:
@@ -311,48 +356,3 @@ class Ledger:
             # Runs them all, last in first out; an error of one is raised once the others have heard.
             for watcher in reversed(watchers):
                 telling.callback(watcher)
-
-
-def _to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
-    """Return the ids of the finished jobs beyond the limits, oldest first."""
-    finished = [job for job in jobs if job.is_final]
-    free = [job for job in finished if not _is_needed(job, now)]
-    surplus = max(0, len(jobs) - MAX_RECORDS)
-    gone = dict.fromkeys(
-        job.job_id
-        for index, job in enumerate(free)
-        if index < surplus or now - job.created_at > MAX_AGE
-    )
-    withdrawn = [job for job in finished if _is_withdrawn(job)]
-    gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
-    surplus = len(finished) - len(gone) - MAX_FINISHED
-    old = [
-        job.job_id
-        for job in finished
-        if job.job_id not in gone
-        and not _may_become_a_task(job, now)
-        and now - job.created_at >= KEPT_FOR_GUARD
-    ]
-    return gone | dict.fromkeys(old[: max(0, surplus)])
-
-
-def _is_withdrawn(job: Job) -> bool:
-    """Return whether a job was canceled before anything of it left the house."""
-    return job.state is JobState.CANCELED and job.handed_over_at is None and job.task_id is None
-
-
-def _may_become_a_task(job: Job, now: datetime) -> bool:
-    """Return whether one of the tasks on the list may be a job's."""
-    unknown = job.handed_over_at is not None and job.task_id is None
-    return unknown and now - job.created_at < LISTED
-
-
-def _is_needed(job: Job, now: datetime) -> bool:
-    """Return whether a finished job still bears on others, or can be printed again."""
-    age = now - job.created_at
-    if _may_become_a_task(job, now):
-        return True
-    repeatable = job.request_id is not None or job.has_document
-    return age < KEPT_FOR_GUARD or (
-        age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)
-    )

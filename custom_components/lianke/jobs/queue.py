@@ -1,11 +1,14 @@
-"""The print queue of one box, as the floors above see it."""
+"""The print queue of one box, as the floors above see it.
+
+What it returns, and what its listeners hear, is on disk (see `Ledger`).
+"""
 
 import asyncio
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..api.client import LiankeClient
 from ..api.models import Callback
@@ -13,15 +16,16 @@ from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, call_after_news
 from ..memory import BoxMemory
-from .book import JobBook
-from .claims import take_claim
-from .engine import Engine
+from .book import BookError, JobBook
+from .callbacks import CallbackHandler
+from .engine import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, Engine
 from .follower import Follower
 from .gate import Gate
 from .intake import GuardListener, Intake, PrintRequest, Submission
 from .job import WAITING, Job, JobState
 from .ledger import JobListener, Ledger
 from .preview import Previewer
+from .retries import Retries, input_error
 from .sender import CallbackAddress, Sender
 
 # Seconds for an upload to stop.
@@ -54,23 +58,6 @@ class PrintQueue:
         self._book = JobBook(hass, entry.entry_id)
         self._ledger = Ledger(hass, entry, self._book)
         self._gate = Gate(entry, coordinator)
-        self._intake = Intake(
-            hass,
-            entry,
-            coordinator=coordinator,
-            ledger=self._ledger,
-            book=self._book,
-            gate=self._gate,
-        )
-        self._follower = Follower(
-            client=client,
-            coordinator=coordinator,
-            memory=memory,
-            ledger=self._ledger,
-            book=self._book,
-            callbacks_proven=addresses.callbacks_proven,
-            is_uploading=self._is_uploading,
-        )
         self._sender = Sender(
             hass,
             entry,
@@ -81,6 +68,24 @@ class PrintQueue:
             gate=self._gate,
             addresses=addresses,
             on_news=self._review,
+        )
+        self._intake = Intake(
+            hass,
+            entry,
+            coordinator=coordinator,
+            ledger=self._ledger,
+            book=self._book,
+            gate=self._gate,
+            abort=self._sender.abort,
+        )
+        self._follower = Follower(
+            client=client,
+            coordinator=coordinator,
+            memory=memory,
+            ledger=self._ledger,
+            book=self._book,
+            callbacks_proven=addresses.callbacks_proven,
+            is_uploading=self._sender.is_uploading,
         )
         self._engine = Engine(
             hass,
@@ -105,16 +110,27 @@ class PrintQueue:
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._taking: set[asyncio.Task[Submission]] = set()
         self._waiters: set[asyncio.Event] = set()
+        self._retries = Retries(self._ledger, self._book)
+        self._callbacks = CallbackHandler(client, self._ledger, self._follower, self.previewer)
         self._stopped = False
 
     async def async_start(self) -> None:
         """Read the book and take every open job up again. Raises BookError."""
+        await self.async_load()
+        self.start()
+
+    async def async_load(self) -> None:
+        """Read the book; nothing changes before `start`. Raises BookError."""
         await self._ledger.async_load()
         if self._book.was_cut_off:
             # The task of a preview may show up, as if somebody else printed.
             self._memory.note_foreign()
             await self._memory.async_flush()
             await self._book.async_note_other_tasks([])
+
+    @callback
+    def start(self) -> None:
+        """Take every open job up again. Whoever is to hear of what became of them listens by now."""
         for job in self._ledger.all():
             self._engine.count_pages(job)
         self._take_up()
@@ -122,7 +138,10 @@ class PrintQueue:
             self._coordinator.async_listen_afterwards(self._review),
             self._ledger.listen(self._engine.on_change),
             self._ledger.watch(self._review),
-            self._hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_on_stop),
+            # Before Home Assistant stops it ends background tasks, and uploads with them.
+            self._hass.async_add_shutdown_job(
+                HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
+            ),
         ]
         self._review()
 
@@ -140,8 +159,8 @@ class PrintQueue:
             if newest.setdefault(key, job) is not job:
                 self._ledger.change(job, state=JobState.CANCELED, reason="replaced")
 
-    async def async_drain(self) -> None:
-        """Stop for good: uploads under way may end first, everything is written down."""
+    async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
+        """Stop for good: uploads under way may end within `upload_time` seconds, everything is written down."""
         if self._stopped:
             return
         self._stopped = True
@@ -151,7 +170,7 @@ class PrintQueue:
         self._intake.close()
         if self._taking:
             await asyncio.wait(self._taking)
-        await self._engine.async_drain()
+        await self._engine.async_drain(upload_time)
         for waiter in self._waiters:
             waiter.set()
 
@@ -212,21 +231,32 @@ class PrintQueue:
         tells how it ended. Raises ServiceValidationError for a job that is over and
         LiankeError when the cloud does not do as asked.
         """
-        job = self.get(job_id)
+        job = self.find(job_id) or self.get(job_id)
         if not job.can_cancel:
-            raise _input_error("job_not_cancelable", job)
+            raise input_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
-            self._ledger.change(job, state=JobState.CANCELED)
+            await self._async_decide(job, state=JobState.CANCELED)
         elif job.task_id is not None:
             await self._engine.async_cancel_in_cloud(job)
         else:
-            job = self._ledger.change(job, cancel_requested=True)
+            job = await self._async_decide(job, cancel_requested=True)
             self._sender.abort(job)
             self._review()
             await self.async_wait(job_id, ABORT_TIME)
-        await self._ledger.async_flush()
         self._review()
         return self.get(job_id)
+
+    async def _async_decide(self, job: Job, **changes: Any) -> Job:
+        """Change a job as somebody wants it. Raises HomeAssistantError if that cannot be kept; then it is not done."""
+        try:
+            return await self._ledger.async_change(job, **changes)
+        except BookError:
+            self._review()
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="change_not_kept",
+                translation_placeholders={"title": job.title},
+            ) from None
 
     async def async_retry(
         self,
@@ -237,37 +267,35 @@ class PrintQueue:
         options: ResolvedOptions | None = None,
         queue: PrintQueue | None = None,
     ) -> Submission:
-        """Print the kept document of a job that did not surely come out once more.
+        """Print the kept document of a job that did not surely come out once more; each job at most once.
 
-        `options` are needed for another printer, `queue` for one of another box. Raises
-        like `async_submit`.
+        `options` are needed for another printer, `queue` for one of another box. A job that waits
+        since its folder was copied goes on itself. Raises like `async_submit`.
         """
-        job = self.get(job_id)
-        if not job.can_retry:
-            raise _input_error("job_not_retryable", job)
-        document = await self._book.async_copy_document(job)
-        if document is None:
-            raise _input_error("document_gone", job)
-        return await (queue or self).async_submit(
-            PrintRequest(
-                printer_key=printer_key or job.printer_key,
-                document=document,
-                title=job.title,
-                options=options or ResolvedOptions.from_dict(job.options),
-                requested=job.requested,
-                context=context,
-                ignore_quiet_hours=job.ignore_quiet_hours,
-                retry_of=job.job_id,
-            )
+        job = self.find(job_id) or self.get(job_id)
+        target = queue or self
+        if job.copied and job.state is JobState.HELD and printer_key in (None, job.printer_key):
+            await self._async_decide(job, copied=False, hold_reason=None)
+            self._review()
+            return Submission(job=self.get(job_id))
+        return await self._retries.async_retry(
+            job,
+            context=context,
+            printer_key=printer_key,
+            options=options,
+            submit=target.async_submit,
+            find=target.find,
         )
 
-    @callback
-    def confirm(self, job_id: str) -> Job:
-        """Settle an unconfirmed job by the word of somebody who has the paper."""
-        job = self.get(job_id)
+    async def async_confirm(self, job_id: str) -> Job:
+        """Settle an unconfirmed job by the word of somebody who has the paper.
+
+        Raises HomeAssistantError if that cannot be kept.
+        """
+        job = self.find(job_id) or self.get(job_id)
         if job.state is not JobState.UNCONFIRMED:
-            raise _input_error("job_not_unconfirmed", job)
-        return self._ledger.change(
+            raise input_error("job_not_unconfirmed", job)
+        await self._async_decide(
             job,
             state=JobState.COMPLETED,
             reason=None,
@@ -275,10 +303,15 @@ class PrintQueue:
             task_from_list=False,
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
+        return self.get(job_id)
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it is, None for an unknown one."""
+        return self._ledger.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """Return a job. Raises ServiceValidationError for an unknown one."""
-        if (job := self._ledger.get(job_id)) is None:
+        """Return a job as it may be told. Raises ServiceValidationError for an unknown one."""
+        if (job := self._ledger.told(job_id)) is None:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="job_not_found",
@@ -288,19 +321,17 @@ class PrintQueue:
 
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, newest first."""
-        return [
-            job for job in reversed(self._ledger.all()) if printer_key in (None, job.printer_key)
-        ]
+        return self._ledger.newest_first(printer_key)
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
-        return self._ledger.newest(printer_key)
+        return self._ledger.newest_told(printer_key)
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs wait here or at the front of the cloud's queue."""
         return sum(
             job.state in WAITING and job.printer_key == printer_key
-            for job in self._ledger.unsettled()
+            for job in self._ledger.open_told()
         )
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -308,7 +339,7 @@ class PrintQueue:
         return next(
             (
                 job.hold_reason
-                for job in self._ledger.unsettled()
+                for job in self._ledger.open_told()
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,
@@ -317,8 +348,7 @@ class PrintQueue:
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The tasks of the cloud that are surely ours."""
-        ours = {job.task_id for job in self._ledger.all() if job.task_id}
-        return frozenset(ours.union(self._book.other_tasks))
+        return self._ledger.own_task_ids
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -344,45 +374,21 @@ class PrintQueue:
         self._gate.clear_backoff(printer_key)
         self._review()
 
-    @callback
-    def on_callback(self, token: str | None, claim: Callback) -> bool:
-        """Take a job callback; return whether it belongs to a job of this box.
+    async def async_on_callback(self, token: str | None, claim: Callback) -> bool:
+        """Take a job callback and keep what it says; return whether it belongs to a job of this box.
 
-        A job's own token proves the job even when its upload was never answered. Without it a
-        callback is a hint to ask, no more.
+        Raises BookError when what it says could not be written: the cloud must tell it again.
         """
-        if self.previewer.on_callback(token, claim):
-            return True
-        job = take_claim(self._ledger, token, claim, self._client.clean(claim.result))
-        if job is None:
-            # Anyone who has seen a task's id can say this: the cloud is asked instead.
-            if (named := self._ledger.by_task(claim.task_id)) and self._follower.hint(named):
-                call_after_news(self._hass, self._review)
-            return False
-        if job.state is JobState.COMPLETED and job.pages_printed is None:
-            self._follower.look_soon(job)
-            call_after_news(self._hass, self._review)
-        return True
+        return await self._callbacks.async_take(token, claim, self._review_soon)
 
-    def _is_uploading(self, job: Job) -> bool:
-        return self._sender.is_uploading(job)
+    def _review_soon(self) -> None:
+        call_after_news(self._hass, self._review)
 
     @callback
     def _review(self) -> None:
         self._engine.review()
 
-    async def _async_on_stop(self, _event: Event) -> None:
-        await self.async_drain()
-
 
 def is_settled(job: Job) -> bool:
     """Return whether nothing more happens to a job for now."""
     return job.is_final or job.state is JobState.HELD
-
-
-def _input_error(key: str, job: Job) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders={"title": job.title},
-    )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 import logging
+import traceback
 from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -214,14 +215,13 @@ class Sender:
                 # A sure refusal is not worth the doubt that a power cut would leave now.
                 raise _BoxOfflineError
             least, most = self._client.clock_offset or (None, None)
-            self._ledger.change(
-                self._current(job),
+            await self._ledger.async_change(
+                job,
                 handed_over_at=dt_util.utcnow(),
                 sent_bytes=job.size,
                 clock_least=least,
                 clock_most=most,
             )
-            await self._ledger.async_save(job.job_id)
 
         @callback
         def on_progress(sent_bytes: int) -> None:
@@ -239,7 +239,7 @@ class Sender:
             on_progress=on_progress,
         )
         self._note_task(self._current(job), task_id)
-        await self._ledger.async_save(job.job_id)
+        await self._ledger.async_kept(job.job_id)
 
     def _content(self, job: Job) -> UploadFile | Ticket:
         if job.ticket:
@@ -253,7 +253,12 @@ class Sender:
 
     @callback
     def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
-        """Turn the end of an upload into the job's next state."""
+        """Turn the end of an upload into the job's next state: the one place where its errors end."""
+        if self._ledger.get(job.job_id) is None:
+            # Its document did not reach the disk, so that nobody was ever told of it.
+            if not upload.cancelled():
+                upload.exception()
+            return
         job = self._current(job)
         if upload.cancelled():
             # Stopped by the user, or by a queue that closes: the review knows which.
@@ -268,18 +273,46 @@ class Sender:
             )
         elif job.task_id is not None:
             # A callback has proved a job whose answer was lost, or only the writing failed.
-            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, err)
+            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, BookError):
-            self._fail(job, "disk_full")
+            self._note_full_disk(job)
         elif isinstance(err, LiankeError):
             self._note_error(job, err)
         else:
-            raise err
+            self._note_unexpected(job, err)
+
+    @callback
+    def _note_full_disk(self, job: Job) -> None:
+        """Let a job wait of which the disk did not take what must be kept before it goes."""
+        self._gate.back_off(job.printer_key, QueueReason.DISK_FULL)
+        self._ledger.change(
+            job, state=JobState.HELD, hold_reason=QueueReason.DISK_FULL, sent_bytes=None
+        )
+
+    @callback
+    def _note_unexpected(self, job: Job, err: BaseException) -> None:
+        """End a job whose upload met an error that nobody foresaw, unless it may have arrived.
+
+        The error's text may quote the document: only its kind and place are logged.
+        """
+        place = traceback.extract_tb(err.__traceback__)[-1:]
+        _LOGGER.error(
+            "Print job %s met an unexpected %s%s",
+            job.job_id,
+            type(err).__name__,
+            "".join(f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place),
+        )
+        if job.handed_over_at is None:
+            self._fail(job, "internal_error")
 
     @callback
     def _note_task(self, job: Job, task_id: str) -> None:
         self._gate.clear_backoff(job.printer_key)
         if job.task_id is not None:
+            return
+        if job.handed_over_at is None or not self._ledger.is_free(task_id):
+            # An answer that names the task of another is none: the job stays in doubt.
+            _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
             return
         self._ledger.change(
             job,
@@ -293,6 +326,9 @@ class Sender:
         """Hold, fail, or leave in doubt."""
         if job.handed_over_at is not None and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
+            if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
+                # What the service said is shown at once, and still there if nobody learns more.
+                self._ledger.change(job, reason=err.reason, code=err.code, detail=err.detail)
             return
         if job.cancel_requested:
             self._ledger.change(job, state=JobState.CANCELED, handed_over_at=None)
@@ -308,7 +344,6 @@ class Sender:
         self._gate.back_off(
             job.printer_key,
             reason,
-            dt_util.utcnow(),
             ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
         )
         self._ledger.change(

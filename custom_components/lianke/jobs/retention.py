@@ -1,0 +1,64 @@
+"""Which records of finished jobs are kept, and which are forgotten."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from .guard import GUARD_PERIOD, REQUEST_ID_LIFE
+from .job import Job, JobState
+
+MAX_RECORDS = 200
+# However needed, finished jobs beyond these are forgotten: those of which nothing can be on paper,
+# and all. Only what may become a task, or still counts for the paper guard, is kept beyond them.
+MAX_WITHDRAWN = 100
+MAX_FINISHED = 1000
+MAX_AGE = timedelta(days=30)
+# The day's list of the cloud reaches no further back.
+LISTED = timedelta(hours=48)
+# So long a record is needed for the paper guard, and for what may come again.
+KEPT_FOR_GUARD = GUARD_PERIOD
+KEPT_FOR_REPETITION = REQUEST_ID_LIFE
+
+
+def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
+    """Return the ids of the finished jobs beyond the limits, oldest first."""
+    finished = [job for job in jobs if job.is_final]
+    free = [job for job in finished if not _is_needed(job, now)]
+    surplus = max(0, len(jobs) - MAX_RECORDS)
+    gone = dict.fromkeys(
+        job.job_id
+        for index, job in enumerate(free)
+        if index < surplus or now - job.created_at > MAX_AGE
+    )
+    withdrawn = [job for job in finished if _is_withdrawn(job)]
+    gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
+    surplus = len(finished) - len(gone) - MAX_FINISHED
+    old = [
+        job.job_id
+        for job in finished
+        if job.job_id not in gone
+        and not _may_become_a_task(job, now)
+        and now - job.created_at >= KEPT_FOR_GUARD
+    ]
+    return gone | dict.fromkeys(old[: max(0, surplus)])
+
+
+def _is_withdrawn(job: Job) -> bool:
+    """Return whether a job was canceled before anything of it left the house."""
+    return job.state is JobState.CANCELED and job.handed_over_at is None and job.task_id is None
+
+
+def _may_become_a_task(job: Job, now: datetime) -> bool:
+    """Return whether one of the tasks on the list may be a job's."""
+    unknown = job.handed_over_at is not None and job.task_id is None
+    return unknown and now - job.created_at < LISTED
+
+
+def _is_needed(job: Job, now: datetime) -> bool:
+    """Return whether a finished job still bears on others, or can be printed again."""
+    age = now - job.created_at
+    if _may_become_a_task(job, now):
+        return True
+    repeatable = job.request_id is not None or job.has_document
+    return age < KEPT_FOR_GUARD or (
+        age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)
+    )

@@ -1,0 +1,85 @@
+"""Printing a kept document once more: each job at most once, and then the job it has become."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from ..api.options import ResolvedOptions
+from ..const import DOMAIN
+from ..documents.document import Document
+from .book import BookError, JobBook
+from .intake import PrintRequest, Submission, retried_already
+from .job import Job, JobState
+from .ledger import Ledger
+
+
+class Retries:
+    """Retries the jobs of one box, one at a time, so that none is printed twice."""
+
+    def __init__(self, ledger: Ledger, book: JobBook) -> None:
+        """Take where the jobs and their documents are."""
+        self._ledger = ledger
+        self._book = book
+        self._lock = asyncio.Lock()
+
+    async def async_retry(
+        self,
+        job: Job,
+        *,
+        context: Context,
+        printer_key: str | None,
+        options: ResolvedOptions | None,
+        submit: Callable[[PrintRequest], Awaitable[Submission]],
+        find: Callable[[str], Job | None],
+    ) -> Submission:
+        """Submit a job's document once more by `submit`; `find` looks among the jobs it makes.
+
+        Raises ServiceValidationError when the job cannot be retried, or has been, and like `submit`.
+        """
+        async with self._lock:
+            job = self._ledger.get(job.job_id) or job
+            if job.retried_as is not None:
+                again = find(job.retried_as) or self._ledger.get(job.retried_as)
+                # A retry that was canceled before anything of it left the house counts for nothing.
+                if again is None or not again.surely_took_no_paper or again.can_retry:
+                    raise retried_already(again or replace(job, job_id=job.retried_as))
+            elif not job.can_retry or job.state is JobState.HELD:
+                raise input_error("job_not_retryable", job)
+            submission = await submit(
+                PrintRequest(
+                    printer_key=printer_key or job.printer_key,
+                    document=await self._async_document(job),
+                    title=job.title,
+                    options=options or ResolvedOptions.from_dict(job.options),
+                    requested=job.requested,
+                    context=context,
+                    ignore_quiet_hours=job.ignore_quiet_hours,
+                    retry_of=job.job_id,
+                )
+            )
+            self._ledger.change(job, retried_as=submission.job.job_id)
+            return submission
+
+    async def _async_document(self, job: Job) -> Document:
+        """Return a copy of the job's document."""
+        try:
+            document = await self._book.async_copy_document(job)
+        except BookError:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="disk_full"
+            ) from None
+        if document is None:
+            raise input_error("document_gone", job)
+        return document
+
+
+def input_error(key: str, job: Job) -> ServiceValidationError:
+    """Return the error for what cannot be asked of a job."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders={"title": job.title},
+    )

@@ -1,0 +1,199 @@
+"""Writing job records to disk: one writer a box, several records at a visit, newest last.
+
+Whoever is to tell something waits here until it is kept. What cannot be written stays untold and is
+tried again, until the writer is closed: after that nothing of this entry touches the disk any more.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+import logging
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+
+from .book import BookError, JobBook
+from .job import Job
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds until what nobody waits for is written, together with what comes meanwhile.
+WRITE_DELAY = 2
+# Seconds until what could not be written is tried again.
+WRITE_AGAIN = 30
+# Seconds that a closing writer gives a disk that hangs.
+CLOSE_TIME = 10
+MAX_AT_ONCE = 20
+
+
+class RecordWriter:
+    """Writes the newest version of changed jobs and tells which version is on disk."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        book: JobBook,
+        *,
+        newest: Callable[[str], Job | None],
+        on_kept: Callable[[Job], None],
+    ) -> None:
+        """`newest` returns a job as it is now; `on_kept` hears of every version that was written."""
+        self._hass = hass
+        self._entry = entry
+        self._book = book
+        self._newest = newest
+        self._on_kept = on_kept
+        self._kept: dict[str, Job] = {}
+        self._dirty: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
+        self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stop_timer: CALLBACK_TYPE | None = None
+        self._warned = False
+        self.closed = False
+
+    def kept(self, job_id: str) -> Job | None:
+        """Return the version of a job that is on disk."""
+        return self._kept.get(job_id)
+
+    @callback
+    def note_kept(self, job: Job) -> None:
+        """Take note of a version that is on disk already."""
+        self._kept[job.job_id] = job
+
+    @callback
+    def forget(self, job_id: str) -> None:
+        """Forget a job whose record is deleted."""
+        for known in (self._kept, self._dirty, self._failed):
+            known.pop(job_id, None)
+        self._end_waits(job_id, None, BookError("the job is gone"))
+
+    @callback
+    def write_soon(self, job_id: str) -> None:
+        """Write a job's newest version as soon as the disk is free."""
+        if not self.closed:
+            self._dirty[job_id] = None
+            self._start()
+
+    @callback
+    def write_later(self, job_id: str) -> None:
+        """Write a job's newest version within a moment; nobody waits for it."""
+        if not self.closed:
+            self._dirty[job_id] = None
+            self._set_timer(WRITE_DELAY)
+
+    async def async_keep(self, job: Job) -> None:
+        """Wait until this version of a job, or a newer one, is on disk. Raises BookError."""
+        kept = self._kept.get(job.job_id)
+        if kept is not None and kept.generation >= job.generation:
+            return
+        if self.closed:
+            raise BookError("the writer is closed")
+        done: asyncio.Future[None] = self._hass.loop.create_future()
+        self._waiters.setdefault(job.job_id, []).append((job.generation, done))
+        self.write_soon(job.job_id)
+        await done
+
+    async def async_flush(self) -> None:
+        """Write everything that waits to be written; what fails is tried again later."""
+        self._dirty |= self._failed
+        self._failed.clear()
+        self._start()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def async_close(self) -> None:
+        """Write what can be written, and nothing any more afterwards."""
+        if self.closed:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIME):
+                await self.async_flush()
+        except TimeoutError:
+            pass
+        self.closed = True
+        self._book.close()
+        self._cancel_timer()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        left = self._dirty | self._failed
+        if left:
+            _LOGGER.warning(
+                "What became of these print jobs could not be written to disk: %s", ", ".join(left)
+            )
+        for job_id in list(self._waiters):
+            self._end_waits(job_id, None, BookError("the writer is closed"))
+
+    @callback
+    def _start(self) -> None:
+        if self._dirty and (self._task is None or self._task.done()):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_write(), "write print jobs", eager_start=False
+            )
+
+    async def _async_write(self) -> None:
+        """Write what waits, several jobs at a time; one that fails waits for the next round."""
+        while self._dirty and not self.closed:
+            batch = list(self._dirty)[:MAX_AT_ONCE]
+            for job_id in batch:
+                del self._dirty[job_id]
+            jobs = [job for job_id in batch if (job := self._newest(job_id))]
+            try:
+                failed = set(await self._book.async_write_all(jobs))
+            except asyncio.CancelledError:
+                self._failed |= dict.fromkeys(batch)
+                raise
+            for job in jobs:
+                if job.job_id in failed:
+                    self._failed[job.job_id] = None
+                    err = BookError("the job could not be written")
+                    self._end_waits(job.job_id, job.generation, err)
+                else:
+                    self._failed.pop(job.job_id, None)
+                    self._kept[job.job_id] = job
+                    self._end_waits(job.job_id, job.generation, None)
+                    self._on_kept(job)
+        if self._failed and not self._warned:
+            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
+        self._warned = bool(self._failed)
+        if self._failed:
+            self._set_timer(WRITE_AGAIN)
+
+    @callback
+    def _end_waits(self, job_id: str, generation: int | None, err: BookError | None) -> None:
+        """Let those go on who wait for this version of a job or an older one; None is any."""
+        left = []
+        for wanted, done in self._waiters.pop(job_id, []):
+            if generation is not None and wanted > generation:
+                left.append((wanted, done))
+            elif done.done():
+                continue
+            elif err is None:
+                done.set_result(None)
+            else:
+                done.set_exception(err)
+        if left:
+            self._waiters[job_id] = left
+
+    @callback
+    def _set_timer(self, delay: float) -> None:
+        if self._stop_timer is None and not self.closed:
+            self._stop_timer = async_call_later(
+                self._hass, delay, HassJob(self._on_timer, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def _on_timer(self, _now: datetime) -> None:
+        self._stop_timer = None
+        self._dirty |= self._failed
+        self._failed.clear()
+        self._start()
+
+    @callback
+    def _cancel_timer(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None

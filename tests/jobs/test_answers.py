@@ -1,0 +1,111 @@
+"""What an upload's answer, or an error nobody foresaw, makes of its job."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.errors import LiankeResponseError
+from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.jobs.job import JobState
+from tests.jobs.conftest import Shop
+from tests.jobs.test_doubt import in_doubt
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+
+
+@pytest.mark.parametrize("status", [403, 429, 413, 502])
+async def test_a_firewalls_words_after_the_acceptance_are_no_reason_to_send_again(
+    shop: Shop, status: int
+) -> None:
+    """The cloud has taken the job; what stands before the cloud says otherwise."""
+    page = "<html><body>Forbidden</body></html>"
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="http", done=True, status=status, body=page))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    assert shop.queue.get(job.job_id).as_view()["phase"] == "checking"
+    await shop.until(job, JobState.COMPLETED)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> None:
+    first = await shop.until(await shop.submit(), JobState.COMPLETED)
+    real = LiankeClient.submit
+
+    async def mixed_up(self: LiankeClient, *args: Any, **more: Any) -> str:
+        await real(self, *args, **more)
+        assert first.task_id
+        return first.task_id
+
+    with patch.object(LiankeClient, "submit", mixed_up):
+        second = await shop.submit()
+        await in_doubt(shop, second.job_id)
+    assert shop.queue.get(second.job_id).task_id is None
+    done = await shop.until(second, JobState.COMPLETED)
+    assert done.task_id not in (None, first.task_id)
+    assert len(shop.sim.cloud.printed) == 2
+
+
+@pytest.mark.parametrize("code", [500, 503])
+async def test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept(
+    shop: Shop, code: int
+) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=code, msg="设备无响应"))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.settle()
+    told = shop.queue.get(job.job_id)
+    assert (told.code, told.detail, told.reason) == (code, "设备无响应", "box_not_responding")
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert (done.code, done.detail) == (code, "设备无响应")
+
+
+async def test_words_of_a_refusal_go_once_the_job_is_known_to_have_arrived(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=500, msg="设备无响应", done=True))
+    done = await shop.until(await shop.submit(), JobState.COMPLETED)
+    assert (done.code, done.detail, done.reason) == (None, "", None)
+
+
+async def test_an_unexpected_error_ends_its_job_and_lets_the_next_go(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every later job of that printer waited, and after a reload the job was gone without a word."""
+    with patch.object(
+        ResolvedOptions, "form_fields", side_effect=RuntimeError("words of the document")
+    ):
+        job = await shop.submit()
+        done = await shop.uploaded(job)
+    assert (done.state, done.reason) == (JobState.FAILED, "internal_error")
+    await shop.until(await shop.submit(), JobState.COMPLETED)
+    assert caplog.text.count("met an unexpected RuntimeError") == 1
+    assert "never retrieved" not in caplog.text
+    assert "words of the document" not in caplog.text
+
+
+async def test_an_unexpected_error_after_the_end_leaves_doubt(shop: Shop) -> None:
+    real = LiankeClient.submit
+
+    async def stumble(self: LiankeClient, *args: Any, **more: Any) -> str:
+        await real(self, *args, **more)
+        raise RuntimeError
+
+    with patch.object(LiankeClient, "submit", stumble):
+        job = await shop.submit()
+        await in_doubt(shop, job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_an_acceptance_without_a_task_leaves_doubt(shop: Shop) -> None:
+    with patch.object(
+        LiankeClient, "submit", side_effect=LiankeResponseError("job without task_id")
+    ):
+        job = await shop.submit()
+        done = await shop.uploaded(job)
+    # Nothing was handed over here: it waits and goes later.
+    assert done.state is JobState.HELD
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
