@@ -1,0 +1,93 @@
+"""A job is printed once more at most once."""
+
+import asyncio
+
+from homeassistant.core import Context
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.jobs.conftest import OpenShop, Shop
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+
+
+async def failed(shop: Shop) -> Job:
+    """Return a job that the cloud has refused."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
+    return await shop.until(await shop.submit(), JobState.FAILED)
+
+
+async def retry(shop: Shop, job: Job) -> Job:
+    """Print a job once more."""
+    return (await shop.queue.async_retry(job.job_id, context=Context())).job
+
+
+async def refused(shop: Shop, job: Job) -> dict[str, str]:
+    """Try to print a job once more; return what the refusal says."""
+    with pytest.raises(ServiceValidationError) as caught:
+        await retry(shop, job)
+    assert caught.value.translation_key == "job_retried_already"
+    return dict(caught.value.translation_placeholders or {})
+
+
+async def test_two_retries_at_once_print_once(shop: Shop) -> None:
+    job = await failed(shop)
+    calls = (retry(shop, job), retry(shop, job))
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    (again,) = [one for one in done if isinstance(one, Job)]
+    (error,) = [one for one in done if isinstance(one, ServiceValidationError)]
+    assert error.translation_key == "job_retried_already"
+    assert (error.translation_placeholders or {})["job_id"] == again.job_id
+    await shop.until(again, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_second_retry_names_the_first(shop: Shop) -> None:
+    job = await failed(shop)
+    again = await retry(shop, job)
+    await shop.until(again, JobState.COMPLETED)
+    assert not shop.queue.get(job.job_id).can_retry
+    assert (await refused(shop, job))["job_id"] == again.job_id
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_retry_is_known_after_a_restart(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        job = await failed(shop)
+        shop.box.online = False
+        await shop.refresh()
+        again = await retry(shop, job)
+        entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        assert (await refused(shop, job))["job_id"] == again.job_id
+
+
+async def test_a_retry_that_a_power_cut_left_unmarked_is_known_all_the_same(shop: Shop) -> None:
+    job = await failed(shop)
+    again = await retry(shop, job)
+    shop.queue._ledger.change(job, retried_as=None)
+    assert (await refused(shop, job))["job_id"] == again.job_id
+
+
+async def test_a_retry_that_failed_is_retried_itself(shop: Shop) -> None:
+    job = await failed(shop)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
+    again = await shop.until(await retry(shop, job), JobState.FAILED)
+    assert (await refused(shop, job))["job_id"] == again.job_id
+    third = await retry(shop, again)
+    await shop.until(third, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_retry_that_was_canceled_here_counts_for_nothing(shop: Shop) -> None:
+    job = await failed(shop)
+    shop.box.online = False
+    await shop.refresh()
+    again = await retry(shop, job)
+    await shop.queue.async_cancel(again.job_id)
+    shop.box.online = True
+    await shop.refresh()
+    await shop.until(await retry(shop, job), JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
