@@ -462,9 +462,10 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
         for code in first_codes(section(language, title).rows())
     ]
     taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema}
-    assert sorted([*named, "device_id", "title"]) == sorted(taken)
+    assert sorted([*named, "device_id", "title", "password"]) == sorted(taken)
     assert set(fields_of(services()["print"])) == taken
-    assert "`title`" in FILES[language].read_text("utf-8")
+    for name in ("title", "password"):
+        assert f"`{name}`" in FILES[language].read_text("utf-8")
     assert first_codes(section(language, "What to print").rows()) == [
         kind.value for kind in SourceKind
     ]

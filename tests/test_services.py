@@ -377,7 +377,10 @@ async def test_a_failure_is_told_in_the_language_of_the_house(
     job = await print_one(hass, file=path)
     assert (job["state"], job["reason"], job["code"]) == ("failed", "conversion_failed", 502)
     assert job["detail"] == "文件已损坏"
+    # Nobody is told to save a PDF as PDF.
     assert "转换" in job["message"]
+    assert "打印成新的 PDF" in job["message"]
+    assert "另存为 PDF" not in job["message"]
     assert job["can_retry"]
     simulator.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
     with pytest.raises(HomeAssistantError) as raised:
@@ -711,11 +714,13 @@ async def test_pages_are_counted_here_or_by_the_service(
     answer = await ask(hass, "count_pages", device_id=device, file=str(media / "菜单.pdf"))
     assert answer["pages"] == 3
     assert simulator.cloud.count("POST /print/file_pages") == 0
+    # Without its table, which other programs put right as well.
     (media / "odd.pdf").write_bytes(make_pdf(2).replace(b"startxref", b"startnone"))
     answer = await ask(
         hass, "count_pages", device_id=device, file=str(media / "odd.pdf"), paper="A5"
     )
-    assert simulator.cloud.count("POST /print/file_pages") == 1
+    assert answer["pages"] == 2
+    assert simulator.cloud.count("POST /print/file_pages") == 0
     await print_one(hass, document=answer["document"])
     assert simulator.printed[0].name == "odd.pdf"
     simulator.cloud.fail("POST /print/file_pages", Fault(kind="code", code=502))

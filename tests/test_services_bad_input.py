@@ -112,6 +112,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"text": "x", "paper": "A4", "paper_width": 1, "paper_height": 1}, "paper_or_size"),
     ({"text": "x", "pages": "3-1"}, "invalid_page_range"),
     ({"text": "x", "pages": "last"}, "invalid_page_range"),
+    ({"file": "{media}/菜单.pdf", "pages": "9-12"}, "pages_not_in_document"),
     ({"text": "x", "raw": True, "copies": 2}, "raw_refuses_options"),
     ({"markdown": "x", "raw": True}, "raw_needs_file_or_text"),
     ({"file": "{media}/菜单.pdf", "copies": 40}, "guard_pages"),
@@ -157,6 +158,16 @@ SCHEMA_CASES: list[dict[str, Any]] = [
     {"text": "x", "request_id": " "},
     {"text": "x", "replace_key": "x" * 129},
     {"text": "x", "copies": "many"},
+    # YAML's yes and no, which Python takes for 1 and 0: `paper: yes` failed each upload.
+    *(
+        {"text": "x", name: value}
+        for name in (
+            *("paper", "paper_width", "copies", "color", "orientation", "tray", "media_type"),
+            *("quality", "scale", "align", "pages", "excel_fit", "columns", "wait_timeout"),
+        )
+        for value in (True, False)
+    ),
+    {"text": "x", "duplex": True},
     {"text": "x", "unknown": 1},
     {"text": "x", "device_id": []},
     {"text": "x", "device_id": ["a", "b"]},

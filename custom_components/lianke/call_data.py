@@ -93,7 +93,7 @@ def _media_id(value: object) -> str:
 
 def _duplex(value: object) -> str:
     """Take a duplex mode; YAML reads an unquoted `off` as false."""
-    return "off" if value is False else str(_NAME(value))
+    return "off" if value is False else str(_WORD(value))
 
 
 def _several(item: object) -> probatio.All[Any]:
@@ -113,10 +113,22 @@ def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
     return checked
 
 
-_NAME_OR_ID = probatio.Any(probatio.All(int, probatio.Range(min=0, max=MAX_NUMBER)), _NAME)
-_COPIES = probatio.All(probatio.Coerce(int), probatio.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
-_SIDE = probatio.All(_finite(probatio.Coerce(float)), probatio.Range(min=1))
-_PERIOD = _finite(cv.positive_time_period)
+def _no_boolean(value: object) -> object:
+    """Refuse YAML's yes and no, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise probatio.Invalid("a number or a name is needed, not yes or no")
+    return value
+
+
+_NAME_OR_ID = probatio.All(
+    _no_boolean, probatio.Any(probatio.All(int, probatio.Range(min=0, max=MAX_NUMBER)), _NAME)
+)
+_COPIES = probatio.All(
+    _no_boolean, probatio.Coerce(int), probatio.Range(min=-MAX_NUMBER, max=MAX_NUMBER)
+)
+_SIDE = probatio.All(_no_boolean, _finite(probatio.Coerce(float)), probatio.Range(min=1))
+_PERIOD = probatio.All(_no_boolean, _finite(cv.positive_time_period))
+_WORD = probatio.All(_no_boolean, _NAME)
 _KEY = probatio.All(cv.string, whole_text, str.strip, probatio.Length(min=1, max=MAX_KEY))
 _TEXT = cv.string
 
@@ -138,7 +150,9 @@ SOURCES: Final = {
 
 PAGES: Final = {
     probatio.Optional(ATTR_HEADER): cv.boolean,
-    probatio.Optional(ATTR_COLUMNS): probatio.All(probatio.Coerce(int), probatio.In((1, 2))),
+    probatio.Optional(ATTR_COLUMNS): probatio.All(
+        _no_boolean, probatio.Coerce(int), probatio.In((1, 2))
+    ),
     probatio.Optional(ATTR_AGENDA): probatio.In(AGENDAS),
     probatio.Optional(ATTR_COMPLETED): cv.boolean,
     probatio.Optional(ATTR_PRINT_EMPTY): cv.boolean,
@@ -149,18 +163,18 @@ OPTIONS: Final = {
     probatio.Optional("paper_width"): _SIDE,
     probatio.Optional("paper_height"): _SIDE,
     probatio.Optional("copies"): _COPIES,
-    probatio.Optional("color"): _NAME,
+    probatio.Optional("color"): _WORD,
     probatio.Optional("duplex"): _duplex,
-    probatio.Optional("orientation"): _NAME,
+    probatio.Optional("orientation"): _WORD,
     probatio.Optional("tray"): _NAME_OR_ID,
     probatio.Optional("media_type"): _NAME_OR_ID,
-    probatio.Optional("quality"): _NAME,
-    probatio.Optional("scale"): _NAME,
-    probatio.Optional("align"): _NAME,
+    probatio.Optional("quality"): _WORD,
+    probatio.Optional("scale"): _WORD,
+    probatio.Optional("align"): _WORD,
     probatio.Optional("auto_rotate"): cv.boolean,
-    probatio.Optional("pages"): _line(MAX_PAGE_RANGE),
+    probatio.Optional("pages"): probatio.All(_no_boolean, _line(MAX_PAGE_RANGE)),
     probatio.Optional("reverse_order"): cv.boolean,
-    probatio.Optional("excel_fit"): _NAME,
+    probatio.Optional("excel_fit"): _WORD,
 }
 
 RAW: Final = {
@@ -211,7 +225,7 @@ def list_schema(states: tuple[str, ...]) -> probatio.Schema:
             **DEVICE,
             probatio.Optional(ATTR_STATE): probatio.All(cv.ensure_list, [probatio.In(states)]),
             probatio.Optional(ATTR_LIMIT, default=50): probatio.All(
-                probatio.Coerce(int), probatio.Range(min=1, max=200)
+                _no_boolean, probatio.Coerce(int), probatio.Range(min=1, max=200)
             ),
             probatio.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import hashlib
 import json
+from pathlib import Path
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
@@ -40,6 +41,15 @@ from .targets import Target
 RELOAD_PAUSE = 1
 SNAPSHOT_EXPIRY = timedelta(hours=1)
 LANDSCAPE = 2
+# What helps when the service could not convert a document depends on its type; for all others it is
+# to save it as PDF.
+CONVERSION_FAILED = "conversion_failed"
+ADVICE = {
+    ".pdf": "_pdf",
+    **dict.fromkeys((".jpg", ".png", ".bmp", ".gif", ".tiff"), "_picture"),
+    ".html": "_page",
+    ".prn": "_raw",
+}
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
 FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
@@ -211,12 +221,13 @@ def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
 
 
 def _scoped(document: Document, target: Target, options: ResolvedOptions) -> Document:
-    """Return the document without a ticket that was given for something else."""
-    if document.ticket is None:
-        return document
-    if document.ticket_scope == ticket_scope(target.printer_key, options):
-        return document
-    return replace(document, ticket=None, ticket_scope=None)
+    """Return the document without a ticket or a count that was given for something else."""
+    scope = ticket_scope(target.printer_key, options)
+    if document.ticket is not None and document.ticket_scope != scope:
+        document = replace(document, ticket=None, ticket_scope=None)
+    if document.counted_for is not None and document.counted_for != scope:
+        document = replace(document, pages=None, counted_for=None)
+    return document
 
 
 def _known(target: Target, order: Order) -> Job | None:
@@ -292,7 +303,10 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job is not completed, in the language of the house; None without a reason."""
     if job.reason is None:
         return None
-    return await _async_text(hass, job.reason, _placeholders(job)) or job.detail or job.reason
+    key = job.reason
+    if key == CONVERSION_FAILED:
+        key = f"{key}{ADVICE.get(Path(job.document_name).suffix, '')}"
+    return await _async_text(hass, key, _placeholders(job)) or job.detail or job.reason
 
 
 async def async_failure(hass: HomeAssistant, jobs: list[Job]) -> HomeAssistantError | None:

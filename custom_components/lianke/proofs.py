@@ -34,12 +34,11 @@ async def async_preview(
     except BaseException:
         await spool.async_discard(document)
         raise
-    document = replace(
-        document,
-        pages=document.pages or preview.pages,
-        ticket=preview.ticket,
-        ticket_scope=ticket_scope(target.printer_key, options),
-    )
+    scope = ticket_scope(target.printer_key, options)
+    document = replace(document, ticket=preview.ticket, ticket_scope=scope)
+    if document.pages is None and not options.page_range:
+        # Of a range of pages it shows only those.
+        document = replace(document, pages=preview.pages, counted_for=scope)
     handle = await spool.async_keep(document, preview.images)
     if preview.images:
         first = preview.images[0]
@@ -69,13 +68,18 @@ async def async_count_pages(
     spool = await async_get_spool(hass)
     if document.pages is None:
         try:
-            pages = await target.data.client_for(context).count_pages(
-                target.view.printer.address, document.upload, options.paper_id
+            pages = await target.data.queue.page_counter.async_count(
+                target.printer_key,
+                document,
+                options.paper_id,
+                client=target.data.client_for(context),
             )
         except BaseException:
             await spool.async_discard(document)
             raise
-        document = replace(document, pages=pages)
+        document = replace(
+            document, pages=pages, counted_for=ticket_scope(target.printer_key, options)
+        )
     return {
         "device_id": target.device_id,
         "title": order.sources[0].title or document.title,

@@ -2,7 +2,8 @@
 
 from dataclasses import fields, replace
 import json
-from typing import Any
+import time
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from custom_components.lianke.api.options import (
     ResolvedOptions,
     count_selected,
     merge,
+    most_selected,
     page_range,
     resolve,
 )
@@ -461,6 +463,32 @@ def test_no_page_ranges(text: str) -> None:
 )
 def test_count_selected(selection: str, pages: int | None, count: int | None) -> None:
     assert count_selected(selection, pages) == count
+
+
+@pytest.mark.parametrize(
+    ("selection", "pages", "count"),
+    [("", None, None), ("-1", None, None), ("1-3,2-5,9", None, 6), ("1-3", 2, 2), ("-2", 7, 3)],
+)
+def test_most_selected(selection: str, pages: int | None, count: int | None) -> None:
+    """A range bounds the pages of a document whose length nobody knows."""
+    assert most_selected(selection, pages) == count
+
+
+def test_a_range_of_many_pieces_is_counted_at_once() -> None:
+    started = time.perf_counter()
+    assert most_selected(",".join(["1-99999"] * 100), None) == 99999
+    assert time.perf_counter() - started < 0.05
+
+
+@pytest.mark.parametrize(
+    "name", sorted({item.name for item in fields(PrintOptions)} - {"auto_rotate", "reverse_order"})
+)
+def test_booleans_are_refused(name: str) -> None:
+    """`paper: yes` was taken for paper 1, and the upload then failed each time."""
+    for value in (True, False):
+        with pytest.raises(OptionError) as caught:
+            resolve(PrintOptions(**cast("Any", {name: value})), None, (), Species.LASER)
+        assert (caught.value.option, caught.value.reason) == (name, "invalid_option")
 
 
 # Layers

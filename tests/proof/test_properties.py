@@ -19,6 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.models import TaskResult, TaskState
+from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.book import (
@@ -247,13 +248,23 @@ def the_guard_lets_no_more_than_its_limit(
 
 
 def pages_times_copies(pages: int | None, copies: int, limit: int) -> None:
-    """Unknown counts as one page."""
+    """Unknown is not one: a PDF of unknown length is refused however few its copies are."""
+    document = Document(
+        path=Path("x.pdf"),
+        name="x.pdf",
+        content_type="application/pdf",
+        extension=".pdf",
+        size=1,
+        pages=pages,
+        title="x",
+    )
+    options = ResolvedOptions(paper_id=9, copies=copies)
     refused = False
     try:
-        check_pages(pages, copies, limit=limit, printer="P")
+        check_pages(document, options, limit=limit, printer="P")
     except GuardError:
         refused = True
-    assert refused is ((pages or 1) * copies > limit)
+    assert refused is (pages is None or pages * copies > limit)
 
 
 TEMPLATE = Job(

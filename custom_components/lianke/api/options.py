@@ -1,7 +1,7 @@
 """From what is asked for to what is sent: each option checked before anything leaves the house."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 import re
 from typing import Final
 
@@ -33,6 +33,7 @@ __all__ = [
     "ResolvedOptions",
     "count_selected",
     "merge",
+    "most_selected",
     "page_range",
     "resolve",
 ]
@@ -43,6 +44,7 @@ MAX_SIDE: Final = 32767
 MAX_PIECES: Final = 100
 MAX_PAGE: Final = 99999
 MAX_ALLOWED: Final = 40
+SWITCHES: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
 _UNKNOWN = Capabilities()
@@ -66,6 +68,7 @@ def resolve(
     as not checkable. What is unset comes from the driver, then A4, but never A4 for a label or receipt printer.
     With `raw` the printer gets bare commands, on which options have no effect: none may be set.
     """
+    _refuse_booleans(options)
     able = capabilities or _UNKNOWN
     if raw:
         return _raw(options, able)
@@ -97,6 +100,14 @@ def resolve(
         page_range=page_range(options.pages or ""),
         excel_fit=_word("excel_fit", options.excel_fit, EXCEL_FITS),
     )
+
+
+def _refuse_booleans(options: PrintOptions) -> None:
+    """Refuse YAML's yes and no where a name or a number is meant; Python takes them for 1 and 0."""
+    for item in fields(options):
+        value = getattr(options, item.name)
+        if isinstance(value, bool) and item.name not in SWITCHES:
+            raise OptionError("invalid_option", option=item.name, value=str(value).lower())
 
 
 def _raw(options: PrintOptions, able: Capabilities) -> ResolvedOptions:
@@ -307,7 +318,9 @@ def _key(name: str | int) -> str:
 
 
 def _number(wanted: str | int) -> int | None:
-    """Return an id given as a number or as its digits."""
+    """Return an id given as a number or as its digits; YAML's yes and no are none."""
+    if isinstance(wanted, bool):
+        return None
     if isinstance(wanted, int):
         return wanted
     text = wanted.strip()
@@ -346,8 +359,24 @@ def count_selected(selection: str, pages: int | None) -> int | None:
         return (pages + 1) // 2 if selection == _ODD else pages // 2
     if not selection:
         return pages
-    spans = (_span(piece) for piece in selection.split(","))
-    return len({page for first, last in spans for page in range(first, min(last, pages) + 1)})
+    return _covered(selection, pages)
+
+
+def most_selected(selection: str, pages: int | None) -> int | None:
+    """Return how many pages a selection takes at most; `pages` is the most a document has, None if nobody knows."""
+    if pages is None and selection not in ("", _ODD, _EVEN):
+        return _covered(selection, MAX_PAGE)
+    return count_selected(selection, pages)
+
+
+def _covered(selection: str, pages: int) -> int:
+    """Return how many of so many pages the pieces of a selection cover."""
+    covered = end = 0
+    for first, last in sorted(_span(piece) for piece in selection.split(",")):
+        begin, end_here = max(first, end + 1), min(last, pages)
+        covered += max(0, end_here - begin + 1)
+        end = max(end, end_here)
+    return covered
 
 
 def _span(piece: str) -> tuple[int, int]:

@@ -58,12 +58,14 @@ def digest_of(*asked: object) -> str:
 class Document:
     """A file ready to be sent.
 
-    `path` lies in the spool until someone takes it over. `name` carries the extension
-    that fits the content. `size` is in bytes, `pages` is None when it cannot be known
-    here. `title` is what a user may see of it and quotes none of its content. `digest`
-    tells documents apart by what was asked for, where one is made here and so carries the
-    time; None where its bytes do. `ticket` lets the service reuse what it has prepared for
-    the printer and options named by `ticket_scope`.
+    `path` lies in the spool until someone takes it over. `name` carries the extension that
+    fits the content. `size` is in bytes, `pages` is None when it cannot be known here; then
+    `pages_at_most` may be known. `counted_for` names the printer and options that `pages` is
+    right for where the service has counted them, None where it is for all. `title` is what a
+    user may see of it and quotes none of its content. `digest` tells documents apart by what
+    was asked for, where one is made here and so carries the time; None where its bytes do.
+    `ticket` lets the service reuse what it has prepared for the printer and options named by
+    `ticket_scope`.
     """
 
     path: Path
@@ -74,6 +76,8 @@ class Document:
     pages: int | None
     title: str
     digest: str | None = None
+    pages_at_most: int | None = None
+    counted_for: str | None = None
     ticket: str | None = None
     ticket_scope: str | None = None
 

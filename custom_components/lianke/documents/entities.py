@@ -69,7 +69,7 @@ async def async_entity_document(
         _refuse_empty(events, entity_id, options)
         build = partial(agenda_page, events, first, days, style, title=title)
     asked = (entity_id, title, asdict(options))
-    return await async_write_page(hass, spool, build, title=title, asked=asked)
+    return await async_write_page(hass, spool, build, style, title=title, asked=asked)
 
 
 async def async_snapshot_bytes(hass: HomeAssistant, entity_id: str) -> tuple[bytes, str]:

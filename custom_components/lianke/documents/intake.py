@@ -1,6 +1,7 @@
 """Turn a file that has just arrived in the spool into a document. Blocks: run it in the executor."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 import re
@@ -9,6 +10,7 @@ from .compose import csv_page, markdown_page, text_page
 from .document import CONTENT_TYPES, MAX_TEXT_BYTES, Document, input_error, whole_text
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
+from .length import pages_at_most
 from .page import PageStyle
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, sniff
 from .spool import write_bytes
@@ -48,11 +50,17 @@ def admit(
     return _document(path, kind, name=name, title=title, pages=pages)
 
 
-def admit_page(path: Path, html: str, *, name: str, title: str) -> Document:
-    """Write a page to the new file path and return its document."""
+def admit_page(
+    path: Path, html: str, style: PageStyle, *, name: str, title: str, at_most: int | None = None
+) -> Document:
+    """Write a page to the new file path and return its document.
+
+    `at_most` is the most sheets it can take; None has that estimated.
+    """
     write_bytes(path, whole_text(html).encode())
     path = path.rename(path.with_suffix(Kind.HTML))
-    return _document(path, Kind.HTML, name=name, title=clean_title(title))
+    document = _document(path, Kind.HTML, name=name, title=clean_title(title))
+    return replace(document, pages_at_most=at_most or pages_at_most(html, style))
 
 
 def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
@@ -103,7 +111,7 @@ def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: s
         Kind.MARKDOWN: partial(markdown_page, breaks=False),
     }
     compose = pages.get(kind, text_page)
-    return admit_page(path, compose(text, style, title=title), name=name, title=title)
+    return admit_page(path, compose(text, style, title=title), style, name=name, title=title)
 
 
 def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind]:

@@ -38,6 +38,8 @@ class PageOptions:
 
 
 DEFAULT_PAGE = PageOptions()
+# The sheets that a test page takes at most: on a small label it needs a second one.
+OWN_PAGES = 2
 
 
 async def async_style(
@@ -63,15 +65,24 @@ async def async_style(
 
 
 async def async_write_page(
-    hass: HomeAssistant, spool: Spool, build: Callable[[], str], *, title: str, asked: object = None
+    hass: HomeAssistant,
+    spool: Spool,
+    build: Callable[[], str],
+    style: PageStyle,
+    *,
+    title: str,
+    asked: object = None,
+    at_most: int | None = None,
 ) -> Document:
     """Return the document for the page that build() makes; build runs in the executor.
 
-    Two pages for which the same was `asked` count as the same document.
+    Two pages for which the same was `asked` count as the same document. `at_most` is the most
+    sheets it can take; None has that estimated.
     """
     title = clean_title(title)
     _, document = await spool.async_write(
-        ".part", lambda path: admit_page(path, build(), name=title, title=title)
+        ".part",
+        lambda path: admit_page(path, build(), style, name=title, title=title, at_most=at_most),
     )
     return document if asked is None else replace(document, digest=digest_of(asked))
 
@@ -105,6 +116,7 @@ async def async_text_document(
         hass,
         spool,
         partial(build, text, style, title=shown),
+        style,
         title=shown,
         asked=(kind, text, title, asdict(options)),
     )
@@ -125,7 +137,7 @@ async def async_notification(
     shown = await async_label(hass, "page_notification")
     style = await async_style(hass, paper, DEFAULT_PAGE, header=clean_title(title or "") or shown)
     return await async_write_page(
-        hass, spool, partial(text_page, message, style, title=shown), title=shown
+        hass, spool, partial(text_page, message, style, title=shown), style, title=shown
     )
 
 
@@ -142,7 +154,8 @@ async def async_test_page(
     style = await async_style(hass, paper, DEFAULT_PAGE)
     name = paper.name if paper is not None else None
     build = partial(test_page, printer_name, model, capabilities, name, style)
-    return await async_write_page(hass, spool, build, title=await async_label(hass, "page_test"))
+    title = await async_label(hass, "page_test")
+    return await async_write_page(hass, spool, build, style, title=title, at_most=OWN_PAGES)
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
@@ -152,5 +165,7 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | 
         hass,
         spool,
         partial(color_page, style),
+        style,
+        at_most=OWN_PAGES,
         title=await async_label(hass, "page_keep_alive_title"),
     )

@@ -239,6 +239,7 @@ class JobBook:
             extension=source.suffix,
             size=job.size,
             pages=job.document_pages,
+            pages_at_most=job.document_pages_at_most,
             digest=job.digest or None,
             title=job.title,
         )

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from homeassistant.exceptions import ServiceValidationError
 
+from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..const import DOMAIN
+from ..documents.document import Document
+from ..documents.sniff import Kind
 from .job import Job, JobState
 
 REQUEST_ID_LIFE = timedelta(hours=24)
@@ -18,15 +21,19 @@ _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 FREE_WITHDRAWALS = 10
 
 
+# Only a program that converts them knows their pages.
+CONVERTED = frozenset({Kind.DOC, Kind.XLS, Kind.PPT, Kind.DOCX, Kind.XLSX, Kind.PPTX, Kind.HTML})
+
+
 class GuardError(ServiceValidationError):
     """The paper guard refused a job; `key` tells which limit."""
 
-    def __init__(self, key: str, *, limit: int, printer: str) -> None:
-        """Name the limit and the printer in the user's language."""
+    def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
+        """Name the limit and the printer in the user's language; text is its key where it differs."""
         self.key = key
         super().__init__(
             translation_domain=DOMAIN,
-            translation_key=key,
+            translation_key=text or key,
             translation_placeholders={"limit": str(limit), "printer": printer},
         )
 
@@ -64,10 +71,36 @@ def find_duplicate(
     return None
 
 
-def check_pages(pages: int | None, copies: int, *, limit: int, printer: str) -> None:
-    """Refuse a job of too many pages times copies. Unknown pages count as one."""
-    if (pages or 1) * copies > limit:
-        raise GuardError("guard_pages", limit=limit, printer=printer)
+def check_pages(document: Document, options: ResolvedOptions, *, limit: int, printer: str) -> None:
+    """Refuse a job unless its pages times copies are surely within the limit.
+
+    The pages are those that the page range takes of the document's own count, else of the most it
+    can have. Where nobody knows, a range bounds them; without one, a document that can only be
+    counted by converting it is printed once, and any other is refused. Commands for the printer
+    have no pages that anybody could count. Raises GuardError, ServiceValidationError.
+    """
+    if document.extension == Kind.RAW:
+        return
+    if document.pages is not None and not count_selected(options.page_range, document.pages):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="pages_not_in_document",
+            translation_placeholders={"count": str(document.pages)},
+        )
+    most = most_pages(document, options)
+    if most is None:
+        if document.extension in CONVERTED and options.copies == 1:
+            return
+        raise GuardError("guard_pages", limit=limit, printer=printer, text="guard_pages_unknown")
+    if most * options.copies > limit:
+        text = "guard_pages" if document.pages is not None else "guard_pages_estimated"
+        raise GuardError("guard_pages", limit=limit, printer=printer, text=text)
+
+
+def most_pages(document: Document, options: ResolvedOptions) -> int | None:
+    """Return the most pages that one copy takes; None when nobody knows."""
+    known = document.pages if document.pages is not None else document.pages_at_most
+    return most_selected(options.page_range, known)
 
 
 def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) -> None:

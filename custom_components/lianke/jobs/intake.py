@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import hashlib
 import logging
@@ -27,6 +27,7 @@ from .gate import PERMANENT, Gate
 from .guard import Content, GuardError, check_pages, check_rate, find_duplicate
 from .job import Asker, Job, JobState
 from .ledger import Ledger
+from .page_count import PageCounter
 from .sender import TOKEN_BYTES
 from .settings import hold_time, max_jobs_per_hour, max_pages
 
@@ -78,6 +79,7 @@ class Intake:
         book: JobBook,
         gate: Gate,
         abort: Callable[[Job], None],
+        counter: PageCounter,
     ) -> None:
         """Take what the decision rests on; `abort` stops a job's upload before its end."""
         self._hass = hass
@@ -87,6 +89,7 @@ class Intake:
         self._book = book
         self._gate = gate
         self._abort = abort
+        self._counter = counter
         self._lock = asyncio.Lock()
         self._closed = False
         self._guard_listeners: list[GuardListener] = []
@@ -110,13 +113,21 @@ class Intake:
     async def async_take(self, request: PrintRequest) -> Submission:
         """Take a job or refuse it; see PrintQueue.async_submit."""
         taken = False
-        async with self._lock:
-            try:
+        try:
+            # Not in the lock: it may take a while.
+            document = await self._counter.async_complete(
+                request.printer_key,
+                request.document,
+                request.options,
+                limit=max_pages(self._entry.options),
+            )
+            request = replace(request, document=document)
+            async with self._lock:
                 submission = await self._async_decide(request)
                 taken = not submission.duplicate
-            finally:
-                if not taken:
-                    await self._hass.async_add_executor_job(_unlink, request.document.path)
+        finally:
+            if not taken:
+                await self._hass.async_add_executor_job(_unlink, request.document.path)
         return submission
 
     async def _async_decide(self, request: PrintRequest) -> Submission:
@@ -229,10 +240,7 @@ class Intake:
         error: GuardError | None = None
         try:
             check_pages(
-                _pages(request),
-                request.options.copies,
-                limit=max_pages(options),
-                printer=view.name,
+                request.document, request.options, limit=max_pages(options), printer=view.name
             )
             check_rate(jobs, now, limit=max_jobs_per_hour(options), printer=view.name)
         except GuardError as err:
@@ -268,6 +276,7 @@ class Intake:
             digest=digest,
             token=secrets.token_urlsafe(TOKEN_BYTES),
             document_pages=document.pages,
+            document_pages_at_most=document.pages_at_most,
             pages=_pages(request),
             copies=request.options.copies,
             options=request.options.as_dict(),

@@ -113,6 +113,7 @@ class Job:
     token: str = field(repr=False)
     # Of the whole document, and of one copy once the page range has chosen.
     document_pages: int | None = None
+    document_pages_at_most: int | None = None
     pages: int | None = None
     copies: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -317,6 +318,7 @@ _OPTIONAL_COUNTS = {
     "clock_least",
     "clock_most",
     "document_pages",
+    "document_pages_at_most",
     "pages",
     "code",
     "pages_printed",

@@ -24,6 +24,7 @@ from .gate import Gate
 from .intake import GuardListener, Intake, PrintRequest, Submission
 from .job import WAITING, Job, JobState
 from .ledger import JobListener, Ledger
+from .page_count import PageCounter
 from .preview import Previewer
 from .retries import Retries, input_error
 from .sender import CallbackAddress, Sender
@@ -58,6 +59,7 @@ class PrintQueue:
         self._book = JobBook(hass, entry.entry_id)
         self._ledger = Ledger(hass, entry, self._book)
         self._gate = Gate(entry, coordinator)
+        self.page_counter = PageCounter(hass, client=client, coordinator=coordinator)
         self._sender = Sender(
             hass,
             entry,
@@ -76,6 +78,7 @@ class PrintQueue:
             ledger=self._ledger,
             book=self._book,
             gate=self._gate,
+            counter=self.page_counter,
             abort=self._sender.abort,
         )
         self._follower = Follower(

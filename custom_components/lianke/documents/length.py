@@ -1,0 +1,465 @@
+"""Estimate how many pages HTML takes at most, before any browser has laid it out.
+
+The estimate is for pages in the integration's own style (`page`) and never lower than what a browser
+makes of them, whatever font it has. HTML that may say otherwise (its own styles, sizes, frames) has
+none. Blocks: run it in the executor.
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+import math
+import re
+from typing import Final, override
+
+from .page import PageStyle, base_size
+
+LINE: Final = 1.45
+# Inline code is set in another font, whose lines are a little higher.
+MIXED_LINE: Final = 1.65
+MM_A_POINT: Final = 25.4 / 72
+COLUMN_GAP: Final = 8.0
+QR: Final = 40.0
+BOLD: Final = 1.15
+# A line cannot begin or end with some characters: so much of it may stay empty (em).
+KINSOKU: Final = 3.0
+HEADINGS: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "h4": 1.0, "h5": 0.83, "h6": 0.67}
+# Space above and below together, in em of the element; h4 to h6 as in a browser's own style.
+MARGINS: Final = {
+    "h1": 1.0,
+    "h2": 1.3,
+    "h3": 1.0,
+    "h4": 2.7,
+    "h5": 3.4,
+    "h6": 4.7,
+    "p": 0.8,
+    "ul": 1.0,
+    "ol": 1.0,
+    "blockquote": 1.0,
+    "pre": 2.0,
+    "hr": 1.5,
+    "dl": 2.0,
+    "header": 2.0,
+    "section": 1.4,
+    "li": 0.7,
+    "dd": 0.5,
+    "dt": 0.5,
+    "table": 1.2,
+}
+# Space at the sides, in em.
+INDENTS: Final = {"ul": 2.0, "ol": 2.0, "blockquote": 1.2, "dd": 7.6}
+INLINE: Final = frozenset(
+    {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr", "q"}
+)
+BLOCKS: Final = frozenset(
+    {*MARGINS, "div", "main", "small", "html", "head", "title", "body", "article", "footer"}
+)
+TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
+ATTRIBUTES: Final = frozenset(
+    {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
+)
+STYLES: Final = frozenset({"list-style: none", "list-style:none"})
+PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
+TABLE_SIZE: Final = re.compile(r"<style>table \{ width: 100%; font-size: ([\d.]+)em; \}")
+BREAKING: Final = re.compile("[\n\r\u2028\u2029\x85\x0b\x0c]")
+_SPACES: Final = " \t\n\r\f"
+_CJK: Final = "\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+TOKEN: Final = re.compile(f"[{_SPACES}]+|[{_CJK}]+|[^{_SPACES}{_CJK}]+")
+
+
+class _Widths(dict[str, float]):
+    """The most that a character takes in any common font, in em."""
+
+    def __missing__(self, key: str) -> float:
+        code = ord(key)
+        if key in "mMW@%w&":
+            width = 1.05
+        elif "A" <= key <= "Z":
+            width = 0.9
+        elif code < 0x7F:
+            width = 0.68
+        elif code < 0x0600:
+            width = 1.15
+        elif 0x2E80 <= code < 0xFB00 or 0xFE30 <= code < 0xFFF0 or code >= 0x20000:
+            width = 1.05
+        elif 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80:
+            width = 1.5
+        else:
+            # Scripts with wide letters and ligatures.
+            width = 3.0
+        self[key] = width
+        return width
+
+
+_WIDTHS: Final = _Widths({" ": 0.36, "\t": 5.5})
+
+
+def pages_at_most(html: str, style: PageStyle) -> int | None:
+    """Return the most pages that a page made here takes; None when that cannot be told."""
+    head, mark, body = html.partition("<body>\n")
+    if not mark or not PLAIN_FRAME.match(head):
+        # Attributes of its own may say anything.
+        return None
+    smaller = TABLE_SIZE.search(head)
+    found = re.search(r"column-count: (\d)", head)
+    width = style.width - 2 * style.margin_side
+    if found is not None:
+        width = (width - COLUMN_GAP) / int(found[1])
+    reader = _Reader(
+        em=base_size(style) * MM_A_POINT,
+        width=max(width, 1.0),
+        height=max(style.height - 2 * style.margin_top, 1.0),
+        qr=min(QR, style.width * 0.5),
+        table_scale=float(smaller[1]) if smaller else 1.0,
+    )
+    try:
+        reader.feed(body)
+        reader.close()
+    except _UnknownError:
+        return None
+    return reader.result()
+
+
+class _UnknownError(Exception):
+    """There is something whose size is not known."""
+
+
+@dataclass(slots=True)
+class _Sheets:
+    """Fills pages from top to bottom; lengths in mm."""
+
+    height: float
+    # What is repeated at the top of each page.
+    repeated: float = 0.0
+    count: int = 1
+    _y: float = 0.0
+    # What must stay on the same page as what follows.
+    _kept: float = 0.0
+
+    def keep(self, height: float) -> None:
+        """Put something that stays with what follows."""
+        self._kept += height
+
+    def put(self, height: float) -> None:
+        """Put something that is not broken unless it is higher than a page."""
+        height += self._kept
+        self._kept = 0.0
+        if self._y + height > self.height:
+            if self._y > self.repeated:
+                self._next(1)
+            if height > (room := max(self.height - self.repeated, self.height / 4)):
+                more = math.ceil(height / room) - 1
+                self._next(more)
+                height -= more * room
+        self._y += height
+
+    def put_lines(self, count: int, height: float) -> None:
+        """Put lines, of which the first and last two stay together."""
+        if count <= 4:
+            self.put(count * height)
+            return
+        self.put(2 * height)
+        self._rows(count - 4, height)
+        self.put(2 * height)
+
+    def _rows(self, count: int, height: float) -> None:
+        fit = int(max(self.height - self._y, 0.0) / height)
+        if count <= fit:
+            self._y += count * height
+            return
+        each = max(1, int(self.height / height))
+        pages = math.ceil((count - fit) / each)
+        self._next(pages)
+        self._y = (count - fit - (pages - 1) * each) * height
+
+    def _next(self, pages: int) -> None:
+        self.count += pages
+        if pages:
+            self._y = self.repeated
+
+
+@dataclass(slots=True)
+class _Cell:
+    text: str
+    bold: bool
+
+
+@dataclass(slots=True)
+class _TableRows:
+    head: list[list[_Cell]] = field(default_factory=list)
+    rows: list[list[_Cell]] = field(default_factory=list)
+    in_head: bool = False
+
+
+class _Reader(HTMLParser):
+    """Reads a body block by block and puts each onto pages."""
+
+    def __init__(
+        self, *, em: float, width: float, height: float, qr: float, table_scale: float
+    ) -> None:
+        super().__init__(convert_charrefs=True)
+        self._em = em
+        self._width = width
+        self._qr = qr
+        self._table_scale = table_scale
+        self._sheets = _Sheets(height)
+        self._stack: list[str] = []
+        self._text: list[str] = []
+        self._pictures = 0
+        self._mixed = False
+        self._plain = 0
+        self._table: _TableRows | None = None
+        # Blocks within a section that is not broken.
+        self._whole: float | None = None
+
+    def result(self) -> int:
+        """Return the pages so far."""
+        self._flush()
+        self._end_whole()
+        self._sheets.put(0.0)
+        return self._sheets.count
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        classes = ""
+        for name, value in attrs:
+            if name == "class":
+                classes = value or ""
+            if name not in ATTRIBUTES and not (name == "style" and value in STYLES):
+                raise _UnknownError
+        if tag == "br":
+            self._text.append("\u2028")
+            return
+        if tag == "img":
+            self._picture(classes)
+            return
+        if tag == "meta":
+            return
+        if tag in TABLE or tag == "table":
+            self._start_table(tag)
+            return
+        if tag in INLINE:
+            self._mixed |= tag == "code"
+            return
+        if tag not in BLOCKS or self._table is not None:
+            raise _UnknownError
+        self._flush()
+        if tag == "section" and "long" not in classes and self._whole is None:
+            self._whole = 0.0
+        if tag == "hr":
+            self._put(MARGINS["hr"] * self._em + 0.5)
+            return
+        self._stack.append(tag)
+        if "plain" in classes:
+            self._plain = len(self._stack)
+        self._margin(tag)
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        if tag in TABLE or tag == "table":
+            self._end_table(tag)
+            return
+        if tag not in BLOCKS or tag not in self._stack:
+            return
+        self._flush()
+        while self._stack.pop() != tag:
+            pass
+        if self._plain > len(self._stack):
+            self._plain = 0
+        if tag == "section":
+            self._end_whole()
+
+    @override
+    def handle_data(self, data: str) -> None:
+        if not self._stack or self._stack[-1] not in ("title", "head"):
+            self._text.append(data)
+
+    def _picture(self, classes: str) -> None:
+        if classes != "qr" or self._table is not None:
+            raise _UnknownError
+        self._pictures += 1
+
+    def _margin(self, tag: str) -> None:
+        if (margin := MARGINS.get(tag, 0.0) * self._scale()) and tag not in HEADINGS:
+            self._put(margin * self._em)
+
+    def _scale(self) -> float:
+        """Return the size of letters here, as a part of the page's."""
+        scale = 1.0
+        for tag in self._stack:
+            scale *= HEADINGS.get(tag, 1.0)
+            if tag == "ul":
+                # To-do lists are set in larger type.
+                scale = max(scale, 1.35)
+        return scale
+
+    def _put(self, height: float) -> None:
+        if self._whole is not None:
+            self._whole += height
+        else:
+            self._sheets.put(height)
+
+    def _end_whole(self) -> None:
+        if self._whole is not None:
+            height, self._whole = self._whole, None
+            self._sheets.put(height)
+
+    def _flush(self) -> None:
+        """Put the text since the last block."""
+        text = "".join(self._text)
+        pictures, mixed = self._pictures, self._mixed
+        self._text.clear()
+        self._pictures, self._mixed = 0, False
+        if self._table is not None:
+            return
+        preserved = self._plain or "pre" in self._stack
+        if not preserved:
+            text = " ".join(part for part in re.split(f"[{_SPACES}]+", text) if part)
+        if not text and not pictures:
+            return
+        scale = self._scale()
+        heading = next((tag for tag in self._stack if tag in HEADINGS), None)
+        em = self._em * scale
+        indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack) * em
+        width = max(self._width - indent, 0.0) / em
+        bold = BOLD if heading or "dt" in self._stack else 1.0
+        if "pre" in self._stack:
+            bold = BOLD
+        lines = sum(_lines(part, width, bold) for part in BREAKING.split(text))
+        height = em * (MIXED_LINE if mixed else LINE)
+        # Each picture may stand on a line of its own, with a piece of text beside it.
+        for _ in range(pictures):
+            self._put(self._qr + height)
+            lines += 1
+        if self._whole is not None:
+            self._whole += lines * height
+        elif heading:
+            self._sheets.keep(lines * em * LINE + MARGINS[heading] * em)
+        else:
+            self._sheets.put_lines(lines, height)
+
+    def _start_table(self, tag: str) -> None:
+        if tag == "table":
+            if self._table is not None or self._whole is not None:
+                raise _UnknownError
+            self._flush()
+            self._table = _TableRows()
+            return
+        if self._table is None:
+            raise _UnknownError
+        rows = self._table.head if self._table.in_head else self._table.rows
+        if tag == "thead":
+            self._table.in_head = True
+        elif tag == "tr":
+            rows.append([])
+        elif tag in ("td", "th"):
+            if not rows:
+                raise _UnknownError
+            self._text.clear()
+            rows[-1].append(_Cell("", tag == "th"))
+
+    def _end_table(self, tag: str) -> None:
+        if self._table is None:
+            return
+        rows = self._table.head if self._table.in_head else self._table.rows
+        if tag == "thead":
+            self._table.in_head = False
+        elif tag in ("td", "th") and rows and rows[-1]:
+            rows[-1][-1].text += "".join(self._text)
+            self._text.clear()
+        elif tag == "table":
+            table, self._table = self._table, None
+            self._text.clear()
+            self._put_table(table)
+
+    def _put_table(self, table: _TableRows) -> None:
+        indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack)
+        columns = max((len(row) for row in [*table.head, *table.rows]), default=0)
+        # Padding at both sides and a border.
+        em = self._em * self._table_scale
+        room = (self._width - indent * self._em) / em - columns * (0.8 + 0.4 / em)
+        measured = _measure([*table.head, *table.rows], columns, room)
+        heights = [(lines * LINE + 0.5) * em + 0.4 for lines in measured]
+        head = sum(heights[: len(table.head)])
+        self._sheets.put(MARGINS["table"] * self._em)
+        self._sheets.put(head)
+        if head < self._sheets.height:
+            self._sheets.repeated = head
+        for height in heights[len(table.head) :]:
+            self._sheets.put(height)
+        self._sheets.repeated = 0.0
+
+
+def _measure(rows: list[list[_Cell]], columns: int, room: float) -> list[int]:
+    """Return the lines of each row of a table that is laid out by its contents, in room em."""
+    longest = [0.0] * columns
+    words = [0.0] * columns
+    for row in rows:
+        for index, cell in enumerate(row):
+            bold = BOLD if cell.bold else 1.0
+            pieces = [_width(piece) * bold for piece in TOKEN.findall(cell.text)]
+            longest[index] = max(longest[index], sum(pieces))
+            words[index] = max(words[index], *pieces, 0.0)
+    whole, least = sum(longest), sum(words)
+    shares = [
+        _share(wide, word, whole, least, room) for wide, word in zip(longest, words, strict=True)
+    ]
+    lines: list[int] = []
+    for row in rows:
+        most = 1
+        for cell, column in zip(row, shares, strict=False):
+            bold = BOLD if cell.bold else 1.0
+            parts = BREAKING.split(cell.text)
+            most = max(most, sum(_lines(part, column, bold) for part in parts))
+        lines.append(most)
+    return lines
+
+
+def _share(wide: float, word: float, whole: float, least: float, room: float) -> float:
+    """Return the least width that a browser gives to a column, wide if it could choose.
+
+    It divides the room by what the columns would like, with or without regard to the longest word
+    of each.
+    """
+    if whole <= room:
+        return wide + 0.1
+    share = room * wide / whole
+    if least < room:
+        share = min(share, word + (room - least) * (wide - word) / (whole - least))
+    return 0.85 * share
+
+
+def _width(text: str) -> float:
+    return sum(map(_WIDTHS.__getitem__, text))
+
+
+def _lines(text: str, width: float, bold: float) -> int:
+    """Return the most lines that text takes, in a width in em."""
+    if width < 2:
+        return max(1, len(text))
+    if len(text) < 2000 and _width(text) * bold <= width:
+        return 1
+    lines, x = 1, 0.0
+    after_cjk = False
+    for token in TOKEN.findall(text):
+        wide = _width(token) * bold
+        if token[0] in _SPACES:
+            # Blanks hang over the end of a line.
+            x = min(width, x + wide)
+            after_cjk = False
+            continue
+        cjk = token[0] >= "\u2e80"
+        # No line may be broken before some of the characters that follow.
+        glued = wide + (2.0 if after_cjk != cjk else 0.0)
+        after_cjk = cjk
+        if x + glued <= width:
+            x += wide
+            continue
+        if glued > width or cjk:
+            room = max(width - KINSOKU, width / 2)
+            full = math.ceil(wide / room)
+            lines += full if x else full - 1
+            x = min(width, wide - (full - 1) * room + KINSOKU)
+            continue
+        lines += 1
+        x = wide
+    return lines

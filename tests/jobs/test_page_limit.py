@@ -1,0 +1,126 @@
+"""How many pages a document may have: never a number that is not sure."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.spool import async_get_spool
+from custom_components.lianke.documents.written import async_text_document
+from custom_components.lianke.jobs.guard import GuardError
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.settings import max_pages
+from tests.jobs.conftest import Shop
+from tests.simulator import Fault
+
+SUBMIT = "POST /print/job"
+COUNT = "POST /print/file_pages"
+
+
+def office(shop: Shop, content: bytes = b"PK\x03\x04 a document") -> Document:
+    """Return a Word document, whose pages nobody here knows."""
+    document = shop.document(content=content)
+    return replace(document, extension=".docx", name="a.docx", pages=None)
+
+
+def uncounted(shop: Shop, pages: int) -> Document:
+    """Return a PDF that could not be counted here; the service can."""
+    return replace(shop.document(pages=pages), pages=None)
+
+
+async def refusal(shop: Shop, document: Document, **options: Any) -> str | None:
+    """Return why a document is refused, None if it is taken."""
+    try:
+        await shop.submit(document, options=PrintOptions(**options))
+    except ServiceValidationError as err:
+        assert not document.path.exists()
+        return err.translation_key
+    return None
+
+
+async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
+    """A PDF that cannot be counted here counted as one page, whatever its length."""
+    assert await refusal(shop, uncounted(shop, 101)) == "guard_pages"
+    assert await refusal(shop, uncounted(shop, 60), copies=2) == "guard_pages"
+    job = await shop.submit(uncounted(shop, 60))
+    assert (job.document_pages, job.pages) == (60, 60)
+    assert shop.sim.cloud.count(COUNT) == 3
+
+
+async def test_a_page_range_bounds_what_is_not_known(shop: Shop) -> None:
+    """Nobody has to be asked where the range is short enough."""
+    assert await refusal(shop, office(shop), pages="2-11,5", copies=10) is None
+    assert shop.sim.cloud.count(COUNT) == 0
+    assert await refusal(shop, office(shop), pages="2-12", copies=10) == "guard_pages_estimated"
+
+
+async def test_what_nobody_knows_is_printed_once_at_most(shop: Shop) -> None:
+    """The simulated service cannot open Office documents and says no number."""
+    assert await refusal(shop, office(shop)) is None
+    assert await refusal(shop, office(shop), copies=2) == "guard_pages_unknown"
+    assert await refusal(shop, office(shop), copies=2, pages="odd") == "guard_pages_unknown"
+    # The answer is remembered, and so is a refusal: a bad file that is sent again gets one blocked.
+    assert shop.sim.cloud.count(COUNT) == 1
+    bad = [replace(uncounted(shop, 2), extension=".pdf") for _ in range(3)]
+    for document in bad:
+        document.path.write_bytes(b"%PDF-1.4 nothing")
+    bad = [replace(document, size=document.path.stat().st_size) for document in bad]
+    assert [await refusal(shop, document) for document in bad] == ["guard_pages_unknown"] * 3
+    assert shop.sim.cloud.count(COUNT) == 2
+    assert shop.sim.cloud.count(SUBMIT) <= 1
+
+
+async def test_a_service_that_is_not_reached_says_nothing(shop: Shop) -> None:
+    shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503), times=9)
+    assert await refusal(shop, uncounted(shop, 3)) == "guard_pages_unknown"
+    assert await refusal(shop, office(shop)) is None
+
+
+async def test_text_is_as_long_as_it_may_become(
+    shop: Shop, hass: HomeAssistant, tmp_path: Path
+) -> None:
+    """80,000 lines, 99 times, were taken for 99 pages; a log of 1 MB for one."""
+    spool = await async_get_spool(hass)
+    shop.sim.cloud.fail(COUNT, Fault(kind="code", code=502), times=9)
+    long = await async_text_document(hass, spool, "line\n" * 80_000)
+    assert long.pages is None
+    assert long.pages_at_most is not None
+    assert long.pages_at_most > 1000
+    assert await refusal(shop, long, copies=10) == "guard_pages_estimated"
+    asked = shop.sim.cloud.count(COUNT)
+    short = await async_text_document(hass, spool, "Please ring twice")
+    assert short.pages_at_most == 1
+    job = await shop.submit(short, options=PrintOptions(copies=10))
+    assert shop.sim.cloud.count(COUNT) == asked
+    assert shop.queue.get(job.job_id).document_pages_at_most == 1
+
+
+async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
+    """Pages 9 to 12 of five were sent, failed there, and failed again with each retry."""
+    with pytest.raises(ServiceValidationError) as refused:
+        await shop.submit(shop.document(pages=5), options=PrintOptions(pages="9-12"))
+    assert refused.value.translation_key == "pages_not_in_document"
+    assert refused.value.translation_placeholders == {"count": "5"}
+    assert not isinstance(refused.value, GuardError)
+    with pytest.raises(ServiceValidationError):
+        await shop.submit(shop.document(pages=1), options=PrintOptions(pages="even"))
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    job = await shop.submit(shop.document(pages=5), options=PrintOptions(pages="4-12"))
+    assert job.pages == 2
+
+
+async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) -> None:
+    spool = await async_get_spool(hass)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=400))
+    document = await async_text_document(hass, spool, "Milk")
+    job = await shop.submit(document, options=PrintOptions(copies=3))
+    await shop.until(job, JobState.FAILED)
+    again = await shop.queue.async_retry(job.job_id, context=shop.request().context)
+    assert again.job.document_pages_at_most == 1
+    assert shop.sim.cloud.count(COUNT) == 0
+    assert max_pages({}) == 100
