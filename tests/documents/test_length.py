@@ -125,8 +125,8 @@ def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
     for paper, (printed, estimate) in found.items():
         assert estimate is not None, paper
         assert printed <= estimate, found
-        # Not so far off that ordinary documents are refused; tables of odd words are.
-        assert estimate <= (9 if name in TABLES else 4) * printed + 3, found
+        # Not so far off that ordinary documents are refused. Tables may be: the service is asked.
+        assert name in TABLES or estimate <= 4 * printed + 3, found
 
 
 @pytest.mark.parametrize(

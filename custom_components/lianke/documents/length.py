@@ -7,11 +7,12 @@ none. Blocks: run it in the executor.
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-import math
 import re
 from typing import Final, override
 
 from .page import PageStyle, base_size
+from .sheets import Sheets
+from .wrapping import BOLD, SPACES, Cell, lines_of, table_lines, wrapped_lines
 
 LINE: Final = 1.45
 # Inline code is set in another font, whose lines are a little higher.
@@ -19,9 +20,6 @@ MIXED_LINE: Final = 1.65
 MM_A_POINT: Final = 25.4 / 72
 COLUMN_GAP: Final = 8.0
 QR: Final = 40.0
-BOLD: Final = 1.15
-# A line cannot begin or end with some characters: so much of it may stay empty (em).
-KINSOKU: Final = 3.0
 HEADINGS: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "h4": 1.0, "h5": 0.83, "h6": 0.67}
 # Space above and below together, in em of the element; h4 to h6 as in a browser's own style.
 MARGINS: Final = {
@@ -57,40 +55,13 @@ TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
 ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
 )
+TABLE_STYLE: Final = re.compile(
+    r"(page: sideways; )?font-size: (\d(?:\.\d+)?)em(?:; overflow-wrap: anywhere)?"
+)
 STYLES: Final = frozenset({"list-style: none", "list-style:none"})
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
 TABLE_SIZE: Final = re.compile(r"<style>table \{ width: 100%; font-size: ([\d.]+)em; \}")
-BREAKING: Final = re.compile("[\n\r\u2028\u2029\x85\x0b\x0c]")
-_SPACES: Final = " \t\n\r\f"
-_CJK: Final = "\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-TOKEN: Final = re.compile(f"[{_SPACES}]+|[{_CJK}]+|[^{_SPACES}{_CJK}]+")
-
-
-class _Widths(dict[str, float]):
-    """The most that a character takes in any common font, in em."""
-
-    def __missing__(self, key: str) -> float:
-        code = ord(key)
-        if key in "mMW@%w&":
-            width = 1.05
-        elif "A" <= key <= "Z":
-            width = 0.9
-        elif code < 0x7F:
-            width = 0.68
-        elif code < 0x0600:
-            width = 1.15
-        elif 0x2E80 <= code < 0xFB00 or 0xFE30 <= code < 0xFFF0 or code >= 0x20000:
-            width = 1.05
-        elif 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80:
-            width = 1.5
-        else:
-            # Scripts with wide letters and ligatures.
-            width = 3.0
-        self[key] = width
-        return width
-
-
-_WIDTHS: Final = _Widths({" ": 0.36, "\t": 5.5})
+_BLANKS: Final = str.maketrans(dict.fromkeys(SPACES, " "))
 
 
 def pages_at_most(html: str, style: PageStyle) -> int | None:
@@ -124,70 +95,12 @@ class _UnknownError(Exception):
 
 
 @dataclass(slots=True)
-class _Sheets:
-    """Fills pages from top to bottom; lengths in mm."""
-
-    height: float
-    # What is repeated at the top of each page.
-    repeated: float = 0.0
-    count: int = 1
-    _y: float = 0.0
-    # What must stay on the same page as what follows.
-    _kept: float = 0.0
-
-    def keep(self, height: float) -> None:
-        """Put something that stays with what follows."""
-        self._kept += height
-
-    def put(self, height: float) -> None:
-        """Put something that is not broken unless it is higher than a page."""
-        height += self._kept
-        self._kept = 0.0
-        if self._y + height > self.height:
-            if self._y > self.repeated:
-                self._next(1)
-            if height > (room := max(self.height - self.repeated, self.height / 4)):
-                more = math.ceil(height / room) - 1
-                self._next(more)
-                height -= more * room
-        self._y += height
-
-    def put_lines(self, count: int, height: float) -> None:
-        """Put lines, of which the first and last two stay together."""
-        if count <= 4:
-            self.put(count * height)
-            return
-        self.put(2 * height)
-        self._rows(count - 4, height)
-        self.put(2 * height)
-
-    def _rows(self, count: int, height: float) -> None:
-        fit = int(max(self.height - self._y, 0.0) / height)
-        if count <= fit:
-            self._y += count * height
-            return
-        each = max(1, int(self.height / height))
-        pages = math.ceil((count - fit) / each)
-        self._next(pages)
-        self._y = (count - fit - (pages - 1) * each) * height
-
-    def _next(self, pages: int) -> None:
-        self.count += pages
-        if pages:
-            self._y = self.repeated
-
-
-@dataclass(slots=True)
-class _Cell:
-    text: str
-    bold: bool
-
-
-@dataclass(slots=True)
 class _TableRows:
-    head: list[list[_Cell]] = field(default_factory=list)
-    rows: list[list[_Cell]] = field(default_factory=list)
+    head: list[list[Cell]] = field(default_factory=list)
+    rows: list[list[Cell]] = field(default_factory=list)
     in_head: bool = False
+    scale: float = 1.0
+    sideways: bool = False
 
 
 class _Reader(HTMLParser):
@@ -201,7 +114,7 @@ class _Reader(HTMLParser):
         self._width = width
         self._qr = qr
         self._table_scale = table_scale
-        self._sheets = _Sheets(height)
+        self._sheets = Sheets(height)
         self._stack: list[str] = []
         self._text: list[str] = []
         self._pictures = 0
@@ -221,9 +134,14 @@ class _Reader(HTMLParser):
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         classes = ""
+        table_style = None
         for name, value in attrs:
             if name == "class":
                 classes = value or ""
+            if tag == "table" and name == "style":
+                table_style = TABLE_STYLE.fullmatch(value or "")
+                if table_style is not None:
+                    continue
             if name not in ATTRIBUTES and not (name == "style" and value in STYLES):
                 raise _UnknownError
         if tag == "br":
@@ -235,7 +153,7 @@ class _Reader(HTMLParser):
         if tag == "meta":
             return
         if tag in TABLE or tag == "table":
-            self._start_table(tag)
+            self._start_table(tag, table_style)
             return
         if tag in INLINE:
             self._mixed |= tag == "code"
@@ -313,7 +231,7 @@ class _Reader(HTMLParser):
             return
         preserved = self._plain or "pre" in self._stack
         if not preserved:
-            text = " ".join(part for part in re.split(f"[{_SPACES}]+", text) if part)
+            text = " ".join(filter(None, text.translate(_BLANKS).split(" ")))
         if not text and not pictures:
             return
         scale = self._scale()
@@ -324,7 +242,7 @@ class _Reader(HTMLParser):
         bold = BOLD if heading or "dt" in self._stack else 1.0
         if "pre" in self._stack:
             bold = BOLD
-        lines = sum(_lines(part, width, bold) for part in BREAKING.split(text))
+        lines = sum(wrapped_lines(part, width, bold) for part in lines_of(text))
         height = em * (MIXED_LINE if mixed else LINE)
         # Each picture may stand on a line of its own, with a piece of text beside it.
         for _ in range(pictures):
@@ -337,12 +255,15 @@ class _Reader(HTMLParser):
         else:
             self._sheets.put_lines(lines, height)
 
-    def _start_table(self, tag: str) -> None:
+    def _start_table(self, tag: str, style: re.Match[str] | None) -> None:
         if tag == "table":
             if self._table is not None or self._whole is not None:
                 raise _UnknownError
             self._flush()
             self._table = _TableRows()
+            if style is not None:
+                self._table.scale = float(style[2])
+                self._table.sideways = style[1] is not None
             return
         if self._table is None:
             raise _UnknownError
@@ -355,7 +276,7 @@ class _Reader(HTMLParser):
             if not rows:
                 raise _UnknownError
             self._text.clear()
-            rows[-1].append(_Cell("", tag == "th"))
+            rows[-1].append(Cell("", tag == "th"))
 
     def _end_table(self, tag: str) -> None:
         if self._table is None:
@@ -375,91 +296,21 @@ class _Reader(HTMLParser):
         indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack)
         columns = max((len(row) for row in [*table.head, *table.rows]), default=0)
         # Padding at both sides and a border.
-        em = self._em * self._table_scale
-        room = (self._width - indent * self._em) / em - columns * (0.8 + 0.4 / em)
-        measured = _measure([*table.head, *table.rows], columns, room)
+        em = self._em * self._table_scale * table.scale
+        sheets, width = self._sheets, self._width - indent * self._em
+        if table.sideways:
+            # On pages of its own.
+            sheets, width = Sheets(self._width), self._sheets.height
+        room = width / em - columns * (0.8 + 0.4 / em)
+        measured = table_lines([*table.head, *table.rows], columns, room)
         heights = [(lines * LINE + 0.5) * em + 0.4 for lines in measured]
         head = sum(heights[: len(table.head)])
-        self._sheets.put(MARGINS["table"] * self._em)
-        self._sheets.put(head)
-        if head < self._sheets.height:
-            self._sheets.repeated = head
+        sheets.put(MARGINS["table"] * self._em)
+        sheets.put(head)
+        if head < sheets.height:
+            sheets.repeated = head
         for height in heights[len(table.head) :]:
-            self._sheets.put(height)
-        self._sheets.repeated = 0.0
-
-
-def _measure(rows: list[list[_Cell]], columns: int, room: float) -> list[int]:
-    """Return the lines of each row of a table that is laid out by its contents, in room em."""
-    longest = [0.0] * columns
-    words = [0.0] * columns
-    for row in rows:
-        for index, cell in enumerate(row):
-            bold = BOLD if cell.bold else 1.0
-            pieces = [_width(piece) * bold for piece in TOKEN.findall(cell.text)]
-            longest[index] = max(longest[index], sum(pieces))
-            words[index] = max(words[index], *pieces, 0.0)
-    whole, least = sum(longest), sum(words)
-    shares = [
-        _share(wide, word, whole, least, room) for wide, word in zip(longest, words, strict=True)
-    ]
-    lines: list[int] = []
-    for row in rows:
-        most = 1
-        for cell, column in zip(row, shares, strict=False):
-            bold = BOLD if cell.bold else 1.0
-            parts = BREAKING.split(cell.text)
-            most = max(most, sum(_lines(part, column, bold) for part in parts))
-        lines.append(most)
-    return lines
-
-
-def _share(wide: float, word: float, whole: float, least: float, room: float) -> float:
-    """Return the least width that a browser gives to a column, wide if it could choose.
-
-    It divides the room by what the columns would like, with or without regard to the longest word
-    of each.
-    """
-    if whole <= room:
-        return wide + 0.1
-    share = room * wide / whole
-    if least < room:
-        share = min(share, word + (room - least) * (wide - word) / (whole - least))
-    return 0.85 * share
-
-
-def _width(text: str) -> float:
-    return sum(map(_WIDTHS.__getitem__, text))
-
-
-def _lines(text: str, width: float, bold: float) -> int:
-    """Return the most lines that text takes, in a width in em."""
-    if width < 2:
-        return max(1, len(text))
-    if len(text) < 2000 and _width(text) * bold <= width:
-        return 1
-    lines, x = 1, 0.0
-    after_cjk = False
-    for token in TOKEN.findall(text):
-        wide = _width(token) * bold
-        if token[0] in _SPACES:
-            # Blanks hang over the end of a line.
-            x = min(width, x + wide)
-            after_cjk = False
-            continue
-        cjk = token[0] >= "\u2e80"
-        # No line may be broken before some of the characters that follow.
-        glued = wide + (2.0 if after_cjk != cjk else 0.0)
-        after_cjk = cjk
-        if x + glued <= width:
-            x += wide
-            continue
-        if glued > width or cjk:
-            room = max(width - KINSOKU, width / 2)
-            full = math.ceil(wide / room)
-            lines += full if x else full - 1
-            x = min(width, wide - (full - 1) * room + KINSOKU)
-            continue
-        lines += 1
-        x = wide
-    return lines
+            sheets.put(height)
+        sheets.repeated = 0.0
+        if table.sideways:
+            self._sheets.add_pages(sheets.count)
