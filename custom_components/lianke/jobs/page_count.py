@@ -89,25 +89,36 @@ class PageCounter:
             return document
         return replace(document, pages=pages)
 
-    async def async_count(self, printer_key: str, document: Document, paper_id: int) -> int | None:
+    async def async_count(
+        self,
+        printer_key: str,
+        document: Document,
+        paper_id: int,
+        *,
+        client: LiankeClient | None = None,
+    ) -> int | None:
         """Return the service's count of a document's pages; None when it does not say.
 
+        It is asked by the client of jobs, unless another is given.
         Raises LiankeError.
         """
         digest = await self._hass.async_add_executor_job(_digest, document.path)
         question = _Question(digest, printer_key, paper_id)
         if question not in self._answers:
-            self._remember(question, await self._async_ask(printer_key, document, paper_id))
+            answer = await self._async_ask(client or self._client, printer_key, document, paper_id)
+            self._remember(question, answer)
         answer = self._answers[question]
         if isinstance(answer, LiankeRefusedError):
             raise answer.with_traceback(None)
         return answer
 
-    async def _async_ask(self, printer_key: str, document: Document, paper_id: int) -> _Answer:
+    async def _async_ask(
+        self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
+    ) -> _Answer:
         address = self._coordinator.data.printers[printer_key].printer.address
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                return await self._client.count_pages(address, document.upload, paper_id)
+                return await client.count_pages(address, document.upload, paper_id)
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         except REFUSALS as err:
