@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from custom_components.lianke.api.transport import answer_seconds
+from custom_components.lianke.jobs.evidence import LIST_LAG
 from tests.proof.papers import unlike_any
 
 from .binding import DOMAIN, bind
@@ -41,7 +42,7 @@ DARK = 3
 ROUND_TIME = 75.0
 # A round takes at least so long: twenty documents and two starts are a lot of requests for one cloud.
 PACE = 30.0
-DOUBT_TIME = 330.0
+DOUBT_TIME = 345.0
 # How long the largest job that got no answer can lay claim to tasks.
 CLAIM_TIME = 480.0
 SETTLE_TIME = 150.0
@@ -402,13 +403,13 @@ class Home:
     def had_one_reading(self, verdict: Verdict, doubts: list[Verdict]) -> bool:
         """Tell whether the day's list, with nobody else on it, could be read in but one way for this job.
 
-        Its upload's time is over, before which the list tells nothing. Its task is on the list, and no other doubt
-        can lay claim to it: none at the same moment, and no earlier one that has no task of its own, or one whose
-        own may as well be a still earlier one's. And the day has not changed since, with which the list begins anew.
+        Its upload's time and the list's lag are over, before which the list tells nothing. Its task is on the list,
+        and no other doubt can lay claim to it: none at the same moment, and no earlier one that has no task of its
+        own, or one whose own may as well be a still earlier one's.
         """
         assert verdict.record is not None
         moment = handed_over(verdict.record)
-        if datetime.now(CHINA) < moment + taking_in(verdict.record) + NEXT_LOOK:
+        if datetime.now(CHINA) < moment + taking_in(verdict.record) + LIST_LAG + NEXT_LOOK:
             return False
         for other in doubts:
             if other is verdict or other.order.box != verdict.order.box or other.record is None:
@@ -420,8 +421,7 @@ class Home:
                 other.accepted and self.had_one_reading(other, doubts)
             ):
                 return False
-        last = moment + timedelta(seconds=DOUBT_TIME)
-        return moment.astimezone(CHINA).date() == last.astimezone(CHINA).date()
+        return True
 
 
 def handed_over(record: dict[str, Any]) -> datetime:

@@ -12,7 +12,9 @@ import pytest
 from tests.e2e.blackout import FINAL, JOBS, Home, Verdict
 from tests.e2e.hass import HassError
 
-ROUNDS = 20
+# The chaos test lets processes die as often within minutes, by a clock of its own; these take real time. By hand
+# LIANKE_ROUNDS=20 makes more of them.
+ROUNDS = int(os.environ.get("LIANKE_ROUNDS", "10"))
 SHORT_ROUNDS = 2
 MOST_UNCONFIRMED = 0.05
 
@@ -39,7 +41,7 @@ async def test_two_power_cuts(tmp_path: Path) -> None:
 # Each round in which an upload never arrives takes six minutes more.
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-async def test_twenty_power_cuts(tmp_path: Path) -> None:
+async def test_many_power_cuts(tmp_path: Path) -> None:
     await prove(tmp_path, ROUNDS, patient=True)
 
 
