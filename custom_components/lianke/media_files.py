@@ -17,6 +17,7 @@ from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES
+from .documents.opening import allowed_path, media_roots
 from .documents.sniff import CONVERTED_IMAGES, TEXTS, Kind, sniff
 from .documents.sources import local_media_path
 
@@ -37,7 +38,7 @@ async def async_resolve(hass: HomeAssistant, item: MediaSourceItem) -> PlayMedia
     path = local_media_path(hass, item.identifier or "")
     content_type = None
     if path is not None:
-        content_type = await hass.async_add_executor_job(_content_type, path)
+        content_type = await hass.async_add_executor_job(_allowed_type, hass, path)
     if path is None or content_type is None:
         raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
     return PlayMedia(f"/media/{item.identifier}", content_type, path=path)
@@ -58,8 +59,8 @@ async def async_browse(hass: HomeAssistant, item: MediaSourceItem, name: str) ->
         raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found")
     folder = _folder(identifier, path.name if "/" in identifier else name)
     try:
-        folder.children = await hass.async_add_executor_job(_list, path, identifier)
-    except OSError:
+        folder.children = await hass.async_add_executor_job(_list, hass, path, identifier)
+    except OSError, ServiceValidationError:
         raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found") from None
     return folder
 
@@ -77,8 +78,13 @@ def _folder(identifier: str, title: str) -> BrowseMediaSource:
     )
 
 
-def _list(path: Path, identifier: str) -> list[BrowseMediaSource]:
-    """Return what is in a folder, folders first; blocks."""
+def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
+    """Return what is in a folder, folders first; blocks.
+
+    Raises OSError; ServiceValidationError for a folder that may not be read.
+    """
+    roots = media_roots(hass)
+    _, path = allowed_path(path, roots, hass.config.config_dir)
     folders: list[BrowseMediaSource] = []
     files: list[BrowseMediaSource] = []
     looked_at = 0
@@ -87,6 +93,8 @@ def _list(path: Path, identifier: str) -> list[BrowseMediaSource]:
         if child.name.startswith("."):
             continue
         below = f"{identifier}/{child.name}"
+        if not _is_allowed(child, roots, hass.config.config_dir):
+            continue
         if child.is_dir():
             folders.append(_folder(below, child.name))
             continue
@@ -109,6 +117,22 @@ def _file(identifier: str, title: str, content_type: str) -> BrowseMediaSource:
         can_play=True,
         can_expand=False,
     )
+
+
+def _is_allowed(path: Path, roots: tuple[Path, ...], config_dir: str) -> bool:
+    """Tell whether no link leads out of the folders that may be read."""
+    try:
+        allowed_path(path, roots, config_dir)
+    except ServiceValidationError:
+        return False
+    return True
+
+
+def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
+    """Return the type of a file that may be read; None when it cannot be printed."""
+    if not _is_allowed(path, media_roots(hass), hass.config.config_dir):
+        return None
+    return _content_type(path)
 
 
 def _content_type(path: Path) -> str | None:

@@ -300,7 +300,7 @@ async def test_bad_files(
     def deny(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("custom_components.lianke.documents.sources.copy_file", deny)
+    monkeypatch.setattr("custom_components.lianke.documents.opening.os.open", deny)
     key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
     assert key == "file_not_readable"
 

@@ -1,7 +1,9 @@
 """Where a document comes from: each source is fetched into the spool."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+import os
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +25,10 @@ from .fetch import async_download
 from .intake import admit, admit_raw
 from .kinds import SourceKind
 from .labels import async_label
+from .opening import file_roots, media_roots, open_allowed
 from .page import PageStyle
 from .pdf import async_open_pdf
-from .spool import Spool, copy_file, move_file, too_large
+from .spool import Spool, copy_file, copy_opened, move_file, too_large
 from .written import (
     DEFAULT_PAGE,
     PageOptions,
@@ -134,13 +137,15 @@ async def _async_fetch(
         work = partial(_take_upload, hass, source=source, style=style, limit_bytes=limit_bytes)
     else:
         if source.kind is SourceKind.MEDIA:
-            original, name = await _async_media_path(hass, source.value)
+            original, roots = await _async_media_path(hass, source.value)
         else:
-            original = await hass.async_add_executor_job(_allowed_path, hass, source.value)
-            name = original.name
-        work = partial(
-            _take_file, original, name=name, source=source, style=style, limit_bytes=limit_bytes
+            original, roots = Path(hass.config.path(source.value)), file_roots
+        opening = _Opening(
+            path=original,
+            roots=partial(roots, hass),
+            config_dir=hass.config.config_dir,
         )
+        work = partial(_take_file, opening, source=source, style=style, limit_bytes=limit_bytes)
     _, document = await spool.async_write(".part", work)
     return document
 
@@ -235,43 +240,31 @@ def _take_upload(
     return admit(target, name, style, title=source.title, raw=source.raw)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Opening:
+    """A local file, with the folders in which it may lie."""
+
+    path: Path
+    roots: Callable[[], tuple[Path, ...]]
+    config_dir: str
+
+
 def _take_file(
-    original: Path,
-    target: Path,
-    *,
-    name: str,
-    source: Source,
-    style: PageStyle,
-    limit_bytes: int,
+    opening: _Opening, target: Path, *, source: Source, style: PageStyle, limit_bytes: int
 ) -> Document:
-    try:
-        if not original.is_file():
-            raise input_error("file_not_found", name=name)
-        if original.stat().st_size > limit_bytes:
+    name = opening.path.name
+    with open_allowed(opening.path, opening.roots(), opening.config_dir) as reader:
+        if os.fstat(reader.fileno()).st_size > limit_bytes:
             raise too_large(name, limit_bytes)
-        copy_file(original, target, limit_bytes, name)
-    except PermissionError:
-        raise input_error("file_not_readable", name=name) from None
+        copy_opened(reader, target, limit_bytes, name)
     return admit(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
 
 
-def _allowed_path(hass: HomeAssistant, given: str) -> Path:
-    """Return the real path of a file below `allowlist_external_dirs`; blocks.
-
-    Resolving it first means that a link cannot lead elsewhere between the check and the reading.
-    """
-    try:
-        path = Path(hass.config.path(given)).resolve()
-        allowed = hass.config.is_allowed_path(str(path))
-    except ValueError, OSError, RuntimeError:
-        raise input_error("file_not_found", name=Path(given).name) from None
-    if not allowed:
-        raise input_error("file_not_allowed", name=path.name)
-    return path
+type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
 
 
-async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, str]:
-    """Return path and name of a file that the media browser offers."""
+async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, Roots]:
+    """Return the path of a file that the media browser offers, and where it may lie."""
     if not is_media_source_id(media_id):
         raise input_error("media_not_found")
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
@@ -281,11 +274,13 @@ async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, s
         path = local_media_path(hass, identifier)
         if path is None:
             raise input_error("media_not_found")
-        return path, path.name
+        return path, media_roots
     try:
         media = await async_resolve_media(hass, media_id, None)
     except MediaSourceError:
         raise input_error("media_not_found") from None
     if media.path is None:
         raise input_error("media_not_local")
-    return media.path, media.path.name
+    folder = media.path.parent
+    # Another integration vouches for the folder.
+    return media.path, lambda _: (folder.resolve(),)

@@ -259,13 +259,19 @@ def move_file(source: Path, target: Path) -> bool:
 
 
 def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> None:
-    """Copy source to target.
+    """Copy source to target; raises as copy_opened, OSError when source cannot be opened."""
+    with source.open("rb") as reader:
+        copy_opened(reader, target, limit_bytes, name)
+
+
+def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> None:
+    """Copy what is open to target.
 
     Raises ServiceValidationError: file_too_large, document_unreadable; HomeAssistantError:
-    disk_full; OSError when source cannot be opened.
+    disk_full.
     """
     copied = 0
-    with source.open("rb") as reader, storing(), open_private(target) as writer:
+    with storing(), open_private(target) as writer:
         while chunk := _read(reader):
             copied += len(chunk)
             if copied > limit_bytes:

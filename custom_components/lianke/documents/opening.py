@@ -1,0 +1,89 @@
+"""Open local files: the one place that decides which files may be read. Blocks."""
+
+from collections.abc import Iterable
+import os
+from pathlib import Path
+import stat
+from typing import BinaryIO, Final
+
+from homeassistant.core import HomeAssistant
+
+from .document import input_error
+
+# What no setting allows to be printed: names anywhere, folders below the configuration.
+NEVER_NAMES: Final = frozenset({"secrets.yaml"})
+NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
+
+
+def file_roots(hass: HomeAssistant) -> tuple[Path, ...]:
+    """Return the folders that the configuration allows to be read."""
+    return _roots(hass.config.allowlist_external_dirs)
+
+
+def media_roots(hass: HomeAssistant) -> tuple[Path, ...]:
+    """Return the media folders, and those that the configuration allows to be read."""
+    return _roots((*hass.config.media_dirs.values(), *hass.config.allowlist_external_dirs))
+
+
+def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Path, Path]:
+    """Return the root and the real path of a file or folder, all links followed.
+
+    Raises ServiceValidationError: file_not_allowed, file_not_found.
+    """
+    try:
+        real = path.resolve()
+    except ValueError, OSError, RuntimeError:
+        raise input_error("file_not_found", name=path.name) from None
+    root = next((root for root in roots if real.is_relative_to(root)), None)
+    if root is None or _is_secret(real, Path(config_dir)):
+        raise input_error("file_not_allowed", name=path.name)
+    return root, real
+
+
+def open_allowed(path: Path, roots: Iterable[Path], config_dir: str) -> BinaryIO:
+    """Open a file below one of the roots.
+
+    From the root on, each part is opened within the one before and none may be a link: what was
+    judged is what is opened, whatever changes meanwhile.
+    Raises ServiceValidationError: file_not_allowed, file_not_found, file_not_readable.
+    """
+    root, real = allowed_path(path, roots, config_dir)
+    try:
+        descriptor = _open_below(root, real.relative_to(root).parts)
+    except PermissionError:
+        raise input_error("file_not_readable", name=path.name) from None
+    except OSError:
+        raise input_error("file_not_found", name=path.name) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise input_error("file_not_found", name=path.name)
+    return os.fdopen(descriptor, "rb")
+
+
+def _roots(folders: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
+
+
+def _is_secret(real: Path, config_dir: Path) -> bool:
+    if real.name in NEVER_NAMES:
+        return True
+    try:
+        below = real.relative_to(config_dir.resolve())
+    except ValueError:
+        return False
+    return not NEVER_FOLDERS.isdisjoint(below.parts)
+
+
+def _open_below(root: Path, parts: tuple[str, ...]) -> int:
+    """Return the descriptor of a file, opened part by part from the root on."""
+    # A pipe must not hold the thread until somebody writes into it.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(root, flags | os.O_DIRECTORY)
+    for number, part in enumerate(parts, start=1):
+        kind = 0 if number == len(parts) else os.O_DIRECTORY
+        try:
+            inner = os.open(part, flags | kind | os.O_NOFOLLOW, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = inner
+    return descriptor
