@@ -548,3 +548,59 @@ def test_standard_papers() -> None:
         "us  letter": (1, 2159, 2794),
     }
     assert standard_paper(12345) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("Ａ４", "A4"),
+        ("a 4", "A4"),
+        ("标签纸(80x200mm)", "标签纸（80x200mm）"),
+        ("标签纸【80×200mm】", "标签纸（80x200mm）"),
+        ("标签纸 （80＊200 mm）", "标签纸(80x200mm)"),
+        ("16开", "16K"),
+        ("16K", "16开"),
+        ("40x30", "40 x 30 mm"),
+        ("40×30mm", "Label(40*30)"),
+        ("4x6", "4 x 6 in"),
+        ("100x150", "10 x 15 cm"),
+    ],
+)
+def test_papers_as_people_write_them(written: str, named: str) -> None:
+    """Other widths of letters, signs and brackets than the driver's were refused."""
+    able = Capabilities(papers={"Other": 7, named: 300})
+    assert solve(able, (), paper=written).paper_id == 300
+
+
+@pytest.mark.parametrize("written", ["纸盘1", "紙匣 1", "Tray 1", "纸盒１"])
+def test_trays_as_people_write_them(written: str) -> None:
+    able = Capabilities(trays={"自动选择": 7, "纸盒1": 1, "纸盒2": 2})
+    assert solve(able, (), tray=written).tray == 1
+
+
+def test_a_name_that_may_be_two_is_refused_with_the_nearest_first() -> None:
+    able = Capabilities(papers={"A4": 9, "Photo 40 x 30": 300, "Label 40 x 30": 301})
+    error = refuse("paper_not_available", capabilities=able, papers=(), paper="40x30")
+    assert set(error.allowed[:2]) == {"Photo 40 x 30", "Label 40 x 30"}
+    able = Capabilities(papers={"A4": 9, "Letter": 1, "标签纸（80x200mm）": 300})
+    error = refuse("paper_not_available", capabilities=able, papers=(), paper="标签纸80x20")
+    assert error.allowed == ("标签纸（80x200mm）", "A4", "Letter")
+
+
+@pytest.mark.parametrize("species", [Species.LABEL, Species.RECEIPT])
+def test_a_label_without_a_list_of_papers_has_its_size(species: Species) -> None:
+    """Pages for labels were laid out on A4, though the driver or the paper's name told the size."""
+    able = Capabilities(defaults=DriverDefaults(paper_id=256, paper_width=600, paper_length=400))
+    solved = solve(able, (), species)
+    assert solved.paper is not None
+    assert (solved.paper_id, solved.paper.width, solved.paper.height) == (256, 600, 400)
+    able = Capabilities(papers={"60 x 40 mm": 300}, defaults=DriverDefaults(paper_id=300))
+    solved = solve(able, (), species)
+    assert solved.paper is not None
+    assert (solved.paper_id, solved.paper.width, solved.paper.height) == (300, 600, 400)
+    able = Capabilities(defaults=DriverDefaults(paper_width=600, paper_length=400))
+    assert solve(able, (), species).form_fields()["dmPaperWidth"] == "600"
+    able = Capabilities(papers={"80(72.1) x 297 mm": 300}, defaults=DriverDefaults(paper_id=300))
+    paper = solve(able, (), species).paper
+    assert paper is not None
+    assert (paper.width, paper.height) == (800, 2970)

@@ -7,6 +7,7 @@ from typing import Final
 
 from .errors import OptionError
 from .models import Capabilities, DriverDefaults, Paper, Species
+from .names import find, fold, nearest_first, size_in
 from .papers import A4_ID, CUSTOM_ID, STANDARD, standard_paper
 from .print_options import (
     ALIGNMENTS,
@@ -132,7 +133,7 @@ def _paper(
     paper_id = _paper_id(options.paper, able.papers, papers)
     if paper_id == CUSTOM_ID:
         raise OptionError("custom_paper_needs_both_sides", option="paper", value=options.paper)
-    return None, None, paper_id, _describe(paper_id, able.papers, papers)
+    return None, None, paper_id, _describe(paper_id, able, papers)
 
 
 def _custom(options: PrintOptions) -> tuple[int, int, int, Paper]:
@@ -143,7 +144,7 @@ def _custom(options: PrintOptions) -> tuple[int, int, int, Paper]:
             "custom_paper_needs_both_sides",
             option="paper_width" if width is None else "paper_height",
         )
-    if options.paper is not None and _key(options.paper) not in ("custom", str(CUSTOM_ID)):
+    if options.paper is not None and fold(options.paper) not in ("custom", str(CUSTOM_ID)):
         raise OptionError("paper_or_size", option="paper", value=options.paper)
     for option, side in (("paper_width", width), ("paper_height", height)):
         # Written so that "not a number" fails, too.
@@ -177,28 +178,28 @@ def _default_paper(
     default: DriverDefaults = able.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     paper_id = default.paper_id
-    if paper_id == CUSTOM_ID and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
-        return _sized(width, length)
     narrow = species in NO_DEFAULT_A4
+    is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
+    if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
+        return _sized(width, length)
     if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
-        return None, None, paper_id, _describe(paper_id, able.papers, papers)
+        return None, None, paper_id, _describe(paper_id, able, papers)
     known = _known_ids(able.papers, papers)
     if narrow or (known and A4_ID not in known):
         raise OptionError(
             "paper_required", option="paper", allowed=_paper_names(able.papers, papers)
         )
-    return None, None, A4_ID, _describe(A4_ID, able.papers, papers)
+    return None, None, A4_ID, _describe(A4_ID, able, papers)
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
     """Return the id of a paper given by name or id."""
-    by_name = {_key(paper.name): paper.paper_id for paper in papers}
-    by_name |= {_key(name): number for name, number in (block or {}).items()}
-    if (found := by_name.get(_key(wanted))) is not None:
+    names = {paper.name: paper.paper_id for paper in papers} | dict(block or {})
+    if (found := find(wanted, names)) is not None:
         return found
     known = _known_ids(block, papers)
     number = _number(wanted)
-    if number is None and (standard := standard_paper(_key(wanted))) is not None:
+    if number is None and (standard := standard_paper(wanted)) is not None:
         number = standard.paper_id
     if number is not None and number >= 0 and (not known or number in known or number == CUSTOM_ID):
         return number
@@ -210,7 +211,10 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
             allowed=[paper.name for paper in STANDARD],
         )
     raise OptionError(
-        "paper_not_available", option="paper", value=wanted, allowed=_paper_names(block, papers)
+        "paper_not_available",
+        option="paper",
+        value=wanted,
+        allowed=nearest_first(wanted, block or [paper.name for paper in papers])[:MAX_ALLOWED],
     )
 
 
@@ -224,16 +228,28 @@ def _paper_names(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> 
     return [*(block or [paper.name for paper in papers])][:MAX_ALLOWED]
 
 
-def _describe(
-    paper_id: int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]
-) -> Paper | None:
-    """Return a paper's name and size, from the printer's list, else from the standard."""
+def _describe(paper_id: int, able: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
+    """Return a paper's name and size: from the printer's list, the standard, its driver or its name."""
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
-    standard = standard_paper(paper_id)
-    name = next((name for name, number in (block or {}).items() if number == paper_id), None)
-    return replace(standard, name=name) if standard is not None and name is not None else standard
+    name = next((name for name, number in (able.papers or {}).items() if number == paper_id), None)
+    if (standard := standard_paper(paper_id)) is not None:
+        return standard if name is None else replace(standard, name=name)
+    size = None if name is None else size_in(name)
+    width, length = able.defaults.paper_width or 0, able.defaults.paper_length or 0
+    if paper_id == able.defaults.paper_id and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
+        size = width, length
+    if size is None:
+        return None
+    return Paper(
+        paper_id=paper_id,
+        name=name or f"{size[0] / 10:g} × {size[1] / 10:g} mm",
+        width=size[0],
+        height=size[1],
+        printable_width=size[0],
+        printable_height=size[1],
+    )
 
 
 def _copies(wanted: int | None, able: Capabilities) -> int:
@@ -273,8 +289,7 @@ def _named(
             if default is not None and (block is None or default in block.values())
             else None
         )
-    names = {_key(name): number for name, number in (block or {}).items()}
-    if (found := names.get(_key(wanted))) is not None:
+    if (found := find(wanted, block or {})) is not None:
         return found
     number = _number(wanted)
     if block is None:
@@ -283,7 +298,10 @@ def _named(
         return number
     if number is None or number not in block.values():
         raise OptionError(
-            f"{option}_not_available", option=option, value=wanted, allowed=[*block][:MAX_ALLOWED]
+            f"{option}_not_available",
+            option=option,
+            value=wanted,
+            allowed=nearest_first(wanted, block)[:MAX_ALLOWED],
         )
     return number
 
@@ -312,18 +330,13 @@ def _scale(wanted: str | None) -> str | None:
     return f"{int(percent[1])}%"
 
 
-def _key(name: str | int) -> str:
-    """Return what a name is compared by: blanks and line ends around it and its case do not count."""
-    return " ".join(str(name).split()).casefold()
-
-
 def _number(wanted: str | int) -> int | None:
     """Return an id given as a number or as its digits; YAML's yes and no are none."""
     if isinstance(wanted, bool):
         return None
     if isinstance(wanted, int):
         return wanted
-    text = wanted.strip()
+    text = fold(wanted)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 

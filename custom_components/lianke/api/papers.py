@@ -1,11 +1,9 @@
 """Papers everybody knows by name, with the numbers Windows gives them (wingdi.h, DMPAPER_*); sizes in 0.1 mm."""
 
 from collections.abc import Mapping
-import re
 
 from .capabilities import Paper
-
-_BLANKS = re.compile(r"\s+")
+from .names import fold
 
 A4_ID = 9
 CUSTOM_ID = 0
@@ -48,19 +46,17 @@ STANDARD: tuple[Paper, ...] = (
 )
 
 _ALIASES = {
-    "jis b4": "b4",
-    "b4 (jis)": "b4",
-    "jis b5": "b5",
-    "b5 (jis)": "b5",
-    "b6 (jis)": "b6",
-    "us letter": "letter",
-    "us legal": "legal",
-    "16开": "16k",
-    "32开": "32k",
+    "jisb4": "b4",
+    "b4(jis)": "b4",
+    "jisb5": "b5",
+    "b5(jis)": "b5",
+    "b6(jis)": "b6",
+    "usletter": "letter",
+    "uslegal": "legal",
     "明信片": "postcard",
     "信纸": "letter",
 }
-_BY_NAME: Mapping[str, Paper] = {paper.name.casefold(): paper for paper in STANDARD}
+_BY_NAME: Mapping[str, Paper] = {fold(paper.name): paper for paper in STANDARD}
 _BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
 
 
@@ -68,5 +64,5 @@ def standard_paper(wanted: str | int) -> Paper | None:
     """Return the standard paper of that name (any case) or id, None when there is none."""
     if isinstance(wanted, int):
         return _BY_ID.get(wanted)
-    name = _BLANKS.sub(" ", wanted).strip().casefold()
+    name = fold(wanted)
     return _BY_NAME.get(_ALIASES.get(name, name))
