@@ -42,7 +42,13 @@ from .printing import async_describe, async_failure, async_print, async_resolve,
 from .proofs import async_count_pages, async_preview
 from .runtime import LiankeConfigEntry
 from .surveys import async_cloud_tasks, async_search_models, describe_capabilities
-from .targets import Target, async_check_box, async_check_target, async_target
+from .targets import (
+    Target,
+    async_check_box,
+    async_check_target,
+    async_may_read_box,
+    async_target,
+)
 
 MAX_MODELS: Final = 200
 
@@ -140,7 +146,12 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
     response: JsonObjectType = {"jobs": list[JsonValueType](described)}
     if call.data[ATTR_INCLUDE_CLOUD]:
-        response["cloud"] = await async_cloud_tasks(hass, target.entry, call.context)
+        tasks = await async_cloud_tasks(hass, target.entry, call.context)
+        if not await async_may_read_box(hass, target.entry, call.context):
+            # A task does not say which printer it is for.
+            mine = {job.task_id for job in target.data.queue.jobs(target.printer_key)}
+            tasks = [task for task in tasks if task["task_id"] in mine]
+        response["cloud"] = list[JsonValueType](tasks)
     return response
 
 

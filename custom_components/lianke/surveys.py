@@ -110,7 +110,7 @@ async def async_search_models(
 
 async def async_cloud_tasks(
     hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
-) -> list[JsonValueType]:
+) -> list[JsonObjectType]:
     """Return the day's tasks of a box, other apps' too; asked at most once a minute.
 
     Raises LiankeError, TooManyRequestsError among them.

@@ -10,7 +10,7 @@ from homeassistant.helpers import entity_registry as er, service
 
 from .const import DOMAIN
 from .coordinator import PrinterView
-from .documents.access import async_check_entity
+from .documents.access import POLICY_READ, async_check_entity
 from .documents.document import input_error
 from .runtime import LiankeConfigEntry, LiankeData
 
@@ -88,6 +88,18 @@ async def async_check_box(
         "binary_sensor", DOMAIN, f"{entry.unique_id}_{CONNECTIVITY_KEY}"
     )
     await async_check_entity(hass, context, entity_id, policy)
+
+
+async def async_may_read_box(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
+) -> bool:
+    """Return whether the caller may read all printers of a box, and so what all of them print."""
+    if context.user_id is None:
+        return True
+    user = await hass.auth.async_get_user(context.user_id)
+    return user is not None and all(
+        async_may(hass, user, entry, key, POLICY_READ) for key in loaded_data(entry).memory.printers
+    )
 
 
 @callback
