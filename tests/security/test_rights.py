@@ -126,7 +126,7 @@ async def test_actions(house: House, kind: str) -> None:
     for action, (needed, data) in ACTIONS.items():
         for mine, devices in targets.items():
             for device in devices:
-                where = {"device_id": device}
+                where: dict[str, Any] = {"device_id": device}
                 if needed == "box":
                     entry = house.entry if mine else house.other
                     where = {"config_entry": entry.entry_id}
@@ -137,7 +137,11 @@ async def test_actions(house: House, kind: str) -> None:
     assert not wrong
     # A copy on another printer needs the right on that one, too.
     to = device_of(house.hass, LABELS)
-    again = {"device_id": device_of(house.hass, LASER), "job_id": "x", "to_device_id": to}
+    again: dict[str, Any] = {
+        "device_id": device_of(house.hass, LASER),
+        "job_id": "x",
+        "to_device_id": to,
+    }
     assert not await allowed(house, "retry_job", context, **again) or granted(kind, "control", True)
 
 
@@ -178,10 +182,10 @@ async def test_the_whole_boxs_tasks_are_for_who_may_see_all_its_printers(
     simulator.cloud.variants.list_lag = 0.0
     hass = house.hass
     for name in (LASER, LABELS):
-        options = {"paper": "60 x 40 mm"} if name == LABELS else {}
+        options: dict[str, Any] = {"paper": "60 x 40 mm"} if name == LABELS else {}
         await ask(hass, "print", device_id=device_of(hass, name), text="x", wait=True, **options)
     simulator.cloud.print_as_someone_else(simulator.box, simulator.box.printer(1))
-    laser = {"device_id": device_of(hass), "include_cloud": True}
+    laser: dict[str, Any] = {"device_id": device_of(hass), "include_cloud": True}
     everything = (await ask(hass, "list_jobs", Context(), **laser))["cloud"]
     assert [task["own"] for task in everything].count(True) == 2
     assert len(everything) == 3

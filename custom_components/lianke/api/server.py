@@ -16,11 +16,13 @@ def check_server(text: str) -> str:
     """
     try:
         url = URL(text.strip())
+        # A name that cannot be decoded is refused only when it is asked for.
+        host = url.host
     except ValueError:
         raise ServerAddressError from None
-    if not url.host or url.user is not None or url.query_string or url.fragment:
+    if not host or url.user is not None or url.query_string or url.fragment:
         raise ServerAddressError
-    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise ServerAddressError
     if url.path == "/":
         url = url.with_path("/api")

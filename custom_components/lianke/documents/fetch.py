@@ -119,9 +119,11 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
 def _parse(address: str) -> URL:
     try:
         url = URL(address.strip())
+        # A name that cannot be decoded is refused only when it is asked for.
+        host = url.host
     except ValueError:
         raise input_error("url_invalid") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise input_error("url_invalid")
     return url
 
