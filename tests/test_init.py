@@ -1,13 +1,19 @@
 """Setting a box up, loading it anew, taking it away."""
 
 import asyncio
+import json
 from pathlib import Path
 import shutil
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -18,6 +24,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.intake import admit_raw
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.book import BookError, book_path
+from custom_components.lianke.own_pages import async_print_test_page
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Simulator
@@ -216,6 +223,54 @@ async def test_keys_and_counters_survive_a_reload(
     state = hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
     assert state is not None
     assert state.state == "7"
+
+
+async def test_what_expired_while_nobody_was_home_is_told_once(
+    hass: HomeAssistant, simulator: Simulator, box: Box, setup: MockConfigEntry
+) -> None:
+    """The event entities must listen before the jobs are reviewed."""
+    box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    key = next(
+        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+    )
+    job = (await async_print_test_page(hass, setup, key, Context())).job
+    await hass.config_entries.async_unload(setup.entry_id)
+    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
+    kept = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
+    told: set[str] = set()
+
+    @callback
+    def on_state(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state and state.attributes.get("job_id") == job.job_id:
+            # The state of an event entity is when it last fired.
+            told.add(f"{state.attributes['event_type']} {state.state}")
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    assert await set_up(hass, setup)
+    await rest(hass)
+    assert sum(one.startswith("expired") for one in told) == 1
+    await hass.config_entries.async_reload(setup.entry_id)
+    await rest(hass)
+    assert sum(one.startswith("expired") for one in told) == 1
+
+
+async def test_a_removed_box_tells_of_the_jobs_it_drops(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, issue_registry: ir.IssueRegistry
+) -> None:
+    box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    key = next(
+        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+    )
+    await async_print_test_page(hass, setup, key, Context())
+    await hass.config_entries.async_remove(setup.entry_id)
+    issue = issue_registry.async_get_issue(DOMAIN, f"jobs_dropped_{setup.entry_id}")
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["count"] == "1"
 
 
 async def test_start_without_internet(

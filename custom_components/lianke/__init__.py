@@ -130,9 +130,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete what was kept of a box that is removed."""
     await BoxMemory(hass, entry.entry_id).async_remove()
-    await async_remove_book(hass, entry.entry_id)
+    dropped = await async_remove_book(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
+    if dropped:
+        issues.async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
 

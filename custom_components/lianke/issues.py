@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import hashlib
+import logging
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -20,9 +21,12 @@ from .jobs.job import IN_CLOUD, Job, JobState
 from .markdown_text import escape_markdown
 from .runtime import LiankeConfigEntry, async_members
 
+_LOGGER = logging.getLogger(__name__)
+
 AWAITING_DRIVER = "awaiting_driver"
 BOX_NOT_BOUND = "box_not_bound"
 ERROR_LIMIT_REACHED = "error_limit_reached"
+JOBS_DROPPED = "jobs_dropped"
 PAPER_GUARD = "paper_guard"
 PUSH_ADDRESS_CHANGED = "push_address_changed"
 SERVICE_EXPIRED = "service_expired"
@@ -59,6 +63,25 @@ class _Issue:
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Keep the repairs of a box up to date for as long as it is loaded."""
     _Watcher(hass, entry).start()
+
+
+@callback
+def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, count: int) -> None:
+    """Tell that jobs were dropped with their box, which has no entity left to tell of them."""
+    _LOGGER.warning("%d waiting print jobs were dropped with their box", count)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{JOBS_DROPPED}_{entry.entry_id}",
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=JOBS_DROPPED,
+        translation_placeholders={
+            "box": escape_markdown(entry.title),
+            "box_name": entry.title,
+            "count": str(count),
+        },
+    )
 
 
 @callback

@@ -9,6 +9,7 @@ import time
 from typing import Any
 from unittest.mock import patch
 
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 
@@ -210,6 +211,46 @@ async def test_outcomes_are_told_once_they_are_on_disk(open_shop: OpenShop) -> N
         for job in jobs:
             await shop.until(job, JobState.COMPLETED)
         assert not wrong
+
+
+async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", shop.clock.loop_time)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009))
+    job = await shop.uploaded(await shop.submit())
+    assert job.hold_reason == "too_frequent"
+    shop.clock._frozen.move_to("2026-11-24 07:00:00+00:00")
+    # A minute, not three hours and a minute.
+    await shop.until(job, JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, seconds=90)
+
+
+async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: HomeAssistant) -> None:
+    """Home Assistant ends background tasks before it stops integrations."""
+    async with open_shop() as shop:
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+        job = await shop.submit()
+        async with asyncio.timeout(5):
+            while not shop.queue.get(job.job_id).handed_over_at:
+                await asyncio.sleep(0.01)
+        await hass.async_stop(force=True)
+        assert stored(shop, job)["task_id"] is not None
+        assert stored(shop, job)["state"] == "queued"
+
+
+async def test_a_read_only_disk_is_one_clear_error(shop: Shop) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    document = shop.document()
+    with (
+        patch("shutil.move", refuse),
+        patch("pathlib.Path.unlink", refuse),
+        pytest.raises(HomeAssistantError) as refused,
+    ):
+        await shop.submit(document)
+    assert refused.value.translation_key == "disk_full"
+    assert not shop.queue.jobs()
 
 
 async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:

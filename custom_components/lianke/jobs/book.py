@@ -19,7 +19,8 @@ from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
 from ..documents.document import Document
-from .job import Job, RecordError
+from .home import is_copied, settle
+from .job import Job, JobState, RecordError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,11 +54,25 @@ def book_path(hass: HomeAssistant, entry_id: str) -> Path:
     return Path(hass.config.cache_path(CACHE_FOLDER, entry_id))
 
 
-async def async_remove_book(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete the jobs of a config entry that is being removed."""
-    await hass.async_add_executor_job(
-        lambda: shutil.rmtree(book_path(hass, entry_id), ignore_errors=True)
-    )
+async def async_remove_book(hass: HomeAssistant, entry_id: str) -> int:
+    """Delete the jobs of a config entry that is being removed; return how many still waited."""
+    return await hass.async_add_executor_job(_remove_book, book_path(hass, entry_id))
+
+
+def _remove_book(root: Path) -> int:
+    """Delete a book; return how many of its jobs still waited to be sent."""
+    waiting = 0
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name.startswith(NO_JOBS) or not folder.is_dir():
+            continue
+        try:
+            job = _read_job(folder)
+        except OSError, RecordError:
+            continue
+        unsent = job.state in (JobState.HELD, JobState.UPLOADING)
+        waiting += unsent and job.handed_over_at is None
+    shutil.rmtree(root, ignore_errors=True)
+    return waiting
 
 
 class JobBook:
@@ -73,6 +88,8 @@ class JobBook:
         # How many more of them are just being asked for, and whether a power cut came between.
         self.other_tasks_coming = 0
         self.was_cut_off = False
+        # Whether the folder was copied from another home, whose jobs may be printed there, too.
+        self.was_copied = False
         # Set by a queue that is unloaded: the next one writes from then on.
         self._closed = False
         # Documents on their way to the disk, by job.
@@ -93,6 +110,11 @@ class JobBook:
         """
         async with self._lock:
             return await self._hass.async_add_executor_job(self._load)
+
+    async def async_settle(self) -> None:
+        """Note that the jobs belong here from now on."""
+        async with self._lock:
+            await self._hass.async_add_executor_job(settle, self._root)
 
     async def async_create(self, job: Job, document: Document) -> None:
         """Take over the document and write the job; on return the job is on disk.
@@ -179,6 +201,7 @@ class JobBook:
             raise BookError("the job folder cannot be read") from err
         _remove_all([path for path in found if path.name.startswith(PART_PREFIX)])
         _unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
+        self.was_copied = is_copied(self._root)
         noted = self._read_other_tasks()
         self.was_cut_off = COMING in noted
         self.other_tasks = [task_id for task_id in noted if task_id != COMING]

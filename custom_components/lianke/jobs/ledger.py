@@ -64,6 +64,24 @@ class Ledger:
             self._writer.note_kept(job)
             self._told[job.job_id] = job
 
+    async def async_settle(self) -> None:
+        """Let what waits in a folder that was copied from another home wait for a person."""
+        if self._book.was_copied:
+            waiting = [
+                job
+                for job in self.unsettled()
+                if job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure
+            ]
+            for job in waiting:
+                self.change(job, copied=True)
+            try:
+                for job in waiting:
+                    await self.async_kept(job.job_id)
+            except BookError:
+                # The next start finds the folder as it is now.
+                return
+        await self._book.async_settle()
+
     async def async_close(self) -> None:
         """Write what can be written; from then on nothing changes and nothing is written."""
         await self._writer.async_close()

@@ -125,6 +125,7 @@ class PrintQueue:
     async def async_load(self) -> None:
         """Read the book; nothing changes before `start`. Raises BookError."""
         await self._ledger.async_load()
+        await self._ledger.async_settle()
         if self._book.was_cut_off:
             # The task of a preview may show up, as if somebody else printed.
             self._memory.note_foreign()

@@ -1,0 +1,81 @@
+"""A whole copy of the configuration folder: waiting jobs print in one home only."""
+
+import json
+from pathlib import Path
+import shutil
+
+from homeassistant.core import Context
+import pytest
+
+from custom_components.lianke.jobs.book import book_path
+from custom_components.lianke.jobs.home import MARKER_NAME, is_copied, settle
+from custom_components.lianke.jobs.job import JobState
+from tests.jobs.conftest import OpenShop
+
+
+async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        job, other = await shop.submit(), await shop.submit()
+        entry, root = shop.entry, book_path(shop.hass, shop.entry.entry_id)
+    # As a snapshot or rsync brings it to another host: every file is a new one.
+    shutil.copytree(root, root.with_name("copy"))
+    shutil.rmtree(root)
+    root.with_name("copy").rename(root)
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    for _ in range(2):
+        # Also after one more restart.
+        async with open_shop(entry=entry) as shop:
+            shop.box.online = True
+            await shop.refresh()
+            await shop.tick(120)
+            told = shop.queue.get(job.job_id)
+            assert (told.state, told.hold_reason) == (JobState.HELD, "copied")
+            assert told.can_retry
+            assert not shop.sim.cloud.tasks
+    async with open_shop(entry=entry) as shop:
+        again = await shop.queue.async_retry(job.job_id, context=Context())
+        assert again.job.job_id == job.job_id
+        await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+        # The other one waits on, and expires.
+        shop.clock.tick(13 * 3600)
+        await shop.until(other, JobState.EXPIRED)
+        # What is taken here prints here.
+        await shop.until(await shop.submit(), JobState.COMPLETED)
+
+
+def noted(root: Path) -> dict[str, object]:
+    """Return what the marker says."""
+    found = json.loads((root / MARKER_NAME).read_text("utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "jobs"
+    root.mkdir()
+    # Version 0.1.0 had no marker.
+    assert not is_copied(root)
+    settle(root)
+    assert not is_copied(root)
+    moved = tmp_path / "moved"
+    root.rename(moved)
+    assert not is_copied(moved)
+    with monkeypatch.context() as patched:
+        # A container that was made anew.
+        patched.setattr("socket.gethostname", lambda: "3f2a9c0d11aa")
+        assert not is_copied(moved)
+        settle(moved)
+        assert noted(moved)["host"] == "3f2a9c0d11aa"
+        assert not is_copied(moved)
+        # A file system that numbers its files anew at each start.
+        (moved / MARKER_NAME).write_text(json.dumps(noted(moved) | {"inode": 1}), "utf-8")
+        assert not is_copied(moved)
+    assert is_copied(moved)
+    for damaged in ("", "[]", "{", "[" * 100_000):
+        (moved / MARKER_NAME).write_text(damaged, "utf-8")
+        assert not is_copied(moved)
