@@ -391,6 +391,30 @@ async def test_a_push_has_no_printer_asked_twice(
     assert simulator.cloud.count(STATUS) - before == 3
 
 
+async def test_a_question_without_an_answer_may_still_occupy_the_box(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    data: LiankeData,
+    settled: None,
+) -> None:
+    """The connection was cut, by the line or by a reload; a box answers one question at a time."""
+    key = key_of(data, "Kyocera")
+    simulator.cloud.fail(STATUS, Fault(kind="reset_after_body"))
+    before = simulator.cloud.count(STATUS)
+    data.coordinator._conditions.ask(key)
+    await elapse(hass, clock, 1, 0.5)
+    assert simulator.cloud.count(STATUS) == before + 1
+    assert await hass.config_entries.async_reload(data.coordinator.config_entry.entry_id)
+    again = data.coordinator.config_entry.runtime_data
+    again.coordinator._conditions.ask(key)
+    await elapse(hass, clock, 3, 3)
+    assert simulator.cloud.count(STATUS) == before + 1
+    await elapse(hass, clock, 20, 10)
+    assert simulator.cloud.count(STATUS) > before + 1
+
+
 async def test_nobody_asks_the_printers_of_a_box_that_is_off(
     hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, settled: None
 ) -> None:

@@ -7,9 +7,11 @@ import time
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
 
-from .api.client import LiankeClient
-from .api.errors import LiankeError, PrinterNotFoundError
+from .api.client import STATUS_SECONDS, LiankeClient
+from .api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
+from .const import DOMAIN
 from .memory import BoxMemory, RememberedPrinter
 from .share import CloudShare
 from .status import Reading
@@ -22,6 +24,8 @@ INTERVAL = 300
 MAX_AT_ONCE = 3
 # Seconds until they are: first the news itself is to reach whoever watches.
 PAUSE = 0.1
+# By entry, when a box is surely through with a question that was not answered.
+BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
 
 class ConditionReader:
@@ -107,6 +111,7 @@ class ConditionReader:
                 continue
             key = next(key for key in self._wanted if key is not None)
             del self._wanted[key]
+            await self._async_until_free()
             await self._share.async_admit(1)
             known = self._memory.printers.get(key)
             if known is not None and _can_tell(known):
@@ -114,18 +119,33 @@ class ConditionReader:
                 self._turns = [*(other for other in self._turns if other != key), key]
                 await self._async_read(known)
 
+    async def _async_until_free(self) -> None:
+        """Wait while the box may still be busy with a request of which the answer was lost.
+
+        Also one that a reload has cut off: a box takes one at a time.
+        """
+        until = self._hass.data.get(BUSY_UNTIL, {}).get(self._entry.entry_id, 0.0)
+        if (wait := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(wait, STATUS_SECONDS))
+
     async def _async_read(self, known: RememberedPrinter) -> None:
         # The answer takes seconds. Whatever a row tells from now on is the newer.
         started = time.monotonic()
+        busy = self._hass.data.setdefault(BUSY_UNTIL, {})
+        busy[self._entry.entry_id] = started + STATUS_SECONDS
         try:
             condition = await self._client.printer_condition(known.printer.address)
         except PrinterNotFoundError:
+            busy.pop(self._entry.entry_id, None)
             self.readings.pop(known.key, None)
         except LiankeError as err:
+            if not isinstance(err, LiankeConnectionError):
+                busy.pop(self._entry.entry_id, None)
             # An old reading tells more than none; it goes with the printer.
             _LOGGER.debug("Reading a printer's condition failed: %s", err)
             return
         else:
+            busy.pop(self._entry.entry_id, None)
             self.readings[known.key] = Reading(condition=condition, at=started)
         self._on_news()
 

@@ -180,7 +180,12 @@ class LiankeClient:
         if address.is_network:
             where = {"printerHash": _hash_of(address)}
         data = await self._transport.call(
-            "GET", "/device/printer_status", query=self._auth | where, seconds=STATUS_SECONDS
+            "GET",
+            "/device/printer_status",
+            query=self._auth | where,
+            seconds=STATUS_SECONDS,
+            # On a kept one that has been closed it would be asked twice.
+            own_connection=True,
         )
         condition = PrinterCondition.from_json(data)
         return replace(condition, message=self._transport.clean(condition.message))

@@ -21,12 +21,16 @@ from aiohttp import (
     ClientConnectionError,
     ClientConnectorError,
     ClientError,
+    ClientHandlerType,
+    ClientOSError,
     ClientPayloadError,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
     InvalidURL,
+    ServerDisconnectedError,
     TCPConnector,
     ThreadedResolver,
 )
@@ -141,6 +145,7 @@ class Transport:
                         headers=self._headers(),
                         allow_redirects=False,
                         timeout=ClientTimeout(total=seconds),
+                        middlewares=(_send_once,) if own_connection else None,
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
@@ -348,6 +353,16 @@ class Transport:
     def clean(self, message: str) -> str:
         """Return the vendor's words without our secrets."""
         return to_message(message, self._secrets)
+
+
+async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Keep aiohttp from sending a request again by itself when its connection breaks."""
+    try:
+        return await handler(request)
+    except ClientConnectorError:
+        raise
+    except ClientOSError, ServerDisconnectedError:
+        raise ClientConnectionError from None
 
 
 async def _read(response: ClientResponse, limit: int) -> bytes:
