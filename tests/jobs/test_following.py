@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.models import Callback
-from custom_components.lianke.jobs import doubts, follower
+from custom_components.lianke.jobs import doubts, follower, retention
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer
@@ -122,6 +122,42 @@ def claim(shop: Shop, task_id: str, state: str, code: int | None = None) -> Call
     parsed = parse_callback(body)
     assert parsed is not None
     return parsed
+
+
+async def test_a_stranger_of_yesterday_evening_is_on_the_list(shop: Shop) -> None:
+    """The list spans 24 hours: nobody read it when they printed, and midnight has passed since."""
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
+    await shop.tick(20 * 3600)
+    await shop.refresh()
+    done = await shop.until(await guess(shop), JobState.UNCONFIRMED)
+    assert done.task_id is None
+    assert shop.memory.foreign_seen_at is not None
+
+
+async def test_forgotten_jobs_of_yesterday_are_no_strangers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their tasks are still on the list, and neither settle a doubt nor stand in its way."""
+    old = [await shop.submit(port=port) for port in (1, 2)]
+    for job in old:
+        await shop.until(job, JobState.COMPLETED)
+    await shop.tick(20 * 3600)
+    await shop.refresh()
+    monkeypatch.setattr(retention, "MAX_RECORDS", 0)
+    await shop.queue._ledger.async_trim()
+    assert not shop.queue.jobs()
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    lost = await shop.submit()
+    await in_doubt(shop, lost.job_id)
+    await shop.until(lost, JobState.UNCONFIRMED)
+    # What comes so late is not its task any more.
+    await shop.tick(900)
+    await shop.refresh()
+    await lose_answer(shop)
+    came = await shop.submit()
+    await in_doubt(shop, came.job_id)
+    await shop.until(came, JobState.COMPLETED)
+    assert shop.memory.foreign_seen_at is None
 
 
 async def test_the_secret_outranks_the_list(shop: Shop) -> None:

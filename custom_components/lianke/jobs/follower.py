@@ -21,7 +21,7 @@ from ..api.models import DayTask, Task, TaskResult, TaskState
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
 from .book import JobBook
-from .doubts import GIVE_UP, Ages, Doubts
+from .doubts import DOUBT_TIME, GIVE_UP, Ages, Doubts
 from .evidence import LIST_LAG
 from .job import Job, JobState
 from .ledger import Ledger
@@ -206,9 +206,9 @@ class Follower:
         return self._next_look[job.job_id]
 
     def _pause(self, job: Job) -> timedelta:
-        if job.is_unsure:
-            return SPACING
         age = self._ages.of(job)
+        if job.is_unsure and age < DOUBT_TIME * 2:
+            return SPACING
         for older, pause in _SLOWER:
             if age > older:
                 return pause
