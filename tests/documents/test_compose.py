@@ -162,6 +162,8 @@ def test_pictures_given_as_data_stay() -> None:
         ("![Wi-Fi](qr:WIFI:T:WPA;S:Guest;P:welcome;;)", "WIFI:T:WPA;S:Guest;P:welcome;;"),
         ("![Wi-Fi](<qr:WIFI:S:家里的 网;;>)", "WIFI:S:家里的 网;;"),
         ("![x](QR:100%25)", "100%"),
+        ("![x](qr:WIFI:T:WPA;S:my net;P:pass word;;)", "WIFI:T:WPA;S:my net;P:pass word;;"),
+        ("a ![x](qr:WIFI:S:net (guest) 2;P:x;;) b", "WIFI:S:net (guest) 2;P:x;;"),
         ("![x](qr:https://example.com/a?b=c&d=e)", "https://example.com/a?b=c&d=e"),
     ],
 )
@@ -273,11 +275,34 @@ def test_html_loads_and_runs_nothing(source: str) -> None:
         ('a,"b ""c"", d"\n1,<2>', ["a", "b &quot;c&quot;, d", "1", "&lt;2&gt;"]),
         ("a,b\n1", ["a", "b", "1", ""]),
         ("only", ["only"]),
+        ("sep=;\na;b\n1;2", ["a", "b", "1", "2"]),
+        (
+            "a,b\n" + "1,2\n" * 3000 + '"3 ""x"", y",4',
+            ["a", "b", *["1", "2"] * 3000, "3 &quot;x&quot;, y", "4"],
+        ),
     ],
 )
 def test_csv(text: str, cells: list[str]) -> None:
     page = csv_page(text, STYLE, title="t")
     assert re.findall(r"<t[hd]>(.*?)</t[hd]>", page) == cells
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<script>x</script>",
+        "<p>\u200b</p>",
+        "<!-- x -->",
+        "<svg></svg>",
+        "&#8203;",
+        "<title>x</title>",
+    ],
+)
+def test_html_that_shows_nothing_is_refused(source: str) -> None:
+    """A blank sheet came out."""
+    with pytest.raises(ServiceValidationError) as raised:
+        html_page(source, STYLE, title="t")
+    assert raised.value.translation_key == "text_empty"
 
 
 def test_a_wide_table_gets_smaller_type() -> None:
@@ -298,7 +323,7 @@ def test_nothing_that_is_written_breaks_out(text: str) -> None:
     """Whatever is written, the page has one body, no program and no foreign address to load."""
     made = (
         text_page(text, STYLE, title=text),
-        markdown_page(text.replace("qr:", ""), STYLE, title=text),
+        markdown_page("shown\n\n" + text.replace("qr:", ""), STYLE, title=text),
     )
     for page in made:
         assert page.count("<body>") == 1
@@ -318,7 +343,7 @@ def test_nothing_that_is_written_breaks_out(text: str) -> None:
     )
 )  # fmt: skip
 def test_html_in_pieces_never_lets_a_program_through(pieces: list[str]) -> None:
-    page = html_page("".join(pieces), STYLE, title="t")
+    page = html_page("shown" + "".join(pieces), STYLE, title="t")
     start = page.index("</style>")
     without_style = re.sub(r"<style>.*?(</style>|$)", "", page[start:], flags=re.DOTALL)
     # A tag's name goes from the first bracket to a blank, slash or closing bracket: `<img src=<iframe>`

@@ -322,6 +322,10 @@ async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
         "media-source://media_source/elsewhere/x.pdf": "media_not_found",
         "media-source://nothing/local/x.pdf": "media_not_found",
         "/media/local/x.pdf": "media_not_found",
+        "media-source://": "media_not_found",
+        "media-source:///": "media_not_found",
+        "media-source://lianke": "media_not_found",
+        "media-source://lianke/": "media_not_found",
         "https://example.com/x.pdf": "media_not_found",
     }
     found = {value: await refused(hass, spool, SourceKind.MEDIA, value) for value in cases}
@@ -399,6 +403,10 @@ async def test_written_text(
 async def test_bad_text(hass: HomeAssistant, spool: Spool) -> None:
     long = "好" * (MAX_TEXT_BYTES // 3 + 1)
     assert await refused(hass, spool, SourceKind.TEXT, " \n ") == "text_empty"
+    assert await refused(hass, spool, SourceKind.TEXT, "\u200b\ufeff\u2060") == "text_empty"
+    assert await refused(hass, spool, SourceKind.MARKDOWN, "[a]: http://x") == "text_empty"
+    for url in ("https://xn--/", "https://\ud800/", "https://[::1", "https://xn--a/"):
+        assert await refused(hass, spool, SourceKind.URL, url) == "url_invalid"
     assert await refused(hass, spool, SourceKind.TEXT, long) == "text_too_large"
     assert await refused(hass, spool, SourceKind.MARKDOWN, long) == "text_too_large"
     assert await refused(hass, spool, SourceKind.HTML, long) == "html_too_large"

@@ -7,12 +7,14 @@ import csv
 from dataclasses import replace
 from html import escape
 import io
+import re
 
 from .clean import clean_html, read_frame
 from .document import input_error
-from .page import PageStyle, page
+from .page import PageStyle, is_blank, page
 
 MAX_COLUMNS = 60
+_SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
 def text_page(text: str, style: PageStyle, *, title: str) -> str:
@@ -32,7 +34,10 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
     # Loads a parser, which not every house needs, and none of them to start.
     from .markdown import render  # noqa: PLC0415
 
-    return page(style, render(text, style, breaks=breaks), title=title)
+    body = render(text, style, breaks=breaks)
+    if is_blank(body):
+        raise input_error("text_empty")
+    return page(style, body, title=title)
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
@@ -66,6 +71,8 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
     """
     frame = read_frame(source)
     body = clean_html(source)
+    if is_blank(body):
+        raise input_error("text_empty")
     if not frame.is_document:
         return page(style, body, title=title)
     return page(
@@ -78,13 +85,21 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
 
 
 def _csv_rows(text: str) -> list[list[str]]:
+    separator = _SEPARATOR.match(text)
+    if separator is not None:
+        # What spreadsheets write to tell themselves the delimiter.
+        text = text[separator.end() :]
     sample = text[:8192]
     try:
-        dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(sample, delimiters=",;\t|")
+        delimiter = (
+            separator[1] if separator else csv.Sniffer().sniff(sample, delimiters=",;\t|").delimiter
+        )
     except csv.Error:
-        dialect = "excel"
+        delimiter = ","
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
+        rows = list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        )
     except csv.Error:
         # A field beyond the reader's limit: then it is no table but text.
         rows = [[line] for line in text.splitlines()]

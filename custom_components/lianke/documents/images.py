@@ -3,9 +3,11 @@
 import contextlib
 import importlib
 from pathlib import Path
+import struct
 import threading
+import zlib
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from .document import input_error
 from .sniff import Kind
@@ -21,6 +23,24 @@ MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
 MAX_FRAMES = 2000
 HEIF_DECODER = "pillow_heif"
+HEIF_HEAD_BYTES = 64
+# What decoders raise for damaged pictures, besides what they should.
+UNREADABLE = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 # One picture at a time, or the peaks add up.
 _CONVERTING = threading.Lock()
 
@@ -36,7 +56,7 @@ def convert_image(source: Path, target: Path, name: str) -> Kind:
             picture = _flatten(_decode(source, name))
         except Image.DecompressionBombError:
             raise input_error("image_too_large", name=name) from None
-        except UnidentifiedImageError, OSError, ValueError, SyntaxError:
+        except UNREADABLE:
             raise input_error("image_unreadable", name=name) from None
         kind = Kind.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else Kind.JPEG
         with storing(), open_private(target) as file:
@@ -71,17 +91,15 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
 
 def can_read_heif(path: Path) -> bool:
-    """Return whether this installation has a decoder for the HEIC or AVIF file at path."""
+    """Return whether this installation has a decoder for HEIC or AVIF, as the file at path says."""
+    with path.open("rb") as file:
+        head = file.read(HEIF_HEAD_BYTES)
+    if b"avif" in head or b"avis" in head:
+        return bool(features.check("avif"))
     with contextlib.suppress(ImportError):
         importlib.import_module(HEIF_DECODER).register_heif_opener()
-    try:
-        with Image.open(path):
-            return True
-    except Image.DecompressionBombError:
-        # It can be read, but is too large to be.
         return True
-    except UnidentifiedImageError, OSError:
-        return False
+    return False
 
 
 def count_frames(path: Path) -> int | None:
@@ -93,6 +111,6 @@ def count_frames(path: Path) -> int | None:
                     picture.seek(frame)
                 except EOFError:
                     return frame
-    except UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError:
+    except (*UNREADABLE, Image.DecompressionBombError):
         return None
     return None

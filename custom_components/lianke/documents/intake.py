@@ -11,12 +11,17 @@ from .document import CONTENT_TYPES, MAX_TEXT_BYTES, Document, input_error, whol
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
 from .length import pages_at_most
-from .page import PageStyle
+from .page import PageStyle, is_visible
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, sniff
 from .spool import write_bytes
 
 MAX_STEM = 100
 MAX_TITLE = 200
+SAME_KIND = {
+    Kind.DOCX: frozenset({".docm"}),
+    Kind.XLSX: frozenset({".xlsm"}),
+    Kind.PPTX: frozenset({".pptm"}),
+}
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
@@ -80,9 +85,12 @@ def safe_name(name: str, kind: Kind) -> str:
     """Return a file name for kind that is safe in any form field and on any file system."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in Kind} | {".jpeg", ".tif", ".htm", ".markdown", ".heif", ".avif"}
-    if Path(stem).suffix.lower() in known:
+    suffix = Path(stem).suffix.lower()
+    # With macros it is another type, which Office does not open under the usual name.
+    extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
+    if suffix in known or extension == suffix:
         stem = Path(stem).stem
-    return f"{stem[:MAX_STEM].strip(' .') or 'document'}{kind}"
+    return f"{stem[:MAX_STEM].strip(' .') or 'document'}{extension}"
 
 
 def _document(
@@ -104,7 +112,7 @@ def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: s
         raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     text = decode_text(path.read_bytes())
     path.unlink()
-    if not text.strip():
+    if not is_visible(text):
         raise input_error("file_empty", name=name)
     pages: dict[Kind, Callable[..., str]] = {
         Kind.CSV: csv_page,

@@ -3,11 +3,13 @@
 from collections.abc import MutableMapping, Sequence
 from functools import partial
 from html import escape
+import re
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
@@ -23,10 +25,32 @@ def render(text: str, style: PageStyle, *, breaks: bool) -> str:
     """
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
+    parser.inline.ruler.before("image", "qr_code", _qr_code)
     parser.core.ruler.push("tick_boxes", _tick_boxes)
     parser.core.ruler.push("fit_tables", partial(_fit_tables, style=style))
     parser.add_render_rule("image", _image)
     return str(parser.render(text))
+
+
+# An address may not have blanks, as names of networks do: then the password stood on the page.
+_QR_CODE = re.compile(
+    r"!\[([^\]\n]{0,200})\]\(\s*(qr:(?:[^()<>\n\\]|\\.|\([^()\n]{0,500}\)){1,3000}?)\s*\)",
+    re.IGNORECASE,
+)
+
+
+def _qr_code(state: StateInline, silent: bool) -> bool:
+    """Read an image with a `qr:` address that has blanks in it."""
+    found = _QR_CODE.match(state.src, state.pos, state.posMax)
+    if found is None or " " not in found[2] or found[2].endswith(('"', "'")):
+        return False
+    if not silent:
+        token = state.push("image", "img", 0)
+        token.attrs = {"src": found[2], "alt": ""}
+        token.content = found[1]
+        token.children = [Token("text", "", 0, content=found[1])]
+    state.pos = found.end()
+    return True
 
 
 def _tick_boxes(state: StateCore) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
+from html import escape, unescape
 import re
 from typing import Final
+import unicodedata
 
 from ..api.models import Paper
 
@@ -82,6 +83,19 @@ def is_chinese(html: str, style: PageStyle) -> bool:
         return han > 0
     letters = sum(letter.isalpha() for letter in text)
     return han > CHINESE_SHARE * letters and not _KANA.search(text)
+
+
+_SHOWN = re.compile(r"<(?:img|hr|table|style)\b|\sstyle=|\sbgcolor=", re.IGNORECASE)
+
+
+def is_visible(text: str) -> bool:
+    """Return whether text has a letter or a sign that leaves ink on paper."""
+    return any(unicodedata.category(letter)[0] not in "CZM" for letter in text)
+
+
+def is_blank(body: str) -> bool:
+    """Return whether the body of a page shows nothing."""
+    return not is_visible(unescape(_TAG.sub("", body))) and not _SHOWN.search(body)
 
 
 def font_stack(families: tuple[str, ...], generic: str) -> str:

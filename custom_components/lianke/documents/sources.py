@@ -15,6 +15,7 @@ from homeassistant.components.media_source import (
     is_media_source_id,
 )
 from homeassistant.core import Context, HomeAssistant, split_entity_id
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import raise_if_invalid_path
 
 from ..api.models import Paper
@@ -277,7 +278,8 @@ async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, R
         return path, media_roots
     try:
         media = await async_resolve_media(hass, media_id, None)
-    except MediaSourceError:
+    except MediaSourceError, ValueError, AssertionError, HomeAssistantError:
+        # Without a type that it knows, or with half an address, it asserts.
         raise input_error("media_not_found") from None
     if media.path is None:
         raise input_error("media_not_local")

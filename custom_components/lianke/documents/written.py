@@ -13,7 +13,7 @@ from .compose import html_page, markdown_page, text_page
 from .document import MAX_TEXT_BYTES, Document, digest_of, input_error, whole_text
 from .intake import admit_page, clean_title
 from .labels import async_label, async_labels
-from .page import PageStyle, paper_size
+from .page import PageStyle, is_visible, paper_size
 from .spool import Spool
 from .testpage import color_page, test_page
 
@@ -102,7 +102,7 @@ async def async_text_document(
     Raises ServiceValidationError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
     """
     text = whole_text(text)
-    if not text.strip():
+    if not is_visible(text):
         raise input_error("text_empty")
     if len(text.encode()) > MAX_TEXT_BYTES:
         key = "html_too_large" if kind == "html" else "text_too_large"
@@ -130,7 +130,7 @@ async def async_notification(
     Raises ServiceValidationError: text_empty, text_too_large.
     """
     message = whole_text(message)
-    if not message.strip():
+    if not is_visible(message):
         raise input_error("text_empty")
     if len(message.encode()) > MAX_TEXT_BYTES:
         raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
