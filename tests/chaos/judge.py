@@ -232,6 +232,9 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
         if not one.answered or one.status != 200:
             continue
         if one.way == "callback" and token_of(one.target) == record["token"]:
+            if not isinstance(one.answer, dict):
+                # Home Assistant itself says 200 for an integration that is disabled, or starts.
+                continue
             body = one.body if isinstance(one.body, dict) else {}
             if body.get("task_state") in FINAL_OF_CLOUD and body.get("task_id") in task_ids:
                 found.add("needless doubt", story, "its callback was answered with 200")

@@ -15,7 +15,7 @@ from .world import World
 
 # Seconds, by the world's clock.
 LENGTHS: Final = (240.0, 600.0, 1500.0)
-SHARES: Final = (0.0, 0.05, 0.15, 0.35)
+SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
 
 
 async def random_round(world: World) -> Judgement:
@@ -94,12 +94,12 @@ def _plan(random: Random, box: Box) -> None:
 
 
 async def _people(world: World, home: Home, random: Random, length: float) -> None:
-    """Ask for a dozen documents."""
+    """Ask for some dozen documents."""
     calls: list[asyncio.Task[Any]] = []
     box = home.boxes[0]
     earlier: list[tuple[int, Any, dict[str, Any]]] = []
-    for number in range(random.randint(5, 14)):
-        await asyncio.sleep(random.uniform(0, length / 8))
+    for number in range(random.randint(8, 28)):
+        await asyncio.sleep(random.uniform(0, length / 12))
         if not home.runs:
             await world.until(lambda: home.runs, 600)
         if earlier and random.random() < 0.2:
@@ -144,7 +144,7 @@ async def _troubles(world: World, home: Home, random: Random, length: float) -> 
     under_way: list[asyncio.Task[None]] = []
     end = world.now + length
     while world.now < end:
-        await asyncio.sleep(random.uniform(0, length / 7))
+        await asyncio.sleep(random.uniform(0, length / 12))
         happening = random.choice(weather.happenings)
         task = asyncio.ensure_future(happening())
         under_way.append(task)
