@@ -14,6 +14,7 @@ import logging
 import os
 from pathlib import Path
 import signal
+import sys
 import time
 from types import MappingProxyType
 from typing import Any, Final
@@ -39,6 +40,8 @@ from custom_components.lianke.documents.pdf_client import PdfWorker
 from .clock import ChaosClock, Follower
 from .disk import Disk
 
+_MONOTONIC: Final = time.monotonic
+_TIME: Final = time.time
 DOMAIN: Final = "lianke"
 LINE_LIMIT: Final = 1 << 24
 TOKEN_NAME: Final = "chaos"
@@ -103,6 +106,14 @@ def _replace_clocks(clock: ChaosClock) -> None:
     )
     for module, name, replacement in replacements:
         setattr(module, name, replacement)
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(("custom_components.", "homeassistant.")):
+            continue
+        for attribute, value in list(vars(module).items()):
+            if value is _MONOTONIC:
+                setattr(module, attribute, clock.monotonic)
+            elif value is _TIME:
+                setattr(module, attribute, clock.time)
 
 
 def _count_pdf_work(follower: Follower) -> None:
