@@ -322,7 +322,12 @@ async def test_states_are_written_when_they_change(
     box.printer(1).paper = 0
     await data.coordinator.async_refresh()
     await rest(hass)
-    assert sorted(writes) == [f"binary_sensor.{LASER}_problem", f"sensor.{LASER}"]
+    # All that tell of the paper at once, with one truth.
+    assert sorted(writes) == [
+        f"binary_sensor.{LASER}_paper",
+        f"binary_sensor.{LASER}_problem",
+        f"sensor.{LASER}",
+    ]
 
 
 async def test_the_service_s_expiry(hass: HomeAssistant, box: Box, data: LiankeData) -> None:

@@ -19,7 +19,12 @@ from custom_components.lianke.api.models import (
     Paper,
     Printer,
 )
-from custom_components.lianke.memory import BUSY_TIME, MAX_COUNTED_JOBS, BoxMemory
+from custom_components.lianke.memory import (
+    BUSY_TIME,
+    MAX_COUNTED_JOBS,
+    MAX_PRINTERS,
+    BoxMemory,
+)
 
 KEY = "lianke.entry"
 BOX = Box(
@@ -41,6 +46,8 @@ LASER = Printer(
     raw_state="idle",
     markers=(Marker(name="black", level=70),),
 )
+# As a printer's row looks while it prints.
+BUSY = replace(LASER, is_printer=False, raw_state="printing")
 ABLE = Capabilities(
     papers={"A4": 9}, colors=frozenset({1}), defaults=DriverDefaults(paper_id=9, copies=1)
 )
@@ -147,8 +154,37 @@ async def test_a_printer_that_is_off_stays_with_its_ink(memory: BoxMemory) -> No
     assert memory.printers[key].present
 
 
+async def test_a_printer_that_is_busy_when_its_box_is_bound_is_there_at_once(
+    memory: BoxMemory,
+) -> None:
+    """It once had no device until it rested, since its row says that it is no printer."""
+    (key,) = memory.match([BUSY])
+    assert memory.printers[key].present
+    assert list(memory.match([LASER])) == [key]
+    # What the user removed is not brought back by a row that may mean that it is off.
+    memory.forget(key)
+    assert memory.match([BUSY]) == {}
+    assert len(memory.match([LASER])) == 1
+
+
+async def test_a_box_cannot_fill_the_memory_with_printers(
+    memory: BoxMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """200 new printers an answer once became 200 devices each time, for ever."""
+    for answer in range(3):
+        memory.match(
+            [
+                replace(LASER, row_id=number, hash_id=f"{number}", model=f"M{number}", port=number)
+                for number in range(200 * answer, 200 * answer + 200)
+            ]
+        )
+    assert len(memory.printers) == MAX_PRINTERS
+    assert len([record for record in caplog.records if "ignored" in record.getMessage()]) == 1
+
+
 async def test_only_what_said_that_it_is_a_printer_gets_a_key(memory: BoxMemory) -> None:
-    assert memory.match([replace(LASER, is_printer=False)]) == {}
+    for nothing in ({"raw_state": None}, {"hash_id": None}, {"driver": DriverState.AWAITING}):
+        assert memory.match([replace(BUSY, **nothing)]) == {}
     assert not memory.printers
     assert len(memory.match([LASER])) == 1
 

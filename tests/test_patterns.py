@@ -14,8 +14,8 @@ import pytest
 import custom_components.lianke as integration
 
 LENGTH = 8192
-# Seconds for one text of that length; a pattern that looks at each character once takes 0.1 ms.
-BOUND = 0.05
+# Seconds for one text of that length; one that goes back from each character to the start takes half a second.
+BOUND = 0.2
 # Matched at one place of a file, never searched for in it.
 AT_ONE_PLACE = {"_OBJECT", "_STREAM", "_SUBSECTION"}
 
@@ -95,10 +95,10 @@ def test_every_pattern_is_done_with_a_hostile_text_at_once(name: str) -> None:
         subject: Any = text if isinstance(pattern.pattern, str) else text.encode()[:LENGTH]
         for method in methods:
             best = BOUND
-            for _ in range(3):  # a busy machine may interrupt one try
-                started = time.perf_counter()
+            for _ in range(3):  # processor time, yet caches differ
+                started = time.thread_time()
                 method(subject)
-                if (best := min(best, time.perf_counter() - started)) < BOUND:
+                if (best := min(best, time.thread_time() - started)) < BOUND:
                     break
             assert best < BOUND, f"{method.__name__} on {text[:12]!r}…"
 

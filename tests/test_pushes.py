@@ -2,11 +2,12 @@
 
 import asyncio
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.memory import BoxMemory
-from custom_components.lianke.pushes import LATE_PUSH, PAUSE, Pushes
+from custom_components.lianke.pushes import LATE_PUSH, MAX_USELESS, PAUSE, USELESS_TIME, Pushes
 from tests.clock import Clock, moved_by_hand
 
 ENTRY_ID = "entry"
@@ -105,3 +106,34 @@ async def test_a_push_that_is_a_little_late(
         pushes.note()
         assert pushes.proven is proven
         pushes.stop()
+
+
+async def test_forged_pushes_do_not_make_polling_rarer(memory: BoxMemory, pushes: Pushes) -> None:
+    """A flood of them precedes every change, and so once made pushes look useful: 318 s for 60."""
+    for _ in range(MAX_USELESS):
+        pushes.note()
+        assert pushes.take()
+        pushes.note_useless()
+    pushes.note()
+    pushes.weigh(announced=pushes.take())
+    assert not pushes.proven
+    # Nor does one that comes a little after a change.
+    pushes.weigh(announced=False)
+    pushes.note()
+    assert not pushes.proven
+    pushes.stop()
+
+
+async def test_a_flood_of_pushes_ends_the_trust_in_them(
+    pushes: Pushes, freezer: FrozenDateTimeFactory
+) -> None:
+    pushes.weigh(announced=True)
+    assert pushes.proven
+    for _ in range(MAX_USELESS):
+        assert pushes.proven
+        pushes.note_useless()
+    assert not pushes.proven
+    # Long after the flood a useful one counts again.
+    freezer.tick(USELESS_TIME + 1)
+    pushes.weigh(announced=True)
+    assert pushes.proven

@@ -264,10 +264,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._failures = 0
         before = self._signature()
         self._take(box, rows)
+        data = self._view()
         if self._polled and self._signature() != before:
             self.pushes.weigh(announced=announced)
+        elif self._polled and announced and data == self.data:
+            self.pushes.note_useless()
         self._polled = True
-        data = self._view()
         self._weigh_ends(data)
         self._plan_next()
         self._ask_conditions()

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .api.models import Box, Capabilities, Paper, Printer
+from .api.models import Box, Capabilities, DriverState, Paper, Printer
 from .const import DOMAIN
 from .matching import assign
 
@@ -23,6 +23,8 @@ SAVE_SOON = 1
 SAVE_LATER = 60
 # Jobs whose pages are counted already.
 MAX_COUNTED_JOBS = 500
+# Printers remembered of one box: USB ports are few, and networks of more have print servers.
+MAX_PRINTERS = 64
 # A busy printer's row says "no printer": this long it is taken for busy, then for off.
 BUSY_TIME = timedelta(minutes=10)
 
@@ -104,6 +106,9 @@ class BoxMemory:
         self._dirty = False
         self._closed = False
         self._counted: dict[str, None] = {}
+        # Hashes of printers that the user removed since the start.
+        self._removed: set[str] = set()
+        self._told_too_many = False
         self.box: Box | None = None
         self.printers: dict[str, RememberedPrinter] = {}
         self.foreign_seen_at: datetime | None = None
@@ -161,14 +166,17 @@ class BoxMemory:
         """Tell which rows are which printers, remember them, and return key → row.
 
         `rows` is a complete list: a printer that is not on it is remembered as gone. A key is
-        given only once a row says that it is a printer. A row that says it no longer (busy, or
+        given only once a row says that it is a printer, or one that is busy. A row that says it no longer (busy, or
         off) tells nothing but that; the rest is taken from memory.
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
         found, unknown = assign(list(rows), before)
         for row in unknown:
-            if row.is_printer:
+            if row.is_printer or self._is_busy_printer(row):
+                if len(self.printers) >= MAX_PRINTERS:
+                    self._tell_too_many()
+                    break
                 key = uuid4().hex
                 self.printers[key] = RememberedPrinter(
                     key=key,
@@ -186,8 +194,29 @@ class BoxMemory:
     @callback
     def forget(self, key: str) -> None:
         """Forget a printer that the user removed."""
-        if self.printers.pop(key, None) is not None:
+        if (known := self.printers.pop(key, None)) is not None:
+            if known.printer.hash_id is not None:
+                self._removed.add(known.printer.hash_id)
             self._save(SAVE_SOON)
+
+    def _is_busy_printer(self, row: Printer) -> bool:
+        """Return whether a row that says "no printer" can only be a printer that is just printing.
+
+        Not one that the user removed: that may be off, for all that such a row tells.
+        """
+        return (
+            row.driver is DriverState.SUPPORTED
+            and bool(row.model)
+            and row.raw_state is not None
+            and row.hash_id is not None
+            and row.hash_id not in self._removed
+        )
+
+    @callback
+    def _tell_too_many(self) -> None:
+        if not self._told_too_many:
+            self._told_too_many = True
+            _LOGGER.warning("A box names more than %d printers; others are ignored", MAX_PRINTERS)
 
     @callback
     def keep_capabilities(self, key: str, capabilities: Capabilities) -> None:

@@ -1,6 +1,7 @@
 """What the cloud tells by itself, what that has proved to be worth, and who wants to hear of it."""
 
 import asyncio
+from collections import deque
 import time
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -12,13 +13,17 @@ from .share import CloudShare
 LATE_PUSH = 60
 # Until listeners hear of pushes: what these tell of comes first, and many are told of as one.
 PAUSE = 0.5
+# Polls in an hour that pushes led to and that found nothing new: so many, and pushes prove nothing.
+MAX_USELESS = 3
+USELESS_TIME = 3600
 
 
 class Pushes:
     """The push messages about one box.
 
     They are trusted once one told of a change before polling saw it, and no longer when a change
-    came without one.
+    came without one, or several came without a change: anybody can send such, and what happens
+    to change in between would make them look useful.
     """
 
     def __init__(self, hass: HomeAssistant, memory: BoxMemory, share: CloudShare) -> None:
@@ -29,6 +34,8 @@ class Pushes:
         self._pending = False
         # When polling last saw a change that nobody had told of.
         self._unannounced_at = float("-inf")
+        # When polls that pushes led to found nothing new.
+        self._useless: deque[float] = deque(maxlen=MAX_USELESS)
         self._listeners: list[CALLBACK_TYPE] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -47,7 +54,7 @@ class Pushes:
     def note(self) -> None:
         """Note that one has come."""
         self._memory.note_push()
-        if time.monotonic() - self._unannounced_at < LATE_PUSH:
+        if time.monotonic() - self._unannounced_at < LATE_PUSH and not self._is_noise():
             self._memory.note_push_proof(self._share.fingerprint)
         self._pending = True
         if self._timer is None:
@@ -80,8 +87,23 @@ class Pushes:
     @callback
     def weigh(self, *, announced: bool) -> None:
         """Take note of a change, and whether a push told of it first."""
+        if announced and self._is_noise():
+            return
         if announced:
             self._memory.note_push_proof(self._share.fingerprint)
             return
         self._unannounced_at = time.monotonic()
         self._memory.note_push_proof(None)
+
+    @callback
+    def note_useless(self) -> None:
+        """Note that a poll after a push found nothing new; too many of these end the trust."""
+        self._useless.append(time.monotonic())
+        if self._is_noise():
+            self._memory.note_push_proof(None)
+
+    def _is_noise(self) -> bool:
+        """Return whether so many pushes told of nothing lately that the others prove nothing."""
+        return (
+            len(self._useless) == MAX_USELESS and time.monotonic() - self._useless[0] < USELESS_TIME
+        )

@@ -28,6 +28,7 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
+from custom_components.lianke.api.server import DEFAULT_SERVER, is_public_name
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.jobs.sender import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
@@ -476,3 +477,38 @@ async def test_throttle(
     with pytest.raises(LiankeResponseError):
         await api.download(f"{sim.url}/nothing", 100)
     assert (gate.entered, gate.complaints, gate.inside) == (len(CALLS) + 3, len(CALLS), 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("img.liankenet.com", True),
+        ("8.8.8.8", True),
+        ("localhost", False),
+        ("127.0.0.1", False),
+        ("127.1", False),
+        ("2130706433", False),
+        ("0x7f000001", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("::1", False),
+        ("fd00::1", False),
+        ("router", False),
+        ("nas.local", False),
+        ("nas.lan.", False),
+    ],
+)
+async def test_pictures_come_from_public_places_only(
+    session: ClientSession, host: str, *, public: bool
+) -> None:
+    """A list of pictures once led to this machine and the house's network."""
+    assert is_public_name(host) is public
+    address = f"https://[{host}]/page.png" if ":" in host else f"https://{host}/page.png"
+    api = transport.Transport(
+        session, api_key="key", secrets=(), server=DEFAULT_SERVER, throttle=None
+    )
+    if public:
+        assert api._foreign_url(address).host == host
+    else:
+        with pytest.raises(LiankeResponseError):
+            api._foreign_url(address)

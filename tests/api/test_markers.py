@@ -130,9 +130,9 @@ def test_limits() -> None:
 )
 def test_a_hostile_text_does_not_hold_the_event_loop(text: str) -> None:
     """8,192 blanks once held Home Assistant for half a minute."""
-    started = time.perf_counter()
+    started = time.thread_time()
     parse_markers(text)
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_a_level_in_a_long_list_costs_no_more_than_a_short_one() -> None:

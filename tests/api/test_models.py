@@ -556,3 +556,39 @@ def test_json_that_is_none() -> None:
     for text in ("", "{", b"\xff", "[" * 100_000, "9" * 5000, "{" + '"a":{' * 50_000):
         with pytest.raises(ValueError):  # noqa: PT011 - any kind of it
             to_json(text)
+
+
+@pytest.mark.parametrize(
+    ("row", "species"),
+    [
+        ({"driver_name": "ESC/POS 80mm"}, Species.RECEIPT),
+        ({"driver_name": "POS-80C"}, Species.RECEIPT),
+        ({"driver_name": "XP-58"}, Species.RECEIPT),
+        ({"driver_name": "M1", "printer_name": "热敏小票机"}, Species.RECEIPT),
+        ({"driver_name": "ZDesigner GK888t"}, Species.LABEL),
+        ({"driver_name": "XP-460B", "species": 0}, Species.LABEL),
+        ({"driver_name": "M1", "product": "Label Printer"}, Species.LABEL),
+        ({"driver_name": "得力标签打印机"}, Species.LABEL),
+        ({"driver_name": "HP LaserJet 1020"}, Species.UNKNOWN),
+        ({"driver_name": "EPSON XP-2100 Series"}, Species.UNKNOWN),
+        ({"driver_name": "Positive Print"}, Species.UNKNOWN),
+        ({"driver_name": "POS-80C", "species": 4}, Species.LASER),
+    ],
+)
+def test_a_species_that_the_service_does_not_know_is_told_by_the_names(
+    row: dict[str, object], species: Species
+) -> None:
+    """A receipt printer with species 0 once got an A4 page."""
+    printer = Printer.from_json({"port": 1, **row})
+    assert printer is not None
+    assert printer.species is species
+
+
+def test_lists_without_end_are_cut() -> None:
+    """330,000 papers of one answer were once remembered."""
+    many = {f"paper {number}": number for number in range(10_000)}
+    block = {"Papers": many, "Bins": many, "MediaTypes": many, "Color": many}
+    able = Capabilities.from_json({"Capabilities": block})
+    for names in (able.papers, able.trays, able.media_types, able.colors):
+        assert names is not None
+        assert len(names) == 2000

@@ -604,3 +604,24 @@ def test_a_label_without_a_list_of_papers_has_its_size(species: Species) -> None
     paper = solve(able, (), species).paper
     assert paper is not None
     assert (paper.width, paper.height) == (800, 2970)
+
+
+def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
+    """One of unknown kind whose driver lists A4 besides its rolls, with A4 as the default."""
+    papers = tuple(
+        Paper(
+            paper_id=number,
+            name=f"80 x {length} mm",
+            width=800,
+            height=length * 10,
+            printable_width=800,
+            printable_height=length * 10,
+        )
+        for number, length in ((256, 80), (257, 297), (258, 3276))
+    ) + tuple(paper for paper in STANDARD if paper.name == "A4")
+    able = Capabilities(defaults=DriverDefaults(paper_id=9))
+    with pytest.raises(OptionError) as raised:
+        resolve(PrintOptions(), able, papers, Species.UNKNOWN)
+    assert raised.value.reason == "paper_required"
+    assert resolve(PrintOptions(), able, papers, Species.LASER).paper_id == 9
+    assert resolve(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9

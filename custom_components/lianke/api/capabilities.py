@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Self
 
 from .coerce import JsonValue, to_int, to_int_map, to_mapping, to_text
@@ -113,7 +114,7 @@ class Capabilities:
 
 def _ids(block: object) -> frozenset[int] | None:
     """Return the ids of a `{name: id}` block or a list of ids; None when there are none."""
-    values = block if isinstance(block, list) else to_mapping(block).values()
+    values = islice(block if isinstance(block, list) else to_mapping(block).values(), MAX_PAPERS)
     return frozenset(number for value in values if (number := to_int(value)) is not None) or None
 
 
@@ -182,5 +183,5 @@ def parse_papers(data: object) -> tuple[Paper, ...]:
     """Read `data` of `paper_dimension_list`; raises LiankeResponseError when it is not an object."""
     if data is not None and not isinstance(data, dict):
         raise LiankeResponseError("paper_dimension_list of an unknown shape")
-    entries = list(to_mapping(data).items())[:MAX_PAPERS]
+    entries = islice(to_mapping(data).items(), MAX_PAPERS)
     return tuple(paper for name, block in entries if (paper := Paper.from_json(name, block)))

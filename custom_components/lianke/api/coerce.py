@@ -6,6 +6,7 @@ The service sends numbers as strings, nulls, blanks and line ends in names; noth
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from itertools import islice
 import json
 import math
 import re
@@ -15,6 +16,7 @@ type JsonValue = dict[str, JsonValue] | list[JsonValue] | str | int | float | bo
 CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
 MAX_DIGITS = 18
+MAX_NAMED = 2000
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[!-~]+")
 _KEY_VALUE = re.compile(r"(?i)(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+")
@@ -167,7 +169,7 @@ def to_json(text: str | bytes) -> JsonValue:
 def to_int_map(value: object) -> dict[str, int] | None:
     """Return a `{name: id}` block; names trimmed, entries without a whole number left out, None when none is left."""
     found: dict[str, int] = {}
-    for raw_name, raw_id in to_mapping(value).items():
+    for raw_name, raw_id in islice(to_mapping(value).items(), MAX_NAMED):
         name, number = to_text(raw_name), to_int(raw_id)
         if name and number is not None:
             found.setdefault(name, number)

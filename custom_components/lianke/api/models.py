@@ -25,6 +25,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError
 from .markers import Marker, parse_markers
+from .species import Species, guess_species
 from .tasks import Callback, DayTask, Task, TaskResult, TaskState, rows_of
 
 __all__ = [
@@ -65,19 +66,6 @@ class DriverState(StrEnum):
 
 
 _DRIVER_STATES = {0: DriverState.AWAITING, 1: DriverState.SUPPORTED, 2: DriverState.UNSUPPORTED}
-
-
-class Species(IntEnum):
-    """What kind of machine a printer is (`species`)."""
-
-    UNKNOWN = 0
-    DOT_MATRIX = 1
-    RECEIPT = 2
-    LABEL = 3
-    LASER = 4
-    INKJET = 5
-    DYE_SUBLIMATION = 6
-    CARD = 7
 
 
 class PrinterKind(IntEnum):
@@ -233,7 +221,10 @@ class Printer:
             port=NETWORK_PORT if port is None else port,
             ip_address=ip_address,
             raw_state=to_optional_text(fields.get("printer_state")),
-            species=_species(species),
+            species=_species(species)
+            or guess_species(
+                model, name, *(to_text(fields.get(key)) for key in ("product", "MDL"))
+            ),
             reports_condition=to_bool(fields.get("support_status")) or False,
             markers=parse_markers(fields.get("markers")),
             vendor=to_optional_text(fields.get("vendor")),

@@ -6,6 +6,8 @@ from yarl import URL
 
 from .errors import ServerAddressError
 
+_LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
+
 DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 
 
@@ -27,6 +29,18 @@ def check_server(text: str) -> str:
     if url.path == "/":
         url = url.with_path("/api")
     return str(url).rstrip("/")
+
+
+def is_public_name(host: str | None) -> bool:
+    """Tell whether a host may be one of the internet: not by its address or name one of a local network."""
+    if not host:
+        return False
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        # An address in another notation (127.1, 0x7f000001) has a last part that is a number.
+        last = host.rstrip(".").rpartition(".")
+        return bool(last[0]) and last[2].casefold() not in _LOCAL and not last[2][:1].isdecimal()
 
 
 def is_loopback(host: str) -> bool:

@@ -64,7 +64,7 @@ _FLAT: Final = _words(
 )
 _STYLE = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _IMAGE = re.compile(r"<img [^>]*>")
-_ATTRIBUTE = re.compile(r'([a-z]+)="([^"]*)"')
+_ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
 
 
 class HtmlFrame(HTMLParser):

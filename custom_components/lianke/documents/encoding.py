@@ -32,6 +32,7 @@ MOSTLY_HANGUL: Final = 0.95
 # A few Chinese letters may all be such as read as Hangul.
 SHORT_BYTES: Final = 24
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 _PAIR_GB = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _PAIR_SJIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]|[\xa1-\xdf]")
 
@@ -46,7 +47,7 @@ def guess_encoding(data: bytes) -> str | None:
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             return encoding if _is_readable(data.decode(encoding, errors="replace")) else None
-    if re.search(rb"[\x00-\x08\x0b\x0e-\x1f]", data):
+    if _CONTROLS.search(data):
         return None
     if _is_utf8(data):
         return "utf-8"

@@ -61,6 +61,7 @@ TABLE_STYLE: Final = re.compile(
 STYLES: Final = frozenset({"list-style: none", "list-style:none"})
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
 TABLE_SIZE: Final = re.compile(r"<style>table \{ width: 100%; font-size: ([\d.]+)em; \}")
+_COLUMN_COUNT = re.compile(r"column-count: (\d)")
 _BLANKS: Final = str.maketrans(dict.fromkeys(SPACES, " "))
 
 
@@ -71,7 +72,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
         # Attributes of its own may say anything.
         return None
     smaller = TABLE_SIZE.search(head)
-    found = re.search(r"column-count: (\d)", head)
+    found = _COLUMN_COUNT.search(head)
     width = style.width - 2 * style.margin_side
     if found is not None:
         width = (width - COLUMN_GAP) / int(found[1])
