@@ -17,8 +17,30 @@ import pytest
 
 from custom_components.lianke.jobs.job import JobState
 from tests.conftest import LOGGER
-from tests.proof.conftest import House
+from tests.proof.conftest import (
+    House,
+    _quiet_asyncio,
+    clock,
+    house,
+    open_house,
+    open_shop,
+    reachable_house,
+    receiver,
+    sim,
+)
 from tests.simulator import Fault
+
+# Fixtures of a house with a clock that the test moves.
+__all__ = [
+    "_quiet_asyncio",
+    "clock",
+    "house",
+    "open_house",
+    "open_shop",
+    "reachable_house",
+    "receiver",
+    "sim",
+]
 
 SUBMIT = "POST /print/job"
 SHORT = 600

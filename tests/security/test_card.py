@@ -1,0 +1,178 @@
+"""The card: texts from outside are text on the page, whatever they contain.
+
+The card's own files run in Chromium before a stand-in for Home Assistant, which sends what a bad
+printer, document or service could say.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+import json
+from typing import Any
+
+from aiohttp import web
+from playwright.async_api import Page, async_playwright
+import pytest
+import pytest_socket
+
+from tests.conftest import COMPONENT
+from tests.e2e.card.stage import BROWSER_OPTIONS, find_chromium
+from tests.security.rendering import PAYLOADS
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+PAGE = """<!DOCTYPE html><html lang="en"><body><script type="module">
+import "/lianke-card.js";
+window.show = (view, names) => {
+  const connection = {
+    addEventListener() {}, removeEventListener() {},
+    subscribeMessage: async (tell) => { tell(view); return async () => {}; },
+  };
+  const hass = {
+    connection, language: "en", locale: { language: "en" }, states: names, entities: {}, user: { is_admin: true },
+    localize: () => "", loadBackendTranslation: async () => () => "", callWS: async () => ({}),
+  };
+  const card = document.createElement("lianke-card");
+  card.setConfig({ type: "custom:lianke-card", title: view.title, history: 20,
+    buttons: [{ entity: "todo.list", name: view.title }] });
+  card.hass = hass;
+  document.body.replaceChildren(card);
+};
+window.ready = true;
+</script></body></html>"""
+STATES = (
+    "held",
+    "uploading",
+    "sending",
+    "completed",
+    "failed",
+    "canceled",
+    "expired",
+    "unconfirmed",
+)
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Leave the browser's process alone; no part of Home Assistant runs in here."""
+
+
+@pytest.fixture
+async def asked() -> list[str]:
+    """Give the list of addresses that the page asks for."""
+    return []
+
+
+@pytest.fixture
+async def page(socket_enabled: None, asked: list[str]) -> AsyncIterator[Page]:
+    """Open a page with the card's module."""
+    if (chromium := find_chromium()) is None:
+        pytest.skip("there is no Chromium")
+    app = web.Application()
+
+    async def index(_: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    app.router.add_get("/", index)
+    app.router.add_static("/", COMPONENT / "frontend")
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        page = await browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("dialog", lambda _: asked.append("a dialog"))
+        await page.goto(url)
+        await page.wait_for_function("window.ready")
+        yield page
+        pytest_socket.enable_socket()
+        await browser.close()
+    await runner.cleanup()
+
+
+def view(text: str) -> dict[str, Any]:
+    """Return what a card is told, with a text in every place that comes from outside."""
+    now = "2026-11-26T06:51:34+00:00"
+    job = {
+        "printer": text,
+        "title": text,
+        "created_at": now,
+        "changed_at": now,
+        "expires_at": now,
+        "size": 100,
+        "sent_bytes": 10,
+        "pages": 3,
+        "pages_printed": 1,
+        "copies": 1,
+        "hold_reason": text,
+        "reason": text,
+        "code": 500,
+        "detail": text,
+        "partly_printed": True,
+        "request_id": text,
+        "can_cancel": True,
+        "can_retry": True,
+        "device_id": "device",
+        "printer_key": "key",
+    }
+    printer = {
+        "name": text,
+        "status": text,
+        "waiting": 1,
+        "hold_reason": text,
+        "pages_printed": 3,
+        "may_control": True,
+        "ink": [
+            {"name": text, "level": 5, "color": text},
+            {"name": "K", "level": None, "color": ""},
+        ],
+        "problems": [text, "cover_open"],
+    }
+    return {
+        "title": text,
+        "printers": {"device": printer, "other": {**printer, "status": "disconnected"}},
+        "jobs": [{**job, "job_id": state, "state": state} for state in STATES],
+        "key_rejected": ["other"],
+    }
+
+
+COUNT = """() => {
+  const root = document.querySelector("lianke-card").shadowRoot;
+  const kinds = [...root.querySelectorAll("*")].map((one) => one.localName);
+  const handlers = [...root.querySelectorAll("*")].flatMap((one) => [...one.attributes])
+    .filter(({ name, value }) => name.startsWith("on") || /evil|javascript:/.test(name === "style" ? value : ""));
+  return { kinds: [...new Set(kinds)].sort(), handlers: handlers.length, text: root.textContent };
+}"""
+
+
+async def test_no_text_becomes_markup(page: Page, asked: list[str]) -> None:
+    """Every payload in every place: no new kind of element, no handler, no request, the text is shown."""
+    await page.evaluate("(view) => window.show(view, {})", view("plain"))
+    await page.wait_for_function(
+        "document.querySelector('lianke-card').shadowRoot.textContent.includes('plain')"
+    )
+    plain = await page.evaluate(COUNT)
+    assert "img" not in plain["kinds"]
+    before = list(asked)
+    more = {
+        "style": "red; background: url(//evil.example/x.png)",
+        "attribute": '" onmouseover="alert(1)',
+        "closing tag": "</div></section></ha-card><img src=//evil.example/x onerror=alert(1)>",
+        "a key": 'x" data-key="no',
+        "prototype": "__proto__",
+    }
+    for name, payload in {**PAYLOADS, **more}.items():
+        await page.evaluate(
+            "(view) => window.show(view, {})", json.loads(json.dumps(view(payload)))
+        )
+        await page.wait_for_function(
+            "document.querySelector('lianke-card').shadowRoot.querySelectorAll('section').length > 1"
+        )
+        shown = await page.evaluate(COUNT)
+        assert set(shown["kinds"]) <= set(plain["kinds"]), name
+        assert shown["handlers"] == 0, name
+        assert payload.replace("\r", "\n").split("\n")[0].strip("\x00 ") in shown["text"], name
+    await asyncio.sleep(0.2)
+    assert asked == before
