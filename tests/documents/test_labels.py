@@ -9,7 +9,7 @@ import pypdfium2
 import pytest
 from pyzbar.pyzbar import decode
 
-from custom_components.lianke.documents.compose import html_page, markdown_page, text_page
+from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.testpage import test_page as make_test_page
 from tests.documents.samples import picture
@@ -88,6 +88,28 @@ def test_a_very_wide_table_lies_on_its_side(tmp_path: Path) -> None:
     assert "before" in text
     assert "after" in text
     assert [text.count(word) for word in words] == [2] * 14
+
+
+@pytest.mark.parametrize(("columns", "width"), [(40, 210), (9, 80)])
+def test_the_widest_table_stays_within_the_margins(
+    columns: int, width: int, tmp_path: Path
+) -> None:
+    words = [f"valuableword{number}" for number in range(columns)]
+    rows = ["|".join(words), "|".join("-" * columns), "|".join(words)]
+    style = label(width, 297)
+    for html in (
+        markdown_page("\n".join(f"|{row}|" for row in rows), style, title="t"),
+        csv_page(
+            "\n".join([rows[0].replace("|", ","), rows[2].replace("|", ",")]), style, title="t"
+        ),
+    ):
+        page = pypdfium2.PdfDocument(draw(html, tmp_path))[0]
+        text = page.get_textpage()
+        assert text.count_chars() > columns * 20
+        edge = (min(style.margin_side, style.margin_top) - 0.6) * 72 / 25.4
+        for index in range(text.count_chars()):
+            if text.get_text_range(index, 1).strip():
+                assert text.get_charbox(index)[2] < page.get_size()[0] - edge
 
 
 def test_text_from_the_right_starts_there(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import re
 from .clean import clean_html, read_frame
 from .document import input_error
 from .page import PageStyle, is_blank, page
+from .tables import has_long_words, table_style
 
 MAX_COLUMNS = 60
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
@@ -58,7 +59,11 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     css = f"table {{ width: 100%; font-size: {size:g}em; }}"
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
-    table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    fitted = table_style(rows, style)
+    if has_long_words(text):
+        fitted += "; --wrap: anywhere"
+    table = f'<table style="{fitted.lstrip("; ")}">' if fitted else "<table>"
+    table += f"<thead>{head}</thead><tbody>{body}</tbody></table>"
     return page(style, table, title=title, css=css)
 
 

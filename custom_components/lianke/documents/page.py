@@ -252,7 +252,7 @@ table {{ border-collapse: collapse; margin: 0.5em 0; }}
 thead {{ display: table-header-group; }}
 tr, img, svg {{ break-inside: avoid; }}
 th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: start; vertical-align: top;
- overflow-wrap: break-word; }}
+ overflow-wrap: var(--wrap, break-word); }}
 img {{ height: auto; max-height: calc({inner:g}mm - 2em); object-fit: contain; vertical-align: bottom; }}
 p, li, h1, h2, h3, h4, h5, h6, th, td, dd, .plain, .what {{ unicode-bidi: plaintext; }}
 .plain {{ white-space: pre-wrap; }}

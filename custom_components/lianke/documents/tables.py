@@ -34,9 +34,18 @@ def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
     if scale >= LEAST_SCALE:
         return f"font-size: {scale:.2f}em"
     sideways = (style.height - 2 * style.margin_top) / needed
+    page = ""
     if not style.narrow and style.height > style.width and sideways > scale:
-        return f"page: sideways; font-size: {min(1.0, max(LEAST_SCALE, sideways)):.2f}em"
-    return f"font-size: {LEAST_SCALE:g}em; overflow-wrap: anywhere"
+        page, scale = "page: sideways; ", min(1.0, sideways)
+    if scale >= LEAST_SCALE:
+        return f"{page}font-size: {scale:.2f}em"
+    # Nothing else is left than to break words.
+    return f"{page}font-size: {LEAST_SCALE:g}em; --wrap: anywhere"
+
+
+def has_long_words(text: str) -> bool:
+    """Return whether text has words longer than a column can hold."""
+    return _LONG_WORD.search(text) is not None
 
 
 def part_long_words(text: str) -> str:
