@@ -2,6 +2,7 @@
 
 from html import escape, unescape
 from html.parser import HTMLParser
+from itertools import count
 import re
 from typing import Final, override
 
@@ -9,7 +10,7 @@ import nh3
 
 from .css import clean_css
 from .document import MAX_TEXT_BYTES, input_error
-from .qr import SCHEME, qr_image
+from .qr import SCHEME, check_codes, qr_image
 
 # Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
 MAX_DEPTH: Final = 500
@@ -133,7 +134,7 @@ def clean_html(source: str) -> str:
 
     What is left loads nothing, runs nothing, leads nowhere and sends nothing: no scripts, SVG,
     MathML, forms, frames, meta or base elements; pictures as data or QR codes only.
-    Raises ServiceValidationError: html_too_large, qr_empty, qr_too_long.
+    Raises ServiceValidationError: html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     if source.count("&") > MAX_AMPERSANDS:
         raise input_error("html_too_large", limit=str(MAX_TEXT_BYTES // 1024))
@@ -149,7 +150,15 @@ def clean_html(source: str) -> str:
     )
     # In what the cleaner writes, "<" in texts and attributes is escaped: these are elements.
     cleaned = _STYLE.sub(lambda found: found[1] + clean_css(found[2]) + found[3], cleaned)
-    return _IMAGE.sub(_image, cleaned)
+    codes = count(1)
+
+    def image(found: re.Match[str]) -> str:
+        drawn = _image(found)
+        if drawn is not found[0]:
+            check_codes(next(codes))
+        return drawn
+
+    return _IMAGE.sub(image, cleaned)
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

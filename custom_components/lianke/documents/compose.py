@@ -3,11 +3,14 @@
 Everything here is pure and may take a while for a long text: run it in the executor.
 """
 
+from collections.abc import Iterable
 import csv
 from dataclasses import replace
 from html import escape
 import io
 import re
+
+from homeassistant.exceptions import ServiceValidationError
 
 from .clean import clean_html, read_frame
 from .document import input_error
@@ -15,6 +18,8 @@ from .page import PageStyle, is_blank, page
 from .tables import has_long_words, table_style
 
 MAX_COLUMNS = 60
+# Of all rows together, those included that fill up short ones.
+MAX_CELLS = 50_000
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
@@ -47,6 +52,8 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:
         raise input_error("too_many_columns", columns=str(columns), allowed=str(MAX_COLUMNS))
+    if len(rows) * columns > MAX_CELLS:
+        raise _too_many_cells()
     lines = []
     for number, row in enumerate(rows):
         tag = "th" if number == 0 else "td"
@@ -102,10 +109,26 @@ def _csv_rows(text: str) -> list[list[str]]:
     except csv.Error:
         delimiter = ","
     try:
-        rows = list(
+        return _bounded(
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         )
     except csv.Error:
         # A field beyond the reader's limit: then it is no table but text.
-        rows = [[line] for line in text.splitlines()]
-    return [row for row in rows if row]
+        return _bounded([line] for line in text.splitlines())
+
+
+def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
+    """Return the rows with something in them; refuse them as soon as they are too many."""
+    kept: list[list[str]] = []
+    cells = 0
+    for row in rows:
+        cells += len(row)
+        if cells > MAX_CELLS:
+            raise _too_many_cells()
+        if row:
+            kept.append(row)
+    return kept
+
+
+def _too_many_cells() -> ServiceValidationError:
+    return input_error("too_many_cells", allowed=f"{MAX_CELLS:,}")

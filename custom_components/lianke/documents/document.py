@@ -30,6 +30,8 @@ CONTENT_TYPES: Final = {
 """The types the service takes (lianke-api: POST /print/job, jobFile)."""
 MAX_TEXT_BYTES: Final = 1024 * 1024
 """of text, Markdown, HTML or a table that becomes a page here."""
+MAX_MADE_BYTES: Final = 12 * 1024 * 1024
+"""what a page made of text may have."""
 MAX_QUOTED: Final = 200
 """characters of a caller's words in an error."""
 
@@ -42,6 +44,11 @@ def input_error(key: str, **placeholders: str) -> ServiceValidationError:
         translation_key=key,
         translation_placeholders=quoted or None,
     )
+
+
+def page_too_large() -> ServiceValidationError:
+    """Return the error for a text of which more would be made than a page may have."""
+    return input_error("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
 
 
 def whole_text(text: str) -> str:

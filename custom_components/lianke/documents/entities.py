@@ -17,7 +17,7 @@ from ..api.models import Paper
 from .access import POLICY_READ, async_check_entity
 from .document import Document, digest_of, input_error
 from .intake import admit
-from .lists import AgendaEntry, TodoEntry, agenda_page, todo_page
+from .lists import MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .spool import Spool, too_large, write_bytes
 from .written import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 
@@ -156,3 +156,5 @@ def _refuse_empty(
 ) -> None:
     if not entries and not options.print_empty:
         raise input_error("list_empty", entity=entity_id)
+    if len(entries) > MAX_ENTRIES:
+        raise input_error("list_too_long", entity=entity_id, allowed=str(MAX_ENTRIES))

@@ -7,7 +7,15 @@ from pathlib import Path
 import re
 
 from .compose import csv_page, markdown_page, text_page
-from .document import CONTENT_TYPES, MAX_TEXT_BYTES, Document, input_error, whole_text
+from .document import (
+    CONTENT_TYPES,
+    MAX_MADE_BYTES,
+    MAX_TEXT_BYTES,
+    Document,
+    input_error,
+    page_too_large,
+    whole_text,
+)
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
 from .length import pages_at_most
@@ -62,7 +70,10 @@ def admit_page(
 
     `at_most` is the most sheets it can take; None has that estimated.
     """
-    write_bytes(path, whole_text(html).encode())
+    data = whole_text(html).encode()
+    if len(data) > MAX_MADE_BYTES:
+        raise page_too_large()
+    write_bytes(path, data)
     path = path.rename(path.with_suffix(Kind.HTML))
     document = _document(path, Kind.HTML, name=name, title=clean_title(title))
     return replace(document, pages_at_most=at_most or pages_at_most(html, style))

@@ -10,6 +10,8 @@ from homeassistant.util import dt as dt_util
 
 from .page import PageStyle, page
 
+# Items of a list, or events of a calendar.
+MAX_ENTRIES = 2000
 COLUMNS_FROM = 22
 COLUMNS_WIDTH = 140.0
 COMPLETED = "completed"

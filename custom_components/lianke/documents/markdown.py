@@ -4,7 +4,7 @@ from collections.abc import MutableMapping, Sequence
 from functools import partial
 from html import escape
 import re
-from typing import Any
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -13,9 +13,14 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from .document import MAX_MADE_BYTES, input_error, page_too_large
 from .page import PageStyle
-from .qr import SCHEME, qr_image
+from .qr import SCHEME, check_codes, qr_image
 from .tables import part_long_words, table_style
+
+# The parser makes five hundred times as much of a text while it reads it.
+MAX_BYTES: Final = 96 * 1024
+CODES: Final = "lianke_codes"
 
 
 def render(text: str, style: PageStyle, *, breaks: bool) -> str:
@@ -23,13 +28,27 @@ def render(text: str, style: PageStyle, *, breaks: bool) -> str:
 
     Raises ServiceValidationError: qr_empty, qr_too_long.
     """
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise input_error("text_too_large", limit=str(MAX_BYTES // 1024))
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("image", "qr_code", _qr_code)
     parser.core.ruler.push("tick_boxes", _tick_boxes)
     parser.core.ruler.push("fit_tables", partial(_fit_tables, style=style))
+    parser.core.ruler.push("check_size", _check_size)
     parser.add_render_rule("image", _image)
     return str(parser.render(text))
+
+
+def _check_size(state: StateCore) -> None:
+    """Refuse a text that uses its links so often that the page would be huge."""
+    size = 0
+    for token in state.tokens:
+        for part in (token, *(token.children or [])):
+            # Each letter may take six.
+            size += 6 * sum(len(str(value)) for value in part.attrs.values())
+        if size > MAX_MADE_BYTES:
+            raise page_too_large()
 
 
 # An address may not have blanks, as names of networks do: then the password stood on the page.
@@ -104,6 +123,8 @@ def _image(
     address = str(token.attrGet("src") or "")
     alt = renderer.renderInlineAsText(token.children or [], options, env)
     if address.lower().startswith(SCHEME):
+        env[CODES] = env.get(CODES, 0) + 1
+        check_codes(env[CODES])
         return qr_image(address, alt)
     if address.startswith("data:image/"):
         return f'<img alt="{escape(alt)}" src="{escape(address)}">'

@@ -8,6 +8,14 @@ from urllib.parse import unquote
 from .document import input_error
 
 SCHEME = "qr:"
+# Of one document; drawing one takes up to a tenth of a second.
+MAX_CODES = 50
+
+
+def check_codes(count: int) -> None:
+    """Refuse a document with too many codes. Raises ServiceValidationError: too_many_codes."""
+    if count > MAX_CODES:
+        raise input_error("too_many_codes", allowed=str(MAX_CODES))
 
 
 def qr_image(address: str, alt: str = "") -> str:

@@ -1,0 +1,229 @@
+"""Limits on what is made: no small input becomes a huge page, fills the memory or stops the loop."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+import gc
+import os
+from pathlib import Path
+import random
+import time
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+
+from custom_components.lianke.documents.document import MAX_MADE_BYTES
+from custom_components.lianke.documents.entities import _refuse_empty
+from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.lists import MAX_ENTRIES, TodoEntry
+from custom_components.lianke.documents.sources import Source, async_fetch
+from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.written import DEFAULT_PAGE
+from tests.documents.samples import protected_pdf
+from tests.documents.test_pdf import bomb, tree_of_itself
+from tests.simulator import make_pdf
+
+MB = 1024 * 1024
+MAX_GROWTH = 64 * MB
+MAX_HOLD = 0.1
+
+type Made = tuple[SourceKind, str, bytes | str]
+
+
+def text(kind: SourceKind, pattern: str, size: int = MB) -> Made:
+    """Return a text of a pattern, repeated up to a size."""
+    return kind, "", (pattern * (size // len(pattern) + 1))[:size]
+
+
+def file(name: str, pattern: bytes, size: int = MB) -> Made:
+    """Return a file of a pattern, repeated up to a size."""
+    return SourceKind.FILE, name, (pattern * (size // len(pattern) + 1))[:size]
+
+
+HOSTILE: dict[str, tuple[Made, str | None]] = {
+    # 1 MB of this became 288 MB of HTML.
+    "csv": (file("a.csv", b"a,b\n" + b",\n" * 20 + b"," * 59 + b"\n"), "too_many_cells"),
+    "csv-lines": (file("a.csv", b"a,b\n"), "too_many_cells"),
+    "csv-columns": (file("a.csv", b","), "too_many_cells"),
+    "csv-quotes": (file("a.csv", b'a,"'), "too_many_cells"),
+    # 180 kB of this held a worker for 40 s.
+    "codes": (text(SourceKind.MARKDOWN, "![](qr:a)", 90_000), "too_many_codes"),
+    "codes-html": (text(SourceKind.HTML, "<img src=qr:a>", 180_000), "too_many_codes"),
+    "long-markdown": (text(SourceKind.MARKDOWN, "a\n\n"), "text_too_large"),
+    "links": (
+        (SourceKind.MARKDOWN, "", f"[a]: http://x/{'y' * 45_000}\n\n" + "[a]" * 15_000),
+        "page_too_large",
+    ),
+    "nested": (text(SourceKind.MARKDOWN, ">" * 90_000, 90_000), None),
+    "emphasis": (text(SourceKind.MARKDOWN, "*a*", 90_000), None),
+    "lines": (text(SourceKind.TEXT, "a\n"), None),
+    "one-word": (text(SourceKind.TEXT, "W"), None),
+    "quotes": (text(SourceKind.TEXT, "'"), None),
+    "tabs": (text(SourceKind.TEXT, "\t"), None),
+    "blanks": (text(SourceKind.TEXT, "a "), None),
+    "chinese": (text(SourceKind.TEXT, "长，", 340_000), None),
+    "log": (file("a.log", b"2026-11-26 07:00:00 INFO something happened\n"), None),
+    "bomb": ((SourceKind.FILE, "a.pdf", bomb()), "pdf_"),
+    "tree": ((SourceKind.FILE, "a.pdf", tree_of_itself(60)), "pdf_damaged"),
+    "protected": ((SourceKind.FILE, "a.pdf", protected_pdf(2, user="x")), "pdf_password_needed"),
+}  # fmt: skip
+
+
+class Watch:
+    """Measures how much memory grows and how long the loop is held."""
+
+    def __init__(self) -> None:
+        """Measure nothing yet."""
+        self.before = self.most = rss()
+        self.hold = 0.0
+        self._task = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            # Processor time, since others use this machine as well.
+            started, cpu = time.monotonic(), time.process_time()
+            await asyncio.sleep(0.01)
+            late = min(time.monotonic() - started, time.process_time() - cpu + 0.01) - 0.01
+            self.hold = max(self.hold, late)
+            self.most = max(self.most, rss())
+
+    async def stop(self) -> None:
+        """End the measuring."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def growth(self) -> int:
+        """Return the bytes that memory has grown by at its peak."""
+        return max(0, self.most - self.before)
+
+
+def rss() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any]:
+    """Return a function that takes an input as far as to its document, and discards it."""
+
+    async def feed(made: Made) -> str | None:
+        kind, name, value = made
+        if isinstance(value, bytes):
+            (media / name).write_bytes(value)
+            value = str(media / name)
+        try:
+            document = await async_fetch(
+                hass,
+                spool,
+                Source(kind=kind, value=value),
+                limit_bytes=50 * MB,
+                context=Context(),
+                paper=None,
+            )
+        except HomeAssistantError as err:
+            return err.translation_key
+        assert document.size <= MAX_MADE_BYTES
+        await spool.async_discard(document)
+        return None
+
+    return feed
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_inputs_stay_within_bounds(feed: Callable[[Made], Any], name: str) -> None:
+    """No input of a megabyte makes memory grow by 64 MB or holds the loop for 100 ms."""
+    made, key = HOSTILE[name]
+    await feed((SourceKind.TEXT, "", "warm"))
+    await feed((SourceKind.MARKDOWN, "", "![](qr:warm)"))
+    await feed((SourceKind.FILE, "warm.pdf", make_pdf(1)))
+    gc.collect()
+    watch = Watch()
+    started = time.process_time()
+    refused = await feed(made)
+    spent = time.process_time() - started
+    await watch.stop()
+    print(f"{name}: {watch.growth // MB} MB, {watch.hold * 1000:.0f} ms, {spent:.1f} s, {refused}")  # noqa: T201
+    assert (refused or "").startswith(key or "") or (refused is None and key is None)
+    assert watch.growth < MAX_GROWTH
+    assert watch.hold < MAX_HOLD
+    assert spent < 10
+
+
+def test_a_list_has_a_limit() -> None:
+    with pytest.raises(ServiceValidationError) as refused:
+        _refuse_empty([TodoEntry(text="x")] * (MAX_ENTRIES + 1), "todo.x", DEFAULT_PAGE)
+    assert refused.value.translation_key == "list_too_long"
+
+
+PIECES = [
+    *("a", "W", " ", "\n", "\t", ",", '"', ";", "|", "&", "<", ">", "'", "值", "，", "\u200b", "🖨"),
+    *(
+        "[a](b)",
+        "![](qr:a)",
+        "**",
+        "_",
+        "`",
+        "> ",
+        "- ",
+        "# ",
+        "|-|",
+        "<p>",
+        "<b>",
+        "<table>",
+        "<td>",
+    ),
+    *(
+        "</p>",
+        "<style>",
+        "<!--",
+        "&amp;",
+        "[a]: b\n",
+        "\\",
+        "~~",
+        "%PDF-1.4",
+        "obj",
+        "<<",
+        ">>",
+        "\0",
+    ),
+]
+
+
+def generated(seed: int) -> Made:
+    """Return an input by its number: half a few pieces many times, half a PDF with bad bytes."""
+    chance = random.Random(seed)
+    size = int(2 ** chance.uniform(3, 20))
+    if seed % 4 == 0:
+        pdf = bytearray(make_pdf(chance.randint(1, 40)))
+        for _ in range(chance.randint(1, 30)):
+            pdf[chance.randrange(len(pdf))] = chance.randrange(256)
+        return SourceKind.FILE, "a.pdf", bytes(pdf)
+    pattern = "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
+    kind = chance.choice([SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.FILE])
+    value = (pattern * (size // len(pattern) + 1))[:size]
+    if kind is SourceKind.FILE:
+        return kind, chance.choice(["a.csv", "a.md", "a.txt", "a.html"]), value.encode()[:MB]
+    return kind, "", value
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "count", [40, pytest.param(1000, marks=pytest.mark.long)], ids=["short", "thousand"]
+)
+async def test_generated_inputs_stay_within_bounds(feed: Callable[[Made], Any], count: int) -> None:
+    await feed((SourceKind.MARKDOWN, "", "![](qr:warm)"))
+    await feed((SourceKind.FILE, "warm.pdf", make_pdf(1)))
+    bad: list[str] = []
+    watch = Watch()
+    for seed in range(count):
+        gc.collect()
+        watch.before = watch.most = rss()
+        watch.hold = 0.0
+        await feed(generated(seed))
+        if watch.growth >= MAX_GROWTH or watch.hold >= MAX_HOLD:
+            bad.append(f"{seed}: {watch.growth // MB} MB, {watch.hold * 1000:.0f} ms")
+    await watch.stop()
+    assert not bad
