@@ -5,6 +5,7 @@ nothing depends on the order in which they come.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 import logging
 from time import monotonic
@@ -19,7 +20,7 @@ from ..api.errors import LiankeError
 from ..api.models import TaskState
 from ..coordinator import LiankeCoordinator
 from ..memory import BoxMemory
-from .book import JobBook
+from .book import BookError, JobBook
 from .follower import Follower
 from .gate import Gate
 from .job import RETRYABLE, Job, JobState
@@ -268,6 +269,9 @@ class Engine:
         state = await self._follower.async_ask_before_cancel(job)
         current = self._ledger.get(job.job_id)
         if current is None or not current.can_cancel:
+            # It has ended, which is told once it is on disk.
+            with suppress(BookError):
+                await self._ledger.async_kept(job.job_id)
             return
         if expiring and current.state is not JobState.QUEUED:
             return
