@@ -112,3 +112,65 @@ def test_rank_prefers_the_vendors_link() -> None:
     assert rank(TOKEN) == 2
     assert rank("bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT") == 1
     assert rank(f"https://liankenet.com.example.org/?token={TOKEN}") == 2
+
+
+FULL_WIDTH = str.maketrans({code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LINK.partition('#')[0]}，请扫码",
+        f"请打开{LINK.partition('#')[0]}。",
+        f"https://printing.liankenet.com/?token={TOKEN}请扫码",
+        f"[云盒]({LINK})",
+        f"[link](https://printing.liankenet.com/?token={TOKEN})",
+        f"![]({LINK.partition('#')[0]})",
+        f"<a href='{LINK}'>box</a>",
+        f"`{LINK.partition('#')[0]}`",
+        LINK.translate(FULL_WIDTH),
+        TOKEN.translate(FULL_WIDTH),
+        "ｌｋ００ａｂ００００００００：ＡｂＣｄＥｆＧｈ１２３４５６７８",
+        f"token: {TOKEN}",
+        f"token：{TOKEN}",
+        f'"token": "{TOKEN}"',
+        f"Token = {BARE}",
+        f"二维码内容：{TOKEN}",
+        f"My box is {TOKEN}, thanks",
+        "lk00ab00000000\nAbCdEfGh12345678",
+        "AbCdEfGh12345678\r\nlk00ab00000000",
+        "lk00ab00000000 AbCdEfGh12345678",
+        "lk00ab00000000,AbCdEfGh12345678",
+        "设备编号：lk00ab00000000\n设备密钥：AbCdEfGh12345678",
+        "设备号 lk00ab00000000 密钥 AbCdEfGh12345678",
+        "编号: lk00ab00000000；密钥: AbCdEfGh12345678",
+        "deviceId: lk00ab00000000\ndeviceKey: AbCdEfGh12345678",
+        "Device ID = lk00ab00000000, Device Key = AbCdEfGh12345678",
+        '{"device_id": "lk00ab00000000", "device_key": "AbCdEfGh12345678"}',
+        "deviceId=lk00ab00000000&deviceKey=AbCdEfGh12345678",
+        "SN: lk00ab00000000\nKEY: AbCdEfGh12345678",
+    ],
+)
+def test_texts_around_what_is_meant(text: str) -> None:
+    """As messengers, chats and the sticker itself write it; most were once refused."""
+    assert parse(text) == BOX
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello, here is my printer box",
+        "https://printing.liankenet.com/help",
+        "token: none",
+        "lk00ab00000000",
+        "AbCdEfGh12345678",
+        "lk00ab00000000 lk00ab00000001 AbCdEfGh12345678",
+        "设备编号：lk00ab00000000",
+        "internationalization misunderstandings",
+        "a" * 4096,
+        "token=" * 600,
+    ],
+)
+def test_what_says_nothing_is_refused(text: str) -> None:
+    with pytest.raises(CredentialsError):
+        parse(text)

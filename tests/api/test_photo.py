@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 import pytest
 
 from custom_components.lianke.api import sticker
@@ -106,6 +106,21 @@ def test_half_in_the_shadow(save: Callable[..., Path]) -> None:
 
 def test_far_away(save: Callable[..., Path]) -> None:
     check(save(photo(STICKER, side=220, angle=20)))
+
+
+def test_light_on_dark(save: Callable[..., Path]) -> None:
+    check(save(ImageOps.invert(code(qr_link(DEVICE_ID, DEVICE_KEY), 600))))
+
+
+def test_a_tiny_cutout_of_a_screen(save: Callable[..., Path]) -> None:
+    """Less than two pixels a module."""
+    tiny = code(qr_link(DEVICE_ID, DEVICE_KEY), 600)
+    check(save(tiny.resize((70, 70), Image.Resampling.BILINEAR)))
+
+
+def test_a_blurred_code(save: Callable[..., Path]) -> None:
+    blurred = photo(qr_link(DEVICE_ID, DEVICE_KEY), size=(1200, 900), side=300)
+    check(save(blurred.filter(ImageFilter.GaussianBlur(3.2))))
 
 
 @pytest.mark.parametrize(

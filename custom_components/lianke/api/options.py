@@ -8,7 +8,7 @@ from typing import Final
 from .errors import OptionError
 from .models import Capabilities, DriverDefaults, Paper, Species
 from .names import find, fold, nearest_first, size_in
-from .papers import A4_ID, CUSTOM_ID, STANDARD, standard_paper
+from .papers import A4_ID, CUSTOM_ID, STANDARD, are_mostly_narrow, standard_paper
 from .print_options import (
     ALIGNMENTS,
     COLORS,
@@ -46,8 +46,6 @@ MAX_PIECES: Final = 100
 MAX_PAGE: Final = 99999
 MAX_ALLOWED: Final = 40
 SWITCHES: Final = frozenset({"auto_rotate", "reverse_order"})
-MAX_NARROW: Final = 1120
-"""0.1 mm; the widest usual label and receipt printers."""
 NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
 _UNKNOWN = Capabilities()
@@ -180,7 +178,7 @@ def _default_paper(
     default: DriverDefaults = able.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     paper_id = default.paper_id
-    narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and _are_mostly_narrow(papers))
+    narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and are_mostly_narrow(papers))
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
     if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
         return _sized(width, length)
@@ -192,11 +190,6 @@ def _default_paper(
             "paper_required", option="paper", allowed=_paper_names(able.papers, papers)
         )
     return None, None, A4_ID, _describe(A4_ID, able, papers)
-
-
-def _are_mostly_narrow(papers: tuple[Paper, ...]) -> bool:
-    """Return whether most of a printer's papers are labels and receipts, whatever else it lists."""
-    return sum(min(paper.width, paper.height) <= MAX_NARROW for paper in papers) * 2 > len(papers)
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:

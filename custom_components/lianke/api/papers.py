@@ -7,6 +7,8 @@ from .names import fold
 
 A4_ID = 9
 CUSTOM_ID = 0
+MAX_NARROW = 1120
+"""0.1 mm; the widest usual label and receipt printers."""
 
 
 def _paper(paper_id: int, name: str, width: int, height: int) -> Paper:
@@ -66,3 +68,8 @@ def standard_paper(wanted: str | int) -> Paper | None:
         return _BY_ID.get(wanted)
     name = fold(wanted)
     return _BY_NAME.get(_ALIASES.get(name, name))
+
+
+def are_mostly_narrow(papers: tuple[Paper, ...]) -> bool:
+    """Return whether most of a printer's papers are labels and receipts, whatever else it lists."""
+    return sum(min(paper.width, paper.height) <= MAX_NARROW for paper in papers) * 2 > len(papers)

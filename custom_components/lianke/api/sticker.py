@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 import re
 import struct
+import unicodedata
 from urllib.parse import unquote
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
@@ -19,6 +20,7 @@ from .errors import CredentialsError, NoQrCodeError, PhotoUnreadableError, QrRea
 
 MAX_TEXT = 4096
 MAX_ENCODINGS = 3
+MAX_WORDS = 32
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
 MAX_JPEG_PIXELS = 51_000_000
 """Measured: JPEG is decoded at a smaller size, but a progressive one takes 6 bytes a pixel even so, in CMYK 8."""
@@ -31,6 +33,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
 _SIDES = (1600, 1000, 2400, 700)
 """px; noise vanishes in small copies of a photo, a small code needs a large one."""
+_TINY = 600
+"""px; up to here larger copies are worth their time."""
 # What Pillow raises on damaged files.
 _BROKEN_PICTURE = (
     OSError,
@@ -55,18 +59,35 @@ _VENDOR = re.compile(
     r"https?://([\w-]{1,63}\.){0,8}(liankenet|wisiyilink)\.com[/?#:]", re.IGNORECASE
 )
 _LINE_ENDS = re.compile(r"[\r\n\t]\s*")
+# Texts around the link or token, as messengers, chats and people put them there.
+_LOOSE_TOKEN = re.compile(
+    r"token[\"']?\s*[:=]\s*[\"']?([A-Za-z0-9+/_%-]{8,512}={0,2})", re.IGNORECASE
+)
+_ID_LABEL = re.compile(
+    r"(?:设备(?:编号|号|id)|云盒(?:编号|号|id)|编号|device[ _]?id|\bsn|\bid)[ )]*[:=]?\s*([A-Za-z0-9_-]{6,64})",
+    re.IGNORECASE,
+)
+_KEY_LABEL = re.compile(
+    r"(?:密钥|秘钥|密码|device[ _]?key|\bkey)[ )]*[:=]?\s*([A-Za-z0-9_-]{8,64})", re.IGNORECASE
+)
+_WORD = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{8,512}(?![A-Za-z0-9+/=_-])")
 _USUAL_ID = re.compile(r"[a-z0-9]{14}")
 _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
 def parse(text: str) -> Credentials:
     """Return the credentials in a pasted link, token or `id:key`; raises CredentialsError when there are none."""
-    clean = _INVISIBLE.sub("", text[:MAX_TEXT]).strip().strip("\"'<>").strip()
-    if _LINK.match(clean) or _TOKEN.search(clean):
-        return _from_link(clean)
-    if (pair := _BARE_PAIR.fullmatch(clean)) is not None:
-        return Credentials(device_id=pair[1], device_key=pair[2])
-    return _from_token(clean.removeprefix("token="))
+    # Full-width letters and signs are what Chinese keyboards make of plain ones.
+    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_TEXT]))[:MAX_TEXT]
+    clean = folded.strip().strip("\"'<>").strip()
+    try:
+        if _LINK.match(clean) or _TOKEN.search(clean):
+            return _from_link(clean)
+        if (pair := _BARE_PAIR.fullmatch(clean)) is not None:
+            return Credentials(device_id=pair[1], device_key=pair[2])
+        return _from_token(clean.removeprefix("token="))
+    except CredentialsError:
+        return _from_prose(clean)
 
 
 def rank(text: str) -> int:
@@ -96,6 +117,25 @@ def _from_link(link: str) -> Credentials:
                 continue
         # The whole link may be percent-encoded, as a parameter of another one.
         text = unquote(text)
+    raise CredentialsError
+
+
+def _from_prose(text: str) -> Credentials:
+    """Return the credentials in a text around a link, a token, or a number and key with or without labels."""
+    words = _WORD.findall(text)[:MAX_WORDS]
+    tokens = [found[1] for found in _LOOSE_TOKEN.finditer(text)][:MAX_WORDS]
+    for token in (*tokens, *words):
+        try:
+            return _from_token(token)
+        except CredentialsError:
+            continue
+    device_id, device_key = _ID_LABEL.search(text), _KEY_LABEL.search(text)
+    if device_id is not None and device_key is not None:
+        return Credentials(device_id=device_id[1], device_key=device_key[1])
+    ids = [word for word in words if _USUAL_ID.fullmatch(word)]
+    keys = [word for word in words if _USUAL_KEY.fullmatch(word)]
+    if len(ids) == len(keys) == 1:
+        return Credentials(device_id=ids[0], device_key=keys[0])
     raise CredentialsError
 
 
@@ -185,3 +225,11 @@ def _versions(photo: Image.Image) -> Iterator[Image.Image]:
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
         yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
+    # Rarer: light on dark, blurred, or cut out of a screen with few pixels a module.
+    copy = photo.copy()
+    copy.thumbnail((_SIDES[0], _SIDES[0]))
+    yield ImageOps.invert(copy)
+    yield copy.filter(ImageFilter.UnsharpMask(radius=3, percent=250, threshold=0))
+    if largest <= _TINY:
+        for factor in (2, 3):
+            yield ImageOps.scale(photo, factor, Image.Resampling.BICUBIC)
