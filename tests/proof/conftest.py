@@ -90,6 +90,10 @@ class House(Shop):
             await asyncio.sleep(0.001)
         pytest.fail("it takes too long")
 
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that needs no time of the clock, such as a write to the disk."""
+        await self._until(condition)
+
     def _is_busy(self) -> bool:
         """Return whether a request is under way that is not to hang, or a PDF is being read."""
         if async_get_pdf_worker(self.hass).is_busy:
@@ -168,7 +172,8 @@ class House(Shop):
     async def mend(self) -> None:
         """Poll until the box is known to be well again."""
         for _ in range(5):
-            await self.drive(self.refresh())
+            # In small steps: on a busy machine a large one would be a time-out.
+            await self.drive(self.refresh(), step=0.5)
             if self.coordinator.is_fresh and self.coordinator.is_ready(self.key()):
                 break
         else:

@@ -44,18 +44,13 @@ CODES: dict[int, Meaning] = {
     11201: "refused",
     11203: "unsent",
     11404: "refused",
-    77777: "unclear",
+    # Whatever a code means: with words it is an answer, and a refusal.
+    10021: "refused",
+    77777: "refused",
 }
-HTTP: dict[int, Meaning] = {
-    401: "unsent",
-    403: "unsent",
-    404: "unclear",
-    413: "refused",
-    429: "unsent",
-    500: "unclear",
-    502: "unclear",
-    503: "unclear",
-}
+# Without the service's own JSON they may come from anything on the way, which may have let the job through.
+HTTP = (401, 403, 404, 413, 429, 500, 502, 503)
+OF_THE_SERVICE: dict[int, Meaning] = {401: "unsent", 403: "unsent", 404: "refused"}
 EXPIRED = "设备已超过有效期"
 
 
@@ -82,8 +77,18 @@ def cells() -> Iterator[Cell]:
     yield Cell(name="reset_after_body", fault=Fault(kind="reset_after_body"), meaning="unclear")
     yield Cell(name="reset_after_accept", fault=Fault(kind="reset_after_accept"), meaning="unclear")
     yield from _both("timeout", "unclear", kind="timeout", seconds=LONG)
-    for status, meaning in HTTP.items():
-        yield from _both(f"http {status}", meaning, kind="http", status=status)
+    for status in HTTP:
+        yield from _both(f"http {status}", "unclear", kind="http", status=status)
+    for status, meaning in OF_THE_SERVICE.items():
+        fault = {"kind": "http", "status": status, "content_type": "application/json"}
+        body = f'{{"code":{status},"msg":"原因"}}'
+        yield from _both(f"http {status} of the service", meaning, **fault, body=body)
+    for status in (403, 429):
+        yield from _both(f"firewall {status}", "unclear", kind="firewall", status=status)
+    yield from _both("portal", "unclear", kind="portal")
+    yield Cell(name="early", fault=Fault(kind="early", code=5002), meaning="unsent", padding=LARGE)
+    yield Cell(name="early refusal", fault=Fault(kind="early", code=400), meaning="refused")
+    yield Cell(name="twice", fault=Fault(kind="twice"), meaning="taken")
     for kind in ("empty", "truncated", "not_json"):
         yield from _both(kind, "unclear", kind=kind)
     for shape in SHAPES:

@@ -258,6 +258,8 @@ type Judge = Callable[[House, Cell], Awaitable[None]]
 
 async def _upload(house: House, cell: Cell, *, proof: bool) -> None:
     """Let the fault hit the upload of a job. `proof`: something but the answer tells what became of it."""
+    if not house.coordinator.is_ready(house.key()):
+        await house.mend()
     before = house.sim.cloud.count(SUBMIT)
     paper = house.paper(2, padding=cell.padding)
     async with _broken(house, SUBMIT, cell, times=1):
@@ -289,6 +291,8 @@ async def _upload(house: House, cell: Cell, *, proof: bool) -> None:
 
 async def _is_told(house: House, job: Job) -> None:
     """Compare what the entities say of a finished job with the job, and look for its reason's text."""
+    # What became of it is told once it is on disk.
+    await house.wait_for(lambda: house.state("sensor", "last_job").state == job.state)
     assert house.state("sensor", "last_job").state == job.state
     event = house.state("event", "job")
     assert event.attributes["event_type"] == job.state
