@@ -54,13 +54,13 @@ async def _look(house: House, endpoint: str, answer: str) -> None:
     with _missing(house, endpoint, answer):
         if endpoint in RAISES:
             with pytest.raises(HomeAssistantError) as caught:
-                await house.drive(ACTS[endpoint](house))
+                await house.drive(ACTS[endpoint](house), step=1)
             assert caught.value.translation_key == "address_unknown", caught.value
             assert caught.value.translation_placeholders is not None
             assert caught.value.translation_placeholders["code"] == "404"
         else:
             with suppress(HomeAssistantError):
-                await house.drive(ACTS[endpoint](house))
+                await house.drive(ACTS[endpoint](house), step=1)
         _check_entities(house)
 
 
@@ -116,7 +116,7 @@ async def _cancel(house: House, answer: str) -> None:
     with _missing(house, CANCEL, answer):
         with pytest.raises(HomeAssistantError) as caught:
             await house.drive(
-                house.act("cancel_job", device_id=house.device(), job_id=jobs[1].job_id)
+                house.act("cancel_job", device_id=house.device(), job_id=jobs[1].job_id), step=1
             )
         assert caught.value.translation_key == "address_unknown"
         house.printer().paper = None
@@ -147,7 +147,7 @@ async def _go_through(
                 await _hold(house, endpoint, answer)
             elif endpoint == CANCEL:
                 await _cancel(house, answer)
-            elif endpoint != FOLLOW:
+            else:
                 await house.next_day()
                 await _print(house, endpoint, answer)
     assert not house.sim.cloud.banned

@@ -220,7 +220,9 @@ class Follower:
         if asked:
             return asked[0]
         if len(jobs) == 1 and jobs[0].task_id:
-            return jobs[0]
+            # A task that cannot be had may still be on the list.
+            tried = self._in_vain.get(jobs[0].job_id, 0)
+            return jobs[0] if tried < TRIES else None
         return None
 
     async def _async_ask_task(self, job: Job) -> None:
