@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+import itertools
 import json
 import logging
 from typing import Any
@@ -70,9 +71,14 @@ async def _ask_for_capabilities(house: House) -> Any:
     return await house.act("get_capabilities", device_id=house.device())
 
 
+NUMBERS = itertools.count()
+
+
 async def _count(house: House) -> Any:
     path = house.tmp_path / "document.docx"
-    path.write_bytes(zipped("[Content_Types].xml", "word/document.xml"))
+    # Another one each time: the service is asked only once for the same.
+    parts = ("[Content_Types].xml", "word/document.xml", f"word/{next(NUMBERS)}.xml")
+    path.write_bytes(zipped(*parts))
     house.hass.config.allowlist_external_dirs = {str(house.tmp_path)}
     return await house.act("count_pages", device_id=house.device(), file=str(path))
 
