@@ -105,7 +105,8 @@ async def test_a_callback_ends_a_job(
     assert not data.memory.callbacks_proven_for(data.account.fingerprint)
     job = await start_job(hass, setup)
     await until(lambda: data.queue.get(job.job_id).state is JobState.COMPLETED)
-    assert data.memory.callbacks_proven_for(data.account.fingerprint)
+    # Noted when the callback's answer is given, just after the end was told.
+    await until(lambda: data.memory.callbacks_proven_for(data.account.fingerprint))
     assert (
         simulator.cloud.count("GET /print/job")
         + simulator.cloud.count("POST /print/query_device_task")
@@ -130,11 +131,12 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     simulator.cloud.variants.update(callbacks="never")
     box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(hass, setup)
+    secret = {"job": job.token}
     record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
     with patch.object(JobBook, "_write", side_effect=BookError("no space")):
-        assert (await client.post(url, json=claim(data, job))).status == 503
+        assert (await client.post(url, json=claim(data, job), params=secret)).status == 503
     assert data.queue.get(job.job_id).state is not JobState.COMPLETED
-    assert (await client.post(url, json=claim(data, job))).status == 200
+    assert (await client.post(url, json=claim(data, job), params=secret)).status == 200
     assert json.loads(record.read_text("utf-8"))["state"] == "completed"
     assert data.queue.get(job.job_id).state is JobState.COMPLETED
 
