@@ -224,7 +224,7 @@ async def test_the_error_names_what_is_allowed(hass: HomeAssistant) -> None:
     error = await refused(hass, text="x", tray="Tray 9")
     placeholders = error.translation_placeholders or {}
     assert placeholders["value"] == "Tray 9"
-    assert placeholders["allowed"] == "自动选择, 纸盒 1, 手动进纸"
+    assert placeholders["allowed"] == "纸盒 1, 自动选择, 手动进纸"
 
 
 async def test_a_label_printer_never_gets_a4(hass: HomeAssistant, simulator: Simulator) -> None:
