@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession
 
-from .coerce import JsonValue, to_int, to_list, to_mapping, to_text
+from .coerce import JsonValue, to_int, to_mapping, to_text
 from .credentials import Credentials
 from .errors import (
     AlreadyRunningError,
     BadPhoneError,
     DocumentTooLargeError,
     LiankeResponseError,
-    PrinterNotFoundError,
 )
 from .models import (
     NETWORK_PORT,
@@ -34,14 +33,16 @@ from .models import (
     PrinterKind,
     Task,
     TaskResult,
+    parse_model_names,
     parse_papers,
     parse_printers,
 )
+from .naming import hash_of, printer_fields
 from .server import DEFAULT_SERVER
 from .tasks import parse_day_tasks
 from .throttle import Purpose, Throttle
 from .transport import Meanings, Transport
-from .upload import Links, Ticket, UploadFile, open_form
+from .upload import Links, Ticket, UploadFile, is_web_page, open_form
 
 if TYPE_CHECKING:
     from .scanning import Scanners
@@ -64,11 +65,9 @@ PAPER_SECONDS = 60.0
 DOWNLOAD_SECONDS = 60.0
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
 """What `file_pages` takes."""
-MAX_MODELS = 20000
 
 _BUSY: Meanings = {401: AlreadyRunningError}
 _PHONE: Meanings = {403: BadPhoneError}
-_HTML_EXTENSIONS = (".html", ".htm")
 
 
 class LiankeClient:
@@ -178,7 +177,7 @@ class LiankeClient:
         """
         where = {"usbPort": str(address.port)}
         if address.is_network:
-            where = {"printerHash": _hash_of(address)}
+            where = {"printerHash": hash_of(address)}
         data = await self._transport.call(
             "GET",
             "/device/printer_status",
@@ -198,14 +197,14 @@ class LiankeClient:
             data = await self._transport.call(
                 "POST", "/print/printer_enum", body={"query": query}, seconds=PAPER_SECONDS
             )
-        return _model_names(data)
+        return parse_model_names(data)
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
         """Return what the printer's driver can do (`GET /print/printer_params`); worth remembering."""
         query = (
             {"printerModel": address.model}
             if address.model
-            else self._auth | {"printerHash": _hash_of(address)}
+            else self._auth | {"printerHash": hash_of(address)}
         )
         return Capabilities.from_json(
             await self._transport.call(
@@ -234,7 +233,7 @@ class LiankeClient:
         size = file.size if isinstance(file, UploadFile) else 0
         if size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
-        fields = self._auth | _target(address) | {"dmPaperSize": str(paper_id)}
+        fields = self._auth | printer_fields(address) | {"dmPaperSize": str(paper_id)}
         async with open_form(file, fields) as form:
             data = await self._transport.upload("/print/file_pages", form, size, Purpose.LOOKUP)
         pages = to_int(to_mapping(data).get("pages"))
@@ -257,8 +256,8 @@ class LiankeClient:
         been handed to the connection; its error ends the upload and is raised as it is. `on_progress` is told the
         bytes of the file handed over. If this raises with `may_have_arrived` False, the end was never handed over.
         """
-        form_fields = self._auth | _target(address) | dict(fields)
-        if _is_html(content):
+        form_fields = self._auth | printer_fields(address) | dict(fields)
+        if is_web_page(content):
             form_fields["htmlKernel"] = "chrometopdf"
         if callback_url is not None:
             form_fields["callbackUrl"] = callback_url
@@ -392,53 +391,6 @@ class LiankeClient:
 
     def _printer_body(self, address: PrinterAddress) -> dict[str, JsonValue]:
         """Return what names a printer where no model is asked for."""
-        target = _target(address)
+        target = printer_fields(address)
         target.pop("printerModel", None)
         return {**self._auth, **target}
-
-
-def _target(address: PrinterAddress) -> dict[str, str]:
-    """Return the form fields that name a printer.
-
-    A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
-    """
-    if address.target_ip is not None:
-        return {"devicePort": "1", "printerModel": address.model, "targetIp": address.target_ip}
-    if address.port == NETWORK_PORT:
-        return {"printerHash": _hash_of(address)}
-    return {"devicePort": str(address.port), "printerModel": address.model}
-
-
-def _hash_of(address: PrinterAddress) -> str:
-    """Return the printer's hash; raises PrinterNotFoundError when it is unknown, too."""
-    if address.hash_id is None:
-        raise PrinterNotFoundError
-    return address.hash_id
-
-
-def _is_html(content: UploadFile | Links | Ticket) -> bool:
-    """Tell whether the service will have to draw a web page."""
-    match content:
-        case UploadFile():
-            return content.content_type == "text/html" or content.name.casefold().endswith(
-                _HTML_EXTENSIONS
-            )
-        case Links():
-            return content.extension.casefold() in _HTML_EXTENSIONS
-        case Ticket():
-            return False
-
-
-def _model_names(data: object) -> tuple[str, ...]:
-    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects."""
-    if isinstance(data, dict):
-        data = next((value for value in data.values() if isinstance(value, list)), [])
-    if data is not None and not isinstance(data, list):
-        raise LiankeResponseError("printer_enum of an unknown shape")
-    names: dict[str, None] = {}
-    for item in to_list(data)[:MAX_MODELS]:
-        fields = to_mapping(item)
-        name = to_text(item) or to_text(fields.get("name")) or to_text(fields.get("driver_name"))
-        if name:
-            names[name] = None
-    return tuple(names)

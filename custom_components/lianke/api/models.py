@@ -46,6 +46,7 @@ __all__ = [
     "Task",
     "TaskResult",
     "TaskState",
+    "parse_model_names",
     "parse_papers",
     "parse_printers",
 ]
@@ -54,6 +55,8 @@ NETWORK_PORT = 631
 """The port a network printer's row names; jobs for it go to port 1 with its address."""
 
 MAX_PRINTERS = 200
+# Models that an answer may list.
+MAX_MODELS = 20000
 
 
 class DriverState(StrEnum):
@@ -278,6 +281,21 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
     if rows and not printers:
         raise LiankeResponseError("printer_list without readable rows")
     return printers
+
+
+def parse_model_names(data: object) -> tuple[str, ...]:
+    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects."""
+    if isinstance(data, dict):
+        data = next((value for value in data.values() if isinstance(value, list)), [])
+    if data is not None and not isinstance(data, list):
+        raise LiankeResponseError("printer_enum of an unknown shape")
+    names: dict[str, None] = {}
+    for item in to_list(data)[:MAX_MODELS]:
+        fields = to_mapping(item)
+        name = to_text(item) or to_text(fields.get("name")) or to_text(fields.get("driver_name"))
+        if name:
+            names[name] = None
+    return tuple(names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

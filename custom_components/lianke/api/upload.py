@@ -25,6 +25,7 @@ MAX_NAME = 120
 _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
 _SLASHES = re.compile(r"[/\\]")
+_HTML_EXTENSIONS = (".html", ".htm")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +51,19 @@ class Ticket:
     """A preview's ticket: the service still has the document."""
 
     value: str = field(repr=False)
+
+
+def is_web_page(content: UploadFile | Links | Ticket) -> bool:
+    """Tell whether the service will have to draw a web page."""
+    match content:
+        case UploadFile():
+            return content.content_type == "text/html" or content.name.casefold().endswith(
+                _HTML_EXTENSIONS
+            )
+        case Links():
+            return content.extension.casefold() in _HTML_EXTENSIONS
+        case Ticket():
+            return False
 
 
 def safe_name(name: str) -> str:
