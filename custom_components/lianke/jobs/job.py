@@ -289,6 +289,7 @@ _ADDED = {
     "generation",
     "retried_as",
     "copied",
+    "document_pages_at_most",
 }
 _TIMES = {"created_at", "changed_at", "expires_at"}
 _OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at", "idle_at"}

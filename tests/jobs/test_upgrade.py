@@ -1,0 +1,77 @@
+"""What version 0.1.0 left on disk is read, so that an update costs no job."""
+
+import json
+from typing import Any
+
+from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.jobs.job import Job, JobState
+from tests.jobs.conftest import OpenShop
+
+RECORD: dict[str, Any] = {
+    "version": 1,
+    "job_id": "01KB0QKX3V8N5J1T0Q4Z6Y7W8A",
+    "printer_key": "k1",
+    "printer_name": "Kyocera MA2000w",
+    "title": "invoice.pdf",
+    "state": "held",
+    "created_at": "2026-11-20T08:00:00+00:00",
+    "changed_at": "2026-11-20T08:00:00+00:00",
+    "expires_at": "2026-11-20T20:00:00+00:00",
+    "document_name": "invoice.pdf",
+    "content_type": "application/pdf",
+    "size": 4096,
+    "digest": "",
+    "token": "secret-token",
+    "document_pages": 2,
+    "pages": 2,
+    "copies": 1,
+    "options": {},
+    "requested": {},
+    "ticket": None,
+    "request_id": None,
+    "replace_key": None,
+    "retry_of": None,
+    "hold": True,
+    "ignore_quiet_hours": False,
+    "hold_reason": "box_offline",
+    "asker": {"context_id": None, "user_id": None, "parent_id": None},
+    "has_document": True,
+    "handed_over_at": None,
+    "task_id": None,
+    "task_known_at": None,
+    "cancel_requested": False,
+    "expiring": False,
+    "reason": None,
+    "code": None,
+    "detail": "",
+    "partly_printed": False,
+    "pages_printed": None,
+    "finished_at": None,
+    "sent_bytes": None,
+}
+"""As 0.1.0 wrote it, field by field; it had no others."""
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    """A field that came later and had no default set every job of the old version aside as damaged."""
+    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
+    job = Job.from_record(RECORD | {"options": options})
+    assert job.state is JobState.HELD
+    assert job.document_pages_at_most is None
+    assert Job.from_record(json.loads(json.dumps(job.as_record()))) == job
+
+
+async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenShop) -> None:
+    """They waited on disk when Home Assistant was updated."""
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        job = await shop.submit()
+        record = shop.queue._book.document_path(job).with_name("job.json")
+    stored = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps({name: stored[name] for name in RECORD}), "utf-8")
+    async with open_shop() as shop:
+        shop.box.online = True
+        await shop.refresh()
+        await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
