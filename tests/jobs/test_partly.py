@@ -6,6 +6,7 @@ from datetime import timedelta
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
+from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.api.models import TaskResult, TaskState
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.outcome import REVOKE_TIME, changes_for
@@ -14,6 +15,7 @@ from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
 
 ASK = "GET /print/job"
+CANCEL = "DELETE /print/job"
 
 
 async def printing(shop: Shop, **wishes: object) -> Job:
@@ -150,3 +152,32 @@ async def test_an_ended_job_is_not_canceled(shop: Shop) -> None:
     assert shop.sim.cloud.count("DELETE /print/job") == 0
     with pytest.raises(ServiceValidationError):
         await shop.queue.async_cancel(job.job_id)
+
+
+async def test_a_storm_of_cancels_is_one(shop: Shop) -> None:
+    """Each call asked for the task and for its end: hundreds stood before everybody's tracking."""
+    shop.printer().seconds_per_page = 50_000
+    first = await shop.submit()
+    await shop.uploaded(first)
+    job = await shop.submit()
+    await shop.uploaded(job)
+    asked, canceled = shop.sim.cloud.count(ASK), shop.sim.cloud.count(CANCEL)
+    answers = await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for _ in range(50)))
+    assert {answer.job_id for answer in answers} == {job.job_id}
+    assert shop.sim.cloud.count(ASK) == asked + 1
+    assert shop.sim.cloud.count(CANCEL) == canceled + 1
+    assert not (await shop.until(job, JobState.CANCELED)).partly_printed
+
+
+async def test_a_cancel_that_fails_fails_for_all_who_wait(shop: Shop) -> None:
+    shop.printer().seconds_per_page = 50_000
+    job = await shop.submit()
+    await shop.uploaded(job)
+    shop.sim.cloud.fail(CANCEL, Fault(kind="code", code=500))
+    calls = [shop.queue.async_cancel(job.job_id) for _ in range(5)]
+    failed = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(err) for err in failed} == {BoxNotRespondingError}
+    assert shop.sim.cloud.count(CANCEL) == 1
+    # Nothing stands in the way of the next try.
+    await shop.queue.async_cancel(job.job_id)
+    await shop.until(job, JobState.CANCELED)

@@ -80,6 +80,8 @@ class Engine:
         self._take_back_at: dict[str, datetime | None] = {}
         self._alarm: CALLBACK_TYPE | None = None
         self._alarm_due: datetime | None = None
+        # Jobs that the cloud is just being asked to cancel, and what came of it.
+        self._cancels: dict[str, asyncio.Future[LiankeError | None]] = {}
         self._reviewing = False
         self._again = False
         self._closing = False
@@ -258,9 +260,29 @@ class Engine:
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
         """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
 
-        The task is asked for first: a job that has ended is not canceled, an expired one that
-        is being printed goes on, and only what has not begun can be said not to be on paper.
-        Raises LiankeError; then nothing was canceled.
+        Whoever wants the same meanwhile gets the same answer, so that a storm of cancels costs no
+        more requests than one. Raises LiankeError; then nothing was canceled.
+        """
+        if (asked := self._cancels.get(job.job_id)) is not None:
+            if (failed := await asyncio.shield(asked)) is not None:
+                raise failed.with_traceback(None)
+            return
+        asked = self._cancels[job.job_id] = self._hass.loop.create_future()
+        failed = None
+        try:
+            await self._async_ask_to_cancel(job, expiring=expiring)
+        except LiankeError as err:
+            failed = err
+            raise
+        finally:
+            del self._cancels[job.job_id]
+            asked.set_result(failed)
+
+    async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
+        """Ask for a job's task, then for its end. Raises LiankeError.
+
+        A job that has ended is not canceled, an expired one that is being printed goes on, and
+        only what has not begun can be said not to be on paper.
         """
         printer = self._memory.printers.get(job.printer_key)
         if printer is None or job.task_id is None:
