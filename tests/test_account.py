@@ -10,6 +10,7 @@ import pytest
 from custom_components.lianke.account import (
     ALL_USERS_BURST,
     CONDITION_INTERVAL,
+    COUNT_PATIENCE,
     KEPT_FOR_TRACKING,
     LOOKUP_PATIENCE,
     MAX_A_MINUTE,
@@ -377,3 +378,27 @@ def test_the_address_is_told_apart_and_not_told(account: Account) -> None:
     unsubscribe()
     account.set_address(None)
     assert changes == ["https://one.example/hook", "https://two.example/hook"]
+
+
+async def test_a_print_does_not_wait_long_for_its_page_count(
+    clock: Clock, account: Account
+) -> None:
+    """Somebody's long preview held the count, and so the print, of another's document for half a minute."""
+    async with account.share_of("one").slot(Purpose.LOOKUP, upload=True):
+        counting = asyncio.create_task(_enter(account, Purpose.COUNT))
+        looking = asyncio.create_task(_enter(account, Purpose.LOOKUP))
+        await asyncio.sleep(0)
+        clock.tick(COUNT_PATIENCE)
+        with pytest.raises(TooManyRequestsError):
+            await counting
+        assert not looking.done()
+        again = asyncio.create_task(_enter(account, Purpose.COUNT))
+        await asyncio.sleep(0)
+    # The one that a print waits for goes first.
+    await again
+    await looking
+
+
+async def _enter(account: Account, purpose: Purpose) -> None:
+    async with account.slot(purpose, upload=True):
+        pass

@@ -18,9 +18,9 @@ from .api.throttle import Purpose
 _LOGGER = logging.getLogger(__name__)
 
 # Who may use how much of the cloud. Requests that wait go in the order of their purpose: print jobs,
-# tracking them, polling, and last what users look up. No rate is published (lianke-api, "Ground
-# rules"), and too high a one gets the key banned: a hundred boxes that print at nine must not look
-# like a load test.
+# tracking them, polling, counting pages for a print, and last what users look up. No rate is
+# published (lianke-api, "Ground rules"), and too high a one gets the key banned: a hundred boxes
+# that print at nine must not look like a load test.
 MAX_UNDER_WAY = 4
 # An upload may take minutes: one place stays for whatever is quick.
 MAX_UPLOADS = 3
@@ -31,6 +31,8 @@ MAX_LOOKUP_UPLOADS = 1
 # Seconds that it waits for its turn, alone and with an upload.
 LOOKUP_PATIENCE = 10
 LOOKUP_UPLOAD_PATIENCE = 60
+# A print waits no longer for its page count's turn, whoever has the places.
+COUNT_PATIENCE = 5
 MINUTE = 60
 # Jobs are what the service is for, so handing them in is counted apart from all other requests.
 MAX_SUBMISSIONS_A_MINUTE = 58
@@ -39,16 +41,19 @@ KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
 MAX_LOOKUPS_A_MINUTE = 12
 
-_OTHERS = frozenset({Purpose.TRACK, Purpose.POLL, Purpose.LOOKUP})
+_LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
+_OTHERS = frozenset({Purpose.TRACK, Purpose.POLL, *_LOOKUPS})
+_LOOKUP_LIMITS = (
+    (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
+    (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
+)
 # How many requests of which purposes may go in any minute, for each purpose that counts.
 LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE),),
     Purpose.POLL: ((_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),),
-    Purpose.LOOKUP: (
-        (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
-        (frozenset({Purpose.LOOKUP}), MAX_LOOKUPS_A_MINUTE),
-    ),
+    Purpose.COUNT: _LOOKUP_LIMITS,
+    Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
 # Things that users may ask for at once, and how many more a minute: of one user, and together.
@@ -125,12 +130,14 @@ class _Request:
 
     @property
     def for_user(self) -> bool:
-        """Whether it is for something that a user looks up."""
-        return self.purpose in (Purpose.LOOKUP, Purpose.PICTURE)
+        """Whether it is for something that a user looks up, or has counted for a print."""
+        return self.purpose >= Purpose.COUNT
 
     @property
     def patience(self) -> float | None:
         """Seconds that it may wait, None for as long as it takes."""
+        if self.purpose is Purpose.COUNT:
+            return COUNT_PATIENCE
         if self.purpose is not Purpose.LOOKUP:
             return None
         return LOOKUP_UPLOAD_PATIENCE if self.upload else LOOKUP_PATIENCE
@@ -314,7 +321,7 @@ class Account:
         while self._sent and self._sent[0][0] <= now - MINUTE:
             self._sent.popleft()
         opens = self._pause.until
-        if purpose is Purpose.LOOKUP:
+        if purpose in _LOOKUPS:
             opens = max(opens, self.lookup_pause.until)
         for counted, limit in LIMITS[purpose]:
             times = [at for at, other in self._sent if other in counted]

@@ -235,7 +235,7 @@ class LiankeClient:
             raise DocumentTooLargeError
         fields = self._auth | printer_fields(address) | {"dmPaperSize": str(paper_id)}
         async with open_form(file, fields) as form:
-            data = await self._transport.upload("/print/file_pages", form, size, Purpose.LOOKUP)
+            data = await self._transport.upload("/print/file_pages", form, size, Purpose.COUNT)
         pages = to_int(to_mapping(data).get("pages"))
         return pages if pages is not None and pages > 0 else None
 

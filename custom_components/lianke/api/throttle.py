@@ -14,9 +14,11 @@ class Purpose(IntEnum):
     """Asks what became of a job, or cancels it."""
     POLL = 2
     """Refreshes what is known of a box and its printers."""
-    LOOKUP = 3
+    COUNT = 3
+    """Counts the pages of a document whose print waits for that."""
+    LOOKUP = 4
     """Does something else that a user asked for: a preview, a search, a press of a button."""
-    PICTURE = 4
+    PICTURE = 5
     """Fetches a preview's page, which lies outside the service's API."""
 
 
