@@ -28,6 +28,7 @@ from custom_components.lianke.own_pages import async_print_test_page
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Simulator
+from tests.simulator.faults import Fault
 
 
 async def test_actions_are_there_without_a_box(hass: HomeAssistant) -> None:
@@ -255,6 +256,30 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     await hass.config_entries.async_reload(setup.entry_id)
     await rest(hass)
     assert sum(one.startswith("expired") for one in told) == 1
+
+
+async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> None:
+    """An upload may end first: the event entities must still be there then."""
+    key = next(
+        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+    )
+    simulator.cloud.variants.latency = 0.5
+    simulator.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
+    job = (await async_print_test_page(hass, setup, key, Context())).job
+    told: list[str] = []
+
+    @callback
+    def on_state(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state and state.attributes.get("job_id") == job.job_id:
+            told.append(state.attributes["event_type"])
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    await hass.config_entries.async_unload(setup.entry_id)
+    await hass.async_block_till_done()
+    assert told[-1:] == ["failed"]
 
 
 async def test_a_removed_box_tells_of_the_jobs_it_drops(

@@ -117,9 +117,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
 async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Stop one box; uploads under way may end first."""
     data = entry.runtime_data
+    # First, so that the event entities hear of every job that ends meanwhile.
+    await data.queue.async_drain()
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
-    await data.queue.async_drain()
     await data.memory.async_close()
     await async_release(hass, data.account.webhook_id)
     if not any(other is not entry for other in async_loaded(hass)):
