@@ -109,10 +109,21 @@ SHOWN_BY = {
         "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
     ],
     "the same request_id comes twice": ["tests/jobs/test_limits.py::test_a_request_id_prints_once"],
-    "the disk is full": ["tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print"],
+    "the disk is full or read-only": [
+        "tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print",
+        "tests/jobs/test_interrupted.py::test_a_read_only_disk_is_one_clear_error",
+        "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
+    ],
+    "the configuration folder was copied to another Home Assistant": [
+        "tests/jobs/test_copied.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
+    ],
+    "a box is removed while jobs wait": [
+        "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
+    ],
     "the printer has no driver yet": ["tests/jobs/test_hold.py::test_awaiting_driver_is_refused_at_once"],
     "a job is canceled too late": [
-        "tests/jobs/test_hold.py::test_cancel_that_came_too_late_is_told_as_completed"
+        "tests/jobs/test_hold.py::test_cancel_that_came_too_late_is_told_as_completed",
+        "tests/jobs/test_partly.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
     ],
     "a stranger finds the webhook address": [
         "tests/jobs/test_doubt.py::test_a_forged_callback_changes_nothing"
