@@ -31,6 +31,7 @@ from custom_components.lianke.documents.pdf_client import (
 )
 from custom_components.lianke.documents.sources import Source, async_fetch
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.turns import Turns
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
 
@@ -297,6 +298,57 @@ async def test_tasks_wait_in_a_bounded_line(
     )
     assert [answer for answer in answers if isinstance(answer, int)] == [4] * 5
     assert {err.reason for err in answers if isinstance(err, PdfError)} == {"busy"}
+
+
+async def test_a_users_many_tasks_hold_another_up_by_one(
+    tmp_path: Path, worker: PdfWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad files that take their time stood before everybody's PDF, until it was refused."""
+    path = tmp_path / "x.pdf"
+    path.write_bytes(make_pdf(4))
+    monkeypatch.setattr(pdf_client, "MAX_WAITING_A_USER", 5)
+    ended: list[str] = []
+
+    async def count(user: str) -> None:
+        try:
+            await worker.async_count(path, user=user)
+        except PdfError as err:
+            ended.append(f"{user}: {err.reason}")
+        else:
+            ended.append(user)
+
+    tasks = [asyncio.create_task(count("busy")) for _ in range(8)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(count("other")), asyncio.create_task(count("third"))]
+    await asyncio.sleep(0)
+    # One that goes away leaves the line.
+    tasks[4].cancel()
+    await asyncio.wait(tasks)
+    refused = ["busy: busy", "busy: busy"]
+    assert ended == [*refused, "busy", "busy", "other", "third", "busy", "busy", "busy"]
+    assert not worker.is_busy
+
+
+async def test_a_turn_nobody_wants_is_passed_on() -> None:
+    turns = Turns()
+
+    async def use() -> None:
+        async with turns.turn("a"):
+            pass
+
+    async with turns.turn("a"):
+        first, second = (asyncio.create_task(use()) for _ in range(2))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with turns.turn("b", patience=0.01):
+                pass
+    # It has its turn by now, but has not run yet.
+    first.cancel()
+    await asyncio.wait([first, second])
+    assert first.cancelled()
+    assert second.exception() is None
+    async with turns.turn("b", patience=0.01):
+        pass
 
 
 async def test_home_assistant_that_stops_takes_it_along(

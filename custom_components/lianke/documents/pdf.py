@@ -22,11 +22,12 @@ async def async_open_pdf(
     *,
     password: str | None,
     limit_bytes: int,
+    user: str | None,
 ) -> Document:
     """Return a PDF document with its page count, as a copy without password where it needs one.
 
     Other documents come back as they are, and so does a PDF where PDFium cannot run. The file is
-    deleted on failure. Raises ServiceValidationError: pdf_password_needed, pdf_password_wrong,
+    deleted on failure. `user` is who asks. Raises ServiceValidationError: pdf_password_needed, pdf_password_wrong,
     pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
     disk_full.
     """
@@ -35,27 +36,32 @@ async def async_open_pdf(
     worker = async_get_pdf_worker(hass)
     try:
         try:
-            return replace(document, pages=await worker.async_count(document.path))
+            return replace(document, pages=await worker.async_count(document.path, user=user))
         except PdfUnavailableError:
             return document
         except PdfError as err:
             if err.reason != "password" or not password:
                 raise _error(err, document, password, limit_bytes) from None
-        return await _async_unlock(hass, spool, document, password, limit_bytes)
+        return await _async_unlock(hass, spool, document, password, limit_bytes, user)
     except BaseException:
         await spool.async_discard(document)
         raise
 
 
 async def _async_unlock(
-    hass: HomeAssistant, spool: Spool, document: Document, password: str, limit_bytes: int
+    hass: HomeAssistant,
+    spool: Spool,
+    document: Document,
+    password: str,
+    limit_bytes: int,
+    user: str | None,
 ) -> Document:
     """Return the document as a copy that needs no password, in place of the one that does."""
     worker = async_get_pdf_worker(hass)
     path = await spool.async_new_path(Kind.PDF)
     opened = replace(document, path=path)
     try:
-        pages = await worker.async_unlock(document.path, path, password, limit_bytes)
+        pages = await worker.async_unlock(document.path, path, password, limit_bytes, user=user)
         # A copy differs from one made later: the same document is told by what was opened.
         size, digest = await hass.async_add_executor_job(_size_and_digest, path, document.path)
     except PdfUnavailableError:

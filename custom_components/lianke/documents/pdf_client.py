@@ -18,6 +18,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
+from .turns import Turns
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,11 +28,13 @@ MAX_ANSWER: Final = 64 * 1024
 # What the process sees of Home Assistant's environment, which holds secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 # Seconds: for one task, starting included; without a task until the process ends; to end it.
-TASK_SECONDS: Final = 20
+TASK_SECONDS: Final = 10
 IDLE_SECONDS: Final = 300
 END_SECONDS: Final = 5
-# Tasks that may wait for their turn, and for how many seconds.
+# Tasks that may wait for their turn, of all and of one user, and for how many seconds. The turn
+# goes from user to user: who sends bad files that take their time holds another up by one of them.
 MAX_WAITING: Final = 50
+MAX_WAITING_A_USER: Final = 10
 WAIT_SECONDS: Final = 60
 
 
@@ -62,7 +65,7 @@ class PdfWorker:
     def __init__(self, hass: HomeAssistant) -> None:
         """Start nothing yet."""
         self._hass = hass
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
         self._waiting = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stop_idle: CALLBACK_TYPE | None = None
@@ -79,17 +82,27 @@ class PdfWorker:
         """Return whether a task is under way or waits."""
         return self._waiting > 0
 
-    async def async_count(self, path: Path, password: str | None = None) -> int:
+    async def async_count(
+        self, path: Path, password: str | None = None, *, user: str | None = None
+    ) -> int:
         """Return the number of pages of a PDF file. Raises PdfError."""
-        return self._pages(await self._async_run("count", path, password=password))
+        return self._pages(await self._async_run("count", path, user, password=password))
 
-    async def async_unlock(self, path: Path, target: Path, password: str, limit_bytes: int) -> int:
+    async def async_unlock(
+        self,
+        path: Path,
+        target: Path,
+        password: str,
+        limit_bytes: int,
+        *,
+        user: str | None = None,
+    ) -> int:
         """Write a copy without its password to the new file target; return its pages.
 
         Raises PdfError.
         """
         answer = await self._async_run(
-            "unlock", path, password=password, target=str(target), limit=limit_bytes
+            "unlock", path, user, password=password, target=str(target), limit=limit_bytes
         )
         return self._pages(answer)
 
@@ -112,21 +125,18 @@ class PdfWorker:
             raise PdfError("damaged")
         return pages
 
-    async def _async_run(self, task: str, path: Path, **more: Any) -> dict[str, Any]:
-        """Return the answer to one task, in turn. Raises PdfError."""
-        if self._waiting >= MAX_WAITING:
+    async def _async_run(
+        self, task: str, path: Path, user: str | None, **more: Any
+    ) -> dict[str, Any]:
+        """Return the answer to one task of a user, in turn. Raises PdfError."""
+        if self._waiting >= MAX_WAITING or self._turns.waiting(user) >= MAX_WAITING_A_USER:
             raise PdfError("busy")
         self._waiting += 1
         try:
-            try:
-                async with asyncio.timeout(WAIT_SECONDS):
-                    await self._lock.acquire()
-            except TimeoutError:
-                raise PdfError("busy") from None
-            try:
+            async with self._turns.turn(user, patience=WAIT_SECONDS):
                 return await self._async_ask({"task": task, "path": str(path), **more})
-            finally:
-                self._lock.release()
+        except TimeoutError:
+            raise PdfError("busy") from None
         finally:
             self._waiting -= 1
 
@@ -184,7 +194,7 @@ class PdfWorker:
 
     async def _async_on_idle(self, _now: datetime) -> None:
         self._stop_idle = None
-        async with self._lock:
+        async with self._turns.turn(None):
             if self._stop_idle is None:
                 await self.async_close()
 

@@ -88,7 +88,12 @@ async def async_fetch(
         hass, spool, source, limit_bytes=limit_bytes, context=context, paper=paper
     )
     return await async_open_pdf(
-        hass, spool, document, password=source.password, limit_bytes=limit_bytes
+        hass,
+        spool,
+        document,
+        password=source.password,
+        limit_bytes=limit_bytes,
+        user=context.user_id,
     )
 
 
