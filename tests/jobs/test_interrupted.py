@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
@@ -18,6 +19,7 @@ from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, 
 from custom_components.lianke.jobs import book
 from custom_components.lianke.jobs.book import BookError, JobBook, book_path
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.other_tasks import PreviewUpload
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -273,13 +275,14 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
 async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_trace(
     shop: Shop,
 ) -> None:
-    book = shop.queue._book
-    async with book._lock:
-        noting = asyncio.create_task(book.async_note_coming())
+    kept = shop.queue._book.other_tasks
+    upload = PreviewUpload(handed_over_at=dt_util.utcnow(), size=1)
+    async with kept._lock:
+        noting = asyncio.create_task(kept.async_note_coming(upload))
         await asyncio.sleep(0)
         noting.cancel()
         await asyncio.wait([noting])
-    assert book.other_tasks_coming == 0
+    assert not kept.are_coming
 
 
 @pytest.mark.parametrize("answer", ["lost", "late"])

@@ -14,8 +14,9 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.jobs import book, retention
-from custom_components.lianke.jobs.book import FLUSHING_NAME, OTHER_TASKS_NAME, book_path
+from custom_components.lianke.jobs.book import FLUSHING_NAME, book_path
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -318,19 +319,18 @@ async def test_a_job_nobody_was_told_of_is_not_taken_up(
     assert "set aside" not in caplog.text
 
 
-async def test_a_preview_that_a_power_cut_ended_counts_as_a_stranger(open_shop: OpenShop) -> None:
+async def test_a_preview_that_was_cut_off_before_the_update_counts_as_a_stranger(
+    open_shop: OpenShop,
+) -> None:
+    """Version 0.1.0 noted that one was being asked for, without saying when."""
     async with open_shop() as shop:
         entry, root = shop.entry, folder(shop)
-        await shop.queue._book.async_note_coming()
-        kept = (root / OTHER_TASKS_NAME).read_text("utf-8")
-        await shop.queue._book.async_note_came("task")
-        assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == ["task"]
-    (root / OTHER_TASKS_NAME).write_text(kept, "utf-8")
+    (root / OTHER_TASKS_NAME).write_text('["coming", "task"]', "utf-8")
     async with open_shop(entry=entry) as shop:
         assert shop.memory.foreign_seen_at is not None
-        assert shop.queue.own_task_ids == frozenset()
+        assert shop.queue.own_task_ids == {"task"}
     # It counts once.
-    assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == []
+    assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == ["task"]
 
 
 async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from custom_components.lianke.jobs.evidence import (
     handed_over,
 )
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.other_tasks import PreviewUpload
 from tests.proof.conftest import House
 from tests.simulator import Fault
 
@@ -418,6 +419,41 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
     for finding in (whole, examined(printed, failed), examined(printed)):
         assert not finding.tasks
         assert not finding.strangers
+
+
+def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
+    """A task that may be the preview's is no stranger's, and proves no job."""
+    earlier = NOW - timedelta(hours=1)
+    preview = PreviewUpload(handed_over_at=earlier, size=1000, clock_least=-500, clock_most=1500)
+    job = make_job(1, NOW)
+
+    def look(*made: datetime, doubtful: tuple[Job, ...] = (job,)) -> Finding:
+        return examine(
+            [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)],
+            age=aged(AFTERWARDS),
+            own=[],
+            known_ids=(),
+            doubtful=doubtful,
+            lost=[preview],
+            foreign_seen_at=None,
+        )
+
+    second = timedelta(seconds=1)
+    assert look(earlier + second, doubtful=()) == Finding()
+    assert look(NOW + second).tasks.keys() == {job.job_id}
+    found = look(earlier + second, NOW + second)
+    assert (found.strangers, found.tasks.keys()) == (False, {job.job_id})
+    # One more than there are uploads, or one that came at another time.
+    assert look(earlier + second, NOW + second, NOW + second).strangers
+    assert look(earlier + timedelta(minutes=30)).strangers
+    # Printed a few seconds after the preview, or alone in its time.
+    job = make_job(1, earlier + second)
+    for made in [(second,), (second, second), (second * 3, second * 4), (timedelta(minutes=3),)]:
+        found = look(*(earlier + at for at in made), doubtful=(job,))
+        assert not found.tasks
+        assert not found.alike
+    found = look(earlier + second * 3, earlier + second * 4, doubtful=(job,))
+    assert (found.strangers, found.ambiguous) == (False, {job.job_id})
 
 
 def test_more_tasks_than_doubts_cost_no_time() -> None:

@@ -24,7 +24,6 @@ from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.book import (
     DAMAGED_PREFIX,
-    OTHER_TASKS_NAME,
     RECORD_NAME,
     BookError,
     JobBook,
@@ -42,6 +41,7 @@ from custom_components.lianke.jobs.guard import (
     find_duplicate,
 )
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
+from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.settings import quiet_until
 
@@ -599,8 +599,16 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
     root = book_path(hass, "entry")
     whole = [replace(TEMPLATE, job_id=f"01HQZX3T7XJ9V1N5K8M2P4R6S{number}") for number in range(3)]
 
+    uploads = st.fixed_dictionaries(
+        {"handed_over_at": json_values | st.just("2026-99-99T00:00:00+00:00"), "size": json_values},
+        optional={"clock_least": json_values, "clock_most": json_values},
+    )
+    notes = st.lists(uploads | json_values, max_size=3).map(
+        lambda found: json.dumps(found).encode()
+    )
+
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50))
+    @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50) | notes)
     def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
         shutil.rmtree(root, ignore_errors=True)
         book = JobBook(hass, "entry")
@@ -621,7 +629,7 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
                 if number != which:
                     assert loaded.get(job.job_id) == job
             assert set(loaded) <= {job.job_id for job in whole}
-            assert all(isinstance(task_id, str) for task_id in again.other_tasks)
+            assert all(isinstance(task_id, str) for task_id in again.other_tasks.task_ids)
             aside = [path.name for path in root.iterdir() if path.name.startswith(DAMAGED_PREFIX)]
             assert len(loaded) + len(aside) == len(whole)
 

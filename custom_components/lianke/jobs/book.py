@@ -21,6 +21,7 @@ from homeassistant.util.ulid import ulid_now
 from ..documents.document import Document
 from .home import is_copied, settle
 from .job import Job, JobState, RecordError
+from .other_tasks import OtherTasks
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,12 +36,8 @@ COPY_PREFIX = "copy-"
 NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
 # Lies in a job's folder until its document is on disk.
 FLUSHING_NAME = "flushing"
-OTHER_TASKS_NAME = "other_tasks.json"
-# Stands among other tasks while one more is being asked for.
-COMING = "coming"
 # A record is a page of text. Anything larger was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
-MAX_OTHER_TASKS = 1000
 SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
 
@@ -83,11 +80,7 @@ class JobBook:
         self._hass = hass
         self._root = book_path(hass, entry_id)
         self._lock = asyncio.Lock()
-        # Tasks of the cloud that are ours without being a job: of previews, and of forgotten jobs.
-        self.other_tasks: list[str] = []
-        # How many more of them are just being asked for, and whether a power cut came between.
-        self.other_tasks_coming = 0
-        self.was_cut_off = False
+        self.other_tasks = OtherTasks(hass, self._root)
         # Whether the folder was copied from another home, whose jobs may be printed there, too.
         self.was_copied = False
         # Set by a queue that is unloaded: the next one writes from then on.
@@ -142,6 +135,7 @@ class JobBook:
     def close(self) -> None:
         """Write no record any more, also none of a visit to the disk that is under way."""
         self._closed = True
+        self.other_tasks.close()
 
     async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
         """Write jobs anew; return the ids of those that could not be written."""
@@ -167,31 +161,6 @@ class JobBook:
         async with self._lock:
             await self._hass.async_add_executor_job(_remove_all, folders)
 
-    async def async_note_coming(self) -> None:
-        """Note that a task of ours that is no job is about to be asked for."""
-        self.other_tasks_coming += 1
-        try:
-            await self._async_write_other_tasks()
-        except BaseException:
-            self.other_tasks_coming -= 1
-            raise
-
-    async def async_note_came(self, task_id: str | None) -> None:
-        """Note which task it has become, None for one that is not known."""
-        self.other_tasks_coming -= 1
-        await self.async_note_other_tasks([] if task_id is None else [task_id])
-
-    async def async_note_other_tasks(self, task_ids: Collection[str]) -> None:
-        """Remember tasks of ours that are no jobs. A lost note only costs certainty."""
-        self.other_tasks = [*self.other_tasks, *task_ids][-MAX_OTHER_TASKS:]
-        await self._async_write_other_tasks()
-
-    async def _async_write_other_tasks(self) -> None:
-        coming = [COMING] if self.other_tasks_coming else []
-        text = json.dumps([*coming, *self.other_tasks])
-        async with self._lock:
-            await self._hass.async_add_executor_job(self._write_other_tasks, text)
-
     def _load(self) -> list[Job]:
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -202,9 +171,7 @@ class JobBook:
         _remove_all([path for path in found if path.name.startswith(PART_PREFIX)])
         _unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
         self.was_copied = is_copied(self._root)
-        noted = self._read_other_tasks()
-        self.was_cut_off = COMING in noted
-        self.other_tasks = [task_id for task_id in noted if task_id != COMING]
+        self.other_tasks.load()
         jobs = []
         damaged = [path for path in found if path.name.startswith(DAMAGED_PREFIX)]
         for folder in found:
@@ -283,21 +250,6 @@ class JobBook:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.append(job.job_id)
         return failed
-
-    def _write_other_tasks(self, text: str) -> None:
-        try:
-            write_utf8_file_atomic(str(self._root / OTHER_TASKS_NAME), text, private=True)
-        except (WriteError, OSError) as err:
-            _LOGGER.debug("The list of preview tasks was not written: %s", err)
-
-    def _read_other_tasks(self) -> list[str]:
-        try:
-            found = json.loads((self._root / OTHER_TASKS_NAME).read_text("utf-8"))
-        except OSError, ValueError:
-            return []
-        if not isinstance(found, list):
-            return []
-        return [item for item in found if isinstance(item, str)][-MAX_OTHER_TASKS:]
 
 
 def _stored_generation(folder: Path) -> int:

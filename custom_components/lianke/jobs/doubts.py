@@ -96,17 +96,18 @@ class Doubts:
         """Give jobs in doubt their tasks if the list proves them, and note strangers."""
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
-        jobs = self._ledger.all()
+        jobs, others = self._ledger.all(), self._book.other_tasks
         ages = {job.job_id: self._ages.of(job) - since for job in jobs if _may_own_a_task(job)}
         finding = examine(
             tasks,
             age=lambda job: ages[job.job_id],
             own=[job for job in jobs if job.task_id],
-            known_ids={job.task_id for job in jobs if job.task_id} | set(self._book.other_tasks),
+            known_ids={job.task_id for job in jobs if job.task_id} | set(others.task_ids),
             doubtful=[job for job in jobs if _may_own_a_task(job)],
+            lost=others.lost,
             foreign_seen_at=self._memory.foreign_seen_at,
         )
-        if self._book.other_tasks_coming:
+        if others.are_coming:
             # One of the tasks may be a preview that has not been told its task yet.
             return
         if finding.strangers:

@@ -8,17 +8,21 @@ judged when the upload's time and the list's lag are over: until then a second t
 show up, and show that others print. And it is judged only where it is known how the cloud's
 clock differs from ours. A task that is missing proves nothing.
 
+A preview whose answer was lost, by a crash or on the line, has an upload in doubt as well. A task
+that may be the preview's is no stranger's, and no job is settled by it.
+
 Several doubts and as many tasks that fit each other only as a whole are settled as a whole, if
 all the tasks ended alike: then it makes no difference which is whose.
 
 One error is left: the very first stranger of a day, who prints once in the window of an upload
 that never arrived, and as many pages. The window is the time of the upload's answer, half a
 minute for a small document, and the few seconds by which the clocks' difference is uncertain.
+Where a preview was lost, too, and never arrived, it is one who prints in the windows of both.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..api.models import DayTask, TaskState
 from ..api.transport import answer_seconds
@@ -37,8 +41,32 @@ LATE = timedelta(minutes=5)
 # So long after a task was made it may still be missing from the list.
 LIST_LAG = timedelta(minutes=2)
 FOREIGN_MEMORY = timedelta(hours=24)
-type _Fits = Callable[[DayTask, Job], bool]
+type _Fits = Callable[[DayTask, str], bool]
 _ENDED = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
+
+
+class Upload(Protocol):
+    """What decides when the cloud may have made a task of an upload."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was asked for."""
+
+    @property
+    def handed_over_at(self) -> datetime | None:
+        """When its end was handed over."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+    @property
+    def clock_least(self) -> int | None:
+        """How many milliseconds the cloud's clock was ahead of ours at least."""
+
+    @property
+    def clock_most(self) -> int | None:
+        """How many milliseconds the cloud's clock was ahead of ours at most."""
 
 
 class ClockOffset(NamedTuple):
@@ -75,35 +103,39 @@ def examine(
     own: Sequence[Job],
     known_ids: Collection[str],
     doubtful: Sequence[Job],
+    lost: Sequence[Upload] = (),
     foreign_seen_at: datetime | None,
 ) -> Finding:
     """Look for the tasks of doubtful jobs among the box's tasks, as the list has them.
 
     `age` tells how long before the list was asked for a job's upload was handed over.
     `own` are the jobs whose tasks are known, `known_ids` all tasks that are surely ours.
-    `doubtful` must be every job that may have become a task without our knowing which.
+    `doubtful` must be every job that may have become a task without our knowing which, `lost`
+    every preview.
     `foreign_seen_at` is when a stranger's task was last seen on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
-    if len(unknown) > len(doubtful):
+    previews = {f"preview {number}": upload for number, upload in enumerate(lost)}
+    uploads: dict[str, Upload] = {job.job_id: job for job in doubtful} | previews
+    if len(unknown) > len(uploads):
         return Finding(strangers=True)
     measured = _measured(tasks, own)
-    offsets = {job.job_id: clock_offset(job, measured) for job in doubtful}
-    jobs = {job.job_id: job for job in doubtful}
+    offsets = {key: clock_offset(upload, measured) for key, upload in uploads.items()}
 
-    def fits(task: DayTask, job: Job, late: timedelta = timedelta(0)) -> bool:
-        return _fits(task, job, offsets[job.job_id], late=late)
+    def fits(task: DayTask, key: str, late: timedelta = timedelta(0)) -> bool:
+        return _fits(task, uploads[key], offsets[key], late=late)
 
     left = {
-        task_id: {job.job_id for job in doubtful if fits(task, job, LATE)}
+        task_id: {key for key in uploads if fits(task, key, LATE)}
         for task_id, task in unknown.items()
     }
+    maybe_previews = {task_id for task_id, keys in left.items() if keys & previews.keys()}
     found = _assign(left)
     if (
         found is None
         # One so late that it may be ours as well as a stranger's counts as a stranger's.
-        or not all(any(fits(task, job) for job in doubtful) for task in unknown.values())
-        or not all(fits(unknown[task_id], jobs[job_id]) for job_id, task_id in found.items())
+        or not all(any(fits(task, key) for key in uploads) for task in unknown.values())
+        or not all(fits(unknown[task_id], key) for key, task_id in found.items())
     ):
         return Finding(strangers=True)
     ready = {
@@ -113,19 +145,21 @@ def examine(
         and offsets[job.job_id].is_known
         and not _was_among_strangers(job, foreign_seen_at)
     }
+    hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
     finding = Finding(
-        tasks={job_id: unknown[task_id] for job_id, task_id in found.items() if job_id in ready}
+        tasks={key: unknown[task_id] for key, task_id in found.items() if key in ready - hidden},
+        ambiguous=frozenset(hidden - previews.keys()),
     )
     rest = frozenset[str]().union(*left.values())
     if not rest:
         return finding
-    pairs = _pair([jobs[job_id] for job_id in rest], [unknown[task_id] for task_id in left], fits)
+    pairs = _pair({key: uploads[key] for key in rest}, [unknown[task_id] for task_id in left], fits)
     if pairs is None or not rest <= ready:
-        return finding._replace(ambiguous=rest)
+        return finding._replace(ambiguous=finding.ambiguous | (rest - previews.keys()))
     if not all(task.state in _ENDED for task in pairs.values()):
         return finding._replace(undecided=rest)
     if len({(task.state, task.code) for task in pairs.values()}) > 1:
-        return finding._replace(ambiguous=rest)
+        return finding._replace(ambiguous=finding.ambiguous | rest)
     return finding._replace(alike=pairs)
 
 
@@ -162,23 +196,24 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
     return found
 
 
-def _pair(jobs: Sequence[Job], tasks: Sequence[DayTask], fits: _Fits) -> dict[str, DayTask] | None:
-    """Return one way to give each job a task of its own, None if there is none or one too few.
+def _pair(
+    uploads: Mapping[str, Upload], tasks: Sequence[DayTask], fits: _Fits
+) -> dict[str, DayTask] | None:
+    """Return one way to give each upload a task of its own, None if there is none or one too few.
 
     Both in the order of time: what does not fit so is left in doubt.
     """
-    if len(jobs) != len(tasks):
+    if len(uploads) != len(tasks):
         return None
-    by_time = sorted(jobs, key=handed_over)
-    made = sorted(
-        tasks, key=lambda task: (task.created_at or handed_over(by_time[0]), task.task_id)
-    )
-    if not all(fits(task, job) for task, job in zip(made, by_time, strict=True)):
+    by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))
+    first = handed_over(uploads[by_time[0]])
+    made = sorted(tasks, key=lambda task: (task.created_at or first, task.task_id))
+    if not all(fits(task, key) for task, key in zip(made, by_time, strict=True)):
         return None
-    return {job.job_id: task for task, job in zip(made, by_time, strict=True)}
+    return dict(zip(by_time, made, strict=True))
 
 
-def clock_offset(job: Job, measured: ClockOffset | None) -> ClockOffset:
+def clock_offset(job: Upload, measured: ClockOffset | None) -> ClockOffset:
     """Return how the cloud's clock differed from ours when a job was handed over.
 
     By the answer before its upload, and by the tasks whose jobs we know (`measured`). Where the
@@ -228,7 +263,7 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset | Non
     return ClockOffset(least=least, most=most)
 
 
-def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:
+def _window(job: Upload, offset: ClockOffset) -> tuple[datetime, datetime]:
     """Return when the cloud may have made a doubtful job's task, by the cloud's clock."""
     return (
         handed_over(job) + offset.least - ROUNDING,
@@ -236,15 +271,15 @@ def _window(job: Job, offset: ClockOffset) -> tuple[datetime, datetime]:
     )
 
 
-def handed_over(job: Job) -> datetime:
+def handed_over(job: Upload) -> datetime:
     """Return when the end of a job's upload was handed over, by our clock."""
     return job.handed_over_at or job.created_at
 
 
-def _taking_in(job: Job) -> timedelta:
+def _taking_in(job: Upload) -> timedelta:
     return timedelta(seconds=answer_seconds(job.size))
 
 
-def _fits(task: DayTask, job: Job, offset: ClockOffset, *, late: timedelta) -> bool:
+def _fits(task: DayTask, job: Upload, offset: ClockOffset, *, late: timedelta) -> bool:
     begin, end = _window(job, offset)
     return task.created_at is not None and begin <= task.created_at <= end + late

@@ -330,7 +330,7 @@ _OPTIONAL_COUNTS = {
 def _read_field(name: str, value: object) -> Any:
     """Check one stored field and give it its type back."""
     if name in _TIMES or (name in _OPTIONAL_TIMES and value is not None):
-        return _read_time(name, value)
+        return read_time(name, value)
     if name in _TEXTS or (name in _OPTIONAL_TEXTS and value is not None):
         return _expect(name, value, str)
     if name in _COUNTS or (name in _OPTIONAL_COUNTS and value is not None):
@@ -354,7 +354,8 @@ def _read_field(name: str, value: object) -> Any:
     return _expect(name, value, bool)
 
 
-def _read_time(name: str, value: object) -> datetime:
+def read_time(name: str, value: object) -> datetime:
+    """Read a stored time. Raises RecordError for what is none of ours."""
     text = _expect(name, value, str)
     try:
         time = dt_util.parse_datetime(text, raise_on_error=True)

@@ -131,7 +131,7 @@ class Ledger:
     def own_task_ids(self) -> frozenset[str]:
         """The tasks of the cloud that are surely ours."""
         ours = {job.task_id for job in self._jobs.values() if job.task_id}
-        return frozenset(ours.union(self._book.other_tasks))
+        return frozenset(ours.union(self._book.other_tasks.task_ids))
 
     def newest_told(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer as it may be told."""
@@ -148,7 +148,7 @@ class Ledger:
 
     def is_free(self, task_id: str) -> bool:
         """Return whether a task of the cloud belongs to no job and no preview of ours."""
-        return self.by_task(task_id) is None and task_id not in self._book.other_tasks
+        return self.by_task(task_id) is None and task_id not in self._book.other_tasks.task_ids
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -300,7 +300,7 @@ class Ledger:
         lately = [self._jobs[job_id] for job_id in gone]
         task_ids = [job.task_id for job in lately if job.task_id and now - job.created_at < LISTED]
         if task_ids:
-            await self._book.async_note_other_tasks(task_ids)
+            await self._book.other_tasks.async_note(task_ids)
         for job_id in gone:
             self._forget(job_id)
         if gone:

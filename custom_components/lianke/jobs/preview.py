@@ -1,24 +1,36 @@
 """Previews: the cloud draws a document's pages, and no paper moves."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+import logging
 import secrets
 from typing import NamedTuple
 
 from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.errors import LiankeError, LiankeResponseError, LiankeTimeoutError, refusal
+from ..api.errors import (
+    LiankeError,
+    LiankeResponseError,
+    LiankeTimeoutError,
+    PrinterNotFoundError,
+    refusal,
+)
 from ..api.models import Callback, PrinterAddress, TaskResult, TaskState
 from ..api.options import ResolvedOptions
+from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from ..memory import BoxMemory
-from .book import JobBook
 from .follower import Follower
+from .other_tasks import OtherTasks, PreviewUpload
 from .outcome import PRINTED_CODE
 from .sender import TOKEN_BYTES, CallbackAddress, may_have_arrived
+from .unexpected import kind_and_place
+
+_LOGGER = logging.getLogger(__name__)
 
 # Seconds.
 PREVIEW_TIME = 120
@@ -49,16 +61,19 @@ class Previewer:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        memory: BoxMemory,
-        book: JobBook,
+        others: OtherTasks,
+        is_free: Callable[[str], bool],
         follower: Follower,
         addresses: CallbackAddress,
     ) -> None:
-        """Take what a preview needs; previews share the follower's request budget."""
+        """Take what a preview needs; previews share the follower's request budget.
+
+        `is_free` tells whether a task of the cloud belongs to no job and no other preview.
+        """
         self._client = client
         self._coordinator = coordinator
-        self._memory = memory
-        self._book = book
+        self._others = others
+        self._is_free = is_free
         self._follower = follower
         self._addresses = addresses
         self._waiting: dict[str, asyncio.Event] = {}
@@ -77,11 +92,13 @@ class Previewer:
         `client` is the one of the user who asks, None for the box's own.
 
         Raises LiankeError: a refusal, a conversion that failed, or no answer within
-        PREVIEW_TIME seconds.
+        PREVIEW_TIME seconds. Raises HomeAssistantError for what nobody foresaw.
         """
+        if (view := self._coordinator.data.printers.get(printer_key)) is None:
+            raise PrinterNotFoundError
         token = secrets.token_urlsafe(TOKEN_BYTES)
         news = self._waiting[token] = asyncio.Event()
-        address = self._coordinator.data.printers[printer_key].printer.address
+        address = view.printer.address
         client = client or self._client
         try:
             async with asyncio.timeout(PREVIEW_TIME), self._places:
@@ -94,6 +111,13 @@ class Previewer:
                 )
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
+        except LiankeError, HomeAssistantError:
+            raise
+        except Exception as err:  # noqa: BLE001  # the one place where all that nobody foresaw ends
+            _LOGGER.error("A preview met an unexpected %s", kind_and_place(err))  # noqa: TRY400
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="preview_failed"
+            ) from None
         finally:
             self._waiting.pop(token, None)
 
@@ -105,28 +129,49 @@ class Previewer:
         options: ResolvedOptions,
         token: str,
     ) -> str:
-        """Hand the document in and note whose task it has become."""
+        """Hand the document in and note whose task it has become.
+
+        Without an answer the cloud may have made a task all the same: that is noted, too.
+        """
+        noted: PreviewUpload | None = None
         task_id: str | None = None
-        await self._book.async_note_coming()
+        is_lost, is_over = True, False
+
+        async def before_end() -> None:
+            nonlocal noted
+            least, most = client.clock_offset or (None, None)
+            upload = PreviewUpload(
+                handed_over_at=dt_util.utcnow(),
+                size=document.size,
+                clock_least=least,
+                clock_most=most,
+            )
+            await self._others.async_note_coming(upload)
+            if is_over:
+                await self._others.async_note_came(upload, None, is_lost=False)
+                raise asyncio.CancelledError
+            noted = upload
+
         try:
-            task_id = await client.submit(
+            answer = await client.submit(
                 address,
                 document.upload,
                 options.form_fields(),
                 callback_url=self._addresses.callback_url(token),
                 preview=True,
+                before_end=before_end,
             )
+            if not self._is_free(answer):
+                raise LiankeResponseError("another job's task")
+            task_id, is_lost = answer, False
         except LiankeError as err:
-            if may_have_arrived(err):
-                self._memory.note_foreign()
-            raise
-        except asyncio.CancelledError:
-            # A task of unknown origin may show up, as if somebody else printed.
-            self._memory.note_foreign()
+            is_lost = may_have_arrived(err)
             raise
         finally:
-            await self._book.async_note_came(task_id)
-        return task_id
+            is_over = True
+            if noted is not None:
+                await self._others.async_note_came(noted, task_id, is_lost=is_lost)
+        return answer
 
     @callback
     def on_callback(self, token: str | None, claim: Callback) -> bool:

@@ -105,8 +105,8 @@ class PrintQueue:
         self.previewer = Previewer(
             client=client,
             coordinator=coordinator,
-            memory=memory,
-            book=self._book,
+            others=self._book.other_tasks,
+            is_free=self._ledger.is_free,
             follower=self._follower,
             addresses=addresses,
         )
@@ -126,11 +126,11 @@ class PrintQueue:
         """Read the book; nothing changes before `start`. Raises BookError."""
         await self._ledger.async_load()
         await self._ledger.async_settle()
-        if self._book.was_cut_off:
-            # The task of a preview may show up, as if somebody else printed.
+        if self._book.other_tasks.was_cut_off:
+            # The task of a preview may show up, nobody knows whose.
             self._memory.note_foreign()
             await self._memory.async_flush()
-            await self._book.async_note_other_tasks([])
+            await self._book.other_tasks.async_note([])
 
     @callback
     def start(self) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 import logging
-import traceback
 from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -31,6 +30,7 @@ from .book import BookError, JobBook
 from .gate import Gate, QueueReason
 from .job import Job, JobState
 from .ledger import Ledger
+from .unexpected import kind_and_place
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -291,17 +291,8 @@ class Sender:
 
     @callback
     def _note_unexpected(self, job: Job, err: BaseException) -> None:
-        """End a job whose upload met an error that nobody foresaw, unless it may have arrived.
-
-        The error's text may quote the document: only its kind and place are logged.
-        """
-        place = traceback.extract_tb(err.__traceback__)[-1:]
-        _LOGGER.error(
-            "Print job %s met an unexpected %s%s",
-            job.job_id,
-            type(err).__name__,
-            "".join(f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place),
-        )
+        """End a job whose upload met an error that nobody foresaw, unless it may have arrived."""
+        _LOGGER.error("Print job %s met an unexpected %s", job.job_id, kind_and_place(err))
         if job.handed_over_at is None:
             self._fail(job, "internal_error")
 

@@ -1,0 +1,201 @@
+"""What is left of previews that broke off: no stranger, no evidence, and a clear error."""
+
+import asyncio
+from datetime import timedelta
+import json
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
+from custom_components.lianke.jobs.book import book_path
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.other_tasks import (
+    MAX_LOST,
+    OTHER_TASKS_NAME,
+    OtherTasks,
+    PreviewUpload,
+)
+from custom_components.lianke.jobs.preview import Preview
+from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.test_doubt import in_doubt, lose_answer
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+# As the cloud takes it, and never answers.
+HANGS = Fault(kind="timeout", done=True, seconds=3600)
+
+
+def options_of(shop: Shop) -> ResolvedOptions:
+    """Return the laser's options without any choice."""
+    known = shop.memory.printers[shop.key()]
+    return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
+
+
+async def preview(shop: Shop) -> Preview:
+    """Ask for a preview."""
+    return await shop.queue.previewer.async_preview(shop.key(), shop.document(), options_of(shop))
+
+
+async def lost_job(shop: Shop) -> JobState:
+    """Print with a lost answer; return how the job ended."""
+    await lose_answer(shop)
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    return (await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)).state
+
+
+async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) -> None:
+    """It counted as one for a day, in which no lost answer could be explained."""
+    async with open_shop() as shop:
+        entry, path = shop.entry, book_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        shop.sim.cloud.fail(SUBMIT, HANGS)
+        asking = asyncio.create_task(preview(shop))
+        async with asyncio.timeout(10):
+            while not shop.sim.cloud.tasks:
+                await asyncio.sleep(0.02)
+        at_the_crash = path.read_text("utf-8")
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    path.write_text(at_the_crash, "utf-8")
+    async with open_shop(entry=entry) as shop:
+        await shop.tick(900)
+        await shop.refresh()
+        assert await lost_job(shop) is JobState.COMPLETED
+        assert shop.memory.foreign_seen_at is None
+        assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_preview_whose_answer_was_lost_is_no_stranger(shop: Shop) -> None:
+    await lose_answer(shop)
+    with pytest.raises(LiankeError):
+        await preview(shop)
+    await shop.tick(900)
+    await shop.refresh()
+    assert await lost_job(shop) is JobState.COMPLETED
+    assert shop.memory.foreign_seen_at is None
+
+
+async def test_a_job_soon_after_a_lost_preview_is_not_taken_for_printed(shop: Shop) -> None:
+    """The one new task may be the preview's: the job's upload was cut before it was taken."""
+    await lose_answer(shop)
+    with pytest.raises(LiankeError):
+        await preview(shop)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    done = await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)
+    assert done.state is JobState.UNCONFIRMED
+    assert not shop.sim.cloud.printed
+
+
+async def test_a_stranger_beside_a_lost_preview_is_still_noticed(shop: Shop) -> None:
+    await lose_answer(shop)
+    with pytest.raises(LiankeError):
+        await preview(shop)
+    await shop.tick(900)
+    await shop.refresh()
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+    assert await lost_job(shop) is JobState.UNCONFIRMED
+    assert shop.memory.foreign_seen_at is not None
+
+
+async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_before"))
+    with pytest.raises(LiankeError):
+        await preview(shop)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
+    with pytest.raises(LiankeError):
+        await preview(shop)
+    assert not shop.queue._book.other_tasks.lost
+    assert not shop.queue._book.other_tasks.are_coming
+
+
+async def test_an_error_nobody_foresaw_is_a_clear_one(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was raised bare, as an unknown error with the document's words in the log."""
+    with (
+        patch.object(ResolvedOptions, "form_fields", side_effect=RuntimeError("words")),
+        pytest.raises(HomeAssistantError) as caught,
+    ):
+        await preview(shop)
+    assert caught.value.translation_key == "preview_failed"
+    assert caplog.text.count("A preview met an unexpected RuntimeError") == 1
+    assert "words" not in caplog.text
+    assert "never retrieved" not in caplog.text
+    # The next one goes.
+    assert (await preview(shop)).pages == 2
+
+
+async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) -> None:
+    real = LiankeClient.submit
+
+    async def stumble(self: LiankeClient, *args: Any, **more: Any) -> str:
+        await real(self, *args, **more)
+        raise RuntimeError
+
+    with patch.object(LiankeClient, "submit", stumble), pytest.raises(HomeAssistantError):
+        await preview(shop)
+    assert len(shop.queue._book.other_tasks.lost) == 1
+
+
+@pytest.mark.parametrize("of", ["job", "preview"])
+async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -> None:
+    """A late second answer on a kept connection would show another document's pages."""
+    if of == "job":
+        task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).task_id
+    else:
+        await preview(shop)
+        (task_id,) = shop.queue._book.other_tasks.task_ids
+    known = shop.queue.own_task_ids
+    real = LiankeClient.submit
+
+    async def mixed_up(self: LiankeClient, *args: Any, **more: Any) -> str:
+        await real(self, *args, **more)
+        assert task_id
+        return task_id
+
+    with patch.object(LiankeClient, "submit", mixed_up), pytest.raises(LiankeResponseError):
+        await preview(shop)
+    assert shop.queue.own_task_ids == known
+    assert len(shop.queue._book.other_tasks.lost) == 1
+
+
+async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
+    """Its old list would take the place of the next instance's."""
+    async with open_shop() as shop:
+        path = book_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        shop.sim.cloud.fail(SUBMIT, HANGS)
+        asking = asyncio.create_task(preview(shop))
+        async with asyncio.timeout(10):
+            while not shop.sim.cloud.tasks:
+                await asyncio.sleep(0.02)
+    path.write_text('["task of the next"]', "utf-8")
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert json.loads(path.read_text("utf-8")) == ["task of the next"]
+
+
+async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -> None:
+    kept = shop.queue._book.other_tasks
+    now = dt_util.utcnow()
+    old = [
+        PreviewUpload(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)
+    ]
+    kept.lost = old
+    await kept.async_note(["task"])
+    assert kept.lost == old[2:]
+    many = [PreviewUpload(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
+    kept.lost = many
+    await kept.async_note([])
+    again = OtherTasks(shop.hass, book_path(shop.hass, shop.entry.entry_id))
+    await shop.hass.async_add_executor_job(again.load)
+    assert again.lost == many[5:]
+    assert again.task_ids == ["task"]
+    assert not again.was_cut_off
