@@ -68,6 +68,8 @@ KEY_RETRY = 3600
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
 POLL_REQUESTS = 2
+# Unknown states of printers that are logged.
+MAX_TOLD_STATES = 20
 
 _KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
 
@@ -343,6 +345,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _tell_unknown_state(self, raw_state: str | None) -> None:
+        if len(self._told_states) >= MAX_TOLD_STATES:
+            return
         if raw_state and row_status(raw_state) is None and raw_state not in self._told_states:
             self._told_states.add(raw_state)
             self.logger.info("A printer reports the unknown state %.60r", raw_state)

@@ -26,7 +26,6 @@ from .runtime import LiankeConfigEntry, LiankeData
 PARALLEL_UPDATES = 0
 
 NOT_HELD = "none"
-MAX_STATE = 255
 
 type Value = StateType | date | datetime
 
@@ -119,7 +118,7 @@ JOB_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[LiankeData, str], Va
     ),
     (
         SensorEntityDescription(key="last_job_title", translation_key="last_job_title"),
-        lambda data, key: job.title[:MAX_STATE] if (job := data.queue.newest(key)) else None,
+        lambda data, key: job.title if (job := data.queue.newest(key)) else None,
     ),
 )
 

@@ -88,7 +88,9 @@ def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
 
 def clean_title(title: str) -> str:
     """Return a title without control characters, on one line, of bearable length."""
-    kept = "".join(c for c in whole_text(title) if c.isprintable() or c.isspace())
+    # What is cut away in the end must not cost time: a title may be as long as a call.
+    start = whole_text(title[: MAX_TITLE * 20])
+    kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 

@@ -39,6 +39,8 @@ FIRST_LOOK = timedelta(seconds=3)
 MAX_PREVIEWS = 2
 MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
+# Of all pictures of a preview, which are held in memory together.
+MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 
 class Preview(NamedTuple):
@@ -219,4 +221,10 @@ class Previewer:
 
 
 async def _async_images(client: LiankeClient, urls: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple([await client.download(url, MAX_IMAGE_BYTES) for url in urls[:MAX_IMAGES]])
+    """Download the pictures of a preview. Raises LiankeError, also when they are too large together."""
+    images: list[bytes] = []
+    left = MAX_PREVIEW_BYTES
+    for url in urls[:MAX_IMAGES]:
+        images.append(await client.download(url, min(MAX_IMAGE_BYTES, left)))
+        left -= len(images[-1])
+    return tuple(images)
