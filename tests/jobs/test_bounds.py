@@ -1,0 +1,210 @@
+"""Going beyond the bounds on jobs, their records, previews and page counts."""
+
+import asyncio
+from datetime import timedelta
+import json
+from pathlib import Path
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
+from custom_components.lianke.coordinator import HoldReason
+from custom_components.lianke.jobs import page_count, preview, writer
+from custom_components.lianke.jobs.book import (
+    MAX_DAMAGED,
+    MAX_RECORD_BYTES,
+    JobBook,
+    book_path,
+)
+from custom_components.lianke.jobs.gate import BACKOFF_LIMIT, BACKOFF_START, Gate
+from custom_components.lianke.jobs.home import MARKER_NAME, MAX_MARKER_BYTES, is_copied, settle
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
+from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
+from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.test_interrupted import options_of
+from tests.jobs.test_records import ended
+from tests.simulator import Fault
+
+COUNT = "POST /print/file_pages"
+
+
+async def test_a_record_that_is_no_record_is_not_read(
+    open_shop: OpenShop, hass: HomeAssistant
+) -> None:
+    async with open_shop() as shop:
+        shop.box.online = False
+        await shop.refresh()
+        jobs = [await shop.submit() for _ in range(2)]
+        entry = shop.entry
+    record = book_path(hass, entry.entry_id) / jobs[0].job_id / "job.json"
+    record.write_text(record.read_text("utf-8") + " " * MAX_RECORD_BYTES, "utf-8")
+    async with open_shop(entry=entry) as shop:
+        assert [job.job_id for job in shop.queue.jobs()] == [jobs[1].job_id]
+
+
+async def test_few_damaged_folders_are_kept(hass: HomeAssistant) -> None:
+    root = book_path(hass, "entry")
+    for number in range(MAX_DAMAGED + 5):
+        (root / f"job{number:02}").mkdir(parents=True)
+        (root / f"job{number:02}" / "job.json").write_text("{", "utf-8")
+    assert await JobBook(hass, "entry").async_load() == []
+    aside = [path for path in root.iterdir() if path.name.startswith("damaged-")]
+    assert len(aside) == MAX_DAMAGED
+
+
+async def test_tasks_that_are_no_jobs_are_kept_up_to_a_limit(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    others = OtherTasks(hass, tmp_path)
+    ids = [str(number) for number in range(MAX_TASK_IDS + 50)]
+    await others.async_note(ids)
+    assert others.task_ids == ids[50:]
+    (tmp_path / OTHER_TASKS_NAME).write_text(json.dumps(ids), "utf-8")
+    again = OtherTasks(hass, tmp_path)
+    again.load()
+    assert again.task_ids == ids[50:]
+
+
+def test_the_oldest_records_are_forgotten() -> None:
+    now = dt_util.utcnow()
+    jobs = [
+        ended(number, 3 * 1440 - number, state=JobState.COMPLETED, handed_over_at=now)
+        for number in range(MAX_RECORDS + 3)
+    ]
+    assert list(to_forget(jobs, now)) == [job.job_id for job in jobs[:3]]
+
+
+async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    visits: list[int] = []
+    book = shop.queue._book
+    write = book.async_write_all
+
+    async def count(jobs: list[object]) -> list[str]:
+        visits.append(len(jobs))
+        return await write(jobs)  # type: ignore[arg-type]  # as they came
+
+    jobs = [await shop.submit() for _ in range(5)]
+    with patch.object(book, "async_write_all", count), patch.object(writer, "MAX_AT_ONCE", 2):
+        for job in jobs:
+            shop.queue._ledger.change(shop.queue.get(job.job_id), hold_reason="disconnected")
+        await shop.tick(writer.WRITE_DELAY + 1)
+    assert len(visits) > 1
+    assert max(visits) == 2
+
+
+async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Shop) -> None:
+    gate = Gate(shop.entry, shop.coordinator)
+    gate.observe()
+    for _ in range(12):
+        gate.back_off(shop.key(), HoldReason.DISCONNECTED)
+    now = dt_util.utcnow()
+    until = gate.judge_printer(shop.key(), now).until
+    assert until is not None
+    assert BACKOFF_START < until - now <= BACKOFF_LIMIT
+    assert until - now > BACKOFF_LIMIT - timedelta(seconds=1)
+
+
+async def drawn(shop: Shop, pages: int = 3) -> preview.Preview:
+    return await shop.queue.previewer.async_preview(
+        shop.key(), shop.document(pages=pages), options_of(shop)
+    )
+
+
+async def until_drawn(shop: Shop, *tasks: asyncio.Task[preview.Preview]) -> None:
+    """Let time pass until previews have ended; they are drawn in real time."""
+    for _ in range(100):
+        if all(task.done() for task in tasks):
+            break
+        await asyncio.sleep(0.1)
+        await shop.tick(1)
+    await asyncio.wait(tasks)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "pictures"),
+    [
+        ("MAX_IMAGES", 2, 2),
+        ("MAX_IMAGE_BYTES", 100, None),
+        ("MAX_PREVIEW_BYTES", 100, None),
+        ("MAX_PREVIEW_BYTES", 40_000_000, 3),
+    ],
+)
+async def test_pictures_of_a_preview(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, pictures: int | None
+) -> None:
+    """Twenty pictures of 8 MB each were held in memory together."""
+    monkeypatch.setattr(preview, bound, value)
+    task = asyncio.create_task(drawn(shop))
+    await until_drawn(shop, task)
+    if pictures is None:
+        assert isinstance(task.exception(), LiankeResponseError)
+    else:
+        assert len(task.result().images) == pictures
+
+
+async def test_the_pictures_of_a_preview_are_bounded_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = asyncio.create_task(drawn(shop))
+    await until_drawn(shop, task)
+    sizes = [len(image) for image in task.result().images]
+    monkeypatch.setattr(preview, "MAX_PREVIEW_BYTES", sum(sizes) - 1)
+    again = asyncio.create_task(drawn(shop))
+    await until_drawn(shop, again)
+    assert isinstance(again.exception(), LiankeResponseError)
+
+
+async def test_two_previews_at_a_time(shop: Shop) -> None:
+    hanging = Fault(kind="timeout", done=True, seconds=3600)
+    shop.sim.cloud.fail("POST /print/job", hanging, times=9)
+    tasks = [asyncio.create_task(drawn(shop)) for _ in range(4)]
+    async with asyncio.timeout(10):
+        while len(shop.sim.cloud.tasks) < preview.MAX_PREVIEWS:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    assert len(shop.sim.cloud.tasks) == preview.MAX_PREVIEWS
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_count_of_pages_is_not_waited_for_for_long(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_count, "COUNT_SECONDS", 0.2)
+    shop.sim.cloud.fail(COUNT, Fault(kind="timeout", seconds=60))
+    counter = shop.queue.page_counter
+    with pytest.raises(LiankeError):
+        await counter.async_count(shop.key(), shop.document(), 9)
+
+
+async def test_counts_of_pages_are_remembered_up_to_a_limit(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_count, "MAX_REMEMBERED", 2)
+    counter = shop.queue.page_counter
+    documents = [shop.document(pages=pages) for pages in (1, 2, 3)]
+    for document in documents:
+        assert await counter.async_count(shop.key(), document, 9) == document.pages
+    assert len(counter._answers) == 2
+    asked = shop.sim.cloud.count(COUNT)
+    await counter.async_count(shop.key(), documents[2], 9)
+    assert shop.sim.cloud.count(COUNT) == asked
+    await counter.async_count(shop.key(), documents[0], 9)
+    assert shop.sim.cloud.count(COUNT) == asked + 1
+
+
+def test_a_long_marker_says_nothing(tmp_path: Path) -> None:
+    settle(tmp_path)
+    marker = tmp_path / MARKER_NAME
+    foreign = json.dumps(json.loads(marker.read_text("utf-8")) | {"host": "other", "inode": 1})
+    marker.write_text(foreign, "utf-8")
+    assert is_copied(tmp_path)
+    marker.write_text(" " * MAX_MARKER_BYTES + foreign, "utf-8")
+    assert not is_copied(tmp_path)

@@ -1,0 +1,371 @@
+"""Going beyond the bounds on what comes from outside: a line of a table for each.
+
+The table of bounds in the architecture page names these cases; the tests of other modules try
+the bounds that need more than a value to go beyond.
+"""
+
+import base64
+from collections.abc import Callable
+import io
+from pathlib import Path
+import struct
+from typing import Any, override
+from urllib.parse import quote
+
+from PIL import Image
+import probatio
+import pytest
+
+from custom_components.lianke.api import (
+    callbacks,
+    capabilities,
+    clock,
+    coerce,
+    errors,
+    markers,
+    models,
+    names,
+    options,
+    print_options,
+    species,
+    sticker,
+    tasks,
+    upload,
+)
+from custom_components.lianke.api.credentials import Credentials
+from custom_components.lianke.binding import checked_key
+from custom_components.lianke.call_data import (
+    CANCEL_SCHEMA,
+    MODELS_SCHEMA,
+    PRINT_SCHEMA,
+)
+from custom_components.lianke.documents import (
+    document,
+    images,
+    intake,
+    ole,
+    pdf_worker,
+    testpage,
+)
+from custom_components.lianke.documents.sniff import Kind
+from custom_components.lianke.jobs import job
+
+TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
+MANY = 30_000
+
+type Case = tuple[Callable[[], Any], Any]
+
+
+def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
+    """Return the offset of the service's clock after an answer with this header."""
+    kept = clock.ServiceClock()
+    at = 1_700_000_000.0
+    kept.note(header, clock.Moment(at, 0.0), clock.Moment(at + seconds + jump, seconds))
+    return kept.offset
+
+
+def many(make: Callable[[int], Any], count: int = MANY) -> dict[str, Any]:
+    """Return an object with many fields."""
+    return {f"name {number}": make(number) for number in range(count)}
+
+
+def words(count: int) -> str:
+    """Return a text with so many words of no use before a token."""
+    return " ".join([*(f"abcdefg{number:05}" for number in range(count)), TOKEN])
+
+
+def encoded(times: int) -> str:
+    """Return a link that was percent-encoded so many times."""
+    link = f"https://a.example/?token={TOKEN}"
+    for _ in range(times):
+        link = quote(link, safe="")
+    return "https://b.example/?url=" + link
+
+
+def credentials(text: str) -> Credentials | None:
+    """Return the credentials in a text."""
+    try:
+        return sticker.parse(text)
+    except errors.CredentialsError:
+        return None
+
+
+def reason(**wanted: Any) -> tuple[str, int] | None:
+    """Return why options are refused, and how many values the refusal offers."""
+    able = capabilities.Capabilities(papers={f"Paper {n}": n for n in range(1, 301)})
+    try:
+        options.resolve(options.PrintOptions(**wanted), able, (), species.Species.LASER)
+    except errors.LiankeInputError as err:
+        return err.reason, len(getattr(err, "allowed", ()))
+    return None
+
+
+def paper(number: int) -> dict[str, int]:
+    return {"paper_id": number, "physical_width": 100, "physical_height": 100}
+
+
+def result(**data: Any) -> tasks.TaskResult:
+    read = tasks.TaskResult.from_json({"code": 200, "data": data})
+    assert read is not None
+    return read
+
+
+API: dict[str, Case] = {
+    "api.callbacks.MAX_IDS": (
+        lambda: len(callbacks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
+        20,
+    ),
+    "api.callbacks.MAX_ENTRIES": (
+        lambda: callbacks.parse_push(many(int, 200) | {"sn": "box-1"}),
+        frozenset(),
+    ),
+    "api.callbacks.MAX_JSON": (
+        lambda: callbacks.parse_push({"x": '{"sn": "box-1", "y": "' + "y" * 65536 + '"}'}),
+        frozenset(),
+    ),
+    "api.capabilities.MAX_PAPERS": (lambda: len(capabilities.parse_papers(many(paper))), 2000),
+    "api.models.MAX_MODELS": (
+        lambda: len(models.parse_model_names([f"Model {number}" for number in range(MANY)])),
+        20_000,
+    ),
+    "api.clock.MAX_HEADER": (
+        lambda: after("Tue, 14 Nov 2023 22:13:20 GMT" + " " * 12),
+        None,
+    ),
+    "api.clock.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
+    "api.clock.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
+    "api.coerce.MAX_TEXT": (lambda: len(coerce.to_text("x" * MANY)), 255),
+    "api.coerce.MAX_DIGITS": (lambda: coerce.to_int("1" * 19), None),
+    "api.coerce.MAX_NAMED": (lambda: len(coerce.to_int_map(many(int)) or ()), 2000),
+    "api.errors.MAX_DETAIL": (
+        lambda: len(errors.UnknownCodeError("x" * MANY, code=7).detail),
+        200,
+    ),
+    "api.markers.MAX_MARKERS": (lambda: len(markers.parse_markers(list(range(60)))), 16),
+    "api.markers.MAX_NAME": (
+        lambda: [len(marker.name) for marker in markers.parse_markers({"x" * MANY: 5})],
+        [64],
+    ),
+    "api.markers.MAX_TEXT": (
+        lambda: [marker.name for marker in markers.parse_markers("A:1," + " " * 8192 + "B:2")],
+        ["A"],
+    ),
+    "api.markers.MAX_COLORS": (
+        lambda: markers.parse_markers([{"color": ["#0"] * 99, "level": 1}])[0].color,
+        "#0" * 8,
+    ),
+    "api.markers.MAX_ITEMS": (lambda: markers.parse_markers(["x"] * 64 + [50]), ()),
+    "api.markers.MAX_LEVEL": (lambda: markers.to_level(" " * 32 + "50"), None),
+    "api.models.MAX_PRINTERS": (
+        lambda: len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
+        200,
+    ),
+    "api.names.MAX_NAME": (lambda: len(names.fold("x" * MANY)), 100),
+    "api.names.MAX_COMPARED": (
+        lambda: names.nearest_first("wanted", [*(str(n) for n in range(200)), "wanted"])[0],
+        "0",
+    ),
+    "api.names.MOST_MM": (lambda: names.size_in("3277x100mm"), None),
+    "api.names.MOST_INCHES": (lambda: names.size_in("14x14"), (140, 140)),
+    "api.options.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
+    "api.options.MAX_SIDE": (
+        lambda: reason(paper_width=100, paper_height=3277),
+        ("paper_size_out_of_range", 1),
+    ),
+    "api.options.MAX_PIECES": (
+        lambda: reason(paper="Paper 1", pages=",".join("1" * 101)),
+        ("invalid_page_range", 3),
+    ),
+    "api.options.MAX_PAGE": (lambda: options.most_selected("1-99999", None), 99_999),
+    "api.options.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
+    "api.print_options.MAX_PAGE_RANGE": (
+        lambda: len(
+            print_options.ResolvedOptions.from_dict(
+                {"paper_id": 9, "copies": 1, "page_range": "1," * MANY}
+            ).page_range
+        ),
+        1000,
+    ),
+    "api.species.MAX_NAME": (
+        lambda: species.guess_species("x" * 255 + " label"),
+        species.Species.UNKNOWN,
+    ),
+    "api.sticker.MAX_TEXT": (lambda: credentials(" " * 4096 + TOKEN), None),
+    "api.sticker.MAX_ENCODINGS": (lambda: credentials(encoded(5)), None),
+    "api.sticker.MAX_WORDS": (lambda: credentials(words(40)), None),
+    "api.tasks.MAX_IMAGES": (lambda: len(result(img_list=["x"] * MANY).images), 500),
+    "api.tasks.MAX_DAY_TASKS": (
+        lambda: len(
+            tasks.parse_day_tasks({"task_list": [{"task_id": str(n)} for n in range(MANY)]})
+        ),
+        5000,
+    ),
+    "api.tasks.MAX_URL": (lambda: len(result(ticket="x" * MANY).ticket or ""), 2048),
+    "api.upload.MAX_NAME": (lambda: len(upload.safe_name("x" * MANY + ".pdf")), 120),
+}
+
+
+def refused(schema: probatio.Schema, **data: Any) -> bool:
+    """Return whether a schema refuses data."""
+    try:
+        schema({"device_id": "a"} | data if schema is not MODELS_SCHEMA else data)
+    except probatio.Invalid:
+        return True
+    return False
+
+
+def key_reason(text: str) -> str | None:
+    """Return why an ApiKey is refused."""
+    try:
+        checked_key(text)
+    except Exception as err:  # noqa: BLE001  # its arguments are what counts
+        return str(err.args[-1]) if err.args else type(err).__name__
+    return None
+
+
+CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
+    "call_data.MAX_WAIT": (lambda n: refused(PRINT_SCHEMA, text="x", wait_timeout=n), 1800),
+    "call_data.MAX_EXPIRY": (lambda n: refused(PRINT_SCHEMA, text="x", expires_in=n), 604_800),
+    "call_data.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
+    "call_data.MAX_KEY": (lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n), 128),
+    "call_data.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
+    "call_data.MAX_PASSWORD": (lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n), 255),
+    "call_data.MAX_QUERY": (
+        lambda n: refused(MODELS_SCHEMA, config_entry="x", query="x" * n),
+        64,
+    ),
+    "call_data.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
+    "call_data.MAX_NUMBER": (lambda n: refused(PRINT_SCHEMA, text="x", copies=n), 999_999_999),
+    "api.print_options.MAX_PAGE_RANGE": (
+        lambda n: refused(PRINT_SCHEMA, text="x", pages="1" * n),
+        1000,
+    ),
+    "binding.MAX_KEY_LENGTH": (lambda n: key_reason("x" * n) is not None, 128),
+}
+
+
+def directory(sectors: int) -> io.BytesIO:
+    """Return an OLE file whose directory has as many sectors as follow."""
+    begin = ole.HEADER_FAT_SECTORS * 32
+    header = bytearray(512)
+    header[30] = 7
+    header[48:52] = struct.pack("<I", begin)
+    return io.BytesIO(bytes(header).ljust((begin + 1) * 128, b"\0") + b"\0" * 128 * sectors)
+
+
+DOCUMENTS: dict[str, Case] = {
+    "documents.document.MAX_QUOTED": (
+        lambda: len(
+            (document.input_error("file_damaged", name="x" * MANY).translation_placeholders or {})[
+                "name"
+            ]
+        ),
+        200,
+    ),
+    "documents.intake.MAX_STEM": (
+        lambda: len(intake.safe_name("x" * MANY + ".pdf", Kind.PDF)),
+        104,
+    ),
+    "documents.intake.MAX_TITLE": (lambda: len(intake.clean_title("x" * MANY)), 200),
+    "documents.ole.MAX_DIRECTORY_SECTORS": (
+        lambda: len(ole._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
+        1024 * 128,
+    ),
+    "documents.pdf_worker.MAX_REQUEST": (
+        lambda: pdf_worker._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
+        None,
+    ),
+    "documents.testpage.MAX_NAMES": (
+        lambda: testpage._names(many(int)).count(","),
+        39,
+    ),
+    "jobs.job.MAX_COUNT": (lambda: counted(2**48 + 1), "size is no count"),
+}
+
+
+def counted(size: int) -> str | None:
+    """Return why the size of a stored job is refused."""
+    try:
+        job._read_field("size", size)
+    except job.RecordError as err:
+        return str(err)
+    return None
+
+
+@pytest.mark.parametrize("bound", API)
+def test_answers_and_texts(bound: str) -> None:
+    read, expected = API[bound]
+    assert read() == expected
+
+
+@pytest.mark.parametrize("bound", CALLS)
+def test_calls(bound: str) -> None:
+    """What is just within a bound is taken, what is just beyond it is refused."""
+    is_refused, limit = CALLS[bound]
+    assert not is_refused(limit)
+    assert is_refused(limit + 1)
+
+
+@pytest.mark.parametrize("bound", DOCUMENTS)
+def test_documents_and_records(bound: str) -> None:
+    read, expected = DOCUMENTS[bound]
+    assert read() == expected
+
+
+def test_a_title_as_long_as_a_call_takes_no_time() -> None:
+    """A title of 4 MB was read whole in the event loop, to be cut to 200 characters."""
+    seen = 0
+
+    class Long(str):
+        __slots__ = ()
+
+        @override
+        def encode(self, *args: Any, **more: Any) -> bytes:
+            nonlocal seen
+            seen = len(self)
+            return super().encode(*args, **more)
+
+        @override
+        def __getitem__(self, index: Any) -> Long:
+            return Long(super().__getitem__(index))
+
+    assert intake.clean_title(Long("菜单 " * 1_000_000)) == ("菜单 " * 67)[:200]
+    assert seen <= intake.MAX_TITLE * 20
+
+
+PHOTOS = {
+    "JPEG": (sticker.MAX_JPEG_PIXELS, (7200, 7100), "L"),
+    "WEBP": (sticker.MAX_WEBP_PIXELS, (4300, 4000), "L"),
+    "PNG": (sticker.MAX_OTHER_PIXELS, (6000, 5010), "1"),
+}
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_photos_of_a_sticker(kind: str, tmp_path: Path) -> None:
+    limit, size, mode = PHOTOS[kind]
+    assert size[0] * size[1] > limit
+    path = tmp_path / "photo"
+    picture_of(size, mode).save(path, kind)
+    with pytest.raises(errors.PhotoUnreadableError):
+        sticker.read_photo(path)
+
+
+def picture_of(size: tuple[int, int], mode: str) -> Image.Image:
+    return Image.new(mode, size, "white" if mode != "1" else 1)
+
+
+def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
+    """As PNG it would be several times its size."""
+    for size, kind in (((2000, 2000), Kind.PNG), ((2001, 2000), Kind.JPEG)):
+        path = tmp_path / "picture"
+        picture_of(size, "L").save(path, "BMP")
+        assert images.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind
+
+
+def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "many.tif"
+    first = Image.new("1", (1, 1))
+    first.save(path, save_all=True, append_images=[first] * (images.MAX_FRAMES + 1))
+    assert images.count_frames(path) is None
+    first.save(path, save_all=True, append_images=[first] * 9)
+    assert images.count_frames(path) == 10

@@ -1,0 +1,303 @@
+"""Going beyond the bounds that take a Home Assistant, a server or a process to try."""
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+import json
+from pathlib import Path
+import signal
+import sys
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp import ClientSession
+from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.core import HomeAssistant
+import pypdfium2
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    WebSocketGenerator,
+)
+
+from custom_components.lianke import actions, conditions, diagnostics, webhook
+from custom_components.lianke.account import (
+    ALL_USERS_BURST,
+    MAX_LOOKUP_UPLOADS,
+    MAX_LOOKUPS_A_USER,
+    MAX_USERS,
+    Account,
+)
+from custom_components.lianke.api import client as client_module, transport
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.credentials import Credentials
+from custom_components.lianke.api.errors import (
+    LiankeConnectionError,
+    LiankeTimeoutError,
+    TooManyRequestsError,
+)
+from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.throttle import Purpose
+from custom_components.lianke.api.upload import UploadFile
+from custom_components.lianke.coordinator import MAX_TOLD_STATES
+from custom_components.lianke.documents import pdf_client, pdf_worker
+from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
+from tests.api.raw_server import answer, raw_server, saying
+from tests.api.test_upload import client_of
+from tests.clock import Clock, elapse
+from tests.printing import ask, data_of, device_of
+from tests.simulator import Box, Simulator, make_pdf
+
+
+@pytest.fixture
+async def session(socket_enabled: None) -> Any:
+    async with ClientSession() as session:
+        yield session
+
+
+async def test_scanners(session: ClientSession) -> None:
+    rows = b",".join(b'{"id":"%d"}' % number for number in range(500))
+    body = b'{"code":200,"data":{"row":[' + rows + b"]}}"
+    async with raw_server(saying(answer(body))) as server:
+        assert len(await client_of(server, session).scanners.all()) == 100
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(5)
+
+
+async def test_a_picture_that_does_not_come(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "DOWNLOAD_SECONDS", 0.2)
+    async with raw_server(silent) as server:
+        with pytest.raises(LiankeTimeoutError):
+            await client_of(server, session).download(f"{server.url}/x.png", 100)
+
+
+async def test_a_server_that_does_not_greet(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An upload waits so long for its connection, and nothing has arrived."""
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.3)
+    path = tmp_path / "x.pdf"
+    path.write_bytes(make_pdf(1))
+    size = path.stat().st_size
+    file = UploadFile(path=path, name="x.pdf", content_type="application/pdf", size=size)
+    async with raw_server(silent) as server:
+        api = LiankeClient(
+            session,
+            api_key="k" * 32,
+            credentials=Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678"),
+            server=server.url.replace("http:", "https:"),
+        )
+        async with asyncio.timeout(3):
+            with pytest.raises(LiankeConnectionError) as caught:
+                await api.submit(PrinterAddress(port=1, model="x"), file, {})
+    assert caught.value.may_have_arrived is False
+
+
+async def test_users_that_are_kept_in_mind() -> None:
+    account = Account("hook")
+    for number in range(MAX_USERS + 20):
+        with contextlib.suppress(TooManyRequestsError):
+            account.share_of(f"user {number}")
+    assert len(account._users) == MAX_USERS > ALL_USERS_BURST
+
+
+async def test_what_one_user_looks_up_at_once() -> None:
+    account = Account("hook")
+    holding: list[str] = []
+
+    async def look(user: str, *, upload: bool) -> None:
+        async with account.share_of(user).slot(Purpose.LOOKUP, upload=upload):
+            holding.append(user)
+            await asyncio.sleep(60)
+
+    for users, upload, limit in (
+        (("one", "one"), False, MAX_LOOKUPS_A_USER),
+        (("two", "three"), True, MAX_LOOKUP_UPLOADS),
+    ):
+        holding.clear()
+        tasks = [asyncio.create_task(look(user, upload=upload)) for user in users]
+        await asyncio.sleep(0.05)
+        assert len(holding) == limit
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_models_in_an_answer(
+    hass: HomeAssistant, setup: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MAX_MODELS", 1)
+    found = await ask(hass, "search_models", config_entry=setup.entry_id)
+    assert found["total"] > len(found["models"]) == 1
+
+
+async def test_jobs_in_a_report(
+    hass: HomeAssistant, setup: MockConfigEntry, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.online = False
+    await data_of(setup).coordinator.async_refresh()
+    for number in range(3):
+        await ask(hass, "print", device_id=device_of(hass), text=f"{number}")
+    monkeypatch.setattr(diagnostics, "MAX_JOBS", 2)
+    report = await diagnostics.async_get_config_entry_diagnostics(hass, setup)
+    assert len(report["jobs"]) == 2
+
+
+async def test_printers_of_a_card(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    client = await hass_ws_client()
+    for count, taken in ((50, True), (51, False)):
+        await client.send_json_auto_id(
+            {
+                "type": "lianke/jobs/subscribe",
+                "device_ids": [str(number) for number in range(count)],
+            }
+        )
+        while (told := await client.receive_json())["type"] != "result":
+            pass
+        assert told["success"] is taken
+
+
+async def test_messages_to_the_webhook(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    """A form with too many fields says nothing; of a token that is too long the rest is ignored."""
+    assert webhook._parse(b"&".join([b"a=1"] * webhook.MAX_FIELDS)) == {"a": "1"}
+    assert webhook._parse(b"&".join([b"a=1"] * (webhook.MAX_FIELDS + 1))) is None
+    tokens: list[str | None] = []
+
+    async def take(_data: object, _claim: object, token: str | None) -> None:
+        tokens.append(token)
+
+    client = await hass_client_no_auth()
+    path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}?job={'x' * 5000}"
+    with patch.object(webhook, "_async_take", take):
+        told = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
+        assert told.status == HTTPStatus.OK
+        assert tokens == ["x" * webhook.MAX_TOKEN]
+        # The same once more, with blanks that make it too long.
+        long = json.dumps({"device_id": setup.unique_id, "task_id": "t"}) + " " * webhook.MAX_BODY
+        assert (await client.post(path, data=long)).status == HTTPStatus.OK
+    assert len(tokens) == 1
+
+
+async def test_unknown_states_in_the_log(
+    hass: HomeAssistant, setup: MockConfigEntry, box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A printer with a new state at each poll filled the log, and the memory, for ever."""
+    coordinator = data_of(setup).coordinator
+    for number in range(MAX_TOLD_STATES + 5):
+        coordinator._tell_unknown_state(f"odd {number}")
+    assert len(coordinator._told_states) == MAX_TOLD_STATES
+    assert caplog.text.count("the unknown state 'odd") == MAX_TOLD_STATES
+
+
+async def test_printers_asked_after_a_push(
+    clock: Clock,
+    hass: HomeAssistant,
+    simulator: Simulator,
+    setup: MockConfigEntry,
+    box: Box,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A box takes one question at a time, and each takes it seconds."""
+    for port in (1, 2, 4):
+        box.printer(port).support_status = True
+    coordinator = data_of(setup).coordinator
+    await coordinator.async_refresh()
+    await elapse(hass, clock, 320, 20)
+    monkeypatch.setattr(conditions, "MAX_AT_ONCE", 2)
+    before = simulator.cloud.count("GET /device/printer_status")
+    coordinator._conditions.ask(None)
+    await elapse(hass, clock, 2, 0.5)
+    assert simulator.cloud.count("GET /device/printer_status") - before == 2
+
+
+async def test_an_answer_of_the_pdf_process(socket_enabled: None) -> None:
+    code = f"import sys; sys.stdout.buffer.write(({MAX_ANSWER} + 1).to_bytes(4) + b' ' * 99)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    with pytest.raises(ValueError):  # noqa: PT011  # it has no text
+        await pdf_client._async_read(process)
+    await process.wait()
+
+
+async def test_a_turn_of_the_pdf_process(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes(make_pdf(1))
+    worker = PdfWorker(hass)
+    assert await worker.async_count(path) == 1
+    monkeypatch.setattr(pdf_client, "WAIT_SECONDS", 0.1)
+    async with worker._turns.turn(None):
+        with pytest.raises(PdfError) as refused:
+            await worker.async_count(path)
+    assert refused.value.reason == "busy"
+    assert await worker.async_count(path) == 1
+    await worker.async_close()
+
+
+async def test_a_pdf_process_that_does_not_end(hass: HomeAssistant) -> None:
+    """Nothing waits for long for a process that the system cannot end."""
+
+    class Immortal:
+        killed = False
+
+        def kill(self) -> None:
+            self.killed = True
+
+        async def wait(self) -> None:
+            await asyncio.sleep(60)
+
+    worker, process = PdfWorker(hass), Immortal()
+    worker._process = process  # type: ignore[assignment]  # there is none such to be had
+    with patch.object(pdf_client, "END_SECONDS", 0.1):
+        async with asyncio.timeout(5):
+            await worker.async_close()
+    assert process.killed
+
+
+async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
+    """An alarm of the system ends a task that nobody waits for any more."""
+    code = (
+        "import sys, time\n"
+        f"sys.path.append({str(pdf_client.SCRIPT.parent)!r})\n"
+        "import pdf_worker\n"
+        "pdf_worker.TASK_SECONDS = 1\n"
+        "pdf_worker._answer = lambda *_: time.sleep(60)\n"
+        f"sys.argv = ['', {str(Path(pypdfium2.__file__).parents[1])!r}]\n"
+        "pdf_worker.main()\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        assert await pdf_client._async_read(process) == {"ready": True}
+        assert process.stdin is not None
+        process.stdin.write(pdf_worker.LENGTH.pack(2) + b"{}")
+        assert await process.wait() == -signal.SIGALRM
+
+
+def test_a_pdf_that_is_too_large_to_be_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes(make_pdf(3).replace(b"/Count 3", b"/Count 1"))
+    document = pypdfium2.PdfDocument(path)
+    request = {"document": document, "path": str(path)}
+    assert pdf_worker._pages(pypdfium2, request) == 3
+    monkeypatch.setattr(pdf_worker, "MAX_CHECKED", 10)
+    assert pdf_worker._pages(pypdfium2, request) == 1
+    document.close()
