@@ -15,7 +15,6 @@ from .world import World
 
 # States after which nobody expects paper any more.
 NOT_PRINTED = frozenset({"failed", "canceled", "expired"})
-FINAL_OF_CLOUD = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 # Seconds within which two channels may be read in another order than they were written.
 SAME_MOMENT = 1.0
 
@@ -236,15 +235,23 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
                 # Home Assistant itself says 200 for an integration that is disabled, or starts.
                 continue
             body = one.body if isinstance(one.body, dict) else {}
-            if body.get("task_state") in FINAL_OF_CLOUD and body.get("task_id") in task_ids:
+            if _is_proof(body) and body.get("task_id") in task_ids:
                 found.add("needless doubt", story, "its callback was answered with 200")
                 return
         elif one.endpoint == "GET /print/job" and record["task_id"]:
             data = (one.answer or {}).get("data") or {}
-            if record["task_id"] in one.target and data.get("task_state") in FINAL_OF_CLOUD:
+            if record["task_id"] in one.target and _is_proof(data):
                 found.add("needless doubt", story, "its task was read")
                 return
     found.unconfirmed[_why(world, story, stories)] += 1
+
+
+def _is_proof(report: dict[str, Any]) -> bool:
+    """Return whether a report about a task says what became of it; REVOKED says nothing of sheets."""
+    result = report.get("task_result") or {}
+    return report.get("task_state") == "FAILURE" or (
+        report.get("task_state") == "SUCCESS" and result.get("code") is not None
+    )
 
 
 def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
@@ -253,6 +260,8 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
     assert record is not None
     if not story.tasks:
         return "it never arrived, which no list can prove"
+    if any(task.state == "REVOKED" for task in story.tasks):
+        return "it was taken back when it may have been printing"
     if record["task_id"]:
         return "its task never had an end that could be read"
     box = story.tasks[0].box
