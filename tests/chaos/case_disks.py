@@ -114,3 +114,22 @@ async def expired_while_nobody_was_home(world: World) -> Judgement:
     await asyncio.sleep(300)
     await home.start()
     return await end(world, expired=asked)
+
+
+@case("Who listens to the event entity learns of an end that is learnt while the entry unloads.")
+async def ended_while_unloading(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    (entry_id,) = home.entries.values()
+    asked = await print_paper(home, box, 1, world.paper(home, 1))
+    # The answer about this job comes late, and another one's upload keeps the queue from ending.
+    faults = {"GET /print/job": Fault(kind="late_request", seconds=8), UPLOAD: Fault(kind="hang")}
+    home.proxy.policy = lambda exchange: faults.get(exchange.endpoint)
+    await print_paper(home, box, 2, world.paper(home, 1))
+    assert await world.until(
+        lambda: any(one.endpoint == "GET /print/job" for one in home.proxy.exchanges), 60, 0.1
+    )
+    await asyncio.sleep(1)
+    await home.ask("disable", entry_id=entry_id)
+    await asyncio.sleep(60)
+    await home.ask("enable", entry_id=entry_id)
+    return await end(world, completed=asked)
