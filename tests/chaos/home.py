@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 import signal
+import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import aiohttp
@@ -76,6 +77,10 @@ class Home:
     pid: int | None = None
     # Dies by itself after so many steps of its messages.
     steps_to_live: int | None = None
+    # No power cut, please.
+    is_spared: bool = False
+    _is_starting: bool = False
+    _is_ending: bool = False
     _writer: asyncio.StreamWriter | None = None
     _answers: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
     _number: int = 0
@@ -100,7 +105,7 @@ class Home:
     @property
     def runs(self) -> bool:
         """Whether a process is there."""
-        return self.pid is not None
+        return self.pid is not None or self._is_starting
 
     async def set_up(self) -> None:
         """Start for the first time and bind the boxes."""
@@ -141,8 +146,15 @@ class Home:
     # Process
 
     async def start(self) -> None:
-        """Start a process and wait until its Home Assistant runs."""
+        """Start a process and wait until its Home Assistant runs. Raises GoneError if it dies before."""
         assert not self.runs
+        self._is_starting = True
+        try:
+            await self._start()
+        finally:
+            self._is_starting = False
+
+    async def _start(self) -> None:
         world = self.world
         self._ready = asyncio.get_running_loop().create_future()
         self._ended.clear()
@@ -183,6 +195,7 @@ class Home:
 
     async def kill(self) -> None:
         """End the process as a power cut would."""
+        await self.world.until(lambda: self.pid is not None or not self._is_starting, step=0.1)
         if self.pid is None:
             return
         self.world.leader.holds += 1
@@ -196,11 +209,18 @@ class Home:
         """End the process this very moment."""
         if self.pid is not None:
             self.deaths.append(self.world.now)
+            self._hold()
             os.kill(self.pid, signal.SIGKILL)
+
+    def _hold(self) -> None:
+        """Let no time pass until the end of the process is known."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.world.leader.holds += 1
 
     def on_step(self) -> None:
         """Die if it is time to."""
-        if self.steps_to_live is None or self.pid is None:
+        if self.steps_to_live is None or self.pid is None or self.is_spared:
             return
         self.steps_to_live -= 1
         if self.steps_to_live <= 0:
@@ -209,7 +229,8 @@ class Home:
 
     async def stop(self) -> None:
         """Let Home Assistant stop in order."""
-        if self.runs:
+        await self.world.until(lambda: not self._is_starting, step=0.1)
+        if self.pid is not None:
             with suppress(GoneError):
                 self._say({"do": "stop"})
             await self._ended.wait()
@@ -222,6 +243,9 @@ class Home:
         """Learn of the end of the process."""
         self.pid = None
         self._writer = None
+        if self._is_ending:
+            self._is_ending = False
+            self.world.leader.holds -= 1
         self._left = self.world.now
         if self._screen is not None:
             self._screen.cancel()
@@ -253,6 +277,8 @@ class Home:
                         answer.set_result(message["result"])
                     else:
                         answer.set_exception(CallError(message["error"], message["key"]))
+            case "stopped":
+                self._hold()
             case "event":
                 self._note("event", message, message["event_type"])
                 self.on_step()
@@ -288,6 +314,7 @@ class Home:
             if self.pid is not None:
                 # It tells on its console where it hangs.
                 os.kill(self.pid, signal.SIGUSR1)
+                await asyncio.to_thread(time.sleep, 1)
             raise AssertionError(f"{do} {fields} was never answered") from None
 
     async def call(self, service: str, **data: Any) -> Any:

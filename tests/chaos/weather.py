@@ -106,7 +106,7 @@ class Weather:
     # Processes
 
     async def power_cut(self) -> None:
-        if self._home.runs:
+        if self._home.runs and not self._home.is_spared:
             self._note("killed")
             await self._home.kill()
             await self._come_back()
@@ -147,7 +147,11 @@ class Weather:
         await self._with_entry("reload")
 
     async def disable(self) -> None:
-        await self._with_entry("disable", "enable", pause=self._random.choice((1, 30, 300)))
+        # Home Assistant keeps the registry's entities for disabled if it dies just after they are enabled.
+        self._home.is_spared = True
+        pause = self._random.choice((15, 30, 300))
+        await self._with_entry("disable", "enable", pause=pause)
+        self._home.is_spared = False
 
     async def full_disk(self) -> None:
         mode = self._random.choice(("full", "read_only"))
