@@ -1,13 +1,15 @@
 """Setting a box up, loading it anew, taking it away."""
 
 import asyncio
+from collections.abc import Iterable
 import json
 from pathlib import Path
 import shutil
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import (
     device_registry as dr,
@@ -25,6 +27,7 @@ from custom_components.lianke.documents.intake import admit_raw
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.book import BookError, book_path
 from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Simulator
@@ -250,7 +253,16 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
             told.add(f"{state.attributes['event_type']} {state.state}")
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
-    assert await set_up(hass, setup)
+    forward = hass.config_entries.async_forward_entry_setups
+
+    async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
+        # What was reviewed by now would be on disk, and told.
+        await asyncio.sleep(0)
+        await entry.runtime_data.queue._ledger.async_flush()
+        await forward(entry, platforms)
+
+    with patch.object(hass.config_entries, "async_forward_entry_setups", later):
+        assert await set_up(hass, setup)
     await rest(hass)
     assert sum(one.startswith("expired") for one in told) == 1
     await hass.config_entries.async_reload(setup.entry_id)
