@@ -10,7 +10,7 @@ from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import Shop
-from tests.jobs.test_doubt import in_doubt
+from tests.jobs.test_doubt import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
@@ -61,6 +61,23 @@ async def test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept(
     assert (told.code, told.detail, told.reason) == (code, "设备无响应", "box_not_responding")
     done = await shop.until(job, JobState.UNCONFIRMED)
     assert (done.code, done.detail) == (code, "设备无响应")
+    # It did answer.
+    assert done.reason == "unclear_answer"
+
+
+async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009, msg="请求过于频繁"))
+    job = await shop.submit()
+    await shop.until(job, JobState.HELD)
+    assert shop.queue.get(job.job_id).code == 10009
+    await lose_answer(shop)
+    for _ in range(20):
+        await shop.tick(10)
+        if shop.queue.get(job.job_id).is_unsure:
+            break
+    await in_doubt(shop, job.job_id)
+    told = shop.queue.get(job.job_id)
+    assert (told.code, told.detail, told.reason) == (None, "", None)
 
 
 async def test_words_of_a_refusal_go_once_the_job_is_known_to_have_arrived(shop: Shop) -> None:

@@ -141,7 +141,10 @@ class Doubts:
         """Return the reason why a job in doubt will not be explained any more, None if it may be."""
         if not self._is_hopeless(job):
             return None
-        return "several_unanswered" if job.job_id in self._ambiguous else "no_answer"
+        if job.job_id in self._ambiguous:
+            return "several_unanswered"
+        # One that the service did answer has a reason by then.
+        return "no_answer" if job.reason is None else "unclear_answer"
 
     def _is_hopeless(self, job: Job) -> bool:
         age, up = self._ages.of(job), timedelta(seconds=monotonic() - self._started)

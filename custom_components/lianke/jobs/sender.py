@@ -221,6 +221,9 @@ class Sender:
                 sent_bytes=job.size,
                 clock_least=least,
                 clock_most=most,
+                # What an earlier refusal said is not about this upload.
+                code=None,
+                detail="",
             )
 
         @callback
