@@ -130,3 +130,28 @@ def test_text_from_the_right_starts_there(tmp_path: Path) -> None:
 def test_the_test_page_of_a_label_is_one_label(size: tuple[int, int], tmp_path: Path) -> None:
     html = make_test_page("标签机", "GP-1324D", ABLE, "label", label(*size))
     assert len(pages(html, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "size", [(60, 40), (40, 30), (70, 25), (50, 20), (30, 15)], ids=lambda size: "×".join(map(str, size))
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["标签机", "The label printer in the cellar, behind the shelf"])
+def test_no_line_of_a_labels_test_page_is_cut(
+    size: tuple[int, int], name: str, tmp_path: Path
+) -> None:
+    """The last lines were clipped at the lower edge of a flat label."""
+    style = label(*size)
+    page = pypdfium2.PdfDocument(
+        draw(make_test_page(name, "Gprinter GP-1324D", ABLE, "label", style), tmp_path)
+    )[0]
+    text = page.get_textpage()
+    shown = text.get_text_range()
+    assert name[:3] in shown
+    assert f"{size[0]} × {size[1]} mm" in shown
+    boxes = [
+        text.get_charbox(index)
+        for index in range(text.count_chars())
+        if text.get_text_range(index, 1).strip()
+    ]
+    edge = style.margin_top * 72 / 25.4
+    assert min(bottom for _, bottom, _, _ in boxes) >= edge

@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from html import escape
 
 from ..api.models import Capabilities
-from .page import EMOJI_FONTS, FONTS, MONO_FONTS, PageStyle, page
+from .page import EMOJI_FONTS, FONTS, MONO_FONTS, PageStyle, base_size, page
 
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
 MAX_NAMES = 40
-# The height in mm that the test page of a label takes.
-SHORT_PAGE = 36.0
+# Lengths in mm: a point, and within the margins the height of a label that takes but little.
+POINT = 25.4 / 72
+FLAT = 24.0
+LINE_HEIGHT = 1.3
+# The smallest type in points that a label printer of 203 dpi draws clearly.
+LEAST_TYPE = 6.0
+# What a label's test page tells, the most important first.
+SHORT_ROWS = ("page_paper", "page_printer", "page_test", "page_model", "page_time")
 
 CSS = """
 .frame { position: fixed; inset: 0; border: 0.2mm solid #000; }
@@ -26,7 +32,13 @@ dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
 .font { margin: 0.1em 0; font-size: 0.85em; } .font small { color: #333; margin-right: 0.8em; }
 """
 NARROW_CSS = "dl { display: block; } main { padding: 1mm; } .font { font-size: 0.75em; }"
-SHORT_CSS = "h1 { font-size: 1.1em; margin: 0; } .bars { height: 4mm; } .ramp { height: 2mm; }"
+SHORT_CSS = f"""
+.bars {{ height: 4mm; margin: 1mm 0; }} .ramp {{ height: 2mm; }}
+[class^=page_] {{ line-height: {LINE_HEIGHT}; white-space: nowrap; overflow: hidden;
+ text-overflow: ellipsis; }}
+.page_test {{ font-weight: bold; }}
+"""
+FLAT_CSS = ".bars { height: 2mm; margin: 0.5mm 0; }"
 
 
 def test_page(
@@ -70,17 +82,28 @@ def test_page(
 
 
 def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
-    lines = "<br>".join(escape(value) for _, value in rows if value)
-    heading = escape(style.label("page_test"))
-    body = (
-        f'<div class="frame"></div><main><h1>{heading}</h1>{_bars()}<div class="ramp"></div>'
-        f"<div>{lines}</div></main>"
-    )
+    """Return the test page of a label: as many lines as fit on it in a type that can be read."""
     inner = style.height - 2 * style.margin_top
-    css = CSS + NARROW_CSS + SHORT_CSS
+    flat = inner < FLAT
+    # What the bars, their margins and the padding leave.
+    room = inner - (5.0 if flat else 10.0)
+    line = base_size(style) * POINT * LINE_HEIGHT
+    lines = [
+        ("page_test", style.label("page_test")),
+        *((key, value) for key, value in rows if value),
+    ]
+    least = LEAST_TYPE / base_size(style)
+    scale = max(min(least, 1.0), min(1.0, room / (line * len(lines))))
+    number = max(1, int(room / (line * scale)))
+    kept = sorted(lines, key=lambda item: SHORT_ROWS.index(item[0]))[:number]
+    text = "".join(
+        f'<div class="{key}">{escape(value)}</div>' for key, value in lines if (key, value) in kept
+    )
+    ramp = "" if flat else '<div class="ramp"></div>'
+    body = f'<div class="frame"></div><main>{_bars()}{ramp}{text}</main>'
+    css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
     # Whatever does not fit on the label would take another one.
-    scale = min(1.0, inner / SHORT_PAGE)
-    css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.2f}em; }}"
+    css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
     return page(style, body, title=style.label("page_test"), css=css)
 
 
