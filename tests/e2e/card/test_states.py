@@ -167,6 +167,26 @@ async def test_partly_printed_asks_before_printing_again(stage: Stage) -> None:
     assert len(await stage.printed()) == before + 1
 
 
+async def test_upload_without_an_answer_yet_is_being_checked(stage: Stage) -> None:
+    """It was shown as an upload, with a full bar, until its answer came or was given up."""
+    fault = {"endpoint": "POST /print/job", "times": 1, "kind": "delay", "seconds": 15}
+    await stage.cloud.post("faults", fault)
+    async with (
+        stage.screen() as screen,
+        stage.screen(language="zh-Hans") as chinese,
+    ):
+        await screen.shows("Idle")
+        await send(stage, "answered late", pages=2)
+        for one, words in (
+            (screen, "Checking whether it arrived …"),
+            (chinese, "正在确认是否已送达……"),
+        ):
+            row = one.row("answered late")
+            await expect(row).to_contain_text(words)
+            await expect(row.locator(".bar")).to_have_count(0)
+        await expect(screen.row("answered late")).to_contain_text("Completed")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_unconfirmed_job_came_out(stage: Stage) -> None:
