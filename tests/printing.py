@@ -8,9 +8,11 @@ from typing import Any
 from aiohttp import FormData
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke import account
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeData
 from tests.simulator import PrintedJob, Simulator, make_pdf
@@ -90,3 +92,9 @@ async def uploader(hass_client: ClientSessionGenerator) -> Upload:
         return str((await answer.json())["file_id"])
 
     return upload
+
+
+def without_shares(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let users look up whatever they like: a table of cases would be more than their share."""
+    monkeypatch.setattr(account, "USER_BURST", 10**6)
+    data_of(entry).account._all_users = account._Bucket(10**6)
