@@ -1,11 +1,26 @@
 """How the service's clock differs from ours, by the `Date` of its answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
 import pytest
 
+from custom_components.lianke.api import clock as clock_module
 from custom_components.lianke.api.clock import Moment, ServiceClock
 
 AT = 1_795_000_000.0
 DATE = "Wed, 18 Nov 2026 11:06:40 GMT"
+
+
+@contextmanager
+def now(*, wall: float, steady: float) -> Iterator[None]:
+    """Let it be this moment."""
+    with (
+        patch.object(clock_module, "time", lambda: wall),
+        patch.object(clock_module, "monotonic", lambda: steady),
+    ):
+        yield
 
 
 def test_the_bounds_are_the_way_there_and_back() -> None:
@@ -13,9 +28,20 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
     clock = ServiceClock()
     assert clock.offset is None
     clock.note(DATE, Moment(wall=AT - 1200.5, steady=10.0), Moment(wall=AT - 1200, steady=10.5))
-    assert clock.offset is not None
-    least, most = clock.offset
-    assert (least, most) == (1_199_999, 1_201_501)
+    with now(wall=AT - 1200, steady=10.5):
+        assert clock.offset == (1_199_999, 1_201_501)
+
+
+def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
+    """The difference was that of the clock before; an hour's drift is none."""
+    clock = ServiceClock()
+    clock.note(DATE, Moment(wall=AT, steady=10.0), Moment(wall=AT, steady=10.0))
+    with now(wall=AT + 3600.2, steady=3610.0):
+        assert clock.offset is not None
+    with now(wall=AT + 3660, steady=3610.0):
+        assert clock.offset is None
+    with now(wall=AT + 3600.2, steady=3610.0):
+        assert clock.offset is None
 
 
 @pytest.mark.parametrize(

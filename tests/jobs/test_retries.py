@@ -1,12 +1,17 @@
 """A job is printed once more at most once."""
 
 import asyncio
+import json
+from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
+from custom_components.lianke.jobs.book import book_path
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import PrintRequest, Submission
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 
@@ -17,6 +22,12 @@ async def failed(shop: Shop) -> Job:
     """Return a job that the cloud has refused."""
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
     return await shop.until(await shop.submit(), JobState.FAILED)
+
+
+def stored(shop: Shop, job: Job) -> dict[str, Any]:
+    """Return what is on disk of a job."""
+    record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+    return dict(json.loads(record.read_text("utf-8")))
 
 
 async def retry(shop: Shop, job: Job) -> Job:
@@ -69,6 +80,43 @@ async def test_a_retry_that_a_power_cut_left_unmarked_is_known_all_the_same(shop
     again = await retry(shop, job)
     shop.queue._ledger.change(job, retried_as=None)
     assert (await refused(shop, job))["job_id"] == again.job_id
+
+
+async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None:
+    """The new job may be another box's, whose records say nothing of the old one's."""
+    job = await failed(shop)
+    take = shop.queue.async_submit
+    marks: list[str] = []
+
+    async def submit(request: PrintRequest) -> Submission:
+        marks.append(stored(shop, job)["retried_as"])
+        return await take(request)
+
+    with patch.object(shop.queue, "async_submit", submit):
+        again = await retry(shop, job)
+    assert marks == [again.job_id]
+
+
+async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
+    job = await failed(shop)
+    refusal = ServiceValidationError("the hour's jobs are used up")
+    with (
+        patch.object(shop.queue, "async_submit", side_effect=refusal),
+        pytest.raises(ServiceValidationError),
+    ):
+        await retry(shop, job)
+    await shop.until(await retry(shop, job), JobState.COMPLETED)
+
+
+async def test_a_retry_goes_on_though_its_caller_is_cancelled(shop: Shop) -> None:
+    job = await failed(shop)
+    call = asyncio.create_task(retry(shop, job))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await shop.settle()
+    assert "job_id" in await refused(shop, job)
 
 
 async def test_a_retry_that_failed_is_retried_itself(shop: Shop) -> None:

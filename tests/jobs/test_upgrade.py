@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.jobs.guard import Content, find_duplicate
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop
 
@@ -59,6 +62,19 @@ def test_a_record_of_the_first_version_is_read() -> None:
     assert job.state is JobState.HELD
     assert job.document_pages_at_most is None
     assert Job.from_record(json.loads(json.dumps(job.as_record()))) == job
+
+
+@pytest.mark.parametrize(("code", "is_free"), [(500, False), (None, False), (502, True)])
+def test_what_the_first_version_called_failed_frees_no_request_id(
+    code: int | None, is_free: bool
+) -> None:
+    """It said that nothing was printed where sheets may be out; 502 is told before any paper moves."""
+    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
+    failed = {"state": "failed", "task_id": "t-1", "code": code, "request_id": "once"}
+    job = Job.from_record(RECORD | failed | {"options": options})
+    content = Content(printer_key="k1", digest="", options=job.options)
+    found = find_duplicate([job], "once", content, job.created_at)
+    assert (found is None) == is_free
 
 
 async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenShop) -> None:

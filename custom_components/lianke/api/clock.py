@@ -8,8 +8,9 @@ from typing import NamedTuple
 MAX_HEADER = 40
 # Seconds. A clock that is further off is not set at all.
 MAX_OFFSET = 10 * 365 * 86400
-# Seconds by which our own clock may seem to jump during a request.
+# Seconds by which our own clock may seem to jump between two moments, and its drift a second.
 MAX_JUMP = 0.5
+MAX_DRIFT = 0.001
 
 
 class Moment(NamedTuple):
@@ -30,22 +31,34 @@ class ServiceClock:
     def __init__(self) -> None:
         """Know nothing before the first answer."""
         self._offset: tuple[int, int] | None = None
+        self._noted_at = Moment(wall=0.0, steady=0.0)
 
     @property
     def offset(self) -> tuple[int, int] | None:
-        """The least and the most that the service's clock is ahead, in milliseconds; None if unknown."""
+        """The least and the most that the service's clock is ahead, in milliseconds; None if unknown.
+
+        It is not known any more once our own clock has been put right since.
+        """
+        if self._offset is not None and not _in_step(self._noted_at, Moment.now()):
+            self._offset = None
         return self._offset
 
     def note(self, header: str | None, sent: Moment, received: Moment) -> None:
         """Take the `Date` of an answer to a request that was sent and answered at these moments."""
         shown = _seconds(header)
-        took = received.steady - sent.steady
-        if shown is None or abs(received.wall - sent.wall - took) > MAX_JUMP:
+        if shown is None or not _in_step(sent, received):
             return
         # Written between the two, and cut to whole seconds.
         least, most = shown - received.wall, shown + 1 - sent.wall
         if abs(least) < MAX_OFFSET:
             self._offset = (int(least * 1000) - 1, int(most * 1000) + 1)
+            self._noted_at = received
+
+
+def _in_step(earlier: Moment, later: Moment) -> bool:
+    """Return whether our own clock was left alone between two moments."""
+    passed = later.steady - earlier.steady
+    return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + MAX_DRIFT * abs(passed)
 
 
 def _seconds(header: str | None) -> float | None:

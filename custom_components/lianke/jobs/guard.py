@@ -11,6 +11,7 @@ from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.sniff import Kind
 from .job import Job, JobState
+from .outcome import BEFORE_PAPER
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 GUARD_PERIOD = timedelta(hours=1)
@@ -122,8 +123,11 @@ def _surely_not_printed(job: Job) -> bool:
     """Return whether nothing of a job can be on paper."""
     if job.state not in _NOT_PRINTED or job.partly_printed:
         return False
-    # Records of earlier versions do not tell whether a task had begun when it was canceled.
-    return job.task_id is None or job.state is JobState.FAILED or job.idle_at is not None
+    if job.task_id is None or job.idle_at is not None:
+        return True
+    # Records of 0.1.0, which have no generation, do not tell whether a task had begun when it was
+    # canceled, and took more failures for such in which nothing can be on paper.
+    return job.state is JobState.FAILED and (job.generation > 0 or job.code in BEFORE_PAPER)
 
 
 def _was_withdrawn_early(job: Job) -> bool:

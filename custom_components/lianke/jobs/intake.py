@@ -42,7 +42,8 @@ class PrintRequest:
     """Everything the queue has to know to print one document on one printer.
 
     `options` are checked against the printer already; `requested` is what the caller
-    asked for, kept for printing elsewhere. `expires_in` None means the entry's option.
+    asked for, kept for printing elsewhere. `expires_in` None means the entry's option, `job_id` None
+    that a new one is made.
     """
 
     printer_key: str
@@ -57,6 +58,7 @@ class PrintRequest:
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     retry_of: str | None = None
+    job_id: str | None = None
 
 
 class Submission(NamedTuple):
@@ -261,7 +263,7 @@ class Intake:
         document = request.document
         wait = request.expires_in or hold_time(self._entry.options)
         return Job(
-            job_id=ulid_now(),
+            job_id=request.job_id or ulid_now(),
             printer_key=view.key,
             printer_name=view.name,
             title=request.title,

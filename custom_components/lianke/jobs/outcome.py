@@ -14,7 +14,7 @@ TAKEN_BACK_LATE = "taken_back_late"
 # Codes of a finished task after which nothing can have reached the paper: the file was
 # never converted, or was refused as it came.
 # A box or a printer that is gone may have gone while it was printing.
-_BEFORE_PAPER = frozenset({400, 502, 11203})
+BEFORE_PAPER = frozenset({400, 502, 11203})
 # A cancellation that takes longer than this proves nothing: printing may have begun meanwhile.
 REVOKE_TIME = timedelta(seconds=20)
 
@@ -123,7 +123,7 @@ def _may_be_on_paper(result: TaskResult | None) -> bool:
     """
     if result is not None and result.send_total is not None:
         return result.send_total > 0
-    return result is None or result.code not in _BEFORE_PAPER
+    return result is None or result.code not in BEFORE_PAPER
 
 
 def _final(job: Job, state: JobState, **changes: Any) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
@@ -37,8 +38,32 @@ class Retries:
     ) -> Submission:
         """Submit a job's document once more by `submit`; `find` looks among the jobs it makes.
 
-        Raises ServiceValidationError when the job cannot be retried, or has been, and like `submit`.
+        Once begun, it is done even if the caller is cancelled. Raises ServiceValidationError when the
+        job cannot be retried, or has been, HomeAssistantError when that cannot be kept, and like `submit`.
         """
+        retrying = asyncio.ensure_future(
+            self._async_retry(
+                job,
+                context=context,
+                printer_key=printer_key,
+                options=options,
+                submit=submit,
+                find=find,
+            )
+        )
+        retrying.add_done_callback(_note_end)
+        return await asyncio.shield(retrying)
+
+    async def _async_retry(
+        self,
+        job: Job,
+        *,
+        context: Context,
+        printer_key: str | None,
+        options: ResolvedOptions | None,
+        submit: Callable[[PrintRequest], Awaitable[Submission]],
+        find: Callable[[str], Job | None],
+    ) -> Submission:
         async with self._lock:
             job = self._ledger.get(job.job_id) or job
             if job.retried_as is not None:
@@ -48,20 +73,34 @@ class Retries:
                     raise retried_already(again or replace(job, job_id=job.retried_as))
             elif not job.can_retry or job.state is JobState.HELD:
                 raise input_error("job_not_retryable", job)
-            submission = await submit(
-                PrintRequest(
-                    printer_key=printer_key or job.printer_key,
-                    document=await self._async_document(job),
-                    title=job.title,
-                    options=options or ResolvedOptions.from_dict(job.options),
-                    requested=job.requested,
-                    context=context,
-                    ignore_quiet_hours=job.ignore_quiet_hours,
-                    retry_of=job.job_id,
+            # The mark is on disk before the new job can be, in whichever box's folder that is: a power
+            # cut in between leaves a mark without a job, and never two jobs.
+            again_id, before = ulid_now(), job.retried_as
+            try:
+                await self._ledger.async_change(job, retried_as=again_id)
+            except BookError:
+                raise HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="change_not_kept",
+                    translation_placeholders={"title": job.title},
+                ) from None
+            try:
+                return await submit(
+                    PrintRequest(
+                        job_id=again_id,
+                        printer_key=printer_key or job.printer_key,
+                        document=await self._async_document(job),
+                        title=job.title,
+                        options=options or ResolvedOptions.from_dict(job.options),
+                        requested=job.requested,
+                        context=context,
+                        ignore_quiet_hours=job.ignore_quiet_hours,
+                        retry_of=job.job_id,
+                    )
                 )
-            )
-            self._ledger.change(job, retried_as=submission.job.job_id)
-            return submission
+            except BaseException:
+                self._ledger.change(job, retried_as=before)
+                raise
 
     async def _async_document(self, job: Job) -> Document:
         """Return a copy of the job's document."""
@@ -74,6 +113,12 @@ class Retries:
         if document is None:
             raise input_error("document_gone", job)
         return document
+
+
+def _note_end(retrying: asyncio.Future[Submission]) -> None:
+    """Take note of an error that no caller waits for any more."""
+    if not retrying.cancelled():
+        retrying.exception()
 
 
 def input_error(key: str, job: Job) -> ServiceValidationError:
