@@ -161,7 +161,7 @@ reports = st.tuples(
     st.none()
     | st.builds(
         TaskResult,
-        code=st.none() | st.sampled_from([200, 500, 502, 503, 5002, 0, 77777]),
+        code=st.none() | st.sampled_from([200, 400, 500, 502, 503, 5002, 11203, 0, 77777]),
         message=words,
         total_page=st.none() | st.integers(0, 50),
         send_total=st.none() | st.integers(0, 50),
@@ -183,7 +183,8 @@ def reports_in_any_order(job: Job, told: list[tuple[TaskState, TaskResult | None
         if changes["state"] is JobState.FAILED:
             assert changes["reason"]
             nothing_sent = result is not None and (
-                result.send_total == 0 or (result.send_total is None and result.code in (502, 5002))
+                result.send_total == 0
+                or (result.send_total is None and result.code in (400, 502, 11203))
             )
             assert changes["partly_printed"] is not nothing_sent
         job = job.changed(**changes)
