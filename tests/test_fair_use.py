@@ -18,7 +18,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.lianke.account import ALL_USERS_BURST, MAX_LOOKUPS_A_MINUTE, MINUTE
-from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.const import DEFAULT_MAX_JOBS_PER_HOUR, DOMAIN
+from custom_components.lianke.jobs.guard import FREE_WITHDRAWALS
 from tests.conftest import SPEED
 from tests.printing import LABELS, LASER, ask, data_of, device_of
 from tests.simulator import Fault, Simulator
@@ -89,11 +90,12 @@ async def storm(call: Call, counts: dict[str, int]) -> None:
 
 @pytest.fixture
 def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
-    """Return what four users besides the administrator may do, each their own worst."""
+    """Return what five users besides the administrator may do, each their own worst."""
     reader = user_who(hass, "reader", control=False)
     curious = user_who(hass, "curious", control=False)
     printing = user_who(hass, "printing", control=True)
     pressing = user_who(hass, "pressing", control=True)
+    flooding = user_who(hass, "flooding", control=True)
     devices = [device_of(hass, LASER), device_of(hass, LABELS)]
     restart = entity_of(hass, "_search_network_printers")
 
@@ -108,6 +110,16 @@ def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
             await ask(hass, "list_jobs", curious, device_id=device_id, include_cloud=True)
         else:
             await ask(hass, "get_capabilities", curious, device_id=device_id)
+
+    async def print_and_cancel(number: int) -> None:
+        answer = await ask(hass, "print", flooding, device_id=devices[0], text=f"flood {number}")
+        await ask(
+            hass,
+            "cancel_job",
+            flooding,
+            device_id=devices[0],
+            job_id=answer["jobs"][0]["job_id"],
+        )
 
     return {
         "search": lambda number: ask(
@@ -126,6 +138,8 @@ def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
             else asyncio.sleep(0)
         ),
         "press": lambda number: press(number) if number % 20 == 0 else asyncio.sleep(0),
+        # On the same printer as the administrator's, and canceled at once.
+        "print": print_and_cancel,
     }
 
 
@@ -149,7 +163,9 @@ async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
     assert max(during, afterwards) < WORST_DELAY
     for name, counts in ended.items():
         assert counts.get("too_many_requests", 0) > 0, (name, counts)
-        assert set(counts) <= {"done", "too_many_requests", "too_frequent"}, (name, counts)
+        others = {"guard_rate", "job_not_cancelable"} if name == "print" else {"too_frequent"}
+        assert set(counts) <= {"done", "too_many_requests"} | others, (name, counts)
+    assert ended["print"].get("done", 0) <= DEFAULT_MAX_JOBS_PER_HOUR + FREE_WITHDRAWALS
     # Nothing lingers: neither requests that wait nor such as go on.
     account = data_of(setup).account
     assert account._waiting == []

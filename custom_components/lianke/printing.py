@@ -1,6 +1,7 @@
 """The walk of one print call: options checked, documents fetched, jobs submitted, outcome told."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from .const import (
     CONF_PRINTER_OPTIONS,
     DOMAIN,
 )
-from .documents.document import Document
+from .documents.document import Document, input_error
 from .documents.kinds import SourceKind
 from .documents.sources import Source, async_fetch, is_snapshot
 from .documents.spool import async_get_spool
@@ -62,6 +63,9 @@ class _Turn:
     calls: int = 0
 
 
+# Print calls of one user, or of all automations, whose documents are made at the same time.
+MAX_MADE_AT_ONCE = 50
+DATA_MAKING: HassKey[Counter[str | None]] = HassKey(f"{DOMAIN}_prints_in_the_making")
 DATA_TURNS: HassKey[dict[tuple[str, str], _Turn]] = HassKey(f"{DOMAIN}_request_turns")
 
 
@@ -130,7 +134,10 @@ async def async_print(
     Whatever is wrong with the options or any of the sources is raised before the first job is
     made: ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be kept.
     """
-    async with _once(hass, target, order.request_id):
+    if order.request_id is None and order.replace_key is None:
+        # Neither finds a job that is there already: one more, which need not be made to be refused.
+        target.data.queue.check_rate(target.printer_key, context.user_id)
+    async with _admitted(hass, context.user_id), _once(hass, target, order.request_id):
         options = await async_resolve(
             target.entry, target.printer_key, order.options, raw=order.raw
         )
@@ -238,6 +245,24 @@ def _known(target: Target, order: Order) -> Job | None:
         if job.request_id == order.request_id and job.state not in FREES_REQUEST_ID:
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
+
+
+@asynccontextmanager
+async def _admitted(hass: HomeAssistant, user_id: str | None) -> AsyncIterator[None]:
+    """Refuse what somebody asks for while so much of theirs is just being made.
+
+    Raises ServiceValidationError: too_many_requests.
+    """
+    making = hass.data.setdefault(DATA_MAKING, Counter())
+    if making[user_id] >= MAX_MADE_AT_ONCE:
+        raise input_error("too_many_requests")
+    making[user_id] += 1
+    try:
+        yield
+    finally:
+        making[user_id] -= 1
+        if not making[user_id]:
+            del making[user_id]
 
 
 @asynccontextmanager

@@ -8,9 +8,9 @@ from typing import NamedTuple
 MAX_HEADER = 40
 # Seconds. A clock that is further off is not set at all.
 MAX_OFFSET = 10 * 365 * 86400
-# Seconds by which our own clock may seem to jump between two moments, and its drift a second.
+# Seconds by which our own clock may seem to jump between two moments, and by how much a second it may drift.
 MAX_JUMP = 0.5
-MAX_DRIFT = 0.001
+DRIFT = 0.001
 
 
 class Moment(NamedTuple):
@@ -58,7 +58,7 @@ class ServiceClock:
 def _in_step(earlier: Moment, later: Moment) -> bool:
     """Return whether our own clock was left alone between two moments."""
     passed = later.steady - earlier.steady
-    return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + MAX_DRIFT * abs(passed)
+    return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + DRIFT * abs(passed)
 
 
 def _seconds(header: str | None) -> float | None:

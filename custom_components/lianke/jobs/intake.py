@@ -158,7 +158,7 @@ class Intake:
         if self._closed:
             raise _refusal("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(request)
-        self._check_guard(request, view, replaced, now)
+        self._check_guard(request, view, replaced)
         reason = self._gate.judge_printer(
             view.key, now, ignore_quiet_hours=request.ignore_quiet_hours
         ).reason
@@ -232,23 +232,56 @@ class Intake:
         ]
 
     @callback
-    def _check_guard(
-        self, request: PrintRequest, view: PrinterView, replaced: list[Job], now: datetime
-    ) -> None:
-        options = self._entry.options
-        jobs = [
-            job for job in self._ledger.all() if job.printer_key == view.key and job not in replaced
-        ]
+    def check_rate(self, printer_key: str, user_id: str | None) -> None:
+        """Refuse a call that asks for too many jobs before anything is made for it. Raises GuardError."""
+        view = self._coordinator.data.printers.get(printer_key)
+        if view is not None:
+            self._tell_guard(view.key, self._rate_error(view, user_id, []), only_error=True)
+
+    @callback
+    def _check_guard(self, request: PrintRequest, view: PrinterView, replaced: list[Job]) -> None:
         error: GuardError | None = None
         try:
             check_pages(
-                request.document, request.options, limit=max_pages(options), printer=view.name
+                request.document,
+                request.options,
+                limit=max_pages(self._entry.options),
+                printer=view.name,
             )
-            check_rate(jobs, now, limit=max_jobs_per_hour(options), printer=view.name)
         except GuardError as err:
             error = err
-        for listener in list(self._guard_listeners):
-            listener(view.key, error)
+        self._tell_guard(
+            view.key, error or self._rate_error(view, request.context.user_id, replaced)
+        )
+
+    def _rate_error(
+        self, view: PrinterView, user_id: str | None, replaced: list[Job]
+    ) -> GuardError | None:
+        """Return the error for one job more of somebody; others' jobs do not use up theirs."""
+        jobs = [
+            job
+            for job in self._ledger.all()
+            if job.printer_key == view.key and job.asker.user_id == user_id and job not in replaced
+        ]
+        try:
+            check_rate(
+                jobs,
+                dt_util.utcnow(),
+                limit=max_jobs_per_hour(self._entry.options),
+                printer=view.name,
+            )
+        except GuardError as err:
+            return err
+        return None
+
+    @callback
+    def _tell_guard(
+        self, printer_key: str, error: GuardError | None, *, only_error: bool = False
+    ) -> None:
+        """Tell what the guard decided, and raise its error."""
+        if error is not None or not only_error:
+            for listener in list(self._guard_listeners):
+                listener(printer_key, error)
         if error is not None:
             raise error
 

@@ -28,6 +28,7 @@ from .page_count import PageCounter
 from .preview import Previewer
 from .retries import Retries, input_error
 from .sender import CallbackAddress, Sender
+from .unattended import async_finish
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5
@@ -190,7 +191,12 @@ class PrintQueue:
         taking = self._hass.async_create_task(self._async_take(request), "take print job")
         self._taking.add(taking)
         taking.add_done_callback(self._taking.discard)
-        return await asyncio.shield(taking)
+        return await async_finish(taking)
+
+    @callback
+    def check_rate(self, printer_key: str, user_id: str | None) -> None:
+        """Refuse one who has asked for too many jobs, before a document is made. Raises GuardError."""
+        self._intake.check_rate(printer_key, user_id)
 
     async def _async_take(self, request: PrintRequest) -> Submission:
         try:

@@ -15,6 +15,7 @@ from .book import BookError, JobBook
 from .intake import PrintRequest, Submission, retried_already
 from .job import Job, JobState
 from .ledger import Ledger
+from .unattended import async_finish
 
 
 class Retries:
@@ -51,8 +52,7 @@ class Retries:
                 find=find,
             )
         )
-        retrying.add_done_callback(_note_end)
-        return await asyncio.shield(retrying)
+        return await async_finish(retrying)
 
     async def _async_retry(
         self,
@@ -113,12 +113,6 @@ class Retries:
         if document is None:
             raise input_error("document_gone", job)
         return document
-
-
-def _note_end(retrying: asyncio.Future[Submission]) -> None:
-    """Take note of an error that no caller waits for any more."""
-    if not retrying.cancelled():
-        retrying.exception()
 
 
 def input_error(key: str, job: Job) -> ServiceValidationError:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 import logging
+from time import monotonic
 from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -125,6 +126,8 @@ class Sender:
         # job, so that a crash or a lost answer leaves at most one job in doubt.
         self._handover = asyncio.Lock()
         self._workers: dict[str, asyncio.Task[None]] = {}
+        # When a job of somebody was last sent to a printer; None is nobody, as for automations.
+        self._turns: dict[tuple[str, str | None], float] = {}
         self._uploads: dict[str, asyncio.Task[Any]] = {}
         self._closing = False
 
@@ -162,22 +165,28 @@ class Sender:
     async def _async_work(self, printer_key: str) -> None:
         """Send what waits for one printer until nothing is left."""
         while not self._closing and (job := self._next(printer_key)):
+            self._turns[printer_key, job.asker.user_id] = monotonic()
             await self._async_send(job)
             self._on_news()
 
     def _next(self, printer_key: str) -> Job | None:
-        return next(
-            (
-                job
-                for job in self._ledger.unsettled()
-                if job.printer_key == printer_key
-                and job.state is JobState.UPLOADING
-                and not job.is_unsure
-                and not job.cancel_requested
-                and job.task_id is None
-            ),
-            None,
-        )
+        """Return the job to send: the oldest of whoever has not had a turn for longest.
+
+        Otherwise one who prints by the dozen would hold up everybody else.
+        """
+        waiting = [
+            job
+            for job in self._ledger.unsettled()
+            if job.printer_key == printer_key
+            and job.state is JobState.UPLOADING
+            and not job.is_unsure
+            and not job.cancel_requested
+            and job.task_id is None
+        ]
+        return min(waiting, key=self._last_turn, default=None)
+
+    def _last_turn(self, job: Job) -> float:
+        return self._turns.get((job.printer_key, job.asker.user_id), 0.0)
 
     async def _async_send(self, job: Job) -> None:
         """Upload one job and note how it went."""
