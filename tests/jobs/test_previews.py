@@ -37,9 +37,12 @@ def options_of(shop: Shop) -> ResolvedOptions:
     return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 
-async def preview(shop: Shop) -> Preview:
-    """Ask for a preview."""
-    return await shop.queue.previewer.async_preview(shop.key(), shop.document(), options_of(shop))
+async def preview(shop: Shop, *, padding: bytes = b"") -> Preview:
+    """Ask for a preview of a document, with so much behind its end."""
+    document = shop.document()
+    if padding:
+        document = shop.document(content=document.path.read_bytes() + padding)
+    return await shop.queue.previewer.async_preview(shop.key(), document, options_of(shop))
 
 
 async def lost_job(shop: Shop) -> JobState:
@@ -106,9 +109,10 @@ async def test_a_stranger_beside_a_lost_preview_is_still_noticed(shop: Shop) -> 
 
 
 async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
+    # More than the buffers on the way hold: its end cannot have been handed over.
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_before"))
     with pytest.raises(LiankeError):
-        await preview(shop)
+        await preview(shop, padding=bytes(14_000_000))
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
     with pytest.raises(LiankeError):
         await preview(shop)
