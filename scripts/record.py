@@ -87,7 +87,7 @@ class RecordingTransport(Transport):
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
-        own_connection: bool = False,
+        kept_connection: bool = False,
     ) -> object:
         self._asked = {
             "method": method,
@@ -103,7 +103,7 @@ class RecordingTransport(Transport):
             query=query,
             body=body,
             meanings=meanings,
-            own_connection=own_connection,
+            kept_connection=kept_connection,
         )
 
     @override

@@ -98,7 +98,9 @@ class House(Shop):
         """Return whether a request is under way that is not to hang, or a PDF is being read."""
         if async_get_pdf_worker(self.hass).is_busy:
             return True
-        under_way = sum(account.in_flight for account in self.sim.cloud.accounts)
+        # Also one that is just on its way to the cloud: on a busy machine that takes longer than a step.
+        ours = len(self.entry.runtime_data.account._under_way)
+        under_way = max(ours, sum(account.in_flight for account in self.sim.cloud.accounts))
         hanging = sum(
             planned.hits
             for planned in self.sim.cloud.faults.planned

@@ -133,7 +133,11 @@ class LiankeClient:
         """Return the box (`GET /device/device_info`)."""
         return Box.from_json(
             await self._transport.call(
-                "GET", "/device/device_info", query=self._auth, seconds=QUICK_SECONDS
+                "GET",
+                "/device/device_info",
+                query=self._auth,
+                seconds=QUICK_SECONDS,
+                kept_connection=True,
             )
         )
 
@@ -154,7 +158,6 @@ class LiankeClient:
             "/device/async_device_reboot",
             body={**self._auth},
             seconds=QUICK_SECONDS,
-            own_connection=True,
             meanings=_BUSY,
         )
 
@@ -166,6 +169,7 @@ class LiankeClient:
                 "/external_api/printer_list",
                 query=self._auth | {"printerType": str(kind.value)},
                 seconds=LIST_SECONDS,
+                kept_connection=True,
             )
         )
 
@@ -184,7 +188,6 @@ class LiankeClient:
             query=self._auth | where,
             seconds=STATUS_SECONDS,
             # On a kept one that has been closed it would be asked twice.
-            own_connection=True,
         )
         condition = PrinterCondition.from_json(data)
         return replace(condition, message=self._transport.clean(condition.message))
@@ -283,7 +286,6 @@ class LiankeClient:
             query=self._task_query(address, task_id),
             seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
-            own_connection=True,
         )
         task = Task.from_json(task_id, data)
         return replace(task, result=self.clean(task.result))
@@ -302,7 +304,6 @@ class LiankeClient:
             query=self._task_query(address, task_id),
             seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
-            own_connection=True,
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
@@ -313,7 +314,6 @@ class LiankeClient:
             body={**self._auth},
             seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
-            own_connection=True,
         )
         return tuple(
             replace(task, message=self._transport.clean(task.message))
@@ -330,7 +330,6 @@ class LiankeClient:
             "/print/flush_jobs",
             body=self._printer_body(address),
             seconds=QUICK_SECONDS,
-            own_connection=True,
         )
         return to_int(to_mapping(data).get("queue_num")) or 0
 
@@ -341,7 +340,6 @@ class LiankeClient:
             "/print/reset_printing_error_limit",
             body=self._printer_body(address),
             seconds=QUICK_SECONDS,
-            own_connection=True,
         )
 
     async def request_driver(self, row_id: int, phone: str) -> None:
@@ -354,7 +352,6 @@ class LiankeClient:
             "/driver/uninstall_driver_event",
             body={**self._auth, "printerId": row_id, "phone": phone},
             seconds=QUICK_SECONDS,
-            own_connection=True,
             meanings=_PHONE,
         )
 

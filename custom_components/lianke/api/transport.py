@@ -3,8 +3,8 @@
 aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
 
 *One answer, one request.* On a connection that is kept, a second copy of an old answer may lie where the next one is
-expected. What changes something or proves what became of a job therefore travels on a connection of its own, which is
-closed afterwards; only polls share connections. An upload's answer counts only if it came after the form's end was
+expected. Each request therefore travels on a connection of its own, which is closed afterwards; only polls share
+connections. An upload's answer counts only if it came after the form's end was
 handed over, and only as the service's own JSON with a code; what a firewall or a portal says instead leaves doubt.
 """
 
@@ -125,19 +125,19 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         meanings: Meanings | None = None,
-        own_connection: bool = False,
+        kept_connection: bool = False,
     ) -> object:
         """Send a request and return the `data` of its answer.
 
         `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `meanings` are codes with
-        a meaning of their own at this endpoint. `own_connection`: the answer proves or changes something and must not
-        be mistaken for another's. Raises LiankeError.
+        a meaning of their own at this endpoint. `kept_connection`: other requests may share the connection, for polls,
+        which are soon made again. Raises LiankeError.
         """
         async with self._slot(purpose):
             sent = Moment.now()
             try:
                 async with (
-                    self._connections(own=own_connection) as session,
+                    self._connections(own=not kept_connection) as session,
                     session.request(
                         method,
                         self._base + path,
@@ -146,7 +146,7 @@ class Transport:
                         headers=self._headers(),
                         allow_redirects=False,
                         timeout=ClientTimeout(total=seconds),
-                        middlewares=(_send_once,) if own_connection else None,
+                        middlewares=None if kept_connection else (_send_once,),
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
