@@ -87,7 +87,10 @@ EVENTS = [
     for n in range(30)
 ]
 
-TABLES = ("prices", "csv", "csv-wide")
+TABLES = ("prices", "csv", "csv-wide", "csv-addresses")
+ADDRESSES = "Name,Page\n" + "\n".join(
+    f"Shop {n},https://example.com/a/rather/long/address/of/shop/{n}" for n in range(60)
+)
 PRICES = "Item,Piece,Price,Note\n" + "\n".join(
     f"Article number {n},{n % 7},{n * 1.37:.2f},{words(3, n) if n % 4 else ''}" for n in range(400)
 )
@@ -103,6 +106,7 @@ CASES = {
     "prices": lambda s: csv_page(PRICES, s, title="t"),
     "csv": lambda s: csv_page(table(300, 5, 1), s, title="t"),
     "csv-wide": lambda s: csv_page(table(80, 14, 2), s, title="t"),
+    "csv-addresses": lambda s: csv_page(ADDRESSES, s, title="t"),
     "todo": lambda s: todo_page(TODOS, s, title="t"),
     "agenda": lambda s: agenda_page(EVENTS, NOW.date(), 7, s, title="t"),
     "html": lambda s: html_page(f"<h1>A</h1><p>{words(900)}</p>" * 5, s, title="t"),

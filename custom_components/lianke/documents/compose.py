@@ -15,7 +15,7 @@ from homeassistant.exceptions import ServiceValidationError
 from .clean import clean_html, read_frame
 from .document import input_error
 from .page import PageStyle, is_blank, page
-from .tables import has_long_words, table_style
+from .tables import WRAP, has_long_words, table_style
 
 MAX_COLUMNS = 60
 # Of all rows together, those included that fill up short ones.
@@ -67,8 +67,9 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
     fitted = table_style(rows, style)
-    if has_long_words(text):
-        fitted += "; --wrap: anywhere"
+    # The whole text will not do: without blanks behind the commas a row looks like one word.
+    if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
+        fitted += f"; {WRAP}"
     table = f'<table style="{fitted.lstrip("; ")}">' if fitted else "<table>"
     table += f"<thead>{head}</thead><tbody>{body}</tbody></table>"
     return page(style, table, title=title, css=css)

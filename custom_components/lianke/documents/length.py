@@ -56,7 +56,7 @@ ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
 )
 TABLE_STYLE: Final = re.compile(
-    r"(page: sideways; )?font-size: (\d(?:\.\d+)?)em(?:; overflow-wrap: anywhere)?"
+    r"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em(?:; --wrap: anywhere)?|--wrap: anywhere)"
 )
 STYLES: Final = frozenset({"list-style: none", "list-style:none"})
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
@@ -263,7 +263,7 @@ class _Reader(HTMLParser):
             self._flush()
             self._table = _TableRows()
             if style is not None:
-                self._table.scale = float(style[2])
+                self._table.scale = float(style[2] or 1)
                 self._table.sideways = style[1] is not None
             return
         if self._table is None:

@@ -8,6 +8,8 @@ import unicodedata
 from .page import PageStyle, base_size
 
 LEAST_SCALE: Final = 0.5
+# Lets words in a table be broken anywhere.
+WRAP: Final = "--wrap: anywhere"
 # Measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
 LETTER: Final = 0.6
 WIDE_LETTER: Final = 1.0
@@ -40,7 +42,7 @@ def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
     if scale >= LEAST_SCALE:
         return f"{page}font-size: {scale:.2f}em"
     # Nothing else is left than to break words.
-    return f"{page}font-size: {LEAST_SCALE:g}em; --wrap: anywhere"
+    return f"{page}font-size: {LEAST_SCALE:g}em; {WRAP}"
 
 
 def has_long_words(text: str) -> bool:
