@@ -39,7 +39,8 @@ MAX_SUBMISSIONS_A_MINUTE = 58
 MAX_A_MINUTE = 50
 KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
-MAX_LOOKUPS_A_MINUTE = 12
+# A printer that is looked up takes two: what it can do, and its papers.
+MAX_LOOKUPS_A_MINUTE = 24
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
 _OTHERS = frozenset({Purpose.TRACK, Purpose.POLL, *_LOOKUPS})
