@@ -147,13 +147,18 @@ class Weather:
         await self._with_entry("reload")
 
     async def disable(self) -> None:
-        # Home Assistant keeps the registry's entities for disabled if it dies just after they are enabled.
+        # Home Assistant writes its registry ten seconds later, once: if it dies before, or the disk takes nothing just
+        # then, the entities stay disabled after the next start, and tell of nothing.
+        if self._home.disk != "ok":
+            return
         self._home.is_spared = True
         pause = self._random.choice((15, 30, 300))
         await self._with_entry("disable", "enable", pause=pause)
         self._home.is_spared = False
 
     async def full_disk(self) -> None:
+        if self._home.is_spared:
+            return
         mode = self._random.choice(("full", "read_only"))
         self._note(f"disk {mode}")
         with suppress(CallError):
