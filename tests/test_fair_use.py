@@ -188,6 +188,19 @@ async def test_the_list_of_models_is_asked_for_once_a_day(
     assert simulator.cloud.count("POST /print/printer_enum") == 0
 
 
+async def test_a_printer_that_is_looked_up_counts_once(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    """What it can do and its papers are two requests; the fifth printer was refused at once."""
+    entry: Any = setup
+    account = data_of(entry).account
+    before = account._all_users.left
+    await ask(hass, "get_capabilities", device_id=device_of(hass, LASER))
+    assert simulator.cloud.count("GET /print/printer_params") == 1
+    assert simulator.cloud.count("GET /print/paper_dimension_list") == 1
+    assert before - account._all_users.left < 1.01
+
+
 async def test_a_caller_that_goes_away_takes_its_requests_along(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -160,7 +160,8 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
     target = await _async_target(hass, call, POLICY_READ)
     data, key = target.data, target.printer_key
     view = target.view
-    ask_as = partial(data.client_for, call.context)
+    # What it can do and its papers are one thing to ask for.
+    ask_as = cache(partial(data.client_for, call.context))
     return describe_capabilities(
         view,
         await data.coordinator.get_capabilities(key, ask_as),

@@ -3,7 +3,7 @@
 Nothing here asks the cloud, except for a printer's options that nobody has asked for in a week.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -91,7 +91,8 @@ async def _ws_options(
     from .surveys import describe_capabilities  # noqa: PLC0415  # see late
 
     data, key = target.data, target.printer_key
-    ask_as = partial(data.client_for, connection.context(msg))
+    # What it can do and its papers are one thing to ask for.
+    ask_as = cache(partial(data.client_for, connection.context(msg)))
     try:
         capabilities = await data.coordinator.get_capabilities(key, ask_as)
         papers = await data.coordinator.get_papers(key, ask_as)
