@@ -294,6 +294,28 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
     assert told[-1:] == ["failed"]
 
 
+async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    """The count lives in memory, which is written later than the job that it comes from."""
+    memory = setup.runtime_data.memory
+    key = next(key for key, known in memory.printers.items() if known.printer.port == 1)
+    job = (await async_print_test_page(hass, setup, key, Context())).job
+    await setup.runtime_data.queue.async_wait(job.job_id, 10)
+    await hass.config_entries.async_unload(setup.entry_id)
+    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
+    kept = json.loads(record.read_text("utf-8"))
+    done = {"state": "completed", "pages_printed": 7, "task_id": "t-1"}
+    record.write_text(json.dumps(kept | done), "utf-8")
+    assert await set_up(hass, setup)
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{setup.unique_id}_{key}_pages_printed"
+    )
+    state = hass.states.get(entity_id or "")
+    assert state is not None
+    assert float(state.state) >= 7
+
+
 async def test_a_removed_box_tells_of_the_jobs_it_drops(
     hass: HomeAssistant, box: Box, setup: MockConfigEntry, issue_registry: ir.IssueRegistry
 ) -> None:

@@ -132,12 +132,13 @@ class PrintQueue:
             self._memory.note_foreign()
             await self._memory.async_flush()
             await self._book.other_tasks.async_note([])
+        # What a power cut left uncounted is there before the sensors are.
+        for job in self._ledger.all():
+            self._engine.count_pages(job)
 
     @callback
     def start(self) -> None:
         """Take every open job up again. Whoever is to hear of what became of them listens by now."""
-        for job in self._ledger.all():
-            self._engine.count_pages(job)
         self._take_up()
         self._unsubscribe = [
             self._coordinator.async_listen_afterwards(self._review),
