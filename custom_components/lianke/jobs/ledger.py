@@ -10,20 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-import logging
-from typing import Any
+from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
+from homeassistant.util.logging import catch_log_exception
 
 from ..coordinator import call_after_news
 from .book import BookError, JobBook
 from .job import IN_CLOUD, Job, JobState
 from .retention import LISTED, to_forget
 from .writer import RecordWriter
-
-_LOGGER = logging.getLogger(__name__)
 
 type JobListener = Callable[[Job, JobState | None], None]
 
@@ -157,11 +155,16 @@ class Ledger:
         `printer_key` names the printer whose jobs are of interest, None all.
         """
         listeners = self._listeners[printer_key]
-        listeners.append(listener)
+        # One that fails must not keep the others from hearing, nor jobs from being written.
+        safe = cast(
+            JobListener,
+            catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
+        )
+        listeners.append(safe)
 
         @callback
         def unsubscribe() -> None:
-            listeners.remove(listener)
+            listeners.remove(safe)
 
         return unsubscribe
 
@@ -353,11 +356,7 @@ class Ledger:
     @callback
     def _notify(self, job: Job, old: JobState | None) -> None:
         for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
-            try:
-                listener(job, old)
-            except Exception:
-                # One that fails must not keep the others from hearing, nor jobs from being written.
-                _LOGGER.exception("A listener to print jobs failed")
+            listener(job, old)
         self._tell_soon(job.printer_key)
 
     @callback
