@@ -518,8 +518,8 @@ async def test_tell_me_of_a_failure(
     assert title == "Kyocera MA2000w GX: a job failed"
     # The sidebar renders Markdown.
     assert message == escape_markdown(
-        "Text: The Lianke service could not convert the document (文件转换失败). "
-        "Save it as PDF and print that."
+        "Text: The Lianke service could not convert the page that was made of the text (文件转换失败). "
+        "Print it with fewer pictures and styles, or make a PDF of it."
     )
 
 

@@ -20,7 +20,7 @@ from custom_components.lianke.const import DOMAIN
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Simulator
 
-FIRST_LOAD_LIMIT = 44_000  # bytes
+FIRST_LOAD_LIMIT = 46_000  # bytes
 
 
 @pytest.fixture

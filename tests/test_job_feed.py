@@ -61,9 +61,14 @@ def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
     """Take back jobs that have no folder on the disk."""
     ledger = entry.runtime_data.queue._ledger
     for job in jobs:
-        ledger._jobs.pop(job.job_id)
-        ledger._unsettled.pop(job.job_id, None)
-        ledger._dirty.pop(job.job_id, None)
+        ledger._forget(job.job_id)
+
+
+def keep(ledger: Any, job: Job) -> None:
+    """Take a job for one that is on disk, and told."""
+    ledger._keep(job)
+    ledger._writer.note_kept(job)
+    ledger._told[job.job_id] = job
 
 
 def laser_key(entry: MockConfigEntry) -> str:
@@ -99,7 +104,7 @@ async def test_fifty_cards_beside_thousands_of_records(
     await setup.runtime_data.coordinator.async_refresh()
     ledger = setup.runtime_data.queue._ledger
     for number in range(RECORDS):
-        ledger._keep(record(number, key))
+        keep(ledger, record(number, key))
     client = await hass_ws_client()
     for _ in range(MAX_SUBSCRIPTIONS):
         await client.send_json_auto_id({"type": "lianke/jobs/subscribe"})
@@ -107,7 +112,7 @@ async def test_fifty_cards_beside_thousands_of_records(
     async with drained(client) as messages:
         await asyncio.sleep(0.5)
         for job in moving:
-            ledger._keep(job)
+            keep(ledger, job)
         with measured_hold() as hold:
             for step in range(20):
                 for job in moving:
@@ -166,7 +171,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     ]
     jobs[0] = record(0, keys[0], state=JobState.SENDING)
     for job in jobs:
-        ledger._keep(job)
+        keep(ledger, job)
     client = await hass_ws_client()
     await subscribe(client)
     view = (await client.receive_json())["event"]
