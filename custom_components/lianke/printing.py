@@ -63,9 +63,9 @@ class _Turn:
     calls: int = 0
 
 
-# Print calls of one user, or of all automations, whose documents are made at the same time.
+# Print calls of one user, or of all automations, whose documents are made at the same time for a box.
 MAX_MADE_AT_ONCE = 50
-DATA_MAKING: HassKey[Counter[str | None]] = HassKey(f"{DOMAIN}_prints_in_the_making")
+DATA_MAKING: HassKey[Counter[tuple[str, str | None]]] = HassKey(f"{DOMAIN}_prints_in_the_making")
 DATA_TURNS: HassKey[dict[tuple[str, str], _Turn]] = HassKey(f"{DOMAIN}_request_turns")
 
 
@@ -137,7 +137,10 @@ async def async_print(
     if order.request_id is None and order.replace_key is None:
         # Neither finds a job that is there already: one more, which need not be made to be refused.
         target.data.queue.check_rate(target.printer_key, context.user_id)
-    async with _admitted(hass, context.user_id), _once(hass, target, order.request_id):
+    async with (
+        _admitted(hass, (target.entry.entry_id, context.user_id)),
+        _once(hass, target, order.request_id),
+    ):
         options = await async_resolve(
             target.entry, target.printer_key, order.options, raw=order.raw
         )
@@ -248,21 +251,21 @@ def _known(target: Target, order: Order) -> Job | None:
 
 
 @asynccontextmanager
-async def _admitted(hass: HomeAssistant, user_id: str | None) -> AsyncIterator[None]:
-    """Refuse what somebody asks for while so much of theirs is just being made.
+async def _admitted(hass: HomeAssistant, asker: tuple[str, str | None]) -> AsyncIterator[None]:
+    """Refuse what a user asks of a box while so much of theirs is just being made for it.
 
     Raises ServiceValidationError: too_many_requests.
     """
     making = hass.data.setdefault(DATA_MAKING, Counter())
-    if making[user_id] >= MAX_MADE_AT_ONCE:
+    if making[asker] >= MAX_MADE_AT_ONCE:
         raise input_error("too_many_requests")
-    making[user_id] += 1
+    making[asker] += 1
     try:
         yield
     finally:
-        making[user_id] -= 1
-        if not making[user_id]:
-            del making[user_id]
+        making[asker] -= 1
+        if not making[asker]:
+            del making[asker]
 
 
 @asynccontextmanager

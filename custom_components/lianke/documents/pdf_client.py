@@ -33,8 +33,8 @@ IDLE_SECONDS: Final = 300
 END_SECONDS: Final = 5
 # Tasks that may wait for their turn, of all and of one user, and for how many seconds. The turn
 # goes from user to user: who sends bad files that take their time holds another up by one of them.
-MAX_WAITING: Final = 200
-MAX_WAITING_A_USER: Final = 50
+MAX_WAITING: Final = 400
+MAX_WAITING_A_USER: Final = 200
 WAIT_SECONDS: Final = 60
 
 
