@@ -7,6 +7,8 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from custom_components.lianke.jobs import evidence
+from custom_components.lianke.jobs.job import Job
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
 
@@ -243,7 +245,11 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
             if record["task_id"] in one.target and _is_proof(data):
                 found.add("needless doubt", story, "its task was read")
                 return
-    found.unconfirmed[_why(world, story, stories)] += 1
+    why = _why(world, story, stories)
+    if why is None:
+        found.add("needless doubt", story, f"for no reason known: {record}")
+        return
+    found.unconfirmed[why] += 1
 
 
 def _is_proof(report: dict[str, Any]) -> bool:
@@ -254,8 +260,8 @@ def _is_proof(report: dict[str, Any]) -> bool:
     )
 
 
-def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
-    """Return why nobody could know what became of a job."""
+def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
+    """Return why nobody could know what became of a job, None without a reason."""
     record = story.record
     assert record is not None
     if not story.tasks:
@@ -282,4 +288,18 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str:
         return f"{len(doubts)} other jobs in doubt"
     if any(task.preview for task in box.tasks):
         return "a preview was asked for"
-    return "NO REASON FOUND"
+    return _why_not_matched(world, story)
+
+
+def _why_not_matched(world: World, story: Story) -> str | None:
+    """Return why the only task on the list could not be taken for a job's, None if it could."""
+    assert story.record is not None
+    job = Job.from_record(story.record)
+    offset = evidence.clock_offset(job, None)
+    if not offset.is_known:
+        return "how far the clocks were apart was unknown"
+    made = world.sim.cloud.shown_time(story.tasks[0].created)
+    begin, end = evidence._window(job, offset)
+    if not begin <= made <= end:
+        return "a clock was put right between the last answer and the upload"
+    return None
