@@ -27,9 +27,9 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.lianke.blueprint_files import BLUEPRINTS, async_copy
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.markdown_text import escape_markdown
+from custom_components.lianke.documents.escaping import escape_markdown
+from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from tests.clock import Clock, elapse, rest
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
@@ -173,7 +173,7 @@ async def test_an_older_copy_is_renewed(
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
     with monkeypatch.context() as patched:
-        patched.setattr("custom_components.lianke.blueprint_files._SHIPPED", older)
+        patched.setattr("custom_components.lianke.flows.blueprints._SHIPPED", older)
         await options(hass, entry, "smart_plug")
     assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
     told = await options(hass, entry, "smart_plug")

@@ -17,13 +17,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.api.models import Marker
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.jobs.gate import HOLD_REASONS
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.runtime import LiankeData
-from custom_components.lianke.status import PrinterStatus
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Fault, Outcome, Simulator

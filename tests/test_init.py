@@ -11,22 +11,18 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.helpers import (
-    device_registry as dr,
-    entity_registry as er,
-    issue_registry as ir,
-)
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke import async_remove_config_entry_device
+from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.intake import admit_raw
 from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.jobs.book import BookError, book_path
-from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.jobs.store import BookError, book_path
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down

@@ -12,8 +12,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
 
-from custom_components.lianke import media_files, media_source
+from custom_components.lianke import media_source
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import media_files
 from tests.documents.samples import picture, zipped
 from tests.simulator import make_pdf
 

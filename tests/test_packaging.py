@@ -219,8 +219,8 @@ def test_services_translations_and_icons_name_the_same_actions() -> None:
 
 
 def test_services_are_those_that_are_registered() -> None:
-    """Compare services.yaml with the names in call_data.py."""
-    source = (INTEGRATION / "call_data.py").read_text("utf-8")
+    """Compare services.yaml with the names in schemas.py."""
+    source = (INTEGRATION / "actions" / "schemas.py").read_text("utf-8")
     registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
     assert registered == set(load_services())
 

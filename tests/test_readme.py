@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from custom_components.lianke.actions.schemas import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     COLORS,
@@ -21,29 +22,22 @@ from custom_components.lianke.api.options import (
     SCALES,
 )
 from custom_components.lianke.binary_sensor import CONDITIONS, CONNECTIVITY, PROBLEM
-from custom_components.lianke.blueprint_files import BLUEPRINTS
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.button import (
     BOX_BUTTONS,
     CANCEL_WAITING_JOBS,
     RESET_ERROR_LIMIT,
     TEST_PAGE,
 )
-from custom_components.lianke.call_data import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.kinds import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.event import JOB
+from custom_components.lianke.flows.blueprints import BLUEPRINTS
+from custom_components.lianke.flows.option_forms import settings_schema
 from custom_components.lianke.image import PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
-from custom_components.lianke.option_forms import settings_schema
-from custom_components.lianke.sensor import (
-    BOX_SENSORS,
-    INK,
-    JOB_SENSORS,
-    LAST_PUSH,
-    STATUS,
-)
-from custom_components.lianke.status import PrinterStatus
+from custom_components.lianke.sensor import BOX_SENSORS, INK, JOB_SENSORS, LAST_PUSH, STATUS
 from scripts import figures
 from tests.readme import FILES, LANGUAGES, ROOT, Cell, anchor, read, section
 

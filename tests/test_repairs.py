@@ -14,14 +14,11 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.markdown_text import escape_markdown
+from custom_components.lianke.documents.escaping import escape_markdown
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Fault, Printer, Simulator
 

@@ -15,11 +15,11 @@ from homeassistant.exceptions import (
     UnknownUser,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+import voluptuous as vol
 
-from custom_components.lianke import own_pages, printing
+from custom_components.lianke.actions import own_pages, print as printing
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import written
 from custom_components.lianke.documents.document import Document
@@ -193,7 +193,7 @@ SCHEMA_CASES: list[dict[str, Any]] = [
 async def test_refused_by_the_schema(hass: HomeAssistant) -> None:
     for data in SCHEMA_CASES:
         data.setdefault("device_id", device_of(hass))
-        with pytest.raises(probatio.Invalid):
+        with pytest.raises(vol.Invalid):
             await ask(hass, "print", **data)
 
 

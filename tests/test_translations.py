@@ -9,23 +9,23 @@ from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import HomeAssistant
-import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
 
 from custom_components.lianke.api import errors
 from custom_components.lianke.api.errors import LiankeError, OptionError
 from custom_components.lianke.config_flow import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import PrinterStatus
-from custom_components.lianke.jobs.gate import HOLD_REASONS
-from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.option_forms import (
+from custom_components.lianke.flows.option_forms import (
     defaults_schema,
     keep_alive_schema,
     settings_schema,
     shown_reason,
 )
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
 from tests.simulator import Simulator, qr_link
 
@@ -266,7 +266,7 @@ def test_options_that_cannot_be_have_texts() -> None:
             assert shown in texts["options"]["error"], reason
 
 
-def check_form(schema: probatio.Schema, texts: dict[str, Any], where: str) -> None:
+def check_form(schema: vol.Schema, texts: dict[str, Any], where: str) -> None:
     """Check that a form's fields, and no others, have a name and a description."""
     plain = {str(marker) for marker, value in schema.schema.items() if not hasattr(value, "schema")}
     assert texts.get("data", {}).keys() == plain, where

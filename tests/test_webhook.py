@@ -22,10 +22,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import webhook
-from custom_components.lianke.jobs.book import BookError, JobBook, book_path
+from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.own_pages import async_print_test_page
+from custom_components.lianke.jobs.store import BookError, JobBook, book_path
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
 from tests.clock import rest

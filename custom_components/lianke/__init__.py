@@ -10,17 +10,18 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import dashboard, issues, keep_alive, late, services, websocket
+from . import issues, keep_alive, services, websocket_api
 from .api.client import LiankeClient
 from .api.credentials import Credentials
+from .box.storage import BoxMemory
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
-from .jobs.book import BookError, async_remove_book
+from .frontend import resource
 from .jobs.queue import PrintQueue
-from .memory import BoxMemory
+from .jobs.store import BookError, async_remove_book
 from .runtime import (
     BoxAddress,
     LiankeConfigEntry,
@@ -46,9 +47,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Offer the actions, the card and its data, whether or not a box is set up."""
     services.async_setup_services(hass)
-    websocket.async_setup(hass)
-    await dashboard.async_setup(hass)
-    late.async_load_after_start(hass)
+    websocket_api.async_setup(hass)
+    await resource.async_setup(hass)
     return True
 
 

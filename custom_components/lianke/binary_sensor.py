@@ -3,20 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import override
 
-from homeassistant.components.binary_sensor import (
-    BinarySensorEntity,
-    BinarySensorEntityDescription,
-)
+from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import PrinterCondition
+from .box.status import PROBLEMS
 from .coordinator import PrinterView
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers
 from .runtime import LiankeConfigEntry
-from .status import PROBLEMS
 
 PARALLEL_UPDATES = 0
 

@@ -9,12 +9,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .actions.own_pages import async_print_test_page
 from .api.errors import LiankeError
 from .coordinator import PrinterView
 from .documents.document import input_error
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import WAITING
-from .own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translated
 
 PARALLEL_UPDATES = 1

@@ -25,13 +25,15 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-import probatio
+import voluptuous as vol
 
 from .api.credentials import Credentials
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Printer
 from .api.server import DEFAULT_SERVER
-from .binding import (
+from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .documents.escaping import escape_markdown
+from .flows.binding import (
     FieldError,
     FirstLook,
     async_first_look,
@@ -42,9 +44,7 @@ from .binding import (
     listed,
     ready_for_test,
 )
-from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
-from .markdown_text import escape_markdown
-from .options_flow import CONSOLE_URL, LiankeOptionsFlow
+from .flows.options_flow import CONSOLE_URL, LiankeOptionsFlow
 from .runtime import LiankeConfigEntry
 
 CONF_ACCOUNT = "account"
@@ -77,18 +77,18 @@ ABOUT_SERVER = frozenset(
 )
 
 SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-STICKER: dict[probatio.Marker, object] = {
-    probatio.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
-    probatio.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
+STICKER: dict[vol.Marker, object] = {
+    vol.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
+    vol.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
 }
 
 
-def _advanced(server: str, *, collapsed: bool) -> dict[probatio.Marker, object]:
+def _advanced(server: str, *, collapsed: bool) -> dict[vol.Marker, object]:
     """Return the section with the service's address."""
     address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
     return {
-        probatio.Required(SECTION_ADVANCED): section(
-            probatio.Schema({probatio.Required(CONF_SERVER, default=server): address}),
+        vol.Required(SECTION_ADVANCED): section(
+            vol.Schema({vol.Required(CONF_SERVER, default=server): address}),
             {"collapsed": collapsed},
         )
     }
@@ -172,10 +172,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_create_entry(
                 title=f"Lianke {device_id}", data={**self._data, CONF_WEBHOOK_ID: webhook_id}
             )
-        offer = {probatio.Required(CONF_TEST_PAGE, default=False): BooleanSelector()}
+        offer = {vol.Required(CONF_TEST_PAGE, default=False): BooleanSelector()}
         return self.async_show_form(
             step_id="printers" if printers else "no_printers",
-            data_schema=probatio.Schema(offer if ready else {}),
+            data_schema=vol.Schema(offer if ready else {}),
             description_placeholders={
                 "device_id": escape_markdown(device_id),
                 "printers": listed(printers),
@@ -221,7 +221,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 return self._renew(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
-            data_schema=probatio.Schema({probatio.Required(CONF_API_KEY): SECRET}),
+            data_schema=vol.Schema({vol.Required(CONF_API_KEY): SECRET}),
             errors=self._errors,
             description_placeholders={
                 "name": escape_markdown(entry.title),
@@ -274,9 +274,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                     )
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=probatio.Schema(
+            data_schema=vol.Schema(
                 {
-                    probatio.Optional(CONF_API_KEY): SECRET,
+                    vol.Optional(CONF_API_KEY): SECRET,
                     **STICKER,
                     **_advanced(
                         self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER
@@ -354,21 +354,21 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return None
 
     @callback
-    def _user_schema(self, user_input: dict[str, Any]) -> probatio.Schema:
+    def _user_schema(self, user_input: dict[str, Any]) -> vol.Schema:
         """Return the first form; only what is no secret comes back into it."""
         accounts: dict[str, SelectOptionDict] = {}
         for entry in self.hass.config_entries.async_entries(DOMAIN):
             option = SelectOptionDict(value=entry.entry_id, label=entry.title)
             accounts.setdefault(entry.data[CONF_API_KEY], option)
-        schema: dict[probatio.Marker, object] = dict(STICKER)
+        schema: dict[vol.Marker, object] = dict(STICKER)
         if accounts:
             chosen = {"suggested_value": user_input.get(CONF_ACCOUNT)}
-            schema[probatio.Optional(CONF_ACCOUNT, description=chosen)] = SelectSelector(
+            schema[vol.Optional(CONF_ACCOUNT, description=chosen)] = SelectSelector(
                 SelectSelectorConfig(options=list(accounts.values()))
             )
-        schema[probatio.Optional(CONF_API_KEY)] = SECRET
+        schema[vol.Optional(CONF_API_KEY)] = SECRET
         schema |= _advanced(self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER)
-        return probatio.Schema(schema)
+        return vol.Schema(schema)
 
     @callback
     def _entries_of(self, api_key: str) -> list[ConfigEntry]:

@@ -15,14 +15,23 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError
-from .api.models import (
-    Box,
-    Capabilities,
-    Paper,
-    Printer,
-    PrinterKind,
+from .api.models import Box, Capabilities, Paper, Printer, PrinterKind
+from .box.capabilities import ClientFor, PrinterDetails
+from .box.polling import async_poll
+from .box.printer_status import ConditionReader
+from .box.push import Pushes
+from .box.refresh import LOOK_SPACING, Looks
+from .box.share import CloudShare
+from .box.status import (
+    PROBLEMS,
+    HoldReason,
+    PrinterStatus,
+    hold_reason_of,
+    row_status,
+    settled_condition,
 )
-from .conditions import ConditionReader
+from .box.storage import BoxMemory
+from .box.views import BoxData, History, PrinterView
 from .const import (
     CONF_POLL_INTERVAL,
     CONF_PRINTER_KIND,
@@ -32,21 +41,6 @@ from .const import (
     MAX_POLL_INTERVAL,
     MIN_POLL_INTERVAL,
 )
-from .details import ClientFor, PrinterDetails
-from .looks import LOOK_SPACING, Looks
-from .memory import BoxMemory
-from .polls import async_poll
-from .pushes import Pushes
-from .share import CloudShare
-from .status import (
-    PROBLEMS,
-    HoldReason,
-    PrinterStatus,
-    hold_reason_of,
-    row_status,
-    settled_condition,
-)
-from .views import BoxData, History, PrinterView
 
 __all__ = [
     "BoxData",

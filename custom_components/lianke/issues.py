@@ -15,10 +15,10 @@ from homeassistant.util import dt as dt_util
 from .api.errors import BoxNotBoundError, ServiceExpiredError
 from .api.models import DriverState
 from .const import DOMAIN
-from .jobs.gate import QueueReason
-from .jobs.guard import GuardError
+from .documents.escaping import escape_markdown
 from .jobs.job import IN_CLOUD, Job, JobState
-from .markdown_text import escape_markdown
+from .jobs.limits import GuardError
+from .jobs.readiness import QueueReason
 from .runtime import LiankeConfigEntry, async_members
 
 _LOGGER = logging.getLogger(__name__)

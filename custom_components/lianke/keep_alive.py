@@ -17,9 +17,9 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_change
 from homeassistant.util import dt as dt_util
 
+from .actions.own_pages import async_print_color_page
 from .const import CONF_KEEP_ALIVE
 from .jobs.job import JobState
-from .own_pages import async_print_color_page
 from .runtime import LiankeConfigEntry
 
 _LOGGER = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 
 from .const import DOMAIN
 from .documents.labels import async_label
-from .late import async_load
+from .documents.media_files import async_browse, async_resolve
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
@@ -32,15 +32,9 @@ class PrintableSource(MediaSource):
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Return where a file lies."""
-        await async_load(self._hass, "media_files")
-        from .media_files import async_resolve  # noqa: PLC0415  # see late
-
         return await async_resolve(self._hass, item)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
         """List a folder."""
-        await async_load(self._hass, "media_files")
-        from .media_files import async_browse  # noqa: PLC0415  # see late
-
         return await async_browse(self._hass, item, self.name or DOMAIN)

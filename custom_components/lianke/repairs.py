@@ -17,7 +17,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-import probatio
+import voluptuous as vol
 
 from .api.errors import LiankeError, NothingToResetError
 from .api.models import Printer
@@ -112,9 +112,9 @@ class _FixFlow(RepairsFlow, ABC):
         known = self.box.memory.printers.get(self.printer_key)
         return known.printer if known else None
 
-    def schema(self) -> probatio.Schema:
+    def schema(self) -> vol.Schema:
         """Return what the form asks for."""
-        return probatio.Schema({})
+        return vol.Schema({})
 
     @abstractmethod
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
@@ -170,10 +170,10 @@ class RequestDriverFlow(_FixFlow):
     """Ask the vendor to support an unknown printer."""
 
     @override
-    def schema(self) -> probatio.Schema:
+    def schema(self) -> vol.Schema:
         """Ask for the number at which the vendor can ask back."""
         phone = TextSelector(TextSelectorConfig(type=TextSelectorType.TEL, autocomplete="tel"))
-        return probatio.Schema({probatio.Required(CONF_PHONE): phone})
+        return vol.Schema({vol.Required(CONF_PHONE): phone})
 
     @override
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
@@ -205,12 +205,12 @@ class PaperGuardFlow(_FixFlow):
     """Take note that the paper guard refused a job, or give it another limit."""
 
     @override
-    def schema(self) -> probatio.Schema:
+    def schema(self) -> vol.Schema:
         """Show the limit that holds now."""
         option, default, high = LIMITS[str(self.facts["kind"])]
         config = NumberSelectorConfig(min=1, max=high, step=1, mode=NumberSelectorMode.BOX)
         now = self.entry.options.get(option, default)
-        return probatio.Schema({probatio.Required(CONF_LIMIT, default=now): NumberSelector(config)})
+        return vol.Schema({vol.Required(CONF_LIMIT, default=now): NumberSelector(config)})
 
     @override
     async def async_mend(self, answer: dict[str, Any]) -> str | None:

@@ -13,13 +13,13 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .account import Account
+from .account.account import Account
 from .api.client import LiankeClient
 from .api.errors import LiankeError, LiankeInputError
+from .box.storage import BoxMemory
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .jobs.queue import PrintQueue
-from .memory import BoxMemory
 
 __all__ = [
     "Account",

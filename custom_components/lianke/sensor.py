@@ -19,8 +19,8 @@ from homeassistant.util import slugify
 from .api.models import Box
 from .coordinator import PrinterStatus, PrinterView
 from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
-from .jobs.gate import HOLD_REASONS
 from .jobs.job import JobState
+from .jobs.readiness import HOLD_REASONS
 from .runtime import LiankeConfigEntry, LiankeData
 
 PARALLEL_UPDATES = 0

@@ -1,4 +1,4 @@
-"""The actions: registered once, for all boxes; what they do is loaded late."""
+"""The actions: registered once, for all boxes."""
 
 from typing import Final
 
@@ -9,10 +9,11 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-import probatio
+import voluptuous as vol
 
-from .api.errors import LiankeError
-from .call_data import (
+from .actions.handlers import HANDLERS
+from .actions.preview_view import PreviewView
+from .actions.schemas import (
     CANCEL_SCHEMA,
     CAPABILITIES_SCHEMA,
     COUNT_SCHEMA,
@@ -30,16 +31,15 @@ from .call_data import (
     SERVICE_SEARCH_MODELS,
     list_schema,
 )
+from .api.errors import LiankeError
 from .const import DOMAIN
 from .jobs.job import JobState
-from .late import async_load
-from .pictures import PreviewView
 from .runtime import translated
 
 _OPTIONAL: Final = SupportsResponse.OPTIONAL
 _ONLY: Final = SupportsResponse.ONLY
 
-_ACTIONS: Final[tuple[tuple[str, probatio.Schema, SupportsResponse], ...]] = (
+_ACTIONS: Final[tuple[tuple[str, vol.Schema, SupportsResponse], ...]] = (
     (SERVICE_PRINT, PRINT_SCHEMA, _OPTIONAL),
     (SERVICE_PREVIEW, PREVIEW_SCHEMA, _OPTIONAL),
     (SERVICE_COUNT_PAGES, COUNT_SCHEMA, _ONLY),
@@ -61,13 +61,10 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 @callback
 def _register(
-    hass: HomeAssistant, name: str, schema: probatio.Schema, supports_response: SupportsResponse
+    hass: HomeAssistant, name: str, schema: vol.Schema, supports_response: SupportsResponse
 ) -> None:
     async def handle(call: ServiceCall) -> ServiceResponse:
         """Run the action; what the service says against it becomes a translated error."""
-        await async_load(hass, "actions")
-        from .actions import HANDLERS  # noqa: PLC0415  # see late
-
         try:
             return await HANDLERS[name](hass, call)
         except LiankeError as err:

@@ -20,14 +20,14 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
-from .address import AddressKeeper, async_delete_cloudhook
+from .account.callback_url import AddressKeeper, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_news
-from .jobs.book import BookError
+from .jobs.store import BookError
 from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,13 +10,7 @@ from aiohttp import ClientSession
 from PIL import Image
 import pytest
 
-from custom_components.lianke.api.client import (
-    Credentials,
-    LiankeClient,
-    Links,
-    Ticket,
-    UploadFile,
-)
+from custom_components.lianke.api.client import Credentials, LiankeClient, Links, Ticket, UploadFile
 from custom_components.lianke.api.errors import (
     AlreadyRunningError,
     AuthenticationError,

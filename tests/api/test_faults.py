@@ -30,7 +30,7 @@ from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
 from custom_components.lianke.api.server import DEFAULT_SERVER, is_public_name
 from custom_components.lianke.api.throttle import Purpose
-from custom_components.lianke.jobs.sender import may_have_arrived
+from custom_components.lianke.jobs.uploader import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
 from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator.faults import SHAPES

@@ -7,7 +7,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from custom_components.lianke.jobs import evidence
+from custom_components.lianke.jobs import reconciliation as evidence
 from custom_components.lianke.jobs.job import Job
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task

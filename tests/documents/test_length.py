@@ -9,19 +9,9 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.api.models import Paper
-from custom_components.lianke.documents.compose import (
-    csv_page,
-    html_page,
-    markdown_page,
-    text_page,
-)
+from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.length import pages_at_most
-from custom_components.lianke.documents.lists import (
-    AgendaEntry,
-    TodoEntry,
-    agenda_page,
-    todo_page,
-)
+from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
 from tests.documents.test_look import draw
 

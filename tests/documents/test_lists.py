@@ -6,12 +6,7 @@ import re
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.documents.lists import (
-    AgendaEntry,
-    TodoEntry,
-    agenda_page,
-    todo_page,
-)
+from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle
 
 CHINA = timezone(timedelta(hours=8))

@@ -24,12 +24,12 @@ from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.options import PrintOptions, resolve
+from custom_components.lianke.box.storage import BoxMemory
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue, PrintRequest, Submission
-from custom_components.lianke.memory import BoxMemory
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
 

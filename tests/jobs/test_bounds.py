@@ -13,17 +13,12 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.coordinator import HoldReason
 from custom_components.lianke.jobs import page_count, preview, writer
-from custom_components.lianke.jobs.book import (
-    MAX_DAMAGED,
-    MAX_RECORD_BYTES,
-    JobBook,
-    book_path,
-)
-from custom_components.lianke.jobs.gate import BACKOFF_LIMIT, BACKOFF_START, Gate
 from custom_components.lianke.jobs.home import MARKER_NAME, MAX_MARKER_BYTES, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
+from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Gate
 from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
+from custom_components.lianke.jobs.store import MAX_DAMAGED, MAX_RECORD_BYTES, JobBook, book_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_interrupted import options_of
 from tests.jobs.test_records import ended

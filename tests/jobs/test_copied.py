@@ -7,9 +7,9 @@ import shutil
 from homeassistant.core import Context
 import pytest
 
-from custom_components.lianke.jobs.book import book_path
 from custom_components.lianke.jobs.home import MARKER_NAME, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.store import book_path
 from tests.jobs.conftest import OpenShop
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.models import Callback
-from custom_components.lianke.jobs import doubts, follower, retention
+from custom_components.lianke.jobs import doubts, retention, tracker as follower
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer

@@ -16,10 +16,10 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
-from custom_components.lianke.jobs import book
-from custom_components.lianke.jobs.book import BookError, JobBook, book_path
+from custom_components.lianke.jobs import store as book
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload
+from custom_components.lianke.jobs.store import BookError, JobBook, book_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 

@@ -5,8 +5,8 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.jobs.guard import GuardError
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.limits import GuardError
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome

@@ -12,8 +12,8 @@ from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.documents.written import async_text_document
-from custom_components.lianke.jobs.guard import GuardError
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.limits import GuardError
 from custom_components.lianke.jobs.settings import max_pages
 from tests.jobs.conftest import Shop
 from tests.simulator import Fault

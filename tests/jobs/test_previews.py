@@ -13,7 +13,6 @@ import pytest
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
-from custom_components.lianke.jobs.book import book_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import (
     MAX_LOST,
@@ -22,6 +21,7 @@ from custom_components.lianke.jobs.other_tasks import (
     PreviewUpload,
 )
 from custom_components.lianke.jobs.preview import Preview
+from custom_components.lianke.jobs.store import book_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer
 from tests.simulator.faults import Fault

@@ -7,8 +7,8 @@ from datetime import timedelta
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.jobs.guard import FREE_WITHDRAWALS, GuardError, check_rate
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, GuardError, check_rate
 from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
 from tests.proof.test_evidence import make_job

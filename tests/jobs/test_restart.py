@@ -13,10 +13,10 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs import book, retention
-from custom_components.lianke.jobs.book import FLUSHING_NAME, book_path
+from custom_components.lianke.jobs import retention, store as book
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
+from custom_components.lianke.jobs.store import FLUSHING_NAME, book_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -169,7 +169,7 @@ async def test_a_full_disk_refuses_the_print(shop: Shop, monkeypatch: pytest.Mon
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("custom_components.lianke.jobs.book.write_utf8_file_atomic", full)
+    monkeypatch.setattr("custom_components.lianke.jobs.store.write_utf8_file_atomic", full)
     document = shop.document()
     with pytest.raises(HomeAssistantError) as refused:
         await shop.submit(document)
@@ -191,7 +191,7 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("custom_components.lianke.jobs.book.write_utf8_file_atomic", full)
+        patched.setattr("custom_components.lianke.jobs.store.write_utf8_file_atomic", full)
         shop.printer().paper = None
         await shop.refresh()
         for _ in range(20):
@@ -211,7 +211,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
 ) -> None:
     on_disk = Event()
     monkeypatch.setattr(
-        "custom_components.lianke.jobs.book._flush", lambda _: on_disk.wait(timeout=10)
+        "custom_components.lianke.jobs.store._flush", lambda _: on_disk.wait(timeout=10)
     )
     submitting = asyncio.create_task(shop.submit())
     async with asyncio.timeout(10):
@@ -238,7 +238,7 @@ async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
 
     shop.printer().paper = paper
     await shop.refresh()
-    monkeypatch.setattr("custom_components.lianke.jobs.book._flush", full)
+    monkeypatch.setattr("custom_components.lianke.jobs.store._flush", full)
     with pytest.raises(HomeAssistantError) as refused:
         await shop.submit()
     assert refused.value.translation_key == "disk_full"
@@ -260,7 +260,7 @@ async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(
     await shop.refresh()
     old = await shop.submit(replace_key="briefing")
     with monkeypatch.context() as patched:
-        patched.setattr("custom_components.lianke.jobs.book._flush", full)
+        patched.setattr("custom_components.lianke.jobs.store._flush", full)
         with pytest.raises(HomeAssistantError):
             await shop.submit(replace_key="briefing")
     assert [job.job_id for job in shop.queue.jobs()] == [old.job_id]

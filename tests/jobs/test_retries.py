@@ -9,9 +9,9 @@ from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.lianke.jobs.book import book_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintRequest, Submission
+from custom_components.lianke.jobs.store import book_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.jobs.guard import Content, find_duplicate
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.limits import Content, find_duplicate
 from tests.jobs.conftest import OpenShop
 
 RECORD: dict[str, Any] = {

@@ -7,9 +7,9 @@ import pytest
 
 from custom_components.lianke.api import transport
 from custom_components.lianke.api.models import Callback, TaskResult, TaskState
+from custom_components.lianke.box.refresh import LOOK_SPACING
 from custom_components.lianke.coordinator import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.looks import LOOK_SPACING
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome

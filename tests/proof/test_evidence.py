@@ -8,7 +8,9 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.lianke.api.models import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.evidence import (
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.other_tasks import PreviewUpload
+from custom_components.lianke.jobs.reconciliation import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,
     LATE,
@@ -21,8 +23,6 @@ from custom_components.lianke.jobs.evidence import (
     examine,
     handed_over,
 )
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.other_tasks import PreviewUpload
 from tests.proof.conftest import House
 from tests.simulator import Fault
 

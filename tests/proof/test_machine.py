@@ -29,8 +29,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.jobs.book import book_path
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.store import book_path
 from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, Simulator

@@ -22,16 +22,8 @@ from custom_components.lianke.api.models import TaskResult, TaskState
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.book import (
-    DAMAGED_PREFIX,
-    RECORD_NAME,
-    BookError,
-    JobBook,
-    _flush,
-    book_path,
-)
-from custom_components.lianke.jobs.gate import STEADY, Gate
-from custom_components.lianke.jobs.guard import (
+from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
+from custom_components.lianke.jobs.limits import (
     GUARD_PERIOD,
     REQUEST_ID_LIFE,
     Content,
@@ -40,10 +32,18 @@ from custom_components.lianke.jobs.guard import (
     check_rate,
     find_duplicate,
 )
-from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.readiness import STEADY, Gate
 from custom_components.lianke.jobs.settings import quiet_until
+from custom_components.lianke.jobs.store import (
+    DAMAGED_PREFIX,
+    RECORD_NAME,
+    BookError,
+    JobBook,
+    _flush,
+    book_path,
+)
 
 SHORT = 40
 LONG = 1000
@@ -373,7 +373,7 @@ steps = st.lists(
 def at(now: datetime) -> AbstractContextManager[Any]:
     """Let the monotonic clock show the same as the wall clock."""
     seconds = (now - NOW).total_seconds()
-    return patch("custom_components.lianke.jobs.gate.time.monotonic", lambda: seconds)
+    return patch("custom_components.lianke.jobs.readiness.time.monotonic", lambda: seconds)
 
 
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:

@@ -24,7 +24,7 @@ from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
-from custom_components.lianke.jobs.book import book_path
+from custom_components.lianke.jobs.store import book_path
 from custom_components.lianke.runtime import Preview, translated
 from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER

@@ -14,8 +14,8 @@ import pytest
 
 from custom_components.lianke.api.models import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.evidence import examine, handed_over, search_after
 from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.reconciliation import examine, handed_over, search_after
 from tests.proof.test_evidence import NOW, make_job, make_task
 
 DAY = 86_400.0

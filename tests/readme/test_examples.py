@@ -15,7 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 import yaml
 
-from custom_components.lianke.call_data import PRINT_SCHEMA
+from custom_components.lianke.actions.schemas import PRINT_SCHEMA
 from custom_components.lianke.jobs.job import JobState
 from tests.conftest import COMPONENT
 from tests.simulator import Outcome

@@ -11,7 +11,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.call_data import OPTION_NAMES
+from custom_components.lianke.actions.schemas import OPTION_NAMES
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.jobs.job import JobState
 from tests.simulator.models import PrintedJob

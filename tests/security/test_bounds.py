@@ -13,9 +13,10 @@ from typing import Any, override
 from urllib.parse import quote
 
 from PIL import Image
-import probatio
 import pytest
+import voluptuous as vol
 
+from custom_components.lianke.actions.schemas import CANCEL_SCHEMA, MODELS_SCHEMA, PRINT_SCHEMA
 from custom_components.lianke.api import (
     callbacks,
     capabilities,
@@ -33,21 +34,9 @@ from custom_components.lianke.api import (
     upload,
 )
 from custom_components.lianke.api.credentials import Credentials
-from custom_components.lianke.binding import checked_key
-from custom_components.lianke.call_data import (
-    CANCEL_SCHEMA,
-    MODELS_SCHEMA,
-    PRINT_SCHEMA,
-)
-from custom_components.lianke.documents import (
-    document,
-    images,
-    intake,
-    ole,
-    pdf_worker,
-    testpage,
-)
+from custom_components.lianke.documents import document, images, intake, ole, pdf_worker, testpage
 from custom_components.lianke.documents.sniff import Kind
+from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
 
 TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
@@ -205,11 +194,11 @@ API: dict[str, Case] = {
 }
 
 
-def refused(schema: probatio.Schema, **data: Any) -> bool:
+def refused(schema: vol.Schema, **data: Any) -> bool:
     """Return whether a schema refuses data."""
     try:
         schema({"device_id": "a"} | data if schema is not MODELS_SCHEMA else data)
-    except probatio.Invalid:
+    except vol.Invalid:
         return True
     return False
 
@@ -224,23 +213,32 @@ def key_reason(text: str) -> str | None:
 
 
 CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
-    "call_data.MAX_WAIT": (lambda n: refused(PRINT_SCHEMA, text="x", wait_timeout=n), 1800),
-    "call_data.MAX_EXPIRY": (lambda n: refused(PRINT_SCHEMA, text="x", expires_in=n), 604_800),
-    "call_data.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
-    "call_data.MAX_KEY": (lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n), 128),
-    "call_data.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
-    "call_data.MAX_PASSWORD": (lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n), 255),
-    "call_data.MAX_QUERY": (
+    "actions.schemas.MAX_WAIT": (lambda n: refused(PRINT_SCHEMA, text="x", wait_timeout=n), 1800),
+    "actions.schemas.MAX_EXPIRY": (
+        lambda n: refused(PRINT_SCHEMA, text="x", expires_in=n),
+        604_800,
+    ),
+    "actions.schemas.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
+    "actions.schemas.MAX_KEY": (lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n), 128),
+    "actions.schemas.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
+    "actions.schemas.MAX_PASSWORD": (
+        lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n),
+        255,
+    ),
+    "actions.schemas.MAX_QUERY": (
         lambda n: refused(MODELS_SCHEMA, config_entry="x", query="x" * n),
         64,
     ),
-    "call_data.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
-    "call_data.MAX_NUMBER": (lambda n: refused(PRINT_SCHEMA, text="x", copies=n), 999_999_999),
+    "actions.schemas.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
+    "actions.schemas.MAX_NUMBER": (
+        lambda n: refused(PRINT_SCHEMA, text="x", copies=n),
+        999_999_999,
+    ),
     "api.print_options.MAX_PAGE_RANGE": (
         lambda n: refused(PRINT_SCHEMA, text="x", pages="1" * n),
         1000,
     ),
-    "binding.MAX_KEY_LENGTH": (lambda n: key_reason("x" * n) is not None, 128),
+    "flows.binding.MAX_KEY_LENGTH": (lambda n: key_reason("x" * n) is not None, 128),
 }
 
 

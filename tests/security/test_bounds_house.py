@@ -16,19 +16,17 @@ from homeassistant.core import HomeAssistant
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import (
-    ClientSessionGenerator,
-    WebSocketGenerator,
-)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
-from custom_components.lianke import actions, conditions, diagnostics, webhook
-from custom_components.lianke.account import (
+from custom_components.lianke import diagnostics, webhook
+from custom_components.lianke.account.account import (
     ALL_USERS_BURST,
     MAX_LOOKUP_UPLOADS,
     MAX_LOOKUPS_A_USER,
     MAX_USERS,
     Account,
 )
+from custom_components.lianke.actions import handlers as actions
 from custom_components.lianke.api import client as client_module, transport
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.credentials import Credentials
@@ -40,6 +38,7 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.upload import UploadFile
+from custom_components.lianke.box import printer_status as conditions
 from custom_components.lianke.coordinator import MAX_TOLD_STATES
 from custom_components.lianke.documents import pdf_client, pdf_worker
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker

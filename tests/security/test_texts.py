@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from custom_components.lianke.api.models import DriverState, Printer
-from custom_components.lianke.binding import listed
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.escaping import MAX_LENGTH, escape_markdown
+from custom_components.lianke.flows.binding import listed
 from custom_components.lianke.issues import AWAITING_DRIVER
-from custom_components.lianke.jobs.guard import GuardError
-from custom_components.lianke.markdown_text import MAX_LENGTH, escape_markdown
+from custom_components.lianke.jobs.limits import GuardError
 from tests.conftest import COMPONENT, make_entry, set_up, tear_down
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
 from tests.simulator import Simulator

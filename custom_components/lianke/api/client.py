@@ -9,18 +9,13 @@ import copy
 from dataclasses import replace
 from functools import cached_property
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import ClientSession
 
 from .coerce import JsonValue, to_int, to_mapping, to_text
 from .credentials import Credentials
-from .errors import (
-    AlreadyRunningError,
-    BadPhoneError,
-    DocumentTooLargeError,
-    LiankeResponseError,
-)
+from .errors import AlreadyRunningError, BadPhoneError, DocumentTooLargeError, LiankeResponseError
 from .models import (
     NETWORK_PORT,
     Box,
@@ -38,14 +33,12 @@ from .models import (
     parse_printers,
 )
 from .naming import hash_of, printer_fields
+from .scanning import Scanners
 from .server import DEFAULT_SERVER
 from .tasks import parse_day_tasks
 from .throttle import Purpose, Throttle
 from .transport import Meanings, Transport
 from .upload import Links, Ticket, UploadFile, is_web_page, open_form
-
-if TYPE_CHECKING:
-    from .scanning import Scanners
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -116,9 +109,7 @@ class LiankeClient:
 
     @cached_property
     def scanners(self) -> Scanners:
-        """The scanners behind the box. Only who scans loads what that takes."""
-        from .scanning import Scanners  # noqa: PLC0415
-
+        """The scanners behind the box."""
         return Scanners(self._transport, self._auth)
 
     @property

@@ -14,6 +14,7 @@ from homeassistant.exceptions import ServiceValidationError
 
 from .clean import clean_html, read_frame
 from .document import input_error
+from .markdown import render
 from .page import PageStyle, is_blank, page
 from .tables import WRAP, has_long_words, table_style
 
@@ -37,9 +38,6 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
     HTML in it is shown, not obeyed. Images are QR codes (`qr:`) or given as data; others
     are replaced by their description. Raises ServiceValidationError: qr_empty, qr_too_long.
     """
-    # Loads a parser, which not every house needs, and none of them to start.
-    from .markdown import render  # noqa: PLC0415
-
     body = render(text, style, breaks=breaks)
     if is_blank(body):
         raise input_error("text_empty")

@@ -5,6 +5,8 @@ from html import escape
 from io import BytesIO
 from urllib.parse import unquote
 
+import segno
+
 from .document import input_error
 
 SCHEME = "qr:"
@@ -27,9 +29,6 @@ def qr_image(address: str, alt: str = "") -> str:
     content = unquote(address[len(SCHEME) :])
     if not content:
         raise input_error("qr_empty")
-    # Only who prints a code has to load this.
-    import segno  # noqa: PLC0415
-
     try:
         code = segno.make(content, error="m", micro=False, encoding="utf-8")
     except ValueError:

@@ -30,13 +30,7 @@ from .opening import file_roots, media_roots, open_allowed
 from .page import PageStyle
 from .pdf import async_open_pdf
 from .spool import Spool, copy_file, copy_opened, move_file, too_large
-from .written import (
-    DEFAULT_PAGE,
-    PageOptions,
-    TextKind,
-    async_style,
-    async_text_document,
-)
+from .written import DEFAULT_PAGE, PageOptions, TextKind, async_style, async_text_document
 
 URI_SCHEME = "media-source://"
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from ..api.client import LiankeClient
 from ..api.models import Callback
 from .claims import take_claim
-from .follower import Follower
 from .job import JobState
-from .ledger import Ledger
 from .preview import Previewer
+from .registry import Ledger
+from .tracker import Follower
 
 
 class CallbackHandler:

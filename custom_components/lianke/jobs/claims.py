@@ -13,8 +13,8 @@ from homeassistant.util import dt as dt_util
 
 from ..api.models import Callback, TaskResult
 from .job import Job, JobState
-from .ledger import Ledger
 from .outcome import changes_for
+from .registry import Ledger
 
 
 @callback

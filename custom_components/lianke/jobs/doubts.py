@@ -9,12 +9,12 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.models import DayTask, TaskResult
-from ..memory import BoxMemory
-from .book import JobBook
-from .evidence import examine, search_after
+from ..box.storage import BoxMemory
 from .job import Job, JobState
-from .ledger import Ledger
 from .outcome import changes_for
+from .reconciliation import examine, search_after
+from .registry import Ledger
+from .store import JobBook
 
 # A doubt lasts so long at least, and until the list was read when it had to have the task.
 DOUBT_TIME = timedelta(minutes=5)

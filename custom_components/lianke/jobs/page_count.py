@@ -23,7 +23,7 @@ from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..documents.sniff import Kind
-from .guard import most_pages
+from .limits import most_pages
 
 _LOGGER = logging.getLogger(__name__)
 

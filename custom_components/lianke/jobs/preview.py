@@ -24,11 +24,11 @@ from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from .follower import Follower
 from .other_tasks import OtherTasks, PreviewUpload
 from .outcome import PRINTED_CODE
-from .sender import TOKEN_BYTES, CallbackAddress, may_have_arrived
+from .tracker import Follower
 from .unexpected import kind_and_place
+from .uploader import TOKEN_BYTES, CallbackAddress, may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
 

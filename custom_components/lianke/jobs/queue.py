@@ -13,22 +13,22 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..api.client import LiankeClient
 from ..api.models import Callback
 from ..api.options import ResolvedOptions
+from ..box.storage import BoxMemory
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, call_after_news
-from ..memory import BoxMemory
-from .book import BookError, JobBook
 from .callbacks import CallbackHandler
-from .engine import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, Engine
-from .follower import Follower
-from .gate import Gate
-from .intake import GuardListener, Intake, PrintRequest, Submission
 from .job import WAITING, Job, JobState
-from .ledger import JobListener, Ledger
 from .page_count import PageCounter
 from .preview import Previewer
+from .readiness import Gate
+from .registry import JobListener, Ledger
 from .retries import Retries, input_error
-from .sender import CallbackAddress, Sender
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, Engine
+from .store import BookError, JobBook
+from .submission import GuardListener, Intake, PrintRequest, Submission
+from .tracker import Follower
 from .unattended import async_finish
+from .uploader import CallbackAddress, Sender
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5

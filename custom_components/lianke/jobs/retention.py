@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from .guard import GUARD_PERIOD, REQUEST_ID_LIFE
 from .job import Job, JobState
+from .limits import GUARD_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
 # However needed, finished jobs beyond these are forgotten: those of which nothing can be on paper,

@@ -11,10 +11,10 @@ from homeassistant.util.ulid import ulid_now
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
-from .book import BookError, JobBook
-from .intake import PrintRequest, Submission, retried_already
 from .job import Job, JobState
-from .ledger import Ledger
+from .registry import Ledger
+from .store import BookError, JobBook
+from .submission import PrintRequest, Submission, retried_already
 from .unattended import async_finish
 
 

@@ -13,8 +13,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
-from .book import BookError, JobBook
 from .job import Job
+from .store import BookError, JobBook
 
 _LOGGER = logging.getLogger(__name__)
 

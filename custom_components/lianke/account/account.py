@@ -1,0 +1,354 @@
+"""What all boxes of one ApiKey share: a limit on requests, and one address for news."""
+
+import asyncio
+from bisect import insort
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+import hashlib
+import logging
+import time
+
+from homeassistant.core import CALLBACK_TYPE, callback
+
+from ..api.errors import TooManyRequestsError
+from ..api.throttle import Purpose
+
+_LOGGER = logging.getLogger(__name__)
+
+# Who may use how much of the cloud. Requests that wait go in the order of their purpose: print jobs,
+# tracking them, polling, counting pages for a print, and last what users look up. No rate is
+# published (lianke-api, "Ground rules"), and too high a one gets the key banned: a hundred boxes
+# that print at nine must not look like a load test.
+MAX_UNDER_WAY = 4
+# An upload may take minutes: one place stays for whatever is quick.
+MAX_UPLOADS = 3
+# What users look up holds two places at most, one a user, and one with an upload.
+MAX_LOOKUPS = 2
+MAX_LOOKUPS_A_USER = 1
+MAX_LOOKUP_UPLOADS = 1
+# Seconds that it waits for its turn, alone and with an upload.
+LOOKUP_PATIENCE = 10
+LOOKUP_UPLOAD_PATIENCE = 60
+# A print waits no longer for its page count's turn, whoever has the places.
+COUNT_PATIENCE = 5
+MINUTE = 60
+# Jobs are what the service is for, so handing them in is counted apart from all other requests.
+MAX_SUBMISSIONS_A_MINUTE = 58
+MAX_A_MINUTE = 50
+KEPT_FOR_TRACKING = 10
+KEPT_FOR_POLLS = 10
+# A printer that is looked up takes two: what it can do, and its papers.
+MAX_LOOKUPS_A_MINUTE = 24
+
+_LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
+_OTHERS = frozenset({Purpose.TRACK, Purpose.POLL, *_LOOKUPS})
+_LOOKUP_LIMITS = (
+    (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
+    (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
+)
+# How many requests of which purposes may go in any minute, for each purpose that counts.
+LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
+    Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
+    Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE),),
+    Purpose.POLL: ((_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),),
+    Purpose.COUNT: _LOOKUP_LIMITS,
+    Purpose.LOOKUP: _LOOKUP_LIMITS,
+    Purpose.PICTURE: (),
+}
+# Things that users may ask for at once, and how many more a minute: of one user, and together.
+USER_BURST = 8
+ALL_USERS_BURST = 12
+# Users whose share is kept in mind.
+MAX_USERS = 64
+# Seconds of silence after "too frequent" (10009), doubled while it goes on.
+PAUSE_START = 60
+PAUSE_LIMIT = 300
+# After so many seconds in peace a new pause is short again.
+PAUSE_FORGOTTEN = 600
+# Seconds. A shorter timer may fire before it is time.
+SHORTEST_WAIT = 0.01
+# Polling requests a second and ApiKey, and how many may come in one go.
+POLL_RATE = 30 / 60
+POLL_BURST = 10
+# Requests of one poll, and the seconds between a box's questions for a printer's condition.
+REQUESTS_A_POLL = 2
+CONDITION_INTERVAL = 300
+
+
+class _Pause:
+    """A time without requests, longer each time that the service complains again."""
+
+    def __init__(self) -> None:
+        """Start without one."""
+        self._length = 0.0
+        self.until = float("-inf")
+
+    def begin(self) -> None:
+        """Begin a pause, unless one goes on: then this is another answer to the same burst."""
+        now = time.monotonic()
+        if now < self.until:
+            return
+        again = now - self.until < PAUSE_FORGOTTEN
+        self._length = min(self._length * 2, PAUSE_LIMIT) if again else PAUSE_START
+        self.until = now + self._length
+        _LOGGER.info("The service asks for fewer requests; pausing for %d s", self._length)
+
+
+class _Bucket:
+    """A number of things at once, and as many again over each minute."""
+
+    def __init__(self, size: int) -> None:
+        """Start full."""
+        self._size = size
+        self._left = float(size)
+        self._at = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """Return how many are left."""
+        now = time.monotonic()
+        self._left = min(self._size, self._left + (now - self._at) * self._size / MINUTE)
+        self._at = now
+        return self._left
+
+    def take(self) -> None:
+        """Use one up."""
+        self._left = self.left - 1
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """A request that waits for its turn or is under way; `user` is who wants a lookup."""
+
+    purpose: Purpose
+    upload: bool
+    user: str | None
+    turn: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    @property
+    def for_user(self) -> bool:
+        """Whether it is for something that a user looks up, or has counted for a print."""
+        return self.purpose >= Purpose.COUNT
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that it may wait, None for as long as it takes."""
+        if self.purpose is Purpose.COUNT:
+            return COUNT_PATIENCE
+        if self.purpose is not Purpose.LOOKUP:
+            return None
+        return LOOKUP_UPLOAD_PATIENCE if self.upload else LOOKUP_PATIENCE
+
+
+class UserShare:
+    """The throttle for what one user looks up: last in turn, and in few places."""
+
+    def __init__(self, account: Account, user: str | None) -> None:
+        """Take part in the account's limits as this user; None is Home Assistant itself."""
+        self._account = account
+        self._user = user
+
+    @asynccontextmanager
+    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+        """Hold a place; raises TooManyRequestsError when none gets free in time."""
+        lookup = max(purpose, Purpose.LOOKUP)
+        async with self._account.slot(lookup, upload=upload, user=self._user):
+            yield
+
+    def too_frequent(self) -> None:
+        """Let users look nothing up for a while: endpoints they use have limits of their own."""
+        self._account.lookup_pause.begin()
+
+
+class Account:
+    """The limits and the address of one ApiKey. Its boxes come and go.
+
+    It is told apart by the webhook's id, which survives a renewed key.
+    """
+
+    def __init__(self, webhook_id: str) -> None:
+        """Start without boxes and without an address."""
+        self.webhook_id = webhook_id
+        self.box_count = 0
+        # Messages that named no box of ours. Proves nothing, since anyone can send one.
+        self.unclear_messages = 0
+        self._address: str | None = None
+        self._fingerprint: str | None = None
+        self._listeners: list[CALLBACK_TYPE] = []
+        # What waits, in order; what is under way; and when the last requests went, and for what.
+        self._waiting: list[_Request] = []
+        self._under_way: list[_Request] = []
+        self._sent: deque[tuple[float, Purpose]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pause = _Pause()
+        self.lookup_pause = _Pause()
+        self._all_users = _Bucket(ALL_USERS_BURST)
+        self._users: dict[str | None, _Bucket] = {}
+        self._admitted_until = float("-inf")
+
+    @property
+    def address(self) -> str | None:
+        """Return where the cloud can send news; None when it cannot. A secret."""
+        return self._address
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Return what tells the present address from another one without giving it away."""
+        return self._fingerprint
+
+    @callback
+    def set_address(self, address: str | None) -> None:
+        """Take a new address and tell who listens."""
+        if address == self._address:
+            return
+        self._address = address
+        self._fingerprint = (
+            None if address is None else hashlib.sha256(address.encode()).hexdigest()[:16]
+        )
+        for listener in list(self._listeners):
+            listener()
+
+    @callback
+    def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` whenever the address has changed."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def note_unclear_message(self) -> None:
+        """Count a message that names no box of this account."""
+        self.unclear_messages += 1
+
+    def callback_url(self, token: str) -> str | None:
+        """Return the address that carries a job's token, None without an address."""
+        return None if self._address is None else f"{self._address}?job={token}"
+
+    @callback
+    def join(self) -> CALLBACK_TYPE:
+        """Count a box in; call what is returned to count it out."""
+        self.box_count += 1
+
+        @callback
+        def leave() -> None:
+            self.box_count -= 1
+
+        return leave
+
+    def share_of(self, user: str | None) -> UserShare:
+        """Return the throttle for one thing that a user asks for, None being Home Assistant itself.
+
+        Raises TooManyRequestsError when the user, or all of them, asked for too much lately.
+        """
+        mine = self._users.pop(user, None) or _Bucket(USER_BURST)
+        # The last to ask stands last, so that who has been quiet for longest is forgotten first.
+        self._users[user] = mine
+        while len(self._users) > MAX_USERS:
+            del self._users[next(iter(self._users))]
+        if mine.left < 1 or self._all_users.left < 1:
+            raise TooManyRequestsError
+        mine.take()
+        self._all_users.take()
+        return UserShare(self, user)
+
+    @asynccontextmanager
+    async def slot(
+        self, purpose: Purpose, *, upload: bool = False, user: str | None = None
+    ) -> AsyncIterator[None]:
+        """Hold one of the places for requests under way; wait out a pause or a busy minute first.
+
+        A caller that is cancelled leaves the queue. Raises TooManyRequestsError for a lookup that
+        waited in vain.
+        """
+        request = _Request(purpose, upload, user)
+        insort(self._waiting, request, key=lambda waiting: waiting.purpose)
+        self._dispatch()
+        try:
+            try:
+                async with asyncio.timeout(request.patience):
+                    await request.turn
+            except TimeoutError:
+                raise TooManyRequestsError from None
+            yield
+        finally:
+            if request in self._under_way:
+                self._under_way.remove(request)
+            else:
+                self._waiting.remove(request)
+            self._dispatch()
+
+    @callback
+    def _dispatch(self) -> None:
+        """Let those go whose turn it is, and come back when the next one's time has come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        soonest = float("inf")
+        for request in list(self._waiting):
+            if request.turn.done() or not self._has_place(request):
+                continue
+            if (left := self._closed_for(request.purpose)) > 0:
+                soonest = min(soonest, left)
+                continue
+            self._waiting.remove(request)
+            self._under_way.append(request)
+            if LIMITS[request.purpose]:
+                self._sent.append((time.monotonic(), request.purpose))
+            request.turn.set_result(None)
+        if soonest < float("inf"):
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._dispatch)
+
+    def _has_place(self, request: _Request) -> bool:
+        """Return whether there is room for a request beside those under way."""
+        if len(self._under_way) >= MAX_UNDER_WAY:
+            return False
+        if request.upload and sum(other.upload for other in self._under_way) >= MAX_UPLOADS:
+            return False
+        if not request.for_user:
+            return True
+        lookups = [other for other in self._under_way if other.for_user]
+        if request.upload and sum(other.upload for other in lookups) >= MAX_LOOKUP_UPLOADS:
+            return False
+        own = sum(other.user == request.user for other in lookups)
+        return len(lookups) < MAX_LOOKUPS and own < MAX_LOOKUPS_A_USER
+
+    def _closed_for(self, purpose: Purpose) -> float:
+        """Return the seconds until the next request of this purpose may go; none or less means now."""
+        now = time.monotonic()
+        while self._sent and self._sent[0][0] <= now - MINUTE:
+            self._sent.popleft()
+        opens = self._pause.until
+        if purpose in _LOOKUPS:
+            opens = max(opens, self.lookup_pause.until)
+        for counted, limit in LIMITS[purpose]:
+            times = [at for at, other in self._sent if other in counted]
+            if len(times) >= limit:
+                opens = max(opens, times[-limit] + MINUTE)
+        return opens - now
+
+    def too_frequent(self) -> None:
+        """Let no request go for a while: the service complained."""
+        self._pause.begin()
+
+    def stretched(self, interval: float) -> float:
+        """Return the seconds between two polls of a box that leave room for the others.
+
+        All polling of the account together, with a question for a printer's condition at most
+        at each poll, stays within its rate.
+        """
+        rate = POLL_RATE / max(1, self.box_count)
+        shortest = (REQUESTS_A_POLL + 1) / rate
+        if shortest < CONDITION_INTERVAL:
+            shortest = REQUESTS_A_POLL / (rate - 1 / CONDITION_INTERVAL)
+        return max(interval, shortest)
+
+    async def async_admit(self, requests: int) -> None:
+        """Wait until so many more polling requests are within the rate."""
+        now = time.monotonic()
+        self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
+        if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:
+            await asyncio.sleep(wait)

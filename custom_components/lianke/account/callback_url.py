@@ -1,0 +1,205 @@
+"""Where the cloud can reach this Home Assistant, followed as that changes."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+import logging
+from typing import Any, Protocol, cast
+
+from aiohttp import ClientError
+from homeassistant.components import webhook
+from homeassistant.const import EVENT_COMPONENT_LOADED, EVENT_CORE_CONFIG_UPDATE
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.start import async_at_started
+from homeassistant.loader import async_get_loaded_integration
+from homeassistant.setup import ATTR_COMPONENT, EventComponentLoaded
+from yarl import URL
+
+from ..api.server import is_loopback
+from .account import Account
+
+_LOGGER = logging.getLogger(__name__)
+
+CLOUD = "cloud"
+# Seconds until another try to get a cloudhook.
+RETRY = 300
+
+
+class CloudComponent(Protocol):
+    """What is used of the cloud component, which is never imported here.
+
+    An import would make it a dependency, which brings a dozen other integrations along.
+    """
+
+    CloudNotAvailable: type[Exception]
+
+    def async_active_subscription(self, hass: HomeAssistant) -> bool:
+        """Return whether there is a subscription."""
+
+    def async_listen_connection_change(
+        self, hass: HomeAssistant, target: Callable[[Any], None]
+    ) -> Callable[[], None]:
+        """Call the target when the connection to the cloud changes."""
+
+    async def async_get_or_create_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> str:
+        """Return a webhook's public address."""
+
+    async def async_delete_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> None:
+        """Delete a webhook's public address."""
+
+
+@callback
+def async_get_cloud(hass: HomeAssistant) -> CloudComponent | None:
+    """Return the cloud component, None where it is not set up."""
+    if CLOUD not in hass.config.components:
+        return None
+    return cast(CloudComponent, async_get_loaded_integration(hass, CLOUD).get_component())
+
+
+def _cloud_errors() -> tuple[type[Exception], ...]:
+    """Return what requests to the cloud raise; the package comes with the cloud component."""
+    from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # missing where no cloud is set up
+
+    return ClientError, NabuCasaBaseError, TimeoutError, ValueError
+
+
+class AddressKeeper:
+    """Keeps the address of one account up to date.
+
+    A cloudhook while there is a subscription, else the external address if it is https, else
+    none: then polling does everything.
+    """
+
+    def __init__(self, hass: HomeAssistant, account: Account) -> None:
+        """Keep this account's address; nothing happens before `start`."""
+        self._hass = hass
+        self._account = account
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+        self._retry: CALLBACK_TYPE | None = None
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._follows_cloud = False
+        # A server on this machine, as in a demonstration, may call back without encryption.
+        self.server_is_local = False
+
+    @callback
+    def start(self) -> None:
+        """Find the address now, and again whenever it may have changed."""
+        self._follow_cloud()
+        self._unsubscribe += [
+            self._hass.bus.async_listen(EVENT_COMPONENT_LOADED, self._on_component),
+            self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._on_config),
+            async_at_started(self._hass, self._at_started),
+        ]
+        self.check()
+
+    @callback
+    def stop(self) -> None:
+        """Follow no more."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe.clear()
+        self._cancel_retry()
+        if self._task is not None:
+            self._task.cancel()
+
+    @callback
+    def check(self) -> None:
+        """Find the address anew."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = self._hass.async_create_background_task(
+                self._async_check(), "find the address for news from the cloud"
+            )
+
+    async def _async_check(self) -> None:
+        while self._again:
+            self._again = False
+            self._cancel_retry()
+            self._account.set_address(await self._async_find())
+
+    async def _async_find(self) -> str | None:
+        cloud = async_get_cloud(self._hass)
+        if cloud is not None and cloud.async_active_subscription(self._hass):
+            return await self._async_cloudhook(cloud)
+        webhook_id = self._account.webhook_id
+        try:
+            url = webhook.async_generate_url(self._hass, webhook_id, allow_internal=False)
+        except NoURLAvailableError:
+            url = ""
+        if url.startswith("https://"):
+            return url
+        return self._local_address() if self.server_is_local else None
+
+    async def _async_cloudhook(self, cloud: CloudComponent) -> str | None:
+        """Return the cloudhook, made when there is none; None until the cloud is connected."""
+        try:
+            return await cloud.async_get_or_create_cloudhook(self._hass, self._account.webhook_id)
+        except cloud.CloudNotAvailable:
+            # The connection's change will bring us back.
+            return None
+        except _cloud_errors() as err:
+            _LOGGER.debug("No cloudhook could be made: %s", type(err).__name__)
+            self._retry = async_call_later(self._hass, RETRY, self._on_retry)
+            return None
+
+    def _local_address(self) -> str:
+        """Return the address within this machine."""
+        path = webhook.async_generate_path(self._account.webhook_id)
+        internal = self._hass.config.internal_url
+        if internal and is_loopback(URL(internal).host or ""):
+            return f"{internal.rstrip('/')}{path}"
+        port = self._hass.config.api.port if self._hass.config.api else 8123
+        return f"http://127.0.0.1:{port}{path}"
+
+    @callback
+    def _follow_cloud(self) -> None:
+        if self._follows_cloud or (cloud := async_get_cloud(self._hass)) is None:
+            return
+        self._follows_cloud = True
+
+        @callback
+        def on_change(_state: object) -> None:
+            self.check()
+
+        self._unsubscribe.append(cloud.async_listen_connection_change(self._hass, on_change))
+
+    @callback
+    def _on_component(self, event: Event[EventComponentLoaded]) -> None:
+        if event.data[ATTR_COMPONENT] == CLOUD:
+            self._follow_cloud()
+            self.check()
+
+    @callback
+    def _on_config(self, event: Event) -> None:
+        if "external_url" in event.data or "internal_url" in event.data:
+            self.check()
+
+    @callback
+    def _at_started(self, _hass: HomeAssistant) -> None:
+        self.check()
+
+    @callback
+    def _on_retry(self, _now: datetime) -> None:
+        self._retry = None
+        self.check()
+
+    @callback
+    def _cancel_retry(self) -> None:
+        if self._retry is not None:
+            self._retry()
+            self._retry = None
+
+
+async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
+    """Delete an account's cloudhook, if there is one."""
+    if (cloud := async_get_cloud(hass)) is None:
+        return
+    try:
+        await cloud.async_delete_cloudhook(hass, webhook_id)
+    except cloud.CloudNotAvailable, ValueError:
+        _LOGGER.debug("There was no cloudhook to delete")
+    except _cloud_errors() as err:
+        _LOGGER.warning("The cloudhook could not be deleted: %s", type(err).__name__)

@@ -1,0 +1,205 @@
+"""What the actions do. Home Assistant knows them by `services`, which loads this late."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from typing import Final
+
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
+from homeassistant.helpers import service
+from homeassistant.util.json import JsonObjectType, JsonValueType
+
+from ..api.options import PrintOptions
+from ..const import DOMAIN
+from ..documents.access import POLICY_CONTROL, POLICY_READ
+from ..documents.document import input_error
+from ..jobs.job import Job
+from ..jobs.queue import Submission
+from ..runtime import LiankeConfigEntry
+from .lookup import async_cloud_tasks, async_search_models, describe_capabilities
+from .preview import async_count_pages, async_preview
+from .print import async_describe, async_failure, async_print, async_resolve, async_wait
+from .request import read_order
+from .schemas import (
+    ATTR_CONFIG_ENTRY,
+    ATTR_INCLUDE_CLOUD,
+    ATTR_JOB_ID,
+    ATTR_LIMIT,
+    ATTR_PAPER,
+    ATTR_QUERY,
+    ATTR_STATE,
+    ATTR_TO_DEVICE_ID,
+    ATTR_WAIT,
+    ATTR_WAIT_TIMEOUT,
+    OPTION_NAMES,
+    SERVICE_CANCEL_JOB,
+    SERVICE_COUNT_PAGES,
+    SERVICE_GET_CAPABILITIES,
+    SERVICE_LIST_JOBS,
+    SERVICE_PREVIEW,
+    SERVICE_PRINT,
+    SERVICE_RETRY_JOB,
+    SERVICE_SEARCH_MODELS,
+)
+from .target import Target, async_check_box, async_check_target, async_may_read_box, async_target
+
+MAX_MODELS: Final = 200
+
+type Handler = Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
+
+
+async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
+    """Return the printer of a call whose caller has the policy on it."""
+    target = async_target(hass, call.data[ATTR_DEVICE_ID])
+    await async_check_target(hass, target, call.context, policy)
+    return target
+
+
+async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Print; wait for the outcome if asked to."""
+    order = read_order(call.data)
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    submissions = await async_print(hass, target, order, call.context)
+    if wait := call.data[ATTR_WAIT]:
+        seconds = call.data[ATTR_WAIT_TIMEOUT].total_seconds()
+        submissions = await async_wait(hass, target, submissions, seconds)
+        jobs = [submission.job for submission in submissions]
+        if not call.return_response and (failure := await async_failure(hass, jobs)):
+            raise failure
+    if not call.return_response:
+        return None
+    return {
+        "jobs": [
+            await async_describe(hass, target, submission, waited=wait)
+            for submission in submissions
+        ]
+    }
+
+
+async def _async_preview(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Have the pages drawn without printing them."""
+    order = read_order(call.data)
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    response = await async_preview(hass, target, order, call.context)
+    return response if call.return_response else None
+
+
+async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Count the pages of a document."""
+    order = read_order(call.data)
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    if ATTR_PAPER in call.data:
+        order = replace(order, options=PrintOptions(paper=call.data[ATTR_PAPER]))
+    return await async_count_pages(hass, target, order, call.context)
+
+
+async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Cancel a job of this printer."""
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    job = _job_of(target, call)
+    job = await target.data.queue.async_cancel(job.job_id)
+    return await _async_job_response(hass, call, target, Submission(job=job))
+
+
+async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Print the kept document of a job again, here or on another printer."""
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    job = _job_of(target, call)
+    if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
+        submission = await target.data.queue.async_retry(job.job_id, context=call.context)
+        return await _async_job_response(hass, call, target, submission)
+    other = async_target(hass, to_device_id)
+    await async_check_target(hass, other, call.context, POLICY_CONTROL)
+    wanted = {name: job.requested[name] for name in OPTION_NAMES if name in job.requested}
+    options = await async_resolve(
+        other.entry,
+        other.printer_key,
+        PrintOptions(**wanted),
+        raw=job.document_name.endswith(".prn"),
+    )
+    submission = await target.data.queue.async_retry(
+        job.job_id,
+        context=call.context,
+        printer_key=other.printer_key,
+        options=options,
+        queue=other.data.queue,
+    )
+    return await _async_job_response(hass, call, other, submission)
+
+
+async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """List the jobs of a printer, and on request the day's tasks of its box."""
+    target = await _async_target(hass, call, POLICY_READ)
+    states = call.data.get(ATTR_STATE)
+    jobs = [
+        job
+        for job in target.data.queue.jobs(target.printer_key)
+        if states is None or job.state in states
+    ][: call.data[ATTR_LIMIT]]
+    described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
+    response: JsonObjectType = {"jobs": list[JsonValueType](described)}
+    if call.data[ATTR_INCLUDE_CLOUD]:
+        tasks = await async_cloud_tasks(hass, target.entry, call.context)
+        if not await async_may_read_box(hass, target.entry, call.context):
+            # A task does not say which printer it is for.
+            mine = {job.task_id for job in target.data.queue.jobs(target.printer_key)}
+            tasks = [task for task in tasks if task["task_id"] in mine]
+        response["cloud"] = list[JsonValueType](tasks)
+    return response
+
+
+async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Tell what a printer can do."""
+    target = await _async_target(hass, call, POLICY_READ)
+    data, key = target.data, target.printer_key
+    view = target.view
+    # What it can do and its papers are one thing to ask for.
+    ask_as = cache(partial(data.client_for, call.context))
+    return describe_capabilities(
+        view,
+        await data.coordinator.get_capabilities(key, ask_as),
+        await data.coordinator.get_papers(key, ask_as),
+    )
+
+
+async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Search the printers that the service has drivers for."""
+    entry: LiankeConfigEntry = service.async_get_config_entry(
+        hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY]
+    )
+    await async_check_box(hass, entry, call.context, POLICY_READ)
+    models = await async_search_models(hass, entry, call.data.get(ATTR_QUERY, ""), call.context)
+    return {"models": list[JsonValueType](models[:MAX_MODELS]), "total": len(models)}
+
+
+def _job_of(target: Target, call: ServiceCall) -> Job:
+    """Return the job of a call, which must be one of this printer.
+
+    Raises ServiceValidationError: job_not_found.
+    """
+    job = target.data.queue.get(call.data[ATTR_JOB_ID])
+    if job.printer_key != target.printer_key:
+        raise input_error("job_not_found", job_id=job.job_id)
+    return job
+
+
+async def _async_job_response(
+    hass: HomeAssistant, call: ServiceCall, target: Target, submission: Submission
+) -> ServiceResponse:
+    if not call.return_response:
+        return None
+    return {"job": await async_describe(hass, target, submission)}
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    SERVICE_PRINT: _async_print,
+    SERVICE_PREVIEW: _async_preview,
+    SERVICE_COUNT_PAGES: _async_count_pages,
+    SERVICE_CANCEL_JOB: _async_cancel_job,
+    SERVICE_RETRY_JOB: _async_retry_job,
+    SERVICE_LIST_JOBS: _async_list_jobs,
+    SERVICE_GET_CAPABILITIES: _async_get_capabilities,
+    SERVICE_SEARCH_MODELS: _async_search_models,
+}
+"""What runs for each action; all raise LiankeError besides what Home Assistant shows by itself."""

@@ -1,0 +1,212 @@
+"""What can be looked up: a printer's abilities, the tasks of a box in the cloud."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import JsonObjectType, JsonValueType
+
+from ..api.errors import LiankeError
+from ..api.models import Capabilities, DayTask, Paper
+from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
+from ..const import DOMAIN
+from ..coordinator import PrinterView
+from ..runtime import LiankeConfigEntry
+from .target import loaded_data
+
+CLOUD_SECONDS = 60
+# The vendor's list of models changes when a driver is made.
+MODELS_SECONDS = 86400
+
+
+class _Asked(NamedTuple):
+    at: float
+    tasks: tuple[DayTask, ...]
+
+
+class _Models(NamedTuple):
+    """Names of models, and the same ones as they are searched."""
+
+    at: float
+    names: tuple[str, ...]
+    folded: tuple[str, ...]
+
+
+class _Known:
+    """Answers that serve everybody who asks again soon."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, _Asked] = {}
+        self.models: dict[str, _Models] = {}
+        # Who asks while somebody else does waits for the same answer.
+        self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+
+DATA_KNOWN: HassKey[_Known] = HassKey(f"{DOMAIN}_lookups")
+
+
+def describe_capabilities(
+    view: PrinterView, capabilities: Capabilities | None, papers: tuple[Paper, ...]
+) -> JsonObjectType:
+    """Return what a printer can do, with the names an action takes; lengths in mm.
+
+    A value of None means that the driver does not say, which forbids nothing.
+    """
+    able = capabilities or Capabilities()
+    return {
+        "printer": view.name,
+        "model": view.printer.model,
+        "papers": _papers(able, papers),
+        "trays": _named(able.trays),
+        "media_types": _named(able.media_types),
+        "color": _words(COLORS, able.colors),
+        "duplex": _words(DUPLEX, able.duplex),
+        "orientation": _words(ORIENTATIONS, able.orientations),
+        "max_copies": able.max_copies,
+        "defaults": _defaults(able, papers),
+    }
+
+
+async def async_search_models(
+    hass: HomeAssistant, entry: LiankeConfigEntry, query: str, context: Context
+) -> list[str]:
+    """Return the models with every word of the query in their names; the list is asked for once a day.
+
+    Raises LiankeError, TooManyRequestsError among them.
+    """
+    data = loaded_data(entry)
+    known = hass.data.setdefault(DATA_KNOWN, _Known())
+    account = data.account.webhook_id
+
+    def fresh() -> _Models | None:
+        models = known.models.get(account)
+        return models if models and hass.loop.time() - models.at < MODELS_SECONDS else None
+
+    if (models := fresh()) is None:
+        client = data.client_for(context)
+        async with known.locks["models", account]:
+            if (models := fresh()) is None:
+                try:
+                    names = await client.printer_models()
+                except LiankeError:
+                    if (models := known.models.get(account)) is None:
+                        raise
+                else:
+                    folded = tuple(name.casefold() for name in names)
+                    models = _Models(hass.loop.time(), names, folded)
+                    known.models[account] = models
+    words = query.casefold().split()
+    return [
+        name
+        for name, folded in zip(models.names, models.folded, strict=True)
+        if all(word in folded for word in words)
+    ]
+
+
+async def async_cloud_tasks(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
+) -> list[JsonObjectType]:
+    """Return the day's tasks of a box, other apps' too; asked at most once a minute.
+
+    Raises LiankeError, TooManyRequestsError among them.
+    """
+    data = loaded_data(entry)
+    asked = hass.data.setdefault(DATA_KNOWN, _Known())
+
+    def fresh() -> _Asked | None:
+        tasks = asked.tasks.get(entry.entry_id)
+        return tasks if tasks and hass.loop.time() - tasks.at <= CLOUD_SECONDS else None
+
+    if (known := fresh()) is None:
+        client = data.client_for(context)
+        async with asked.locks["tasks", entry.entry_id]:
+            if (known := fresh()) is None:
+                known = _Asked(hass.loop.time(), await client.day_tasks())
+                asked.tasks[entry.entry_id] = known
+    own = data.queue.own_task_ids
+    return [_describe_task(task, own) for task in known.tasks]
+
+
+def _describe_task(task: DayTask, own: frozenset[str]) -> JsonObjectType:
+    return {
+        "task_id": task.task_id,
+        "state": task.state.value,
+        "code": task.code,
+        "message": task.message,
+        "created_at": _local(task.created_at),
+        "updated_at": _local(task.updated_at),
+        "own": task.task_id in own,
+    }
+
+
+def _local(moment: datetime | None) -> str | None:
+    return None if moment is None else dt_util.as_local(moment).isoformat()
+
+
+def _papers(able: Capabilities, papers: tuple[Paper, ...]) -> list[JsonValueType] | None:
+    by_id = {paper.paper_id: paper for paper in papers}
+    names = {name.strip(): paper_id for name, paper_id in (able.papers or {}).items()}
+    if not names:
+        names = {paper.name.strip(): paper.paper_id for paper in papers}
+    if not names:
+        return None
+    return [_paper(name, paper_id, by_id.get(paper_id)) for name, paper_id in names.items()]
+
+
+def _paper(name: str, paper_id: int, paper: Paper | None) -> JsonObjectType:
+    described: JsonObjectType = {"name": name, "id": paper_id}
+    if paper is not None:
+        described |= {
+            "width": paper.width / 10,
+            "height": paper.height / 10,
+            "printable_width": paper.printable_width / 10,
+            "printable_height": paper.printable_height / 10,
+        }
+    return described
+
+
+def _named(block: Mapping[str, int] | None) -> list[JsonValueType] | None:
+    if block is None:
+        return None
+    return [{"name": name.strip(), "id": number} for name, number in block.items()]
+
+
+def _words(values: Mapping[str, int], able: frozenset[int] | None) -> list[JsonValueType] | None:
+    if able is None:
+        return None
+    return [name for name, number in values.items() if number in able]
+
+
+def _word(values: Mapping[str, int], number: int | None) -> str | None:
+    return next((name for name, value in values.items() if value == number), None)
+
+
+def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
+    default = able.defaults
+    paper_names = {paper.paper_id: paper.name for paper in papers}
+    paper_names |= _turned(able.papers)
+    return {
+        "paper": _name(paper_names, default.paper_id),
+        "copies": default.copies,
+        "color": _word(COLORS, default.color),
+        "duplex": _word(DUPLEX, default.duplex),
+        "orientation": _word(ORIENTATIONS, default.orientation),
+        "quality": _word(QUALITIES, default.quality),
+        "tray": _name(_turned(able.trays), default.tray),
+        "media_type": _name(_turned(able.media_types), default.media_type),
+    }
+
+
+def _turned(block: Mapping[str, int] | None) -> dict[int, str]:
+    """Return the names of a block by their ids."""
+    return {number: name for name, number in (block or {}).items()}
+
+
+def _name(names: dict[int, str], number: int | None) -> JsonValueType:
+    """Return the name of an id, the id itself where it has none."""
+    return None if number is None else names.get(number, str(number)).strip()

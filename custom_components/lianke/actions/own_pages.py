@@ -1,0 +1,95 @@
+"""Pages that the integration writes itself: the test page, notifications, the nozzles' page."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from homeassistant.core import Context, HomeAssistant
+
+from ..api.models import Paper
+from ..documents.document import Document, input_error
+from ..documents.spool import Spool, async_get_spool
+from ..documents.written import async_color_page, async_notification, async_test_page
+from ..jobs.queue import PrintRequest, Submission
+from ..runtime import LiankeConfigEntry
+from .print import async_resolve
+from .target import loaded_data
+
+# What is of the moment must not come out of a printer that is switched on tomorrow.
+EXPIRES_IN = timedelta(hours=1)
+
+type Write = Callable[[Spool, Paper | None], Awaitable[Document]]
+
+
+async def async_print_test_page(
+    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
+) -> Submission:
+    """Print a page that shows what a printer is and can do.
+
+    Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
+    when the job cannot be kept.
+    """
+    coordinator = loaded_data(entry).coordinator
+    if (view := coordinator.data.printers.get(printer_key)) is None:
+        raise input_error("printer_gone")
+    capabilities = await coordinator.get_capabilities(printer_key)
+
+    async def write(spool: Spool, paper: Paper | None) -> Document:
+        return await async_test_page(
+            hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
+        )
+
+    return await _async_print(hass, entry, printer_key, write, context)
+
+
+async def async_print_notification(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    printer_key: str,
+    context: Context,
+    *,
+    message: str,
+    title: str | None,
+) -> Submission:
+    """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
+
+    async def write(spool: Spool, paper: Paper | None) -> Document:
+        return await async_notification(hass, spool, message, title, paper=paper)
+
+    return await _async_print(hass, entry, printer_key, write, context)
+
+
+async def async_print_color_page(
+    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
+) -> Submission:
+    """Print a little of every ink, now or not at all; raises as `async_print_test_page`."""
+
+    async def write(spool: Spool, paper: Paper | None) -> Document:
+        return await async_color_page(hass, spool, paper=paper)
+
+    return await _async_print(hass, entry, printer_key, write, context, hold=False)
+
+
+async def _async_print(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    printer_key: str,
+    write: Write,
+    context: Context,
+    *,
+    hold: bool = True,
+) -> Submission:
+    options = await async_resolve(entry, printer_key)
+    spool = await async_get_spool(hass)
+    document = await write(spool, options.paper)
+    return await loaded_data(entry).queue.async_submit(
+        PrintRequest(
+            printer_key=printer_key,
+            document=document,
+            title=document.title,
+            options=options,
+            requested={},
+            context=context,
+            hold=hold,
+            expires_in=EXPIRES_IN,
+        )
+    )

@@ -1,0 +1,97 @@
+"""A call's data as an order, and stored options as options."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.helpers import config_validation as cv
+
+from ..api.options import PrintOptions
+from ..documents.document import input_error
+from ..documents.intake import clean_title
+from ..documents.kinds import SourceKind
+from ..documents.sources import Source
+from ..documents.written import PageOptions
+from .schemas import (
+    ATTR_AGENDA,
+    ATTR_COLUMNS,
+    ATTR_COMPLETED,
+    ATTR_EXPIRES_IN,
+    ATTR_HEADER,
+    ATTR_IF_NOT_READY,
+    ATTR_IGNORE_QUIET_HOURS,
+    ATTR_PASSWORD,
+    ATTR_PRINT_EMPTY,
+    ATTR_RAW,
+    ATTR_RAW_ENCODING,
+    ATTR_REPLACE_KEY,
+    ATTR_REQUEST_ID,
+    ATTR_TITLE,
+    HOLD,
+    OPTION_NAMES,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What to print and how, as the caller said it; nothing is checked against a printer yet."""
+
+    sources: tuple[Source, ...]
+    options: PrintOptions
+    requested: Mapping[str, Any]
+    raw: bool = False
+    request_id: str | None = None
+    replace_key: str | None = None
+    hold: bool = True
+    expires_in: timedelta | None = None
+    ignore_quiet_hours: bool = False
+
+
+def read_order(data: Mapping[str, Any]) -> Order:
+    """Return the order in the data of a call that its schema let pass.
+
+    Raises ServiceValidationError: source_missing, source_not_one.
+    """
+    kinds = [kind for kind in SourceKind if kind.value in data]
+    if not kinds:
+        raise input_error("source_missing")
+    if len(kinds) > 1:
+        raise input_error("source_not_one", sources=", ".join(kinds))
+    values = cv.ensure_list(data[kinds[0].value])
+    requested = {name: data[name] for name in OPTION_NAMES if name in data}
+    page = PageOptions(
+        header=data.get(ATTR_HEADER),
+        columns=data.get(ATTR_COLUMNS),
+        agenda=data.get(ATTR_AGENDA, "week"),
+        completed=data.get(ATTR_COMPLETED, False),
+        print_empty=data.get(ATTR_PRINT_EMPTY, False),
+    )
+    raw = data.get(ATTR_RAW, False)
+    return Order(
+        sources=tuple(
+            Source(
+                kind=kinds[0],
+                value=value,
+                title=clean_title(data.get(ATTR_TITLE, "")) or None,
+                raw=raw,
+                raw_encoding=data.get(ATTR_RAW_ENCODING, "utf-8"),
+                page=page,
+                password=data.get(ATTR_PASSWORD),
+            )
+            for value in values
+        ),
+        options=PrintOptions(**requested),
+        requested=requested,
+        raw=raw,
+        request_id=data.get(ATTR_REQUEST_ID),
+        replace_key=data.get(ATTR_REPLACE_KEY),
+        hold=data.get(ATTR_IF_NOT_READY, HOLD) == HOLD,
+        expires_in=data.get(ATTR_EXPIRES_IN),
+        ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
+    )
+
+
+def stored_options(stored: Mapping[str, Any]) -> PrintOptions:
+    """Return default options as the options flow stores them; unknown names are left out."""
+    return PrintOptions(**{name: stored[name] for name in OPTION_NAMES if name in stored})

@@ -1,0 +1,224 @@
+"""What the actions are called and take: names of fields, and schemas."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any, Final
+
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.helpers import config_validation as cv
+import voluptuous as vol
+
+from ..api.options import PrintOptions
+from ..api.print_options import MAX_PAGE_RANGE
+from ..documents.document import whole_text
+from ..documents.kinds import RAW_ENCODINGS, SourceKind
+
+SERVICE_PRINT: Final = "print"
+SERVICE_PREVIEW: Final = "preview"
+SERVICE_COUNT_PAGES: Final = "count_pages"
+SERVICE_CANCEL_JOB: Final = "cancel_job"
+SERVICE_RETRY_JOB: Final = "retry_job"
+SERVICE_LIST_JOBS: Final = "list_jobs"
+SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
+SERVICE_SEARCH_MODELS: Final = "search_models"
+
+ATTR_AGENDA: Final = "agenda"
+ATTR_COLUMNS: Final = "columns"
+ATTR_COMPLETED: Final = "completed"
+ATTR_CONFIG_ENTRY: Final = "config_entry"
+ATTR_EXPIRES_IN: Final = "expires_in"
+ATTR_HEADER: Final = "header"
+ATTR_IF_NOT_READY: Final = "if_not_ready"
+ATTR_IGNORE_QUIET_HOURS: Final = "ignore_quiet_hours"
+ATTR_INCLUDE_CLOUD: Final = "include_cloud"
+ATTR_JOB_ID: Final = "job_id"
+ATTR_LIMIT: Final = "limit"
+ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
+ATTR_PAPER: Final = "paper"
+ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
+ATTR_PRINT_EMPTY: Final = "print_empty"
+ATTR_QUERY: Final = "query"
+ATTR_RAW: Final = "raw"
+ATTR_RAW_ENCODING: Final = "raw_encoding"
+ATTR_REPLACE_KEY: Final = "replace_key"
+ATTR_REQUEST_ID: Final = "request_id"
+ATTR_STATE: Final = "state"
+ATTR_TITLE: Final = "title"
+ATTR_TO_DEVICE_ID: Final = "to_device_id"
+ATTR_WAIT: Final = "wait"
+ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
+
+HOLD: Final = "hold"
+FAIL: Final = "fail"
+AGENDAS: Final = ("today", "tomorrow", "week")
+DEFAULT_WAIT: Final = timedelta(minutes=2)
+MAX_WAIT: Final = timedelta(minutes=30)
+MIN_EXPIRY: Final = timedelta(seconds=10)
+MAX_EXPIRY: Final = timedelta(days=7)
+MAX_SOURCES: Final = 20
+MAX_KEY: Final = 128
+MAX_NAME: Final = 255
+MAX_PASSWORD: Final = 255
+MAX_QUERY: Final = 64
+MAX_ADDRESS: Final = 8192
+MAX_NUMBER: Final = 999_999_999
+
+OPTION_NAMES: Final = tuple(field.name for field in fields(PrintOptions))
+
+
+def _line(limit: int) -> vol.All[Any]:
+    """Take text of at most so many characters that can be written down."""
+    return vol.All(cv.string, whole_text, vol.Length(max=limit))
+
+
+_NAME = _line(MAX_NAME)
+_ADDRESS = _line(MAX_ADDRESS)
+
+
+def _one_device(value: object) -> str:
+    """Take one device id, or a list with one."""
+    devices = vol.All(cv.ensure_list, [_NAME])(value)
+    if len(devices) != 1:
+        raise vol.Invalid("exactly one printer is needed")
+    return str(devices[0])
+
+
+def _media_id(value: object) -> str:
+    """Take what the media selector gives, or the bare id in it."""
+    if isinstance(value, Mapping):
+        value = value.get(ATTR_MEDIA_CONTENT_ID)
+    return str(_ADDRESS(value))
+
+
+def _duplex(value: object) -> str:
+    """Take a duplex mode; YAML reads an unquoted `off` as false."""
+    return "off" if value is False else str(_WORD(value))
+
+
+def _several(item: object) -> vol.All[Any]:
+    """Take one item or a list of them."""
+    return vol.All(cv.ensure_list, [item], vol.Length(min=1, max=MAX_SOURCES))
+
+
+def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
+    """Have a number that is too large to reckon with refused like any other wrong value."""
+
+    def checked(value: object) -> T:
+        try:
+            return check(value)
+        except OverflowError:
+            raise vol.Invalid("the number is too large") from None
+
+    return checked
+
+
+def _no_boolean(value: object) -> object:
+    """Refuse YAML's yes and no, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise vol.Invalid("a number or a name is needed, not yes or no")
+    return value
+
+
+_NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
+_COPIES = vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
+_SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
+_PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
+_WORD = vol.All(_no_boolean, _NAME)
+_KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
+_TEXT = cv.string
+
+DEVICE: Final = {vol.Required(ATTR_DEVICE_ID): _one_device}
+
+SOURCES: Final = {
+    vol.Optional(SourceKind.UPLOAD.value): _several(_ADDRESS),
+    vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
+    vol.Optional(SourceKind.FILE.value): _several(_ADDRESS),
+    vol.Optional(SourceKind.URL.value): _several(_ADDRESS),
+    vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
+    vol.Optional(SourceKind.TEXT.value): _TEXT,
+    vol.Optional(SourceKind.MARKDOWN.value): _TEXT,
+    vol.Optional(SourceKind.HTML.value): _TEXT,
+    vol.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
+    vol.Optional(ATTR_TITLE): cv.string,
+    vol.Optional(ATTR_PASSWORD): _line(MAX_PASSWORD),
+}
+
+PAGES: Final = {
+    vol.Optional(ATTR_HEADER): cv.boolean,
+    vol.Optional(ATTR_COLUMNS): vol.All(_no_boolean, vol.Coerce(int), vol.In((1, 2))),
+    vol.Optional(ATTR_AGENDA): vol.In(AGENDAS),
+    vol.Optional(ATTR_COMPLETED): cv.boolean,
+    vol.Optional(ATTR_PRINT_EMPTY): cv.boolean,
+}
+
+OPTIONS: Final = {
+    vol.Optional("paper"): _NAME_OR_ID,
+    vol.Optional("paper_width"): _SIDE,
+    vol.Optional("paper_height"): _SIDE,
+    vol.Optional("copies"): _COPIES,
+    vol.Optional("color"): _WORD,
+    vol.Optional("duplex"): _duplex,
+    vol.Optional("orientation"): _WORD,
+    vol.Optional("tray"): _NAME_OR_ID,
+    vol.Optional("media_type"): _NAME_OR_ID,
+    vol.Optional("quality"): _WORD,
+    vol.Optional("scale"): _WORD,
+    vol.Optional("align"): _WORD,
+    vol.Optional("auto_rotate"): cv.boolean,
+    vol.Optional("pages"): vol.All(_no_boolean, _line(MAX_PAGE_RANGE)),
+    vol.Optional("reverse_order"): cv.boolean,
+    vol.Optional("excel_fit"): _WORD,
+}
+
+RAW: Final = {
+    vol.Optional(ATTR_RAW, default=False): cv.boolean,
+    vol.Optional(ATTR_RAW_ENCODING, default="utf-8"): vol.In(RAW_ENCODINGS),
+}
+
+JOB: Final = {
+    vol.Optional(ATTR_WAIT, default=False): cv.boolean,
+    vol.Optional(ATTR_WAIT_TIMEOUT, default=DEFAULT_WAIT): vol.All(
+        _PERIOD, vol.Range(max=MAX_WAIT)
+    ),
+    vol.Optional(ATTR_REQUEST_ID): _KEY,
+    vol.Optional(ATTR_REPLACE_KEY): _KEY,
+    vol.Optional(ATTR_IF_NOT_READY, default=HOLD): vol.In((HOLD, FAIL)),
+    vol.Optional(ATTR_EXPIRES_IN): vol.All(_PERIOD, vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)),
+    vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
+}
+
+PRINT_SCHEMA: Final = vol.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
+PREVIEW_SCHEMA: Final = vol.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS})
+COUNT_SCHEMA: Final = vol.Schema(
+    {**DEVICE, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
+)
+CANCEL_SCHEMA: Final = vol.Schema({**DEVICE, vol.Required(ATTR_JOB_ID): _NAME})
+RETRY_SCHEMA: Final = vol.Schema(
+    {
+        **DEVICE,
+        vol.Required(ATTR_JOB_ID): _NAME,
+        vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
+    }
+)
+CAPABILITIES_SCHEMA: Final = vol.Schema(DEVICE)
+MODELS_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(ATTR_CONFIG_ENTRY): _NAME,
+        vol.Optional(ATTR_QUERY): _line(MAX_QUERY),
+    }
+)
+
+
+def list_schema(states: tuple[str, ...]) -> vol.Schema:
+    """Return the schema of the action that lists jobs; states are those a job can have."""
+    return vol.Schema(
+        {
+            **DEVICE,
+            vol.Optional(ATTR_STATE): vol.All(cv.ensure_list, [vol.In(states)]),
+            vol.Optional(ATTR_LIMIT, default=50): vol.All(
+                _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)
+            ),
+            vol.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
+        }
+    )

@@ -1,0 +1,181 @@
+"""What state a printer is in: two readings of different age, weighed into one word."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+import re
+from typing import Any, NamedTuple
+
+from ..api.models import DriverState, Printer, PrinterCondition
+
+
+class PrinterStatus(StrEnum):
+    """A printer's state, in order of precedence."""
+
+    BOX_OFFLINE = "box_offline"
+    DISCONNECTED = "disconnected"
+    AWAITING_DRIVER = "awaiting_driver"
+    UNSUPPORTED = "unsupported"
+    COVER_OPEN = "cover_open"
+    PAPER_JAM = "paper_jam"
+    OUT_OF_PAPER = "out_of_paper"
+    OUT_OF_RIBBON = "out_of_ribbon"
+    OUT_OF_INK = "out_of_ink"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    PRINTING = "printing"
+    IDLE = "idle"
+
+
+class HoldReason(StrEnum):
+    """Why a printer cannot take a job now."""
+
+    BOX_OFFLINE = "box_offline"
+    DISCONNECTED = "disconnected"
+    AWAITING_DRIVER = "awaiting_driver"
+    UNSUPPORTED = "unsupported"
+    COVER_OPEN = "cover_open"
+    PAPER_JAM = "paper_jam"
+    OUT_OF_PAPER = "out_of_paper"
+    OUT_OF_RIBBON = "out_of_ribbon"
+    OUT_OF_INK = "out_of_ink"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+# A printer that is off, behind a box that is off, is no problem.
+PROBLEMS = frozenset(PrinterStatus) - {
+    PrinterStatus.BOX_OFFLINE,
+    PrinterStatus.DISCONNECTED,
+    PrinterStatus.PRINTING,
+    PrinterStatus.IDLE,
+}
+
+# `printer_state` is an open set (lianke-api, "A printer row"): seen are idle, printing, stopped
+# and outOfPaper; the rest are the names that `printer_status` uses.
+_RAW_STATES = {
+    "idle": PrinterStatus.IDLE,
+    "ready": PrinterStatus.IDLE,
+    "printing": PrinterStatus.PRINTING,
+    "processing": PrinterStatus.PRINTING,
+    "stopped": PrinterStatus.STOPPED,
+    "pause": PrinterStatus.PAUSED,
+    "paused": PrinterStatus.PAUSED,
+    "headopened": PrinterStatus.COVER_OPEN,
+    "coveropen": PrinterStatus.COVER_OPEN,
+    "paperjam": PrinterStatus.PAPER_JAM,
+    "outofpaper": PrinterStatus.OUT_OF_PAPER,
+    "outofribbon": PrinterStatus.OUT_OF_RIBBON,
+    "outofink": PrinterStatus.OUT_OF_INK,
+    "offline": PrinterStatus.DISCONNECTED,
+}
+# Where each fault is in what a printer reports, the gravest first.
+_FAULT_FIELDS: Mapping[PrinterStatus, str] = {
+    PrinterStatus.COVER_OPEN: "cover_open",
+    PrinterStatus.PAPER_JAM: "paper_jam",
+    PrinterStatus.OUT_OF_PAPER: "out_of_paper",
+    PrinterStatus.OUT_OF_RIBBON: "out_of_ribbon",
+    PrinterStatus.OUT_OF_INK: "out_of_ink",
+    PrinterStatus.PAUSED: "paused",
+}
+_SEPARATORS = re.compile(r"[\s_-]+")
+
+
+class Reading(NamedTuple):
+    """A printer's own report and when it was taken, in seconds of the monotonic clock."""
+
+    condition: PrinterCondition
+    at: float
+
+
+def row_status(raw_state: str | None) -> PrinterStatus | None:
+    """Return what a row's `printer_state` means, None for nothing or nothing known."""
+    return _RAW_STATES.get(_SEPARATORS.sub("", (raw_state or "").lower()))
+
+
+def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
+    """Return the gravest fault that a printer reports, None without one."""
+    faults = (status for status, name in _FAULT_FIELDS.items() if getattr(condition, name))
+    return next(faults, None)
+
+
+def settled_condition(
+    condition: PrinterCondition | None, status: PrinterStatus | None
+) -> PrinterCondition | None:
+    """Return a printer's report corrected by its status, so that no two entities disagree.
+
+    A printer that rests or prints has none of the faults that it reported earlier; one whose
+    status is a fault has that fault.
+    """
+    if (fault := None if status is None else _FAULT_FIELDS.get(status)) is not None:
+        return _with(condition or PrinterCondition(), {fault: True})
+    if condition is not None and status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
+        reported = [name for name in _FAULT_FIELDS.values() if getattr(condition, name)]
+        return _with(condition, dict.fromkeys(reported, False))
+    return condition
+
+
+def _with(condition: PrinterCondition, faults: Mapping[str, Any]) -> PrinterCondition:
+    return replace(condition, **faults)
+
+
+def status_of(
+    printer: Printer,
+    *,
+    present: bool,
+    row_since: float,
+    reading: Reading | None,
+    ended_at: float = float("-inf"),
+    row_at: float = float("inf"),
+    printed_at: float = float("-inf"),
+) -> PrinterStatus | None:
+    """Return a printer's state behind a box that is online, None when it is not known.
+
+    `row_since` is when the row's state last changed: a row that only repeats itself is no news
+    against what the printer has reported since. `ended_at` is when our last job there ended: that
+    it prints, the printer has to have reported since. `printed_at` is when a page of ours was
+    last known to be on paper: faults from before it, in the row of `row_at` or the report, are over.
+    """
+    if not present:
+        return PrinterStatus.DISCONNECTED
+    if printer.driver is DriverState.AWAITING:
+        return PrinterStatus.AWAITING_DRIVER
+    if printer.driver is DriverState.UNSUPPORTED:
+        return PrinterStatus.UNSUPPORTED
+    row = row_status(printer.raw_state)
+    if row in _FAULT_FIELDS and row_at < printed_at:
+        row = PrinterStatus.IDLE
+    if not printer.is_printer and row in (None, PrinterStatus.IDLE):
+        # Busy, as far as one can tell; after a while it counts as gone.
+        return PrinterStatus.PRINTING
+    if reading is None or reading.at < row_since:
+        return row
+    if reading.at < printed_at and fault_of(reading.condition):
+        return row
+    if fault := fault_of(reading.condition):
+        return fault
+    if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
+        # The printer does not report being stopped, and rows are the fresher on the others.
+        return row
+    if row is not None and _leaves_open(reading.condition, row):
+        return row
+    if reading.condition.printing and reading.at >= ended_at:
+        return PrinterStatus.PRINTING
+    return row if _is_empty(reading.condition) else PrinterStatus.IDLE
+
+
+def _leaves_open(condition: PrinterCondition, fault: PrinterStatus) -> bool:
+    """Return whether a printer's report says nothing about a fault that its row tells of."""
+    name = _FAULT_FIELDS.get(fault)
+    return name is not None and getattr(condition, name) is None
+
+
+def _is_empty(condition: PrinterCondition) -> bool:
+    return condition == PrinterCondition(message=condition.message, code=condition.code)
+
+
+def hold_reason_of(status: PrinterStatus | None) -> HoldReason | None:
+    """Return why a printer in this state takes no job, None when it does."""
+    if status in (None, PrinterStatus.PRINTING, PrinterStatus.IDLE):
+        return None
+    return HoldReason(status.value)

@@ -1,0 +1,386 @@
+"""What is remembered of a box: its printers and their keys, capabilities, papers, counters."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+import logging
+from typing import Any, Self
+from uuid import uuid4
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from ..api.models import Box, Capabilities, DriverState, Paper, Printer
+from ..const import DOMAIN
+from .matching import assign
+
+_LOGGER = logging.getLogger(__name__)
+
+STORAGE_VERSION = 1
+# Seconds until a change is on disk. What a poll finds may wait: it would be found again.
+SAVE_SOON = 1
+SAVE_LATER = 60
+# Jobs whose pages are counted already.
+MAX_COUNTED_JOBS = 500
+# Printers remembered of one box: USB ports are few, and networks of more have print servers.
+MAX_PRINTERS = 64
+# A busy printer's row says "no printer": this long it is taken for busy, then for off.
+BUSY_TIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RememberedPrinter:
+    """A printer as it was last seen. Replaced, never changed.
+
+    `key` is opaque and given once; `printer` is the last row that described it, with its last
+    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
+    `driver_requested_at` is when the user asked the vendor to support it.
+    `unclear_since` is set while its row says that it is no printer (busy, or off).
+    """
+
+    key: str
+    printer: Printer
+    name: str
+    first_seen: datetime
+    last_seen: datetime
+    present: bool = False
+    unclear_since: datetime | None = None
+    capabilities: Capabilities | None = None
+    capabilities_at: datetime | None = None
+    papers: tuple[Paper, ...] = ()
+    papers_at: datetime | None = None
+    pages_printed: int = 0
+    last_print_at: datetime | None = None
+    driver_requested_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON data for storage."""
+        return {
+            "printer": self.printer.as_dict(),
+            "name": self.name,
+            "first_seen": self.first_seen.isoformat(),
+            "last_seen": self.last_seen.isoformat(),
+            "capabilities": self.capabilities.as_dict() if self.capabilities else None,
+            "capabilities_at": _stored_time(self.capabilities_at),
+            "papers": [paper.as_dict() for paper in self.papers],
+            "papers_at": _stored_time(self.papers_at),
+            "pages_printed": self.pages_printed,
+            "last_print_at": _stored_time(self.last_print_at),
+            "driver_requested_at": _stored_time(self.driver_requested_at),
+        }
+
+    @classmethod
+    def from_dict(cls, key: str, stored: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError."""
+        now = dt_util.utcnow()
+        capabilities = stored["capabilities"]
+        return cls(
+            key=key,
+            printer=Printer.from_dict(stored["printer"]),
+            name=str(stored["name"]),
+            first_seen=_read_time(stored["first_seen"]) or now,
+            last_seen=_read_time(stored["last_seen"]) or now,
+            capabilities=Capabilities.from_dict(capabilities) if capabilities else None,
+            capabilities_at=_read_time(stored["capabilities_at"]),
+            papers=tuple(Paper.from_dict(paper) for paper in stored["papers"]),
+            papers_at=_read_time(stored["papers_at"]),
+            pages_printed=int(stored["pages_printed"]),
+            last_print_at=_read_time(stored["last_print_at"]),
+            driver_requested_at=_read_time(stored.get("driver_requested_at")),
+        )
+
+
+class BoxMemory:
+    """The memory of one box, on disk under the config entry's id.
+
+    It is written some time after something changed that is worth keeping; a poll that finds
+    nothing new writes nothing.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Start empty; `async_load` reads the file."""
+        self._store: Store[dict[str, Any]] = Store(
+            hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
+        )
+        self._dirty = False
+        self._closed = False
+        self._counted: dict[str, None] = {}
+        # Hashes of printers that the user removed since the start.
+        self._removed: set[str] = set()
+        self._told_too_many = False
+        self.box: Box | None = None
+        self.printers: dict[str, RememberedPrinter] = {}
+        self.foreign_seen_at: datetime | None = None
+        self.last_push_at: datetime | None = None
+        # Fingerprints of the addresses at which callbacks, and useful pushes, have arrived.
+        self.callback_address: str | None = None
+        self.push_address: str | None = None
+
+    async def async_load(self) -> None:
+        """Read the file. What cannot be read is left out: it will be learnt again."""
+        stored = await self._store.async_load() or {}
+        if isinstance(box := stored.get("box"), dict):
+            # Whether a box is online cannot be remembered.
+            self.box = replace(Box.from_dict(box), online=None)
+        for key, item in _mapping(stored.get("printers")).items():
+            try:
+                self.printers[key] = RememberedPrinter.from_dict(key, item)
+            except (AttributeError, KeyError, TypeError, ValueError) as err:
+                _LOGGER.warning("A remembered printer cannot be read and is forgotten: %r", err)
+        counted = stored.get("counted_jobs")
+        if isinstance(counted, list):
+            self._counted = dict.fromkeys(str(job_id) for job_id in counted)
+        self.foreign_seen_at = _read_time(stored.get("foreign_seen_at"))
+        self.last_push_at = _read_time(stored.get("last_push_at"))
+        self.callback_address = _text(stored.get("callback_address"))
+        self.push_address = _text(stored.get("push_address"))
+
+    async def async_flush(self) -> None:
+        """Write now what still waits to be written."""
+        if self._dirty:
+            await self._store.async_save(self._as_stored())
+
+    async def async_close(self) -> None:
+        """Write what still waits, for the last time: whatever comes later, another one will learn."""
+        while self._dirty:
+            await self.async_flush()
+        self._closed = True
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        self._dirty = False
+        await self._store.async_remove()
+
+    @callback
+    def note_box(self, box: Box) -> None:
+        """Remember what the box said of itself."""
+        kept = replace(box, online=None)
+        if kept != self.box:
+            # The very first answer decides how the next start goes.
+            self._save(SAVE_LATER if self.box else SAVE_SOON)
+            self.box = kept
+
+    @callback
+    def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
+        """Tell which rows are which printers, remember them, and return key → row.
+
+        `rows` is a complete list: a printer that is not on it is remembered as gone. A key is
+        given only once a row says that it is a printer, or one that is busy. A row that says it no longer (busy, or
+        off) tells nothing but that; the rest is taken from memory.
+        """
+        now = dt_util.utcnow()
+        before = {key: known.printer for key, known in self.printers.items()}
+        found, unknown = assign(list(rows), before)
+        for row in unknown:
+            if row.is_printer or self._is_busy_printer(row):
+                if len(self.printers) >= MAX_PRINTERS:
+                    self._tell_too_many()
+                    break
+                key = uuid4().hex
+                self.printers[key] = RememberedPrinter(
+                    key=key,
+                    printer=row,
+                    name=self._free_name(row),
+                    first_seen=now,
+                    last_seen=now,
+                )
+                self._save(SAVE_SOON)
+                found[key] = row
+        for key, known in self.printers.items():
+            self._replace(_seen(known, found.get(key), now))
+        return {key: self.printers[key].printer for key in found}
+
+    @callback
+    def forget(self, key: str) -> None:
+        """Forget a printer that the user removed."""
+        if (known := self.printers.pop(key, None)) is not None:
+            if known.printer.hash_id is not None:
+                self._removed.add(known.printer.hash_id)
+            self._save(SAVE_SOON)
+
+    def _is_busy_printer(self, row: Printer) -> bool:
+        """Return whether a row that says "no printer" can only be a printer that is just printing.
+
+        Not one that the user removed: that may be off, for all that such a row tells.
+        """
+        return (
+            row.driver is DriverState.SUPPORTED
+            and bool(row.model)
+            and row.raw_state is not None
+            and row.hash_id is not None
+            and row.hash_id not in self._removed
+        )
+
+    @callback
+    def _tell_too_many(self) -> None:
+        if not self._told_too_many:
+            self._told_too_many = True
+            _LOGGER.warning("A box names more than %d printers; others are ignored", MAX_PRINTERS)
+
+    @callback
+    def keep_capabilities(self, key: str, capabilities: Capabilities) -> None:
+        """Remember what a printer can do."""
+        self._replace(
+            replace(
+                self.printers[key],
+                capabilities=capabilities,
+                capabilities_at=dt_util.utcnow(),
+            )
+        )
+
+    @callback
+    def keep_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
+        """Remember the papers of a printer's driver."""
+        self._replace(replace(self.printers[key], papers=papers, papers_at=dt_util.utcnow()))
+
+    @callback
+    def note_driver_request(self, key: str) -> None:
+        """Note that the vendor was asked for a driver of this printer."""
+        if (known := self.printers.get(key)) is not None:
+            self.printers[key] = replace(known, driver_requested_at=dt_util.utcnow())
+            self._save(SAVE_SOON)
+
+    @callback
+    def count_pages(self, key: str, job_id: str, pages: int) -> None:
+        """Count the pages of a job that is proven to be printed; a job counts once."""
+        if job_id in self._counted or (known := self.printers.get(key)) is None:
+            return
+        self._counted[job_id] = None
+        for oldest in list(self._counted)[:-MAX_COUNTED_JOBS]:
+            del self._counted[oldest]
+        self.printers[key] = replace(
+            known,
+            pages_printed=known.pages_printed + max(0, pages),
+            last_print_at=dt_util.utcnow(),
+        )
+        self._save(SAVE_SOON)
+
+    @callback
+    def note_foreign(self) -> None:
+        """Note that somebody else's task was seen on this box."""
+        self.foreign_seen_at = dt_util.utcnow()
+        self._save(SAVE_SOON)
+
+    @callback
+    def note_push(self) -> None:
+        """Note that a push message about this box has arrived; `keep_push` has it written down."""
+        self.last_push_at = dt_util.utcnow()
+        self._dirty = True
+
+    @callback
+    def keep_push(self) -> None:
+        """Have the time of the last push message written down."""
+        self._save(SAVE_LATER)
+
+    def callbacks_proven_for(self, address: str | None) -> bool:
+        """Return whether a job's callback has arrived at the address of this fingerprint."""
+        return address is not None and address == self.callback_address
+
+    @callback
+    def note_callback(self, address: str | None) -> None:
+        """Note that a job's callback has arrived at the address of this fingerprint."""
+        if address != self.callback_address:
+            self.callback_address = address
+            self._save(SAVE_SOON)
+
+    def pushes_proven_for(self, address: str | None) -> bool:
+        """Return whether a push to this address told of a change before polling saw it."""
+        return address is not None and address == self.push_address
+
+    @callback
+    def note_push_proof(self, address: str | None) -> None:
+        """Remember at which address pushes are worth waiting for; None: they are not."""
+        if address != self.push_address:
+            self.push_address = address
+            self._save(SAVE_SOON)
+
+    @callback
+    def _replace(self, new: RememberedPrinter) -> None:
+        if (old := self.printers.get(new.key)) is new:
+            return
+        self.printers[new.key] = new
+        # Most changes worth keeping are that a printer went, which is quicker to see.
+        if old is None or old.last_seen != new.last_seen or _lasting(old) != _lasting(new):
+            self._save(SAVE_LATER)
+
+    def _free_name(self, row: Printer) -> str:
+        """Return the printer's name, told apart from another one of the same name."""
+        taken = {known.name for known in self.printers.values()}
+        place = row.ip_address or f"USB {row.port}"
+        names = (row.name, f"{row.name} ({place})", *(f"{row.name} ({n})" for n in range(2, 100)))
+        return next((name for name in names if name not in taken), row.name)
+
+    @callback
+    def _save(self, delay: float) -> None:
+        if self._closed:
+            return
+        self._dirty = True
+        self._store.async_delay_save(self._as_stored, delay)
+
+    @callback
+    def _as_stored(self) -> dict[str, Any]:
+        self._dirty = False
+        return {
+            "box": self.box.as_dict() if self.box else None,
+            "printers": {key: _lasting(known).as_dict() for key, known in self.printers.items()},
+            "counted_jobs": list(self._counted),
+            "foreign_seen_at": _stored_time(self.foreign_seen_at),
+            "last_push_at": _stored_time(self.last_push_at),
+            "callback_address": self.callback_address,
+            "push_address": self.push_address,
+        }
+
+
+def _lasting(known: RememberedPrinter) -> RememberedPrinter:
+    """Return what is worth writing down, without what only holds for the moment."""
+    printer = replace(known.printer, raw_state=None, is_printer=True)
+    return replace(known, printer=printer, present=False, unclear_since=None)
+
+
+def _seen(known: RememberedPrinter, row: Printer | None, now: datetime) -> RememberedPrinter:
+    """Return what is remembered of a printer after a list with this row of it, or without."""
+    if row is None:
+        # An absent printer keeps its last row; only when it went is worth a note.
+        return replace(
+            known,
+            present=False,
+            unclear_since=None,
+            last_seen=now if known.present else known.last_seen,
+        )
+    old = known.printer
+    if known.present and known.unclear_since is None and row == old:
+        return known
+    if not row.is_printer:
+        since = known.unclear_since or now
+        kept = replace(old, is_printer=False, raw_state=row.raw_state)
+        return replace(known, printer=kept, unclear_since=since, present=now - since < BUSY_TIME)
+    model = row.model or old.model
+    same_driver = model == old.model
+    return replace(
+        known,
+        printer=replace(row, model=model, markers=row.markers or old.markers),
+        name=known.name if row.name == old.name else row.name,
+        present=True,
+        unclear_since=None,
+        capabilities=known.capabilities if same_driver else None,
+        capabilities_at=known.capabilities_at if same_driver else None,
+        papers=known.papers if same_driver else (),
+        papers_at=known.papers_at if same_driver else None,
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _stored_time(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def _read_time(value: object) -> datetime | None:
+    return dt_util.parse_datetime(value) if isinstance(value, str) else None

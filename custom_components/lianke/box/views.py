@@ -1,0 +1,89 @@
+"""A box and its printers as they are shown, and when what is known of them came about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import time
+from typing import NamedTuple
+
+from ..api.models import Box, Printer, PrinterCondition
+from .status import PrinterStatus, Reading, status_of
+
+NEVER = float("-inf")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterView:
+    """A printer at this moment.
+
+    `status` is None while it is not known. `condition` is what the printer itself reported, if it
+    can and has, and what its status adds to that or disproves; `printer` is its last row, in
+    memory while it is off.
+    """
+
+    key: str
+    name: str
+    printer: Printer
+    present: bool
+    condition: PrinterCondition | None
+    status: PrinterStatus | None
+
+
+class BoxData(NamedTuple):
+    """A box and its printers. `online` is None while nobody knows."""
+
+    box: Box | None
+    online: bool | None
+    printers: Mapping[str, PrinterView]
+
+
+class History:
+    """When rows changed, jobs ended and pages came out, in seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        # When each printer's row last changed its state, and to what.
+        self._row_states: dict[str, tuple[str | None, float]] = {}
+        self._rows_at = NEVER
+        # When our last job on each printer ended, and when a page of ours was known to be on paper.
+        self.ended_at: dict[str, float] = {}
+        self._printed_at: dict[str, float] = {}
+
+    def note_rows(self, rows: Mapping[str, Printer]) -> list[str | None]:
+        """Note the rows of a poll by their printers' keys; return the states that have changed."""
+        now = self._rows_at = time.monotonic()
+        changed = [
+            key
+            for key, printer in rows.items()
+            if self._row_states.get(key, (None, NEVER))[0] != printer.raw_state
+        ]
+        for key in changed:
+            self._row_states[key] = (rows[key].raw_state, now)
+        return [rows[key].raw_state for key in changed]
+
+    def note_ended(self, key: str) -> None:
+        """Note that a job of ours on a printer has ended."""
+        self.ended_at[key] = time.monotonic()
+
+    def note_printed(self, key: str) -> None:
+        """Note that a page of ours is on paper."""
+        self._printed_at[key] = time.monotonic()
+
+    def forget(self, key: str) -> None:
+        """Forget a printer."""
+        self._row_states.pop(key, None)
+        self.ended_at.pop(key, None)
+        self._printed_at.pop(key, None)
+
+    def status(
+        self, key: str, printer: Printer, *, present: bool, reading: Reading | None
+    ) -> PrinterStatus | None:
+        """Return the state of a printer behind a box that is online."""
+        return status_of(
+            printer,
+            present=present,
+            row_since=self._row_states.get(key, (None, 0.0))[1],
+            reading=reading,
+            ended_at=self.ended_at.get(key, NEVER),
+            row_at=self._rows_at,
+            printed_at=self._printed_at.get(key, NEVER),
+        )

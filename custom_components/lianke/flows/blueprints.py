@@ -1,0 +1,91 @@
+"""Copies the ready-made automations to where Home Assistant looks for blueprints."""
+
+from collections.abc import Iterable
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from homeassistant.components.automation import automations_with_blueprint
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION_DOMAIN
+from homeassistant.components.automation.helpers import async_get_blueprints
+from homeassistant.const import SERVICE_RELOAD
+from homeassistant.core import HomeAssistant
+from homeassistant.util.file import write_utf8_file_atomic
+
+from ..const import DOMAIN
+
+# In the order in which they are offered; each is a file of this name.
+BLUEPRINTS = (
+    "shopping_list",
+    "morning_briefing",
+    "doorbell_photo",
+    "tell_me",
+    "folder",
+    "smart_plug",
+)
+
+_SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
+# The last line of a copy tells what the rest was like: a copy that no longer fits it was edited.
+_SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
+
+
+class Copies(NamedTuple):
+    """What became of the blueprints that were to be copied, as names out of BLUEPRINTS.
+
+    `copied` holds now what this version ships, `kept` was edited and is as it was.
+    """
+
+    copied: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
+    """Copy blueprints by their names out of BLUEPRINTS, and let Home Assistant see them.
+
+    A file that somebody edited, or put there, is left alone. Raises OSError or WriteError when a
+    file cannot be read or written; what was copied before stays.
+    """
+    chosen = [name for name in BLUEPRINTS if name in set(names)]
+    blueprints = async_get_blueprints(hass)
+    try:
+        copies = await hass.async_add_executor_job(
+            _copy, blueprints.blueprint_folder / DOMAIN, chosen
+        )
+    finally:
+        await blueprints.async_reset_cache()
+    if any(automations_with_blueprint(hass, path_of(name)) for name in copies.copied):
+        await hass.services.async_call(AUTOMATION_DOMAIN, SERVICE_RELOAD, blocking=True)
+    return copies
+
+
+def path_of(name: str) -> str:
+    """Return the path of a copy, as automations name it."""
+    return f"{DOMAIN}/{name}.yaml"
+
+
+def _copy(folder: Path, names: list[str]) -> Copies:
+    folder.mkdir(parents=True, exist_ok=True)
+    copied, kept = [], []
+    for name in names:
+        file = folder / f"{name}.yaml"
+        if _is_edited(file):
+            kept.append(name)
+            continue
+        text = (_SHIPPED / file.name).read_text("utf-8")
+        write_utf8_file_atomic(str(file), f"{text}{_SEAL}{_digest(text.encode())}\n")
+        copied.append(name)
+    return Copies(copied=tuple(copied), kept=tuple(kept))
+
+
+def _is_edited(file: Path) -> bool:
+    """Return whether a file is there that is not as we wrote it, whichever version it was."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return False
+    text, found, digest = content.rpartition(_SEAL.encode())
+    return not found or digest != f"{_digest(text)}\n".encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,298 @@
+"""The forms of the options flow and what their answers mean.
+
+Every form follows one rule: an answer that equals what holds already changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TimeSelector,
+)
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+
+from ..api.errors import OptionError
+from ..api.models import Capabilities, Paper, Species
+from ..api.options import (
+    ALIGNMENTS,
+    COLORS,
+    DUPLEX,
+    ORIENTATIONS,
+    QUALITIES,
+    SCALES,
+    PrintOptions,
+    resolve,
+)
+from ..api.papers import STANDARD
+from ..const import (
+    CONF_HOLD_HOURS,
+    CONF_KEEP_FAILED_HOURS,
+    CONF_MAX_DOCUMENT_MB,
+    CONF_MAX_JOBS_PER_HOUR,
+    CONF_MAX_PAGES,
+    CONF_POLL_INTERVAL,
+    CONF_PRINTER_KIND,
+    CONF_QUIET_FROM,
+    CONF_QUIET_TO,
+    DEFAULT_HOLD_HOURS,
+    DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_MAX_DOCUMENT_MB,
+    DEFAULT_MAX_JOBS_PER_HOUR,
+    DEFAULT_MAX_PAGES,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_PRINTER_KIND,
+    MAX_POLL_INTERVAL,
+    MIN_POLL_INTERVAL,
+    PRINTER_KINDS,
+)
+from .blueprints import BLUEPRINTS
+
+# Under the option keep_alive, by printer key: after so many days without one of our pages, one
+# is printed at this time of day.
+KEEP_ALIVE_DAYS = "days"
+KEEP_ALIVE_AT = "at"
+KEEP_ALIVE_USUAL = "10:00:00"
+
+YES = "yes"
+NO = "no"
+SWITCHES = ("auto_rotate", "reverse_order")
+SIZES = ("paper_width", "paper_height")
+
+
+class _Number(NamedTuple):
+    """A whole number among the settings."""
+
+    default: int
+    low: int
+    high: int
+    unit: str | None = None
+
+
+_NUMBERS: Mapping[str, _Number] = {
+    CONF_POLL_INTERVAL: _Number(
+        default=DEFAULT_POLL_INTERVAL, low=MIN_POLL_INTERVAL, high=MAX_POLL_INTERVAL, unit="s"
+    ),
+    CONF_HOLD_HOURS: _Number(default=DEFAULT_HOLD_HOURS, low=1, high=168, unit="h"),
+    CONF_MAX_DOCUMENT_MB: _Number(default=DEFAULT_MAX_DOCUMENT_MB, low=1, high=200, unit="MB"),
+    CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999),
+    CONF_MAX_JOBS_PER_HOUR: _Number(default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999),
+    CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="h"),
+}
+
+
+def choice(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
+    """Return a drop-down list whose texts are translated under its name."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=list(options),
+            translation_key=name,
+            custom_value=custom,
+            mode=SelectSelectorMode.DROPDOWN,
+        )
+    )
+
+
+def _own(options: Iterable[str]) -> SelectSelector:
+    """Return a drop-down list of the driver's own names, with room for another."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=list(dict.fromkeys(name.strip() for name in options)),
+            custom_value=True,
+            mode=SelectSelectorMode.DROPDOWN,
+        )
+    )
+
+
+def settings_schema(options: Mapping[str, Any]) -> vol.Schema:
+    """Return the form of the general settings, showing what holds now."""
+    schema: dict[vol.Marker, object] = {}
+    for key, number in _NUMBERS.items():
+        config = NumberSelectorConfig(
+            min=number.low, max=number.high, step=1, mode=NumberSelectorMode.BOX
+        )
+        if number.unit:
+            config["unit_of_measurement"] = number.unit
+        default = options.get(key, number.default)
+        schema[vol.Required(key, default=default)] = NumberSelector(config)
+        if key == CONF_POLL_INTERVAL:
+            kind = options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
+            schema[vol.Required(CONF_PRINTER_KIND, default=kind)] = choice(
+                CONF_PRINTER_KIND, PRINTER_KINDS
+            )
+            for time_key in (CONF_QUIET_FROM, CONF_QUIET_TO):
+                shown = {"suggested_value": options.get(time_key)}
+                schema[vol.Optional(time_key, description=shown)] = TimeSelector()
+    return vol.Schema(schema)
+
+
+def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the general settings."""
+    begin = dt_util.parse_time(answer.get(CONF_QUIET_FROM) or "")
+    end = dt_util.parse_time(answer.get(CONF_QUIET_TO) or "")
+    if (begin is None) is not (end is None):
+        return {CONF_QUIET_TO if end is None else CONF_QUIET_FROM: "quiet_hours_need_both"}
+    if begin is not None and begin == end:
+        return {CONF_QUIET_TO: "quiet_hours_are_none"}
+    return {}
+
+
+def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with the general settings changed as answered."""
+    wanted: dict[str, Any] = {
+        key: (int(answer[key]), number.default) for key, number in _NUMBERS.items()
+    }
+    wanted[CONF_PRINTER_KIND] = (answer[CONF_PRINTER_KIND], DEFAULT_PRINTER_KIND)
+    changed = dict(options)
+    for key, (value, default) in wanted.items():
+        if value != options.get(key, default):
+            changed[key] = value
+    for key in (CONF_QUIET_FROM, CONF_QUIET_TO):
+        if answer.get(key):
+            changed[key] = answer[key]
+        else:
+            changed.pop(key, None)
+    return changed
+
+
+def defaults_schema(
+    stored: Mapping[str, Any],
+    capabilities: Capabilities | None = None,
+    papers: tuple[Paper, ...] = (),
+) -> vol.Schema:
+    """Return the form of default print options, limited to what a printer can do where that is known."""
+    able = capabilities or Capabilities()
+    names = [*(able.papers or {}), *(paper.name for paper in papers)]
+
+    def possible(
+        field: str, values: Mapping[str, int], ids: frozenset[int] | None
+    ) -> SelectSelector:
+        # What is stored stays to choose, so that submitting unchanged tells what is wrong with it.
+        return choice(
+            field,
+            [
+                name
+                for name, number in values.items()
+                if ids is None or number in ids or name == stored.get(field)
+            ],
+        )
+
+    size = NumberSelector(
+        NumberSelectorConfig(
+            min=0.1, step=0.1, mode=NumberSelectorMode.BOX, unit_of_measurement="mm"
+        )
+    )
+    fields: dict[str, object] = {
+        "paper": _own(names or [paper.name for paper in STANDARD]),
+        "paper_width": size,
+        "paper_height": size,
+        "color": possible("color", COLORS, able.colors),
+        "duplex": possible("duplex", DUPLEX, able.duplex),
+        "orientation": possible("orientation", ORIENTATIONS, able.orientations),
+        "tray": _own(able.trays or ()),
+        "media_type": _own(able.media_types or ()),
+        "quality": choice("quality", QUALITIES),
+        "scale": choice("scale", SCALES, custom=True),
+        "align": choice("align", ALIGNMENTS),
+        **{name: choice("yes_no", (YES, NO)) for name in SWITCHES},
+    }
+    return vol.Schema(
+        {
+            vol.Optional(name, description={"suggested_value": _shown(stored.get(name))}): selector
+            for name, selector in fields.items()
+        }
+    )
+
+
+def _shown(value: object) -> object:
+    """Return a stored default as the form shows it."""
+    if isinstance(value, bool):
+        return YES if value else NO
+    return value
+
+
+def defaults_from(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the default options a form's answer stands for; what is empty is unset."""
+    chosen: dict[str, Any] = {}
+    for name, answered in answer.items():
+        value = answered.strip() if isinstance(answered, str) else answered
+        if value not in (None, ""):
+            chosen[name] = value == YES if name in SWITCHES else value
+    return chosen
+
+
+def as_print_options(stored: Mapping[str, Any]) -> PrintOptions:
+    """Return stored defaults as print options."""
+    return PrintOptions(**stored)
+
+
+def check_defaults(
+    options: PrintOptions,
+    capabilities: Capabilities | None,
+    papers: tuple[Paper, ...],
+    species: Species,
+) -> None:
+    """Raise OptionError when a printer could not take these defaults."""
+    try:
+        resolve(options, capabilities, papers, species)
+    except OptionError as err:
+        if err.reason != "paper_required":
+            raise
+        # Whoever leaves the paper of a label printer open names it in each action; check the rest.
+        sized = replace(options, paper_width=100.0, paper_height=100.0)
+        resolve(sized, capabilities, papers, species)
+
+
+def shown_reason(err: OptionError) -> str:
+    """Return the form's text for an option that cannot be a default."""
+    if err.reason.endswith("_not_available") or err.reason == "invalid_option":
+        return "not_available"
+    return err.reason
+
+
+def keep_alive_schema(plan: Mapping[str, Any]) -> vol.Schema:
+    """Return the form for keeping one printer alive, showing what holds now."""
+    days = NumberSelector(
+        NumberSelectorConfig(
+            min=0, max=90, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement="d"
+        )
+    )
+    return vol.Schema(
+        {
+            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): days,
+            vol.Required(
+                KEEP_ALIVE_AT, default=plan.get(KEEP_ALIVE_AT, KEEP_ALIVE_USUAL)
+            ): TimeSelector(),
+        }
+    )
+
+
+def keep_alive_from(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a printer's plan, `{"days": 7, "at": "10:00:00"}`; empty = not kept alive."""
+    days = int(answer[KEEP_ALIVE_DAYS])
+    return {KEEP_ALIVE_DAYS: days, KEEP_ALIVE_AT: answer[KEEP_ALIVE_AT]} if days else {}
+
+
+def blueprints_schema(chosen: Iterable[str] | None = None) -> vol.Schema:
+    """Return the form that asks which blueprints to copy; at first all are ticked."""
+    return vol.Schema(
+        {
+            vol.Required(
+                "blueprints", default=list(BLUEPRINTS if chosen is None else chosen)
+            ): SelectSelector(
+                SelectSelectorConfig(
+                    options=list(BLUEPRINTS),
+                    translation_key="blueprints",
+                    multiple=True,
+                    mode=SelectSelectorMode.LIST,
+                )
+            )
+        }
+    )

@@ -1,0 +1,356 @@
+"""The options of a box: settings, default print options, push, blueprints.
+
+Options are read when they are used; saving them reloads nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.core import callback
+from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+from homeassistant.util.file import WriteError
+import voluptuous as vol
+
+from ..api.errors import OptionError
+from ..api.models import Capabilities, Paper, Species
+from ..api.options import merge
+from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
+from ..runtime import async_members
+from .blueprints import async_copy, path_of
+from .option_forms import (
+    as_print_options,
+    blueprints_schema,
+    check_defaults,
+    defaults_from,
+    defaults_schema,
+    keep_alive_from,
+    keep_alive_schema,
+    settings_errors,
+    settings_from,
+    settings_schema,
+    shown_reason,
+)
+
+# Seconds to wait for a push message.
+PUSH_SECONDS = 120
+
+CONF_TARGET = "target"
+CONF_BLUEPRINTS = "blueprints"
+WHOLE_BOX = "box"
+CONSOLE_URL = "https://open.liankenet.com"
+
+
+def _one_of(options: list[SelectOptionDict]) -> SelectSelector:
+    """Return a choice between the whole box and printers, or printers alone."""
+    return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
+
+
+type Step = Callable[[LiankeOptionsFlow, dict[str, Any] | None], Awaitable[ConfigFlowResult]]
+
+
+def _needs_box(step: Step) -> Step:
+    """Let a step end the flow when the box was unloaded while the dialog was open."""
+
+    @wraps(step)
+    async def checked(
+        flow: LiankeOptionsFlow, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        if flow.config_entry.state is not ConfigEntryState.LOADED:
+            return flow.async_abort(reason="not_loaded")
+        return await step(flow, user_input)
+
+    return checked
+
+
+class LiankeOptionsFlow(OptionsFlow):
+    """Change what a box does; each way through the menu ends with the options saved."""
+
+    def __init__(self) -> None:
+        """Start at the menu."""
+        self._target = WHOLE_BOX
+        self._wait: asyncio.Task[bool] | None = None
+        self._unclear_before = 0
+        self._copied = ""
+        self._kept = ""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Offer what there is to change; some of it needs the box to be loaded."""
+        steps = ["settings"]
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            steps += ["defaults", "keep_alive", "push"]
+        steps.append("blueprints")
+        return self.async_show_menu(step_id="init", menu_options=steps)
+
+    async def async_step_settings(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change polling, quiet hours and limits."""
+        options = self.config_entry.options
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            errors = settings_errors(user_input)
+            if not errors:
+                return self.async_create_entry(data=settings_from(user_input, options))
+        schema = settings_schema(options)
+        if user_input is not None:
+            schema = self.add_suggested_values_to_schema(schema, user_input)
+        return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
+
+    @_needs_box
+    async def async_step_defaults(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose for which printer, or for all, default print options are meant."""
+        if user_input is not None:
+            self._target = user_input[CONF_TARGET]
+            return await self.async_step_default_options(None)
+        return self.async_show_form(
+            step_id="defaults",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_TARGET, default=WHOLE_BOX): _one_of(
+                        [SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX), *self._printers()]
+                    )
+                }
+            ),
+            last_step=False,
+        )
+
+    def _printers(self) -> list[SelectOptionDict]:
+        """Return the printers of the box to choose from."""
+        printers = self.config_entry.runtime_data.memory.printers.values()
+        return [SelectOptionDict(value=known.key, label=known.name) for known in printers]
+
+    @callback
+    def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
+        """End with these options changed; an empty one is left out."""
+        options = {**self.config_entry.options, **changes}
+        for key, value in changes.items():
+            if not value:
+                del options[key]
+        return self.async_create_entry(data=options)
+
+    @_needs_box
+    async def async_step_default_options(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change the print options that count where an action names none."""
+        of_box, of_printers = self._defaults()
+        stored = of_box if self._target == WHOLE_BOX else of_printers.get(self._target, {})
+        able, papers, species = await self._async_abilities()
+        shown = stored
+        errors: dict[str, str] = {}
+        details = {"option": "", "value": "", "allowed": ""}
+        if user_input is not None:
+            shown = defaults_from(user_input)
+            wanted = as_print_options(shown)
+            if self._target != WHOLE_BOX:
+                wanted = merge(wanted, as_print_options(of_box))
+            try:
+                check_defaults(wanted, able, papers, species)
+            except OptionError as err:
+                details |= err.placeholders
+                errors[err.option if err.option in shown else "base"] = shown_reason(err)
+            else:
+                return self._save_defaults(shown)
+        return self.async_show_form(
+            step_id="default_options",
+            data_schema=defaults_schema(shown, able, papers),
+            errors=errors,
+            description_placeholders={"name": self._target_name(), **details},
+        )
+
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Return the default print options of the box and of its printers."""
+        options = self.config_entry.options
+        return options.get(CONF_DEFAULT_OPTIONS, {}), options.get(CONF_PRINTER_OPTIONS, {})
+
+    def _save_defaults(self, chosen: dict[str, Any]) -> ConfigFlowResult:
+        """End with the default print options of the target replaced."""
+        of_box, of_printers = self._defaults()
+        if self._target == WHOLE_BOX:
+            of_box = chosen
+        else:
+            others = {key: kept for key, kept in of_printers.items() if key != self._target}
+            of_printers = others | ({self._target: chosen} if chosen else {})
+        return self._save({CONF_DEFAULT_OPTIONS: of_box, CONF_PRINTER_OPTIONS: of_printers})
+
+    def _target_name(self) -> str:
+        """Return what the chosen target is called."""
+        printers = self.config_entry.runtime_data.memory.printers
+        printer = printers.get(self._target)
+        return printer.name if printer else self.config_entry.title
+
+    async def _async_abilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
+        """Return what the target can do: unknown for a whole box, whose printers differ."""
+        data = self.config_entry.runtime_data
+        if (printer := data.memory.printers.get(self._target)) is None:
+            return None, (), Species.UNKNOWN
+        able = await data.coordinator.get_capabilities(self._target)
+        papers = await data.coordinator.get_papers(self._target)
+        return able, papers, printer.printer.species
+
+    @_needs_box
+    async def async_step_keep_alive(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the printer that is to be kept alive."""
+        if user_input is not None:
+            self._target = user_input[CONF_TARGET]
+            return await self.async_step_keep_alive_printer(None)
+        printers = self._printers()
+        return self.async_show_form(
+            step_id="keep_alive" if printers else "no_printers",
+            data_schema=vol.Schema(
+                {vol.Required(CONF_TARGET): _one_of(printers)} if printers else {}
+            ),
+            last_step=not printers,
+        )
+
+    @_needs_box
+    async def async_step_keep_alive_printer(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
+        plans: dict[str, Any] = self.config_entry.options.get(CONF_KEEP_ALIVE, {})
+        if user_input is None:
+            return self.async_show_form(
+                step_id="keep_alive_printer",
+                data_schema=keep_alive_schema(plans.get(self._target, {})),
+                description_placeholders={"name": self._target_name()},
+            )
+        plan = keep_alive_from(user_input)
+        others = {key: kept for key, kept in plans.items() if key != self._target}
+        return self._save({CONF_KEEP_ALIVE: others | ({self._target: plan} if plan else {})})
+
+    @_needs_box
+    async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the address for the console: nowhere else is it shown."""
+        address = self.config_entry.runtime_data.account.address
+        if address is None:
+            return self.async_show_form(
+                step_id="no_address", data_schema=vol.Schema({}), last_step=True
+            )
+        if user_input is not None:
+            return await self.async_step_push_wait(None)
+        return self.async_show_form(
+            step_id="push",
+            data_schema=vol.Schema({}),
+            description_placeholders={"address": address, "console_url": CONSOLE_URL},
+            last_step=False,
+        )
+
+    async def async_step_push_wait(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Wait until a message comes, or the time is over."""
+        if self._wait is None:
+            account = self.config_entry.runtime_data.account
+            self._unclear_before = account.unclear_messages
+            self._wait = self.hass.async_create_background_task(
+                self._async_hear(), "wait for a push message"
+            )
+        if not self._wait.done():
+            return self.async_show_progress(
+                step_id="push_wait", progress_action="push_wait", progress_task=self._wait
+            )
+        heard = not self._wait.cancelled() and self._wait.result()
+        self._wait = None
+        return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_unheard")
+
+    @_needs_box
+    async def async_step_push_unheard(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell a message of an unknown form from none at all."""
+        if self.config_entry.runtime_data.account.unclear_messages > self._unclear_before:
+            return await self.async_step_push_unclear()
+        return await self.async_step_push_silent()
+
+    async def _async_hear(self) -> bool:
+        """Return whether a message of this account came within two minutes."""
+        webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
+        boxes = [
+            entry.runtime_data
+            for entry in async_members(self.hass, webhook_id)
+            if entry.state is ConfigEntryState.LOADED
+        ]
+        heard = asyncio.Event()
+        unsubscribe = [box.coordinator.pushes.listen(heard.set) for box in boxes]
+        try:
+            async with asyncio.timeout(PUSH_SECONDS):
+                return await heard.wait()
+        except TimeoutError:
+            return False
+        finally:
+            for stop in unsubscribe:
+                stop()
+
+    async def async_step_push_heard(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that push works."""
+        return self.async_show_menu(step_id="push_heard", menu_options=["done"])
+
+    async def async_step_push_unclear(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that what came names no box, so that it is of no use."""
+        return self.async_show_menu(step_id="push_unclear", menu_options=["push", "done"])
+
+    async def async_step_push_silent(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell that nothing came, which does no harm."""
+        return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
+
+    async def async_step_blueprints(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Copy the chosen blueprints; this needs no box."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                copies = await async_copy(self.hass, user_input[CONF_BLUEPRINTS])
+            except OSError, WriteError:
+                errors["base"] = "blueprints_not_written"
+            else:
+                self._copied, self._kept = (
+                    ", ".join(path_of(name) for name in names) or "-"
+                    for names in (copies.copied, copies.kept)
+                )
+                return await self.async_step_blueprints_copied()
+        return self.async_show_form(
+            step_id="blueprints",
+            data_schema=blueprints_schema(user_input and user_input[CONF_BLUEPRINTS]),
+            errors=errors,
+            last_step=False,
+        )
+
+    async def async_step_blueprints_copied(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell what was copied, and what was edited and stays as it is."""
+        return self.async_show_menu(
+            step_id="blueprints_copied",
+            menu_options=["done"],
+            description_placeholders={"copied": self._copied, "kept": self._kept},
+        )
+
+    async def async_step_done(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """End without a change."""
+        return self._save({})
+
+    async_step_no_address = async_step_done
+    async_step_no_printers = async_step_done
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Stop waiting when the dialog is closed."""
+        if self._wait is not None:
+            self._wait.cancel()

@@ -1,0 +1,1 @@
+"""The dashboard card, and how it gets onto dashboards."""

@@ -1,0 +1,356 @@
+"""What moves the jobs on: one alarm, and one review of everything whenever it rings.
+
+News of the coordinator, of an upload or of a callback call for a review as well, so that
+nothing depends on the order in which they come.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+import logging
+from time import monotonic
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from ..api.client import LiankeClient
+from ..api.errors import LiankeError
+from ..api.models import TaskState
+from ..box.storage import BoxMemory
+from ..coordinator import LiankeCoordinator
+from .job import RETRYABLE, Job, JobState
+from .readiness import Gate
+from .registry import Ledger
+from .settings import keep_failed_time
+from .store import BookError, JobBook
+from .tracker import Follower
+from .uploader import PASSING, Sender
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds. Uploads under way may end before the queue stops; when Home Assistant stops, it gives us 20.
+DRAIN_TIME = 30
+SHUTDOWN_DRAIN_TIME = 12
+# Seconds after which the jobs are reviewed in any case: the wall clock may have been put forward.
+LONGEST_WAIT = 900
+TIDY_EVERY = timedelta(minutes=15)
+# What the cloud could not be asked to give back is asked for again.
+TAKE_BACK_AGAIN = timedelta(minutes=2)
+# Seconds. A task that was waiting when it was asked for may be printing after so long.
+CANCEL_TIME = 5
+# After a job's end, for all that end about that time.
+TIDY_SOON = timedelta(seconds=1)
+
+
+class Engine:
+    """Sends, follows, expires and tidies up the jobs of one box."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        coordinator: LiankeCoordinator,
+        memory: BoxMemory,
+        ledger: Ledger,
+        book: JobBook,
+        gate: Gate,
+        follower: Follower,
+        sender: Sender,
+    ) -> None:
+        """Take the parts; nothing runs before the first review."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._coordinator = coordinator
+        self._memory = memory
+        self._ledger = ledger
+        self._book = book
+        self._gate = gate
+        self._follower = follower
+        self._sender = sender
+        self._task: asyncio.Task[None] | None = None
+        self._tidy_at: datetime | None = None
+        # Jobs that have just ended.
+        self._ended: list[Job] = []
+        # When to ask for jobs back anew; those of which the cloud has answered are None.
+        self._take_back_at: dict[str, datetime | None] = {}
+        self._alarm: CALLBACK_TYPE | None = None
+        self._alarm_due: datetime | None = None
+        # Jobs that the cloud is just being asked to cancel, and what came of it.
+        self._cancels: dict[str, asyncio.Future[LiankeError | None]] = {}
+        self._reviewing = False
+        self._again = False
+        self._closing = False
+
+    async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
+        """Stop: uploads under way may end within `upload_time` seconds, everything is written down."""
+        self._closing = True
+        self._cancel_alarm()
+        await self._sender.async_drain(upload_time)
+        if (task := self._task) is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        await self._ledger.async_close()
+
+    @callback
+    def on_change(self, job: Job, old: JobState | None) -> None:
+        """Note the end of a job; the review that follows does what it entails."""
+        if job.is_final and job.state is not old:
+            self._ended.append(job)
+        else:
+            # Perhaps they became known later.
+            self.count_pages(job)
+
+    @callback
+    def _follow_up(self, now: datetime) -> None:
+        """Do what the ends of jobs entail."""
+        ended, self._ended = self._ended, []
+        for job in ended:
+            self.count_pages(job)
+            self._take_back_at.pop(job.job_id, None)
+            self._tidy_at = min(self._tidy_at or now + TIDY_SOON, now + TIDY_SOON)
+            if job.state is JobState.FAILED and job.task_id:
+                self._coordinator.async_look("a job failed", job.printer_key)
+            if job.state is JobState.COMPLETED:
+                self._coordinator.async_note_printed(job.printer_key)
+            if job.task_id and not self._is_expected_at(job.printer_key):
+                self._coordinator.async_note_jobs_ended(job.printer_key)
+
+    def _is_expected_at(self, printer_key: str) -> bool:
+        """Return whether the cloud still has a job of ours for a printer."""
+        return any(
+            job.printer_key == printer_key and job.task_id and not job.is_final
+            for job in self._ledger.unsettled()
+        )
+
+    @callback
+    def count_pages(self, job: Job) -> None:
+        """Count the pages of a job that is proven to be on paper; twice counts once."""
+        if job.state is JobState.COMPLETED and job.pages_printed is not None:
+            self._memory.count_pages(job.printer_key, job.job_id, job.pages_printed)
+
+    @callback
+    def review(self, _now: datetime | None = None) -> None:
+        """Look at every job, start what is due, and set the alarm for what comes next."""
+        if self._closing:
+            return
+        if self._reviewing:
+            # A change made by a review told its listeners, and one of them came back.
+            self._again = True
+            return
+        self._reviewing = True
+        try:
+            self._again = True
+            while self._again:
+                self._again = False
+                due = self._review_once(dt_util.utcnow())
+        finally:
+            self._reviewing = False
+        self._set_alarm(due)
+
+    def _review_once(self, now: datetime) -> datetime | None:
+        self._follow_up(now)
+        self._gate.observe()
+        dues = [self._review_job(job, now) for job in self._ledger.unsettled() if not job.is_final]
+        follow = self._follower.next_due(now)
+        if self._work_is_due(follow, now):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_work(), "follow print jobs"
+            )
+        elif not self._is_working:
+            dues += [follow, self._next_tidying(now)]
+        open_jobs = any(not job.is_final for job in self._ledger.unsettled())
+        self._coordinator.async_set_jobs_open(open_jobs)
+        return min((due for due in dues if due is not None), default=None)
+
+    def _review_job(self, job: Job, now: datetime) -> datetime | None:
+        """Move one open job on; return when to look at it again."""
+        if job.job_id in self._ledger.deciding:
+            # What it rests on may still be taken back; then it is reviewed again.
+            return None
+        if job.task_id is not None:
+            return self._take_back_due(job, now)
+        if (
+            job.state not in (JobState.HELD, JobState.UPLOADING)
+            or job.is_unsure
+            or self._sender.is_uploading(job)
+        ):
+            return None
+        if job.cancel_requested:
+            self._ledger.change(job, state=JobState.CANCELED)
+            return None
+        if now >= job.expires_at:
+            self._ledger.change(job, state=JobState.EXPIRED, reason="expired")
+            return None
+        if job.printer_key not in self._memory.printers:
+            self._ledger.change(job, state=JobState.FAILED, reason="printer_gone")
+            return None
+        if job.state is JobState.UPLOADING:
+            self._sender.start(job.printer_key)
+            return job.expires_at
+        if job.job_id in self._ledger.reserved:
+            # Another is about to take its place, which must not print beside it.
+            return None
+        verdict = self._gate.judge(job, now)
+        if verdict.reason is None:
+            self._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)
+            self._sender.start(job.printer_key)
+            return None
+        if verdict.reason != job.hold_reason:
+            self._ledger.change(job, hold_reason=verdict.reason)
+        return min(job.expires_at, verdict.until or job.expires_at)
+
+    @property
+    def _is_working(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def _work_is_due(self, follow: datetime | None, now: datetime) -> bool:
+        if self._is_working:
+            return False
+        return (
+            (follow is not None and follow <= now)
+            or self._next_tidying(now) <= now
+            or any(self._is_to_be_taken_back(job, now) for job in self._ledger.unsettled())
+        )
+
+    async def _async_work(self) -> None:
+        """Do everything due that takes a while, then review again."""
+        try:
+            now = dt_util.utcnow()
+            for job in self._ledger.unsettled():
+                if self._is_to_be_taken_back(job, now) and job.job_id not in self._ledger.deciding:
+                    await self._async_take_back(job, now)
+            due = self._follower.next_due(now)
+            if due is not None and due <= now:
+                await self._follower.async_look()
+            if self._next_tidying(now) <= now:
+                await self._async_tidy(now)
+        finally:
+            self._task = None
+            self.review()
+
+    async def _async_take_back(self, job: Job, now: datetime) -> None:
+        """Ask for a job that is in the cloud; how it ends, the cloud tells."""
+        self._take_back_at[job.job_id] = None
+        try:
+            await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
+        except LiankeError as err:
+            _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
+            if isinstance(err, tuple(PASSING)):
+                self._take_back_at[job.job_id] = now + TAKE_BACK_AGAIN
+
+    def _take_back_due(self, job: Job, now: datetime) -> datetime | None:
+        """Return when the cloud is to be asked to cancel: too late, or canceled meanwhile."""
+        if job.task_id is None or not job.can_cancel:
+            return None
+        if not job.cancel_requested and job.state is not JobState.QUEUED:
+            return None
+        due = job.handed_over_at or job.created_at if job.cancel_requested else job.expires_at
+        again = self._take_back_at.get(job.job_id, due)
+        return None if again is None else max(due, min(again, now + TAKE_BACK_AGAIN))
+
+    def _is_to_be_taken_back(self, job: Job, now: datetime) -> bool:
+        due = self._take_back_due(job, now)
+        return due is not None and due <= now
+
+    async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
+        """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
+
+        Whoever wants the same meanwhile gets the same answer, so that a storm of cancels costs no
+        more requests than one. Raises LiankeError; then nothing was canceled.
+        """
+        if (asked := self._cancels.get(job.job_id)) is not None:
+            if (failed := await asyncio.shield(asked)) is not None:
+                raise failed.with_traceback(None)
+            return
+        asked = self._cancels[job.job_id] = self._hass.loop.create_future()
+        failed = None
+        try:
+            await self._async_ask_to_cancel(job, expiring=expiring)
+        except LiankeError as err:
+            failed = err
+            raise
+        finally:
+            del self._cancels[job.job_id]
+            asked.set_result(failed)
+
+    async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
+        """Ask for a job's task, then for its end. Raises LiankeError.
+
+        A job that has ended is not canceled, an expired one that is being printed goes on, and
+        only what has not begun can be said not to be on paper.
+        """
+        printer = self._memory.printers.get(job.printer_key)
+        if printer is None or job.task_id is None:
+            return
+        asked_at, began = dt_util.utcnow(), monotonic()
+        state = await self._follower.async_ask_before_cancel(job)
+        current = self._ledger.get(job.job_id)
+        if current is None or not current.can_cancel:
+            # It has ended, which is told once it is on disk.
+            with suppress(BookError):
+                await self._ledger.async_kept(job.job_id)
+            return
+        if expiring and current.state is not JobState.QUEUED:
+            return
+        self._ledger.change(current, expiring=expiring)
+        await self._client.cancel_task(printer.printer.address, job.task_id)
+        current = self._ledger.get(job.job_id)
+        if current is not None and current.can_cancel:
+            idle = state is TaskState.READY and monotonic() - began < CANCEL_TIME
+            self._ledger.change(
+                current, state=JobState.CANCELING, idle_at=asked_at if idle else None
+            )
+            self._follower.look_soon(current)
+
+    def _next_tidying(self, now: datetime) -> datetime:
+        # Not later than ever, should our clock be put back.
+        return min(self._tidy_at or now, now + TIDY_EVERY)
+
+    async def _async_tidy(self, now: datetime) -> None:
+        """Throw away documents and records that are kept no longer."""
+        self._tidy_at = now + TIDY_EVERY
+        kept = keep_failed_time(self._entry.options)
+        done = [
+            job
+            for job in self._ledger.all_told()
+            if job.is_final
+            and job.has_document
+            and not (job.state in RETRYABLE and now - job.changed_at < kept)
+        ]
+        if done:
+            await self._book.async_drop_documents(done)
+            for job in done:
+                self._ledger.note_document_gone(job)
+        await self._ledger.async_trim()
+
+    @callback
+    def _set_alarm(self, due: datetime | None) -> None:
+        if self._alarm is not None and due == self._alarm_due:
+            return
+        self._cancel_alarm()
+        if due is not None and not self._closing:
+            self._alarm_due = due
+            # A moment in the past would ring at once, again and again. The wait runs by the monotonic
+            # clock, so that one that is put back does not prolong it.
+            wait = (due - dt_util.utcnow()).total_seconds()
+            self._alarm = async_call_later(
+                self._hass,
+                min(max(wait, 1), LONGEST_WAIT),
+                HassJob(self._on_alarm, cancel_on_shutdown=True),
+            )
+
+    @callback
+    def _on_alarm(self, now: datetime) -> None:
+        self._alarm = None
+        self.review()
+
+    @callback
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm()
+            self._alarm = None

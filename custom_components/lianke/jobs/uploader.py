@@ -1,0 +1,395 @@
+"""Uploading jobs: one at a time a printer, in order, and never twice by accident."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+import logging
+from time import monotonic
+from typing import Any, Protocol
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from ..api.client import LiankeClient
+from ..api.errors import (
+    AuthenticationError,
+    BoxNotProvisionedError,
+    BoxOfflineError,
+    ErrorLimitReachedError,
+    LiankeConnectionError,
+    LiankeError,
+    LiankeRefusedError,
+    LiankeResponseError,
+    PrinterNotFoundError,
+    TooFrequentError,
+)
+from ..api.options import ResolvedOptions
+from ..api.upload import Ticket, UploadFile
+from ..coordinator import HoldReason, LiankeCoordinator
+from .job import Job, JobState
+from .readiness import Gate, QueueReason
+from .registry import Ledger
+from .store import BookError, JobBook
+from .unexpected import kind_and_place
+
+_LOGGER = logging.getLogger(__name__)
+
+ERROR_LIMIT_PAUSE = timedelta(minutes=30)
+PROGRESS_EVERY = timedelta(seconds=1)
+# The secret in a job's callback address.
+TOKEN_BYTES = 24
+
+# Refusals that pass by themselves: the job goes back to waiting.
+PASSING: dict[type[LiankeError], str] = {
+    BoxOfflineError: HoldReason.BOX_OFFLINE,
+    BoxNotProvisionedError: HoldReason.BOX_OFFLINE,
+    PrinterNotFoundError: HoldReason.DISCONNECTED,
+    TooFrequentError: QueueReason.TOO_FREQUENT,
+    ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
+    AuthenticationError: QueueReason.KEY_REJECTED,
+    # Only where the upload was not handed over; otherwise the job is in doubt.
+    LiankeConnectionError: QueueReason.CLOUD_UNREACHABLE,
+    LiankeResponseError: QueueReason.CLOUD_UNREACHABLE,
+}
+
+
+class CallbackAddress(Protocol):
+    """Where the cloud can reach this Home Assistant."""
+
+    def callback_url(self, token: str) -> str | None:
+        """Return the address that carries a job's secret, or None without one."""
+
+    def callbacks_proven(self) -> bool:
+        """Return whether callbacks are known to arrive at the present address."""
+
+
+class _CanceledError(Exception):
+    """Stops an upload before its end is handed over."""
+
+
+class _BoxOfflineError(Exception):
+    """Stops an upload whose box was found offline before its turn came."""
+
+
+class _Handover:
+    """One upload's hold on its box, from the last byte to the answer."""
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._held = False
+        self._over = False
+
+    async def enter(self) -> None:
+        """Wait for the box. An upload that has ended meanwhile must not hold it."""
+        await self._lock.acquire()
+        if self._over:
+            self._lock.release()
+            raise _CanceledError
+        self._held = True
+
+    def leave(self) -> None:
+        """Give the box free."""
+        self._over = True
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+
+class Sender:
+    """Owns the uploads of one box."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        coordinator: LiankeCoordinator,
+        ledger: Ledger,
+        book: JobBook,
+        gate: Gate,
+        addresses: CallbackAddress,
+        on_news: Callable[[], None],
+    ) -> None:
+        """`on_news` is called when an upload ended, however it did."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._coordinator = coordinator
+        self._ledger = ledger
+        self._book = book
+        self._gate = gate
+        self._addresses = addresses
+        self._on_news = on_news
+        # From the last byte of an upload until its task is on disk the box is kept to one
+        # job, so that a crash or a lost answer leaves at most one job in doubt.
+        self._handover = asyncio.Lock()
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        # When a job of somebody was last sent to a printer; None is nobody, as for automations.
+        self._turns: dict[tuple[str, str | None], float] = {}
+        self._uploads: dict[str, asyncio.Task[Any]] = {}
+        self._closing = False
+
+    @callback
+    def start(self, printer_key: str) -> None:
+        """See to it that the uploads of a printer are under way."""
+        worker = self._workers.get(printer_key)
+        if self._closing or (worker is not None and not worker.done()):
+            return
+        self._workers[printer_key] = self._entry.async_create_background_task(
+            self._hass, self._async_work(printer_key), "send print jobs"
+        )
+
+    def is_uploading(self, job: Job) -> bool:
+        """Return whether a job's upload is under way just now."""
+        return job.job_id in self._uploads
+
+    @callback
+    def abort(self, job: Job) -> None:
+        """Stop an upload, unless its end was handed over already."""
+        upload = self._uploads.get(job.job_id)
+        if job.handed_over_at is None and upload is not None:
+            upload.cancel()
+
+    async def async_drain(self, timeout: float) -> None:
+        """Let running uploads end for at most `timeout` seconds, then stop them."""
+        self._closing = True
+        if workers := [worker for worker in self._workers.values() if not worker.done()]:
+            _, late = await asyncio.wait(workers, timeout=timeout)
+            for worker in late:
+                worker.cancel()
+            if late:
+                await asyncio.wait(late, timeout=timeout)
+
+    async def _async_work(self, printer_key: str) -> None:
+        """Send what waits for one printer until nothing is left."""
+        while not self._closing and (job := self._next(printer_key)):
+            self._turns[printer_key, job.asker.user_id] = monotonic()
+            await self._async_send(job)
+            self._on_news()
+
+    def _next(self, printer_key: str) -> Job | None:
+        """Return the job to send: the oldest of whoever has not had a turn for longest.
+
+        Otherwise one who prints by the dozen would hold up everybody else.
+        """
+        waiting = [
+            job
+            for job in self._ledger.unsettled()
+            if job.printer_key == printer_key
+            and job.state is JobState.UPLOADING
+            and not job.is_unsure
+            and not job.cancel_requested
+            and job.task_id is None
+        ]
+        return min(waiting, key=self._last_turn, default=None)
+
+    def _last_turn(self, job: Job) -> float:
+        return self._turns.get((job.printer_key, job.asker.user_id), 0.0)
+
+    async def _async_send(self, job: Job) -> None:
+        """Upload one job and note how it went."""
+        handover = _Handover(self._handover)
+        upload = self._entry.async_create_background_task(
+            self._hass, self._async_upload(job, handover), "upload print job"
+        )
+        self._uploads[job.job_id] = upload
+        try:
+            try:
+                await _async_end_of(upload)
+            finally:
+                del self._uploads[job.job_id]
+            self._note_end(job, upload)
+        finally:
+            # Only now, so that the next one knows of a refusal meant for the whole box.
+            handover.leave()
+
+    async def _async_upload(self, job: Job, handover: _Handover) -> None:
+        """Hand the job to the cloud and write down which task it has become."""
+        if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
+            raise PrinterNotFoundError
+        self._ledger.show_progress(job, 0)
+        last_shown = dt_util.utcnow()
+
+        async def before_end() -> None:
+            await self._book.async_flushed(job.job_id)
+            await handover.enter()
+            if self._current(job).cancel_requested:
+                raise _CanceledError
+            if (
+                job.hold
+                and self._gate.judge(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
+            ):
+                # A sure refusal is not worth the doubt that a power cut would leave now.
+                raise _BoxOfflineError
+            least, most = self._client.clock_offset or (None, None)
+            await self._ledger.async_change(
+                job,
+                handed_over_at=dt_util.utcnow(),
+                sent_bytes=job.size,
+                clock_least=least,
+                clock_most=most,
+                # What an earlier refusal said is not about this upload.
+                code=None,
+                detail="",
+            )
+
+        @callback
+        def on_progress(sent_bytes: int) -> None:
+            nonlocal last_shown
+            if (now := dt_util.utcnow()) - last_shown >= PROGRESS_EVERY:
+                last_shown = now
+                self._ledger.show_progress(job, sent_bytes)
+
+        task_id = await self._client.submit(
+            view.printer.address,
+            self._content(job),
+            ResolvedOptions.from_dict(job.options).form_fields(),
+            callback_url=self._addresses.callback_url(job.token),
+            before_end=before_end,
+            on_progress=on_progress,
+        )
+        self._note_task(self._current(job), task_id)
+        await self._ledger.async_kept(job.job_id)
+
+    def _content(self, job: Job) -> UploadFile | Ticket:
+        if job.ticket:
+            return Ticket(value=job.ticket)
+        return UploadFile(
+            path=self._book.document_path(job),
+            name=job.document_name,
+            content_type=job.content_type,
+            size=job.size,
+        )
+
+    @callback
+    def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
+        """Turn the end of an upload into the job's next state: the one place where its errors end."""
+        if self._ledger.get(job.job_id) is None:
+            # Its document did not reach the disk, so that nobody was ever told of it.
+            if not upload.cancelled():
+                upload.exception()
+            return
+        job = self._current(job)
+        if upload.cancelled():
+            # Stopped by the user, or by a queue that closes: the review knows which.
+            return
+        if (err := upload.exception()) is None:
+            return
+        if isinstance(err, _CanceledError):
+            _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
+        elif isinstance(err, _BoxOfflineError):
+            self._ledger.change(
+                job, state=JobState.HELD, hold_reason=HoldReason.BOX_OFFLINE, sent_bytes=None
+            )
+        elif job.task_id is not None:
+            # A callback has proved a job whose answer was lost, or only the writing failed.
+            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
+        elif isinstance(err, BookError):
+            self._note_full_disk(job)
+        elif isinstance(err, LiankeError):
+            self._note_error(job, err)
+        else:
+            self._note_unexpected(job, err)
+
+    @callback
+    def _note_full_disk(self, job: Job) -> None:
+        """Let a job wait of which the disk did not take what must be kept before it goes."""
+        self._gate.back_off(job.printer_key, QueueReason.DISK_FULL)
+        self._ledger.change(
+            job, state=JobState.HELD, hold_reason=QueueReason.DISK_FULL, sent_bytes=None
+        )
+
+    @callback
+    def _note_unexpected(self, job: Job, err: BaseException) -> None:
+        """End a job whose upload met an error that nobody foresaw, unless it may have arrived."""
+        _LOGGER.error("Print job %s met an unexpected %s", job.job_id, kind_and_place(err))
+        if job.handed_over_at is None:
+            self._fail(job, "internal_error")
+
+    @callback
+    def _note_task(self, job: Job, task_id: str) -> None:
+        self._gate.clear_backoff(job.printer_key)
+        if job.task_id is not None:
+            return
+        if job.handed_over_at is None or not self._ledger.is_free(task_id):
+            # An answer that names the task of another is none: the job stays in doubt.
+            _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
+            return
+        self._ledger.change(
+            job,
+            task_id=task_id,
+            task_known_at=dt_util.utcnow(),
+            state=JobState.QUEUED,
+        )
+
+    @callback
+    def _note_error(self, job: Job, err: LiankeError) -> None:
+        """Hold, fail, or leave in doubt."""
+        if job.handed_over_at is not None and may_have_arrived(err):
+            _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
+            if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
+                # What the service said is shown at once, and still there if nobody learns more.
+                self._ledger.change(job, reason=err.reason, code=err.code, detail=err.detail)
+            return
+        if job.cancel_requested:
+            self._ledger.change(job, state=JobState.CANCELED, handed_over_at=None)
+            return
+        reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
+        if reason is None and job.ticket is not None:
+            # What a preview left behind may be gone by now; the document is still here.
+            self._ledger.change(job, ticket=None, handed_over_at=None)
+            return
+        if reason is None or not job.hold:
+            self._fail(job, err.reason, code=err.code, detail=err.detail)
+            return
+        self._gate.back_off(
+            job.printer_key,
+            reason,
+            ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
+        )
+        self._ledger.change(
+            job,
+            state=JobState.HELD,
+            hold_reason=reason,
+            handed_over_at=None,
+            sent_bytes=None,
+            code=err.code,
+            detail=err.detail,
+        )
+        self._coordinator.async_look("a job was refused")
+
+    @callback
+    def _fail(self, job: Job, reason: str, **changes: Any) -> None:
+        self._ledger.change(
+            job,
+            state=JobState.FAILED,
+            reason=reason,
+            handed_over_at=None,
+            finished_at=dt_util.utcnow(),
+            **changes,
+        )
+        self._coordinator.async_look("a job failed")
+
+    def _current(self, job: Job) -> Job:
+        current = self._ledger.get(job.job_id)
+        assert current is not None, "a job under way is never forgotten"
+        return current
+
+
+async def _async_end_of(upload: asyncio.Task[None]) -> None:
+    """Wait until an upload has ended; end it when the wait is cancelled."""
+    try:
+        await asyncio.wait([upload])
+    except asyncio.CancelledError:
+        upload.cancel()
+        await asyncio.wait([upload])
+        raise
+
+
+def may_have_arrived(err: LiankeError) -> bool:
+    """Return whether the cloud may have taken what it did not surely refuse."""
+    if isinstance(err, LiankeRefusedError):
+        return not err.surely_refused
+    return getattr(err, "may_have_arrived", True)

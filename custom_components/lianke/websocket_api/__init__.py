@@ -1,0 +1,135 @@
+"""What the dashboard card and other screens ask: printers and jobs as they change, and how to print.
+
+Nothing here asks the cloud, except for a printer's options that nobody has asked for in a week.
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.websocket_api import async_register_command
+from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.decorators import async_response, websocket_command
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import Unauthorized
+from homeassistant.util.json import JsonObjectType
+import voluptuous as vol
+
+from ..actions.lookup import describe_capabilities
+from ..actions.target import Target, async_may, async_target
+from ..api.errors import LiankeError
+from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..documents.document import input_error
+from ..jobs.settings import max_document_bytes
+from ..runtime import translated
+from .job_feed import Subscription, async_get_feed
+
+SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
+CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
+OPTIONS: Final = f"{DOMAIN}/printer/options"
+
+MAX_DEVICES: Final = 50
+
+
+@callback
+def async_setup(hass: HomeAssistant) -> None:
+    """Register the commands."""
+    async_register_command(hass, _ws_subscribe)
+    async_register_command(hass, _ws_confirm)
+    async_register_command(hass, _ws_options)
+
+
+@websocket_command(
+    {
+        vol.Required("type"): SUBSCRIBE,
+        vol.Optional("device_ids"): vol.All(
+            [vol.All(str, vol.Length(max=64))], vol.Length(max=MAX_DEVICES)
+        ),
+    }
+)
+@callback
+def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+    """Send the printers that the user may see and their jobs, now and whenever they change."""
+    feed = async_get_feed(hass)
+    subscription = Subscription(connection, msg["id"], msg.get("device_ids"))
+    connection.subscriptions[msg["id"]] = feed.async_subscribe(subscription)
+    connection.send_result(msg["id"])
+    feed.async_send(subscription)
+
+
+@websocket_command(
+    {
+        vol.Required("type"): CONFIRM,
+        vol.Required("device_id"): str,
+        vol.Required("job_id"): str,
+    }
+)
+@async_response
+async def _ws_confirm(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Settle an unconfirmed job by the word of a user who has the paper in hand."""
+    target = _controlled(hass, connection, msg["device_id"])
+    queue = target.data.queue
+    job = queue.get(msg["job_id"])
+    if job.printer_key != target.printer_key:
+        raise input_error("job_not_found", job_id=msg["job_id"][:64])
+    connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).as_view())
+
+
+@websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})
+@async_response
+async def _ws_options(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Send what a printer offers, what it does when nothing is chosen, and how large a file may be.
+
+    Lists are None where the driver does not say; the size is in bytes.
+    """
+    target = _controlled(hass, connection, msg["device_id"])
+    data, key = target.data, target.printer_key
+    # What it can do and its papers are one thing to ask for.
+    ask_as = cache(partial(data.client_for, connection.context(msg)))
+    try:
+        capabilities = await data.coordinator.get_capabilities(key, ask_as)
+        papers = await data.coordinator.get_papers(key, ask_as)
+    except LiankeError as err:
+        raise translated(err) from None
+    described = describe_capabilities(target.view, capabilities, papers)
+    connection.send_result(
+        msg["id"],
+        {
+            **described,
+            "defaults": _defaults(target, described),
+            "max_document_bytes": max_document_bytes(target.entry.options),
+        },
+    )
+
+
+def _controlled(hass: HomeAssistant, connection: ActiveConnection, device_id: str) -> Target:
+    """Return a printer that the user of the connection may control.
+
+    Raises Unauthorized, and ServiceValidationError for a device that is no printer of ours.
+    """
+    target = async_target(hass, device_id)
+    if not async_may(hass, connection.user, target.entry, target.printer_key, POLICY_CONTROL):
+        raise Unauthorized(permission=POLICY_CONTROL)
+    return target
+
+
+def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:
+    """Return what applies where a call is silent: the printer's option, the entry's, the driver's.
+
+    Ids are given by the names that the printer's lists have for them.
+    """
+    options = target.entry.options
+    driver = described["defaults"]
+    assert isinstance(driver, dict)
+    merged = driver | options.get(CONF_DEFAULT_OPTIONS, {})
+    merged |= options.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
+    for option, offered in (("paper", "papers"), ("tray", "trays"), ("media_type", "media_types")):
+        items = described[offered]
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict) and str(item["id"]) == str(merged.get(option)):
+                merged[option] = item["name"]
+    return {name: merged.get(name) for name in driver}

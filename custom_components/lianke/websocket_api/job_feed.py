@@ -1,0 +1,312 @@
+"""Job feed of the dashboard cards: printers and jobs as they change, computed once for all subscriptions."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+import logging
+from typing import Final
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
+from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.messages import construct_event_message
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+    ConfigEntryState,
+)
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.json import json_bytes
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import JsonObjectType, JsonValueType
+
+from ..actions.target import async_may
+from ..api.models import PrinterCondition
+from ..box.status import PrinterStatus
+from ..const import DOMAIN
+from ..coordinator import PrinterView
+from ..devices import printer_identifier
+from ..documents.document import input_error
+from ..jobs.job import Job, JobState
+from ..runtime import LiankeConfigEntry
+
+# Seconds between two messages of a subscription; the first change is told at once.
+PACE: Final = 0.25
+# Jobs in a message: finished ones, open ones of a printer, open ones in all. How many wait is told beside.
+MAX_FINISHED: Final = 20
+MAX_OPEN_OF_PRINTER: Final = 50
+MAX_OPEN: Final = 200
+# A dashboard has a subscription a card.
+MAX_SUBSCRIPTIONS: Final = 50
+
+_FAULTS: Mapping[PrinterStatus, Callable[[PrinterCondition], bool | None]] = {
+    PrinterStatus.COVER_OPEN: lambda condition: condition.cover_open,
+    PrinterStatus.PAPER_JAM: lambda condition: condition.paper_jam,
+    PrinterStatus.OUT_OF_PAPER: lambda condition: condition.out_of_paper,
+    PrinterStatus.OUT_OF_RIBBON: lambda condition: condition.out_of_ribbon,
+    PrinterStatus.OUT_OF_INK: lambda condition: condition.out_of_ink,
+}
+_OFF = (PrinterStatus.BOX_OFFLINE, PrinterStatus.DISCONNECTED)
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What is shown of one printer, whoever looks."""
+
+    device_id: str
+    entry: ConfigEntry
+    printer_key: str
+    key_rejected: bool
+    description: JsonObjectType
+    open_jobs: tuple[Job, ...]
+    finished: tuple[Job, ...]
+
+
+class Subscription:
+    """One subscription of a connection: all printers, or those of some devices."""
+
+    def __init__(
+        self, connection: ActiveConnection, number: int, device_ids: list[str] | None
+    ) -> None:
+        """Prepare messages with this number, about these devices or, with None, about all."""
+        self.connection = connection
+        self.device_ids = None if device_ids is None else frozenset(device_ids)
+        self._number = number
+        self._sent: bytes | None = None
+
+    @property
+    def audience(self) -> tuple[str, frozenset[str] | None]:
+        """What decides the content: subscriptions of one audience get the same message."""
+        return self.connection.user.id, self.device_ids
+
+    def send(self, content: bytes) -> None:
+        """Send a message unless it is the same as the last one."""
+        if content != self._sent:
+            self._sent = content
+            self.connection.send_message(construct_event_message(self._number, content))
+
+
+class JobFeed:
+    """Listens to the boxes while there are subscriptions, and sends each audience one message a change."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare a feed that listens to nothing yet."""
+        self._hass = hass
+        self._subscriptions: set[Subscription] = set()
+        self._signals: list[CALLBACK_TYPE] = []
+        self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
+        # Computed at most once between two changes.
+        self._shown: list[_Shown] | None = None
+        self._refresher = Debouncer(
+            hass, _LOGGER, cooldown=PACE, immediate=True, function=self._refresh
+        )
+
+    @callback
+    def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
+        """Keep a subscription up to date; returns what ends that.
+
+        Raises ServiceValidationError: too_many_subscriptions.
+        """
+        others = [one for one in self._subscriptions if one.connection is subscription.connection]
+        if len(others) >= MAX_SUBSCRIPTIONS:
+            raise input_error("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
+        if not self._subscriptions:
+            self._start()
+        self._subscriptions.add(subscription)
+        return partial(self._remove, subscription)
+
+    @callback
+    def async_send(self, subscription: Subscription) -> None:
+        """Send a subscription what is shown now."""
+        subscription.send(self._content(subscription))
+
+    @callback
+    def _start(self) -> None:
+        self._signals = [
+            async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed),
+            self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
+        ]
+        for entry in self._hass.config_entries.async_loaded_entries(DOMAIN):
+            self._listen(entry)
+
+    @callback
+    def _remove(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        if self._subscriptions:
+            return
+        self._refresher.async_cancel()
+        self._shown = None
+        for entry_id in list(self._boxes):
+            self._leave(entry_id)
+        while self._signals:
+            self._signals.pop()()
+
+    @callback
+    def _listen(self, entry: LiankeConfigEntry) -> None:
+        data = entry.runtime_data
+        self._boxes[entry.entry_id] = [
+            # Once the queue has drawn its conclusions from what is new.
+            data.coordinator.async_listen_afterwards(self._changed),
+            data.queue.watch(self._changed),
+        ]
+
+    @callback
+    def _leave(self, entry_id: str) -> None:
+        for unsubscribe in self._boxes.pop(entry_id, ()):
+            unsubscribe()
+
+    @callback
+    def _entry_changed(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        if entry.domain != DOMAIN:
+            return
+        loaded = entry.state is ConfigEntryState.LOADED
+        if loaded and entry.entry_id not in self._boxes:
+            self._listen(entry)
+        elif not loaded:
+            self._leave(entry.entry_id)
+        self._changed()
+
+    @callback
+    def _device_changed(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        # A new device, or a new name of one.
+        if event.data["action"] != "remove" and self._is_ours(event.data["device_id"]):
+            self._changed()
+
+    def _is_ours(self, device_id: str) -> bool:
+        device = dr.async_get(self._hass).async_get(device_id)
+        return device is not None and device.config_entry_id in self._boxes
+
+    @callback
+    def _changed(self) -> None:
+        self._shown = None
+        if self._subscriptions:
+            self._refresher.async_schedule_call()
+
+    @callback
+    def _refresh(self) -> None:
+        contents: dict[tuple[str, frozenset[str] | None], bytes] = {}
+        for subscription in list(self._subscriptions):
+            audience = subscription.audience
+            if (content := contents.get(audience)) is None:
+                content = contents[audience] = self._content(subscription)
+            subscription.send(content)
+
+    def _content(self, subscription: Subscription) -> bytes:
+        """Return what a subscription may show: printers, open jobs and the last finished ones."""
+        if self._shown is None:
+            self._shown = list(_collect(self._hass))
+        user, devices = subscription.connection.user, subscription.device_ids
+        return json_bytes(
+            _view(
+                self._hass,
+                user,
+                [one for one in self._shown if devices is None or one.device_id in devices],
+            )
+        )
+
+
+DATA_FEED: HassKey[JobFeed] = HassKey(f"{DOMAIN}_feed")
+
+
+@callback
+def async_get_feed(hass: HomeAssistant) -> JobFeed:
+    """Return the one feed of this Home Assistant."""
+    if (feed := hass.data.get(DATA_FEED)) is None:
+        feed = hass.data[DATA_FEED] = JobFeed(hass)
+    return feed
+
+
+def _view(hass: HomeAssistant, user: User, shown: Iterable[_Shown]) -> JsonObjectType:
+    """Return the part of what is shown that a user may see."""
+    printers: JsonObjectType = {}
+    rejected: list[JsonValueType] = []
+    open_jobs: list[tuple[Job, str]] = []
+    finished: list[tuple[Job, str]] = []
+    for one in shown:
+        if not async_may(hass, user, one.entry, one.printer_key, POLICY_READ):
+            continue
+        if one.key_rejected:
+            rejected.append(one.device_id)
+        may_control = async_may(hass, user, one.entry, one.printer_key, POLICY_CONTROL)
+        printers[one.device_id] = {**one.description, "may_control": may_control}
+        open_jobs += [(job, one.device_id) for job in one.open_jobs]
+        finished += [(job, one.device_id) for job in one.finished]
+    finished.sort(key=lambda item: item[0].created_at, reverse=True)
+    jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED]
+    return {
+        "printers": printers,
+        "jobs": [{**job.as_view(), "device_id": device_id} for job, device_id in jobs],
+        "key_rejected": rejected,
+    }
+
+
+def _collect(hass: HomeAssistant) -> Iterable[_Shown]:
+    """Give every printer that has a device."""
+    registry = dr.async_get(hass)
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        yield from _collect_box(registry, entry)
+
+
+def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Iterable[_Shown]:
+    """Give the printers of a box with the jobs to show of each, by one pass over its records."""
+    data = entry.runtime_data
+    moving: defaultdict[str, list[Job]] = defaultdict(list)
+    held: defaultdict[str, list[Job]] = defaultdict(list)
+    finished: defaultdict[str, list[Job]] = defaultdict(list)
+    for job in data.queue.jobs():
+        if job.is_final:
+            kind, most = finished, MAX_FINISHED
+        else:
+            kind, most = held if job.state is JobState.HELD else moving, MAX_OPEN_OF_PRINTER
+        if len(jobs := kind[job.printer_key]) < most:
+            jobs.append(job)
+    for key, printer in data.coordinator.data.printers.items():
+        device = registry.async_get_device_by_identifier(
+            printer_identifier(entry, key), entry.entry_id
+        )
+        if device is None:
+            continue
+        # Beyond the limit, what is on its way goes before what waits.
+        open_jobs = [*moving[key], *held[key]][:MAX_OPEN_OF_PRINTER]
+        open_jobs.sort(key=lambda job: job.job_id, reverse=True)
+        yield _Shown(
+            device_id=device.id,
+            entry=entry,
+            printer_key=key,
+            key_rejected=data.coordinator.key_rejected,
+            description={
+                **_describe(entry, printer),
+                "name": device.name_by_user or device.name or printer.name,
+            },
+            open_jobs=tuple(open_jobs),
+            finished=tuple(finished[key]),
+        )
+
+
+def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
+    """Return what a screen shows of a printer, besides its name."""
+    data = entry.runtime_data
+    known = data.memory.printers.get(printer.key)
+    condition = None if printer.status in _OFF else printer.condition
+    return {
+        "status": None if printer.status is None else printer.status.value,
+        "waiting": data.queue.waiting(printer.key),
+        "hold_reason": data.queue.hold_reason(printer.key),
+        "pages_printed": 0 if known is None else known.pages_printed,
+        "ink": [
+            {"name": marker.name, "level": marker.level, "color": marker.color}
+            for marker in printer.printer.markers
+        ],
+        "problems": [
+            fault.value
+            for fault, reported in _FAULTS.items()
+            if condition is not None and reported(condition)
+        ],
+    }

@@ -1,0 +1,455 @@
+"""The options: what is submitted unchanged changes nothing, what is wrong is told, nothing reloads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from tests.conftest import make_entry, set_up, tear_down
+from tests.simulator import Box, Simulator
+
+ALL_SETTINGS = {
+    "poll_interval": 300,
+    "printer_kind": "usb",
+    "quiet_from": "22:30:00",
+    "quiet_to": "07:00:00",
+    "hold_hours": 3,
+    "max_document_mb": 20,
+    "max_pages": 12,
+    "max_jobs_per_hour": 5,
+    "keep_failed_hours": 0,
+}
+
+
+def shown(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return what a form would submit if nobody touched it."""
+    schema = result["data_schema"]
+    assert schema is not None
+    values = {}
+    for marker in schema.schema:
+        if marker.description and marker.description.get("suggested_value") is not None:
+            values[marker.schema] = marker.description["suggested_value"]
+        elif callable(default := getattr(marker, "default", None)):
+            values[marker.schema] = default()
+    return values
+
+
+def choices(result: ConfigFlowResult, field: str) -> list[str]:
+    """Return what a field offers."""
+    schema = result["data_schema"]
+    assert schema is not None
+    return [
+        one if isinstance(one, str) else one["label"]
+        for one in schema.schema[field].config["options"]
+    ]
+
+
+async def go(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
+    """Open the options and choose from the menu."""
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["type"] is FlowResultType.MENU
+    return await hass.config_entries.options.async_configure(
+        result["flow_id"], {"next_step_id": step}
+    )
+
+
+async def answer(
+    hass: HomeAssistant, result: ConfigFlowResult, fields: Mapping[str, Any]
+) -> ConfigFlowResult:
+    """Submit a form."""
+    return await hass.config_entries.options.async_configure(result["flow_id"], dict(fields))
+
+
+async def target(hass: HomeAssistant, result: ConfigFlowResult, name: str) -> ConfigFlowResult:
+    """Choose the box or a printer by its name."""
+    schema = result["data_schema"]
+    assert schema is not None
+    options = schema.schema["target"].config["options"]
+    value = next(one["value"] for one in options if one["label"] == name)
+    return await answer(hass, result, {"target": value})
+
+
+def key_of(entry: MockConfigEntry, name: str) -> str:
+    """Return the key of the printer with this name."""
+    known = entry.runtime_data.memory.printers.values()
+    return next(str(one.key) for one in known if one.name == name)
+
+
+async def test_menu_of_a_box_that_is_not_loaded(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """What needs the box is not offered then; the rest works."""
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["menu_options"] == ["settings", "blueprints"]
+
+
+async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Everything is offered for a box that is loaded."""
+    result = await hass.config_entries.options.async_init(setup.entry_id)
+    assert result["menu_options"] == [
+        "settings",
+        "defaults",
+        "keep_alive",
+        "push",
+        "blueprints",
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, ALL_SETTINGS])
+async def test_settings_unchanged(
+    hass: HomeAssistant, simulator: Simulator, box: Box, options: dict[str, Any]
+) -> None:
+    """Submit as it is: no option is added, changed or lost."""
+    entry = make_entry(simulator, box, options=options)
+    entry.add_to_hass(hass)
+    result = await go(hass, entry, "settings")
+    assert shown(result).items() >= options.items()
+    result = await answer(hass, result, shown(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == options
+
+
+async def test_settings_changed(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    """Each is kept as a whole number or a time; the box is not loaded again."""
+    running = setup.runtime_data
+    fields = {
+        key: float(value) if isinstance(value, int) else value
+        for key, value in ALL_SETTINGS.items()
+    }
+    result = await answer(hass, await go(hass, setup, "settings"), fields)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert setup.options == ALL_SETTINGS
+    assert all(isinstance(setup.options[key], int) for key in ("poll_interval", "max_pages"))
+    await hass.async_block_till_done()
+    assert setup.runtime_data is running
+
+    result = await go(hass, setup, "settings")
+    fields = shown(result) | {"poll_interval": 60}
+    del fields["quiet_from"], fields["quiet_to"]
+    result = await answer(hass, result, fields)
+    rest = {key: value for key, value in ALL_SETTINGS.items() if not key.startswith("quiet")}
+    assert setup.options == rest | {"poll_interval": 60}
+
+
+@pytest.mark.parametrize(
+    ("times", "errors"),
+    [
+        ({"quiet_from": "22:00:00"}, {"quiet_to": "quiet_hours_need_both"}),
+        ({"quiet_to": "07:00:00"}, {"quiet_from": "quiet_hours_need_both"}),
+        (
+            {"quiet_from": "22:00:00", "quiet_to": "22:00:00"},
+            {"quiet_to": "quiet_hours_are_none"},
+        ),
+    ],
+)
+async def test_quiet_hours_that_are_none(
+    hass: HomeAssistant, entry: MockConfigEntry, times: dict[str, str], errors: dict[str, str]
+) -> None:
+    """The form says so, keeps what was entered and takes the right ones."""
+    entry.add_to_hass(hass)
+    result = await go(hass, entry, "settings")
+    result = await answer(hass, result, shown(result) | times | {"max_pages": 7})
+    assert result["errors"] == errors
+    assert shown(result).items() >= (times | {"max_pages": 7}).items()
+    assert entry.options == {}
+    good = {"quiet_from": "22:00:00", "quiet_to": "06:00:00"}
+    result = await answer(hass, result, shown(result) | good)
+    assert entry.options == good | {"max_pages": 7}
+
+
+async def test_defaults_of_the_box(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Standard values count for every printer; unchanged and emptied forms do as they say."""
+    result = await target(hass, await go(hass, setup, "defaults"), "box")
+    assert "A4" in choices(result, "paper")
+    assert choices(result, "color") == ["mono", "color"]
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["name"] == setup.title
+    assert shown(result) == {}
+    fields = {
+        "paper": " A5 ",
+        "color": "mono",
+        "duplex": "long_edge",
+        "scale": "90%",
+        "auto_rotate": "yes",
+        "reverse_order": "no",
+    }
+    await answer(hass, result, fields)
+    kept = fields | {"paper": "A5", "auto_rotate": True, "reverse_order": False}
+    assert setup.options == {"default_options": kept}
+
+    result = await target(hass, await go(hass, setup, "defaults"), "box")
+    await answer(hass, result, shown(result))
+    assert setup.options == {"default_options": kept}
+
+    result = await target(hass, await go(hass, setup, "defaults"), "box")
+    await answer(hass, result, {})
+    assert setup.options == {}
+
+
+async def test_defaults_of_a_printer(hass: HomeAssistant, setup: MockConfigEntry, box: Box) -> None:
+    """Only what this printer has is offered, its trays by name; another printer's stay."""
+    laser, ink = "Kyocera MA2000w GX", "EPSON L3250 Series (网络)"
+    result = await target(hass, await go(hass, setup, "defaults"), laser)
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["name"] == laser
+    assert choices(result, "color") == ["mono"]
+    assert choices(result, "duplex") == ["off", "long_edge", "short_edge"]
+    assert choices(result, "tray") == ["自动选择", "纸盒 1", "手动进纸"]
+    assert "信封 DL" in choices(result, "paper")
+    await answer(hass, result, {"tray": "纸盒 1", "duplex": "short_edge"})
+    first = {"tray": "纸盒 1", "duplex": "short_edge"}
+    assert setup.options == {"printer_options": {key_of(setup, laser): first}}
+
+    result = await target(hass, await go(hass, setup, "defaults"), ink)
+    await answer(hass, result, {"paper_width": 100, "paper_height": 150.5, "color": "color"})
+    second = {"paper_width": 100, "paper_height": 150.5, "color": "color"}
+    both = {key_of(setup, laser): first, key_of(setup, ink): second}
+    assert setup.options == {"printer_options": both}
+
+    for name in (laser, ink):
+        result = await target(hass, await go(hass, setup, "defaults"), name)
+        await answer(hass, result, shown(result))
+        assert setup.options == {"printer_options": both}
+    result = await target(hass, await go(hass, setup, "defaults"), laser)
+    await answer(hass, result, {})
+    assert setup.options == {"printer_options": {key_of(setup, ink): second}}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "errors"),
+    [
+        ("box", {"tray": "纸盒 1"}, {"tray": "option_not_checkable"}),
+        ("box", {"paper_width": 80.0}, {"base": "custom_paper_needs_both_sides"}),
+        (
+            "box",
+            {"paper": "A4", "paper_width": 80.0, "paper_height": 90.0},
+            {"paper": "paper_or_size"},
+        ),
+        (
+            "box",
+            {"paper_width": 5000.0, "paper_height": 90.0},
+            {"paper_width": "paper_size_out_of_range"},
+        ),
+        ("box", {"scale": "bigger"}, {"scale": "not_available"}),
+        ("Kyocera MA2000w GX", {"paper": "A3"}, {"paper": "not_available"}),
+        ("Kyocera MA2000w GX", {"tray": "Tray 9"}, {"tray": "not_available"}),
+        ("EPSON L3250 Series (网络)", {"media_type": "gold"}, {"media_type": "not_available"}),
+    ],
+)
+async def test_defaults_that_cannot_be(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    name: str,
+    fields: dict[str, Any],
+    errors: dict[str, str],
+) -> None:
+    """The field says what is wrong and what would do; what was entered stays."""
+    result = await target(hass, await go(hass, setup, "defaults"), name)
+    result = await answer(hass, result, fields)
+    assert result["errors"] == errors
+    assert shown(result) == fields
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    if "not_available" in errors.values():
+        assert placeholders["value"] in fields.values()
+        assert placeholders["allowed"]
+    assert setup.options == {}
+    result = await answer(hass, result, {"color": "mono"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_default_that_the_printer_lost(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """It stays to be seen and chosen, and is told when submitted; the box's defaults count, too."""
+    entry = make_entry(simulator, box, options={"default_options": {"color": "color"}})
+    assert await set_up(hass, entry)
+    result = await target(hass, await go(hass, entry, "defaults"), "Kyocera MA2000w GX")
+    result = await answer(hass, result, {"quality": "best"})
+    assert result["errors"] == {"base": "not_available"}
+    result = await answer(hass, result, {"quality": "best", "color": "mono"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+    key = key_of(entry, "Kyocera MA2000w GX")
+    lost = {"printer_options": {key: {"color": "color"}}}
+    hass.config_entries.async_update_entry(entry, options=lost)
+    result = await target(hass, await go(hass, entry, "defaults"), "Kyocera MA2000w GX")
+    assert choices(result, "color") == ["mono", "color"]
+    result = await answer(hass, result, shown(result))
+    assert result["errors"] == {"color": "not_available"}
+    await tear_down(hass)
+
+
+async def test_label_printers_may_go_without_a_default_paper(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """Whoever names the paper in each action need not name one here; the rest is checked."""
+    label = next(one for one in box.printers if one.species == 3)
+    label.capabilities = {"Capabilities": {"Color": {"黑白": 1}}}
+    label.papers = {}
+    entry = make_entry(simulator, box)
+    assert await set_up(hass, entry)
+    result = await target(hass, await go(hass, entry, "defaults"), label.name)
+    result = await answer(hass, result, {"color": "mono", "scale": "bigger"})
+    assert result["errors"] == {"scale": "not_available"}
+    result = await answer(hass, result, {"color": "mono"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["printer_options"][key_of(entry, label.name)] == {"color": "mono"}
+    await tear_down(hass)
+
+
+async def test_keep_alive(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Off at first; each printer has its own plan; none is left when all are off."""
+    name = "EPSON L3250 Series (网络)"
+    key = key_of(setup, name)
+    result = await target(hass, await go(hass, setup, "keep_alive"), name)
+    assert shown(result) == {"days": 0, "at": "10:00:00"}
+    await answer(hass, result, shown(result))
+    assert setup.options == {}
+    result = await target(hass, await go(hass, setup, "keep_alive"), name)
+    await answer(hass, result, {"days": 14.0, "at": "18:30:00"})
+    assert setup.options == {"keep_alive": {key: {"days": 14, "at": "18:30:00"}}}
+    result = await target(hass, await go(hass, setup, "keep_alive"), name)
+    assert shown(result) == {"days": 14, "at": "18:30:00"}
+    await answer(hass, result, shown(result) | {"days": 0})
+    assert setup.options == {}
+
+
+async def test_keep_alive_without_printers(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """There is nothing to choose then."""
+    box.printers.clear()
+    entry = make_entry(simulator, box)
+    assert await set_up(hass, entry)
+    result = await go(hass, entry, "keep_alive")
+    assert result["step_id"] == "no_printers"
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {}
+    await tear_down(hass)
+
+
+async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Many have none; they are told that nothing is missing."""
+    setup.runtime_data.account.set_address(None)
+    result = await go(hass, setup, "push")
+    assert result["step_id"] == "no_address"
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert setup.options == {}
+
+
+@pytest.mark.parametrize("step", ["defaults", "keep_alive", "push"])
+async def test_box_unloaded_meanwhile(
+    hass: HomeAssistant, setup: MockConfigEntry, step: str
+) -> None:
+    """A dialog left open ends with a word about it."""
+    result = await hass.config_entries.options.async_init(setup.entry_id)
+    await hass.config_entries.async_unload(setup.entry_id)
+    result = await answer(hass, result, {"next_step_id": step})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_loaded"
+
+
+async def test_box_unloaded_while_waiting_for_a_push(
+    hass: HomeAssistant, boxes: list[MockConfigEntry]
+) -> None:
+    """Waiting ends then, too."""
+    with patch("custom_components.lianke.flows.options_flow.PUSH_SECONDS", 0.1):
+        result = await answer(hass, await go(hass, boxes[0], "push"), {})
+        await hass.config_entries.async_unload(boxes[0].entry_id)
+        result = await settled(hass, result["flow_id"])
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_loaded"
+
+
+@pytest.fixture
+async def boxes(
+    hass: HomeAssistant, reachable: str, simulator: Simulator
+) -> AsyncGenerator[list[MockConfigEntry]]:
+    """Set both boxes of the first account up, at an address that the simulator can reach."""
+    mine = [one for one in simulator.cloud.boxes.values() if one.account is simulator.box.account]
+    entries = [make_entry(simulator, one, title=f"Box {one.device_id}") for one in mine]
+    for entry in entries:
+        assert await set_up(hass, entry)
+    yield entries
+    await tear_down(hass)
+
+
+async def settled(hass: HomeAssistant, flow_id: str) -> ConfigFlowResult:
+    """Wait until a flow no longer shows progress."""
+    async with asyncio.timeout(5):
+        while True:
+            await hass.async_block_till_done()
+            result = await hass.config_entries.options.async_configure(flow_id)
+            if result["type"] is not FlowResultType.SHOW_PROGRESS:
+                return result
+            await asyncio.sleep(0.02)
+
+
+async def test_push_arrives(
+    hass: HomeAssistant, boxes: list[MockConfigEntry], simulator: Simulator, reachable: str
+) -> None:
+    """The address is shown here; a message about any box of the account proves it."""
+    first, other = boxes
+    result = await go(hass, first, "push")
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    address = placeholders["address"]
+    assert address == f"{reachable}/api/webhook/{first.data['webhook_id']}"
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    assert result["progress_action"] == "push_wait"
+
+    account = simulator.box.account
+    assert account is not None
+    account.push_url = address
+    await simulator.cloud.messenger.push(account, other.data["device_id"], "printer_unplugged")
+    result = await settled(hass, result["flow_id"])
+    assert result["step_id"] == "push_heard"
+    result = await answer(hass, result, {"next_step_id": "done"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert first.options == {}
+
+
+async def test_push_of_an_unknown_form(
+    hass: HomeAssistant, boxes: list[MockConfigEntry], simulator: Simulator
+) -> None:
+    """Payloads are not documented: one that names no box is told apart from none."""
+    account = simulator.box.account
+    assert account is not None
+    account.push_url = boxes[0].runtime_data.account.address
+    with patch("custom_components.lianke.flows.options_flow.PUSH_SECONDS", 0.3):
+        result = await answer(hass, await go(hass, boxes[0], "push"), {})
+        await simulator.cloud.messenger.push(account, "another-box", "printer_unplugged")
+        result = await settled(hass, result["flow_id"])
+    assert result["step_id"] == "push_unclear"
+    result = await answer(hass, result, {"next_step_id": "done"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_push_does_not_arrive(hass: HomeAssistant, boxes: list[MockConfigEntry]) -> None:
+    """After two minutes the user is told, and may try again."""
+    with patch("custom_components.lianke.flows.options_flow.PUSH_SECONDS", 0.05):
+        result = await answer(hass, await go(hass, boxes[0], "push"), {})
+        result = await settled(hass, result["flow_id"])
+    assert result["step_id"] == "push_silent"
+    result = await answer(hass, result, {"next_step_id": "push"})
+    assert result["step_id"] == "push"
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    hass.config_entries.options.async_abort(result["flow_id"])
+    await hass.async_block_till_done()
+    assert boxes[0].options == {}

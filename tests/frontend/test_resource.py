@@ -1,0 +1,212 @@
+"""The card's files and its resource on the dashboards."""
+
+from collections.abc import AsyncGenerator
+import re
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
+from homeassistant.components.lovelace.const import LOVELACE_DATA
+from homeassistant.components.lovelace.resources import ResourceStorageCollection
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.frontend import resource as dashboard
+from tests.conftest import make_entry, set_up, tear_down
+from tests.simulator import Simulator
+
+FIRST_LOAD_LIMIT = 46_000  # bytes
+
+
+@pytest.fixture
+async def lovelace(hass: HomeAssistant, hass_storage: dict[str, Any]) -> AsyncGenerator[None]:
+    """Set up dashboards that keep their resources in storage."""
+    assert await async_setup_component(hass, "lovelace", {})
+    yield
+    await tear_down(hass)
+
+
+def resources(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the resources of all dashboards."""
+    return list(hass.data[LOVELACE_DATA].resources.async_items())
+
+
+async def test_resource_comes_with_the_first_entry_and_goes_with_the_last(
+    hass: HomeAssistant, lovelace: None, entry: MockConfigEntry, simulator: Simulator
+) -> None:
+    assert await set_up(hass, entry)
+    (resource,) = resources(hass)
+    assert resource["type"] == "module"
+    assert re.fullmatch(r"/lianke/lianke-card\.js\?v=\d+\.\d+\.\d+-[0-9a-f]{8}", resource["url"])
+
+    other = next(
+        box
+        for box in simulator.cloud.boxes.values()
+        if box.account is simulator.box.account and box is not simulator.box
+    )
+    second = make_entry(simulator, other, title="Other box")
+    assert await set_up(hass, second)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert resources(hass) == [resource]
+
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert resources(hass) == [resource]
+    await hass.config_entries.async_remove(second.entry_id)
+    await hass.async_block_till_done()
+    assert resources(hass) == []
+
+    await hass.config_entries.async_add(make_entry(simulator, simulator.box))
+    await hass.async_block_till_done()
+    assert [again["url"] for again in resources(hass)] == [resource["url"]]
+
+
+async def test_other_resources_stay_and_an_old_version_is_replaced(
+    hass: HomeAssistant, lovelace: None, entry: MockConfigEntry
+) -> None:
+    store = hass.data[LOVELACE_DATA].resources
+    assert isinstance(store, ResourceStorageCollection)
+    await store.async_get_info()
+    for kind, url in (
+        ("module", "/local/other.js?v=1"),
+        ("js", "/lianke/lianke-card.js?v=0.0.1-00000000"),
+        ("module", "/lianke/lianke-card.js"),
+        ("css", "/lianke/lianke-card.json"),
+    ):
+        await store.async_create_item({"res_type": kind, "url": url})
+    assert await set_up(hass, entry)
+    kept = [(item["type"], item["url"].partition("?")[0]) for item in resources(hass)]
+    assert kept == [
+        ("module", "/local/other.js"),
+        ("module", "/lianke/lianke-card.js"),
+        ("css", "/lianke/lianke-card.json"),
+    ]
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert [item["url"] for item in resources(hass)] == [
+        "/local/other.js?v=1",
+        "/lianke/lianke-card.json",
+    ]
+
+
+async def test_another_version_is_another_address(
+    hass: HomeAssistant, lovelace: None, entry: MockConfigEntry
+) -> None:
+    with patch.object(dashboard, "_digest", return_value="00000000"):
+        assert await set_up(hass, entry)
+    (old,) = resources(hass)
+    assert old["url"].endswith("-00000000")
+    await dashboard.async_setup(hass)
+    (new,) = resources(hass)
+    assert new["id"] == old["id"]
+    assert new["url"] != old["url"]
+
+
+async def test_resources_kept_in_yaml_are_left_alone(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    # What the frontend offers; its own package is not needed for that.
+    hass.data[DATA_EXTRA_MODULE_URL] = UrlManager(lambda _change, _url: None, [])
+    assert await async_setup_component(
+        hass, "lovelace", {"lovelace": {"resource_mode": "yaml", "resources": []}}
+    )
+    assert await set_up(hass, entry)
+    assert resources(hass) == []
+    (url,) = hass.data[DATA_EXTRA_MODULE_URL].urls
+    assert url.startswith("/lianke/lianke-card.js?v=")
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert not hass.data[DATA_EXTRA_MODULE_URL].urls
+
+
+async def test_no_dashboards_no_resource(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    assert LOVELACE_DATA not in hass.data
+
+
+async def test_resources_that_cannot_be_written_do_no_harm(
+    hass: HomeAssistant,
+    lovelace: None,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = hass.data[LOVELACE_DATA].resources
+    with patch.object(type(store), "async_create_item", side_effect=HomeAssistantError("full")):
+        assert await set_up(hass, entry)
+    assert "Cannot update the dashboard resource: full" in caplog.text
+    assert resources(hass) == []
+
+
+@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+async def test_files_are_served(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_client_no_auth: ClientSessionGenerator,
+    name: str,
+) -> None:
+    client = await hass_client_no_auth()
+    response = await client.get(f"/{DOMAIN}/{name}?v=1")
+    assert response.status == 200
+    assert "javascript" in response.headers["Content-Type"]
+    assert "max-age" in response.headers["Cache-Control"]
+    assert await response.text() == (dashboard.FRONTEND / name).read_text("utf-8")
+
+
+def test_all_of_the_frontend_is_served() -> None:
+    assert {path.name for path in dashboard.FRONTEND.glob("*.js")} == set(dashboard.CARD_FILES)
+
+
+def test_what_a_dashboard_loads_is_small() -> None:
+    assert (dashboard.FRONTEND / dashboard.CARD_FILES[0]).stat().st_size < FIRST_LOAD_LIMIT
+
+
+@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+def test_script_makes_no_markup_and_knows_no_other_host(name: str) -> None:
+    script = (dashboard.FRONTEND / name).read_text("utf-8")
+    forbidden = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|//\w+\.\w+"
+    )
+    found = {match for match in forbidden.findall(script) if match != "//www.w3"}
+    assert not found
+
+
+def words_of(script: str) -> tuple[set[str], str]:
+    """Return the words that a script has in its dictionaries, and the script without these."""
+    blocks = re.findall(r"^const (?:en|zh) = \{\n.*?^\};", script, re.MULTILINE | re.DOTALL)
+    words = {word for block in blocks for word in re.findall(r"^  (\w+): ", block, re.MULTILINE)}
+    for block in blocks:
+        script = script.replace(block, "")
+    return words, script
+
+
+@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+def test_every_word_that_is_used_is_there(name: str) -> None:
+    known, script = words_of((dashboard.FRONTEND / name).read_text("utf-8"))
+    of_the_card, _ = words_of((dashboard.FRONTEND / dashboard.CARD_FILES[0]).read_text("utf-8"))
+    borrowed = r"_card\.words\.(\w+)|_card\.count\(\"(\w+)\""
+    assert {a or b for a, b in re.findall(borrowed, script)} <= of_the_card
+    own = re.sub(borrowed, "", script)
+    used = re.findall(r"\b(?:t|_?words|_?words\(\)|pageWords\(\))\??\.(\w+)", own)
+    used += re.findall(r"\bcount\(\"(\w+)\"", own)
+    assert used
+    assert set(used) <= known
+
+
+@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+def test_both_languages_say_the_same_things(name: str) -> None:
+    script = (dashboard.FRONTEND / name).read_text("utf-8")
+    english, chinese = (
+        re.findall(r"^ +(\w+): (?:\"(.*)\"|\{)", block, re.MULTILINE)
+        for block in re.findall(
+            r"^const (?:en|zh) = \{\n(.*?)^\};", script, re.MULTILINE | re.DOTALL
+        )
+    )
+    assert [key for key, _ in english] == [key for key, _ in chinese]
+    for (key, text), (_, other) in zip(english, chinese, strict=True):
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", other)), key
+        assert not re.search("[一-鿿]", text), key

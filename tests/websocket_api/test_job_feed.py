@@ -1,0 +1,243 @@
+"""What the subscriptions of dashboard cards share, and where their number and size end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_at_time
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
+
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.websocket_api import job_feed
+from custom_components.lianke.websocket_api.job_feed import (
+    MAX_FINISHED,
+    MAX_OPEN,
+    MAX_OPEN_OF_PRINTER,
+    MAX_SUBSCRIPTIONS,
+)
+from tests.loop_hold import measured_hold
+from tests.simulator import Simulator
+from tests.websocket_api.test_websocket_api import (
+    client_of,
+    device_of,
+    status_entity,
+    subscribe,
+    until,
+)
+
+# As many as somebody made by printing and canceling for 100 seconds.
+RECORDS = 7000
+
+
+def record(number: int, printer_key: str, **changes: Any) -> Job:
+    """Return a job of the last minutes."""
+    at = dt_util.utcnow() - timedelta(seconds=RECORDS - number)
+    facts: dict[str, Any] = {
+        "job_id": ulid_at_time(at.timestamp()),
+        "printer_key": printer_key,
+        "printer_name": "Kyocera MA2000w GX",
+        "title": f"Document {number}",
+        "state": JobState.CANCELED,
+        "created_at": at,
+        "changed_at": at,
+        "expires_at": at + timedelta(hours=12),
+        "document_name": f"{number}.pdf",
+        "content_type": "application/pdf",
+        "size": 1000,
+        "digest": "",
+        "token": f"token-{number:05}-0123456789abcdef",
+        "has_document": False,
+    }
+    return Job(**facts | changes)
+
+
+def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
+    """Take back jobs that have no folder on the disk."""
+    ledger = entry.runtime_data.queue._ledger
+    for job in jobs:
+        ledger._forget(job.job_id)
+
+
+def keep(ledger: Any, job: Job) -> None:
+    """Take a job for one that is on disk, and told."""
+    ledger._keep(job)
+    ledger._writer.note_kept(job)
+    ledger._told[job.job_id] = job
+
+
+def laser_key(entry: MockConfigEntry) -> str:
+    """Return the key of the printer at the first port."""
+    known = entry.runtime_data.memory.printers
+    return str(next(key for key, one in known.items() if one.printer.port == 1))
+
+
+@asynccontextmanager
+async def drained(client: MockHAClientWebSocket) -> AsyncIterator[list[dict[str, Any]]]:
+    """Read whatever a connection is sent, as a browser does."""
+    messages: list[dict[str, Any]] = []
+
+    async def read() -> None:
+        while True:
+            messages.append(await client.receive_json(timeout=60))
+
+    task = asyncio.create_task(read())
+    yield messages
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_fifty_cards_beside_thousands_of_records(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    """Each card went through all records by itself at each change, which held Home Assistant for seconds."""
+    key = laser_key(setup)
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    ledger = setup.runtime_data.queue._ledger
+    for number in range(RECORDS):
+        keep(ledger, record(number, key))
+    client = await hass_ws_client()
+    for _ in range(MAX_SUBSCRIPTIONS):
+        await client.send_json_auto_id({"type": "lianke/jobs/subscribe"})
+    moving = [record(RECORDS + number, key, state=JobState.HELD) for number in range(20)]
+    async with drained(client) as messages:
+        await asyncio.sleep(0.5)
+        for job in moving:
+            keep(ledger, job)
+        with measured_hold() as hold:
+            for step in range(20):
+                for job in moving:
+                    ledger.show_progress(job, step)
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(2 * job_feed.PACE)
+    last = messages[-1]["event"]["jobs"]
+    assert [job["sent_bytes"] for job in last[:20]] == [19] * 20
+    # At most four messages a second, however often something changes.
+    assert len([one for one in messages if one["type"] == "event"]) <= MAX_SUBSCRIPTIONS * 10
+    assert hold.longest < 0.1, hold
+    forget(setup, moving)
+
+
+async def test_one_message_a_user_and_change(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Subscriptions of one user get one computed message, those of another user's rights their own."""
+    laser = device_of(hass, setup)
+    policy = {"entity_ids": {status_entity(hass, setup, laser): {POLICY_READ: True}}}
+    administrator = await hass_ws_client()
+    async with client_of(hass, hass_ws_client, policy) as reader:
+        for client in (administrator, administrator, administrator, reader, reader):
+            await subscribe(client)
+            await client.receive_json()
+        with (
+            patch.object(job_feed, "_view", wraps=job_feed._view) as views,
+            patch.object(job_feed, "_collect", wraps=job_feed._collect) as collections,
+        ):
+            dr.async_get(hass).async_update_device(laser, name_by_user="Study")
+            seen = [
+                await until(client, lambda view: view["printers"][laser]["name"] == "Study")
+                for client in (administrator, administrator, administrator, reader, reader)
+            ]
+        assert (views.call_count, collections.call_count) == (2, 1)
+        assert {view["printers"][laser]["name"] for view in seen} == {"Study"}
+        assert [len(view["printers"]) for view in seen[3:]] == [1, 1]
+        assert len(seen[0]["printers"]) > 1
+
+
+async def test_a_message_holds_a_bounded_number_of_jobs(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    """However many jobs wait, a message stays small; what is on its way is in it."""
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    ledger = setup.runtime_data.queue._ledger
+    keys = list(setup.runtime_data.memory.printers)
+    jobs = [
+        record(200 * place + number, key, state=JobState.HELD)
+        for place, key in enumerate(keys)
+        for number in range(200)
+    ]
+    jobs[0] = record(0, keys[0], state=JobState.SENDING)
+    for job in jobs:
+        keep(ledger, job)
+    client = await hass_ws_client()
+    await subscribe(client)
+    view = (await client.receive_json())["event"]
+    assert len(view["jobs"]) <= MAX_OPEN + MAX_FINISHED
+    ours = [job for job in view["jobs"] if job["printer_key"] == keys[0]]
+    assert len(ours) <= MAX_OPEN_OF_PRINTER
+    assert ours[-1]["state"] == "sending"
+    assert [job["job_id"] for job in ours] == sorted((job["job_id"] for job in ours), reverse=True)
+    assert {printer["waiting"] for printer in view["printers"].values()} <= {200, 199}
+    forget(setup, jobs)
+
+
+async def test_a_connection_has_a_bounded_number_of_subscriptions(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    """One page cannot subscribe without end; another page still can, and an ended one makes room."""
+    client = await hass_ws_client()
+    async with drained(client) as messages:
+        for _ in range(MAX_SUBSCRIPTIONS + 1):
+            await client.send_json_auto_id({"type": "lianke/jobs/subscribe", "device_ids": []})
+        await asyncio.sleep(1)
+    answers = [one for one in messages if one["type"] == "result"]
+    assert [one["success"] for one in answers] == [True] * MAX_SUBSCRIPTIONS + [False]
+    assert answers[-1]["error"]["translation_key"] == "too_many_subscriptions"
+    number = answers[0]["id"]
+    await client.send_json_auto_id({"type": "unsubscribe_events", "subscription": number})
+    assert (await client.receive_json())["success"]
+    await subscribe(client)
+    await subscribe(await hass_ws_client())
+
+
+# A refused ApiKey
+
+
+@pytest.fixture
+def refuse_key(simulator: Simulator) -> Callable[[], None]:
+    """Return what makes the cloud refuse the account's ApiKey from now on."""
+
+    def refuse() -> None:
+        account = simulator.box.account
+        assert account is not None
+        simulator.cloud.renew_key(account)
+
+    return refuse
+
+
+async def test_a_refused_key_is_told_to_the_cards(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    refuse_key: Callable[[], None],
+) -> None:
+    """With a refused ApiKey the card kept showing an idle printer, as if all were well."""
+    laser = device_of(hass, setup)
+    policy = {"entity_ids": {status_entity(hass, setup, laser): True}}
+    client = await hass_ws_client()
+    await subscribe(client)
+    assert (await client.receive_json())["event"]["key_rejected"] == []
+    refuse_key()
+    for _ in range(2):
+        await setup.runtime_data.coordinator.async_refresh()
+    view = await until(client, lambda view: bool(view["key_rejected"]))
+    assert set(view["key_rejected"]) == set(view["printers"])
+    async with client_of(hass, hass_ws_client, policy) as reader:
+        await subscribe(reader)
+        assert (await reader.receive_json())["event"]["key_rejected"] == [laser]

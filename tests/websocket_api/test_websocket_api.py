@@ -1,0 +1,444 @@
+"""What the dashboard card is told, over a real WebSocket connection."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import ClientWebSocketResponse
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.devices import box_identifier, printer_identifier
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
+from tests.conftest import make_entry, set_up
+from tests.simulator import Simulator, make_pdf
+
+type Files = Callable[[int], str]
+
+
+def device_of(hass: HomeAssistant, entry: MockConfigEntry, port: int = 1) -> str:
+    """Return the device of the printer at a port."""
+    known = entry.runtime_data.memory.printers
+    key = next(key for key, one in known.items() if one.printer.port == port)
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        printer_identifier(entry, key), entry.entry_id
+    )
+    assert device is not None
+    return device.id
+
+
+async def subscribe(client: MockHAClientWebSocket, **fields: Any) -> int:
+    """Subscribe and return the number of the subscription."""
+    await client.send_json_auto_id({"type": "lianke/jobs/subscribe", **fields})
+    answer = await client.receive_json()
+    assert answer["success"], answer
+    return int(answer["id"])
+
+
+async def until(client: ClientWebSocketResponse, wanted: Callable[[dict[str, Any]], bool]) -> Any:
+    """Return the first message of a subscription that is as wanted."""
+    while True:
+        message = await client.receive_json(timeout=20)
+        if message["type"] == "event" and wanted(message["event"]):
+            return message["event"]
+
+
+@pytest.fixture
+def make_file(hass: HomeAssistant, tmp_path: Any) -> Files:
+    """Return what makes a PDF that Home Assistant may print, and gives its path."""
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+
+    def make(pages: int) -> str:
+        path = tmp_path / f"{pages}-pages.pdf"
+        path.write_bytes(make_pdf(pages))
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+async def print_file(
+    hass: HomeAssistant, setup: MockConfigEntry, make_file: Files
+) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Return what prints a PDF and gives the job."""
+
+    async def send(pages: int = 1, **fields: Any) -> dict[str, Any]:
+        path = await hass.async_add_executor_job(make_file, pages)
+        fields.setdefault("device_id", device_of(hass, setup))
+        response = await hass.services.async_call(
+            DOMAIN, "print", {"file": path, **fields}, blocking=True, return_response=True
+        )
+        assert response is not None
+        return response["jobs"][0]  # type: ignore[index, return-value]  # a list of jobs, as documented
+
+    return send
+
+
+type PrintFile = Callable[..., Awaitable[dict[str, Any]]]
+
+
+async def test_first_message_shows_printers(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    client = await hass_ws_client()
+    await subscribe(client)
+    view = (await client.receive_json())["event"]
+    laser = view["printers"][device_of(hass, setup)]
+    assert laser == {
+        "name": "Kyocera MA2000w GX",
+        "status": "idle",
+        "may_control": True,
+        "waiting": 0,
+        "hold_reason": None,
+        "pages_printed": 0,
+        "ink": [],
+        "problems": [],
+    }
+    inks = [printer["ink"] for printer in view["printers"].values() if printer["ink"]]
+    assert [[ink["level"] for ink in one] for one in inks] == [[72, 40, 55, 8]]
+    assert view["jobs"] == []
+
+
+async def test_job_is_followed_to_its_end(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    print_file: PrintFile,
+) -> None:
+    client = await hass_ws_client()
+    await subscribe(client)
+    job = await print_file(3, request_id="one")
+    view = await until(
+        client, lambda view: bool(view["jobs"]) and view["jobs"][0]["state"] == "completed"
+    )
+    shown = view["jobs"][0]
+    device_id = device_of(hass, setup)
+    assert (shown["job_id"], shown["device_id"]) == (job["job_id"], device_id)
+    assert (shown["pages_printed"], shown["request_id"]) == (3, "one")
+    assert view["printers"][device_id]["pages_printed"] == 3
+    assert setup.runtime_data.queue.get(job["job_id"]).token not in str(view)
+
+
+async def test_changes_are_told_together(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+    print_file: PrintFile,
+) -> None:
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    client = await hass_ws_client()
+    await subscribe(client)
+    await client.receive_json()
+    for _ in range(5):
+        await print_file()
+    messages = [await client.receive_json()]
+    while len(messages[-1]["event"]["jobs"]) < 5:
+        messages.append(await client.receive_json())
+    assert len(messages) < 5
+    jobs = messages[-1]["event"]["jobs"]
+    assert {job["hold_reason"] for job in jobs} == {"box_offline"}
+    assert messages[-1]["event"]["printers"][device_of(hass, setup)]["waiting"] == 5
+
+
+async def test_only_the_printers_asked_for(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    print_file: PrintFile,
+) -> None:
+    laser, label = device_of(hass, setup, 1), device_of(hass, setup, 2)
+    await print_file(device_id=label, paper="60 x 40 mm")
+    client = await hass_ws_client()
+    await subscribe(client, device_ids=[laser, "of-nobody"])
+    view = (await client.receive_json())["event"]
+    assert list(view["printers"]) == [laser]
+    assert view["jobs"] == []
+
+
+async def test_all_open_jobs_and_the_last_others(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+    print_file: PrintFile,
+) -> None:
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    queue = setup.runtime_data.queue
+    canceled = [(await print_file())["job_id"] for _ in range(MAX_FINISHED + 2)]
+    for job_id in canceled:
+        await queue.async_cancel(job_id)
+    held = [(await print_file())["job_id"] for _ in range(3)]
+    client = await hass_ws_client()
+    await subscribe(client)
+    jobs = (await client.receive_json())["event"]["jobs"]
+    assert [job["job_id"] for job in jobs] == [*reversed(held), *reversed(canceled[2:])]
+
+
+async def test_ten_open_cards_ask_the_cloud_nothing(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    await hass.async_block_till_done(wait_background_tasks=True)
+    before = len(simulator.cloud.requests)
+    for _ in range(10):
+        client = await hass_ws_client()
+        await subscribe(client)
+        assert (await client.receive_json())["event"]["printers"]
+    await hass.async_block_till_done()
+    assert len(simulator.cloud.requests) == before
+
+
+async def test_listens_only_while_somebody_looks(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    coordinator = setup.runtime_data.coordinator
+    before = len(coordinator._listeners)
+    client = await hass_ws_client()
+    numbers = [await subscribe(client)]
+    await client.receive_json()
+    numbers.append(await subscribe(client))
+    await client.receive_json()
+    assert len(coordinator._listeners) == before + 1
+    for number in numbers:
+        await client.send_json_auto_id({"type": "unsubscribe_events", "subscription": number})
+        assert (await client.receive_json())["success"]
+    assert len(coordinator._listeners) == before
+
+
+async def test_reload_and_new_name_are_followed(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    laser = device_of(hass, setup)
+    client = await hass_ws_client()
+    await subscribe(client)
+    assert laser in (await client.receive_json())["event"]["printers"]
+    assert await hass.config_entries.async_unload(setup.entry_id)
+    await until(client, lambda view: not view["printers"])
+    assert await hass.config_entries.async_setup(setup.entry_id)
+    await until(client, lambda view: laser in view["printers"])
+    dr.async_get(hass).async_update_device(laser, name_by_user="Study")
+    await until(client, lambda view: view["printers"][laser]["name"] == "Study")
+
+
+async def test_second_box_joins_an_open_card(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    client = await hass_ws_client()
+    await subscribe(client)
+    first = (await client.receive_json())["event"]["printers"]
+    other = next(
+        box
+        for box in simulator.cloud.boxes.values()
+        if box.account is simulator.box.account and box is not simulator.box
+    )
+    assert await set_up(hass, make_entry(simulator, other, title="Other box"))
+    await until(client, lambda view: len(view["printers"]) > len(first))
+
+
+async def test_faults_are_listed_and_forgotten_when_off(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    printer = simulator.box.printer(1)
+    printer.paper = 0
+    printer.cover_open = True
+    coordinator = setup.runtime_data.coordinator
+    laser = device_of(hass, setup)
+    client = await hass_ws_client()
+    await subscribe(client, device_ids=[laser])
+    coordinator.async_look("test", next(iter(coordinator.data.printers)))
+    view = await until(
+        client,
+        lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
+    )
+    assert view["printers"][laser]["status"] == "cover_open"
+    simulator.box.online = False
+    await coordinator.async_refresh()
+    view = await until(client, lambda view: view["printers"][laser]["status"] == "box_offline")
+    assert view["printers"][laser]["problems"] == []
+
+
+# Permissions
+
+
+@asynccontextmanager
+async def client_of(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, policy: dict[str, Any]
+) -> AsyncIterator[MockHAClientWebSocket]:
+    """Give a connection of a user who may do what the policy says."""
+    user = MockUser(groups=[]).add_to_hass(hass)
+    user.mock_policy({"entities": policy})
+    token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1")
+    client = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
+    yield client
+    await client.close()
+
+
+def status_entity(hass: HomeAssistant, entry: MockConfigEntry, device_id: str) -> str:
+    """Return the status entity of a printer."""
+    device = dr.async_get(hass).async_get(device_id)
+    assert device is not None
+    identifier = next(iter(device.identifiers))[1]
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{identifier}_status")
+    assert entity_id is not None
+    return entity_id
+
+
+async def test_user_sees_and_controls_what_is_allowed(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    laser, label = device_of(hass, setup, 1), device_of(hass, setup, 2)
+    policy = {
+        "entity_ids": {
+            status_entity(hass, setup, laser): {POLICY_READ: True},
+            status_entity(hass, setup, label): True,
+        }
+    }
+    async with client_of(hass, hass_ws_client, policy) as client:
+        await subscribe(client)
+        printers = (await client.receive_json())["event"]["printers"]
+        assert {device: printer["may_control"] for device, printer in printers.items()} == {
+            laser: False,
+            label: True,
+        }
+        for command in (
+            {"type": "lianke/printer/options", "device_id": laser},
+            {"type": "lianke/jobs/confirm", "device_id": laser, "job_id": "x"},
+        ):
+            await client.send_json_auto_id(command)
+            assert (await client.receive_json())["error"]["code"] == "unauthorized"
+
+
+async def test_printer_without_status_entity_is_for_administrators(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    laser = device_of(hass, setup)
+    er.async_get(hass).async_remove(status_entity(hass, setup, laser))
+    client = await hass_ws_client()
+    await subscribe(client)
+    assert laser in (await client.receive_json())["event"]["printers"]
+    async with client_of(hass, hass_ws_client, {"all": True}) as other:
+        await subscribe(other)
+        assert laser not in (await other.receive_json())["event"]["printers"]
+
+
+# Confirming
+
+
+@pytest.fixture
+async def unconfirmed(
+    setup: MockConfigEntry, simulator: Simulator, print_file: PrintFile
+) -> dict[str, Any]:
+    """Return a job of which nobody can say what became of it."""
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    job = await print_file(2)
+    queue = setup.runtime_data.queue
+    await queue._ledger.async_change(queue.get(job["job_id"]), state=JobState.UNCONFIRMED)
+    return job
+
+
+async def test_it_came_out(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    unconfirmed: dict[str, Any],
+) -> None:
+    laser = device_of(hass, setup)
+    confirm = {
+        "type": "lianke/jobs/confirm",
+        "device_id": laser,
+        "job_id": unconfirmed["job_id"],
+    }
+    client = await hass_ws_client()
+    await client.send_json_auto_id({**confirm, "device_id": device_of(hass, setup, 2)})
+    assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
+    await client.send_json_auto_id(confirm)
+    job = (await client.receive_json())["result"]
+    assert (job["state"], job["pages_printed"]) == ("completed", 2)
+    await client.send_json_auto_id(confirm)
+    assert (await client.receive_json())["error"]["translation_key"] == "job_not_unconfirmed"
+    await client.send_json_auto_id({**confirm, "job_id": "x" * 500})
+    assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
+
+
+# Options
+
+
+async def test_options_of_a_printer(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    laser = device_of(hass, setup)
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
+    offered = (await client.receive_json())["result"]
+    assert {"id": 9, "name": "A4"}.items() <= offered["papers"][0].items()
+    assert [tray["name"] for tray in offered["trays"]] == ["自动选择", "纸盒 1", "手动进纸"]
+    assert offered["color"] == ["mono"]
+    assert offered["duplex"] == ["off", "long_edge", "short_edge"]
+    assert offered["max_copies"] == 99
+    assert offered["max_document_bytes"] == 50 * 1024 * 1024
+    assert offered["defaults"]["paper"] == "A4"
+    assert offered["defaults"]["tray"] == "自动选择"
+    asked = len(simulator.cloud.requests)
+    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
+    assert (await client.receive_json())["result"] == offered
+    assert len(simulator.cloud.requests) == asked
+
+
+async def test_defaults_are_what_a_silent_call_prints_with(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    laser = device_of(hass, setup)
+    key = next(iter(setup.runtime_data.memory.printers))
+    hass.config_entries.async_update_entry(
+        setup,
+        options={
+            "default_options": {"duplex": "long_edge", "tray": 4, "paper": "A5"},
+            "printer_options": {key: {"paper": 13}},
+            "max_document_mb": 7,
+        },
+    )
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
+    offered = (await client.receive_json())["result"]
+    assert offered["defaults"] == {
+        **offered["defaults"],
+        "paper": "B5 (JIS)",
+        "tray": "手动进纸",
+        "duplex": "long_edge",
+        "copies": 1,
+    }
+    assert offered["max_document_bytes"] == 7 * 1024 * 1024
+
+
+async def test_options_of_something_else_are_refused(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    box = dr.async_get(hass).async_get_device_by_identifier(box_identifier(setup), setup.entry_id)
+    assert box is not None
+    client = await hass_ws_client()
+    for device_id in (box.id, "of-nobody"):
+        await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": device_id})
+        error = (await client.receive_json())["error"]
+        assert error["code"] == "home_assistant_error"
+        assert error["translation_key"]
