@@ -213,8 +213,8 @@ async def test_words_of_the_service_are_told_without_what_they_quote(
     simulator.cloud.fail("GET /device/device_info", fault, times=None)
     await printed.runtime_data.coordinator.async_refresh()
     job = printed.runtime_data.queue.jobs()[0]
-    ledger = printed.runtime_data.queue._ledger
-    ledger._told[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
+    registry = printed.runtime_data.queue._registry
+    registry._published[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
     report = await download(hass_client, f"config_entry/{printed.entry_id}")
     text = json.dumps(report, ensure_ascii=False)
     for secret in quoted:

@@ -22,7 +22,7 @@ from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.intake import admit_raw
 from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.jobs.store import BookError, book_path
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
@@ -163,7 +163,7 @@ async def test_what_a_damaged_memory_left_behind_can_be_removed(
 async def test_removal_leaves_nothing(
     hass: HomeAssistant, setup: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
-    folder = book_path(hass, setup.entry_id)
+    folder = jobs_path(hass, setup.entry_id)
     await hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
     await setup.runtime_data.memory.async_flush()
     assert f"lianke.{setup.entry_id}" in hass_storage
@@ -190,7 +190,7 @@ async def test_removal_leaves_nothing(
 async def test_a_job_folder_that_cannot_be_read(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    folder = Path(book_path(hass, entry.entry_id))
+    folder = Path(jobs_path(hass, entry.entry_id))
 
     def block() -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ async def test_a_job_folder_that_cannot_be_read(
     assert entry.state is ConfigEntryState.LOADED
     await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_add_executor_job(shutil.rmtree, folder)
-    assert issubclass(BookError, OSError)
+    assert issubclass(JobStoreError, OSError)
 
 
 async def test_keys_and_counters_survive_a_reload(
@@ -236,7 +236,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     )
     job = (await async_print_test_page(hass, setup, key, Context())).job
     await hass.config_entries.async_unload(setup.entry_id)
-    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
+    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
     told: set[str] = set()
@@ -254,7 +254,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
         # What was reviewed by now would be on disk, and told.
         await asyncio.sleep(0)
-        await entry.runtime_data.queue._ledger.async_flush()
+        await entry.runtime_data.queue._registry.async_flush()
         await forward(entry, platforms)
 
     with patch.object(hass.config_entries, "async_forward_entry_setups", later):
@@ -299,7 +299,7 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(
     job = (await async_print_test_page(hass, setup, key, Context())).job
     await setup.runtime_data.queue.async_wait(job.job_id, 10)
     await hass.config_entries.async_unload(setup.entry_id)
-    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
+    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     done = {"state": "completed", "pages_printed": 7, "task_id": "t-1"}
     record.write_text(json.dumps(kept | done), "utf-8")

@@ -25,7 +25,7 @@ from custom_components.lianke import webhook
 from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.store import BookError, JobBook, book_path
+from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
 from tests.clock import rest
@@ -132,8 +132,8 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(hass, setup)
     secret = {"job": job.token}
-    record = book_path(hass, setup.entry_id) / job.job_id / "job.json"
-    with patch.object(JobBook, "_write", side_effect=BookError("no space")):
+    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
+    with patch.object(JobStore, "_write", side_effect=JobStoreError("no space")):
         assert (await client.post(url, json=claim(data, job), params=secret)).status == 503
     assert data.queue.get(job.job_id).state is not JobState.COMPLETED
     assert (await client.post(url, json=claim(data, job), params=secret)).status == 200

@@ -21,7 +21,7 @@ from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .frontend import resource
 from .jobs.queue import PrintQueue
-from .jobs.store import BookError, async_remove_book
+from .jobs.store import JobStoreError, async_remove_jobs
 from .runtime import (
     BoxAddress,
     LiankeConfigEntry,
@@ -98,7 +98,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_follow_devices(hass, entry)
     try:
         await queue.async_load()
-    except BookError:
+    except JobStoreError:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="book_unreadable"
         ) from None
@@ -131,7 +131,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete what was kept of a box that is removed."""
     await BoxMemory(hass, entry.entry_id).async_remove()
-    dropped = await async_remove_book(hass, entry.entry_id)
+    dropped = await async_remove_jobs(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
     if dropped:

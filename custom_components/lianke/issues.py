@@ -17,7 +17,7 @@ from .api.models import DriverState
 from .const import DOMAIN
 from .documents.escaping import escape_markdown
 from .jobs.job import IN_CLOUD, Job, JobState
-from .jobs.limits import GuardError
+from .jobs.limits import LimitError
 from .jobs.readiness import QueueReason
 from .runtime import LiankeConfigEntry, async_members
 
@@ -147,7 +147,7 @@ class _Watcher:
             data.coordinator.async_add_listener(self._review),
             data.coordinator.pushes.listen(self._check_address),
             data.queue.listen(self._on_job),
-            data.queue.listen_guard(self._on_guard),
+            data.queue.listen_limits(self._on_guard),
             data.account.listen(self._check_address),
             async_track_time_interval(self._hass, self._on_time, REVIEW_INTERVAL),
             self._stop,
@@ -275,7 +275,7 @@ class _Watcher:
         self._clear(issue_id(ERROR_LIMIT_REACHED, self._entry, key))
 
     @callback
-    def _on_guard(self, key: str, error: GuardError | None) -> None:
+    def _on_guard(self, key: str, error: LimitError | None) -> None:
         """Tell that the paper guard refused a job, until it takes one again."""
         raised = issue_id(PAPER_GUARD, self._entry, key)
         if error is None:

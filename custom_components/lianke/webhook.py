@@ -27,7 +27,7 @@ from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_news
-from .jobs.store import BookError
+from .jobs.store import JobStoreError
 from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
 
 _LOGGER = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         elif claim is not None:
             try:
                 await _async_take(box.runtime_data, claim, token)
-            except BookError:
+            except JobStoreError:
                 # What could not be written is not known after a power cut: the cloud is to tell it again.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
@@ -136,7 +136,7 @@ def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPSt
 
 
 async def _async_take(data: LiankeData, claim: Callback, token: str | None) -> None:
-    """Hand a callback to the queue of its box, which keeps it. Raises BookError."""
+    """Hand a callback to the queue of its box, which keeps it. Raises JobStoreError."""
     if await data.queue.async_on_callback(token, claim):
         data.memory.note_callback(data.account.fingerprint)
 

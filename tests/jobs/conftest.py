@@ -191,7 +191,7 @@ class Shop:
             await self.hass.async_block_till_done()
         # A request that is under way must not seem to take as long as the clock is moved next.
         for _ in range(20):
-            if not self.queue._engine._is_working:
+            if not self.queue._scheduler._is_working:
                 break
             await asyncio.sleep(0.01)
 

@@ -16,9 +16,9 @@ from custom_components.lianke.jobs import page_count, preview, writer
 from custom_components.lianke.jobs.home import MARKER_NAME, MAX_MARKER_BYTES, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
-from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Gate
+from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
 from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
-from custom_components.lianke.jobs.store import MAX_DAMAGED, MAX_RECORD_BYTES, JobBook, book_path
+from custom_components.lianke.jobs.store import MAX_DAMAGED, MAX_RECORD_BYTES, JobStore, jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_interrupted import options_of
 from tests.jobs.test_records import ended
@@ -35,18 +35,18 @@ async def test_a_record_that_is_no_record_is_not_read(
         await shop.refresh()
         jobs = [await shop.submit() for _ in range(2)]
         entry = shop.entry
-    record = book_path(hass, entry.entry_id) / jobs[0].job_id / "job.json"
+    record = jobs_path(hass, entry.entry_id) / jobs[0].job_id / "job.json"
     record.write_text(record.read_text("utf-8") + " " * MAX_RECORD_BYTES, "utf-8")
     async with open_shop(entry=entry) as shop:
         assert [job.job_id for job in shop.queue.jobs()] == [jobs[1].job_id]
 
 
 async def test_few_damaged_folders_are_kept(hass: HomeAssistant) -> None:
-    root = book_path(hass, "entry")
+    root = jobs_path(hass, "entry")
     for number in range(MAX_DAMAGED + 5):
         (root / f"job{number:02}").mkdir(parents=True)
         (root / f"job{number:02}" / "job.json").write_text("{", "utf-8")
-    assert await JobBook(hass, "entry").async_load() == []
+    assert await JobStore(hass, "entry").async_load() == []
     aside = [path for path in root.iterdir() if path.name.startswith("damaged-")]
     assert len(aside) == MAX_DAMAGED
 
@@ -77,29 +77,29 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
     shop.box.online = False
     await shop.refresh()
     visits: list[int] = []
-    book = shop.queue._book
-    write = book.async_write_all
+    store = shop.queue._store
+    write = store.async_write_all
 
     async def count(jobs: list[object]) -> list[str]:
         visits.append(len(jobs))
         return await write(jobs)  # type: ignore[arg-type]  # as they came
 
     jobs = [await shop.submit() for _ in range(5)]
-    with patch.object(book, "async_write_all", count), patch.object(writer, "MAX_AT_ONCE", 2):
+    with patch.object(store, "async_write_all", count), patch.object(writer, "MAX_AT_ONCE", 2):
         for job in jobs:
-            shop.queue._ledger.change(shop.queue.get(job.job_id), hold_reason="disconnected")
+            shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
         await shop.tick(writer.WRITE_DELAY + 1)
     assert len(visits) > 1
     assert max(visits) == 2
 
 
 async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Shop) -> None:
-    gate = Gate(shop.entry, shop.coordinator)
-    gate.observe()
+    readiness = Readiness(shop.entry, shop.coordinator)
+    readiness.observe()
     for _ in range(12):
-        gate.back_off(shop.key(), HoldReason.DISCONNECTED)
+        readiness.back_off(shop.key(), HoldReason.DISCONNECTED)
     now = dt_util.utcnow()
-    until = gate.judge_printer(shop.key(), now).until
+    until = readiness.check_printer(shop.key(), now).until
     assert until is not None
     assert BACKOFF_START < until - now <= BACKOFF_LIMIT
     assert until - now > BACKOFF_LIMIT - timedelta(seconds=1)

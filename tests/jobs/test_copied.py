@@ -9,7 +9,7 @@ import pytest
 
 from custom_components.lianke.jobs.home import MARKER_NAME, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import book_path
+from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop
 
 
@@ -20,7 +20,7 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
         shop.box.online = False
         await shop.refresh()
         job, other = await shop.submit(), await shop.submit()
-        entry, root = shop.entry, book_path(shop.hass, shop.entry.entry_id)
+        entry, root = shop.entry, jobs_path(shop.hass, shop.entry.entry_id)
     # As a snapshot or rsync brings it to another host: every file is a new one.
     shutil.copytree(root, root.with_name("copy"))
     shutil.rmtree(root)

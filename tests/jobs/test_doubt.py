@@ -20,7 +20,7 @@ async def lose_answer(shop: Shop) -> None:
 async def in_doubt(shop: Shop, job_id: str) -> None:
     """Wait until an upload has ended in doubt."""
     for _ in range(200):
-        if shop.queue.get(job_id).is_unsure and job_id not in shop.queue._sender._uploads:
+        if shop.queue.get(job_id).is_unsure and job_id not in shop.queue._uploader._uploads:
             return
         await shop.settle()
     pytest.fail("the job is not in doubt")
@@ -162,7 +162,7 @@ async def test_an_unconfirmed_job_that_is_found_later_has_no_reason_left(shop: S
     await shop.until(job, JobState.UNCONFIRMED)
     assert shop.queue.get(job.job_id).reason == "no_answer"
     await shop.tick(1800)
-    await shop.queue._follower._async_read_list()
+    await shop.queue._tracker._async_read_list()
     done = await shop.until(job, JobState.COMPLETED)
     assert done.reason is None
 
@@ -263,7 +263,7 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
         while shop.queue.get(job.job_id).handed_over_at is None:
             await shop.settle()
     stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
-    await shop.queue._follower._async_read_list()
+    await shop.queue._tracker._async_read_list()
     assert shop.queue.get(job.job_id).task_id is None
     done = await shop.until(job, JobState.COMPLETED)
     assert done.task_id not in (None, stranger.task_id)

@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.models import Callback
-from custom_components.lianke.jobs import doubts, retention, tracker as follower
+from custom_components.lianke.jobs import doubts, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer
@@ -82,10 +82,10 @@ async def test_a_clock_that_is_put_back_stops_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All waits were by our clock: put back by two hours, it stopped following for two hours."""
-    for module in (follower, doubts):
+    for module in (tracker, doubts):
         monkeypatch.setattr(module, "monotonic", shop.clock.loop_time)
-    shop.queue._follower._started = shop.clock.loop_time()
-    shop.queue._follower._doubts._started = shop.clock.loop_time()
+    shop.queue._tracker._started = shop.clock.loop_time()
+    shop.queue._tracker._doubts._started = shop.clock.loop_time()
     shop.printer().paper = 1
     await shop.refresh()
     job = await shop.submit(shop.document(pages=2))
@@ -144,7 +144,7 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
     await shop.tick(20 * 3600)
     await shop.refresh()
     monkeypatch.setattr(retention, "MAX_RECORDS", 0)
-    await shop.queue._ledger.async_trim()
+    await shop.queue._registry.async_trim()
     assert not shop.queue.jobs()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     lost = await shop.submit()
@@ -191,7 +191,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
 async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    shop.queue._ledger.change(done, state=JobState.UNCONFIRMED)
+    shop.queue._registry.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
     assert done.task_id is not None
     await shop.queue.async_on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 500))

@@ -16,10 +16,10 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
-from custom_components.lianke.jobs import store as book
+from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload
-from custom_components.lianke.jobs.store import BookError, JobBook, book_path
+from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -29,7 +29,7 @@ CANCEL = "DELETE /print/job"
 
 def stored(shop: Shop, job: Job) -> dict[str, Any]:
     """Return what is on disk of a job."""
-    record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+    record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
     return dict(json.loads(record.read_text("utf-8")))
 
 
@@ -40,14 +40,14 @@ def options_of(shop: Shop) -> ResolvedOptions:
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
-    write = book._write_record
+    write = store._write_record
 
     def slow(job: Job, folder: Any) -> None:
         time.sleep(0.3)
         write(job, folder)
 
     async with open_shop() as shop:
-        with patch.object(book, "_write_record", slow):
+        with patch.object(store, "_write_record", slow):
             call = asyncio.create_task(shop.submit())
             await asyncio.sleep(0.1)
             call.cancel()
@@ -70,16 +70,16 @@ async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
 
 
 async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
-    write = JobBook._write_all
+    write = JobStore._write_all
 
-    def slow(self: JobBook, jobs: list[Job]) -> list[str]:
+    def slow(self: JobStore, jobs: list[Job]) -> list[str]:
         time.sleep(0.5)
         return write(self, jobs)
 
     shop.box.online = False
     await shop.refresh()
     job = await shop.submit()
-    with patch.object(JobBook, "_write_all", slow):
+    with patch.object(JobStore, "_write_all", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         await asyncio.sleep(0.1)
         assert stored(shop, job)["state"] == "held"
@@ -92,18 +92,18 @@ async def test_what_could_not_be_written_is_written_later(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: Any) -> None:
-        raise BookError("no space")
+        raise JobStoreError("no space")
 
     shop.box.online = False
     await shop.refresh()
     job = await shop.submit()
-    with patch.object(JobBook, "_write", full):
+    with patch.object(JobStore, "_write", full):
         shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
             await shop.settle()
         # It waits no longer, but nobody is told: a power cut would bring it back.
-        assert shop.queue._ledger.state_of(job.job_id) is JobState.EXPIRED
+        assert shop.queue._registry.state_of(job.job_id) is JobState.EXPIRED
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
     assert stored(shop, job)["state"] == "held"
@@ -127,7 +127,7 @@ async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
         shop.box.online = False
         await shop.refresh()
         job = await shop.submit()
-        with patch.object(book, "write_utf8_file_atomic", refuse):
+        with patch.object(store, "write_utf8_file_atomic", refuse):
             with pytest.raises(HomeAssistantError) as refused:
                 await shop.queue.async_cancel(job.job_id)
             assert refused.value.translation_key == "change_not_kept"
@@ -152,9 +152,9 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     await shop.refresh()
     job = await shop.submit()
     shop.printer().paper = None
-    shop.queue._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)
+    shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
     with (
-        patch.object(JobBook, "_write", side_effect=BookError("no space")),
+        patch.object(JobStore, "_write", side_effect=JobStoreError("no space")),
         pytest.raises(HomeAssistantError),
     ):
         await shop.queue.async_cancel(job.job_id)
@@ -169,8 +169,8 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         shop.box.online = False
         await shop.refresh()
         job = await shop.submit()
-        old = shop.queue._ledger
-        with patch.object(JobBook, "_write", side_effect=BookError("no space")):
+        old = shop.queue._registry
+        with patch.object(JobStore, "_write", side_effect=JobStoreError("no space")):
             await shop.tick(13 * 3600)
             await shop.queue.async_drain()
         entry = shop.entry
@@ -178,7 +178,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         await shop.settle()
         assert stored(shop, job)["state"] == "expired"
         old.change(job, state=JobState.HELD)
-        with pytest.raises(BookError):
+        with pytest.raises(JobStoreError):
             await old.async_change(job, state=JobState.UPLOADING)
         for _ in range(3):
             await shop.tick(601)
@@ -190,7 +190,7 @@ async def test_an_older_version_of_a_record_never_takes_a_newer_ones_place(shop:
     await shop.refresh()
     held = await shop.submit()
     await shop.queue.async_cancel(held.job_id)
-    other = JobBook(shop.hass, shop.entry.entry_id)
+    other = JobStore(shop.hass, shop.entry.entry_id)
     assert await other.async_write_all([held]) == [held.job_id]
     assert stored(shop, held)["state"] == "canceled"
 
@@ -260,13 +260,13 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
     await shop.refresh()
     jobs = [await shop.submit() for _ in range(10)]
     visits: list[int] = []
-    real = JobBook._write_all
+    real = JobStore._write_all
 
-    def counted(self: JobBook, batch: list[Job]) -> list[str]:
+    def counted(self: JobStore, batch: list[Job]) -> list[str]:
         visits.append(len(batch))
         return real(self, batch)
 
-    with patch.object(JobBook, "_write_all", counted):
+    with patch.object(JobStore, "_write_all", counted):
         await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for job in jobs))
     assert sum(visits) == 10
     assert len(visits) <= 2
@@ -275,7 +275,7 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
 async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_trace(
     shop: Shop,
 ) -> None:
-    kept = shop.queue._book.other_tasks
+    kept = shop.queue._store.other_tasks
     upload = PreviewUpload(handed_over_at=dt_util.utcnow(), size=1)
     async with kept._lock:
         noting = asyncio.create_task(kept.async_note_coming(upload))
@@ -289,7 +289,7 @@ async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_tra
 async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit()
-    while not shop.queue.get(job.job_id).is_unsure or shop.queue._sender.is_uploading(job):
+    while not shop.queue.get(job.job_id).is_unsure or shop.queue._uploader.is_uploading(job):
         await shop.settle()
     fault = (
         Fault(kind="reset_after_accept")
@@ -345,7 +345,7 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> N
         shop.printer().paper = 0
         await shop.refresh()
         job = await shop.submit()
-        record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+        record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
         entry = shop.entry
     left = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(left | {"state": "uploading", "hold_reason": None}), "utf-8")
@@ -370,7 +370,7 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
         new = await shop.submit(replace_key="morning")
         entry = shop.entry
     # As a power cut between the new job and the end of the old one leaves them.
-    record = book_path(shop.hass, entry.entry_id) / old.job_id / "job.json"
+    record = jobs_path(shop.hass, entry.entry_id) / old.job_id / "job.json"
     left = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(left | {"replace_key": "morning"}), "utf-8")
     async with open_shop(entry=entry) as shop:
@@ -385,7 +385,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
     job = await shop.submit(document, request_id="once")
     first = await shop.until(job, JobState.COMPLETED)
     for number in range(250):
-        shop.queue._ledger.add(
+        shop.queue._registry.add(
             replace(
                 first,
                 job_id=f"later-{number:03}",
@@ -395,7 +395,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
                 has_document=False,
             )
         )
-        shop.queue._ledger.announce(f"later-{number:03}")
+        shop.queue._registry.publish(f"later-{number:03}")
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -407,7 +407,7 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
     async with open_shop(max_jobs_per_hour=300) as shop:
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
-            shop.queue._ledger.add(
+            shop.queue._registry.add(
                 replace(
                     first,
                     job_id=f"later-{number:03}",
@@ -416,8 +416,8 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
                     has_document=False,
                 )
             )
-            shop.queue._ledger.announce(f"later-{number:03}")
-            await shop.queue._ledger.async_trim()
+            shop.queue._registry.publish(f"later-{number:03}")
+            await shop.queue._registry.async_trim()
         with pytest.raises(HomeAssistantError) as refused:
             await shop.submit()
         assert refused.value.translation_key == "guard_rate"

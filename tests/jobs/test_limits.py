@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import GuardError
+from custom_components.lianke.jobs.limits import LimitError
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
@@ -65,15 +65,15 @@ async def test_a_newer_job_takes_the_place_of_a_held_one(shop: Shop) -> None:
 async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
     told: list[tuple[str, bool]] = []
     async with open_shop(max_jobs_per_hour=5) as shop:
-        shop.queue.listen_guard(lambda key, err: told.append((key, err is not None)))
+        shop.queue.listen_limits(lambda key, err: told.append((key, err is not None)))
         refused = 0
         for number in range(20):
             try:
                 await shop.submit(shop.document(pages=1 + number % 3))
-            except GuardError:
+            except LimitError:
                 refused += 1
         assert refused == 15
-        with pytest.raises(GuardError) as error:
+        with pytest.raises(LimitError) as error:
             await shop.submit()
         assert error.value.translation_key == "guard_rate"
         for job in shop.queue.jobs():
@@ -95,7 +95,7 @@ async def test_a_loop_against_a_printer_that_is_off_fills_no_tray(open_shop: Ope
             try:
                 await shop.submit()
                 taken += 1
-            except GuardError:
+            except LimitError:
                 await shop.tick(3600)
         assert taken == 3
 
@@ -116,7 +116,7 @@ async def test_the_guard_counts_pages_times_copies(
     if not refused:
         await shop.submit(document, options=options)
         return
-    with pytest.raises(GuardError) as error:
+    with pytest.raises(LimitError) as error:
         await shop.submit(document, options=options)
     assert error.value.translation_key == "guard_pages"
     assert not document.path.exists()

@@ -13,7 +13,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.documents.written import async_text_document
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import GuardError
+from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.jobs.settings import max_pages
 from tests.jobs.conftest import Shop
 from tests.simulator import Fault
@@ -106,7 +106,7 @@ async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
         await shop.submit(shop.document(pages=5), options=PrintOptions(pages="9-12"))
     assert refused.value.translation_key == "pages_not_in_document"
     assert refused.value.translation_placeholders == {"count": "5"}
-    assert not isinstance(refused.value, GuardError)
+    assert not isinstance(refused.value, LimitError)
     with pytest.raises(ServiceValidationError):
         await shop.submit(shop.document(pages=1), options=PrintOptions(pages="even"))
     assert shop.sim.cloud.count(SUBMIT) == 0

@@ -21,7 +21,7 @@ from custom_components.lianke.jobs.other_tasks import (
     PreviewUpload,
 )
 from custom_components.lianke.jobs.preview import Preview
-from custom_components.lianke.jobs.store import book_path
+from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer
 from tests.simulator.faults import Fault
@@ -56,7 +56,7 @@ async def lost_job(shop: Shop) -> JobState:
 async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) -> None:
     """It counted as one for a day, in which no lost answer could be explained."""
     async with open_shop() as shop:
-        entry, path = shop.entry, book_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        entry, path = shop.entry, jobs_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
         shop.sim.cloud.fail(SUBMIT, HANGS)
         asking = asyncio.create_task(preview(shop))
         async with asyncio.timeout(10):
@@ -116,8 +116,8 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
     with pytest.raises(LiankeError):
         await preview(shop)
-    assert not shop.queue._book.other_tasks.lost
-    assert not shop.queue._book.other_tasks.are_coming
+    assert not shop.queue._store.other_tasks.lost
+    assert not shop.queue._store.other_tasks.are_coming
 
 
 async def test_an_error_nobody_foresaw_is_a_clear_one(
@@ -146,7 +146,7 @@ async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) 
 
     with patch.object(LiankeClient, "submit", stumble), pytest.raises(HomeAssistantError):
         await preview(shop)
-    assert len(shop.queue._book.other_tasks.lost) == 1
+    assert len(shop.queue._store.other_tasks.lost) == 1
 
 
 @pytest.mark.parametrize("of", ["job", "preview"])
@@ -156,7 +156,7 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
         task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).task_id
     else:
         await preview(shop)
-        (task_id,) = shop.queue._book.other_tasks.task_ids
+        (task_id,) = shop.queue._store.other_tasks.task_ids
     known = shop.queue.own_task_ids
     real = LiankeClient.submit
 
@@ -168,13 +168,13 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
     with patch.object(LiankeClient, "submit", mixed_up), pytest.raises(LiankeResponseError):
         await preview(shop)
     assert shop.queue.own_task_ids == known
-    assert len(shop.queue._book.other_tasks.lost) == 1
+    assert len(shop.queue._store.other_tasks.lost) == 1
 
 
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
     """Its old list would take the place of the next instance's."""
     async with open_shop() as shop:
-        path = book_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        path = jobs_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
         shop.sim.cloud.fail(SUBMIT, HANGS)
         asking = asyncio.create_task(preview(shop))
         async with asyncio.timeout(10):
@@ -187,7 +187,7 @@ async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop
 
 
 async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -> None:
-    kept = shop.queue._book.other_tasks
+    kept = shop.queue._store.other_tasks
     now = dt_util.utcnow()
     old = [
         PreviewUpload(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)
@@ -198,7 +198,7 @@ async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -
     many = [PreviewUpload(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
     kept.lost = many
     await kept.async_note([])
-    again = OtherTasks(shop.hass, book_path(shop.hass, shop.entry.entry_id))
+    again = OtherTasks(shop.hass, jobs_path(shop.hass, shop.entry.entry_id))
     await shop.hass.async_add_executor_job(again.load)
     assert again.lost == many[5:]
     assert again.task_ids == ["task"]

@@ -8,7 +8,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, GuardError, check_rate
+from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
 from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
 from tests.proof.test_evidence import make_job
@@ -30,7 +30,7 @@ async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> 
             await shop.uploaded(job)
             await shop.queue.async_cancel(job.job_id)
             await shop.until(job, JobState.CANCELED)
-        with pytest.raises(GuardError):
+        with pytest.raises(LimitError):
             await shop.submit()
         await shop.tick(3601)
         await shop.refresh()
@@ -42,7 +42,7 @@ def test_print_and_cancel_at_home_is_limited() -> None:
     now = dt_util.utcnow()
     jobs = [ended(number, 10) for number in range(30 + FREE_WITHDRAWALS)]
     check_rate(jobs[1:], now, limit=30, printer="Printer")
-    with pytest.raises(GuardError):
+    with pytest.raises(LimitError):
         check_rate(jobs, now, limit=30, printer="Printer")
     check_rate(jobs, now + timedelta(hours=1), limit=30, printer="Printer")
     replaced = [ended(number, 10, reason="replaced") for number in range(500)]
@@ -59,10 +59,10 @@ async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop)
             await shop.queue.async_cancel(job.job_id)
         await shop.tick(2)
         async with asyncio.timeout(30):
-            while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._engine._is_working:
+            while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._scheduler._is_working:
                 await shop.settle()
         assert len(shop.queue.jobs()) == MAX_WITHDRAWN
-        root = shop.queue._book.document_path(job).parent.parent
+        root = shop.queue._store.document_path(job).parent.parent
         assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
 
 

@@ -13,10 +13,10 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs import retention, store as book
+from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
-from custom_components.lianke.jobs.store import FLUSHING_NAME, book_path
+from custom_components.lianke.jobs.store import FLUSHING_NAME, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -25,7 +25,7 @@ SUBMIT = "POST /print/job"
 
 def folder(shop: Shop) -> Path:
     """Return where the jobs of the shop lie."""
-    return book_path(shop.hass, shop.entry.entry_id)
+    return jobs_path(shop.hass, shop.entry.entry_id)
 
 
 async def test_a_held_job_survives_a_restart_and_prints_once(open_shop: OpenShop) -> None:
@@ -91,7 +91,7 @@ async def test_an_upload_handed_over_before_a_crash_is_never_sent_again(
                 break
         record = folder(shop) / job.job_id / "job.json"
         assert json.loads(record.read_text())["handed_over_at"] is not None
-        shop.queue._sender._uploads[job.job_id].cancel()
+        shop.queue._uploader._uploads[job.job_id].cancel()
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get(job.job_id).is_unsure
@@ -215,14 +215,14 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     )
     submitting = asyncio.create_task(shop.submit())
     async with asyncio.timeout(10):
-        while not (jobs := shop.queue._ledger.all()) or jobs[0].sent_bytes is None:
+        while not (jobs := shop.queue._registry.all()) or jobs[0].sent_bytes is None:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.3)
     assert not submitting.done()
     # Nor is anybody told of a job that a power cut would still undo.
     assert not shop.queue.jobs()
     assert not shop.history
-    (job,) = shop.queue._ledger.all()
+    (job,) = shop.queue._registry.all()
     assert job.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
@@ -244,7 +244,7 @@ async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
     assert refused.value.translation_key == "disk_full"
     # The caller was told that there is no job: there is none, and nobody else was told of one.
     await shop.tick(120)
-    assert not shop.queue._ledger.all()
+    assert not shop.queue._registry.all()
     assert not shop.history
     assert not [path for path in folder(shop).iterdir() if path.is_dir()]
     assert not shop.sim.cloud.tasks
@@ -276,7 +276,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
 ) -> None:
     """The printer is ready again while the successor's document is still being flushed."""
     on_disk = Event()
-    real = book._flush
+    real = store._flush
 
     def slow(path: Path) -> None:
         on_disk.wait(timeout=10)
@@ -285,7 +285,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     shop.printer().paper = 0
     await shop.refresh()
     old = await shop.submit(replace_key="briefing")
-    monkeypatch.setattr(book, "_flush", slow)
+    monkeypatch.setattr(store, "_flush", slow)
     submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
     await asyncio.sleep(0.2)
     shop.printer().paper = None
@@ -340,9 +340,9 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     shop.queue.watch(lambda: told.append("printer"), job.printer_key)
     with (
         patch.object(retention, "MAX_RECORDS", 0),
-        patch.object(retention, "KEPT_FOR_GUARD", timedelta()),
+        patch.object(retention, "KEPT_FOR_LIMITS", timedelta()),
     ):
-        await shop.queue._ledger.async_trim()
+        await shop.queue._registry.async_trim()
     assert not shop.queue.jobs()
     await shop.settle()
     # The last job is no more: sensors show that.

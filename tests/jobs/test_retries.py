@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintRequest, Submission
-from custom_components.lianke.jobs.store import book_path
+from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 
@@ -26,7 +26,7 @@ async def failed(shop: Shop) -> Job:
 
 def stored(shop: Shop, job: Job) -> dict[str, Any]:
     """Return what is on disk of a job."""
-    record = book_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+    record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
     return dict(json.loads(record.read_text("utf-8")))
 
 
@@ -78,7 +78,7 @@ async def test_a_retry_is_known_after_a_restart(open_shop: OpenShop) -> None:
 async def test_a_retry_that_a_power_cut_left_unmarked_is_known_all_the_same(shop: Shop) -> None:
     job = await failed(shop)
     again = await retry(shop, job)
-    shop.queue._ledger.change(job, retried_as=None)
+    shop.queue._registry.change(job, retried_as=None)
     assert (await refused(shop, job))["job_id"] == again.job_id
 
 

@@ -83,7 +83,7 @@ async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenSh
         shop.box.online = False
         await shop.refresh()
         job = await shop.submit()
-        record = shop.queue._book.document_path(job).with_name("job.json")
+        record = shop.queue._store.document_path(job).with_name("job.json")
     stored = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps({name: stored[name] for name in RECORD}), "utf-8")
     async with open_shop() as shop:

@@ -126,7 +126,7 @@ class House(Shop):
                 planned.fault.kind == "timeout" and planned.hits
                 for planned in self.sim.cloud.faults.planned
             )
-            if self.queue._sender.is_uploading(current):
+            if self.queue._uploader.is_uploading(current):
                 return hangs
             return hangs or current.state is not JobState.UPLOADING or current.is_unsure
 

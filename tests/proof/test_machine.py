@@ -30,7 +30,7 @@ from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import book_path
+from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, Simulator
@@ -112,12 +112,12 @@ class World:
 
     async def restart(self, *, crash: bool) -> None:
         """Stop and start again; a crash leaves on disk what is there at this moment."""
-        root = book_path(self.hass, self.shop.entry.entry_id)
+        root = jobs_path(self.hass, self.shop.entry.entry_id)
         kept = self.tmp_path / "kept"
         if crash:
-            for upload in self.shop.queue._sender._uploads.values():
+            for upload in self.shop.queue._uploader._uploads.values():
                 upload.cancel()
-            self.shop.queue._sender._closing = True
+            self.shop.queue._uploader._closing = True
             # In this very turn of the event loop: nothing can be sent any more.
             shutil.copytree(root, kept, ignore=shutil.ignore_patterns("tmp*"))
         await self.close()

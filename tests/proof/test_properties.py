@@ -24,25 +24,25 @@ from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
 from custom_components.lianke.jobs.limits import (
-    GUARD_PERIOD,
+    LIMIT_PERIOD,
     REQUEST_ID_LIFE,
     Content,
-    GuardError,
+    LimitError,
     check_pages,
     check_rate,
     find_duplicate,
 )
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
-from custom_components.lianke.jobs.readiness import STEADY, Gate
+from custom_components.lianke.jobs.readiness import STEADY, Readiness
 from custom_components.lianke.jobs.settings import quiet_until
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
     RECORD_NAME,
-    BookError,
-    JobBook,
+    JobStore,
+    JobStoreError,
     _flush,
-    book_path,
+    jobs_path,
 )
 
 SHORT = 40
@@ -236,13 +236,13 @@ def the_guard_lets_no_more_than_its_limit(
         job = replace(TEMPLATE, job_id=str(number), created_at=at, state=state)
         try:
             check_rate(taken, at, limit=limit, printer="P")
-        except GuardError:
+        except LimitError:
             continue
         taken.append(job)
         hour = [
             one
             for one in taken
-            if at - one.created_at < GUARD_PERIOD
+            if at - one.created_at < LIMIT_PERIOD
             and one.state not in (JobState.CANCELED, JobState.EXPIRED)
         ]
         assert len(hour) <= limit
@@ -263,7 +263,7 @@ def pages_times_copies(pages: int | None, copies: int, limit: int) -> None:
     refused = False
     try:
         check_pages(document, options, limit=limit, printer="P")
-    except GuardError:
+    except LimitError:
         refused = True
     assert refused is (pages is None or pages * copies > limit)
 
@@ -342,7 +342,7 @@ def odd_quiet_hours(begin: object, end: object, now: datetime) -> None:
     assert until is None or until > now
 
 
-# The gate
+# The readiness
 
 
 class Facts:
@@ -380,7 +380,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
     """Let a job go only to a printer that has been seen ready, all the time for a minute."""
     facts = Facts()
     entry = MockConfigEntry(options={})
-    gate = Gate(entry, cast(LiankeCoordinator, facts))
+    readiness = Readiness(entry, cast(LiankeCoordinator, facts))
     now = NOW
     ready_since: datetime | None = None
     backed_off = NOW
@@ -398,14 +398,14 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
             first = first and what == "lost"
         elif what == "back_off":
             with at(now):
-                gate.back_off("printer", "too_frequent", timedelta(seconds=90))
+                readiness.back_off("printer", "too_frequent", timedelta(seconds=90))
             backed_off = now + timedelta(seconds=90)
         else:
-            gate.clear_backoff("printer")
+            readiness.clear_backoff("printer")
             backed_off = now
         with at(now):
-            gate.observe()
-            verdict = gate.judge(TEMPLATE, now)
+            readiness.observe()
+            verdict = readiness.check(TEMPLATE, now)
         steady = ready_since is not None and now - ready_since >= STEADY
         assert (verdict.reason is None) is (steady and now >= backed_off)
         assert verdict.until is None or verdict.until > now
@@ -536,7 +536,7 @@ def test_properties_long(name: str) -> None:
     hold(name, LONG)
 
 
-# The book's files
+# The store's files
 
 damages = st.one_of(
     st.tuples(st.just("bytes"), st.binary(max_size=200)),
@@ -595,9 +595,9 @@ def damage(folder: Path, kind: str, how: Any) -> None:
 
 
 async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> None:
-    """Damage one of three jobs in every way, and load the book."""
+    """Damage one of three jobs in every way, and load the store."""
     hass.config.config_dir = str(tmp_path / "home")
-    root = book_path(hass, "entry")
+    root = jobs_path(hass, "entry")
     whole = [replace(TEMPLATE, job_id=f"01HQZX3T7XJ9V1N5K8M2P4R6S{number}") for number in range(3)]
 
     uploads = st.fixed_dictionaries(
@@ -612,19 +612,19 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
     @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50) | notes)
     def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
         shutil.rmtree(root, ignore_errors=True)
-        book = JobBook(hass, "entry")
-        book._load()
+        store = JobStore(hass, "entry")
+        store._load()
         for job in whole:
             path = tmp_path / "document.pdf"
             path.write_bytes(b"1")
-            book._create(job, make_document(path))
-            _flush(book.document_path(job))
+            store._create(job, make_document(path))
+            _flush(store.document_path(job))
         damage(root / whole[which].job_id, *how)
         if others is not None:
             (root / OTHER_TASKS_NAME).write_bytes(others)
         for _ in range(2):
             # A second start finds the same.
-            again = JobBook(hass, "entry")
+            again = JobStore(hass, "entry")
             loaded = {job.job_id: job for job in again._load()}
             for number, job in enumerate(whole):
                 if number != which:
@@ -663,8 +663,8 @@ async def test_a_damaged_folder_costs_one_job_long(hass: HomeAssistant, tmp_path
 
 async def test_a_book_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
     hass.config.config_dir = str(tmp_path / "home")
-    root = book_path(hass, "entry")
+    root = jobs_path(hass, "entry")
     root.parent.mkdir(parents=True)
     root.write_text("no folder")
-    with pytest.raises(BookError):
-        await JobBook(hass, "entry").async_load()
+    with pytest.raises(JobStoreError):
+        await JobStore(hass, "entry").async_load()

@@ -24,7 +24,7 @@ from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
-from custom_components.lianke.jobs.store import book_path
+from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.runtime import Preview, translated
 from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER
@@ -253,7 +253,7 @@ async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: 
     stored = json.dumps(house.memory._as_stored(), default=repr)
     for name, secret in snoop.secrets().items():
         assert secret not in stored, name
-    folder = book_path(house.hass, house.entry.entry_id) / job.job_id
+    folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id
     record = (folder / "job.json").read_text("utf-8")
     assert job.token in record
     for name in ("api_key", "device_key", "webhook_id"):

@@ -19,7 +19,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import MAX_LENGTH, escape_markdown
 from custom_components.lianke.flows.binding import listed
 from custom_components.lianke.issues import AWAITING_DRIVER
-from custom_components.lianke.jobs.limits import GuardError
+from custom_components.lianke.jobs.limits import LimitError
 from tests.conftest import COMPONENT, make_entry, set_up, tear_down
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
 from tests.simulator import Simulator
@@ -138,8 +138,8 @@ async def test_repairs_of_a_printer(
     key = next(key for key, one in data.memory.printers.items() if one.printer.port == 3)
     name = data.memory.printers[key].name
     assert as_shown(payload) in as_shown(name)
-    for listener in data.queue._intake._guard_listeners:
-        listener(key, GuardError("guard_pages", printer=name, limit=5))
+    for listener in data.queue._submitter._limit_listeners:
+        listener(key, LimitError("guard_pages", printer=name, limit=5))
     issues = {
         issue.translation_key: issue.translation_placeholders or {}
         for issue in ir.async_get(hass).issues.values()

@@ -62,16 +62,16 @@ def record(number: int, printer_key: str, **changes: Any) -> Job:
 
 def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
     """Take back jobs that have no folder on the disk."""
-    ledger = entry.runtime_data.queue._ledger
+    registry = entry.runtime_data.queue._registry
     for job in jobs:
-        ledger._forget(job.job_id)
+        registry._forget(job.job_id)
 
 
-def keep(ledger: Any, job: Job) -> None:
+def keep(registry: Any, job: Job) -> None:
     """Take a job for one that is on disk, and told."""
-    ledger._keep(job)
-    ledger._writer.note_kept(job)
-    ledger._told[job.job_id] = job
+    registry._put(job)
+    registry._writer.note_persisted(job)
+    registry._published[job.job_id] = job
 
 
 def laser_key(entry: MockConfigEntry) -> str:
@@ -105,9 +105,9 @@ async def test_fifty_cards_beside_thousands_of_records(
     key = laser_key(setup)
     simulator.box.online = False
     await setup.runtime_data.coordinator.async_refresh()
-    ledger = setup.runtime_data.queue._ledger
+    registry = setup.runtime_data.queue._registry
     for number in range(RECORDS):
-        keep(ledger, record(number, key))
+        keep(registry, record(number, key))
     client = await hass_ws_client()
     for _ in range(MAX_SUBSCRIPTIONS):
         await client.send_json_auto_id({"type": "lianke/jobs/subscribe"})
@@ -115,11 +115,11 @@ async def test_fifty_cards_beside_thousands_of_records(
     async with drained(client) as messages:
         await asyncio.sleep(0.5)
         for job in moving:
-            keep(ledger, job)
+            keep(registry, job)
         with measured_hold() as hold:
             for step in range(20):
                 for job in moving:
-                    ledger.show_progress(job, step)
+                    registry.show_progress(job, step)
                 await asyncio.sleep(0.05)
             await asyncio.sleep(2 * job_feed.PACE)
     last = messages[-1]["event"]["jobs"]
@@ -165,7 +165,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     """However many jobs wait, a message stays small; what is on its way is in it."""
     simulator.box.online = False
     await setup.runtime_data.coordinator.async_refresh()
-    ledger = setup.runtime_data.queue._ledger
+    registry = setup.runtime_data.queue._registry
     keys = list(setup.runtime_data.memory.printers)
     jobs = [
         record(200 * place + number, key, state=JobState.HELD)
@@ -174,7 +174,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     ]
     jobs[0] = record(0, keys[0], state=JobState.SENDING)
     for job in jobs:
-        keep(ledger, job)
+        keep(registry, job)
     client = await hass_ws_client()
     await subscribe(client)
     view = (await client.receive_json())["event"]

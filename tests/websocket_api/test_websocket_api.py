@@ -350,7 +350,7 @@ async def unconfirmed(
     await setup.runtime_data.coordinator.async_refresh()
     job = await print_file(2)
     queue = setup.runtime_data.queue
-    await queue._ledger.async_change(queue.get(job["job_id"]), state=JobState.UNCONFIRMED)
+    await queue._registry.async_change(queue.get(job["job_id"]), state=JobState.UNCONFIRMED)
     return job
 
 

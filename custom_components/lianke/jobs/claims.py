@@ -14,18 +14,18 @@ from homeassistant.util import dt as dt_util
 from ..api.models import Callback, TaskResult
 from .job import Job, JobState
 from .outcome import changes_for
-from .registry import Ledger
+from .registry import JobRegistry
 
 
 @callback
 def take_claim(
-    ledger: Ledger, token: str | None, claim: Callback, result: TaskResult | None
+    registry: JobRegistry, token: str | None, claim: Callback, result: TaskResult | None
 ) -> Job | None:
     """Apply a callback to the job whose secret it came with; return it, None if there is none.
 
     `result` is the claim's own, without our secrets. Repeated callbacks change nothing.
     """
-    job = ledger.by_token(token) if token else None
+    job = registry.by_token(token) if token else None
     if job is None or job.handed_over_at is None:
         return None
     changes: dict[str, Any] = {}
@@ -34,7 +34,7 @@ def take_claim(
         if job.task_id is not None and not job.task_from_list:
             # The answer to its upload has named another.
             return None
-        if not _make_free(ledger, claim.task_id, job):
+        if not _make_free(registry, claim.task_id, job):
             return None
         changes = {"task_id": claim.task_id, "task_known_at": dt_util.utcnow()}
     told = job
@@ -46,25 +46,25 @@ def take_claim(
             if moved:
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
     changes |= changes_for(told, claim.state, result) or {}
-    return ledger.change(job, **changes) if changes else job
+    return registry.change(job, **changes) if changes else job
 
 
 @callback
-def _make_free(ledger: Ledger, task_id: str, wanted_by: Job) -> bool:
+def _make_free(registry: JobRegistry, task_id: str, wanted_by: Job) -> bool:
     """Take a task away from a job that has it by the list only; return False if it has it for sure."""
-    other = ledger.by_task(task_id)
+    other = registry.by_task(task_id)
     if other is None:
-        return ledger.is_free(task_id)
+        return registry.is_free(task_id)
     if not other.task_from_list:
         return False
     if wanted_by.task_id is not None and wanted_by.state is other.state:
         # Of tasks that match only as a whole, each had the other's.
-        ledger.change(other, task_id=wanted_by.task_id)
+        registry.change(other, task_id=wanted_by.task_id)
         return True
     withdrawn: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
     if other.is_final:
         withdrawn |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
     else:
         withdrawn["state"] = JobState.UPLOADING
-    ledger.change(other, **withdrawn)
+    registry.change(other, **withdrawn)
     return True

@@ -13,8 +13,8 @@ from ..box.storage import BoxMemory
 from .job import Job, JobState
 from .outcome import changes_for
 from .reconciliation import examine, search_after
-from .registry import Ledger
-from .store import JobBook
+from .registry import JobRegistry
+from .store import JobStore
 
 # A doubt lasts so long at least, and until the list was read when it had to have the task.
 DOUBT_TIME = timedelta(minutes=5)
@@ -58,15 +58,15 @@ class Doubts:
         self,
         *,
         memory: BoxMemory,
-        ledger: Ledger,
-        book: JobBook,
+        registry: JobRegistry,
+        store: JobStore,
         ages: Ages,
         is_uploading: Callable[[Job], bool],
     ) -> None:
         """`is_uploading` tells whether a job's answer may still come."""
         self._memory = memory
-        self._ledger = ledger
-        self._book = book
+        self._registry = registry
+        self._store = store
         self._ages = ages
         self._is_uploading = is_uploading
         self._started = monotonic()
@@ -96,7 +96,7 @@ class Doubts:
         """Give jobs in doubt their tasks if the list proves them, and note strangers."""
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
-        jobs, others = self._ledger.all(), self._book.other_tasks
+        jobs, others = self._registry.all(), self._store.other_tasks
         ages = {job.job_id: self._ages.of(job) - since for job in jobs if _may_own_a_task(job)}
         finding = examine(
             tasks,
@@ -128,7 +128,7 @@ class Doubts:
 
     @callback
     def _note_found(self, job: Job, task: DayTask, changes: dict[str, Any]) -> None:
-        self._ledger.change(
+        self._registry.change(
             job,
             task_id=task.task_id,
             task_known_at=dt_util.utcnow(),
@@ -137,16 +137,16 @@ class Doubts:
             **changes,
         )
 
-    def why_hopeless(self, job: Job) -> str | None:
+    def unconfirmed_reason(self, job: Job) -> str | None:
         """Return the reason why a job in doubt will not be explained any more, None if it may be."""
-        if not self._is_hopeless(job):
+        if not self._is_unanswerable(job):
             return None
         if job.job_id in self._ambiguous:
             return "several_unanswered"
         # One that the service did answer has a reason by then.
         return "no_answer" if job.reason is None else "unclear_answer"
 
-    def _is_hopeless(self, job: Job) -> bool:
+    def _is_unanswerable(self, job: Job) -> bool:
         age, up = self._ages.of(job), timedelta(seconds=monotonic() - self._started)
         if age < DOUBT_TIME or up < DOUBT_AFTER_START:
             return False

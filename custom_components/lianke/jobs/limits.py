@@ -14,7 +14,7 @@ from .job import Job, JobState
 from .outcome import BEFORE_PAPER
 
 REQUEST_ID_LIFE = timedelta(hours=24)
-GUARD_PERIOD = timedelta(hours=1)
+LIMIT_PERIOD = timedelta(hours=1)
 # A job in one of these may have come out in part, as `partly_printed` tells, but not as a whole.
 _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
@@ -26,7 +26,7 @@ FREE_WITHDRAWALS = 10
 CONVERTED = frozenset({Kind.DOC, Kind.XLS, Kind.PPT, Kind.DOCX, Kind.XLSX, Kind.PPTX, Kind.HTML})
 
 
-class GuardError(ServiceValidationError):
+class LimitError(ServiceValidationError):
     """The paper guard refused a job; `key` tells which limit."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
@@ -78,7 +78,7 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     The pages are those that the page range takes of the document's own count, else of the most it
     can have. Where nobody knows, a range bounds them; without one, a document that can only be
     counted by converting it is printed once, and any other is refused. Commands for the printer
-    have no pages that anybody could count. Raises GuardError, ServiceValidationError.
+    have no pages that anybody could count. Raises LimitError, ServiceValidationError.
     """
     if document.extension == Kind.RAW:
         return
@@ -92,10 +92,10 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     if most is None:
         if document.extension in CONVERTED and options.copies == 1:
             return
-        raise GuardError("guard_pages", limit=limit, printer=printer, text="guard_pages_unknown")
+        raise LimitError("guard_pages", limit=limit, printer=printer, text="guard_pages_unknown")
     if most * options.copies > limit:
         text = "guard_pages" if document.pages is not None else "guard_pages_estimated"
-        raise GuardError("guard_pages", limit=limit, printer=printer, text=text)
+        raise LimitError("guard_pages", limit=limit, printer=printer, text=text)
 
 
 def most_pages(document: Document, options: ResolvedOptions) -> int | None:
@@ -111,12 +111,12 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
     runs all night against a printer that is off must not empty the tray in the morning.
     Canceled ones count as well once the cloud had them, and beyond a few an hour.
     """
-    counted = [job for job in jobs if not job.is_final or now - job.created_at < GUARD_PERIOD]
+    counted = [job for job in jobs if not job.is_final or now - job.created_at < LIMIT_PERIOD]
     withdrawn = sum(_was_withdrawn_early(job) for job in counted)
     replaced = sum(_was_withdrawn_early(job) and job.reason == "replaced" for job in counted)
     taken = len(counted) - withdrawn
     if taken + max(0, withdrawn - replaced - FREE_WITHDRAWALS) >= limit:
-        raise GuardError("guard_rate", limit=limit, printer=printer)
+        raise LimitError("guard_rate", limit=limit, printer=printer)
 
 
 def _surely_not_printed(job: Job) -> bool:

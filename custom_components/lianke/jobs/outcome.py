@@ -10,7 +10,7 @@ from .job import Job, JobState, can_move
 
 PRINTED_CODE = 200
 # The reason of a job that expired and was canceled when it may have been printing.
-TAKEN_BACK_LATE = "taken_back_late"
+CANCELED_TOO_LATE = "taken_back_late"
 # Codes of a finished task after which nothing can have reached the paper: the file was
 # never converted, or was refused as it came.
 # A box or a printer that is gone may have gone while it was printing.
@@ -77,7 +77,7 @@ def _revoked(job: Job) -> dict[str, Any] | None:
         return _final(job, JobState.EXPIRED)
     # `expired` says that it was not printed.
     changes = _final(job, JobState.UNCONFIRMED, partly_printed=True)
-    return changes and changes | {"reason": TAKEN_BACK_LATE}
+    return changes and changes | {"reason": CANCELED_TOO_LATE}
 
 
 def failure(

@@ -26,7 +26,7 @@ from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from .other_tasks import OtherTasks, PreviewUpload
 from .outcome import PRINTED_CODE
-from .tracker import Follower
+from .tracker import TaskTracker
 from .unexpected import kind_and_place
 from .uploader import TOKEN_BYTES, CallbackAddress, may_have_arrived
 
@@ -34,7 +34,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds.
 PREVIEW_TIME = 120
-FIRST_LOOK = timedelta(seconds=3)
+FIRST_POLL = timedelta(seconds=3)
 # At once on one box: they share its requests with the tracking of jobs.
 MAX_PREVIEWS = 2
 MAX_IMAGES = 20
@@ -65,10 +65,10 @@ class Previewer:
         coordinator: LiankeCoordinator,
         others: OtherTasks,
         is_free: Callable[[str], bool],
-        follower: Follower,
+        tracker: TaskTracker,
         addresses: CallbackAddress,
     ) -> None:
-        """Take what a preview needs; previews share the follower's request budget.
+        """Take what a preview needs; previews share the tracker's request budget.
 
         `is_free` tells whether a task of the cloud belongs to no job and no other preview.
         """
@@ -76,7 +76,7 @@ class Previewer:
         self._coordinator = coordinator
         self._others = others
         self._is_free = is_free
-        self._follower = follower
+        self._tracker = tracker
         self._addresses = addresses
         self._waiting: dict[str, asyncio.Event] = {}
         self._places = asyncio.Semaphore(MAX_PREVIEWS)
@@ -195,7 +195,7 @@ class Previewer:
         self, address: PrinterAddress, task_id: str, news: asyncio.Event
     ) -> TaskResult:
         """Look at the task until it has a result; a callback makes the next look come at once."""
-        pause = FIRST_LOOK.total_seconds()
+        pause = FIRST_POLL.total_seconds()
         while not self._stopped:
             try:
                 async with asyncio.timeout(pause):
@@ -204,10 +204,10 @@ class Previewer:
                 pass
             news.clear()
             now = dt_util.utcnow()
-            if (wait := (self._follower.free_at(now) - now).total_seconds()) > 0:
+            if (wait := (self._tracker.next_slot(now) - now).total_seconds()) > 0:
                 pause = wait
                 continue
-            self._follower.note_request()
+            self._tracker.note_request()
             task = await self._client.task(address, task_id)
             if task.result is not None and task.result.code is not None:
                 if task.result.code != PRINTED_CODE:
@@ -216,7 +216,7 @@ class Previewer:
             if task.state is TaskState.FAILURE:
                 raise LiankeResponseError("the preview failed without a reason")
             now = dt_util.utcnow()
-            pause = (self._follower.free_at(now) - now).total_seconds()
+            pause = (self._tracker.next_slot(now) - now).total_seconds()
         raise LiankeResponseError("the integration is being unloaded")
 
 

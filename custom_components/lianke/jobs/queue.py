@@ -1,6 +1,6 @@
 """The print queue of one box, as the floors above see it.
 
-What it returns, and what its listeners hear, is on disk (see `Ledger`).
+What it returns, and what its listeners hear, is on disk (see `JobRegistry`).
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from .callbacks import CallbackHandler
 from .job import WAITING, Job, JobState
 from .page_count import PageCounter
 from .preview import Previewer
-from .readiness import Gate
-from .registry import JobListener, Ledger
+from .readiness import Readiness
+from .registry import JobListener, JobRegistry
 from .retries import Retries, input_error
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, Engine
-from .store import BookError, JobBook
-from .submission import GuardListener, Intake, PrintRequest, Submission
-from .tracker import Follower
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
+from .store import JobStore, JobStoreError
+from .submission import JobSubmitter, LimitListener, PrintRequest, Submission
+from .tracker import TaskTracker
 from .unattended import async_finish
-from .uploader import CallbackAddress, Sender
+from .uploader import CallbackAddress, Uploader
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5
@@ -39,7 +39,7 @@ __all__ = ["PrintQueue", "PrintRequest", "Submission"]
 class PrintQueue:
     """Submits, holds, follows and settles the jobs of one box.
 
-    It owns the book, every task and every timer of its jobs.
+    It owns the store, every task and every timer of its jobs.
     """
 
     def __init__(
@@ -57,93 +57,93 @@ class PrintQueue:
         self._client = client
         self._coordinator = coordinator
         self._memory = memory
-        self._book = JobBook(hass, entry.entry_id)
-        self._ledger = Ledger(hass, entry, self._book)
-        self._gate = Gate(entry, coordinator)
+        self._store = JobStore(hass, entry.entry_id)
+        self._registry = JobRegistry(hass, entry, self._store)
+        self._readiness = Readiness(entry, coordinator)
         self.page_counter = PageCounter(hass, client=client, coordinator=coordinator)
-        self._sender = Sender(
+        self._uploader = Uploader(
             hass,
             entry,
             client=client,
             coordinator=coordinator,
-            ledger=self._ledger,
-            book=self._book,
-            gate=self._gate,
+            registry=self._registry,
+            store=self._store,
+            readiness=self._readiness,
             addresses=addresses,
             on_news=self._review,
         )
-        self._intake = Intake(
+        self._submitter = JobSubmitter(
             hass,
             entry,
             coordinator=coordinator,
-            ledger=self._ledger,
-            book=self._book,
-            gate=self._gate,
+            registry=self._registry,
+            store=self._store,
+            readiness=self._readiness,
             counter=self.page_counter,
-            abort=self._sender.abort,
+            abort=self._uploader.abort,
         )
-        self._follower = Follower(
+        self._tracker = TaskTracker(
             client=client,
             coordinator=coordinator,
             memory=memory,
-            ledger=self._ledger,
-            book=self._book,
+            registry=self._registry,
+            store=self._store,
             callbacks_proven=addresses.callbacks_proven,
-            is_uploading=self._sender.is_uploading,
+            is_uploading=self._uploader.is_uploading,
         )
-        self._engine = Engine(
+        self._scheduler = JobScheduler(
             hass,
             entry,
             client=client,
             coordinator=coordinator,
             memory=memory,
-            ledger=self._ledger,
-            book=self._book,
-            gate=self._gate,
-            follower=self._follower,
-            sender=self._sender,
+            registry=self._registry,
+            store=self._store,
+            readiness=self._readiness,
+            tracker=self._tracker,
+            uploader=self._uploader,
         )
         self.previewer = Previewer(
             client=client,
             coordinator=coordinator,
-            others=self._book.other_tasks,
-            is_free=self._ledger.is_free,
-            follower=self._follower,
+            others=self._store.other_tasks,
+            is_free=self._registry.is_free,
+            tracker=self._tracker,
             addresses=addresses,
         )
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._taking: set[asyncio.Task[Submission]] = set()
         self._waiters: set[asyncio.Event] = set()
-        self._retries = Retries(self._ledger, self._book)
-        self._callbacks = CallbackHandler(client, self._ledger, self._follower, self.previewer)
+        self._retries = Retries(self._registry, self._store)
+        self._callbacks = CallbackHandler(client, self._registry, self._tracker, self.previewer)
         self._stopped = False
 
     async def async_start(self) -> None:
-        """Read the book and take every open job up again. Raises BookError."""
+        """Read the store and take every open job up again. Raises JobStoreError."""
         await self.async_load()
         self.start()
 
     async def async_load(self) -> None:
-        """Read the book; nothing changes before `start`. Raises BookError."""
-        await self._ledger.async_load()
-        await self._ledger.async_settle()
-        if self._book.other_tasks.was_cut_off:
+        """Read the store; nothing changes before `start`. Raises JobStoreError."""
+        await self._registry.async_load()
+        await self._registry.async_settle()
+        if self._store.other_tasks.was_cut_off:
             # The task of a preview may show up, nobody knows whose.
             self._memory.note_foreign()
             await self._memory.async_flush()
-            await self._book.other_tasks.async_note([])
+            await self._store.other_tasks.async_note([])
         # What a power cut left uncounted is there before the sensors are.
-        for job in self._ledger.all():
-            self._engine.count_pages(job)
+        for job in self._registry.all():
+            self._scheduler.count_pages(job)
 
     @callback
     def start(self) -> None:
         """Take every open job up again. Whoever is to hear of what became of them listens by now."""
-        self._take_up()
+        self._recover()
         self._unsubscribe = [
             self._coordinator.async_listen_afterwards(self._review),
-            self._ledger.listen(self._engine.on_change),
-            self._ledger.watch(self._review),
+            self._registry.listen(self._scheduler.on_change),
+            self._registry.watch(self._review),
             # Before Home Assistant stops it ends background tasks, and uploads with them.
             self._hass.async_add_shutdown_job(
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
@@ -152,18 +152,18 @@ class PrintQueue:
         self._review()
 
     @callback
-    def _take_up(self) -> None:
+    def _recover(self) -> None:
         """Put right what a power cut left halfway."""
         newest: dict[tuple[str, str], Job] = {}
-        for job in reversed(self._ledger.unsettled()):
+        for job in reversed(self._registry.unsettled()):
             if job.state is JobState.UPLOADING and not job.is_unsure:
                 # It never left the house. What holds a job may be different by now.
-                self._ledger.change(job, state=JobState.HELD, sent_bytes=None)
+                self._registry.change(job, state=JobState.HELD, sent_bytes=None)
             elif job.state is not JobState.HELD:
                 continue
             key = (job.printer_key, job.replace_key or job.job_id)
             if newest.setdefault(key, job) is not job:
-                self._ledger.change(job, state=JobState.CANCELED, reason="replaced")
+                self._registry.change(job, state=JobState.CANCELED, reason="replaced")
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
         """Stop for good: uploads under way may end within `upload_time` seconds, everything is written down."""
@@ -173,10 +173,10 @@ class PrintQueue:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
-        self._intake.close()
+        self._submitter.close()
         if self._taking:
             await asyncio.wait(self._taking)
-        await self._engine.async_drain(upload_time)
+        await self._scheduler.async_drain(upload_time)
         for waiter in self._waiters:
             waiter.set()
 
@@ -196,17 +196,17 @@ class PrintQueue:
 
     @callback
     def check_rate(self, printer_key: str, user_id: str | None) -> None:
-        """Refuse one who has asked for too many jobs, before a document is made. Raises GuardError."""
-        self._intake.check_rate(printer_key, user_id)
+        """Refuse one who has asked for too many jobs, before a document is made. Raises LimitError."""
+        self._submitter.check_rate(printer_key, user_id)
 
     async def _async_take(self, request: PrintRequest) -> Submission:
         try:
-            submission = await self._intake.async_take(request)
+            submission = await self._submitter.async_submit(request)
         finally:
             # Its upload may begin, but does not end before the document is on disk. Where there
             # is none, what was to be replaced goes on.
             self._review()
-        await self._intake.async_flushed(submission.job.job_id)
+        await self._submitter.async_flushed(submission.job.job_id)
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
@@ -223,7 +223,7 @@ class PrintQueue:
             if job.job_id == job_id and is_settled(job):
                 settled.set()
 
-        unsubscribe = self._ledger.listen(on_change)
+        unsubscribe = self._registry.listen(on_change)
         try:
             if not self._stopped and not is_settled(self.get(job_id)):
                 async with asyncio.timeout(timeout):
@@ -248,10 +248,10 @@ class PrintQueue:
         if job.state is JobState.HELD:
             await self._async_decide(job, state=JobState.CANCELED)
         elif job.task_id is not None:
-            await self._engine.async_cancel_in_cloud(job)
+            await self._scheduler.async_cancel_in_cloud(job)
         else:
             job = await self._async_decide(job, cancel_requested=True)
-            self._sender.abort(job)
+            self._uploader.abort(job)
             self._review()
             await self.async_wait(job_id, ABORT_TIME)
         self._review()
@@ -260,8 +260,8 @@ class PrintQueue:
     async def _async_decide(self, job: Job, **changes: Any) -> Job:
         """Change a job as somebody wants it. Raises HomeAssistantError if that cannot be kept; then it is not done."""
         try:
-            return await self._ledger.async_change(job, **changes)
-        except BookError:
+            return await self._registry.async_change(job, **changes)
+        except JobStoreError:
             self._review()
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
@@ -318,11 +318,11 @@ class PrintQueue:
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it is, None for an unknown one."""
-        return self._ledger.get(job_id)
+        return self._registry.get(job_id)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it may be told. Raises ServiceValidationError for an unknown one."""
-        if (job := self._ledger.told(job_id)) is None:
+        if (job := self._registry.get_published(job_id)) is None:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="job_not_found",
@@ -332,17 +332,17 @@ class PrintQueue:
 
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, newest first."""
-        return self._ledger.newest_first(printer_key)
+        return self._registry.newest_first(printer_key)
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
-        return self._ledger.newest_told(printer_key)
+        return self._registry.newest_published(printer_key)
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs wait here or at the front of the cloud's queue."""
         return sum(
             job.state in WAITING and job.printer_key == printer_key
-            for job in self._ledger.open_told()
+            for job in self._registry.open_published()
         )
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -350,7 +350,7 @@ class PrintQueue:
         return next(
             (
                 job.hold_reason
-                for job in self._ledger.open_told()
+                for job in self._registry.open_published()
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,
@@ -359,7 +359,7 @@ class PrintQueue:
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The tasks of the cloud that are surely ours."""
-        return self._ledger.own_task_ids
+        return self._registry.own_task_ids
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -367,37 +367,37 @@ class PrintQueue:
 
         Without `printer_key` at every change of any.
         """
-        return self._ledger.listen(listener, printer_key)
+        return self._registry.listen(listener, printer_key)
 
     @callback
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `watcher()` soon after a change of a printer's jobs, or of any without `printer_key`."""
-        return self._ledger.watch(watcher, printer_key)
+        return self._registry.watch(watcher, printer_key)
 
     @callback
-    def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
+    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
         """Call `listener(printer key, error or None)` when the paper guard decides."""
-        return self._intake.listen_guard(listener)
+        return self._submitter.listen_limits(listener)
 
     @callback
     def release(self, printer_key: str) -> None:
         """Try again at once what was refused: somebody has mended the printer."""
-        self._gate.clear_backoff(printer_key)
+        self._readiness.clear_backoff(printer_key)
         self._review()
 
     async def async_on_callback(self, token: str | None, claim: Callback) -> bool:
         """Take a job callback and keep what it says; return whether it belongs to a job of this box.
 
-        Raises BookError when what it says could not be written: the cloud must tell it again.
+        Raises JobStoreError when what it says could not be written: the cloud must tell it again.
         """
-        return await self._callbacks.async_take(token, claim, self._review_soon)
+        return await self._callbacks.async_handle(token, claim, self._review_soon)
 
     def _review_soon(self) -> None:
         call_after_news(self._hass, self._review)
 
     @callback
     def _review(self) -> None:
-        self._engine.review()
+        self._scheduler.review()
 
 
 def is_settled(job: Job) -> bool:

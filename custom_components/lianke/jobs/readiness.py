@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
     until: datetime | None = None
 
 
-class Gate:
+class Readiness:
     """Watches readiness over time for the printers of one box."""
 
     def __init__(self, entry: ConfigEntry, coordinator: LiankeCoordinator) -> None:
@@ -86,13 +86,13 @@ class Gate:
                 self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
         self._seen = True
 
-    def judge(self, job: Job, now: datetime) -> Verdict:
+    def check(self, job: Job, now: datetime) -> Verdict:
         """Return whether a job may be sent to its printer now."""
         if job.copied:
             return Verdict(reason=QueueReason.COPIED)
-        return self.judge_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
+        return self.check_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
 
-    def judge_printer(
+    def check_printer(
         self, key: str, now: datetime, *, ignore_quiet_hours: bool = False
     ) -> Verdict:
         """Return whether a printer may be sent a job now."""

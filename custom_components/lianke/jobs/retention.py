@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from .job import Job, JobState
-from .limits import GUARD_PERIOD, REQUEST_ID_LIFE
+from .limits import LIMIT_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
 # However needed, finished jobs beyond these are forgotten: those of which nothing can be on paper,
@@ -15,7 +15,7 @@ MAX_AGE = timedelta(days=30)
 # The day's list of the cloud reaches no further back.
 LISTED = timedelta(hours=48)
 # So long a record is needed for the paper guard, and for what may come again.
-KEPT_FOR_GUARD = GUARD_PERIOD
+KEPT_FOR_LIMITS = LIMIT_PERIOD
 KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
 
@@ -37,7 +37,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.job_id not in gone
         and not _may_become_a_task(job, now)
-        and now - job.created_at >= KEPT_FOR_GUARD
+        and now - job.created_at >= KEPT_FOR_LIMITS
     ]
     return gone | dict.fromkeys(old[: max(0, surplus)])
 
@@ -59,6 +59,6 @@ def _is_needed(job: Job, now: datetime) -> bool:
     if _may_become_a_task(job, now):
         return True
     repeatable = job.request_id is not None or job.has_document
-    return age < KEPT_FOR_GUARD or (
+    return age < KEPT_FOR_LIMITS or (
         age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)
     )

@@ -12,19 +12,19 @@ from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
 from .job import Job, JobState
-from .registry import Ledger
-from .store import BookError, JobBook
-from .submission import PrintRequest, Submission, retried_already
+from .registry import JobRegistry
+from .store import JobStore, JobStoreError
+from .submission import PrintRequest, Submission, already_retried
 from .unattended import async_finish
 
 
 class Retries:
     """Retries the jobs of one box, one at a time, so that none is printed twice."""
 
-    def __init__(self, ledger: Ledger, book: JobBook) -> None:
+    def __init__(self, registry: JobRegistry, store: JobStore) -> None:
         """Take where the jobs and their documents are."""
-        self._ledger = ledger
-        self._book = book
+        self._registry = registry
+        self._store = store
         self._lock = asyncio.Lock()
 
     async def async_retry(
@@ -65,20 +65,20 @@ class Retries:
         find: Callable[[str], Job | None],
     ) -> Submission:
         async with self._lock:
-            job = self._ledger.get(job.job_id) or job
+            job = self._registry.get(job.job_id) or job
             if job.retried_as is not None:
-                again = find(job.retried_as) or self._ledger.get(job.retried_as)
+                again = find(job.retried_as) or self._registry.get(job.retried_as)
                 # A retry that was canceled before anything of it left the house counts for nothing.
                 if again is None or not again.surely_took_no_paper or again.can_retry:
-                    raise retried_already(again or replace(job, job_id=job.retried_as))
+                    raise already_retried(again or replace(job, job_id=job.retried_as))
             elif not job.can_retry or job.state is JobState.HELD:
                 raise input_error("job_not_retryable", job)
             # The mark is on disk before the new job can be, in whichever box's folder that is: a power
             # cut in between leaves a mark without a job, and never two jobs.
             again_id, before = ulid_now(), job.retried_as
             try:
-                await self._ledger.async_change(job, retried_as=again_id)
-            except BookError:
+                await self._registry.async_change(job, retried_as=again_id)
+            except JobStoreError:
                 raise HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="change_not_kept",
@@ -99,14 +99,14 @@ class Retries:
                     )
                 )
             except BaseException:
-                self._ledger.change(job, retried_as=before)
+                self._registry.change(job, retried_as=before)
                 raise
 
     async def _async_document(self, job: Job) -> Document:
         """Return a copy of the job's document."""
         try:
-            document = await self._book.async_copy_document(job)
-        except BookError:
+            document = await self._store.async_copy_document(job)
+        except JobStoreError:
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="disk_full"
             ) from None

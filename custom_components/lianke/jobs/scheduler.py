@@ -21,12 +21,12 @@ from ..api.models import TaskState
 from ..box.storage import BoxMemory
 from ..coordinator import LiankeCoordinator
 from .job import RETRYABLE, Job, JobState
-from .readiness import Gate
-from .registry import Ledger
+from .readiness import Readiness
+from .registry import JobRegistry
 from .settings import keep_failed_time
-from .store import BookError, JobBook
-from .tracker import Follower
-from .uploader import PASSING, Sender
+from .store import JobStore, JobStoreError
+from .tracker import TaskTracker
+from .uploader import PASSING, Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,16 +35,16 @@ DRAIN_TIME = 30
 SHUTDOWN_DRAIN_TIME = 12
 # Seconds after which the jobs are reviewed in any case: the wall clock may have been put forward.
 LONGEST_WAIT = 900
-TIDY_EVERY = timedelta(minutes=15)
+CLEANUP_INTERVAL = timedelta(minutes=15)
 # What the cloud could not be asked to give back is asked for again.
-TAKE_BACK_AGAIN = timedelta(minutes=2)
+CANCEL_RETRY = timedelta(minutes=2)
 # Seconds. A task that was waiting when it was asked for may be printing after so long.
 CANCEL_TIME = 5
 # After a job's end, for all that end about that time.
-TIDY_SOON = timedelta(seconds=1)
+CLEANUP_DELAY = timedelta(seconds=1)
 
 
-class Engine:
+class JobScheduler:
     """Sends, follows, expires and tidies up the jobs of one box."""
 
     def __init__(
@@ -55,11 +55,11 @@ class Engine:
         client: LiankeClient,
         coordinator: LiankeCoordinator,
         memory: BoxMemory,
-        ledger: Ledger,
-        book: JobBook,
-        gate: Gate,
-        follower: Follower,
-        sender: Sender,
+        registry: JobRegistry,
+        store: JobStore,
+        readiness: Readiness,
+        tracker: TaskTracker,
+        uploader: Uploader,
     ) -> None:
         """Take the parts; nothing runs before the first review."""
         self._hass = hass
@@ -67,17 +67,17 @@ class Engine:
         self._client = client
         self._coordinator = coordinator
         self._memory = memory
-        self._ledger = ledger
-        self._book = book
-        self._gate = gate
-        self._follower = follower
-        self._sender = sender
+        self._registry = registry
+        self._store = store
+        self._readiness = readiness
+        self._tracker = tracker
+        self._uploader = uploader
         self._task: asyncio.Task[None] | None = None
-        self._tidy_at: datetime | None = None
+        self._cleanup_at: datetime | None = None
         # Jobs that have just ended.
         self._ended: list[Job] = []
         # When to ask for jobs back anew; those of which the cloud has answered are None.
-        self._take_back_at: dict[str, datetime | None] = {}
+        self._cancel_retry_at: dict[str, datetime | None] = {}
         self._alarm: CALLBACK_TYPE | None = None
         self._alarm_due: datetime | None = None
         # Jobs that the cloud is just being asked to cancel, and what came of it.
@@ -90,11 +90,11 @@ class Engine:
         """Stop: uploads under way may end within `upload_time` seconds, everything is written down."""
         self._closing = True
         self._cancel_alarm()
-        await self._sender.async_drain(upload_time)
+        await self._uploader.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-        await self._ledger.async_close()
+        await self._registry.async_close()
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
@@ -106,13 +106,13 @@ class Engine:
             self.count_pages(job)
 
     @callback
-    def _follow_up(self, now: datetime) -> None:
+    def _handle_ended(self, now: datetime) -> None:
         """Do what the ends of jobs entail."""
         ended, self._ended = self._ended, []
         for job in ended:
             self.count_pages(job)
-            self._take_back_at.pop(job.job_id, None)
-            self._tidy_at = min(self._tidy_at or now + TIDY_SOON, now + TIDY_SOON)
+            self._cancel_retry_at.pop(job.job_id, None)
+            self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
             if job.state is JobState.FAILED and job.task_id:
                 self._coordinator.async_look("a job failed", job.printer_key)
             if job.state is JobState.COMPLETED:
@@ -124,7 +124,7 @@ class Engine:
         """Return whether the cloud still has a job of ours for a printer."""
         return any(
             job.printer_key == printer_key and job.task_id and not job.is_final
-            for job in self._ledger.unsettled()
+            for job in self._registry.unsettled()
         )
 
     @callback
@@ -153,55 +153,57 @@ class Engine:
         self._set_alarm(due)
 
     def _review_once(self, now: datetime) -> datetime | None:
-        self._follow_up(now)
-        self._gate.observe()
-        dues = [self._review_job(job, now) for job in self._ledger.unsettled() if not job.is_final]
-        follow = self._follower.next_due(now)
+        self._handle_ended(now)
+        self._readiness.observe()
+        dues = [
+            self._review_job(job, now) for job in self._registry.unsettled() if not job.is_final
+        ]
+        follow = self._tracker.next_due(now)
         if self._work_is_due(follow, now):
             self._task = self._entry.async_create_background_task(
                 self._hass, self._async_work(), "follow print jobs"
             )
         elif not self._is_working:
-            dues += [follow, self._next_tidying(now)]
-        open_jobs = any(not job.is_final for job in self._ledger.unsettled())
+            dues += [follow, self._next_cleanup(now)]
+        open_jobs = any(not job.is_final for job in self._registry.unsettled())
         self._coordinator.async_set_jobs_open(open_jobs)
         return min((due for due in dues if due is not None), default=None)
 
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
         """Move one open job on; return when to look at it again."""
-        if job.job_id in self._ledger.deciding:
+        if job.job_id in self._registry.deciding:
             # What it rests on may still be taken back; then it is reviewed again.
             return None
         if job.task_id is not None:
-            return self._take_back_due(job, now)
+            return self._cancel_due(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
-            or self._sender.is_uploading(job)
+            or self._uploader.is_uploading(job)
         ):
             return None
         if job.cancel_requested:
-            self._ledger.change(job, state=JobState.CANCELED)
+            self._registry.change(job, state=JobState.CANCELED)
             return None
         if now >= job.expires_at:
-            self._ledger.change(job, state=JobState.EXPIRED, reason="expired")
+            self._registry.change(job, state=JobState.EXPIRED, reason="expired")
             return None
         if job.printer_key not in self._memory.printers:
-            self._ledger.change(job, state=JobState.FAILED, reason="printer_gone")
+            self._registry.change(job, state=JobState.FAILED, reason="printer_gone")
             return None
         if job.state is JobState.UPLOADING:
-            self._sender.start(job.printer_key)
+            self._uploader.start(job.printer_key)
             return job.expires_at
-        if job.job_id in self._ledger.reserved:
+        if job.job_id in self._registry.reserved:
             # Another is about to take its place, which must not print beside it.
             return None
-        verdict = self._gate.judge(job, now)
+        verdict = self._readiness.check(job, now)
         if verdict.reason is None:
-            self._ledger.change(job, state=JobState.UPLOADING, hold_reason=None)
-            self._sender.start(job.printer_key)
+            self._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
+            self._uploader.start(job.printer_key)
             return None
         if verdict.reason != job.hold_reason:
-            self._ledger.change(job, hold_reason=verdict.reason)
+            self._registry.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
     @property
@@ -213,48 +215,48 @@ class Engine:
             return False
         return (
             (follow is not None and follow <= now)
-            or self._next_tidying(now) <= now
-            or any(self._is_to_be_taken_back(job, now) for job in self._ledger.unsettled())
+            or self._next_cleanup(now) <= now
+            or any(self._is_cancel_due(job, now) for job in self._registry.unsettled())
         )
 
     async def _async_work(self) -> None:
         """Do everything due that takes a while, then review again."""
         try:
             now = dt_util.utcnow()
-            for job in self._ledger.unsettled():
-                if self._is_to_be_taken_back(job, now) and job.job_id not in self._ledger.deciding:
-                    await self._async_take_back(job, now)
-            due = self._follower.next_due(now)
+            for job in self._registry.unsettled():
+                if self._is_cancel_due(job, now) and job.job_id not in self._registry.deciding:
+                    await self._async_cancel_overdue(job, now)
+            due = self._tracker.next_due(now)
             if due is not None and due <= now:
-                await self._follower.async_look()
-            if self._next_tidying(now) <= now:
-                await self._async_tidy(now)
+                await self._tracker.async_look()
+            if self._next_cleanup(now) <= now:
+                await self._async_clean_up(now)
         finally:
             self._task = None
             self.review()
 
-    async def _async_take_back(self, job: Job, now: datetime) -> None:
+    async def _async_cancel_overdue(self, job: Job, now: datetime) -> None:
         """Ask for a job that is in the cloud; how it ends, the cloud tells."""
-        self._take_back_at[job.job_id] = None
+        self._cancel_retry_at[job.job_id] = None
         try:
             await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
         except LiankeError as err:
             _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
             if isinstance(err, tuple(PASSING)):
-                self._take_back_at[job.job_id] = now + TAKE_BACK_AGAIN
+                self._cancel_retry_at[job.job_id] = now + CANCEL_RETRY
 
-    def _take_back_due(self, job: Job, now: datetime) -> datetime | None:
+    def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel: too late, or canceled meanwhile."""
         if job.task_id is None or not job.can_cancel:
             return None
         if not job.cancel_requested and job.state is not JobState.QUEUED:
             return None
         due = job.handed_over_at or job.created_at if job.cancel_requested else job.expires_at
-        again = self._take_back_at.get(job.job_id, due)
-        return None if again is None else max(due, min(again, now + TAKE_BACK_AGAIN))
+        again = self._cancel_retry_at.get(job.job_id, due)
+        return None if again is None else max(due, min(again, now + CANCEL_RETRY))
 
-    def _is_to_be_taken_back(self, job: Job, now: datetime) -> bool:
-        due = self._take_back_due(job, now)
+    def _is_cancel_due(self, job: Job, now: datetime) -> bool:
+        due = self._cancel_due(job, now)
         return due is not None and due <= now
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
@@ -288,45 +290,45 @@ class Engine:
         if printer is None or job.task_id is None:
             return
         asked_at, began = dt_util.utcnow(), monotonic()
-        state = await self._follower.async_ask_before_cancel(job)
-        current = self._ledger.get(job.job_id)
+        state = await self._tracker.async_ask_before_cancel(job)
+        current = self._registry.get(job.job_id)
         if current is None or not current.can_cancel:
             # It has ended, which is told once it is on disk.
-            with suppress(BookError):
-                await self._ledger.async_kept(job.job_id)
+            with suppress(JobStoreError):
+                await self._registry.async_wait_persisted(job.job_id)
             return
         if expiring and current.state is not JobState.QUEUED:
             return
-        self._ledger.change(current, expiring=expiring)
+        self._registry.change(current, expiring=expiring)
         await self._client.cancel_task(printer.printer.address, job.task_id)
-        current = self._ledger.get(job.job_id)
+        current = self._registry.get(job.job_id)
         if current is not None and current.can_cancel:
             idle = state is TaskState.READY and monotonic() - began < CANCEL_TIME
-            self._ledger.change(
+            self._registry.change(
                 current, state=JobState.CANCELING, idle_at=asked_at if idle else None
             )
-            self._follower.look_soon(current)
+            self._tracker.poll_soon(current)
 
-    def _next_tidying(self, now: datetime) -> datetime:
+    def _next_cleanup(self, now: datetime) -> datetime:
         # Not later than ever, should our clock be put back.
-        return min(self._tidy_at or now, now + TIDY_EVERY)
+        return min(self._cleanup_at or now, now + CLEANUP_INTERVAL)
 
-    async def _async_tidy(self, now: datetime) -> None:
+    async def _async_clean_up(self, now: datetime) -> None:
         """Throw away documents and records that are kept no longer."""
-        self._tidy_at = now + TIDY_EVERY
+        self._cleanup_at = now + CLEANUP_INTERVAL
         kept = keep_failed_time(self._entry.options)
         done = [
             job
-            for job in self._ledger.all_told()
+            for job in self._registry.all_published()
             if job.is_final
             and job.has_document
             and not (job.state in RETRYABLE and now - job.changed_at < kept)
         ]
         if done:
-            await self._book.async_drop_documents(done)
+            await self._store.async_drop_documents(done)
             for job in done:
-                self._ledger.note_document_gone(job)
-        await self._ledger.async_trim()
+                self._registry.note_document_gone(job)
+        await self._registry.async_trim()
 
     @callback
     def _set_alarm(self, due: datetime | None) -> None:

@@ -1,6 +1,6 @@
-"""The book of print jobs: one folder a job, written before anything is sent.
+"""The store of print jobs: one folder a job, written before anything is sent.
 
-The book lies in the cache folder, so that a restored backup cannot print again. Home
+The store lies in the cache folder, so that a restored backup cannot print again. Home
 Assistant's own storage helper is not used for it, since it logs a failed write and goes
 on; a job that is not safely on disk must not be sent.
 """
@@ -32,7 +32,7 @@ DAMAGED_PREFIX = "damaged-"
 # A folder that is being made or deleted. After a power cut nothing in it counts.
 PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
-# What begins so in the book is none of its jobs.
+# What begins so in the store is none of its jobs.
 NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
 # Lies in a job's folder until its document is on disk.
 FLUSHING_NAME = "flushing"
@@ -42,22 +42,22 @@ SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
 
 
-class BookError(OSError):
+class JobStoreError(OSError):
     """A job could not be written to disk."""
 
 
-def book_path(hass: HomeAssistant, entry_id: str) -> Path:
+def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
     """Return the folder that holds the jobs of one config entry."""
     return Path(hass.config.cache_path(CACHE_FOLDER, entry_id))
 
 
-async def async_remove_book(hass: HomeAssistant, entry_id: str) -> int:
+async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> int:
     """Delete the jobs of a config entry that is being removed; return how many still waited."""
-    return await hass.async_add_executor_job(_remove_book, book_path(hass, entry_id))
+    return await hass.async_add_executor_job(_remove_jobs, jobs_path(hass, entry_id))
 
 
-def _remove_book(root: Path) -> int:
-    """Delete a book; return how many of its jobs still waited to be sent."""
+def _remove_jobs(root: Path) -> int:
+    """Delete a store; return how many of its jobs still waited to be sent."""
     waiting = 0
     for folder in root.iterdir() if root.is_dir() else ():
         if folder.name.startswith(NO_JOBS) or not folder.is_dir():
@@ -72,13 +72,13 @@ def _remove_book(root: Path) -> int:
     return waiting
 
 
-class JobBook:
+class JobStore:
     """Reads and writes the jobs of one box. Blocking work runs in the executor."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Prepare the book of a config entry; nothing is touched yet."""
+        """Prepare the store of a config entry; nothing is touched yet."""
         self._hass = hass
-        self._root = book_path(hass, entry_id)
+        self._root = jobs_path(hass, entry_id)
         self._lock = asyncio.Lock()
         self.other_tasks = OtherTasks(hass, self._root)
         # Whether the folder was copied from another home, whose jobs may be printed there, too.
@@ -98,7 +98,7 @@ class JobBook:
     async def async_load(self) -> list[Job]:
         """Return all readable jobs, oldest first.
 
-        A damaged folder is set aside and costs one job. Raises BookError if the
+        A damaged folder is set aside and costs one job. Raises JobStoreError if the
         folder itself cannot be made or read.
         """
         async with self._lock:
@@ -113,7 +113,7 @@ class JobBook:
         """Take over the document and write the job; on return the job is on disk.
 
         Its document is just being flushed to the disk: await `async_flushed` before relying on
-        that. Raises BookError; then nothing of the job is left behind.
+        that. Raises JobStoreError; then nothing of the job is left behind.
         """
         async with self._lock:
             await self._hass.async_add_executor_job(self._create, job, document)
@@ -122,14 +122,14 @@ class JobBook:
         )
 
     async def async_flushed(self, job_id: str) -> None:
-        """Wait until the document of a new job is on disk. Raises BookError."""
+        """Wait until the document of a new job is on disk. Raises JobStoreError."""
         if (flushing := self._flushing.get(job_id)) is None:
             return
         try:
             await asyncio.shield(flushing)
         except OSError as err:
             # Whoever asks next is told the same.
-            raise BookError("the document could not be written") from err
+            raise JobStoreError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class JobBook:
             return await self._hass.async_add_executor_job(self._write_all, list(jobs))
 
     async def async_copy_document(self, job: Job) -> Document | None:
-        """Return a copy of a kept document, None when it is gone. Raises BookError."""
+        """Return a copy of a kept document, None when it is gone. Raises JobStoreError."""
         async with self._lock:
             return await self._hass.async_add_executor_job(self._copy_document, job)
 
@@ -167,7 +167,7 @@ class JobBook:
             self._root.chmod(0o700)
             found = sorted(self._root.iterdir())
         except OSError as err:
-            raise BookError("the job folder cannot be read") from err
+            raise JobStoreError("the job folder cannot be read") from err
         _remove_all([path for path in found if path.name.startswith(PART_PREFIX)])
         _unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
         self.was_copied = is_copied(self._root)
@@ -206,7 +206,7 @@ class JobBook:
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
             _unlink_all([document.path])
-            raise BookError("the job could not be written") from err
+            raise JobStoreError("the job could not be written") from err
 
     def _copy_document(self, job: Job) -> Document | None:
         source = self.document_path(job)
@@ -221,7 +221,7 @@ class JobBook:
                 shutil.copyfile(source, target)
             except OSError as err:
                 _unlink_all([target])
-                raise BookError("the document could not be copied") from err
+                raise JobStoreError("the document could not be copied") from err
         return Document(
             path=target,
             name=job.document_name,
@@ -235,10 +235,10 @@ class JobBook:
         )
 
     def _write(self, job: Job) -> None:
-        """Write a job, unless its record is newer. Raises BookError."""
+        """Write a job, unless its record is newer. Raises JobStoreError."""
         folder = self._root / job.job_id
         if self._closed or _stored_generation(folder) > job.generation:
-            raise BookError("the record is newer than this")
+            raise JobStoreError("the record is newer than this")
         _write_record(job, folder)
 
     def _write_all(self, jobs: list[Job]) -> list[str]:
@@ -246,7 +246,7 @@ class JobBook:
         for job in jobs:
             try:
                 self._write(job)
-            except BookError as err:
+            except JobStoreError as err:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.append(job.job_id)
         return failed
@@ -262,12 +262,12 @@ def _stored_generation(folder: Path) -> int:
 
 
 def _write_record(job: Job, folder: Path) -> None:
-    """Write a job into its folder. Raises BookError."""
+    """Write a job into its folder. Raises JobStoreError."""
     text = json.dumps(job.as_record())
     try:
         write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
     except (WriteError, OSError) as err:
-        raise BookError("the job could not be written") from err
+        raise JobStoreError("the job could not be written") from err
 
 
 def _flush(document: Path) -> None:

@@ -1,4 +1,4 @@
-"""Taking a job: checks first, then the book, and only then may anything be sent."""
+"""Taking a job: checks first, then the store, and only then may anything be sent."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -23,18 +23,18 @@ from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, PrinterView
 from ..documents.document import Document
 from .job import Asker, Job, JobState
-from .limits import Content, GuardError, check_pages, check_rate, find_duplicate
+from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
 from .page_count import PageCounter
-from .readiness import PERMANENT, Gate
-from .registry import Ledger
+from .readiness import PERMANENT, Readiness
+from .registry import JobRegistry
 from .settings import hold_time, max_jobs_per_hour, max_pages
-from .store import BookError, JobBook
+from .store import JobStore, JobStoreError
 from .uploader import TOKEN_BYTES
 
 _LOGGER = logging.getLogger(__name__)
 
 # Called with a printer's key and the error, or None when a job of it was taken again.
-type GuardListener = Callable[[str, GuardError | None], None]
+type LimitListener = Callable[[str, LimitError | None], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +68,7 @@ class Submission(NamedTuple):
     duplicate: bool = False
 
 
-class Intake:
+class JobSubmitter:
     """Decides on new jobs, one at a time."""
 
     def __init__(
@@ -77,9 +77,9 @@ class Intake:
         entry: ConfigEntry,
         *,
         coordinator: LiankeCoordinator,
-        ledger: Ledger,
-        book: JobBook,
-        gate: Gate,
+        registry: JobRegistry,
+        store: JobStore,
+        readiness: Readiness,
         abort: Callable[[Job], None],
         counter: PageCounter,
     ) -> None:
@@ -87,32 +87,32 @@ class Intake:
         self._hass = hass
         self._entry = entry
         self._coordinator = coordinator
-        self._ledger = ledger
-        self._book = book
-        self._gate = gate
+        self._registry = registry
+        self._store = store
+        self._readiness = readiness
         self._abort = abort
         self._counter = counter
         self._lock = asyncio.Lock()
         self._closed = False
-        self._guard_listeners: list[GuardListener] = []
+        self._limit_listeners: list[LimitListener] = []
 
     @callback
-    def listen_guard(self, listener: GuardListener) -> CALLBACK_TYPE:
+    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
         """Tell when the paper guard refuses a job, and when one is taken again."""
-        self._guard_listeners.append(listener)
+        self._limit_listeners.append(listener)
 
         @callback
         def unsubscribe() -> None:
-            self._guard_listeners.remove(listener)
+            self._limit_listeners.remove(listener)
 
         return unsubscribe
 
     @callback
     def close(self) -> None:
-        """Take nothing any more: what reads the book next would not know of it."""
+        """Take nothing any more: what reads the store next would not know of it."""
         self._closed = True
 
-    async def async_take(self, request: PrintRequest) -> Submission:
+    async def async_submit(self, request: PrintRequest) -> Submission:
         """Take a job or refuse it; see PrintQueue.async_submit."""
         taken = False
         try:
@@ -139,7 +139,7 @@ class Intake:
             self._check_retry(request.retry_of)
         if request.request_id and (
             job := find_duplicate(
-                self._ledger.all(),
+                self._registry.all(),
                 request.request_id,
                 Content(
                     printer_key=request.printer_key,
@@ -158,38 +158,38 @@ class Intake:
         if self._closed:
             raise _refusal("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(request)
-        self._check_guard(request, view, replaced)
-        reason = self._gate.judge_printer(
+        self._check_limits(request, view, replaced)
+        reason = self._readiness.check_printer(
             view.key, now, ignore_quiet_hours=request.ignore_quiet_hours
         ).reason
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise _refusal(f"not_ready_{reason}", printer=view.name)
         job = self._new_job(request, view, reason, digest, now)
-        self._ledger.reserved |= {old.job_id for old in replaced}
+        self._registry.reserved |= {old.job_id for old in replaced}
         try:
-            await self._book.async_create(job, request.document)
+            await self._store.async_create(job, request.document)
             if replaced:
                 # The old ones stay until the one that takes their place is safe.
                 await self._async_safe(job)
-        except BookError as err:
+        except JobStoreError as err:
             raise _disk_full(err) from None
         finally:
-            self._ledger.reserved.clear()
-        self._ledger.add(job)
+            self._registry.reserved.clear()
+        self._registry.add(job)
         for old in replaced:
-            if self._ledger.state_of(old.job_id) is JobState.HELD:
+            if self._registry.state_of(old.job_id) is JobState.HELD:
                 # Should the disk not take it: of two that replace each other only the newest survives a restart.
-                self._ledger.change(old, state=JobState.CANCELED, reason="replaced")
-                with suppress(BookError):
-                    await self._ledger.async_kept(old.job_id)
+                self._registry.change(old, state=JobState.CANCELED, reason="replaced")
+                with suppress(JobStoreError):
+                    await self._registry.async_wait_persisted(old.job_id)
         return Submission(job=job)
 
     async def _async_safe(self, job: Job) -> None:
-        """Wait until the document of a job that nobody knows of yet is on disk. Raises BookError."""
+        """Wait until the document of a job that nobody knows of yet is on disk. Raises JobStoreError."""
         try:
-            await self._book.async_flushed(job.job_id)
-        except BookError:
-            await self._book.async_delete([job.job_id])
+            await self._store.async_flushed(job.job_id)
+        except JobStoreError:
+            await self._store.async_delete([job.job_id])
             raise
 
     async def async_flushed(self, job_id: str) -> None:
@@ -198,13 +198,13 @@ class Intake:
         Raises HomeAssistantError: disk_full.
         """
         try:
-            await self._book.async_flushed(job_id)
-        except BookError as err:
-            if (job := self._ledger.get(job_id)) is not None:
+            await self._store.async_flushed(job_id)
+        except JobStoreError as err:
+            if (job := self._registry.get(job_id)) is not None:
                 self._abort(job)
-            await self._ledger.async_discard(job_id)
+            await self._registry.async_discard(job_id)
             raise _disk_full(err) from None
-        self._ledger.announce(job_id)
+        self._registry.publish(job_id)
 
     async def _async_digest(self, request: PrintRequest) -> str:
         """Return what tells the document apart, empty where nothing will ask for it."""
@@ -215,9 +215,9 @@ class Intake:
 
     def _check_retry(self, job_id: str) -> None:
         """Refuse to print a job's document once more when another job does so already."""
-        for job in self._ledger.all():
+        for job in self._registry.all():
             if job.retry_of == job_id and not job.surely_took_no_paper:
-                raise retried_already(job)
+                raise already_retried(job)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the waiting jobs whose place this one takes."""
@@ -225,7 +225,7 @@ class Intake:
             return []
         return [
             job
-            for job in self._ledger.all()
+            for job in self._registry.all()
             if job.printer_key == request.printer_key
             and job.state is JobState.HELD
             and job.replace_key == request.replace_key
@@ -233,14 +233,14 @@ class Intake:
 
     @callback
     def check_rate(self, printer_key: str, user_id: str | None) -> None:
-        """Refuse a call that asks for too many jobs before anything is made for it. Raises GuardError."""
+        """Refuse a call that asks for too many jobs before anything is made for it. Raises LimitError."""
         view = self._coordinator.data.printers.get(printer_key)
         if view is not None:
-            self._tell_guard(view.key, self._rate_error(view, user_id, []), only_error=True)
+            self._report_limits(view.key, self._rate_error(view, user_id, []), only_error=True)
 
     @callback
-    def _check_guard(self, request: PrintRequest, view: PrinterView, replaced: list[Job]) -> None:
-        error: GuardError | None = None
+    def _check_limits(self, request: PrintRequest, view: PrinterView, replaced: list[Job]) -> None:
+        error: LimitError | None = None
         try:
             check_pages(
                 request.document,
@@ -248,19 +248,19 @@ class Intake:
                 limit=max_pages(self._entry.options),
                 printer=view.name,
             )
-        except GuardError as err:
+        except LimitError as err:
             error = err
-        self._tell_guard(
+        self._report_limits(
             view.key, error or self._rate_error(view, request.context.user_id, replaced)
         )
 
     def _rate_error(
         self, view: PrinterView, user_id: str | None, replaced: list[Job]
-    ) -> GuardError | None:
+    ) -> LimitError | None:
         """Return the error for one job more of somebody; others' jobs do not use up theirs."""
         jobs = [
             job
-            for job in self._ledger.all()
+            for job in self._registry.all()
             if job.printer_key == view.key and job.asker.user_id == user_id and job not in replaced
         ]
         try:
@@ -270,17 +270,17 @@ class Intake:
                 limit=max_jobs_per_hour(self._entry.options),
                 printer=view.name,
             )
-        except GuardError as err:
+        except LimitError as err:
             return err
         return None
 
     @callback
-    def _tell_guard(
-        self, printer_key: str, error: GuardError | None, *, only_error: bool = False
+    def _report_limits(
+        self, printer_key: str, error: LimitError | None, *, only_error: bool = False
     ) -> None:
         """Tell what the guard decided, and raise its error."""
         if error is not None or not only_error:
-            for listener in list(self._guard_listeners):
+            for listener in list(self._limit_listeners):
                 listener(printer_key, error)
         if error is not None:
             raise error
@@ -330,7 +330,7 @@ class Intake:
         )
 
 
-def retried_already(again: Job) -> ServiceValidationError:
+def already_retried(again: Job) -> ServiceValidationError:
     """Return the error for a second retry of one job; `again` is the job that the first one made."""
     return ServiceValidationError(
         translation_domain=DOMAIN,
@@ -339,7 +339,7 @@ def retried_already(again: Job) -> ServiceValidationError:
     )
 
 
-def _disk_full(err: BookError) -> HomeAssistantError:
+def _disk_full(err: JobStoreError) -> HomeAssistantError:
     """Return the error for a job that cannot be kept on disk, and log why."""
     _LOGGER.warning("A print job cannot be kept: %s", err.__cause__)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")

@@ -22,16 +22,16 @@ from ..box.storage import BoxMemory
 from ..coordinator import LiankeCoordinator
 from .doubts import DOUBT_TIME, GIVE_UP, Ages, Doubts
 from .job import Job, JobState
-from .outcome import TAKEN_BACK_LATE, changes_for, failure, has_other_pages, printed_pages
+from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, printed_pages
 from .reconciliation import LIST_LAG
-from .registry import Ledger
-from .store import JobBook
+from .registry import JobRegistry
+from .store import JobStore
 
 _LOGGER = logging.getLogger(__name__)
 
 # "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
 SPACING = timedelta(seconds=10)
-FIRST_LOOK = timedelta(seconds=5)
+FIRST_POLL = timedelta(seconds=5)
 WATCHDOG = timedelta(seconds=60)
 # A job that waits in the cloud for a printer to be switched on is asked for less often.
 _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), WATCHDOG))
@@ -47,7 +47,7 @@ RESULT_WAIT = timedelta(minutes=2)
 FEW = 3
 
 
-class Follower:
+class TaskTracker:
     """Follows the open jobs of one box."""
 
     def __init__(
@@ -56,8 +56,8 @@ class Follower:
         client: LiankeClient,
         coordinator: LiankeCoordinator,
         memory: BoxMemory,
-        ledger: Ledger,
-        book: JobBook,
+        registry: JobRegistry,
+        store: JobStore,
         callbacks_proven: Callable[[], bool],
         is_uploading: Callable[[Job], bool],
     ) -> None:
@@ -69,48 +69,52 @@ class Follower:
         self._client = client
         self._coordinator = coordinator
         self._memory = memory
-        self._ledger = ledger
-        self._book = book
+        self._registry = registry
+        self._store = store
         self._callbacks_proven = callbacks_proven
         self._is_uploading = is_uploading
         # These are seconds of the steady clock.
         self._started = monotonic()
         self._last_request: float | None = None
-        self._next_look: dict[str, float] = {}
+        self._next_poll: dict[str, float] = {}
         self._without_result: dict[str, float] = {}
         self._asked_at: dict[str, float] = {}
         # Jobs whose own task is to be asked for before the list is read again.
         self._ask: dict[str, None] = {}
         # How often their tasks could not be had.
-        self._in_vain: dict[str, int] = {}
+        self._failed_polls: dict[str, int] = {}
         self._ages = Ages()
         self._doubts = Doubts(
-            memory=memory, ledger=ledger, book=book, ages=self._ages, is_uploading=is_uploading
+            memory=memory,
+            registry=registry,
+            store=store,
+            ages=self._ages,
+            is_uploading=is_uploading,
         )
 
-    def followed(self) -> list[Job]:
+    def tracked(self) -> list[Job]:
         """Return the jobs that the cloud is still to be asked about."""
         # Besides what may still change, those of which only the pages are missing.
-        asked = [self._ledger.get(job_id) for job_id in self._ask]
+        asked = [self._registry.get(job_id) for job_id in self._ask]
         completed = [job for job in asked if job and job.state is JobState.COMPLETED]
-        return [job for job in self._ledger.unsettled() if self._is_followed(job)] + completed
+        return [job for job in self._registry.unsettled() if self._is_tracked(job)] + completed
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to follow."""
-        jobs = self.followed()
+        jobs = self.tracked()
         self._forget_all_but({job.job_id for job in jobs})
         if not jobs:
             return None
         due = min(self._due(job) for job in jobs) - monotonic()
-        return max(now + timedelta(seconds=due), self.free_at(now))
+        return max(now + timedelta(seconds=due), self.next_slot(now))
 
     def _forget_all_but(self, job_ids: set[str]) -> None:
         kept: tuple[dict[str, Any], ...] = (
-            self._next_look,
+            self._next_poll,
             self._without_result,
             self._asked_at,
             self._ask,
-            self._in_vain,
+            self._failed_polls,
         )
         for of_jobs in kept:
             for gone in of_jobs.keys() - job_ids:
@@ -118,7 +122,7 @@ class Follower:
         self._ages.keep_only(job_ids)
         self._doubts.keep_only(job_ids)
 
-    def free_at(self, now: datetime) -> datetime:
+    def next_slot(self, now: datetime) -> datetime:
         """Return when the next request may be made."""
         if self._last_request is None:
             return now
@@ -131,29 +135,29 @@ class Follower:
         self._last_request = monotonic()
 
     @callback
-    def look_soon(self, job: Job) -> None:
+    def poll_soon(self, job: Job) -> None:
         """Ask for this job's own task as soon as the spacing allows."""
         self._ask[job.job_id] = None
-        self._next_look[job.job_id] = monotonic()
+        self._next_poll[job.job_id] = monotonic()
 
     @callback
     def hint(self, job: Job) -> bool:
         """Ask for a job's own task because somebody says that there is news; return whether we do."""
         asked = self._asked_at.get(job.job_id)
-        if not self._is_followed(job) or job.job_id in self._ask:
+        if not self._is_tracked(job) or job.job_id in self._ask:
             return False
         if asked is not None and monotonic() - asked < HINT_SPACING.total_seconds():
             return False
-        self.look_soon(job)
+        self.poll_soon(job)
         return True
 
     async def async_look(self) -> None:
         """Make the one request that is due, and settle what it proves."""
         now = self._last_request = monotonic()
-        jobs = self.followed()
+        jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            self._next_look[job.job_id] = now + self._pause(job).total_seconds()
+            self._next_poll[job.job_id] = now + self._pause(job).total_seconds()
         try:
             if single is not None:
                 await self._async_ask_task(single)
@@ -165,7 +169,7 @@ class Follower:
             if single is None:
                 self._note_no_list(jobs, err)
             else:
-                self._in_vain[single.job_id] = self._in_vain.get(single.job_id, 0) + 1
+                self._failed_polls[single.job_id] = self._failed_polls.get(single.job_id, 0) + 1
         self._give_up()
 
     @callback
@@ -181,14 +185,14 @@ class Follower:
         known = [job for job in jobs if job.task_id]
         known.sort(key=lambda job: self._asked_at.get(job.job_id, self._started))
         for job in known[:number]:
-            self.look_soon(job)
+            self.poll_soon(job)
 
-    def _is_followed(self, job: Job) -> bool:
+    def _is_tracked(self, job: Job) -> bool:
         if job.task_id is None:
             return self._is_lost(job)
         if job.state is JobState.UNCONFIRMED:
             # How a revoked task ended is known; no more will be said of the paper.
-            return job.reason != TAKEN_BACK_LATE and dt_util.utcnow() - job.changed_at < GIVE_UP
+            return job.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.changed_at < GIVE_UP
         return not job.is_final
 
     def _is_lost(self, job: Job) -> bool:
@@ -196,14 +200,14 @@ class Follower:
         return job.is_unsure and not self._is_uploading(job)
 
     def _due(self, job: Job) -> float:
-        if job.job_id not in self._next_look:
+        if job.job_id not in self._next_poll:
             now = monotonic()
             since = now - self._ages.of(job).total_seconds()
             # What called back while nobody was home will not call again.
             missed = since < self._started
-            pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_LOOK
-            self._next_look[job.job_id] = max(since, self._started) + pause.total_seconds()
-        return self._next_look[job.job_id]
+            pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_POLL
+            self._next_poll[job.job_id] = max(since, self._started) + pause.total_seconds()
+        return self._next_poll[job.job_id]
 
     def _pause(self, job: Job) -> timedelta:
         age = self._ages.of(job)
@@ -221,7 +225,7 @@ class Follower:
             return asked[0]
         if len(jobs) == 1 and jobs[0].task_id:
             # A task that cannot be had may still be on the list.
-            tried = self._in_vain.get(jobs[0].job_id, 0)
+            tried = self._failed_polls.get(jobs[0].job_id, 0)
             return jobs[0] if tried < TRIES else None
         return None
 
@@ -244,8 +248,8 @@ class Follower:
         if job.task_id is None or (known := self._memory.printers.get(job.printer_key)) is None:
             return None
         task = await self._client.task(known.printer.address, job.task_id)
-        self._in_vain.pop(job.job_id, None)
-        if (current := self._ledger.get(job.job_id)) is not None:
+        self._failed_polls.pop(job.job_id, None)
+        if (current := self._registry.get(job.job_id)) is not None:
             self._apply_task(current, task)
         return task
 
@@ -255,12 +259,12 @@ class Follower:
             # Only the pages were missing.
             pages = printed_pages(job, task.result)
             if pages and job.pages_printed is None:
-                self._ledger.change(job, pages_printed=pages)
+                self._registry.change(job, pages_printed=pages)
             return
         if job.task_from_list and has_other_pages(job, task.result):
             # Somebody else's after all.
             self._memory.note_foreign()
-            self._ledger.change(
+            self._registry.change(
                 job,
                 state=JobState.UNCONFIRMED,
                 reason="no_answer",
@@ -269,7 +273,7 @@ class Follower:
                 task_from_list=False,
             )
         elif changes := changes_for(job, task.state, task.result):
-            self._ledger.change(job, **changes)
+            self._registry.change(job, **changes)
         elif task.state is TaskState.SUCCESS and not job.is_final:
             self._note_missing_result(job)
 
@@ -279,16 +283,16 @@ class Follower:
         now = monotonic()
         waited = timedelta(seconds=now - self._without_result.setdefault(job.job_id, now))
         if waited >= RESULT_WAIT and (changes := failure(job, None, reason="no_result")):
-            self._ledger.change(job, **changes)
+            self._registry.change(job, **changes)
         else:
-            self._next_look[job.job_id] = now + SPACING.total_seconds()
+            self._next_poll[job.job_id] = now + SPACING.total_seconds()
 
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
         self._doubts.search(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
-        jobs = [job for job in self.followed() if job.task_id]
+        jobs = [job for job in self.tracked() if job.task_id]
         missing = []
         for job in jobs:
             if (task := listed.get(job.task_id or "")) is None:
@@ -317,20 +321,20 @@ class Follower:
         better = told is JobState.FAILED or (
             told is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few))
         )
-        if better and self._in_vain.get(job.job_id, 0) < TRIES:
-            self.look_soon(job)
+        if better and self._failed_polls.get(job.job_id, 0) < TRIES:
+            self.poll_soon(job)
             return
-        self._ledger.change(job, **changes)
+        self._registry.change(job, **changes)
 
     @callback
     def _give_up(self) -> None:
         """End jobs that nobody can say more about."""
-        for job in self.followed():
+        for job in self.tracked():
             if job.is_unsure:
-                reason = self._doubts.why_hopeless(job)
+                reason = self._doubts.unconfirmed_reason(job)
             elif not job.is_final and job.task_id and self._ages.of(job) >= GIVE_UP:
                 reason = "no_outcome"
             else:
                 reason = None
             if reason is not None:
-                self._ledger.change(job, state=JobState.UNCONFIRMED, reason=reason)
+                self._registry.change(job, state=JobState.UNCONFIRMED, reason=reason)

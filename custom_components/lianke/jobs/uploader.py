@@ -28,9 +28,9 @@ from ..api.options import ResolvedOptions
 from ..api.upload import Ticket, UploadFile
 from ..coordinator import HoldReason, LiankeCoordinator
 from .job import Job, JobState
-from .readiness import Gate, QueueReason
-from .registry import Ledger
-from .store import BookError, JobBook
+from .readiness import QueueReason, Readiness
+from .registry import JobRegistry
+from .store import JobStore, JobStoreError
 from .unexpected import kind_and_place
 
 _LOGGER = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class _Handover:
             self._lock.release()
 
 
-class Sender:
+class Uploader:
     """Owns the uploads of one box."""
 
     def __init__(
@@ -106,9 +106,9 @@ class Sender:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        ledger: Ledger,
-        book: JobBook,
-        gate: Gate,
+        registry: JobRegistry,
+        store: JobStore,
+        readiness: Readiness,
         addresses: CallbackAddress,
         on_news: Callable[[], None],
     ) -> None:
@@ -117,9 +117,9 @@ class Sender:
         self._entry = entry
         self._client = client
         self._coordinator = coordinator
-        self._ledger = ledger
-        self._book = book
-        self._gate = gate
+        self._registry = registry
+        self._store = store
+        self._readiness = readiness
         self._addresses = addresses
         self._on_news = on_news
         # From the last byte of an upload until its task is on disk the box is kept to one
@@ -176,7 +176,7 @@ class Sender:
         """
         waiting = [
             job
-            for job in self._ledger.unsettled()
+            for job in self._registry.unsettled()
             if job.printer_key == printer_key
             and job.state is JobState.UPLOADING
             and not job.is_unsure
@@ -209,22 +209,22 @@ class Sender:
         """Hand the job to the cloud and write down which task it has become."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
-        self._ledger.show_progress(job, 0)
+        self._registry.show_progress(job, 0)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
-            await self._book.async_flushed(job.job_id)
+            await self._store.async_flushed(job.job_id)
             await handover.enter()
             if self._current(job).cancel_requested:
                 raise _CanceledError
             if (
                 job.hold
-                and self._gate.judge(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
+                and self._readiness.check(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
             ):
                 # A sure refusal is not worth the doubt that a power cut would leave now.
                 raise _BoxOfflineError
             least, most = self._client.clock_offset or (None, None)
-            await self._ledger.async_change(
+            await self._registry.async_change(
                 job,
                 handed_over_at=dt_util.utcnow(),
                 sent_bytes=job.size,
@@ -240,7 +240,7 @@ class Sender:
             nonlocal last_shown
             if (now := dt_util.utcnow()) - last_shown >= PROGRESS_EVERY:
                 last_shown = now
-                self._ledger.show_progress(job, sent_bytes)
+                self._registry.show_progress(job, sent_bytes)
 
         task_id = await self._client.submit(
             view.printer.address,
@@ -251,13 +251,13 @@ class Sender:
             on_progress=on_progress,
         )
         self._note_task(self._current(job), task_id)
-        await self._ledger.async_kept(job.job_id)
+        await self._registry.async_wait_persisted(job.job_id)
 
     def _content(self, job: Job) -> UploadFile | Ticket:
         if job.ticket:
             return Ticket(value=job.ticket)
         return UploadFile(
-            path=self._book.document_path(job),
+            path=self._store.document_path(job),
             name=job.document_name,
             content_type=job.content_type,
             size=job.size,
@@ -266,7 +266,7 @@ class Sender:
     @callback
     def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
         """Turn the end of an upload into the job's next state: the one place where its errors end."""
-        if self._ledger.get(job.job_id) is None:
+        if self._registry.get(job.job_id) is None:
             # Its document did not reach the disk, so that nobody was ever told of it.
             if not upload.cancelled():
                 upload.exception()
@@ -280,13 +280,13 @@ class Sender:
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif isinstance(err, _BoxOfflineError):
-            self._ledger.change(
+            self._registry.change(
                 job, state=JobState.HELD, hold_reason=HoldReason.BOX_OFFLINE, sent_bytes=None
             )
         elif job.task_id is not None:
             # A callback has proved a job whose answer was lost, or only the writing failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
-        elif isinstance(err, BookError):
+        elif isinstance(err, JobStoreError):
             self._note_full_disk(job)
         elif isinstance(err, LiankeError):
             self._note_error(job, err)
@@ -296,8 +296,8 @@ class Sender:
     @callback
     def _note_full_disk(self, job: Job) -> None:
         """Let a job wait of which the disk did not take what must be kept before it goes."""
-        self._gate.back_off(job.printer_key, QueueReason.DISK_FULL)
-        self._ledger.change(
+        self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
+        self._registry.change(
             job, state=JobState.HELD, hold_reason=QueueReason.DISK_FULL, sent_bytes=None
         )
 
@@ -310,14 +310,14 @@ class Sender:
 
     @callback
     def _note_task(self, job: Job, task_id: str) -> None:
-        self._gate.clear_backoff(job.printer_key)
+        self._readiness.clear_backoff(job.printer_key)
         if job.task_id is not None:
             return
-        if job.handed_over_at is None or not self._ledger.is_free(task_id):
+        if job.handed_over_at is None or not self._registry.is_free(task_id):
             # An answer that names the task of another is none: the job stays in doubt.
             _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
             return
-        self._ledger.change(
+        self._registry.change(
             job,
             task_id=task_id,
             task_known_at=dt_util.utcnow(),
@@ -331,25 +331,25 @@ class Sender:
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
                 # What the service said is shown at once, and still there if nobody learns more.
-                self._ledger.change(job, reason=err.reason, code=err.code, detail=err.detail)
+                self._registry.change(job, reason=err.reason, code=err.code, detail=err.detail)
             return
         if job.cancel_requested:
-            self._ledger.change(job, state=JobState.CANCELED, handed_over_at=None)
+            self._registry.change(job, state=JobState.CANCELED, handed_over_at=None)
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and job.ticket is not None:
             # What a preview left behind may be gone by now; the document is still here.
-            self._ledger.change(job, ticket=None, handed_over_at=None)
+            self._registry.change(job, ticket=None, handed_over_at=None)
             return
         if reason is None or not job.hold:
             self._fail(job, err.reason, code=err.code, detail=err.detail)
             return
-        self._gate.back_off(
+        self._readiness.back_off(
             job.printer_key,
             reason,
             ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
         )
-        self._ledger.change(
+        self._registry.change(
             job,
             state=JobState.HELD,
             hold_reason=reason,
@@ -362,7 +362,7 @@ class Sender:
 
     @callback
     def _fail(self, job: Job, reason: str, **changes: Any) -> None:
-        self._ledger.change(
+        self._registry.change(
             job,
             state=JobState.FAILED,
             reason=reason,
@@ -373,7 +373,7 @@ class Sender:
         self._coordinator.async_look("a job failed")
 
     def _current(self, job: Job) -> Job:
-        current = self._ledger.get(job.job_id)
+        current = self._registry.get(job.job_id)
         assert current is not None, "a job under way is never forgotten"
         return current
 

@@ -1,6 +1,6 @@
 """Writing job records to disk: one writer a box, several records at a visit, newest last.
 
-Whoever is to tell something waits here until it is kept. What cannot be written stays untold and is
+Whoever is to tell something waits here until it is kept. What cannot be written stays unpublished and is
 tried again, until the writer is closed: after that nothing of this entry touches the disk any more.
 """
 
@@ -14,7 +14,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 from .job import Job
-from .store import BookError, JobBook
+from .store import JobStore, JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,18 +34,18 @@ class RecordWriter:
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        book: JobBook,
+        store: JobStore,
         *,
         newest: Callable[[str], Job | None],
-        on_kept: Callable[[Job], None],
+        on_persisted: Callable[[Job], None],
     ) -> None:
-        """`newest` returns a job as it is now; `on_kept` hears of every version that was written."""
+        """`newest` returns a job as it is now; `on_persisted` hears of every version that was written."""
         self._hass = hass
         self._entry = entry
-        self._book = book
+        self._store = store
         self._newest = newest
-        self._on_kept = on_kept
-        self._kept: dict[str, Job] = {}
+        self._on_persisted = on_persisted
+        self._persisted: dict[str, Job] = {}
         self._dirty: dict[str, None] = {}
         self._failed: dict[str, None] = {}
         self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
@@ -54,21 +54,21 @@ class RecordWriter:
         self._warned = False
         self.closed = False
 
-    def kept(self, job_id: str) -> Job | None:
+    def persisted(self, job_id: str) -> Job | None:
         """Return the version of a job that is on disk."""
-        return self._kept.get(job_id)
+        return self._persisted.get(job_id)
 
     @callback
-    def note_kept(self, job: Job) -> None:
+    def note_persisted(self, job: Job) -> None:
         """Take note of a version that is on disk already."""
-        self._kept[job.job_id] = job
+        self._persisted[job.job_id] = job
 
     @callback
     def forget(self, job_id: str) -> None:
         """Forget a job whose record is deleted."""
-        for known in (self._kept, self._dirty, self._failed):
+        for known in (self._persisted, self._dirty, self._failed):
             known.pop(job_id, None)
-        self._end_waits(job_id, None, BookError("the job is gone"))
+        self._end_waits(job_id, None, JobStoreError("the job is gone"))
 
     @callback
     def write_soon(self, job_id: str) -> None:
@@ -84,13 +84,13 @@ class RecordWriter:
             self._dirty[job_id] = None
             self._set_timer(WRITE_DELAY)
 
-    async def async_keep(self, job: Job) -> None:
-        """Wait until this version of a job, or a newer one, is on disk. Raises BookError."""
-        kept = self._kept.get(job.job_id)
+    async def async_persist(self, job: Job) -> None:
+        """Wait until this version of a job, or a newer one, is on disk. Raises JobStoreError."""
+        kept = self._persisted.get(job.job_id)
         if kept is not None and kept.generation >= job.generation:
             return
         if self.closed:
-            raise BookError("the writer is closed")
+            raise JobStoreError("the writer is closed")
         done: asyncio.Future[None] = self._hass.loop.create_future()
         self._waiters.setdefault(job.job_id, []).append((job.generation, done))
         self.write_soon(job.job_id)
@@ -114,7 +114,7 @@ class RecordWriter:
         except TimeoutError:
             pass
         self.closed = True
-        self._book.close()
+        self._store.close()
         self._cancel_timer()
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -125,7 +125,7 @@ class RecordWriter:
                 "What became of these print jobs could not be written to disk: %s", ", ".join(left)
             )
         for job_id in list(self._waiters):
-            self._end_waits(job_id, None, BookError("the writer is closed"))
+            self._end_waits(job_id, None, JobStoreError("the writer is closed"))
 
     @callback
     def _start(self) -> None:
@@ -142,20 +142,20 @@ class RecordWriter:
                 del self._dirty[job_id]
             jobs = [job for job_id in batch if (job := self._newest(job_id))]
             try:
-                failed = set(await self._book.async_write_all(jobs))
+                failed = set(await self._store.async_write_all(jobs))
             except asyncio.CancelledError:
                 self._failed |= dict.fromkeys(batch)
                 raise
             for job in jobs:
                 if job.job_id in failed:
                     self._failed[job.job_id] = None
-                    err = BookError("the job could not be written")
+                    err = JobStoreError("the job could not be written")
                     self._end_waits(job.job_id, job.generation, err)
                 else:
                     self._failed.pop(job.job_id, None)
-                    self._kept[job.job_id] = job
+                    self._persisted[job.job_id] = job
                     self._end_waits(job.job_id, job.generation, None)
-                    self._on_kept(job)
+                    self._on_persisted(job)
         if self._failed and not self._warned:
             _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
         self._warned = bool(self._failed)
@@ -163,7 +163,7 @@ class RecordWriter:
             self._set_timer(WRITE_AGAIN)
 
     @callback
-    def _end_waits(self, job_id: str, generation: int | None, err: BookError | None) -> None:
+    def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
         """Let those go on who wait for this version of a job or an older one; None is any."""
         left = []
         for wanted, done in self._waiters.pop(job_id, []):

@@ -372,12 +372,12 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
     from custom_components.lianke.actions.print import async_resolve
     from custom_components.lianke.jobs.job import Asker, Job, JobState
-    from custom_components.lianke.jobs.store import book_path  # loaded by now
+    from custom_components.lianke.jobs.store import jobs_path  # loaded by now
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
     options = {view.key: (await async_resolve(entry, view.key)).as_dict() for view in printers}
     await hass.config_entries.async_unload(entry.entry_id)
-    root = book_path(hass, entry.entry_id)
+    root = jobs_path(hass, entry.entry_id)
 
     def write() -> None:
         for number in range(EARLIER_JOBS):

@@ -81,9 +81,9 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Write what is left to be written; return how many jobs are in which state."""
-    ledgers = [
-        hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._ledger
+    registries = [
+        hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._registry
         for entry_id in msg["entry_ids"]
     ]
-    await asyncio.gather(*(ledger.async_flush() for ledger in ledgers))
-    return dict(Counter(job.state.value for ledger in ledgers for job in ledger.all()))
+    await asyncio.gather(*(registry.async_flush() for registry in registries))
+    return dict(Counter(job.state.value for registry in registries for job in registry.all()))
