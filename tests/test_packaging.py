@@ -282,6 +282,20 @@ def test_texts_are_such_as_hassfest_takes(language: str) -> None:
         assert not re.search(r"'\{\w+\}'", text), path
 
 
+@pytest.mark.parametrize("path", sorted(INTEGRATION.rglob("*.json")), ids=lambda path: path.name)
+def test_no_json_file_names_a_key_twice(path: Path) -> None:
+    """The first of two is lost without a word."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names)), sorted(
+            name for name in names if names.count(name) > 1
+        )
+        return dict(pairs)
+
+    json.loads(path.read_text("utf-8"), object_pairs_hook=unique)
+
+
 def test_there_is_no_source_of_other_translations() -> None:
     """Custom integrations ship the full texts."""
     assert not (INTEGRATION / "strings.json").exists()

@@ -129,7 +129,7 @@ async def test_an_error_nobody_foresaw_is_a_clear_one(
         pytest.raises(HomeAssistantError) as caught,
     ):
         await preview(shop)
-    assert caught.value.translation_key == "preview_failed"
+    assert caught.value.translation_key == "preview_unexpected"
     assert caplog.text.count("A preview met an unexpected RuntimeError") == 1
     assert "words" not in caplog.text
     assert "never retrieved" not in caplog.text

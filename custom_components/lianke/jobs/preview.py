@@ -118,7 +118,7 @@ class Previewer:
         except Exception as err:  # noqa: BLE001  # the one place where all that nobody foresaw ends
             _LOGGER.error("A preview met an unexpected %s", kind_and_place(err))  # noqa: TRY400
             raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="preview_failed"
+                translation_domain=DOMAIN, translation_key="preview_unexpected"
             ) from None
         finally:
             self._waiting.pop(token, None)
