@@ -120,10 +120,10 @@ def _count_pdf_work(follower: Follower) -> None:
     """Let no time pass while the process that reads PDF files is at work."""
     ask = PdfWorker._async_ask
 
-    async def counted(worker: PdfWorker, request: dict[str, Any]) -> dict[str, Any]:
+    async def counted(worker: PdfWorker, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         follower.busy_threads += 1
         try:
-            return await ask(worker, request)
+            return await ask(worker, request, seconds)
         finally:
             follower.busy_threads -= 1
 

@@ -34,7 +34,8 @@ from custom_components.lianke.api import (
     upload,
 )
 from custom_components.lianke.api.credentials import Credentials
-from custom_components.lianke.documents import document, images, intake, ole, pdf_worker, testpage
+from custom_components.lianke.documents import document, images, intake, ole, testpage
+from custom_components.lianke.documents.pdf_worker import process
 from custom_components.lianke.documents.sniff import Kind
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
@@ -269,8 +270,8 @@ DOCUMENTS: dict[str, Case] = {
         lambda: len(ole._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
         1024 * 128,
     ),
-    "documents.pdf_worker.MAX_REQUEST": (
-        lambda: pdf_worker._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
+    "documents.pdf_worker.process.MAX_REQUEST": (
+        lambda: process._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
         None,
     ),
     "documents.testpage.MAX_NAMES": (

@@ -40,8 +40,9 @@ from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions
 from custom_components.lianke.coordinator import MAX_TOLD_STATES
-from custom_components.lianke.documents import pdf_client, pdf_worker
+from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
+from custom_components.lianke.documents.pdf_worker import pages, process as pdf_process
 from tests.api.raw_server import answer, raw_server, saying
 from tests.api.test_upload import client_of
 from tests.clock import Clock, elapse
@@ -268,12 +269,11 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
     """An alarm of the system ends a task that nobody waits for any more."""
     code = (
         "import sys, time\n"
-        f"sys.path.append({str(pdf_client.SCRIPT.parent)!r})\n"
-        "import pdf_worker\n"
-        "pdf_worker.TASK_SECONDS = 1\n"
-        "pdf_worker._answer = lambda *_: time.sleep(60)\n"
-        f"sys.argv = ['', {str(Path(pypdfium2.__file__).parents[1])!r}]\n"
-        "pdf_worker.main()\n"
+        f"sys.path.append({str(pdf_client.SCRIPT.parents[1])!r})\n"
+        "from pdf_worker import process\n"
+        "process.TASK_SECONDS = 1\n"
+        "process._answer = lambda *_: time.sleep(60)\n"
+        f"process.main({str(Path(pypdfium2.__file__).parents[1])!r})\n"
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -285,7 +285,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
     async with asyncio.timeout(20):
         assert await pdf_client._async_read(process) == {"ready": True}
         assert process.stdin is not None
-        process.stdin.write(pdf_worker.LENGTH.pack(2) + b"{}")
+        process.stdin.write(pdf_process.LENGTH.pack(2) + b"{}")
         assert await process.wait() == -signal.SIGALRM
 
 
@@ -295,8 +295,7 @@ def test_a_pdf_that_is_too_large_to_be_checked(
     path = tmp_path / "x.pdf"
     path.write_bytes(make_pdf(3).replace(b"/Count 3", b"/Count 1"))
     document = pypdfium2.PdfDocument(path)
-    request = {"document": document, "path": str(path)}
-    assert pdf_worker._pages(pypdfium2, request) == 3
-    monkeypatch.setattr(pdf_worker, "MAX_CHECKED", 10)
-    assert pdf_worker._pages(pypdfium2, request) == 1
+    assert pages.count_pages(document, str(path)) == 3
+    monkeypatch.setattr(pages, "MAX_CHECKED", 10)
+    assert pages.count_pages(document, str(path)) == 1
     document.close()

@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..const import DOMAIN
 from .document import Document, input_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .pdf_worker import MEMORY
+from .pdf_worker.process import MEMORY
 from .sniff import Kind
 from .spool import Spool, too_large
 

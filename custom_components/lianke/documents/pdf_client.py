@@ -22,7 +22,7 @@ from .turns import Turns
 
 _LOGGER = logging.getLogger(__name__)
 
-SCRIPT: Final = Path(__file__).with_name("pdf_worker.py")
+SCRIPT: Final = Path(__file__).parent / "pdf_worker" / "__main__.py"
 LENGTH: Final = struct.Struct(">I")
 MAX_ANSWER: Final = 64 * 1024
 # What the process sees of Home Assistant's environment, which holds secrets.
@@ -86,7 +86,8 @@ class PdfWorker:
         self, path: Path, password: str | None = None, *, user: str | None = None
     ) -> int:
         """Return the number of pages of a PDF file. Raises PdfError."""
-        return self._pages(await self._async_run("count", path, user, password=password))
+        request = {"path": str(path), "password": password}
+        return self._pages(await self.async_run("count", request, user=user))
 
     async def async_unlock(
         self,
@@ -101,10 +102,13 @@ class PdfWorker:
 
         Raises PdfError.
         """
-        answer = await self._async_run(
-            "unlock", path, user, password=password, target=str(target), limit=limit_bytes
-        )
-        return self._pages(answer)
+        request = {
+            "path": str(path),
+            "password": password,
+            "target": str(target),
+            "limit": limit_bytes,
+        }
+        return self._pages(await self.async_run("unlock", request, user=user))
 
     async def async_close(self) -> None:
         """End the process; a task under way fails. The next task starts another."""
@@ -125,26 +129,36 @@ class PdfWorker:
             raise PdfError("damaged")
         return pages
 
-    async def _async_run(
-        self, task: str, path: Path, user: str | None, **more: Any
+    async def async_run(
+        self,
+        task: str,
+        request: dict[str, Any],
+        *,
+        user: str | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one task of a user, in turn. Raises PdfError."""
+        """Return the answer to one of `pdf_worker.tasks`, in the turn of a user.
+
+        `request` has the task's fields, `seconds` is how long it may take, its process's start
+        included; None means TASK_SECONDS. Raises PdfError.
+        """
         if self._waiting >= MAX_WAITING or self._turns.waiting(user) >= MAX_WAITING_A_USER:
             raise PdfError("busy")
         self._waiting += 1
         try:
             async with self._turns.turn(user, patience=WAIT_SECONDS):
-                return await self._async_ask({"task": task, "path": str(path), **more})
+                limit = TASK_SECONDS if seconds is None else seconds
+                return await self._async_ask({"task": task, **request}, limit)
         except TimeoutError:
             raise PdfError("busy") from None
         finally:
             self._waiting -= 1
 
-    async def _async_ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _async_ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         self._drop_idle_timer()
         answer: dict[str, Any] | None = None
         try:
-            async with asyncio.timeout(TASK_SECONDS):
+            async with asyncio.timeout(seconds):
                 running = await self._async_running()
                 answer = await _async_exchange(running, request)
         except TimeoutError:

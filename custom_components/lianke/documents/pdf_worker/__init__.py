@@ -1,0 +1,1 @@
+"""The PDF worker: what runs in a process of its own, with PDFium and Pillow, without Home Assistant."""

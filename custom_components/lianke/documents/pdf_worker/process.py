@@ -1,0 +1,82 @@
+"""Run tasks on PDF files in a process of its own, which a bad file may end.
+
+Requests come on stdin and answers go to stdout, each a JSON object behind its length (4 bytes,
+big-endian). A request names its `task`; the answer has the task's result, or `error`.
+The process ends when stdin does, and when a limit of memory or time is reached.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from typing import Any, BinaryIO, Final
+
+from .failure import TaskError
+
+LENGTH: Final = struct.Struct(">I")
+MAX_REQUEST: Final = 64 * 1024
+# Private memory of the process in bytes, far above what a document usually takes.
+MEMORY: Final = 384 * 1024 * 1024
+# Seconds. The client gives up earlier; this is for a process whose client was killed.
+TASK_SECONDS: Final = 60
+OPEN_FILES: Final = 32
+
+
+def main(site: str) -> None:
+    """Answer requests until stdin ends; `site` is the folder that PDFium's package lies in."""
+    _limit()
+    sys.path.append(site)
+    # Imported by name, as what it needs can be found only now.
+    tasks = importlib.import_module(f"{__package__}.tasks")
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # What a library prints must not get between the answers.
+    os.dup2(2, 1)
+    _write(answers, {"ready": True})
+    while (request := _read(requests)) is not None:
+        signal.alarm(TASK_SECONDS)
+        answer = _answer(tasks.TASKS, request)
+        signal.alarm(0)
+        _write(answers, answer)
+
+
+def _limit() -> None:
+    os.nice(5)
+    limits = {
+        resource.RLIMIT_DATA: MEMORY,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+    }
+    for limit, wanted in limits.items():
+        _, most = resource.getrlimit(limit)
+        resource.setrlimit(limit, (wanted if most < 0 else min(wanted, most), most))
+
+
+def _read(file: BinaryIO) -> dict[str, Any] | None:
+    """Return the next request, None at the end."""
+    head = file.read(LENGTH.size)
+    if len(head) < LENGTH.size or (length := LENGTH.unpack(head)[0]) > MAX_REQUEST:
+        return None
+    request: dict[str, Any] = json.loads(file.read(length))
+    return request
+
+
+def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
+    data = json.dumps(answer).encode()
+    file.write(LENGTH.pack(len(data)) + data)
+    file.flush()
+
+
+def _answer(tasks: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Run a task and return its answer, or the reason why it failed."""
+    try:
+        answer: dict[str, Any] = tasks[request["task"]](request)
+    except TaskError as err:
+        return {"error": err.reason}
+    except FileNotFoundError:
+        return {"error": "missing"}
+    except MemoryError:
+        return {"error": "memory"}
+    return answer

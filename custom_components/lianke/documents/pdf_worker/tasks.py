@@ -1,0 +1,13 @@
+"""The tasks by the names that requests have for them: from the fields of a request to an answer."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from . import pages
+
+type Task = Callable[[dict[str, Any]], dict[str, Any]]
+
+TASKS: Final[dict[str, Task]] = {
+    "count": pages.count,
+    "unlock": pages.unlock,
+}
