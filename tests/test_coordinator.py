@@ -49,7 +49,7 @@ async def settled(hass: HomeAssistant, setup: MockConfigEntry) -> None:
 
 def key_of(data: LiankeData, name: str) -> str:
     """Return the key of the printer whose name begins like this."""
-    return next(key for key, known in data.memory.printers.items() if known.name.startswith(name))
+    return next(key for key, known in data.storage.printers.items() if known.name.startswith(name))
 
 
 def requests(simulator: Simulator) -> Counter[str]:
@@ -222,12 +222,12 @@ async def test_a_slow_look_is_not_joined_by_others(
     await elapse(hass, clock, 10, 5)
     before = requests(simulator)
     simulator.cloud.fail(INFO, Fault(kind="delay", seconds=0.5))
-    coordinator.async_note_push()
+    coordinator.async_on_push()
     # The request goes out; its answer is still to come.
     await asyncio.sleep(0.1)
     for _ in range(4):
         clock.tick(6)
-        coordinator.async_note_push()
+        coordinator.async_on_push()
     assert (requests(simulator) - before)[INFO] <= 1
     await rest(hass)
     await elapse(hass, clock, 10, 5)
@@ -343,7 +343,7 @@ async def test_a_printer_that_is_switched_off(
     await data.coordinator.async_refresh()
     await rest(hass)
     assert data.coordinator.data.printers[key].status is PrinterStatus.IDLE
-    assert len(data.memory.printers) == 6
+    assert len(data.storage.printers) == 6
 
 
 async def test_conditions_are_read_in_turn(
@@ -384,8 +384,8 @@ async def test_a_push_has_no_printer_asked_twice(
     await elapse(hass, clock, 320, 20)
     before = simulator.cloud.count(STATUS)
     clock.tick(299)
-    data.coordinator.async_look("a job failed", key_of(data, "Gprinter"))
-    data.coordinator.async_note_push()
+    data.coordinator.async_refresh_soon("a job failed", key_of(data, "Gprinter"))
+    data.coordinator.async_on_push()
     await data.coordinator.async_refresh()
     await elapse(hass, clock, 1, 0.5)
     assert simulator.cloud.count(STATUS) - before == 3
@@ -419,7 +419,7 @@ async def test_nobody_asks_the_printers_of_a_box_that_is_off(
     hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, settled: None
 ) -> None:
     before = simulator.cloud.count(STATUS)
-    data.coordinator.async_look("something happened")
+    data.coordinator.async_refresh_soon("something happened")
     await data.coordinator.async_refresh()
     box.online = False
     await data.coordinator.async_refresh()
@@ -433,8 +433,8 @@ async def test_a_condition_that_is_asked_for(
     key = key_of(data, "Kyocera")
     box.printer(1).paper_jam = True
     box.printer(1).raw_state = "idle"
-    data.coordinator.async_look("a job failed", key)
-    data.coordinator.async_look("a job failed", key_of(data, "Gprinter"))
+    data.coordinator.async_refresh_soon("a job failed", key)
+    data.coordinator.async_refresh_soon("a job failed", key_of(data, "Gprinter"))
     await data.coordinator.async_refresh()
     await rest(hass)
     assert simulator.cloud.count(STATUS) == 2
@@ -471,11 +471,11 @@ async def test_looks_are_five_seconds_apart(
     clock.tick(10)
     before = requests(simulator)
     for _ in range(100):
-        coordinator.async_look("a stranger knocks")
+        coordinator.async_refresh_soon("a stranger knocks")
     await rest(hass)
     assert (requests(simulator) - before)[INFO] == 1
     for _ in range(9):
-        coordinator.async_look("a stranger knocks")
+        coordinator.async_refresh_soon("a stranger knocks")
         clock.tick(0.5)
         await rest(hass)
     assert (requests(simulator) - before)[INFO] == 1
@@ -493,7 +493,7 @@ async def test_a_flood_of_pushes_stays_within_the_account_s_rate(
 ) -> None:
     before = requests(simulator)
     for _ in range(300):
-        coordinator.async_note_push()
+        coordinator.async_on_push()
         clock.tick(1)
         await asyncio.sleep(0.002)
     await rest(hass)
@@ -517,7 +517,7 @@ async def test_polling_relaxes_once_pushes_are_proven(
 
     async def push() -> None:
         clock.tick(10)
-        coordinator.async_note_push()
+        coordinator.async_on_push()
         await rest(hass)
 
     # A push about nothing proves nothing.
@@ -533,7 +533,7 @@ async def test_polling_relaxes_once_pushes_are_proven(
     assert interval() < 67
     # It was only late.
     clock.tick(20)
-    coordinator.async_note_push()
+    coordinator.async_on_push()
     await rest(hass)
     assert 300 <= interval() <= 330
     # What a printer does is told by no push that is known of.
@@ -571,7 +571,7 @@ async def test_one_look_after_the_last_job_of_a_printer_that_printed(
 
     # Nobody saw it print: there is nothing to look for.
     before = requests(simulator)
-    coordinator.async_note_jobs_ended(key)
+    coordinator.async_on_jobs_ended(key)
     await elapse(hass, clock, 15)
     assert not requests(simulator) - before
 
@@ -580,7 +580,7 @@ async def test_one_look_after_the_last_job_of_a_printer_that_printed(
     assert status() is PrinterStatus.PRINTING
     box.printer(1).raw_state = None
     before = requests(simulator)
-    coordinator.async_note_jobs_ended(key)
+    coordinator.async_on_jobs_ended(key)
     await elapse(hass, clock, 4, 1)
     assert not requests(simulator) - before
     await elapse(hass, clock, 26, 1)
@@ -606,12 +606,12 @@ async def test_a_report_of_printing_is_outdated_once_our_jobs_have_ended(
     while printer.current is not task:
         await asyncio.sleep(0.01)
     clock.tick(10)
-    coordinator.async_look("a job is under way", key)
+    coordinator.async_refresh_soon("a job is under way", key)
     await rest(hass)
     assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
     clock.tick(1)
     before = requests(simulator)
-    coordinator.async_note_jobs_ended(key)
+    coordinator.async_on_jobs_ended(key)
     await elapse(hass, clock, 6, 1)
     assert coordinator.data.printers[key].status is PrinterStatus.IDLE
     # The printer is not asked once more for that.
@@ -631,7 +631,7 @@ async def test_a_job_that_ends_during_a_poll_is_looked_after(
     poll = hass.async_create_task(coordinator.async_refresh())
     await asyncio.sleep(0)
     clock.tick(1)
-    coordinator.async_note_jobs_ended(key)
+    coordinator.async_on_jobs_ended(key)
     await poll
     assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
     box.printer(1).raw_state = None
@@ -649,13 +649,13 @@ async def test_polling_does_not_relax_while_a_printer_finishes(
 ) -> None:
     coordinator, key = data.coordinator, key_of(data, "Kyocera")
     data.account.set_address("https://house.example/hook")
-    data.memory.note_push_proof(data.account.fingerprint)
+    data.storage.save_push_address(data.account.fingerprint)
     box.printer(1).raw_state = "printing"
     coordinator.async_set_jobs_open(True)
     await coordinator.async_refresh()
     coordinator.async_set_jobs_open(False)
     before = requests(simulator)
-    coordinator.async_note_jobs_ended(key)
+    coordinator.async_on_jobs_ended(key)
     # The look that follows still sees it print; the next poll is a usual one.
     await elapse(hass, clock, 10, 1)
     box.printer(1).raw_state = None
@@ -681,7 +681,7 @@ async def test_requests_of_an_idle_hour(
 ) -> None:
     if proven:
         data.account.set_address("https://house.example/hook")
-        data.memory.note_push_proof(data.account.fingerprint)
+        data.storage.save_push_address(data.account.fingerprint)
         await data.coordinator.async_refresh()
     before = requests(simulator)
     await elapse(hass, clock, 3600, 1)
@@ -846,10 +846,10 @@ async def test_nothing_goes_on_after_unloading(
     coordinator: LiankeCoordinator,
     settled: None,
 ) -> None:
-    coordinator.async_look("just before the end")
+    coordinator.async_refresh_soon("just before the end")
     await hass.config_entries.async_unload(setup.entry_id)
     await rest(hass)
     before = requests(simulator)
-    coordinator.async_look("just after the end")
+    coordinator.async_refresh_soon("just after the end")
     await elapse(hass, clock, 900, 60)
     assert requests(simulator) == before

@@ -74,7 +74,7 @@ def private(simulator: Simulator, entry: MockConfigEntry) -> set[str]:
     box = simulator.cloud.boxes[entry.data["device_id"]]
     secrets |= {one.ip for one in box.printers if one.ip}
     secrets |= {one.hash_id for one in box.printers if one.hash_id}
-    known = entry.runtime_data.memory.box
+    known = entry.runtime_data.storage.box
     secrets |= {part for part in (known.lan_address, known.lan_mac, known.wifi_address) if part}
     return secrets
 
@@ -168,12 +168,12 @@ async def test_system_health(
     hass_ws_client: WebSocketGenerator,
 ) -> None:
     """Numbers of boxes, printers and jobs, and whether the service can be reached."""
-    printed.runtime_data.memory.note_push()
+    printed.runtime_data.storage.record_push()
     found = await health(hass_ws_client)
     assert found["boxes"] == found["boxes_online"] == 1
-    assert found["printers"] == len(printed.runtime_data.memory.printers)
+    assert found["printers"] == len(printed.runtime_data.storage.printers)
     assert found["callbacks"] is False
-    assert found["last_push"]["value"] == printed.runtime_data.memory.last_push_at.isoformat()
+    assert found["last_push"]["value"] == printed.runtime_data.storage.last_push_at.isoformat()
     assert found["can_reach_service"] == "ok"
 
 

@@ -43,7 +43,7 @@ async def data(hass: HomeAssistant, setup: MockConfigEntry) -> LiankeData:
 
 def key_of(data: LiankeData, name: str) -> str:
     """Return the key of the printer whose name begins like this."""
-    return next(key for key, known in data.memory.printers.items() if known.name.startswith(name))
+    return next(key for key, known in data.storage.printers.items() if known.name.startswith(name))
 
 
 def state_of(hass: HomeAssistant, entity_id: str) -> str:
@@ -178,7 +178,7 @@ async def test_a_printer_in_trouble(hass: HomeAssistant, box: Box, data: LiankeD
     assert state_of(hass, f"binary_sensor.{LASER}_paper_jam") == "off"
     printer.raw_state = "idle"
     printer.paper_jam = True
-    data.coordinator.async_look("a test", key_of(data, "Kyocera"))
+    data.coordinator.async_refresh_soon("a test", key_of(data, "Kyocera"))
     await data.coordinator.async_refresh()
     await rest(hass)
     assert state_of(hass, f"sensor.{LASER}") == "paper_jam"
@@ -203,7 +203,7 @@ async def test_paper_is_the_same_everywhere(
 
     printer.raw_state = "idle"
     printer.paper = 0
-    data.coordinator.async_look("a test", key)
+    data.coordinator.async_refresh_soon("a test", key)
     await data.coordinator.async_refresh()
     await rest(hass)
     assert shown() == ("out_of_paper", "on", "on")
@@ -219,7 +219,7 @@ async def test_paper_is_the_same_everywhere(
     await hass.async_block_till_done()
     assert shown() == ("out_of_paper", "on", "on")
     # A page of ours on paper disproves that.
-    data.coordinator.async_note_printed(key)
+    data.coordinator.async_on_page_printed(key)
     await hass.async_block_till_done()
     assert shown() == ("idle", "off", "off")
 
@@ -265,7 +265,7 @@ async def test_inks_named_by_signs_are_told_apart(
     markers = tuple(
         Marker(name=name, level=level) for level, name in enumerate(("■", "●", "Black", "black"))
     )
-    rows = [replace(known.printer, markers=markers) for known in data.memory.printers.values()]
+    rows = [replace(known.printer, markers=markers) for known in data.storage.printers.values()]
     with patch.object(type(data.client), "printers", return_value=rows):
         await data.coordinator.async_refresh()
     await hass.async_block_till_done()
@@ -387,7 +387,7 @@ async def test_pages_are_counted_when_they_are_proven(
     await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
     # Nobody knows how many pages the service made of a web page: none are claimed.
     assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "0"
-    data.memory.count_pages(key, "another", 3)
+    data.storage.count_pages(key, "another", 3)
     for entity in hass.data["entity_components"]["sensor"].entities:
         if entity.entity_id == f"sensor.{LASER}_pages_printed_from_home_assistant":
             entity.async_show()
@@ -716,7 +716,7 @@ async def test_keep_alive_is_left_out(
     if prepare == "switch off":
         box.network_printer().on = False
     elif prepare == "print":
-        data.memory.count_pages(key_of(data, INKJET), "a job", 1)
+        data.storage.count_pages(key_of(data, INKJET), "a job", 1)
     await days(hass, clock, 4)
     assert data.queue.jobs() == []
     assert simulator.cloud.count("POST /print/job") == 0

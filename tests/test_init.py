@@ -123,7 +123,7 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert await remove(printer.id)
     await hass.async_block_till_done()
     assert hass.states.get("sensor.kyocera_ma2000w_gx") is None
-    assert key not in setup.runtime_data.memory.printers
+    assert key not in setup.runtime_data.storage.printers
 
     # Plugged in again it is a new printer, with entities of its own.
     box.printer(1).plugged = True
@@ -148,7 +148,7 @@ async def test_a_printer_of_a_box_that_is_off_can_be_removed(
     box.online = False
     await coordinator.async_refresh()
     assert await async_remove_config_entry_device(hass, setup, printer)
-    assert key not in setup.runtime_data.memory.printers
+    assert key not in setup.runtime_data.storage.printers
 
 
 async def test_what_a_damaged_memory_left_behind_can_be_removed(
@@ -165,7 +165,7 @@ async def test_removal_leaves_nothing(
 ) -> None:
     folder = jobs_path(hass, setup.entry_id)
     await hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
-    await setup.runtime_data.memory.async_flush()
+    await setup.runtime_data.storage.async_flush()
     assert f"lianke.{setup.entry_id}" in hass_storage
     spool = await async_get_spool(hass)
     _, document = await spool.async_write(
@@ -212,13 +212,13 @@ async def test_keys_and_counters_survive_a_reload(
     hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
 ) -> None:
     await rest(hass)
-    memory = setup.runtime_data.memory
-    keys = list(memory.printers)
-    memory.count_pages(keys[0], "a job", 7)
+    storage = setup.runtime_data.storage
+    keys = list(storage.printers)
+    storage.count_pages(keys[0], "a job", 7)
     before = set(hass.states.async_entity_ids())
     await hass.config_entries.async_reload(setup.entry_id)
     await rest(hass)
-    assert list(setup.runtime_data.memory.printers) == keys
+    assert list(setup.runtime_data.storage.printers) == keys
     assert set(hass.states.async_entity_ids()) == before
     state = hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
     assert state is not None
@@ -232,7 +232,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     box.online = False
     await setup.runtime_data.coordinator.async_refresh()
     key = next(
-        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
     )
     job = (await async_print_test_page(hass, setup, key, Context())).job
     await hass.config_entries.async_unload(setup.entry_id)
@@ -271,7 +271,7 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
 ) -> None:
     """An upload may end first: the event entities must still be there then."""
     key = next(
-        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
     )
     simulator.cloud.variants.latency = 0.5
     simulator.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
@@ -294,8 +294,8 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(
     hass: HomeAssistant, setup: MockConfigEntry
 ) -> None:
     """The count lives in memory, which is written later than the job that it comes from."""
-    memory = setup.runtime_data.memory
-    key = next(key for key, known in memory.printers.items() if known.printer.port == 1)
+    storage = setup.runtime_data.storage
+    key = next(key for key, known in storage.printers.items() if known.printer.port == 1)
     job = (await async_print_test_page(hass, setup, key, Context())).job
     await setup.runtime_data.queue.async_wait(job.job_id, 10)
     await hass.config_entries.async_unload(setup.entry_id)
@@ -318,7 +318,7 @@ async def test_a_removed_box_tells_of_the_jobs_it_drops(
     box.online = False
     await setup.runtime_data.coordinator.async_refresh()
     key = next(
-        key for key, known in setup.runtime_data.memory.printers.items() if known.printer.port == 1
+        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
     )
     await async_print_test_page(hass, setup, key, Context())
     await hass.config_entries.async_remove(setup.entry_id)

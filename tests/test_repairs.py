@@ -211,7 +211,7 @@ async def test_pause_that_is_lifted_elsewhere(
 
 def key_of(entry: MockConfigEntry, name: str) -> str:
     """Return a printer's key."""
-    known = entry.runtime_data.memory.printers.values()
+    known = entry.runtime_data.storage.printers.values()
     return next(str(one.key) for one in known if one.name == name)
 
 
@@ -446,8 +446,8 @@ async def pushed(loaded: MockConfigEntry) -> str:
     """Let pushes be proven at the present address, and return it."""
     data = loaded.runtime_data
     assert data.account.address is not None
-    data.memory.note_push()
-    data.memory.note_push_proof(data.account.fingerprint)
+    data.storage.record_push()
+    data.storage.save_push_address(data.account.fingerprint)
     return str(data.account.address)
 
 
@@ -474,7 +474,7 @@ async def test_push_address_changed(
     await later(hass, freezer, 100)
     assert "push_address_changed" not in issues(hass)
     # A change that polling found first makes the memory doubt that pushes come.
-    data.memory.note_push_proof(None)
+    data.storage.save_push_address(None)
     data.coordinator.async_update_listeners()
     await later(hass, freezer, 250)
     issue = issues(hass)["push_address_changed"]
@@ -527,7 +527,7 @@ async def test_push_arrives_at_the_new_address(
     await later(hass, freezer, waited)
     assert ("push_address_changed" in issues(hass)) is (waited > 300)
     freezer.tick(1)
-    data.coordinator.async_note_push()
+    data.coordinator.async_on_push()
     await later(hass, freezer, 1)
     assert "push_address_changed" not in issues(hass)
     await later(hass, freezer, 1000)
@@ -566,7 +566,7 @@ async def test_one_repair_an_account(
     second = make_entry(simulator, twin, title="Home box")
     assert await set_up(hass, second)
     data = second.runtime_data
-    data.memory.note_push_proof(data.account.fingerprint)
+    data.storage.save_push_address(data.account.fingerprint)
     data.account.set_address(NEW)
     await later(hass, freezer, 400)
     found = [

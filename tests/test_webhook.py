@@ -60,7 +60,7 @@ async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
     """Begin to print a page on the office box's laser."""
     key = next(
         key
-        for key, known in entry.runtime_data.memory.printers.items()
+        for key, known in entry.runtime_data.storage.printers.items()
         if known.name.startswith("Kyocera")
     )
     return (await async_print_test_page(hass, entry, key, Context())).job
@@ -102,11 +102,11 @@ async def test_a_callback_ends_a_job(
     encoding: str,
 ) -> None:
     simulator.cloud.variants.update(callback_encoding=encoding)
-    assert not data.memory.callbacks_proven_for(data.account.fingerprint)
+    assert not data.storage.callbacks_proven_for(data.account.fingerprint)
     job = await start_job(hass, setup)
     await until(lambda: data.queue.get(job.job_id).state is JobState.COMPLETED)
     # Noted when the callback's answer is given, just after the end was told.
-    await until(lambda: data.memory.callbacks_proven_for(data.account.fingerprint))
+    await until(lambda: data.storage.callbacks_proven_for(data.account.fingerprint))
     assert (
         simulator.cloud.count("GET /print/job")
         + simulator.cloud.count("POST /print/query_device_task")
@@ -230,14 +230,18 @@ async def test_strangers_learn_and_change_nothing(
     body: bytes,
     content_type: str,
 ) -> None:
-    before = (data.coordinator.data, dict(simulator.cloud.counts), data.memory._as_stored())
+    before = (data.coordinator.data, dict(simulator.cloud.counts), data.storage._as_stored())
     response = await client.post(
         url, params={"job": "x" * 500}, data=body, headers={"Content-Type": content_type}
     )
     assert response.status == 200
     assert await response.json() == SUCCESS
     await rest(hass)
-    assert (data.coordinator.data, dict(simulator.cloud.counts), data.memory._as_stored()) == before
+    assert (
+        data.coordinator.data,
+        dict(simulator.cloud.counts),
+        data.storage._as_stored(),
+    ) == before
 
 
 @pytest.mark.parametrize(
@@ -334,16 +338,16 @@ async def test_a_push_makes_us_look(
     account.push_url = data.account.address
     box.printer(2).plugged = False
     # As if the last poll were a while ago.
-    data.coordinator._looks.last -= 60
+    data.coordinator._refreshes.last_started -= 60
     status = await simulator.cloud.messenger.push(
         account, box.device_id, "printer_unplugged", shape=shape, encoding=encoding
     )
     assert status == 200
     await rest(hass)
-    assert data.memory.last_push_at is not None
+    assert data.storage.last_push_at is not None
     label = next(v for v in data.coordinator.data.printers.values() if "GP-1324D" in v.name)
     assert label.status == "disconnected"
-    assert data.memory.pushes_proven_for(data.account.fingerprint)
+    assert data.storage.pushes_proven_for(data.account.fingerprint)
     await until(
         lambda: (
             (state := hass.states.get("sensor.office_box_last_push_received"))
@@ -363,7 +367,7 @@ async def test_a_push_that_names_no_box_of_ours(
     status = await simulator.cloud.messenger.push(account, box.device_id, "event", shape=shape)
     assert status == 200
     await rest(hass)
-    assert data.memory.last_push_at is None
+    assert data.storage.last_push_at is None
     assert simulator.cloud.count(INFO) == before
 
 
@@ -584,7 +588,7 @@ async def fuzz(hass: HomeAssistant, entry: MockConfigEntry, examples: int) -> No
         bodies.append(body)
 
     await hass.async_add_executor_job(collect)
-    before = (data.coordinator.data, data.memory._as_stored(), data.queue.jobs())
+    before = (data.coordinator.data, data.storage._as_stored(), data.queue.jobs())
 
     async def send(body: bytes) -> None:
         request = MockRequest(content=body, mock_source="fuzz", method="POST", query_string="job=x")
@@ -604,7 +608,7 @@ async def fuzz(hass: HomeAssistant, entry: MockConfigEntry, examples: int) -> No
     finally:
         tracemalloc.stop()
     await rest(hass)
-    assert (data.coordinator.data, data.memory._as_stored(), data.queue.jobs()) == before
+    assert (data.coordinator.data, data.storage._as_stored(), data.queue.jobs()) == before
     assert len(bodies) >= examples
     assert grown < 500_000
 

@@ -13,7 +13,7 @@ from homeassistant.util.ssl import get_default_context
 from . import issues, keep_alive, services, websocket_api
 from .api.client import LiankeClient
 from .api.credentials import Credentials
-from .box.storage import BoxMemory
+from .box.storage import BoxStorage
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
@@ -23,12 +23,12 @@ from .frontend import resource
 from .jobs.queue import PrintQueue
 from .jobs.store import JobStoreError, async_remove_jobs
 from .runtime import (
-    BoxAddress,
+    BoxCallbackUrl,
     LiankeConfigEntry,
     LiankeData,
-    PreviewShelf,
+    PreviewStore,
     async_get_account,
-    async_loaded,
+    async_loaded_entries,
 )
 from .webhook import async_open, async_release
 
@@ -58,9 +58,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     await async_get_spool(hass)
     account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
     entry.async_on_unload(account.join())
-    memory = BoxMemory(hass, entry.entry_id)
-    await memory.async_load()
-    is_new = memory.box is None
+    storage = BoxStorage(hass, entry.entry_id)
+    await storage.async_load()
+    is_new = storage.box is None
     client = LiankeClient(
         async_get_clientsession(hass),
         api_key=entry.data[CONF_API_KEY],
@@ -71,22 +71,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         throttle=account,
         ssl=get_default_context(),
     )
-    coordinator = LiankeCoordinator(hass, entry, client=client, memory=memory, share=account)
+    coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:
         await coordinator.async_config_entry_first_refresh()
-    previews = PreviewShelf(hass)
+    previews = PreviewStore(hass)
     entry.async_on_unload(previews.close)
     queue = PrintQueue(
         hass,
         entry,
         client=client,
         coordinator=coordinator,
-        memory=memory,
-        addresses=BoxAddress(account, memory),
+        storage=storage,
+        addresses=BoxCallbackUrl(account, storage),
     )
     entry.runtime_data = LiankeData(
         client=client,
-        memory=memory,
+        storage=storage,
         coordinator=coordinator,
         queue=queue,
         account=account,
@@ -121,21 +121,21 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
     await data.queue.async_drain()
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
-    await data.memory.async_close()
+    await data.storage.async_close()
     await async_release(hass, data.account.webhook_id)
-    if not any(other is not entry for other in async_loaded(hass)):
+    if not any(other is not entry for other in async_loaded_entries(hass)):
         await async_close_pdf_worker(hass)
     return True
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete what was kept of a box that is removed."""
-    await BoxMemory(hass, entry.entry_id).async_remove()
+    await BoxStorage(hass, entry.entry_id).async_remove()
     dropped = await async_remove_jobs(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_forget(hass, entry)
     if dropped:
-        issues.async_tell_dropped(hass, entry, dropped)
+        issues.async_report_dropped_jobs(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
 

@@ -22,12 +22,12 @@ PARALLEL_UPDATES = 1
 
 async def _async_restart(data: LiankeData, context: Context | None) -> None:
     await data.client_for(context).restart_box()
-    data.coordinator.async_look("the box was restarted")
+    data.coordinator.async_refresh_soon("the box was restarted")
 
 
 async def _async_search(data: LiankeData, context: Context | None) -> None:
     await data.client_for(context).find_network_printers()
-    data.coordinator.async_look("network printers were searched for")
+    data.coordinator.async_refresh_soon("network printers were searched for")
 
 
 async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:

@@ -16,12 +16,11 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError
 from .api.models import Box, Capabilities, Paper, Printer, PrinterKind
-from .box.capabilities import ClientFor, PrinterDetails
-from .box.polling import async_poll
+from .box.capabilities import CapabilityCache, ClientFactory
+from .box.polling import PollingAccount, async_poll
 from .box.printer_status import ConditionReader
-from .box.push import Pushes
-from .box.refresh import LOOK_SPACING, Looks
-from .box.share import CloudShare
+from .box.push import PushTracker
+from .box.refresh import REFRESH_SPACING, RefreshScheduler
 from .box.status import (
     PROBLEMS,
     HoldReason,
@@ -30,7 +29,7 @@ from .box.status import (
     row_status,
     settled_condition,
 )
-from .box.storage import BoxMemory
+from .box.storage import BoxStorage
 from .box.views import BoxData, History, PrinterView
 from .const import (
     CONF_POLL_INTERVAL,
@@ -63,19 +62,19 @@ KEY_RETRY = 3600
 JITTER = 0.1
 POLL_REQUESTS = 2
 # Unknown states of printers that are logged.
-MAX_TOLD_STATES = 20
+MAX_LOGGED_STATES = 20
 
 _KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
 
 
 @callback
-def call_after_news(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
+def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
     """Call something in two turns of the loop: in the next one goes out what is just being shown."""
     hass.loop.call_soon(hass.loop.call_soon, action)
 
 
-async def async_after_news() -> None:
-    """Wait until what is just being shown has gone out, as `call_after_news` does."""
+async def async_after_updates() -> None:
+    """Wait until what is just being shown has gone out, as `call_after_updates` does."""
     for _ in range(2):
         await asyncio.sleep(0)
 
@@ -94,8 +93,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         entry: ConfigEntry,
         *,
         client: LiankeClient,
-        memory: BoxMemory,
-        share: CloudShare,
+        storage: BoxStorage,
+        account: PollingAccount,
     ) -> None:
         """Take what was remembered as a start; nothing is asked yet."""
         super().__init__(
@@ -107,24 +106,24 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             always_update=False,
         )
         self._client = client
-        self._memory = memory
-        self._share = share
+        self._storage = storage
+        self._account = account
         self._random = Random(entry.entry_id)  # noqa: S311  # spreads load, hides nothing
         self._online: bool | None = None
         self._polled = False
         self._failures = 0
         self._jobs_open = False
-        self._looks = Looks(hass, entry, self.async_refresh)
-        self.pushes = Pushes(hass, memory, share)
+        self._refreshes = RefreshScheduler(hass, entry, self.async_refresh)
+        self.pushes = PushTracker(hass, storage, account)
         # Printers whose condition to ask for at the next look; None for whose turn it is.
-        self._curious: dict[str | None, None] = {}
+        self._pending_status_reads: dict[str | None, None] = {}
         self._history = History()
-        self._told_states: set[str] = set()
+        self._logged_states: set[str] = set()
         # Printers where our last job has ended that have not been seen at rest since.
         self._finishing: set[str] = set()
-        self._details = PrinterDetails(client, memory)
+        self._details = CapabilityCache(client, storage)
         self._conditions = ConditionReader(
-            hass, entry, client=client, memory=memory, share=share, on_news=self._publish
+            hass, entry, client=client, storage=storage, account=account, on_update=self._publish
         )
         self.last_error: LiankeError | None = None
         self.data = self._view()
@@ -152,33 +151,33 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return self.is_fresh and self.hold_reason(key) is None
 
     @callback
-    def async_listen_afterwards(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+    def async_add_deferred_listener(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` a moment after each change, when those who show it have done so.
 
         It may be called once more just after that was ended.
         """
-        return self.async_add_listener(lambda: call_after_news(self.hass, listener))
+        return self.async_add_listener(lambda: call_after_updates(self.hass, listener))
 
     @callback
-    def async_look(self, reason: str, printer_key: str | None = None) -> None:
+    def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
         """Look again soon, at most once in five seconds.
 
         `printer_key` names the printer whose condition is of interest, None any.
         """
-        if printer_key not in self._curious:
+        if printer_key not in self._pending_status_reads:
             # Told once a look: pushes may come by the thousand.
             self.logger.debug("Looking again: %s", reason)
-            self._curious[printer_key] = None
-        self._looks.soon()
+            self._pending_status_reads[printer_key] = None
+        self._refreshes.request()
 
     @callback
-    def async_note_push(self) -> None:
+    def async_on_push(self) -> None:
         """Take a push message as a hint that something has changed."""
-        self.pushes.note()
-        self.async_look("a push message came")
+        self.pushes.record()
+        self.async_refresh_soon("a push message came")
 
     @callback
-    def async_note_jobs_ended(self, printer_key: str) -> None:
+    def async_on_jobs_ended(self, printer_key: str) -> None:
         """Take note that a printer is through with our jobs: if it was seen printing, look once more.
 
         Not at once: a job may count as ended a little before the last sheet is out.
@@ -187,16 +186,16 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._finishing.add(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status is PrinterStatus.PRINTING:
-            self._looks.within(LOOK_SPACING)
+            self._refreshes.schedule(REFRESH_SPACING)
 
     @callback
-    def async_note_printed(self, printer_key: str) -> None:
+    def async_on_page_printed(self, printer_key: str) -> None:
         """Take note that a page of ours is on paper: what kept the printer from printing is over."""
         self._history.note_printed(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
             self._publish()
-            self.async_look("a printer with a fault has printed", printer_key)
+            self.async_refresh_soon("a printer with a fault has printed", printer_key)
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
@@ -209,22 +208,24 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._schedule_refresh()
 
     async def get_capabilities(
-        self, key: str, ask_as: ClientFor | None = None
+        self, key: str, get_client: ClientFactory | None = None
     ) -> Capabilities | None:
         """Return what a printer can do, None when it is not known; asked once in seven days.
 
-        `ask_as` returns the client of a user who only looks it up; see `PrinterDetails`.
+        `get_client` returns the client of a user who only looks it up; see `CapabilityCache`.
         """
-        return await self._details.get_capabilities(key, ask_as)
+        return await self._details.get_capabilities(key, get_client)
 
-    async def get_papers(self, key: str, ask_as: ClientFor | None = None) -> tuple[Paper, ...]:
+    async def get_papers(
+        self, key: str, get_client: ClientFactory | None = None
+    ) -> tuple[Paper, ...]:
         """Return the papers of a printer's driver, () when unknown; as `get_capabilities`."""
-        return await self._details.get_papers(key, ask_as)
+        return await self._details.get_papers(key, get_client)
 
     @callback
     def async_forget(self, key: str) -> None:
         """Forget a printer that the user removed."""
-        self._memory.forget(key)
+        self._storage.forget(key)
         self._history.forget(key)
         self._finishing.discard(key)
         self._conditions.forget([key])
@@ -234,25 +235,25 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def async_shutdown(self) -> None:
         """Stop polling and end what is under way."""
         await super().async_shutdown()
-        self._looks.stop()
+        self._refreshes.stop()
         self.pushes.stop()
         self._conditions.stop()
 
     @override
     async def _async_update_data(self) -> BoxData:
         """Ask for the box, and for its printers if it is online."""
-        self._looks.cancel()
-        if self._memory.box is not None:
+        self._refreshes.cancel()
+        if self._storage.box is not None:
             # Somebody waits for a box that is being bound; the others can wait themselves.
-            await self._share.async_admit(1 if self._online is False else POLL_REQUESTS)
-        self._looks.last = time.monotonic()
-        announced = self.pushes.take()
+            await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
+        self._refreshes.last_started = time.monotonic()
+        announced = self.pushes.consume()
         kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
         try:
-            with self._looks.asking():
+            with self._refreshes.polling():
                 box, rows = await async_poll(self._client, kind, was_online=self._online is True)
         except LiankeError as err:
-            self.pushes.give_back(pending=announced)
+            self.pushes.restore(pending=announced)
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
             self._end_reauth()
@@ -262,11 +263,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._take(box, rows)
         data = self._view()
         if self._polled and self._signature() != before:
-            self.pushes.weigh(announced=announced)
+            self.pushes.rate_usefulness(announced=announced)
         elif self._polled and announced and data == self.data:
-            self.pushes.note_useless()
+            self.pushes.record_useless()
         self._polled = True
-        self._weigh_ends(data)
+        self._refresh_after_jobs(data)
         self._plan_next()
         self._ask_conditions()
         return data
@@ -284,7 +285,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             return self.data
         if isinstance(err, AuthenticationError):
             # The service may change its mind, though only the user can be expected to.
-            self._looks.within(KEY_RETRY)
+            self._refreshes.schedule(KEY_RETRY)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
                 translation_key=err.reason,
@@ -295,7 +296,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             translation_domain=DOMAIN,
             translation_key=err.reason,
             translation_placeholders=err.placeholders,
-            retry_after=self._jittered(self._share.stretched(pause)),
+            retry_after=self._jittered(self._account.stretch_interval(pause)),
         ) from None
 
     @callback
@@ -308,46 +309,48 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def _take(self, box: Box, rows: Iterable[Printer] | None) -> None:
         """Remember what a poll found."""
         self._online = bool(box.online)
-        self._memory.note_box(box)
+        self._storage.save_box(box)
         if rows is None:
             self._conditions.forget_all()
             return
-        found = self._memory.match(rows)
+        found = self._storage.match(rows)
         for raw_state in self._history.note_rows(found):
-            self._tell_unknown_state(raw_state)
+            self._log_unknown_state(raw_state)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     @callback
-    def _weigh_ends(self, data: BoxData) -> None:
+    def _refresh_after_jobs(self, data: BoxData) -> None:
         """Forget the ends of jobs at printers that rest; look again if one came during the poll."""
         self._finishing = {
             key
             for key in self._finishing
             if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
         }
-        if any(self._looks.last < self._history.ended_at[key] for key in self._finishing):
-            self._looks.within(LOOK_SPACING)
+        if any(
+            self._refreshes.last_started < self._history.ended_at[key] for key in self._finishing
+        ):
+            self._refreshes.schedule(REFRESH_SPACING)
 
     @callback
     def _ask_conditions(self) -> None:
         """Ask the printers that news was about, and the one whose turn it is."""
-        curious, self._curious = self._curious, {}
+        pending, self._pending_status_reads = self._pending_status_reads, {}
         if self._online:
             self._conditions.rotate()
-            for printer_key in curious:
+            for printer_key in pending:
                 self._conditions.ask(printer_key)
 
     @callback
-    def _tell_unknown_state(self, raw_state: str | None) -> None:
-        if len(self._told_states) >= MAX_TOLD_STATES:
+    def _log_unknown_state(self, raw_state: str | None) -> None:
+        if len(self._logged_states) >= MAX_LOGGED_STATES:
             return
-        if raw_state and row_status(raw_state) is None and raw_state not in self._told_states:
-            self._told_states.add(raw_state)
+        if raw_state and row_status(raw_state) is None and raw_state not in self._logged_states:
+            self._logged_states.add(raw_state)
             self.logger.info("A printer reports the unknown state %.60r", raw_state)
 
     def _signature(self) -> tuple[bool | None, frozenset[str]]:
         """Return what pushes are known to tell of: box on or off, printers plugged or not."""
-        present = (key for key, known in self._memory.printers.items() if known.present)
+        present = (key for key, known in self._storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
     @callback
@@ -359,7 +362,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             interval = max(interval, OFFLINE_INTERVAL)
         elif self.pushes.proven and not self._jobs_open and not self._finishing:
             interval = max(interval, RELAXED_INTERVAL)
-        self.update_interval = timedelta(seconds=self._jittered(self._share.stretched(interval)))
+        self.update_interval = timedelta(
+            seconds=self._jittered(self._account.stretch_interval(interval))
+        )
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + JITTER * self._random.random())
@@ -374,13 +379,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def _view(self) -> BoxData:
         """Return what is known at this moment."""
         return BoxData(
-            box=self._memory.box,
+            box=self._storage.box,
             online=self._online,
-            printers={key: self._view_printer(key) for key in self._memory.printers},
+            printers={key: self._view_printer(key) for key in self._storage.printers},
         )
 
     def _view_printer(self, key: str) -> PrinterView:
-        known = self._memory.printers[key]
+        known = self._storage.printers[key]
         reading = self._conditions.readings.get(key) if self._online and known.present else None
         status: PrinterStatus | None = None
         if self._online:

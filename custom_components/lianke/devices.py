@@ -26,7 +26,7 @@ def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
     """Return the key of the printer that a device is; None for a box or an entry not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         return None
-    known = entry.runtime_data.memory.printers
+    known = entry.runtime_data.storage.printers
     return next(
         (key for key in known if printer_identifier(entry, key) in device.identifiers), None
     )

@@ -55,20 +55,20 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return the state of a box, its printers and its last jobs."""
     data = entry.runtime_data
-    memory = data.memory
+    storage = data.storage
     report = {
         "entry": {"data": _facts(entry.data), "options": dict(entry.options)},
-        "box": memory.box.as_dict() if memory.box else None,
+        "box": storage.box.as_dict() if storage.box else None,
         "polling": _polling(entry),
         "news": {
             "has_address": data.account.address is not None,
-            "callbacks_proven": memory.callbacks_proven_for(data.account.fingerprint),
-            "pushes_proven": memory.pushes_proven_for(data.account.fingerprint),
-            "last_push_at": _time(memory.last_push_at),
-            "foreign_seen_at": _time(memory.foreign_seen_at),
+            "callbacks_proven": storage.callbacks_proven_for(data.account.fingerprint),
+            "pushes_proven": storage.pushes_proven_for(data.account.fingerprint),
+            "last_push_at": _time(storage.last_push_at),
+            "foreign_seen_at": _time(storage.foreign_seen_at),
             "boxes_of_account": data.account.box_count,
         },
-        "printers": [_printer(entry, key) for key in memory.printers],
+        "printers": [_printer(entry, key) for key in storage.printers],
         "jobs": _jobs(entry, None),
     }
     return _redacted(entry, report)
@@ -80,10 +80,10 @@ async def async_get_device_diagnostics(
     """Return the state of one printer with all that it can do, or of the box."""
     data = entry.runtime_data
     if (key := printer_key_of(entry, device)) is None:
-        box = data.memory.box
+        box = data.storage.box
         report: dict[str, Any] = {"box": box.as_dict() if box else None, "polling": _polling(entry)}
         return _redacted(entry, report)
-    known = data.memory.printers[key]
+    known = data.storage.printers[key]
     report = {
         "printer": _printer(entry, key),
         "default_options": dict(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
@@ -117,7 +117,7 @@ def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
 def _printer(entry: LiankeConfigEntry, key: str) -> dict[str, Any]:
     """Return what is known of a printer, as it was last seen and as it is."""
     data = entry.runtime_data
-    known = data.memory.printers[key]
+    known = data.storage.printers[key]
     view: PrinterView | None = data.coordinator.data.printers.get(key)
     return {
         "key": key,

@@ -19,7 +19,7 @@ from .documents.escaping import escape_markdown
 from .jobs.job import IN_CLOUD, Job, JobState
 from .jobs.limits import LimitError
 from .jobs.readiness import QueueReason
-from .runtime import LiankeConfigEntry, async_members
+from .runtime import LiankeConfigEntry, async_account_entries
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 @callback
-def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, count: int) -> None:
+def async_report_dropped_jobs(hass: HomeAssistant, entry: LiankeConfigEntry, count: int) -> None:
     """Tell that jobs were dropped with their box, which has no entity left to tell of them."""
     _LOGGER.warning("%d waiting print jobs were dropped with their box", count)
     ir.async_create_issue(
@@ -114,13 +114,13 @@ def push_issue_id(entry: LiankeConfigEntry) -> str:
 
 
 @callback
-def async_settle_address(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_accept_address(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Let the account's address be the new one: pushes prove themselves there, or they do not."""
-    for member in async_members(hass, entry.data[CONF_WEBHOOK_ID]):
+    for member in async_account_entries(hass, entry.data[CONF_WEBHOOK_ID]):
         if member.state is ConfigEntryState.LOADED:
             data = member.runtime_data
-            if not data.memory.pushes_proven_for(data.account.fingerprint):
-                data.memory.note_push_proof(None)
+            if not data.storage.pushes_proven_for(data.account.fingerprint):
+                data.storage.save_push_address(None)
     ir.async_delete_issue(hass, DOMAIN, push_issue_id(entry))
 
 
@@ -163,7 +163,7 @@ class _Watcher:
     @callback
     def _take_over_pauses(self) -> None:
         """Let a pause told before the box was loaded anew end in its time."""
-        for key in self._data.memory.printers:
+        for key in self._data.storage.printers:
             issue = self._registry.async_get_issue(
                 DOMAIN, issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             )
@@ -207,7 +207,7 @@ class _Watcher:
         for wanted_id, issue in wanted.items():
             self._raise(wanted_id, issue)
         mine = tuple(issue_id(kind, self._entry) for kind in _FOLLOWING)
-        known = self._data.memory.printers
+        known = self._data.storage.printers
         for _domain, raised in list(self._registry.issues):
             if raised.startswith(mine) and raised not in wanted:
                 self._clear(raised)
@@ -220,7 +220,7 @@ class _Watcher:
     def _wanted(self) -> dict[str, _Issue]:
         """Return the issues that follow from the box's data."""
         wanted: dict[str, _Issue] = {}
-        box = self._data.memory.box
+        box = self._data.storage.box
         error = self._data.coordinator.last_error
         expires = box.expires if box else None
         if (box and box.expired) or isinstance(error, ServiceExpiredError):
@@ -233,7 +233,7 @@ class _Watcher:
                 SERVICE_EXPIRING, fixable=False, date=expires.isoformat()
             )
         for key, view in self._data.coordinator.data.printers.items():
-            asked = self._data.memory.printers[key].driver_requested_at
+            asked = self._data.storage.printers[key].driver_requested_at
             if view.printer.driver is DriverState.AWAITING and (
                 asked is None or dt_util.utcnow() - asked > DRIVER_TIME
             ):
@@ -294,12 +294,12 @@ class _Watcher:
         if (issue := self._registry.async_get_issue(DOMAIN, raised)) is not None and issue.data:
             since = dt_util.parse_datetime(str(issue.data["since"]))
             if now == issue.data["was"] or self._heard_since(since):
-                async_settle_address(self._hass, self._entry)
+                async_accept_address(self._hass, self._entry)
             return
         if now is None:
             return
         # The first change that polling finds makes the memory forget that pushes came.
-        was, since = self._moved or (self._data.memory.push_address, None)
+        was, since = self._moved or (self._data.storage.push_address, None)
         if was is None or was == now:
             self._moved = None
             self._cancel(PUSH_ADDRESS_CHANGED)
@@ -309,11 +309,11 @@ class _Watcher:
         elif self._heard_since(since):
             self._moved = None
             self._cancel(PUSH_ADDRESS_CHANGED)
-            async_settle_address(self._hass, self._entry)
+            async_accept_address(self._hass, self._entry)
 
     def _heard_since(self, moment: datetime | None) -> bool:
         """Return whether a push message has come after a moment."""
-        last = self._data.memory.last_push_at
+        last = self._data.storage.last_push_at
         return last is not None and moment is not None and last > moment
 
     @callback
@@ -341,7 +341,7 @@ class _Watcher:
         )
 
     def _of_printer(self, kind: str, key: str) -> _Issue:
-        known = self._data.memory.printers.get(key)
+        known = self._data.storage.printers.get(key)
         return _Issue(
             kind=kind,
             placeholders={

@@ -82,7 +82,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     """Return whether a printer got nothing from us for so long."""
-    known = entry.runtime_data.memory.printers.get(key)
+    known = entry.runtime_data.storage.printers.get(key)
     if known is None or not time:
         return False
     jobs = entry.runtime_data.queue.jobs(key)

@@ -34,7 +34,7 @@ from .issues import (
     ERROR_LIMIT_REACHED,
     PUSH_ADDRESS_CHANGED,
     IssueData,
-    async_settle_address,
+    async_accept_address,
 )
 from .runtime import LiankeConfigEntry, LiankeData
 
@@ -109,7 +109,7 @@ class _FixFlow(RepairsFlow, ABC):
     @property
     def printer(self) -> Printer | None:
         """Return the printer that the issue is about, None once it is forgotten."""
-        known = self.box.memory.printers.get(self.printer_key)
+        known = self.box.storage.printers.get(self.printer_key)
         return known.printer if known else None
 
     def schema(self) -> vol.Schema:
@@ -184,7 +184,7 @@ class RequestDriverFlow(_FixFlow):
         if (printer := self.printer) is None or printer.row_id is None:
             return "printer_not_found"
         await self.box.client.request_driver(printer.row_id, phone)
-        self.box.memory.note_driver_request(self.printer_key)
+        self.box.storage.record_driver_request(self.printer_key)
         return None
 
 
@@ -230,5 +230,5 @@ class NewAddressFlow(_FixFlow):
     @override
     async def async_mend(self, answer: dict[str, Any]) -> str | None:
         """Let the new address be the one to expect messages at."""
-        async_settle_address(self.hass, self.entry)
+        async_accept_address(self.hass, self.entry)
         return None

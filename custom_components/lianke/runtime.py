@@ -16,21 +16,21 @@ from homeassistant.util.hass_dict import HassKey
 from .account.account import Account
 from .api.client import LiankeClient
 from .api.errors import LiankeError, LiankeInputError
-from .box.storage import BoxMemory
+from .box.storage import BoxStorage
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .jobs.queue import PrintQueue
 
 __all__ = [
     "Account",
-    "BoxAddress",
+    "BoxCallbackUrl",
     "LiankeConfigEntry",
     "LiankeData",
     "Preview",
-    "PreviewShelf",
+    "PreviewStore",
+    "async_account_entries",
     "async_get_account",
-    "async_loaded",
-    "async_members",
+    "async_loaded_entries",
     "translated",
 ]
 
@@ -51,7 +51,7 @@ class Preview:
     taken_at: datetime
 
 
-class PreviewShelf:
+class PreviewStore:
     """The last preview of each printer of a box, for ten minutes."""
 
     def __init__(self, hass: HomeAssistant) -> None:
@@ -110,13 +110,13 @@ class PreviewShelf:
             listener(printer_key)
 
 
-class BoxAddress:
+class BoxCallbackUrl:
     """The account's address as the queue of one box sees it."""
 
-    def __init__(self, account: Account, memory: BoxMemory) -> None:
+    def __init__(self, account: Account, storage: BoxStorage) -> None:
         """Join the account's address and what this box has seen of it."""
         self._account = account
-        self._memory = memory
+        self._storage = storage
 
     def callback_url(self, token: str) -> str | None:
         """Return the address that carries a job's token, None without an address."""
@@ -124,18 +124,18 @@ class BoxAddress:
 
     def callbacks_proven(self) -> bool:
         """Return whether a callback has arrived at the present address."""
-        return self._memory.callbacks_proven_for(self._account.fingerprint)
+        return self._storage.callbacks_proven_for(self._account.fingerprint)
 
 
 class LiankeData(NamedTuple):
     """The parts of one box that is set up."""
 
     client: LiankeClient
-    memory: BoxMemory
+    storage: BoxStorage
     coordinator: LiankeCoordinator
     queue: PrintQueue
     account: Account
-    previews: PreviewShelf
+    previews: PreviewStore
 
     def client_for(self, context: Context | None) -> LiankeClient:
         """Return a client for one thing that the user of a call asks for, besides printing.
@@ -143,7 +143,7 @@ class LiankeData(NamedTuple):
         Raises TooManyRequestsError when that is beyond the user's share.
         """
         user = None if context is None else context.user_id
-        return self.client.with_throttle(self.account.share_of(user))
+        return self.client.with_throttle(self.account.user_throttle(user))
 
 
 @callback
@@ -153,7 +153,7 @@ def async_get_account(hass: HomeAssistant, webhook_id: str) -> Account:
 
 
 @callback
-def async_members(
+def async_account_entries(
     hass: HomeAssistant, webhook_id: str, *, include_disabled: bool = False
 ) -> list[LiankeConfigEntry]:
     """Return the entries of an account, loaded or not."""
@@ -164,7 +164,7 @@ def async_members(
 
 
 @callback
-def async_loaded(hass: HomeAssistant) -> list[LiankeConfigEntry]:
+def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
     """Return the entries that are set up."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     return entries

@@ -105,7 +105,9 @@ JOB_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[LiankeData, str], Va
             translation_key="pages_printed",
             state_class=SensorStateClass.TOTAL_INCREASING,
         ),
-        lambda data, key: known.pages_printed if (known := data.memory.printers.get(key)) else None,
+        lambda data, key: (
+            known.pages_printed if (known := data.storage.printers.get(key)) else None
+        ),
     ),
     (
         SensorEntityDescription(
@@ -184,7 +186,7 @@ class LastPushSensor(BoxEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> datetime | None:
-        return self.lianke.memory.last_push_at
+        return self.lianke.storage.last_push_at
 
     @override
     def _shown(self) -> object:

@@ -9,7 +9,7 @@ from homeassistant.components.system_health import (
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_SERVER
-from .runtime import async_loaded
+from .runtime import async_loaded_entries
 
 
 @callback
@@ -20,15 +20,17 @@ def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> N
 
 async def async_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return how many boxes, printers and jobs there are, and whether news reaches them."""
-    entries = async_loaded(hass)
+    entries = async_loaded_entries(hass)
     boxes = [entry.runtime_data for entry in entries]
-    pushes = [box.memory.last_push_at for box in boxes if box.memory.last_push_at]
+    pushes = [box.storage.last_push_at for box in boxes if box.storage.last_push_at]
     info: dict[str, Any] = {
         "boxes": len(boxes),
         "boxes_online": sum(box.coordinator.data.online is True for box in boxes),
-        "printers": sum(len(box.memory.printers) for box in boxes),
+        "printers": sum(len(box.storage.printers) for box in boxes),
         "open_jobs": sum(not job.is_final for box in boxes for job in box.queue.jobs()),
-        "callbacks": any(box.memory.callbacks_proven_for(box.account.fingerprint) for box in boxes),
+        "callbacks": any(
+            box.storage.callbacks_proven_for(box.account.fingerprint) for box in boxes
+        ),
         "last_push": max(pushes, default=None),
     }
     for server in sorted({entry.data[CONF_SERVER] for entry in entries})[:1]:

@@ -20,15 +20,15 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
-from .account.callback_url import AddressKeeper, async_delete_cloudhook
+from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.models import Callback
 from .api.server import is_loopback
 from .const import CONF_SERVER, DOMAIN
-from .coordinator import async_after_news
+from .coordinator import async_after_updates
 from .jobs.store import JobStoreError
-from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_members
+from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_account_entries
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,23 +40,23 @@ MAX_FIELDS: Final = 100
 # What a job's token has at most.
 MAX_TOKEN: Final = 64
 
-KEEPERS: HassKey[dict[str, AddressKeeper]] = HassKey(f"{DOMAIN}_address_keepers")
+MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_url_managers")
 
 
 @callback
 def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Open the webhook of the entry's account, if it is not open yet, and follow its address."""
     account = entry.runtime_data.account
-    keepers = hass.data.setdefault(KEEPERS, {})
-    keeper = keepers.get(account.webhook_id)
+    managers = hass.data.setdefault(MANAGERS, {})
+    manager = managers.get(account.webhook_id)
     local = is_loopback(URL(entry.data[CONF_SERVER]).host or "")
-    if keeper is not None:
-        if local and not keeper.server_is_local:
-            keeper.server_is_local = True
-            keeper.check()
+    if manager is not None:
+        if local and not manager.server_is_local:
+            manager.server_is_local = True
+            manager.check()
         return
-    keeper = keepers[account.webhook_id] = AddressKeeper(hass, account)
-    keeper.server_is_local = local
+    manager = managers[account.webhook_id] = CallbackUrlManager(hass, account)
+    manager.server_is_local = local
     webhook.async_register(
         hass,
         DOMAIN,
@@ -66,7 +66,7 @@ def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         local_only=False,
         allowed_methods=METHODS,
     )
-    keeper.start()
+    manager.start()
 
 
 async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
@@ -75,13 +75,13 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
     While an entry is only being loaded anew, or is to be, the webhook stays and asks the cloud
     to repeat what it has to say.
     """
-    if async_members(hass, webhook_id):
+    if async_account_entries(hass, webhook_id):
         return
-    if (keeper := hass.data.get(KEEPERS, {}).pop(webhook_id, None)) is not None:
-        keeper.stop()
+    if (manager := hass.data.get(MANAGERS, {}).pop(webhook_id, None)) is not None:
+        manager.stop()
         webhook.async_unregister(hass, webhook_id)
     hass.data.get(ACCOUNTS, {}).pop(webhook_id, None)
-    if not async_members(hass, webhook_id, include_disabled=True):
+    if not async_account_entries(hass, webhook_id, include_disabled=True):
         await async_delete_cloudhook(hass, webhook_id)
 
 
@@ -105,10 +105,10 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
                 # What could not be written is not known after a power cut: the cloud is to tell it again.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
-            box.runtime_data.coordinator.async_note_push()
+            box.runtime_data.coordinator.async_on_push()
     if claim is not None:
         # Whoever waits for the paper comes before whoever waits for our answer.
-        await async_after_news()
+        await async_after_updates()
     return _answer(status)
 
 
@@ -126,11 +126,11 @@ def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEn
 @callback
 def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPStatus:
     """Return what to answer to a message about no box of the account."""
-    for member in async_members(hass, webhook_id):
+    for member in async_account_entries(hass, webhook_id):
         if member.state is ConfigEntryState.LOADED:
             if unclear:
                 # Payloads are not documented: whoever sets push up should learn that something came.
-                member.runtime_data.account.note_unclear_message()
+                member.runtime_data.account.count_unclear_message()
             return HTTPStatus.OK
     return HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -138,7 +138,7 @@ def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPSt
 async def _async_take(data: LiankeData, claim: Callback, token: str | None) -> None:
     """Hand a callback to the queue of its box, which keeps it. Raises JobStoreError."""
     if await data.queue.async_on_callback(token, claim):
-        data.memory.note_callback(data.account.fingerprint)
+        data.storage.save_callback_address(data.account.fingerprint)
 
 
 async def _async_read(request: web.Request) -> bytes:

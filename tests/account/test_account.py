@@ -10,9 +10,9 @@ import pytest
 from custom_components.lianke.account.account import (
     ALL_USERS_BURST,
     CONDITION_INTERVAL,
-    COUNT_PATIENCE,
+    COUNT_WAIT,
     KEPT_FOR_TRACKING,
-    LOOKUP_PATIENCE,
+    LOOKUP_WAIT,
     MAX_A_MINUTE,
     MAX_LOOKUPS,
     MAX_LOOKUPS_A_MINUTE,
@@ -163,13 +163,13 @@ async def test_a_pause_that_begins_anew_is_waited_out(clock: Clock, account: Acc
 def test_polling_of_all_boxes_stays_within_the_rate(account: Account, boxes: int) -> None:
     for _ in range(boxes):
         account.join()
-    interval = account.stretched(60)
+    interval = account.stretch_interval(60)
     assert interval >= 60
     per_box = 2 / interval + 1 / max(interval, CONDITION_INTERVAL)
     assert boxes * per_box <= POLL_RATE * 1.000001
     if boxes < 14:
         assert interval == 60
-    assert account.stretched(4000) == max(interval, 4000)
+    assert account.stretch_interval(4000) == max(interval, 4000)
 
 
 def test_boxes_leave(account: Account) -> None:
@@ -185,7 +185,7 @@ async def test_polling_requests_are_spread(
 ) -> None:
     start = freezer.time_to_freeze
     for _ in range(100):
-        await account.async_admit(2)
+        await account.async_throttle(2)
     passed = (freezer.time_to_freeze - start).total_seconds()
     assert passed == pytest.approx((200 - POLL_BURST) / POLL_RATE)
     assert max(waits) == pytest.approx(2 / POLL_RATE)
@@ -193,9 +193,9 @@ async def test_polling_requests_are_spread(
     freezer.tick(60)
     waits.clear()
     for _ in range(POLL_BURST // 2):
-        await account.async_admit(2)
+        await account.async_throttle(2)
     assert waits == []
-    await account.async_admit(1)
+    await account.async_throttle(1)
     assert waits == [pytest.approx(1 / POLL_RATE)]
 
 
@@ -267,20 +267,20 @@ async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> 
 
 async def test_users_have_a_small_share_each_and_together(clock: Clock, account: Account) -> None:
     for _ in range(USER_BURST):
-        account.share_of("one")
+        account.user_throttle("one")
     with pytest.raises(TooManyRequestsError):
-        account.share_of("one")
-    account.share_of("two")
-    account.share_of(None)
+        account.user_throttle("one")
+    account.user_throttle("two")
+    account.user_throttle(None)
     for number in range(ALL_USERS_BURST - USER_BURST - 2):
-        account.share_of(f"user {number}")
+        account.user_throttle(f"user {number}")
     with pytest.raises(TooManyRequestsError):
-        account.share_of("three")
+        account.user_throttle("three")
     clock.tick(60)
     for _ in range(USER_BURST):
-        account.share_of("one")
+        account.user_throttle("one")
     with pytest.raises(TooManyRequestsError):
-        account.share_of("one")
+        account.user_throttle("one")
 
 
 async def test_what_users_look_up_takes_few_places_and_does_not_wait_for_long(
@@ -292,7 +292,7 @@ async def test_what_users_look_up_takes_few_places_and_does_not_wait_for_long(
 
     async def look(user: str) -> None:
         try:
-            async with account.share_of(user).slot(Purpose.POLL):
+            async with account.user_throttle(user).slot(Purpose.POLL):
                 holding.append(user)
                 await go_on.wait()
         except TooManyRequestsError:
@@ -306,7 +306,7 @@ async def test_what_users_look_up_takes_few_places_and_does_not_wait_for_long(
     # Everybody else goes past them.
     for purpose in (Purpose.POLL, Purpose.TRACK, Purpose.SUBMIT):
         assert await passes(clock, account, purpose) == 0
-    clock.tick(LOOKUP_PATIENCE)
+    clock.tick(LOOKUP_WAIT)
     await done(*tasks)
     assert refused == ["one", "three"]
     go_on.set()
@@ -318,7 +318,7 @@ async def test_a_caller_that_is_gone_leaves_the_queue(account: Account) -> None:
     account.too_frequent()
 
     async def look() -> None:
-        async with account.share_of("one").slot(Purpose.POLL):
+        async with account.user_throttle("one").slot(Purpose.POLL):
             pytest.fail("this one must not go")
 
     task = asyncio.create_task(look())
@@ -334,19 +334,19 @@ async def test_an_endpoint_that_users_ask_too_often_stops_users_only(
     clock: Clock, account: Account
 ) -> None:
     """A search for network printers may be made twice a day; the second once stopped all printing."""
-    account.share_of("one").too_frequent()
+    account.user_throttle("one").too_frequent()
     assert await passes(clock, account, Purpose.SUBMIT) == 0
     assert await passes(clock, account, Purpose.POLL) == 0
     assert await passes(clock, account, Purpose.PICTURE) == 0
     task = asyncio.create_task(anext(_look(account)))
     await done(task)
-    clock.tick(LOOKUP_PATIENCE)
+    clock.tick(LOOKUP_WAIT)
     await done(task)
     assert isinstance(task.exception(), TooManyRequestsError)
 
 
 async def _look(account: Account) -> AsyncGenerator[None]:
-    async with account.share_of("one").slot(Purpose.LOOKUP):
+    async with account.user_throttle("one").slot(Purpose.LOOKUP):
         yield
 
 
@@ -357,7 +357,7 @@ async def test_lookups_of_all_users_stay_few_in_a_minute(clock: Clock, account: 
     assert await passes(clock, account, Purpose.POLL) == 0
     task = asyncio.create_task(anext(_look(account)))
     assert not await done(task)
-    clock.tick(LOOKUP_PATIENCE)
+    clock.tick(LOOKUP_WAIT)
     await done(task)
     assert isinstance(task.exception(), TooManyRequestsError)
 
@@ -384,11 +384,11 @@ async def test_a_print_does_not_wait_long_for_its_page_count(
     clock: Clock, account: Account
 ) -> None:
     """Somebody's long preview held the count, and so the print, of another's document for half a minute."""
-    async with account.share_of("one").slot(Purpose.LOOKUP, upload=True):
+    async with account.user_throttle("one").slot(Purpose.LOOKUP, upload=True):
         counting = asyncio.create_task(_enter(account, Purpose.COUNT))
         looking = asyncio.create_task(_enter(account, Purpose.LOOKUP))
         await asyncio.sleep(0)
-        clock.tick(COUNT_PATIENCE)
+        clock.tick(COUNT_WAIT)
         with pytest.raises(TooManyRequestsError):
             await counting
         assert not looking.done()

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.lianke.account.account import Account
-from custom_components.lianke.account.callback_url import RETRY, AddressKeeper
+from custom_components.lianke.account.callback_url import RETRY, CallbackUrlManager
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up
 from tests.simulator import Simulator
@@ -45,12 +45,12 @@ class Subscription:
 
 
 @pytest.fixture
-async def keeper(hass: HomeAssistant) -> AsyncGenerator[AddressKeeper]:
+async def manager(hass: HomeAssistant) -> AsyncGenerator[CallbackUrlManager]:
     """Return what keeps the address of an account, not started yet."""
     assert await async_setup_component(hass, "webhook", {})
-    keeper = AddressKeeper(hass, Account("hook"))
-    yield keeper
-    keeper.stop()
+    manager = CallbackUrlManager(hass, Account("hook"))
+    yield manager
+    manager.stop()
 
 
 class NotAvailableError(HomeAssistantError):
@@ -110,10 +110,10 @@ def connection_changes(hass: HomeAssistant) -> None:
     async_dispatcher_send(hass, CONNECTION_SIGNAL, object())
 
 
-async def test_no_address_is_normal(hass: HomeAssistant, keeper: AddressKeeper) -> None:
-    keeper.start()
+async def test_no_address_is_normal(hass: HomeAssistant, manager: CallbackUrlManager) -> None:
+    manager.start()
     await rest(hass)
-    assert keeper._account.address is None
+    assert manager._account.address is None
 
 
 @pytest.mark.parametrize(
@@ -127,122 +127,124 @@ async def test_no_address_is_normal(hass: HomeAssistant, keeper: AddressKeeper) 
     ],
 )
 async def test_the_external_address_if_it_is_https(
-    hass: HomeAssistant, keeper: AddressKeeper, external: str | None, expected: str | None
+    hass: HomeAssistant, manager: CallbackUrlManager, external: str | None, expected: str | None
 ) -> None:
-    keeper.start()
+    manager.start()
     await hass.config.async_update(
         external_url=external, internal_url="https://only-at-home.example"
     )
     await rest(hass)
-    assert keeper._account.address == (None if expected is None else expected + PATH)
+    assert manager._account.address == (None if expected is None else expected + PATH)
 
 
-async def test_changes_are_followed(hass: HomeAssistant, keeper: AddressKeeper) -> None:
-    keeper.start()
+async def test_changes_are_followed(hass: HomeAssistant, manager: CallbackUrlManager) -> None:
+    manager.start()
     await hass.config.async_update(external_url="https://one.example")
     await rest(hass)
-    assert keeper._account.address == "https://one.example" + PATH
+    assert manager._account.address == "https://one.example" + PATH
     await hass.config.async_update(external_url="https://two.example")
     await rest(hass)
-    assert keeper._account.address == "https://two.example" + PATH
-    keeper.stop()
+    assert manager._account.address == "https://two.example" + PATH
+    manager.stop()
     await hass.config.async_update(external_url="https://three.example")
     await rest(hass)
-    assert keeper._account.address == "https://two.example" + PATH
+    assert manager._account.address == "https://two.example" + PATH
 
 
-async def test_looked_for_again_after_the_start(hass: HomeAssistant, keeper: AddressKeeper) -> None:
+async def test_looked_for_again_after_the_start(
+    hass: HomeAssistant, manager: CallbackUrlManager
+) -> None:
     hass.set_state(CoreState.starting)
-    keeper.start()
+    manager.start()
     await rest(hass)
     # Known without an event, as when it comes from storage late in the start.
     hass.config.external_url = "https://late.example"
-    assert keeper._account.address is None
+    assert manager._account.address is None
     hass.set_state(CoreState.running)
     hass.bus.async_fire("homeassistant_started")
     await rest(hass)
-    assert keeper._account.address == "https://late.example" + PATH
+    assert manager._account.address == "https://late.example" + PATH
 
 
 async def test_without_encryption_within_this_machine_only(
-    hass: HomeAssistant, keeper: AddressKeeper
+    hass: HomeAssistant, manager: CallbackUrlManager
 ) -> None:
-    keeper.server_is_local = True
-    keeper.start()
+    manager.server_is_local = True
+    manager.start()
     await rest(hass)
     assert hass.config.api is not None
-    assert keeper._account.address == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
+    assert manager._account.address == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
     await hass.config.async_update(internal_url="http://192.168.1.2:8123")
     await rest(hass)
-    assert keeper._account.address.startswith("http://127.0.0.1:")
+    assert manager._account.address.startswith("http://127.0.0.1:")
     await hass.config.async_update(internal_url="http://localhost:9123")
     await rest(hass)
-    assert keeper._account.address == "http://localhost:9123" + PATH
+    assert manager._account.address == "http://localhost:9123" + PATH
     await hass.config.async_update(external_url="https://house.example")
     await rest(hass)
-    assert keeper._account.address == "https://house.example" + PATH
+    assert manager._account.address == "https://house.example" + PATH
 
 
 async def test_cloudhook_goes_first(
-    hass: HomeAssistant, keeper: AddressKeeper, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
 ) -> None:
     hass.config.components.add("cloud")
     await hass.config.async_update(external_url="https://house.example")
-    keeper.start()
+    manager.start()
     await rest(hass)
-    assert keeper._account.address == CLOUDHOOK
+    assert manager._account.address == CLOUDHOOK
     # It stays the address while the connection is down; nothing else could be delivered to.
     cloud.active = False
     connection_changes(hass)
     await rest(hass)
-    assert keeper._account.address == "https://house.example" + PATH
+    assert manager._account.address == "https://house.example" + PATH
 
 
 async def test_cloud_that_is_not_connected_yet(
-    hass: HomeAssistant, keeper: AddressKeeper, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
 ) -> None:
     """No other address in between: it would be proven, and then be another one."""
     await hass.config.async_update(external_url="https://house.example")
     hass.config.components.add("cloud")
     cloud.connected = False
-    keeper.start()
+    manager.start()
     await rest(hass)
-    assert keeper._account.address is None
+    assert manager._account.address is None
     cloud.connected = True
     connection_changes(hass)
     await rest(hass)
-    assert keeper._account.address == CLOUDHOOK
+    assert manager._account.address == CLOUDHOOK
 
 
 async def test_cloud_that_is_loaded_later(
-    hass: HomeAssistant, keeper: AddressKeeper, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
 ) -> None:
-    keeper.start()
+    manager.start()
     await rest(hass)
-    assert keeper._account.address is None
+    assert manager._account.address is None
     hass.config.components.add("cloud")
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "light"})
     await rest(hass)
-    assert keeper._account.address is None
+    assert manager._account.address is None
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "cloud"})
     await rest(hass)
-    assert keeper._account.address == CLOUDHOOK
+    assert manager._account.address == CLOUDHOOK
 
 
 async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
-    clock: Clock, hass: HomeAssistant, keeper: AddressKeeper, cloud: Subscription
+    clock: Clock, hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
 ) -> None:
     from hass_nabucasa import NabuCasaBaseError
 
     hass.config.components.add("cloud")
     for failure in (TimeoutError(), ValueError(), NabuCasaBaseError("secret")):
         cloud.failure = failure
-        keeper.check()
+        manager.check()
         await rest(hass)
-        assert keeper._account.address is None
+        assert manager._account.address is None
     cloud.failure = None
     await elapse(hass, clock, RETRY, 60)
-    assert keeper._account.address == CLOUDHOOK
+    assert manager._account.address == CLOUDHOOK
 
 
 async def test_the_cloudhook_goes_with_the_last_entry_of_its_key(

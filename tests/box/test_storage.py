@@ -23,7 +23,7 @@ from custom_components.lianke.box.storage import (
     BUSY_TIME,
     MAX_COUNTED_JOBS,
     MAX_PRINTERS,
-    BoxMemory,
+    BoxStorage,
 )
 
 KEY = "lianke.entry"
@@ -59,48 +59,48 @@ PAPERS = (
 
 
 @pytest.fixture
-def memory(hass: HomeAssistant) -> BoxMemory:
+def storage(hass: HomeAssistant) -> BoxStorage:
     """Return an empty memory."""
-    return BoxMemory(hass, "entry")
+    return BoxStorage(hass, "entry")
 
 
-async def reread(hass: HomeAssistant, memory: BoxMemory) -> BoxMemory:
+async def reread(hass: HomeAssistant, storage: BoxStorage) -> BoxStorage:
     """Write the memory down and return what a new start reads."""
-    await memory.async_flush()
-    again = BoxMemory(hass, "entry")
+    await storage.async_flush()
+    again = BoxStorage(hass, "entry")
     await again.async_load()
     return again
 
 
-def the_key(memory: BoxMemory) -> str:
+def the_key(storage: BoxStorage) -> str:
     """Return the key of the only printer."""
-    (key,) = memory.printers
+    (key,) = storage.printers
     return key
 
 
 async def test_everything_survives_a_restart(
-    hass: HomeAssistant, memory: BoxMemory, hass_storage: dict[str, Any]
+    hass: HomeAssistant, storage: BoxStorage, hass_storage: dict[str, Any]
 ) -> None:
-    memory.note_box(BOX)
-    (key,) = memory.match([LASER])
-    memory.keep_capabilities(key, ABLE)
-    memory.keep_papers(key, PAPERS)
-    memory.count_pages(key, "job", 3)
-    memory.note_foreign()
-    memory.note_push()
-    memory.note_callback("there")
-    memory.note_push_proof("here")
-    again = await reread(hass, memory)
+    storage.save_box(BOX)
+    (key,) = storage.match([LASER])
+    storage.save_capabilities(key, ABLE)
+    storage.save_papers(key, PAPERS)
+    storage.count_pages(key, "job", 3)
+    storage.record_foreign_task()
+    storage.record_push()
+    storage.save_callback_address("there")
+    storage.save_push_address("here")
+    again = await reread(hass, storage)
 
     # Whether box and printer are there is not remembered, and neither is what the printer does.
     assert again.box == replace(BOX, online=None)
     known = again.printers[key]
-    expected = replace(memory.printers[key], present=False)
+    expected = replace(storage.printers[key], present=False)
     assert known == replace(expected, printer=replace(LASER, raw_state=None))
     assert known.pages_printed == 3
     assert known.printer.markers[0].level == 70
-    assert again.foreign_seen_at == memory.foreign_seen_at
-    assert again.last_push_at == memory.last_push_at
+    assert again.foreign_seen_at == storage.foreign_seen_at
+    assert again.last_push_at == storage.last_push_at
     assert again.callbacks_proven_for("there")
     assert not again.callbacks_proven_for("here")
     assert again.pushes_proven_for("here")
@@ -109,19 +109,19 @@ async def test_everything_survives_a_restart(
     assert "idle" not in str(hass_storage[KEY])
 
 
-async def test_no_address_is_never_proven(memory: BoxMemory) -> None:
-    assert not memory.callbacks_proven_for(None)
-    assert not memory.pushes_proven_for(None)
+async def test_no_address_is_never_proven(storage: BoxStorage) -> None:
+    assert not storage.callbacks_proven_for(None)
+    assert not storage.pushes_proven_for(None)
 
 
 async def test_a_poll_without_news_writes_nothing(
     hass: HomeAssistant,
-    memory: BoxMemory,
+    storage: BoxStorage,
     hass_storage: dict[str, Any],
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    memory.note_box(BOX)
-    memory.match([LASER])
+    storage.save_box(BOX)
+    storage.match([LASER])
     freezer.tick(61)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
@@ -129,150 +129,150 @@ async def test_a_poll_without_news_writes_nothing(
     hass_storage.clear()
 
     for raw_state in ("idle", "printing", None, "idle"):
-        memory.note_box(replace(BOX, online=raw_state != "printing"))
-        memory.match([replace(LASER, raw_state=raw_state)])
-        memory.match([replace(LASER, is_printer=False)])
+        storage.save_box(replace(BOX, online=raw_state != "printing"))
+        storage.match([replace(LASER, raw_state=raw_state)])
+        storage.match([replace(LASER, is_printer=False)])
         freezer.tick(600)
         async_fire_time_changed(hass)
         await hass.async_block_till_done()
-    await memory.async_flush()
+    await storage.async_flush()
     assert KEY not in hass_storage
 
-    memory.match([replace(LASER, markers=(Marker(name="black", level=69),))])
+    storage.match([replace(LASER, markers=(Marker(name="black", level=69),))])
     freezer.tick(61)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
     assert KEY in hass_storage
 
 
-async def test_a_printer_that_is_off_stays_with_its_ink(memory: BoxMemory) -> None:
-    (key,) = memory.match([LASER])
-    assert memory.match([]) == {}
-    assert not memory.printers[key].present
-    assert memory.printers[key].printer.markers[0].level == 70
-    assert memory.match([replace(LASER, markers=())]) == {key: LASER}
-    assert memory.printers[key].present
+async def test_a_printer_that_is_off_stays_with_its_ink(storage: BoxStorage) -> None:
+    (key,) = storage.match([LASER])
+    assert storage.match([]) == {}
+    assert not storage.printers[key].present
+    assert storage.printers[key].printer.markers[0].level == 70
+    assert storage.match([replace(LASER, markers=())]) == {key: LASER}
+    assert storage.printers[key].present
 
 
 async def test_a_printer_that_is_busy_when_its_box_is_bound_is_there_at_once(
-    memory: BoxMemory,
+    storage: BoxStorage,
 ) -> None:
     """It once had no device until it rested, since its row says that it is no printer."""
-    (key,) = memory.match([BUSY])
-    assert memory.printers[key].present
-    assert list(memory.match([LASER])) == [key]
+    (key,) = storage.match([BUSY])
+    assert storage.printers[key].present
+    assert list(storage.match([LASER])) == [key]
     # What the user removed is not brought back by a row that may mean that it is off.
-    memory.forget(key)
-    assert memory.match([BUSY]) == {}
-    assert len(memory.match([LASER])) == 1
+    storage.forget(key)
+    assert storage.match([BUSY]) == {}
+    assert len(storage.match([LASER])) == 1
 
 
 async def test_a_box_cannot_fill_the_memory_with_printers(
-    memory: BoxMemory, caplog: pytest.LogCaptureFixture
+    storage: BoxStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """200 new printers an answer once became 200 devices each time, for ever."""
     for answer in range(3):
-        memory.match(
+        storage.match(
             [
                 replace(LASER, row_id=number, hash_id=f"{number}", model=f"M{number}", port=number)
                 for number in range(200 * answer, 200 * answer + 200)
             ]
         )
-    assert len(memory.printers) == MAX_PRINTERS
+    assert len(storage.printers) == MAX_PRINTERS
     assert len([record for record in caplog.records if "ignored" in record.getMessage()]) == 1
 
 
-async def test_only_what_said_that_it_is_a_printer_gets_a_key(memory: BoxMemory) -> None:
+async def test_only_what_said_that_it_is_a_printer_gets_a_key(storage: BoxStorage) -> None:
     for nothing in ({"raw_state": None}, {"hash_id": None}, {"driver": DriverState.AWAITING}):
-        assert memory.match([replace(BUSY, **nothing)]) == {}
-    assert not memory.printers
-    assert len(memory.match([LASER])) == 1
+        assert storage.match([replace(BUSY, **nothing)]) == {}
+    assert not storage.printers
+    assert len(storage.match([LASER])) == 1
 
 
 async def test_a_busy_printer_is_there_and_an_unclear_one_at_last_not(
-    memory: BoxMemory, freezer: FrozenDateTimeFactory
+    storage: BoxStorage, freezer: FrozenDateTimeFactory
 ) -> None:
-    (key,) = memory.match([LASER])
+    (key,) = storage.match([LASER])
     busy = replace(LASER, is_printer=False, model="", markers=(), raw_state=None)
-    row = memory.match([busy])[key]
+    row = storage.match([busy])[key]
     assert row == replace(LASER, is_printer=False, raw_state=None)
-    assert memory.printers[key].present
+    assert storage.printers[key].present
 
     freezer.tick(BUSY_TIME - timedelta(seconds=1))
-    memory.match([busy])
-    assert memory.printers[key].present
+    storage.match([busy])
+    assert storage.printers[key].present
     freezer.tick(1)
-    memory.match([busy])
-    assert not memory.printers[key].present
+    storage.match([busy])
+    assert not storage.printers[key].present
 
-    memory.match([LASER])
-    assert memory.printers[key].present
-    memory.match([busy])
-    assert memory.printers[key].present
+    storage.match([LASER])
+    assert storage.printers[key].present
+    storage.match([busy])
+    assert storage.printers[key].present
 
 
-async def test_a_new_driver_can_do_other_things(memory: BoxMemory) -> None:
+async def test_a_new_driver_can_do_other_things(storage: BoxStorage) -> None:
     waiting = replace(LASER, model="Unknown", driver=DriverState.AWAITING)
-    (key,) = memory.match([waiting])
-    memory.keep_capabilities(key, ABLE)
-    memory.keep_papers(key, PAPERS)
-    memory.match([replace(LASER, model="")])
-    assert memory.printers[key].printer.model == "Unknown"
-    assert memory.printers[key].capabilities == ABLE
-    memory.match([LASER])
-    assert memory.printers[key].printer.model == "MA2000w"
-    assert memory.printers[key].capabilities is None
-    assert memory.printers[key].papers == ()
+    (key,) = storage.match([waiting])
+    storage.save_capabilities(key, ABLE)
+    storage.save_papers(key, PAPERS)
+    storage.match([replace(LASER, model="")])
+    assert storage.printers[key].printer.model == "Unknown"
+    assert storage.printers[key].capabilities == ABLE
+    storage.match([LASER])
+    assert storage.printers[key].printer.model == "MA2000w"
+    assert storage.printers[key].capabilities is None
+    assert storage.printers[key].papers == ()
 
 
-async def test_namesakes_are_told_apart(memory: BoxMemory) -> None:
+async def test_namesakes_are_told_apart(storage: BoxStorage) -> None:
     rows = [replace(LASER, row_id=n, hash_id=None, port=n) for n in (1, 2)]
-    twins = memory.match(rows)
-    assert [memory.printers[key].name for key in twins] == ["Laser", "Laser (USB 2)"]
-    memory.match(rows[::-1])
-    assert [memory.printers[key].name for key in twins] == ["Laser", "Laser (USB 2)"]
-    memory.match([replace(rows[0], name="Renamed"), rows[1]])
-    assert [memory.printers[key].name for key in twins] == ["Renamed", "Laser (USB 2)"]
+    twins = storage.match(rows)
+    assert [storage.printers[key].name for key in twins] == ["Laser", "Laser (USB 2)"]
+    storage.match(rows[::-1])
+    assert [storage.printers[key].name for key in twins] == ["Laser", "Laser (USB 2)"]
+    storage.match([replace(rows[0], name="Renamed"), rows[1]])
+    assert [storage.printers[key].name for key in twins] == ["Renamed", "Laser (USB 2)"]
 
 
-async def test_pages_count_once_a_job(hass: HomeAssistant, memory: BoxMemory) -> None:
-    (key,) = memory.match([LASER])
+async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) -> None:
+    (key,) = storage.match([LASER])
     for job_id in ("one", "two", "one"):
-        memory.count_pages(key, job_id, 2)
-    memory.count_pages("unknown", "three", 2)
-    memory.count_pages(key, "negative", -5)
-    assert memory.printers[key].pages_printed == 4
+        storage.count_pages(key, job_id, 2)
+    storage.count_pages("unknown", "three", 2)
+    storage.count_pages(key, "negative", -5)
+    assert storage.printers[key].pages_printed == 4
     for number in range(MAX_COUNTED_JOBS):
-        memory.count_pages(key, f"job {number}", 1)
-    stored = (await reread(hass, memory))._as_stored()
+        storage.count_pages(key, f"job {number}", 1)
+    stored = (await reread(hass, storage))._as_stored()
     assert len(stored["counted_jobs"]) == MAX_COUNTED_JOBS
     assert "one" not in stored["counted_jobs"]
 
 
-async def test_forgotten_and_back_is_another(memory: BoxMemory) -> None:
-    (key,) = memory.match([LASER])
-    memory.forget(key)
-    memory.forget(key)
-    assert not memory.printers
-    (new,) = memory.match([LASER])
+async def test_forgotten_and_back_is_another(storage: BoxStorage) -> None:
+    (key,) = storage.match([LASER])
+    storage.forget(key)
+    storage.forget(key)
+    assert not storage.printers
+    (new,) = storage.match([LASER])
     assert new != key
 
 
 async def test_remove_deletes_the_file(
     hass: HomeAssistant,
-    memory: BoxMemory,
+    storage: BoxStorage,
     hass_storage: dict[str, Any],
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    memory.note_box(BOX)
-    await memory.async_flush()
+    storage.save_box(BOX)
+    await storage.async_flush()
     assert KEY in hass_storage
-    await memory.async_remove()
+    await storage.async_remove()
     freezer.tick(3600)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
     assert KEY not in hass_storage
-    await memory.async_remove()
+    await storage.async_remove()
 
 
 @pytest.mark.parametrize(
@@ -286,17 +286,17 @@ async def test_remove_deletes_the_file(
     ],
 )
 async def test_what_cannot_be_read_is_left_out(
-    hass: HomeAssistant, memory: BoxMemory, hass_storage: dict[str, Any], damage: dict[str, Any]
+    hass: HomeAssistant, storage: BoxStorage, hass_storage: dict[str, Any], damage: dict[str, Any]
 ) -> None:
-    memory.note_box(BOX)
-    memory.match([LASER])
-    key = the_key(memory)
-    await memory.async_flush()
+    storage.save_box(BOX)
+    storage.match([LASER])
+    key = the_key(storage)
+    await storage.async_flush()
     stored = hass_storage[KEY]["data"]
     if isinstance(damage.get("printers"), dict):
         damage = {"printers": {**stored["printers"], **damage["printers"]}}
     hass_storage[KEY]["data"] = stored | damage
-    again = BoxMemory(hass, "entry")
+    again = BoxStorage(hass, "entry")
     await again.async_load()
     if isinstance(damage.get("printers"), list):
         assert not again.printers
@@ -307,16 +307,16 @@ async def test_what_cannot_be_read_is_left_out(
 
 
 async def test_nothing_is_written_after_the_end(
-    hass: HomeAssistant, hass_storage: dict[str, Any], memory: BoxMemory
+    hass: HomeAssistant, hass_storage: dict[str, Any], storage: BoxStorage
 ) -> None:
     """Whoever has the memory next writes what it learns: an older one must not come after it."""
-    memory.note_box(BOX)
-    memory.note_push()
-    await memory.async_close()
-    assert hass_storage[KEY]["data"]["last_push_at"] == memory.last_push_at.isoformat()  # type: ignore[union-attr]
+    storage.save_box(BOX)
+    storage.record_push()
+    await storage.async_close()
+    assert hass_storage[KEY]["data"]["last_push_at"] == storage.last_push_at.isoformat()  # type: ignore[union-attr]
     stored = hass_storage.pop(KEY)
-    memory.note_foreign()
-    memory.keep_push()
+    storage.record_foreign_task()
+    storage.save_push_time()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
     await hass.async_block_till_done()
     assert KEY not in hass_storage

@@ -77,7 +77,7 @@ async def target(hass: HomeAssistant, result: ConfigFlowResult, name: str) -> Co
 
 def key_of(entry: MockConfigEntry, name: str) -> str:
     """Return the key of the printer with this name."""
-    known = entry.runtime_data.memory.printers.values()
+    known = entry.runtime_data.storage.printers.values()
     return next(str(one.key) for one in known if one.name == name)
 
 

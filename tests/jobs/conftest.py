@@ -24,7 +24,7 @@ from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.options import PrintOptions, resolve
-from custom_components.lianke.box.storage import BoxMemory
+from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
@@ -36,16 +36,16 @@ from tests.simulator.models import Box, Printer
 SPEED = 500.0
 
 
-class Share:
+class StubAccount:
     """An account with nothing else on it."""
 
     fingerprint: str | None = None
 
-    def stretched(self, interval: float) -> float:
+    def stretch_interval(self, interval: float) -> float:
         """Leave the interval as it is."""
         return interval
 
-    async def async_admit(self, requests: int) -> None:
+    async def async_throttle(self, requests: int) -> None:
         """Never wait."""
 
 
@@ -109,7 +109,7 @@ class Shop:
     hass: HomeAssistant
     sim: Simulator
     entry: MockConfigEntry
-    memory: BoxMemory
+    storage: BoxStorage
     coordinator: LiankeCoordinator
     queue: PrintQueue
     receiver: Receiver
@@ -130,7 +130,7 @@ class Shop:
     def key(self, port: int = 1) -> str:
         """Return the key of the printer at a port."""
         return next(
-            key for key, known in self.memory.printers.items() if known.printer.port == port
+            key for key, known in self.storage.printers.items() if known.printer.port == port
         )
 
     def document(self, pages: int = 2, *, content: bytes | None = None) -> Document:
@@ -161,7 +161,7 @@ class Shop:
         document = document or self.document()
         port = changes.pop("port", 1)
         options = changes.pop("options", PrintOptions())
-        known = self.memory.printers[self.key(port)]
+        known = self.storage.printers[self.key(port)]
         return PrintRequest(
             printer_key=self.key(port),
             document=document,
@@ -300,27 +300,29 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             credentials=Credentials(device_id=box.device_id, device_key=box.device_key),
             server=sim.url,
         )
-        memory = BoxMemory(hass, entry.entry_id)
-        await memory.async_load()
-        coordinator = LiankeCoordinator(hass, entry, client=client, memory=memory, share=Share())
+        storage = BoxStorage(hass, entry.entry_id)
+        await storage.async_load()
+        coordinator = LiankeCoordinator(
+            hass, entry, client=client, storage=storage, account=StubAccount()
+        )
         queue = PrintQueue(
             hass,
             entry,
             client=client,
             coordinator=coordinator,
-            memory=memory,
+            storage=storage,
             addresses=receiver,
         )
         receiver.queue = queue
         if refresh:
             await coordinator.async_refresh()
-            for key in memory.printers:
+            for key in storage.printers:
                 await coordinator.get_capabilities(key)
         shop = Shop(
             hass=hass,
             sim=sim,
             entry=entry,
-            memory=memory,
+            storage=storage,
             coordinator=coordinator,
             queue=queue,
             receiver=receiver,
@@ -334,7 +336,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         finally:
             await queue.async_drain()
             await coordinator.async_shutdown()
-            await memory.async_flush()
+            await storage.async_flush()
             await hass.async_block_till_done(wait_background_tasks=True)
 
     return opener

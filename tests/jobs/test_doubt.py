@@ -68,12 +68,12 @@ async def test_someone_elses_task_leaves_it_unconfirmed(shop: Shop) -> None:
     job = await shop.submit()
     done = await shop.until(job, JobState.UNCONFIRMED)
     assert done.reason == "no_answer"
-    assert shop.memory.foreign_seen_at is not None
+    assert shop.storage.foreign_seen_at is not None
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
 async def test_a_stranger_of_this_morning_still_counts(shop: Shop) -> None:
-    shop.memory.note_foreign()
+    shop.storage.record_foreign_task()
     await shop.tick(6 * 3600)
     await shop.refresh()
     await lose_answer(shop)
@@ -189,7 +189,7 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         # Repeated, it changes nothing.
         assert await shop.queue.async_on_callback(stored.token, parsed)
         await shop.settle()
-        assert shop.memory.printers[shop.key()].pages_printed == 2
+        assert shop.storage.printers[shop.key()].pages_printed == 2
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "refuse", "reset_mid_body"])
@@ -228,7 +228,7 @@ async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
     await shop.until(job, JobState.UNCONFIRMED)
     assert (await shop.queue.async_confirm(job.job_id)).state is JobState.COMPLETED
     await shop.settle()
-    assert shop.memory.printers[shop.key()].pages_printed == 3
+    assert shop.storage.printers[shop.key()].pages_printed == 3
 
 
 async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:

@@ -131,7 +131,7 @@ async def test_a_stranger_of_yesterday_evening_is_on_the_list(shop: Shop) -> Non
     await shop.refresh()
     done = await shop.until(await guess(shop), JobState.UNCONFIRMED)
     assert done.task_id is None
-    assert shop.memory.foreign_seen_at is not None
+    assert shop.storage.foreign_seen_at is not None
 
 
 async def test_forgotten_jobs_of_yesterday_are_no_strangers(
@@ -157,7 +157,7 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
     came = await shop.submit()
     await in_doubt(shop, came.job_id)
     await shop.until(came, JobState.COMPLETED)
-    assert shop.memory.foreign_seen_at is None
+    assert shop.storage.foreign_seen_at is None
 
 
 async def test_the_secret_outranks_the_list(shop: Shop) -> None:
@@ -205,7 +205,7 @@ async def test_a_task_of_other_pages_is_somebody_elses(shop: Shop) -> None:
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
     done = await shop.until(job, JobState.UNCONFIRMED)
     assert done.task_id is None
-    assert shop.memory.foreign_seen_at is not None
+    assert shop.storage.foreign_seen_at is not None
 
 
 async def test_a_callback_without_the_secret_only_makes_us_ask(

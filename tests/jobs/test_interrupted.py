@@ -35,7 +35,7 @@ def stored(shop: Shop, job: Job) -> dict[str, Any]:
 
 def options_of(shop: Shop) -> ResolvedOptions:
     """Return the options of a call that names none."""
-    known = shop.memory.printers[shop.key()]
+    known = shop.storage.printers[shop.key()]
     return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 

@@ -33,7 +33,7 @@ HANGS = Fault(kind="timeout", done=True, seconds=3600)
 
 def options_of(shop: Shop) -> ResolvedOptions:
     """Return the laser's options without any choice."""
-    known = shop.memory.printers[shop.key()]
+    known = shop.storage.printers[shop.key()]
     return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 
@@ -70,7 +70,7 @@ async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) 
         await shop.tick(900)
         await shop.refresh()
         assert await lost_job(shop) is JobState.COMPLETED
-        assert shop.memory.foreign_seen_at is None
+        assert shop.storage.foreign_seen_at is None
         assert len(shop.sim.cloud.printed) == 1
 
 
@@ -81,7 +81,7 @@ async def test_a_preview_whose_answer_was_lost_is_no_stranger(shop: Shop) -> Non
     await shop.tick(900)
     await shop.refresh()
     assert await lost_job(shop) is JobState.COMPLETED
-    assert shop.memory.foreign_seen_at is None
+    assert shop.storage.foreign_seen_at is None
 
 
 async def test_a_job_soon_after_a_lost_preview_is_not_taken_for_printed(shop: Shop) -> None:
@@ -105,7 +105,7 @@ async def test_a_stranger_beside_a_lost_preview_is_still_noticed(shop: Shop) -> 
     await shop.refresh()
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
     assert await lost_job(shop) is JobState.UNCONFIRMED
-    assert shop.memory.foreign_seen_at is not None
+    assert shop.storage.foreign_seen_at is not None
 
 
 async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:

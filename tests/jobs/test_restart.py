@@ -58,7 +58,7 @@ async def test_an_open_job_is_followed_after_a_restart(open_shop: OpenShop) -> N
     async with open_shop(entry=entry) as shop:
         await shop.until(job, JobState.COMPLETED)
         assert shop.sim.cloud.count(SUBMIT) == 1
-        assert shop.memory.printers[shop.key()].pages_printed == 2
+        assert shop.storage.printers[shop.key()].pages_printed == 2
 
 
 async def test_an_upload_cut_off_before_its_end_is_sent_after_a_restart(
@@ -327,7 +327,7 @@ async def test_a_preview_that_was_cut_off_before_the_update_counts_as_a_stranger
         entry, root = shop.entry, folder(shop)
     (root / OTHER_TASKS_NAME).write_text('["coming", "task"]', "utf-8")
     async with open_shop(entry=entry) as shop:
-        assert shop.memory.foreign_seen_at is not None
+        assert shop.storage.foreign_seen_at is not None
         assert shop.queue.own_task_ids == {"task"}
     # It counts once.
     assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == ["task"]

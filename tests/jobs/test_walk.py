@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api import transport
 from custom_components.lianke.api.models import Callback, TaskResult, TaskState
-from custom_components.lianke.box.refresh import LOOK_SPACING
+from custom_components.lianke.box.refresh import REFRESH_SPACING
 from custom_components.lianke.coordinator import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
@@ -27,7 +27,7 @@ async def test_prints_and_is_settled_by_polling_alone(shop: Shop) -> None:
     done = await shop.until(job, JobState.COMPLETED)
     assert done.pages_printed == 3
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
-    assert shop.memory.printers[shop.key()].pages_printed == 3
+    assert shop.storage.printers[shop.key()].pages_printed == 3
     assert not document.path.exists()
     assert shop.states(job)[0] is JobState.UPLOADING
 
@@ -74,14 +74,14 @@ async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) 
     assert status() is PrinterStatus.PRINTING
     before = looks()
     await shop.until(first, JobState.COMPLETED, step=1)
-    await shop.tick(LOOK_SPACING + 1)
+    await shop.tick(REFRESH_SPACING + 1)
     # The other one is still there, waiting for paper.
     assert looks() == before
     printer.raw_state = None
     printer.paper = None
     await shop.until(last, JobState.COMPLETED, step=1)
     assert looks() == before
-    await shop.tick(LOOK_SPACING + 1)
+    await shop.tick(REFRESH_SPACING + 1)
     assert looks() == before + 1
     assert status() is PrinterStatus.IDLE
 
@@ -140,7 +140,7 @@ async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:
     assert not shop.sim.cloud.printed
     # The cloud says that it had sent the pages: nobody can be sure that none came out.
     assert done.partly_printed
-    assert shop.memory.printers[shop.key()].pages_printed == 0
+    assert shop.storage.printers[shop.key()].pages_printed == 0
 
 
 async def test_failure_with_pages_out_says_so(shop: Shop) -> None:

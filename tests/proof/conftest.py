@@ -237,7 +237,7 @@ def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock
             hass=hass,
             sim=sim,
             entry=entry,
-            memory=data.memory,
+            storage=data.storage,
             coordinator=data.coordinator,
             queue=data.queue,
             receiver=Receiver(),
@@ -245,7 +245,7 @@ def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock
             clock=clock,
         )
         await house.settle()
-        for key in data.memory.printers:
+        for key in data.storage.printers:
             await data.coordinator.get_capabilities(key)
             await data.coordinator.get_papers(key)
         data.queue.listen(lambda job, old: house.history.append((job.job_id, old, job.state)))

@@ -483,7 +483,7 @@ async def test_a_stranger_shortly_before_is_told_apart(house: House) -> None:
     done = await house.finish(await house.submit(house.paper()))
     house.judge(done)
     assert done.state is JobState.UNCONFIRMED
-    assert house.memory.foreign_seen_at is not None
+    assert house.storage.foreign_seen_at is not None
 
 
 async def test_strangers_who_begin_with_a_lost_upload_are_told_apart(house: House) -> None:

@@ -95,7 +95,7 @@ async def _list_cloud(house: House) -> Any:
 
 
 async def _push(house: House) -> None:
-    house.coordinator.async_note_push()
+    house.coordinator.async_on_push()
     await house.tick(6)
 
 
@@ -400,7 +400,7 @@ async def _let_a_stranger_print(house: House) -> None:
         await house.calm(job)
     for job in jobs:
         await house.finish(job)
-    assert house.memory.foreign_seen_at is not None
+    assert house.storage.foreign_seen_at is not None
 
 
 async def _among_strangers(house: House, cell: Cell) -> None:

@@ -142,7 +142,7 @@ class World:
     async def stranger(self, port: int) -> None:
         """Print as another app, as if one had been seen before: the first of a day passes for ours."""
         self.sim.cloud.print_as_someone_else(self.shop.box, self.shop.printer(port))
-        self.shop.memory.note_foreign()
+        self.shop.storage.record_foreign_task()
         await self.shop.settle()
 
     async def attempt(self, work: Awaitable[Any]) -> None:

@@ -249,8 +249,8 @@ async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: 
     house = reachable_house
     job = await house.finish(await house.submit(house.paper()))
     snoop.look_around()
-    await house.memory.async_flush()
-    stored = json.dumps(house.memory._as_stored(), default=repr)
+    await house.storage.async_flush()
+    stored = json.dumps(house.storage._as_stored(), default=repr)
     for name, secret in snoop.secrets().items():
         assert secret not in stored, name
     folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id

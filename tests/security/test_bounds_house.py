@@ -39,7 +39,7 @@ from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions
-from custom_components.lianke.coordinator import MAX_TOLD_STATES
+from custom_components.lianke.coordinator import MAX_LOGGED_STATES
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.documents.pdf_worker import pages, process as pdf_process
@@ -102,7 +102,7 @@ async def test_users_that_are_kept_in_mind() -> None:
     account = Account("hook")
     for number in range(MAX_USERS + 20):
         with contextlib.suppress(TooManyRequestsError):
-            account.share_of(f"user {number}")
+            account.user_throttle(f"user {number}")
     assert len(account._users) == MAX_USERS > ALL_USERS_BURST
 
 
@@ -111,7 +111,7 @@ async def test_what_one_user_looks_up_at_once() -> None:
     holding: list[str] = []
 
     async def look(user: str, *, upload: bool) -> None:
-        async with account.share_of(user).slot(Purpose.LOOKUP, upload=upload):
+        async with account.user_throttle(user).slot(Purpose.LOOKUP, upload=upload):
             holding.append(user)
             await asyncio.sleep(60)
 
@@ -192,10 +192,10 @@ async def test_unknown_states_in_the_log(
 ) -> None:
     """A printer with a new state at each poll filled the log, and the memory, for ever."""
     coordinator = data_of(setup).coordinator
-    for number in range(MAX_TOLD_STATES + 5):
-        coordinator._tell_unknown_state(f"odd {number}")
-    assert len(coordinator._told_states) == MAX_TOLD_STATES
-    assert caplog.text.count("the unknown state 'odd") == MAX_TOLD_STATES
+    for number in range(MAX_LOGGED_STATES + 5):
+        coordinator._log_unknown_state(f"odd {number}")
+    assert len(coordinator._logged_states) == MAX_LOGGED_STATES
+    assert caplog.text.count("the unknown state 'odd") == MAX_LOGGED_STATES
 
 
 async def test_printers_asked_after_a_push(

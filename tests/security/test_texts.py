@@ -135,8 +135,8 @@ async def test_repairs_of_a_printer(
     entry = make_entry(simulator, simulator.box, title=f"Box {payload}")
     assert await set_up(hass, entry)
     data = entry.runtime_data
-    key = next(key for key, one in data.memory.printers.items() if one.printer.port == 3)
-    name = data.memory.printers[key].name
+    key = next(key for key, one in data.storage.printers.items() if one.printer.port == 3)
+    name = data.storage.printers[key].name
     assert as_shown(payload) in as_shown(name)
     for listener in data.queue._submitter._limit_listeners:
         listener(key, LimitError("guard_pages", printer=name, limit=5))

@@ -213,14 +213,14 @@ async def open_jobs(house: House) -> list[str]:
         await task.ended.wait()
     # What a push makes us look at has been seen.
     for _ in range(4):
-        house.coordinator.async_note_push()
+        house.coordinator.async_on_push()
         await house.tick(6)
     return [task.task_id for task in strangers]
 
 
 def snapshot(house: House) -> dict[str, Any]:
     """Return all that could change, but for when a push came last."""
-    stored = house.memory._as_stored()
+    stored = house.storage._as_stored()
     stored.pop("last_push_at", None)
     pushes = house.entity("sensor", "last_push", None)
     return {

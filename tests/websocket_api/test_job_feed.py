@@ -76,7 +76,7 @@ def keep(registry: Any, job: Job) -> None:
 
 def laser_key(entry: MockConfigEntry) -> str:
     """Return the key of the printer at the first port."""
-    known = entry.runtime_data.memory.printers
+    known = entry.runtime_data.storage.printers
     return str(next(key for key, one in known.items() if one.printer.port == 1))
 
 
@@ -166,7 +166,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     simulator.box.online = False
     await setup.runtime_data.coordinator.async_refresh()
     registry = setup.runtime_data.queue._registry
-    keys = list(setup.runtime_data.memory.printers)
+    keys = list(setup.runtime_data.storage.printers)
     jobs = [
         record(200 * place + number, key, state=JobState.HELD)
         for place, key in enumerate(keys)

@@ -24,7 +24,7 @@ type Files = Callable[[int], str]
 
 def device_of(hass: HomeAssistant, entry: MockConfigEntry, port: int = 1) -> str:
     """Return the device of the printer at a port."""
-    known = entry.runtime_data.memory.printers
+    known = entry.runtime_data.storage.printers
     key = next(key for key, one in known.items() if one.printer.port == port)
     device = dr.async_get(hass).async_get_device_by_identifier(
         printer_identifier(entry, key), entry.entry_id
@@ -262,7 +262,7 @@ async def test_faults_are_listed_and_forgotten_when_off(
     laser = device_of(hass, setup)
     client = await hass_ws_client()
     await subscribe(client, device_ids=[laser])
-    coordinator.async_look("test", next(iter(coordinator.data.printers)))
+    coordinator.async_refresh_soon("test", next(iter(coordinator.data.printers)))
     view = await until(
         client,
         lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
@@ -409,7 +409,7 @@ async def test_defaults_are_what_a_silent_call_prints_with(
     hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
     laser = device_of(hass, setup)
-    key = next(iter(setup.runtime_data.memory.printers))
+    key = next(iter(setup.runtime_data.storage.printers))
     hass.config_entries.async_update_entry(
         setup,
         options={

@@ -29,10 +29,10 @@ MAX_LOOKUPS = 2
 MAX_LOOKUPS_A_USER = 1
 MAX_LOOKUP_UPLOADS = 1
 # Seconds that it waits for its turn, alone and with an upload.
-LOOKUP_PATIENCE = 10
-LOOKUP_UPLOAD_PATIENCE = 60
+LOOKUP_WAIT = 10
+LOOKUP_UPLOAD_WAIT = 60
 # A print waits no longer for its page count's turn, whoever has the places.
-COUNT_PATIENCE = 5
+COUNT_WAIT = 5
 MINUTE = 60
 # Jobs are what the service is for, so handing them in is counted apart from all other requests.
 MAX_SUBMISSIONS_A_MINUTE = 58
@@ -135,16 +135,16 @@ class _Request:
         return self.purpose >= Purpose.COUNT
 
     @property
-    def patience(self) -> float | None:
+    def max_wait(self) -> float | None:
         """Seconds that it may wait, None for as long as it takes."""
         if self.purpose is Purpose.COUNT:
-            return COUNT_PATIENCE
+            return COUNT_WAIT
         if self.purpose is not Purpose.LOOKUP:
             return None
-        return LOOKUP_UPLOAD_PATIENCE if self.upload else LOOKUP_PATIENCE
+        return LOOKUP_UPLOAD_WAIT if self.upload else LOOKUP_WAIT
 
 
-class UserShare:
+class UserThrottle:
     """The throttle for what one user looks up: last in turn, and in few places."""
 
     def __init__(self, account: Account, user: str | None) -> None:
@@ -219,7 +219,7 @@ class Account:
         return lambda: self._listeners.remove(listener)
 
     @callback
-    def note_unclear_message(self) -> None:
+    def count_unclear_message(self) -> None:
         """Count a message that names no box of this account."""
         self.unclear_messages += 1
 
@@ -238,7 +238,7 @@ class Account:
 
         return leave
 
-    def share_of(self, user: str | None) -> UserShare:
+    def user_throttle(self, user: str | None) -> UserThrottle:
         """Return the throttle for one thing that a user asks for, None being Home Assistant itself.
 
         Raises TooManyRequestsError when the user, or all of them, asked for too much lately.
@@ -252,7 +252,7 @@ class Account:
             raise TooManyRequestsError
         mine.take()
         self._all_users.take()
-        return UserShare(self, user)
+        return UserThrottle(self, user)
 
     @asynccontextmanager
     async def slot(
@@ -268,7 +268,7 @@ class Account:
         self._dispatch()
         try:
             try:
-                async with asyncio.timeout(request.patience):
+                async with asyncio.timeout(request.max_wait):
                     await request.turn
             except TimeoutError:
                 raise TooManyRequestsError from None
@@ -334,7 +334,7 @@ class Account:
         """Let no request go for a while: the service complained."""
         self._pause.begin()
 
-    def stretched(self, interval: float) -> float:
+    def stretch_interval(self, interval: float) -> float:
         """Return the seconds between two polls of a box that leave room for the others.
 
         All polling of the account together, with a question for a printer's condition at most
@@ -346,7 +346,7 @@ class Account:
             shortest = REQUESTS_A_POLL / (rate - 1 / CONDITION_INTERVAL)
         return max(interval, shortest)
 
-    async def async_admit(self, requests: int) -> None:
+    async def async_throttle(self, requests: int) -> None:
         """Wait until so many more polling requests are within the rate."""
         now = time.monotonic()
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE

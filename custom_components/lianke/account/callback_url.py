@@ -65,7 +65,7 @@ def _cloud_errors() -> tuple[type[Exception], ...]:
     return ClientError, NabuCasaBaseError, TimeoutError, ValueError
 
 
-class AddressKeeper:
+class CallbackUrlManager:
     """Keeps the address of one account up to date.
 
     A cloudhook while there is a subscription, else the external address if it is https, else

@@ -155,11 +155,11 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
     data, key = target.data, target.printer_key
     view = target.view
     # What it can do and its papers are one thing to ask for.
-    ask_as = cache(partial(data.client_for, call.context))
+    get_client = cache(partial(data.client_for, call.context))
     return describe_capabilities(
         view,
-        await data.coordinator.get_capabilities(key, ask_as),
-        await data.coordinator.get_papers(key, ask_as),
+        await data.coordinator.get_capabilities(key, get_client),
+        await data.coordinator.get_papers(key, get_client),
     )
 
 

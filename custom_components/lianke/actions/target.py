@@ -98,7 +98,8 @@ async def async_may_read_box(
         return True
     user = await hass.auth.async_get_user(context.user_id)
     return user is not None and all(
-        async_may(hass, user, entry, key, POLICY_READ) for key in loaded_data(entry).memory.printers
+        async_may(hass, user, entry, key, POLICY_READ)
+        for key in loaded_data(entry).storage.printers
     )
 
 

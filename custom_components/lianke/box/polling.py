@@ -1,6 +1,7 @@
-"""What one poll of a box asks of the service."""
+"""One poll of a box, and what polling needs of the account."""
 
 from dataclasses import replace
+from typing import Protocol
 
 from homeassistant.util.async_ import create_eager_task
 
@@ -8,10 +9,25 @@ from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
 
-type Answer = tuple[Box, tuple[Printer, ...] | None]
+
+class PollingAccount(Protocol):
+    """The account of a box, as far as polling needs it."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Fingerprint of the present callback address; None without an address."""
+
+    def stretch_interval(self, interval: float) -> float:
+        """Return the seconds between two polls that leave room for the account's other boxes."""
+
+    async def async_throttle(self, requests: int) -> None:
+        """Wait until the account may make so many more polling requests."""
 
 
-async def async_poll(client: LiankeClient, kind: PrinterKind, *, was_online: bool) -> Answer:
+type PollResult = tuple[Box, tuple[Printer, ...] | None]
+
+
+async def async_poll(client: LiankeClient, kind: PrinterKind, *, was_online: bool) -> PollResult:
     """Return the box and its printers' rows, None for the rows of a box that is offline.
 
     Raises LiankeError.
@@ -26,8 +42,8 @@ async def async_poll(client: LiankeClient, kind: PrinterKind, *, was_online: boo
     return box, rows
 
 
-async def _async_both(client: LiankeClient, kind: PrinterKind) -> Answer:
-    """Ask for box and printers at once: what a push tells of is seen a round trip sooner."""
+async def _async_both(client: LiankeClient, kind: PrinterKind) -> PollResult:
+    """Ask for box and printers at once, which shows a change a round trip sooner."""
     asked = create_eager_task(client.box())
     failure: LiankeError | None = None
     try:
@@ -40,7 +56,7 @@ async def _async_both(client: LiankeClient, kind: PrinterKind) -> Answer:
         asked.cancel()
     if failure is not None and box.online:
         raise failure
-    # Whatever the service says of the printers of a box that is off.
+    # The service may still list the printers of a box that is off.
     return box, rows if box.online else None
 
 

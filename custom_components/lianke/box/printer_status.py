@@ -12,9 +12,9 @@ from homeassistant.util.hass_dict import HassKey
 from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
-from .share import CloudShare
+from .polling import PollingAccount
 from .status import Reading
-from .storage import BoxMemory, RememberedPrinter
+from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,17 +37,17 @@ class ConditionReader:
         entry: ConfigEntry,
         *,
         client: LiankeClient,
-        memory: BoxMemory,
-        share: CloudShare,
-        on_news: Callable[[], None],
+        storage: BoxStorage,
+        account: PollingAccount,
+        on_update: Callable[[], None],
     ) -> None:
         """`on_news` is called after each new reading."""
         self._hass = hass
         self._entry = entry
         self._client = client
-        self._memory = memory
-        self._share = share
-        self._on_news = on_news
+        self._storage = storage
+        self._account = account
+        self._on_update = on_update
         self._asked_at = float("-inf")
         # Keys in the order in which they were last asked.
         self._turns: list[str] = []
@@ -98,7 +98,7 @@ class ConditionReader:
     def _in_turn(self) -> list[str]:
         """Return the printers that can be asked, the longest unasked first."""
         order = {key: index for index, key in enumerate(self._turns)}
-        able = [key for key, known in self._memory.printers.items() if _can_tell(known)]
+        able = [key for key, known in self._storage.printers.items() if _reports_condition(known)]
         return sorted(able, key=lambda key: order.get(key, -1))
 
     async def _async_work(self) -> None:
@@ -112,9 +112,9 @@ class ConditionReader:
             key = next(key for key in self._wanted if key is not None)
             del self._wanted[key]
             await self._async_until_free()
-            await self._share.async_admit(1)
-            known = self._memory.printers.get(key)
-            if known is not None and _can_tell(known):
+            await self._account.async_throttle(1)
+            known = self._storage.printers.get(key)
+            if known is not None and _reports_condition(known):
                 self._asked_at = time.monotonic()
                 self._turns = [*(other for other in self._turns if other != key), key]
                 await self._async_read(known)
@@ -128,7 +128,7 @@ class ConditionReader:
         if (wait := until - time.monotonic()) > 0:
             await asyncio.sleep(min(wait, STATUS_SECONDS))
 
-    async def _async_read(self, known: RememberedPrinter) -> None:
+    async def _async_read(self, known: StoredPrinter) -> None:
         # The answer takes seconds. Whatever a row tells from now on is the newer.
         started = time.monotonic()
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
@@ -147,8 +147,8 @@ class ConditionReader:
         else:
             busy.pop(self._entry.entry_id, None)
             self.readings[known.key] = Reading(condition=condition, at=started)
-        self._on_news()
+        self._on_update()
 
 
-def _can_tell(known: RememberedPrinter) -> bool:
+def _reports_condition(known: StoredPrinter) -> bool:
     return known.present and known.printer.reports_condition

@@ -6,8 +6,8 @@ import time
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from .share import CloudShare
-from .storage import BoxMemory
+from .polling import PollingAccount
+from .storage import BoxStorage
 
 # Seconds. A push that comes this long after polling saw its news was merely late.
 LATE_PUSH = 60
@@ -18,7 +18,7 @@ MAX_USELESS = 3
 USELESS_TIME = 3600
 
 
-class Pushes:
+class PushTracker:
     """The push messages about one box.
 
     They are trusted once one told of a change before polling saw it, and no longer when a change
@@ -26,11 +26,11 @@ class Pushes:
     to change in between would make them look useful.
     """
 
-    def __init__(self, hass: HomeAssistant, memory: BoxMemory, share: CloudShare) -> None:
+    def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: PollingAccount) -> None:
         """Take where it is remembered, and what tells one push address from another."""
         self._hass = hass
-        self._memory = memory
-        self._share = share
+        self._storage = storage
+        self._account = account
         self._pending = False
         # When polling last saw a change that nobody had told of.
         self._unannounced_at = float("-inf")
@@ -42,7 +42,7 @@ class Pushes:
     @property
     def proven(self) -> bool:
         """Return whether pushes to the present address are worth waiting for."""
-        return self._memory.pushes_proven_for(self._share.fingerprint)
+        return self._storage.pushes_proven_for(self._account.fingerprint)
 
     @callback
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -51,14 +51,14 @@ class Pushes:
         return lambda: self._listeners.remove(listener)
 
     @callback
-    def note(self) -> None:
+    def record(self) -> None:
         """Note that one has come."""
-        self._memory.note_push()
+        self._storage.record_push()
         if time.monotonic() - self._unannounced_at < LATE_PUSH and not self._is_noise():
-            self._memory.note_push_proof(self._share.fingerprint)
+            self._storage.save_push_address(self._account.fingerprint)
         self._pending = True
         if self._timer is None:
-            self._timer = self._hass.loop.call_later(PAUSE, self._tell)
+            self._timer = self._hass.loop.call_later(PAUSE, self._notify_listeners)
 
     @callback
     def stop(self) -> None:
@@ -67,40 +67,40 @@ class Pushes:
             self._timer.cancel()
 
     @callback
-    def _tell(self) -> None:
+    def _notify_listeners(self) -> None:
         self._timer = None
-        self._memory.keep_push()
+        self._storage.save_push_time()
         for listener in list(self._listeners):
             listener()
 
     @callback
-    def take(self) -> bool:
+    def consume(self) -> bool:
         """Return whether one has come since the last time."""
         pending, self._pending = self._pending, False
         return pending
 
     @callback
-    def give_back(self, *, pending: bool) -> None:
+    def restore(self, *, pending: bool) -> None:
         """Undo a `take` after which nothing could be looked at."""
         self._pending = self._pending or pending
 
     @callback
-    def weigh(self, *, announced: bool) -> None:
+    def rate_usefulness(self, *, announced: bool) -> None:
         """Take note of a change, and whether a push told of it first."""
         if announced and self._is_noise():
             return
         if announced:
-            self._memory.note_push_proof(self._share.fingerprint)
+            self._storage.save_push_address(self._account.fingerprint)
             return
         self._unannounced_at = time.monotonic()
-        self._memory.note_push_proof(None)
+        self._storage.save_push_address(None)
 
     @callback
-    def note_useless(self) -> None:
+    def record_useless(self) -> None:
         """Note that a poll after a push found nothing new; too many of these end the trust."""
         self._useless.append(time.monotonic())
         if self._is_noise():
-            self._memory.note_push_proof(None)
+            self._storage.save_push_address(None)
 
     def _is_noise(self) -> bool:
         """Return whether so many pushes told of nothing lately that the others prove nothing."""

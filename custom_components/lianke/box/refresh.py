@@ -12,47 +12,47 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 # Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
-LOOK_SPACING = 5
+REFRESH_SPACING = 5
 
 
-class Looks:
+class RefreshScheduler:
     """Makes one look at a time, five seconds after whatever was asked last."""
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        look: Callable[[], Coroutine[Any, Any, None]],
+        refresh: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """`look` polls the box."""
         self._hass = hass
         self._entry = entry
-        self._look = look
+        self._refresh = refresh
         self._task: asyncio.Task[None] | None = None
         self._timer: CALLBACK_TYPE | None = None
         self._due = float("inf")
         self._stopped = False
         # When the box was last asked, and how often it is just being asked.
-        self.last = float("-inf")
-        self._asking = 0
+        self.last_started = float("-inf")
+        self._polling = 0
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def polling(self) -> Iterator[None]:
         """Count a poll as under way, whatever began it."""
         self.cancel()
-        self._asking += 1
+        self._polling += 1
         try:
             yield
         finally:
-            self._asking -= 1
+            self._polling -= 1
 
     @callback
-    def soon(self) -> None:
+    def request(self) -> None:
         """Look as soon as the spacing allows."""
-        self.within(max(0.0, self.last + LOOK_SPACING - time.monotonic()))
+        self.schedule(max(0.0, self.last_started + REFRESH_SPACING - time.monotonic()))
 
     @callback
-    def within(self, seconds: float) -> None:
+    def schedule(self, seconds: float) -> None:
         """Look after so many seconds, unless that is to happen sooner anyway."""
         due = time.monotonic() + seconds
         if self._due <= due or self._stopped:
@@ -82,10 +82,10 @@ class Looks:
     def _begin(self, _now: datetime | None = None) -> None:
         """Look now, unless the box is being asked: then once that has ended."""
         self.cancel()
-        if self._asking or (self._task is not None and not self._task.done()):
-            self.within(LOOK_SPACING)
+        if self._polling or (self._task is not None and not self._task.done()):
+            self.schedule(REFRESH_SPACING)
             return
-        self.last = time.monotonic()
+        self.last_started = time.monotonic()
         self._task = self._entry.async_create_background_task(
-            self._hass, self._look(), f"look at {self._entry.title}"
+            self._hass, self._refresh(), f"look at {self._entry.title}"
         )

@@ -30,7 +30,7 @@ BUSY_TIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RememberedPrinter:
+class StoredPrinter:
     """A printer as it was last seen. Replaced, never changed.
 
     `key` is opaque and given once; `printer` is the last row that described it, with its last
@@ -91,7 +91,7 @@ class RememberedPrinter:
         )
 
 
-class BoxMemory:
+class BoxStorage:
     """The memory of one box, on disk under the config entry's id.
 
     It is written some time after something changed that is worth keeping; a poll that finds
@@ -110,7 +110,7 @@ class BoxMemory:
         self._removed: set[str] = set()
         self._told_too_many = False
         self.box: Box | None = None
-        self.printers: dict[str, RememberedPrinter] = {}
+        self.printers: dict[str, StoredPrinter] = {}
         self.foreign_seen_at: datetime | None = None
         self.last_push_at: datetime | None = None
         # Fingerprints of the addresses at which callbacks, and useful pushes, have arrived.
@@ -125,7 +125,7 @@ class BoxMemory:
             self.box = replace(Box.from_dict(box), online=None)
         for key, item in _mapping(stored.get("printers")).items():
             try:
-                self.printers[key] = RememberedPrinter.from_dict(key, item)
+                self.printers[key] = StoredPrinter.from_dict(key, item)
             except (AttributeError, KeyError, TypeError, ValueError) as err:
                 _LOGGER.warning("A remembered printer cannot be read and is forgotten: %r", err)
         counted = stored.get("counted_jobs")
@@ -153,7 +153,7 @@ class BoxMemory:
         await self._store.async_remove()
 
     @callback
-    def note_box(self, box: Box) -> None:
+    def save_box(self, box: Box) -> None:
         """Remember what the box said of itself."""
         kept = replace(box, online=None)
         if kept != self.box:
@@ -178,7 +178,7 @@ class BoxMemory:
                     self._tell_too_many()
                     break
                 key = uuid4().hex
-                self.printers[key] = RememberedPrinter(
+                self.printers[key] = StoredPrinter(
                     key=key,
                     printer=row,
                     name=self._free_name(row),
@@ -219,7 +219,7 @@ class BoxMemory:
             _LOGGER.warning("A box names more than %d printers; others are ignored", MAX_PRINTERS)
 
     @callback
-    def keep_capabilities(self, key: str, capabilities: Capabilities) -> None:
+    def save_capabilities(self, key: str, capabilities: Capabilities) -> None:
         """Remember what a printer can do."""
         self._replace(
             replace(
@@ -230,12 +230,12 @@ class BoxMemory:
         )
 
     @callback
-    def keep_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
+    def save_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
         """Remember the papers of a printer's driver."""
         self._replace(replace(self.printers[key], papers=papers, papers_at=dt_util.utcnow()))
 
     @callback
-    def note_driver_request(self, key: str) -> None:
+    def record_driver_request(self, key: str) -> None:
         """Note that the vendor was asked for a driver of this printer."""
         if (known := self.printers.get(key)) is not None:
             self.printers[key] = replace(known, driver_requested_at=dt_util.utcnow())
@@ -257,19 +257,19 @@ class BoxMemory:
         self._save(SAVE_SOON)
 
     @callback
-    def note_foreign(self) -> None:
+    def record_foreign_task(self) -> None:
         """Note that somebody else's task was seen on this box."""
         self.foreign_seen_at = dt_util.utcnow()
         self._save(SAVE_SOON)
 
     @callback
-    def note_push(self) -> None:
-        """Note that a push message about this box has arrived; `keep_push` has it written down."""
+    def record_push(self) -> None:
+        """Note that a push message about this box has arrived; `save_push_time` has it written down."""
         self.last_push_at = dt_util.utcnow()
         self._dirty = True
 
     @callback
-    def keep_push(self) -> None:
+    def save_push_time(self) -> None:
         """Have the time of the last push message written down."""
         self._save(SAVE_LATER)
 
@@ -278,7 +278,7 @@ class BoxMemory:
         return address is not None and address == self.callback_address
 
     @callback
-    def note_callback(self, address: str | None) -> None:
+    def save_callback_address(self, address: str | None) -> None:
         """Note that a job's callback has arrived at the address of this fingerprint."""
         if address != self.callback_address:
             self.callback_address = address
@@ -289,14 +289,14 @@ class BoxMemory:
         return address is not None and address == self.push_address
 
     @callback
-    def note_push_proof(self, address: str | None) -> None:
+    def save_push_address(self, address: str | None) -> None:
         """Remember at which address pushes are worth waiting for; None: they are not."""
         if address != self.push_address:
             self.push_address = address
             self._save(SAVE_SOON)
 
     @callback
-    def _replace(self, new: RememberedPrinter) -> None:
+    def _replace(self, new: StoredPrinter) -> None:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
@@ -332,13 +332,13 @@ class BoxMemory:
         }
 
 
-def _lasting(known: RememberedPrinter) -> RememberedPrinter:
+def _lasting(known: StoredPrinter) -> StoredPrinter:
     """Return what is worth writing down, without what only holds for the moment."""
     printer = replace(known.printer, raw_state=None, is_printer=True)
     return replace(known, printer=printer, present=False, unclear_since=None)
 
 
-def _seen(known: RememberedPrinter, row: Printer | None, now: datetime) -> RememberedPrinter:
+def _seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
     """Return what is remembered of a printer after a list with this row of it, or without."""
     if row is None:
         # An absent printer keeps its last row; only when it went is worth a note.

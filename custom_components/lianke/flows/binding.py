@@ -145,7 +145,7 @@ def ready_for_test(printers: tuple[Printer, ...]) -> Printer | None:
 
 async def async_try_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer) -> None:
     """Print a test page on the printer that had this row a moment ago."""
-    known = entry.runtime_data.memory.printers.values()
+    known = entry.runtime_data.storage.printers.values()
     key = next((one.key for one in known if one.printer.address == row.address), None)
     if key is None:
         _LOGGER.warning("The printer for the test page is gone")

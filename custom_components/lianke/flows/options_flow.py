@@ -19,7 +19,7 @@ from ..api.errors import OptionError
 from ..api.models import Capabilities, Paper, Species
 from ..api.options import merge
 from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
-from ..runtime import async_members
+from ..runtime import async_account_entries
 from .blueprints import async_copy, path_of
 from .option_forms import (
     as_print_options,
@@ -122,7 +122,7 @@ class LiankeOptionsFlow(OptionsFlow):
 
     def _printers(self) -> list[SelectOptionDict]:
         """Return the printers of the box to choose from."""
-        printers = self.config_entry.runtime_data.memory.printers.values()
+        printers = self.config_entry.runtime_data.storage.printers.values()
         return [SelectOptionDict(value=known.key, label=known.name) for known in printers]
 
     @callback
@@ -181,14 +181,14 @@ class LiankeOptionsFlow(OptionsFlow):
 
     def _target_name(self) -> str:
         """Return what the chosen target is called."""
-        printers = self.config_entry.runtime_data.memory.printers
+        printers = self.config_entry.runtime_data.storage.printers
         printer = printers.get(self._target)
         return printer.name if printer else self.config_entry.title
 
     async def _async_abilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
         """Return what the target can do: unknown for a whole box, whose printers differ."""
         data = self.config_entry.runtime_data
-        if (printer := data.memory.printers.get(self._target)) is None:
+        if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), Species.UNKNOWN
         able = await data.coordinator.get_capabilities(self._target)
         papers = await data.coordinator.get_papers(self._target)
@@ -276,7 +276,7 @@ class LiankeOptionsFlow(OptionsFlow):
         webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
         boxes = [
             entry.runtime_data
-            for entry in async_members(self.hass, webhook_id)
+            for entry in async_account_entries(self.hass, webhook_id)
             if entry.state is ConfigEntryState.LOADED
         ]
         heard = asyncio.Event()

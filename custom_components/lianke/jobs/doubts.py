@@ -9,7 +9,7 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.models import DayTask, TaskResult
-from ..box.storage import BoxMemory
+from ..box.storage import BoxStorage
 from .job import Job, JobState
 from .outcome import changes_for
 from .reconciliation import examine, search_after
@@ -57,14 +57,14 @@ class Doubts:
     def __init__(
         self,
         *,
-        memory: BoxMemory,
+        storage: BoxStorage,
         registry: JobRegistry,
         store: JobStore,
         ages: Ages,
         is_uploading: Callable[[Job], bool],
     ) -> None:
         """`is_uploading` tells whether a job's answer may still come."""
-        self._memory = memory
+        self._storage = storage
         self._registry = registry
         self._store = store
         self._ages = ages
@@ -105,13 +105,13 @@ class Doubts:
             known_ids={job.task_id for job in jobs if job.task_id} | set(others.task_ids),
             doubtful=[job for job in jobs if _may_own_a_task(job)],
             lost=others.lost,
-            foreign_seen_at=self._memory.foreign_seen_at,
+            foreign_seen_at=self._storage.foreign_seen_at,
         )
         if others.are_coming:
             # One of the tasks may be a preview that has not been told its task yet.
             return
         if finding.strangers:
-            self._memory.note_foreign()
+            self._storage.record_foreign_task()
         self._undecided, self._ambiguous = finding.undecided, finding.ambiguous
         for job in jobs:
             # A clock that was put forward makes nothing late.

@@ -13,9 +13,9 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..api.client import LiankeClient
 from ..api.models import Callback
 from ..api.options import ResolvedOptions
-from ..box.storage import BoxMemory
+from ..box.storage import BoxStorage
 from ..const import DOMAIN
-from ..coordinator import LiankeCoordinator, call_after_news
+from ..coordinator import LiankeCoordinator, call_after_updates
 from .callbacks import CallbackHandler
 from .job import WAITING, Job, JobState
 from .page_count import PageCounter
@@ -49,14 +49,14 @@ class PrintQueue:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        memory: BoxMemory,
+        storage: BoxStorage,
         addresses: CallbackAddress,
     ) -> None:
         """Put the parts together; `async_start` sets them going."""
         self._hass = hass
         self._client = client
         self._coordinator = coordinator
-        self._memory = memory
+        self._storage = storage
         self._store = JobStore(hass, entry.entry_id)
         self._registry = JobRegistry(hass, entry, self._store)
         self._readiness = Readiness(entry, coordinator)
@@ -85,7 +85,7 @@ class PrintQueue:
         self._tracker = TaskTracker(
             client=client,
             coordinator=coordinator,
-            memory=memory,
+            storage=storage,
             registry=self._registry,
             store=self._store,
             callbacks_proven=addresses.callbacks_proven,
@@ -96,7 +96,7 @@ class PrintQueue:
             entry,
             client=client,
             coordinator=coordinator,
-            memory=memory,
+            storage=storage,
             registry=self._registry,
             store=self._store,
             readiness=self._readiness,
@@ -129,8 +129,8 @@ class PrintQueue:
         await self._registry.async_settle()
         if self._store.other_tasks.was_cut_off:
             # The task of a preview may show up, nobody knows whose.
-            self._memory.note_foreign()
-            await self._memory.async_flush()
+            self._storage.record_foreign_task()
+            await self._storage.async_flush()
             await self._store.other_tasks.async_note([])
         # What a power cut left uncounted is there before the sensors are.
         for job in self._registry.all():
@@ -141,7 +141,7 @@ class PrintQueue:
         """Take every open job up again. Whoever is to hear of what became of them listens by now."""
         self._recover()
         self._unsubscribe = [
-            self._coordinator.async_listen_afterwards(self._review),
+            self._coordinator.async_add_deferred_listener(self._review),
             self._registry.listen(self._scheduler.on_change),
             self._registry.watch(self._review),
             # Before Home Assistant stops it ends background tasks, and uploads with them.
@@ -393,7 +393,7 @@ class PrintQueue:
         return await self._callbacks.async_handle(token, claim, self._review_soon)
 
     def _review_soon(self) -> None:
-        call_after_news(self._hass, self._review)
+        call_after_updates(self._hass, self._review)
 
     @callback
     def _review(self) -> None:

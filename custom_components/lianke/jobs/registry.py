@@ -17,7 +17,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
-from ..coordinator import call_after_news
+from ..coordinator import call_after_updates
 from .job import IN_CLOUD, Job, JobState
 from .retention import LISTED, to_forget
 from .store import JobStore, JobStoreError
@@ -365,7 +365,7 @@ class JobRegistry:
     @callback
     def _schedule_watchers(self, printer_key: str) -> None:
         if not self._stale:
-            call_after_news(self._hass, self._notify_watchers)
+            call_after_updates(self._hass, self._notify_watchers)
         self._stale.add(printer_key)
 
     @callback

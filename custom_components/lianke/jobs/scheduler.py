@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..api.models import TaskState
-from ..box.storage import BoxMemory
+from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .job import RETRYABLE, Job, JobState
 from .readiness import Readiness
@@ -54,7 +54,7 @@ class JobScheduler:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        memory: BoxMemory,
+        storage: BoxStorage,
         registry: JobRegistry,
         store: JobStore,
         readiness: Readiness,
@@ -66,7 +66,7 @@ class JobScheduler:
         self._entry = entry
         self._client = client
         self._coordinator = coordinator
-        self._memory = memory
+        self._storage = storage
         self._registry = registry
         self._store = store
         self._readiness = readiness
@@ -114,11 +114,11 @@ class JobScheduler:
             self._cancel_retry_at.pop(job.job_id, None)
             self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
             if job.state is JobState.FAILED and job.task_id:
-                self._coordinator.async_look("a job failed", job.printer_key)
+                self._coordinator.async_refresh_soon("a job failed", job.printer_key)
             if job.state is JobState.COMPLETED:
-                self._coordinator.async_note_printed(job.printer_key)
+                self._coordinator.async_on_page_printed(job.printer_key)
             if job.task_id and not self._is_expected_at(job.printer_key):
-                self._coordinator.async_note_jobs_ended(job.printer_key)
+                self._coordinator.async_on_jobs_ended(job.printer_key)
 
     def _is_expected_at(self, printer_key: str) -> bool:
         """Return whether the cloud still has a job of ours for a printer."""
@@ -131,7 +131,7 @@ class JobScheduler:
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that is proven to be on paper; twice counts once."""
         if job.state is JobState.COMPLETED and job.pages_printed is not None:
-            self._memory.count_pages(job.printer_key, job.job_id, job.pages_printed)
+            self._storage.count_pages(job.printer_key, job.job_id, job.pages_printed)
 
     @callback
     def review(self, _now: datetime | None = None) -> None:
@@ -188,7 +188,7 @@ class JobScheduler:
         if now >= job.expires_at:
             self._registry.change(job, state=JobState.EXPIRED, reason="expired")
             return None
-        if job.printer_key not in self._memory.printers:
+        if job.printer_key not in self._storage.printers:
             self._registry.change(job, state=JobState.FAILED, reason="printer_gone")
             return None
         if job.state is JobState.UPLOADING:
@@ -228,7 +228,7 @@ class JobScheduler:
                     await self._async_cancel_overdue(job, now)
             due = self._tracker.next_due(now)
             if due is not None and due <= now:
-                await self._tracker.async_look()
+                await self._tracker.async_refresh_soon()
             if self._next_cleanup(now) <= now:
                 await self._async_clean_up(now)
         finally:
@@ -286,7 +286,7 @@ class JobScheduler:
         A job that has ended is not canceled, an expired one that is being printed goes on, and
         only what has not begun can be said not to be on paper.
         """
-        printer = self._memory.printers.get(job.printer_key)
+        printer = self._storage.printers.get(job.printer_key)
         if printer is None or job.task_id is None:
             return
         asked_at, began = dt_util.utcnow(), monotonic()

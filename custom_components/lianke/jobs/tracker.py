@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from ..api.client import LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.models import DayTask, Task, TaskResult, TaskState
-from ..box.storage import BoxMemory
+from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .doubts import DOUBT_TIME, GIVE_UP, Ages, Doubts
 from .job import Job, JobState
@@ -55,7 +55,7 @@ class TaskTracker:
         *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        memory: BoxMemory,
+        storage: BoxStorage,
         registry: JobRegistry,
         store: JobStore,
         callbacks_proven: Callable[[], bool],
@@ -68,7 +68,7 @@ class TaskTracker:
         """
         self._client = client
         self._coordinator = coordinator
-        self._memory = memory
+        self._storage = storage
         self._registry = registry
         self._store = store
         self._callbacks_proven = callbacks_proven
@@ -85,7 +85,7 @@ class TaskTracker:
         self._failed_polls: dict[str, int] = {}
         self._ages = Ages()
         self._doubts = Doubts(
-            memory=memory,
+            storage=storage,
             registry=registry,
             store=store,
             ages=self._ages,
@@ -151,7 +151,7 @@ class TaskTracker:
         self.poll_soon(job)
         return True
 
-    async def async_look(self) -> None:
+    async def async_refresh_soon(self) -> None:
         """Make the one request that is due, and settle what it proves."""
         now = self._last_request = monotonic()
         jobs = self.tracked()
@@ -245,7 +245,7 @@ class TaskTracker:
 
     async def _async_task(self, job: Job) -> Task | None:
         """Ask for a job's task and apply the answer. Raises LiankeError."""
-        if job.task_id is None or (known := self._memory.printers.get(job.printer_key)) is None:
+        if job.task_id is None or (known := self._storage.printers.get(job.printer_key)) is None:
             return None
         task = await self._client.task(known.printer.address, job.task_id)
         self._failed_polls.pop(job.job_id, None)
@@ -263,7 +263,7 @@ class TaskTracker:
             return
         if job.task_from_list and has_other_pages(job, task.result):
             # Somebody else's after all.
-            self._memory.note_foreign()
+            self._storage.record_foreign_task()
             self._registry.change(
                 job,
                 state=JobState.UNCONFIRMED,

@@ -358,7 +358,7 @@ class Uploader:
             code=err.code,
             detail=err.detail,
         )
-        self._coordinator.async_look("a job was refused")
+        self._coordinator.async_refresh_soon("a job was refused")
 
     @callback
     def _fail(self, job: Job, reason: str, **changes: Any) -> None:
@@ -370,7 +370,7 @@ class Uploader:
             finished_at=dt_util.utcnow(),
             **changes,
         )
-        self._coordinator.async_look("a job failed")
+        self._coordinator.async_refresh_soon("a job failed")
 
     def _current(self, job: Job) -> Job:
         current = self._registry.get(job.job_id)

@@ -89,10 +89,10 @@ async def _ws_options(
     target = _controlled(hass, connection, msg["device_id"])
     data, key = target.data, target.printer_key
     # What it can do and its papers are one thing to ask for.
-    ask_as = cache(partial(data.client_for, connection.context(msg)))
+    get_client = cache(partial(data.client_for, connection.context(msg)))
     try:
-        capabilities = await data.coordinator.get_capabilities(key, ask_as)
-        papers = await data.coordinator.get_papers(key, ask_as)
+        capabilities = await data.coordinator.get_capabilities(key, get_client)
+        papers = await data.coordinator.get_papers(key, get_client)
     except LiankeError as err:
         raise translated(err) from None
     described = describe_capabilities(target.view, capabilities, papers)

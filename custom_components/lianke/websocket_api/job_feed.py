@@ -153,7 +153,7 @@ class JobFeed:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
             # Once the queue has drawn its conclusions from what is new.
-            data.coordinator.async_listen_afterwards(self._changed),
+            data.coordinator.async_add_deferred_listener(self._changed),
             data.queue.watch(self._changed),
         ]
 
@@ -293,7 +293,7 @@ def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Itera
 def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
     """Return what a screen shows of a printer, besides its name."""
     data = entry.runtime_data
-    known = data.memory.printers.get(printer.key)
+    known = data.storage.printers.get(printer.key)
     condition = None if printer.status in _OFF else printer.condition
     return {
         "status": None if printer.status is None else printer.status.value,

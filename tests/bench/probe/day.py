@@ -363,7 +363,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
         "pages": sum(
             known.pages_printed
             for entry in entries
-            for known in entry.runtime_data.memory.printers.values()
+            for known in entry.runtime_data.storage.printers.values()
         ),
     }
 
