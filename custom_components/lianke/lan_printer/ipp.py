@@ -1,0 +1,153 @@
+"""Data model of the Internet Printing Protocol (RFC 8010, RFC 8011): messages, values, codes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+MAX_INTEGER: Final = 2**31 - 1
+
+
+class Tag(IntEnum):
+    """Delimiters of groups and syntaxes of values (RFC 8010, section 3.5)."""
+
+    OPERATION = 0x01
+    JOB = 0x02
+    END = 0x03
+    PRINTER = 0x04
+    UNSUPPORTED_GROUP = 0x05
+    UNSUPPORTED = 0x10
+    UNKNOWN = 0x12
+    NO_VALUE = 0x13
+    INTEGER = 0x21
+    BOOLEAN = 0x22
+    ENUM = 0x23
+    OCTETS = 0x30
+    DATE_TIME = 0x31
+    RESOLUTION = 0x32
+    RANGE = 0x33
+    BEGIN_COLLECTION = 0x34
+    TEXT_LANGUAGE = 0x35
+    NAME_LANGUAGE = 0x36
+    END_COLLECTION = 0x37
+    TEXT = 0x41
+    NAME = 0x42
+    KEYWORD = 0x44
+    URI = 0x45
+    URI_SCHEME = 0x46
+    CHARSET = 0x47
+    LANGUAGE = 0x48
+    MIME_TYPE = 0x49
+    MEMBER_NAME = 0x4A
+
+
+class Operation(IntEnum):
+    """Operations that are answered, and those refused by name (RFC 8011, PWG 5100.7, 5100.11, 5100.13)."""
+
+    PRINT_JOB = 0x0002
+    PRINT_URI = 0x0003
+    VALIDATE_JOB = 0x0004
+    CREATE_JOB = 0x0005
+    SEND_DOCUMENT = 0x0006
+    SEND_URI = 0x0007
+    CANCEL_JOB = 0x0008
+    GET_JOB_ATTRIBUTES = 0x0009
+    GET_JOBS = 0x000A
+    GET_PRINTER_ATTRIBUTES = 0x000B
+    CANCEL_MY_JOBS = 0x0039
+    CLOSE_JOB = 0x003B
+    IDENTIFY_PRINTER = 0x003C
+
+
+class Status(IntEnum):
+    """Status codes of answers (RFC 8011, appendix B)."""
+
+    OK = 0x0000
+    OK_SUBSTITUTED = 0x0001
+    BAD_REQUEST = 0x0400
+    NOT_AUTHORIZED = 0x0403
+    NOT_POSSIBLE = 0x0404
+    TIMEOUT = 0x0405
+    NOT_FOUND = 0x0406
+    ENTITY_TOO_LARGE = 0x0408
+    VALUE_TOO_LONG = 0x0409
+    FORMAT_NOT_SUPPORTED = 0x040A
+    ATTRIBUTES_NOT_SUPPORTED = 0x040B
+    CHARSET_NOT_SUPPORTED = 0x040D
+    COMPRESSION_NOT_SUPPORTED = 0x040F
+    COMPRESSION_ERROR = 0x0410
+    FORMAT_ERROR = 0x0411
+    PASSWORD_ERROR = 0x0418
+    OPERATION_NOT_SUPPORTED = 0x0501
+    SERVICE_UNAVAILABLE = 0x0502
+    VERSION_NOT_SUPPORTED = 0x0503
+    TEMPORARY_ERROR = 0x0505
+    NOT_ACCEPTING_JOBS = 0x0506
+    BUSY = 0x0507
+    MULTIPLE_DOCUMENTS_NOT_SUPPORTED = 0x0509
+
+
+class IppError(Exception):
+    """A request that cannot be served; `status` says why, `message` in words for a person."""
+
+    def __init__(self, status: Status, message: str = "") -> None:
+        """Keep the status and the message."""
+        super().__init__(f"{status.name}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Range(NamedTuple):
+    """A rangeOfInteger, both ends included."""
+
+    lower: int
+    upper: int
+
+
+class Resolution(NamedTuple):
+    """A resolution in dots per inch."""
+
+    across: int
+    along: int
+
+
+type Collection = Mapping[str, tuple[Value, ...]]
+type Content = int | str | bytes | datetime | Range | Resolution | Collection | None
+
+
+class Value(NamedTuple):
+    """A value with its syntax; the content of an out-of-band value is None."""
+
+    tag: int
+    content: Content
+
+
+type Attributes = Mapping[str, tuple[Value, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Attributes behind one delimiter."""
+
+    tag: int
+    attributes: Attributes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A request (`code` is its operation) or an answer (`code` is its status)."""
+
+    code: int
+    request_id: int
+    groups: tuple[Group, ...]
+    version: tuple[int, int] = (2, 0)
+
+    def group(self, tag: Tag) -> Attributes:
+        """Return the attributes of the first group of a kind, none when it is not there."""
+        return next((group.attributes for group in self.groups if group.tag == tag), {})
+
+
+def shortened(text: str, most: int) -> str:
+    """Return as much of a text as has at most so many bytes in UTF-8."""
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
