@@ -182,7 +182,8 @@ def test_imports_are_declared() -> None:
     declared = {*manifest["dependencies"], *manifest["after_dependencies"], "lianke"}
     # Base platforms, and what is part of every start; hassfest lets the same pass.
     always = BASE_PLATFORMS | {
-        "diagnostics", "homeassistant", "persistent_notification", "repairs", "system_health", "websocket_api",
+        "diagnostics", "homeassistant", "llm", "persistent_notification", "repairs", "system_health",
+        "websocket_api",
     }  # fmt: skip
     used: dict[str, set[str]] = {}
     for path in INTEGRATION.rglob("*.py"):
@@ -394,3 +395,16 @@ def test_no_file_is_too_long_to_read() -> None:
         for path in INTEGRATION.rglob("*.py")
     }
     assert {name: length for name, length in lengths.items() if length > 420} == {}
+
+
+@pytest.mark.parametrize("name", ["en", "zh-Hans"])
+def test_no_text_is_there_twice(name: str) -> None:
+    """JSON lets the second of two equal keys win without a word."""
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), sorted(keys)
+        return dict(pairs)
+
+    text = (INTEGRATION / "translations" / f"{name}.json").read_text("utf-8")
+    json.loads(text, object_pairs_hook=check)

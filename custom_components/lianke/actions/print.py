@@ -324,7 +324,10 @@ async def async_describe(
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
-    """Return why a job is not completed, in the language of the house; None without a reason."""
+    """Return why a job waits or failed, in the language of the house; None without a reason."""
+    if job.state is JobState.HELD and job.hold_reason:
+        reason = await _async_hold_reason(hass, job.hold_reason)
+        return await _async_text(hass, "job_held", {"reason": reason})
     if job.reason is None:
         return None
     key = job.reason
@@ -347,6 +350,12 @@ async def async_failure(hass: HomeAssistant, jobs: list[Job]) -> HomeAssistantEr
                 },
             )
     return None
+
+
+async def _async_hold_reason(hass: HomeAssistant, reason: str) -> str:
+    """Return a hold reason as its sensor shows it."""
+    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+    return texts.get(f"component.{DOMAIN}.entity.sensor.hold_reason.state.{reason}", reason)
 
 
 async def _async_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str | None:

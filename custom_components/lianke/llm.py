@@ -1,0 +1,385 @@
+"""LLM tools: print, ask about printers and jobs, cancel a job.
+
+Each tool calls one of the integration's own actions under the caller's context, so permissions, limits and
+errors are those of every other print. Offered are only printers whose status, and only lists and
+calendars whose entity, is exposed to the assistant.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, override
+
+from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
+from homeassistant.components.homeassistant.exposed_entities import async_should_expose
+from homeassistant.components.llm import LLMTools
+from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, State, callback
+from homeassistant.helpers import entity_registry as er, intent
+from homeassistant.helpers.llm import (
+    LLM_API_ASSIST,
+    LLMContext,
+    Tool,
+    ToolAnnotations,
+    ToolInput,
+    ToolResult,
+)
+from homeassistant.util.json import JsonObjectType
+import voluptuous as vol
+
+from .actions.schemas import (
+    ATTR_JOB_ID,
+    ATTR_LIMIT,
+    ATTR_REQUEST_ID,
+    ATTR_TITLE,
+    MAX_KEY,
+    MAX_NAME,
+    SERVICE_CANCEL_JOB,
+    SERVICE_LIST_JOBS,
+    SERVICE_PRINT,
+)
+from .actions.target import STATUS_KEY, Target, async_target
+from .const import DOMAIN
+from .documents.document import input_error
+from .documents.kinds import SourceKind
+from .runtime import async_loaded_entries
+
+# Characters an assistant may have printed in one call: some fifty pages.
+MAX_TOOL_TEXT: Final = 200_000
+MAX_LISTED: Final = 20
+# What an assistant is told of a job.
+_TOLD: Final = (
+    "job_id",
+    "title",
+    "printer",
+    "state",
+    "pages",
+    "copies",
+    "hold_reason",
+    "expires_at",
+    "message",
+    "partly_printed",
+    "duplicate",
+)
+
+type _Names = dict[str, str]
+
+
+class _PrinterTool(Tool):
+    """A tool that acts on one of the exposed printers."""
+
+    integration = DOMAIN
+
+    def __init__(self, printers: _Names) -> None:
+        """Offer printers: device ids by name. With only one, its name may be left out."""
+        self._printers = printers
+        name = vol.Optional if len(set(printers.values())) == 1 else vol.Required
+        self.parameters = vol.Schema(
+            {
+                name("printer", description="The name of the printer"): vol.In(list(printers)),
+                **self._fields(),
+            }
+        )
+
+    def _fields(self) -> dict[Any, Any]:
+        """Return the parameters besides the printer."""
+        return {}
+
+    @override
+    async def async_call(
+        self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
+    ) -> ToolResult:
+        """Call the tool; raises vol.Invalid for wrong arguments, and what the action raises."""
+        data = self.parameters(tool_input.tool_args)
+        device_id = self._printers[data.get("printer") or next(iter(self._printers))]
+        target = async_target(hass, device_id)
+        if not _is_exposed(hass, llm_context, target):
+            raise input_error("printer_not_exposed")
+        return ToolResult(data=await self._run(hass, target, data, tool_input, llm_context))
+
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        raise NotImplementedError
+
+
+async def _async_act(
+    hass: HomeAssistant, action: str, target: Target, llm_context: LLMContext, **data: Any
+) -> dict[str, Any]:
+    """Call one of the integration's actions and return its response."""
+    response = await hass.services.async_call(
+        DOMAIN,
+        action,
+        {ATTR_DEVICE_ID: target.device_id, **data},
+        blocking=True,
+        context=llm_context.context,
+        return_response=True,
+    )
+    assert isinstance(response, dict)
+    return response
+
+
+class _PrintTool(_PrinterTool):
+    """A tool that submits a print job."""
+
+    annotations = ToolAnnotations(destructive=False, open_world=True)
+
+    async def _print(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+        **source: Any,
+    ) -> JsonObjectType:
+        """Print; a repeated tool call finds the job of the first."""
+        context_id = llm_context.context.id if llm_context.context else ""
+        request_id = f"{tool_input.tool_name} {context_id} {tool_input.id}"[:MAX_KEY]
+        response = await _async_act(
+            hass,
+            SERVICE_PRINT,
+            target,
+            llm_context,
+            **source,
+            **{ATTR_REQUEST_ID: request_id},
+        )
+        return _told(response["jobs"][0])
+
+
+class PrintTextTool(_PrintTool):
+    """Print text that the assistant was given or has written."""
+
+    name = f"{DOMAIN}__print_text"
+    title = "Print text"
+    description = (
+        "Print a text on paper, as Markdown (headings, lists, tables). The answer's `state` says what "
+        "has become of it: `held` means that it waits for the printer (`hold_reason`, `message`) and prints later "
+        "by itself; only `completed` means that it is on paper. Do not print the same text again because it waits."
+    )
+
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {
+            vol.Required("text", description="What to print, as Markdown"): str,
+            vol.Optional("title", description="A short title for the page and the print job"): str,
+            vol.Optional("copies", description="How many copies, 1 if not given"): vol.All(
+                vol.Coerce(int), vol.Range(min=1, max=99)
+            ),
+        }
+
+    @override
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        if len(data["text"]) > MAX_TOOL_TEXT:
+            raise input_error("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
+        source = {SourceKind.MARKDOWN.value: data["text"]}
+        if title := data.get("title"):
+            source[ATTR_TITLE] = title[:MAX_NAME]
+        if copies := data.get("copies"):
+            source["copies"] = copies
+        return await self._print(hass, target, tool_input, llm_context, **source)
+
+
+class PrintListTool(_PrintTool):
+    """Print a to-do list or a calendar."""
+
+    name = f"{DOMAIN}__print_list"
+    title = "Print a list or calendar"
+    description = (
+        "Print a to-do list, such as the shopping list, or the coming week of a calendar on paper. The answer is as of "
+        f"{DOMAIN}__print_text."
+    )
+
+    def __init__(self, printers: _Names, lists: _Names) -> None:
+        """Offer lists, too: entity ids by name."""
+        self._lists = lists
+        super().__init__(printers)
+
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {
+            vol.Required("list", description="The name of the list or calendar"): vol.In(
+                list(self._lists)
+            )
+        }
+
+    @override
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        source = {SourceKind.ENTITY.value: self._lists[data["list"]]}
+        return await self._print(hass, target, tool_input, llm_context, **source)
+
+
+class PrinterStatusTool(_PrinterTool):
+    """Say what a printer is doing, and why it does not print."""
+
+    name = f"{DOMAIN}__printer_status"
+    title = "Get printer status"
+    description = (
+        "Get what a printer is doing, what it lacks (paper, ink), how many print jobs wait and why. "
+        "Use this for questions like 'Is the printer ready?' or 'Why does it not print?'."
+    )
+    annotations = ToolAnnotations(
+        read_only=True, destructive=False, idempotent=True, open_world=False
+    )
+
+    @override
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        view, queue = target.view, target.data.queue
+        jobs = await _async_act(
+            hass, SERVICE_LIST_JOBS, target, llm_context, **{ATTR_LIMIT: MAX_LISTED}
+        )
+        return {
+            "printer": view.name,
+            "status": None if view.status is None else view.status.value,
+            "jobs_waiting": queue.waiting(target.printer_key),
+            "hold_reason": queue.hold_reason(target.printer_key),
+            "ink": {marker.name: marker.level for marker in view.printer.markers},
+            "open_jobs": [_told(job) for job in jobs["jobs"] if job["expires_at"] is not None],
+        }
+
+
+class ListJobsTool(_PrinterTool):
+    """List the newest print jobs of a printer."""
+
+    name = f"{DOMAIN}__list_jobs"
+    title = "List print jobs"
+    description = (
+        "List the newest print jobs of a printer with what became of them: `completed` is on paper, `held` waits, "
+        "`unconfirmed` may be on paper or not, which nobody can know but by looking."
+    )
+    annotations = ToolAnnotations(
+        read_only=True, destructive=False, idempotent=True, open_world=False
+    )
+
+    @override
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        response = await _async_act(
+            hass, SERVICE_LIST_JOBS, target, llm_context, **{ATTR_LIMIT: MAX_LISTED}
+        )
+        return {"jobs": [_told(job) for job in response["jobs"]]}
+
+
+class CancelJobTool(_PrinterTool):
+    """Cancel a print job."""
+
+    name = f"{DOMAIN}__cancel_job"
+    title = "Cancel a print job"
+    description = (
+        "Cancel a print job that is not finished. What is being printed already may still come out; the answer's "
+        "`state` says so."
+    )
+    annotations = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
+
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {vol.Required("job_id", description=f"As {DOMAIN}__list_jobs gives it"): str}
+
+    @override
+    async def _run(
+        self,
+        hass: HomeAssistant,
+        target: Target,
+        data: dict[str, Any],
+        tool_input: ToolInput,
+        llm_context: LLMContext,
+    ) -> JsonObjectType:
+        response = await _async_act(
+            hass, SERVICE_CANCEL_JOB, target, llm_context, **{ATTR_JOB_ID: data["job_id"]}
+        )
+        return _told(response["job"])
+
+
+@callback
+def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
+    """Return the tools, None where no printer is exposed."""
+    if api_id != LLM_API_ASSIST or not (printers := _exposed_printers(hass, llm_context)):
+        return None
+    tools: list[Tool] = [
+        PrintTextTool(printers),
+        PrinterStatusTool(printers),
+        ListJobsTool(printers),
+        CancelJobTool(printers),
+    ]
+    if lists := _exposed_lists(hass, llm_context):
+        tools.append(PrintListTool(printers, lists))
+    return LLMTools(tools=tools)
+
+
+def _told(job: dict[str, Any]) -> JsonObjectType:
+    """Return what an assistant is told of a job."""
+    return {name: job[name] for name in _TOLD if job.get(name) not in (None, False)}
+
+
+@callback
+def _exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
+    """Return the device ids of exposed printers by their names and aliases."""
+    registry = er.async_get(hass)
+    found: _Names = {}
+    for entry in async_loaded_entries(hass):
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+            if entity.domain != "sensor" or not entity.unique_id.endswith(f"_{STATUS_KEY}"):
+                continue
+            state = hass.states.get(entity.entity_id)
+            if entity.device_id and state and _may_see(hass, llm_context, state):
+                for name in _names(hass, entity, state):
+                    found.setdefault(name, entity.device_id)
+    return found
+
+
+@callback
+def _exposed_lists(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
+    """Return the entity ids of exposed to-do lists and calendars by their names and aliases."""
+    registry = er.async_get(hass)
+    found: _Names = {}
+    for state in hass.states.async_all((TODO_DOMAIN, CALENDAR_DOMAIN)):
+        if _may_see(hass, llm_context, state):
+            for name in _names(hass, registry.async_get(state.entity_id), state):
+                found.setdefault(name, state.entity_id)
+    return found
+
+
+@callback
+def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> Iterator[str]:
+    yield from filter(None, intent.async_get_entity_aliases(hass, entity, state=state))
+
+
+@callback
+def _may_see(hass: HomeAssistant, llm_context: LLMContext, state: State) -> bool:
+    return async_should_expose(hass, llm_context.assistant, state.entity_id)
+
+
+@callback
+def _is_exposed(hass: HomeAssistant, llm_context: LLMContext, target: Target) -> bool:
+    """Return whether a printer is still exposed: a session with an assistant may last for long."""
+    return target.device_id in _exposed_printers(hass, llm_context).values()

@@ -1,0 +1,365 @@
+"""The tools of assistants: by a scripted model in Home Assistant's own conversation, and by an MCP client."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+import json
+from typing import Any, Literal, override
+
+from homeassistant.auth.models import User
+from homeassistant.components import conversation
+from homeassistant.components.conversation.models import AbstractConversationAgent
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.const import CONF_LLM_HASS_API
+from homeassistant.core import (
+    Context,
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import chat_session, entity_registry as er, intent, llm
+from homeassistant.setup import async_setup_component
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.types import TextContent
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.llm import MAX_LISTED, MAX_TOOL_TEXT
+from tests.printing import LASER, OTHER_LASER, ask, came_out, data_of, device_of, sent
+from tests.simulator import Box, Simulator
+
+LIST = "todo.shopping"
+
+
+def status_of(hass: HomeAssistant, printer: str = LASER) -> str:
+    """Return the entity that is exposed or not."""
+    for entity in er.async_entries_for_device(er.async_get(hass), device_of(hass, printer)):
+        if entity.unique_id.endswith("_status"):
+            return entity.entity_id
+    raise AssertionError(printer)
+
+
+def expose(hass: HomeAssistant, *entities: str, exposed: bool = True) -> None:
+    for entity_id in entities:
+        async_expose_entity(hass, conversation.DOMAIN, entity_id, exposed)
+
+
+@pytest.fixture
+async def assistants(hass: HomeAssistant) -> None:
+    """Set up what assistants talk to, before the server starts."""
+    for component in ("homeassistant", "conversation", "llm", "mcp_server"):
+        assert await async_setup_component(hass, component, {})
+
+
+@pytest.fixture
+async def exposed(
+    hass: HomeAssistant, assistants: None, reachable: str, setup: MockConfigEntry
+) -> MockConfigEntry:
+    """Set a box up of which one printer is exposed."""
+    expose(hass, status_of(hass))
+    return setup
+
+
+class ScriptedModel(AbstractConversationAgent):
+    """Calls the tools it is told to, as a language model would."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        self.hass = hass
+        self.calls: list[llm.ToolInput] = []
+        self.results: list[llm.ToolResult] = []
+        self.tools: dict[str, llm.Tool] = {}
+
+    @property
+    @override
+    def supported_languages(self) -> Literal["*"]:
+        return "*"
+
+    @override
+    async def async_process(
+        self, user_input: conversation.ConversationInput
+    ) -> conversation.ConversationResult:
+        with (
+            chat_session.async_get_chat_session(self.hass, user_input.conversation_id) as session,
+            conversation.async_get_chat_log(self.hass, session, user_input) as log,
+        ):
+            await log.async_provide_llm_data(
+                user_input.as_llm_context("scripted"), llm.LLM_API_ASSIST
+            )
+            assert log.llm_api is not None
+            self.tools = {tool.name: tool for tool in log.llm_api.tools}
+            content = conversation.AssistantContent(
+                agent_id=user_input.agent_id, tool_calls=list(self.calls)
+            )
+            async for result in log.async_add_assistant_content(content):
+                assert isinstance(result.result, llm.ToolResult)
+                self.results.append(result.result)
+        response = intent.IntentResponse(language=user_input.language)
+        response.async_set_speech("Done")
+        return conversation.ConversationResult(response, user_input.conversation_id)
+
+
+@pytest.fixture
+async def model(hass: HomeAssistant, exposed: MockConfigEntry) -> ScriptedModel:
+    """Register the scripted model as an agent."""
+    entry = MockConfigEntry(domain="scripted", entry_id="scripted")
+    entry.add_to_hass(hass)
+    agent = ScriptedModel(hass)
+    conversation.async_set_agent(hass, entry, agent)
+    return agent
+
+
+async def say(
+    hass: HomeAssistant, model: ScriptedModel, *calls: llm.ToolInput, user: User | None = None
+) -> list[llm.ToolResult]:
+    """Have a user say something that makes the model call tools; return the tools' results."""
+    model.calls, model.results = list(calls), []
+    context = Context(user_id=user.id if user else None)
+    await conversation.async_converse(hass, "Print!", None, context, agent_id="scripted")
+    return model.results
+
+
+def view(result: llm.ToolResult) -> dict[str, Any]:
+    """Return what a tool told, which must not be an error."""
+    assert not result.error
+    return dict(result.data)
+
+
+def call(tool: str, **arguments: Any) -> llm.ToolInput:
+    return llm.ToolInput(tool_name=f"{DOMAIN}__{tool}", tool_args=arguments)
+
+
+async def test_a_model_prints_and_is_told_the_truth(
+    hass: HomeAssistant,
+    model: ScriptedModel,
+    exposed: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+) -> None:
+    box.printer(1).on = False
+    await data_of(exposed).coordinator.async_refresh()
+    [held] = await say(hass, model, call("print_text", text="# 你好\n\n- milk", title="Note"))
+    assert view(held)["state"] == "held"
+    assert view(held)["hold_reason"] == "disconnected"
+    assert view(held)["message"] == ("Waits for the printer: Not connected (perhaps off).")
+    [status, jobs] = await say(hass, model, call("printer_status"), call("list_jobs"))
+    assert (view(status)["status"], view(status)["jobs_waiting"]) == ("disconnected", 1)
+    assert view(status)["hold_reason"] == "disconnected"
+    assert view(status)["open_jobs"] == view(jobs)["jobs"] == [view(held)]
+    assert simulator.printed == []
+    [canceled] = await say(hass, model, call("cancel_job", job_id=view(held)["job_id"]))
+    assert view(canceled)["state"] == "canceled"
+
+
+async def test_what_is_printed_is_on_paper(
+    hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
+) -> None:
+    [taken] = await say(hass, model, call("print_text", text="**Bread**", printer=LASER, copies=2))
+    [printed] = await came_out(simulator)
+    assert b"<strong>Bread</strong>" in printed.path.read_bytes()
+    assert printed.options["dmCopies"] == "2"
+    async with asyncio.timeout(20):
+        while True:
+            [jobs] = await say(hass, model, call("list_jobs"))
+            [job] = view(jobs)["jobs"]
+            if job["state"] == "completed":
+                break
+            await asyncio.sleep(0.05)
+    assert job["job_id"] == view(taken)["job_id"]
+
+
+async def test_a_repeated_tool_call_prints_once(
+    hass: HomeAssistant, model: ScriptedModel, simulator: Simulator
+) -> None:
+    once = call("print_text", text="Bread")
+    context = llm.LLMContext(
+        platform="test",
+        context=Context(),
+        language="en",
+        assistant=conversation.DOMAIN,
+        device_id=None,
+    )
+    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+    first = await api.async_call_tool(once)
+    second = await api.async_call_tool(once)
+    assert view(first)["job_id"] == view(second)["job_id"]
+    assert view(second)["duplicate"]
+    await came_out(simulator)
+
+
+async def test_a_list_is_printed(
+    hass: HomeAssistant, model: ScriptedModel, simulator: Simulator
+) -> None:
+    await add_list(hass)
+    expose(hass, LIST, exposed=False)
+    await say(hass, model)
+    assert f"{DOMAIN}__print_text" in model.tools
+    assert f"{DOMAIN}__print_list" not in model.tools
+    expose(hass, LIST)
+    await say(hass, model, call("print_list", list="Shopping"))
+    [printed] = await came_out(simulator)
+    assert "Milk" in printed.path.read_text("utf-8")
+
+
+async def add_list(hass: HomeAssistant) -> None:
+    """Give the house a to-do list with one item."""
+    hass.states.async_set(LIST, "1", {"friendly_name": "Shopping"})
+
+    async def items(call: ServiceCall) -> ServiceResponse:
+        return {LIST: {"items": [{"summary": "Milk", "uid": "1", "status": "needs_action"}]}}
+
+    hass.services.async_register(
+        "todo", "get_items", items, supports_response=SupportsResponse.ONLY
+    )
+
+
+async def test_only_exposed_printers_are_there(
+    hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
+) -> None:
+    [refused] = await say(hass, model, call("print_text", text="x", printer=OTHER_LASER))
+    assert refused.error
+    expose(hass, status_of(hass), exposed=False)
+    await say(hass, model)
+    assert not any(name.startswith(DOMAIN) for name in model.tools)
+    await hass.async_block_till_done()
+    assert sent(simulator) == 0
+
+
+async def test_a_printer_that_is_hidden_meanwhile_is_refused(
+    hass: HomeAssistant, model: ScriptedModel, simulator: Simulator
+) -> None:
+    await say(hass, model)
+    tool = model.tools[f"{DOMAIN}__print_text"]
+    expose(hass, status_of(hass), exposed=False)
+    context = llm.LLMContext(
+        platform="test",
+        context=Context(),
+        language="en",
+        assistant=conversation.DOMAIN,
+        device_id=None,
+    )
+    with pytest.raises(ServiceValidationError) as raised:
+        await tool.async_call(hass, call("print_text", text="x"), context)
+    assert raised.value.translation_key == "printer_not_exposed"
+    assert sent(simulator) == 0
+
+
+async def test_rights_of_the_caller_apply(
+    hass: HomeAssistant, model: ScriptedModel, simulator: Simulator, hass_read_only_user: User
+) -> None:
+    [refused, status] = await say(
+        hass,
+        model,
+        call("print_text", text="x"),
+        call("printer_status"),
+        user=hass_read_only_user,
+    )
+    assert refused.error
+    assert refused.data["error"] == "Unauthorized"
+    assert not status.error
+    assert sent(simulator) == 0
+
+
+async def test_bad_input_sends_nothing(
+    hass: HomeAssistant, model: ScriptedModel, simulator: Simulator
+) -> None:
+    results = await say(
+        hass,
+        model,
+        call("print_text", text="x" * 1_000_000),
+        call("print_text", text="x" * (MAX_TOOL_TEXT + 1)),
+        call("print_text", text=" "),
+        call("print_text"),
+        call("print_text", text="x", copies=10**9),
+        call("print_text", text="x", raw=True),
+        call("cancel_job", job_id="nothing"),
+    )
+    assert [result.error for result in results] == [True] * 7
+    assert "200,000" in str(results[0].data["error_text"])
+    assert sent(simulator) == 0
+
+
+async def test_many_jobs_are_shown_in_part(
+    hass: HomeAssistant,
+    model: ScriptedModel,
+    exposed: MockConfigEntry,
+    box: Box,
+) -> None:
+    box.printer(1).on = False
+    await data_of(exposed).coordinator.async_refresh()
+    for number in range(MAX_LISTED + 1):
+        await ask(hass, "print", device_id=device_of(hass), text="x", title=f"Page {number}")
+    [jobs] = await say(hass, model, call("list_jobs"))
+    shown = [job["title"] for job in view(jobs)["jobs"]]
+    assert len(shown) == MAX_LISTED
+    assert shown[0] == f"Page {MAX_LISTED}"
+
+
+async def test_tools_say_what_they_do(hass: HomeAssistant, model: ScriptedModel) -> None:
+    await say(hass, model)
+    tools = {name: tool for name, tool in model.tools.items() if name.startswith(DOMAIN)}
+    assert {name for name, tool in tools.items() if tool.annotations.read_only} == {
+        f"{DOMAIN}__printer_status",
+        f"{DOMAIN}__list_jobs",
+    }
+    assert all(tool.integration == DOMAIN and tool.title for tool in tools.values())
+
+
+@asynccontextmanager
+async def mcp_session(url: str, token: str) -> AsyncGenerator[ClientSession]:
+    """Connect an MCP client to Home Assistant, over HTTP."""
+    async with (
+        create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http,
+        streamable_http_client(f"{url}/api/mcp", http_client=http) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        yield session
+
+
+async def test_an_mcp_client_prints_and_is_told_the_truth(
+    hass: HomeAssistant,
+    exposed: MockConfigEntry,
+    simulator: Simulator,
+    reachable: str,
+    hass_access_token: str,
+) -> None:
+    entry = MockConfigEntry(domain="mcp_server", data={CONF_LLM_HASS_API: [llm.LLM_API_ASSIST]})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    async with mcp_session(reachable, hass_access_token) as session:
+        names = {tool.name for tool in (await session.list_tools()).tools}
+        assert {f"{DOMAIN}__print_text", f"{DOMAIN}__list_jobs"} <= names
+        answer = await session.call_tool(f"{DOMAIN}__print_text", {"text": "From afar"})
+        taken = read(answer.content)
+        await came_out(simulator)
+        async with asyncio.timeout(20):
+            while True:
+                answer = await session.call_tool(f"{DOMAIN}__list_jobs", {})
+                [job] = read(answer.content)["jobs"]
+                if job["state"] == "completed":
+                    break
+                await asyncio.sleep(0.05)
+        assert job["job_id"] == taken["job_id"]
+        refused = await session.call_tool(
+            f"{DOMAIN}__print_text", {"text": "x", "printer": OTHER_LASER}
+        )
+        assert refused.isError
+        expose(hass, status_of(hass), exposed=False)
+        refused = await session.call_tool(f"{DOMAIN}__print_text", {"text": "x"})
+        assert refused.isError
+    assert len(simulator.printed) == sent(simulator) == 1
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+def read(content: list[Any]) -> dict[str, Any]:
+    """Return a tool's answer."""
+    [text] = content
+    assert isinstance(text, TextContent)
+    answer = json.loads(text.text)
+    assert isinstance(answer, dict)
+    return answer
