@@ -241,6 +241,13 @@ def test_every_field_has_a_selector() -> None:
             }
 
 
+def test_every_action_on_a_printer_has_a_target() -> None:
+    """The target-first editor leaves out actions without one; a printer is whatever has our notify entity."""
+    for name, service in load_services().items():
+        target = {"entity": [{"integration": "lianke", "domain": "notify"}]}
+        assert service.get("target") == (None if name == "search_models" else target), name
+
+
 def test_options_to_choose_from_are_translated() -> None:
     """A selector with a translation key finds each of its options in both languages."""
     for name, service in load_services().items():

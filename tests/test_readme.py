@@ -11,7 +11,14 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from custom_components.lianke.actions.schemas import AGENDAS, FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA
+from custom_components.lianke.actions.schemas import (
+    AGENDAS,
+    FAIL,
+    HOLD,
+    OPTION_NAMES,
+    PRINT_SCHEMA,
+    TARGET,
+)
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     COLORS,
@@ -174,7 +181,7 @@ def services() -> dict[str, Any]:
 def fields_of(service: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an action, those in sections too."""
     found: dict[str, Any] = {}
-    for name, one in service["fields"].items():
+    for name, one in service.get("fields", {}).items():
         found |= one.get("fields", {name: one})
     return found
 
@@ -466,8 +473,8 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
         )
         for code in first_codes(section(language, title).rows())
     ]
-    taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema}
-    assert sorted([*named, "device_id", "title", "password"]) == sorted(taken)
+    taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET))
+    assert sorted([*named, "title", "password"]) == sorted(taken)
     assert set(fields_of(services()["print"])) == taken
     for name in ("title", "password"):
         assert f"`{name}`" in FILES[language].read_text("utf-8")

@@ -21,7 +21,6 @@ import voluptuous as vol
 
 from custom_components.lianke.actions import own_pages, print as printing
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents import written
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.sources import async_fetch
 from custom_components.lianke.documents.written import async_notification
@@ -169,8 +168,9 @@ SCHEMA_CASES: list[dict[str, Any]] = [
     ),
     {"text": "x", "duplex": True},
     {"text": "x", "unknown": 1},
-    {"text": "x", "device_id": []},
-    {"text": "x", "device_id": ["a", "b"]},
+    *({"text": "x", field: ["x" * 256]} for field in ("device_id", "area_id", "label_id")),
+    {"text": "x", "device_id": ["x"] * 101},
+    {"text": "x", "entity_id": "no entity"},
     {"source_entity": "no entity"},
     {"file": []},
     {"file": ["x"] * 21},
@@ -308,7 +308,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
         asked = ask(hass, action, device_id=device_of(hass), text="x")
     with (
         patch.object(printing, "async_fetch", unloading(async_fetch)),
-        patch.object(written, "async_notification", unloading(async_notification)),
+        patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked

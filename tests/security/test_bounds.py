@@ -220,6 +220,10 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
         604_800,
     ),
     "actions.schemas.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
+    "actions.schemas.MAX_TARGETS": (
+        lambda n: refused(PRINT_SCHEMA, text="x", area_id=["x"] * n),
+        100,
+    ),
     "actions.schemas.MAX_KEY": (lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n), 128),
     "actions.schemas.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
     "actions.schemas.MAX_PASSWORD": (

@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
-from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 from homeassistant.helpers import service
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import PrintOptions
@@ -42,7 +42,15 @@ from .schemas import (
     SERVICE_RETRY_JOB,
     SERVICE_SEARCH_MODELS,
 )
-from .target import Target, async_check_box, async_check_target, async_may_read_box, async_target
+from .target import (
+    Target,
+    async_check_box,
+    async_check_target,
+    async_may_read_box,
+    async_resolve_target,
+    async_target,
+    async_target_of_job,
+)
 
 MAX_MODELS: Final = 200
 
@@ -51,7 +59,7 @@ type Handler = Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
     """Return the printer of a call whose caller has the policy on it."""
-    target = async_target(hass, call.data[ATTR_DEVICE_ID])
+    target = async_resolve_target(hass, call.data)
     await async_check_target(hass, target, call.context, policy)
     return target
 
@@ -95,17 +103,15 @@ async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceR
 
 
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Cancel a job of this printer."""
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    job = _job_of(target, call)
+    """Cancel a job."""
+    target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
     return await _async_job_response(hass, call, target, Submission(job=job))
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Print the kept document of a job again, here or on another printer."""
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    job = _job_of(target, call)
+    target, job = await _async_target_and_job(hass, call)
     if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
         submission = await target.data.queue.async_retry(job.job_id, context=call.context)
         return await _async_job_response(hass, call, target, submission)
@@ -173,15 +179,22 @@ async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> Servic
     return {"models": list[JsonValueType](models[:MAX_MODELS]), "total": len(models)}
 
 
-def _job_of(target: Target, call: ServiceCall) -> Job:
-    """Return the job of a call, which must be one of this printer.
+async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
+    """Return the job of a call and its printer, which the caller may control.
 
-    Raises ServiceValidationError: job_not_found.
+    A target is not needed; where there is one, the job must be its printer's. Raises
+    ServiceValidationError: job_not_found, and as `async_resolve_target`.
     """
-    job = target.data.queue.get(call.data[ATTR_JOB_ID])
+    job_id = call.data[ATTR_JOB_ID]
+    if not TargetSelection(call.data).has_any_target:
+        target, job = async_target_of_job(hass, job_id)
+        await async_check_target(hass, target, call.context, POLICY_CONTROL)
+        return target, job
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    job = target.data.queue.get(job_id)
     if job.printer_key != target.printer_key:
         raise input_error("job_not_found", job_id=job.job_id)
-    return job
+    return target, job
 
 
 async def _async_job_response(

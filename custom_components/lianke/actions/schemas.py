@@ -5,8 +5,8 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 
-from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
 from ..api.options import PrintOptions
@@ -57,6 +57,7 @@ MAX_WAIT: Final = timedelta(minutes=30)
 MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
+MAX_TARGETS: Final = 100
 MAX_KEY: Final = 128
 MAX_NAME: Final = 255
 MAX_PASSWORD: Final = 255
@@ -82,6 +83,15 @@ def _one_device(value: object) -> str:
     if len(devices) != 1:
         raise vol.Invalid("exactly one printer is needed")
     return str(devices[0])
+
+
+def _bounded_target(value: object) -> object:
+    """Take part of a target as long as it is small; Home Assistant's own check follows."""
+    if isinstance(value, Mapping):
+        return {key: _bounded_target(part) for key, part in value.items()}
+    if isinstance(value, str):
+        return _NAME(value)
+    return vol.All(cv.ensure_list, [_NAME], vol.Length(max=MAX_TARGETS))(value)
 
 
 def _media_id(value: object) -> str:
@@ -128,7 +138,10 @@ _WORD = vol.All(_no_boolean, _NAME)
 _KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
 _TEXT = cv.string
 
-DEVICE: Final = {vol.Required(ATTR_DEVICE_ID): _one_device}
+# Devices, entities, areas, floors and labels, as Home Assistant joins a call's target to its data.
+TARGET: Final[VolDictType] = {
+    field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
+}
 
 SOURCES: Final = {
     vol.Optional(SourceKind.UPLOAD.value): _several(_ADDRESS),
@@ -188,20 +201,20 @@ JOB: Final = {
     vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
 }
 
-PRINT_SCHEMA: Final = vol.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
-PREVIEW_SCHEMA: Final = vol.Schema({**DEVICE, **SOURCES, **PAGES, **OPTIONS})
+PRINT_SCHEMA: Final = vol.Schema({**TARGET, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
+PREVIEW_SCHEMA: Final = vol.Schema({**TARGET, **SOURCES, **PAGES, **OPTIONS})
 COUNT_SCHEMA: Final = vol.Schema(
-    {**DEVICE, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
+    {**TARGET, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
 )
-CANCEL_SCHEMA: Final = vol.Schema({**DEVICE, vol.Required(ATTR_JOB_ID): _NAME})
+CANCEL_SCHEMA: Final = vol.Schema({**TARGET, vol.Required(ATTR_JOB_ID): _NAME})
 RETRY_SCHEMA: Final = vol.Schema(
     {
-        **DEVICE,
+        **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
     }
 )
-CAPABILITIES_SCHEMA: Final = vol.Schema(DEVICE)
+CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)
 MODELS_SCHEMA: Final = vol.Schema(
     {
         vol.Required(ATTR_CONFIG_ENTRY): _NAME,
@@ -214,7 +227,7 @@ def list_schema(states: tuple[str, ...]) -> vol.Schema:
     """Return the schema of the action that lists jobs; states are those a job can have."""
     return vol.Schema(
         {
-            **DEVICE,
+            **TARGET,
             vol.Optional(ATTR_STATE): vol.All(cv.ensure_list, [vol.In(states)]),
             vol.Optional(ATTR_LIMIT, default=50): vol.All(
                 _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)

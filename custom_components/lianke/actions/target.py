@@ -1,21 +1,33 @@
 """Which printer an action is meant for, and whether the caller may use it."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import entity_registry as er, service
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    label_registry as lr,
+    service,
+)
+from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
 from ..const import DOMAIN
 from ..coordinator import PrinterView
 from ..documents.access import POLICY_READ, async_check_entity
 from ..documents.document import input_error
-from ..runtime import LiankeConfigEntry, LiankeData
+from ..jobs.job import Job
+from ..runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
 STATUS_KEY = "status"
 CONNECTIVITY_KEY = "connectivity"
+# Names in the error for a target that does not stand for one printer.
+MAX_NAMES: Final = 10
 
 
 class Target(NamedTuple):
@@ -63,13 +75,109 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     device, entry = service.async_get_device_and_config_entry(
         hass, DOMAIN, device_id, include_child_devices=False
     )
+    if (printer_key := _printer_key(entry, device)) is not None:
+        return Target(device_id=device.id, entry=entry, printer_key=printer_key)
+    raise input_error("not_a_printer", device=device.name_by_user or device.name or device_id)
+
+
+@callback
+def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
+    """Return the one printer that the target in a call's data stands for.
+
+    Devices and entities that the target names must be of a printer; areas, floors and labels may
+    hold anything besides it. Raises ServiceValidationError for no target (printer_missing), one
+    without a printer (target_without_printer) or with several (target_several_printers), and for
+    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer).
+    """
+    selection = TargetSelection(dict(data))
+    if not selection.has_any_target:
+        raise input_error("printer_missing")
+    for device_id in sorted(selection.device_ids):
+        async_target(hass, device_id)
+    selected = async_extract_referenced_entity_ids(hass, selection)
+    entities = er.async_get(hass)
+    for entity_id in sorted(selected.referenced):
+        if (entity := entities.async_get(entity_id)) is None:
+            raise input_error("entity_not_found", entity=entity_id)
+        if entity.platform != DOMAIN or entity.device_id is None:
+            raise input_error("entity_not_of_printer", entity=entity_id)
+        async_target(hass, entity.device_id)
+    device_ids = set(selected.referenced_devices)
+    for entity_id in selected.referenced | selected.indirectly_referenced:
+        if (entity := entities.async_get(entity_id)) is not None and entity.device_id is not None:
+            device_ids.add(entity.device_id)
+    devices = dr.async_get(hass)
+    printers = {
+        device.id: device.name_by_user or device.name or device.id
+        for device in map(devices.async_get, device_ids)
+        if device is not None and _is_printer(hass, device)
+    }
+    if not printers:
+        raise input_error("target_without_printer", target=_names(_named_in(hass, selection)))
+    if len(printers) > 1:
+        raise input_error("target_several_printers", printers=_names(printers.values()))
+    return async_target(hass, next(iter(printers)))
+
+
+@callback
+def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
+    """Return a job by its id alone, and the printer it is for; any loaded box may have it.
+
+    Raises ServiceValidationError: job_not_found.
+    """
+    for entry in async_loaded_entries(hass):
+        queue = entry.runtime_data.queue
+        if queue.find(job_id) is None:
+            continue
+        job = queue.get(job_id)
+        device = dr.async_get(hass).async_get_device_by_identifier(
+            (DOMAIN, f"{entry.unique_id}_{job.printer_key}"), entry.entry_id
+        )
+        target = Target(
+            device_id="" if device is None else device.id,
+            entry=entry,
+            printer_key=job.printer_key,
+        )
+        return target, job
+    raise input_error("job_not_found", job_id=job_id[:64])
+
+
+def _is_printer(hass: HomeAssistant, device: dr.AnyDeviceEntry) -> bool:
+    """Return whether a device is a printer of this integration, whose entry may not be loaded."""
+    entry = hass.config_entries.async_get_entry(device.config_entry_id)
+    return (
+        entry is not None
+        and entry.domain == DOMAIN
+        and isinstance(device, dr.DeviceEntry)
+        and _printer_key(entry, device) is not None
+    )
+
+
+def _printer_key(entry: ConfigEntry, device: dr.DeviceEntry) -> str | None:
+    """Return the key of the printer that a box's device is, None for the box itself."""
     prefix = f"{entry.unique_id}_"
     for domain, identifier in device.identifiers:
         if domain == DOMAIN and identifier.startswith(prefix):
-            return Target(
-                device_id=device.id, entry=entry, printer_key=identifier.removeprefix(prefix)
-            )
-    raise input_error("not_a_printer", device=device.name_by_user or device.name or device_id)
+            return identifier.removeprefix(prefix)
+    return None
+
+
+def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
+    """Return the names of a target's areas, floors and labels, and the ids of all else."""
+    areas, floors, labels = ar.async_get(hass), fr.async_get(hass), lr.async_get(hass)
+    found = [
+        *((one, areas.async_get_area(one)) for one in selection.area_ids),
+        *((one, floors.async_get_floor(one)) for one in selection.floor_ids),
+        *((one, labels.async_get_label(one)) for one in selection.label_ids),
+    ]
+    return [*selection.entity_ids, *(place.name if place else one for one, place in found)]
+
+
+def _names(names: Iterable[str]) -> str:
+    """Return names as one text: the first few, and a sign where there are more."""
+    ordered = sorted(names)
+    shown = ", ".join(ordered[:MAX_NAMES])
+    return f"{shown}, …" if len(ordered) > MAX_NAMES else shown
 
 
 async def async_check_target(
