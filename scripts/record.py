@@ -24,13 +24,12 @@ from yarl import URL
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.coerce import JsonValue
-from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import AuthenticationError, LiankeError
-from custom_components.lianke.api.models import DriverState, Printer, PrinterKind
+from custom_components.lianke.api.models import Credentials, DriverState, Printer, PrinterKind
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
-from custom_components.lianke.api.sticker import parse, read_photo
+from custom_components.lianke.api.sticker import parse_credentials, read_photo
 from custom_components.lianke.api.throttle import Purpose
-from custom_components.lianke.api.transport import Meanings, Method, Transport
+from custom_components.lianke.api.transport import ErrorCodes, Method, Transport
 from scripts.redact import Redactor
 
 PAUSE = 1.0  # seconds between two requests, at least, unless the server is on this machine
@@ -86,7 +85,7 @@ class RecordingTransport(Transport):
         purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
-        meanings: Meanings | None = None,
+        error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
     ) -> object:
         self._asked = {
@@ -102,15 +101,15 @@ class RecordingTransport(Transport):
             purpose=purpose,
             query=query,
             body=body,
-            meanings=meanings,
+            error_codes=error_codes,
             kept_connection=kept_connection,
         )
 
     @override
-    async def _interpret(self, status: int, raw: bytes, meanings: Meanings | None) -> object:
+    async def _interpret(self, status: int, raw: bytes, error_codes: ErrorCodes | None) -> object:
         taken = round(time.monotonic() - self._since, 2)
         self._book.write({**self._asked, "status": status, "seconds": taken}, raw)
-        return await super()._interpret(status, raw, meanings)
+        return await super()._interpret(status, raw, error_codes)
 
 
 class Recorder(LiankeClient):
@@ -221,7 +220,7 @@ def main() -> int:
         link = (
             "" if chosen.photo else os.environ.get("LIANKE_QR") or getpass("Link in the QR code: ")
         )
-        credentials = read_photo(chosen.photo) if chosen.photo else parse(link)
+        credentials = read_photo(chosen.photo) if chosen.photo else parse_credentials(link)
         api_key = (os.environ.get("LIANKE_API_KEY") or getpass("ApiKey: ")).strip()
         book = Book(chosen.out, api_key, credentials, link)
         question = (

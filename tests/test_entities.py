@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.actions.own_pages import async_print_test_page
-from custom_components.lianke.api.models import Marker
+from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState

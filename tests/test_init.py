@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.intake import admit_raw
+from custom_components.lianke.documents.conversion import make_raw_document
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.runtime import LiankeConfigEntry
@@ -169,7 +169,7 @@ async def test_removal_leaves_nothing(
     assert f"lianke.{setup.entry_id}" in hass_storage
     spool = await async_get_spool(hass)
     _, document = await spool.async_write(
-        ".part", lambda path: admit_raw(path, b"hello", name="label", title="Label")
+        ".part", lambda path: make_raw_document(path, b"hello", name="label", title="Label")
     )
     handle = await spool.async_keep(document, [b"picture"])
     await hass.config_entries.async_remove(setup.entry_id)

@@ -13,9 +13,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, parse_papers
-from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import AuthenticationError
-from custom_components.lianke.api.models import Box, parse_printers
+from custom_components.lianke.api.models import Box, Credentials, parse_printers
 from scripts.record import Book, record
 from scripts.redact import Redactor
 from tests.simulator import Simulator, qr_link

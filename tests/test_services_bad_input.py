@@ -22,8 +22,8 @@ import voluptuous as vol
 from custom_components.lianke.actions import own_pages, print as printing
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.sources import async_fetch
-from custom_components.lianke.documents.written import async_notification
+from custom_components.lianke.documents.page_documents import async_notification
+from custom_components.lianke.documents.sources import async_get_document
 from tests.documents.samples import zipped
 from tests.printing import (
     AWAITING,
@@ -307,7 +307,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = ask(hass, action, device_id=device_of(hass), text="x")
     with (
-        patch.object(printing, "async_fetch", unloading(async_fetch)),
+        patch.object(printing, "async_get_document", unloading(async_get_document)),
         patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):

@@ -12,7 +12,7 @@ from homeassistant.util.ssl import get_default_context
 
 from . import issues, keep_alive, services, websocket_api
 from .api.client import LiankeClient
-from .api.credentials import Credentials
+from .api.models import Credentials
 from .box.storage import BoxStorage
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator

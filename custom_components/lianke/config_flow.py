@@ -27,9 +27,8 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .api.credentials import Credentials
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
-from .api.models import Printer
+from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .documents.escaping import escape_markdown

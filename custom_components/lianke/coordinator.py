@@ -13,9 +13,10 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .api.capabilities import Capabilities, Paper
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError
-from .api.models import Box, Capabilities, Paper, Printer, PrinterKind
+from .api.models import Box, Printer, PrinterKind
 from .box.capabilities import CapabilityCache, ClientFactory
 from .box.polling import PollingAccount, async_poll
 from .box.printer_status import ConditionReader

@@ -11,13 +11,13 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 
 from .const import DOMAIN
-from .documents.labels import async_label
 from .documents.media_files import async_browse, async_resolve
+from .documents.page_texts import async_page_text
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
     """Return the source of printable files."""
-    return PrintableSource(hass, await async_label(hass, "media_source"))
+    return PrintableSource(hass, await async_page_text(hass, "media_source"))
 
 
 class PrintableSource(MediaSource):

@@ -23,8 +23,8 @@ from yarl import URL
 from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
-from .api.models import Callback
 from .api.server import is_loopback
+from .api.tasks import Callback
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_updates
 from .jobs.store import JobStoreError

@@ -6,7 +6,8 @@ from pathlib import Path
 from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 
-from custom_components.lianke.api.client import Credentials, LiankeClient
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.models import Credentials
 from tests.simulator import Account, Box, Simulator
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback, parse_push
-from custom_components.lianke.api.models import Callback, TaskResult, TaskState
+from custom_components.lianke.api.tasks import Callback, TaskResult, TaskState
 
 BOX = "lk00ab00000000"
 SAMPLE = {

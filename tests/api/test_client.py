@@ -10,7 +10,8 @@ from aiohttp import ClientSession
 from PIL import Image
 import pytest
 
-from custom_components.lianke.api.client import Credentials, LiankeClient, Links, Ticket, UploadFile
+from custom_components.lianke.api.capabilities import Capabilities
+from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     AlreadyRunningError,
     AuthenticationError,
@@ -28,16 +29,18 @@ from custom_components.lianke.api.errors import (
     TooFrequentError,
 )
 from custom_components.lianke.api.models import (
-    Capabilities,
+    Credentials,
     DriverState,
     PrinterAddress,
     PrinterKind,
     Species,
-    TaskState,
 )
-from custom_components.lianke.api.options import PrintOptions, resolve
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.scanning import Scanner, ScanOptions
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
+from custom_components.lianke.api.tasks import TaskState
+from custom_components.lianke.api.upload import Links, Ticket, UploadFile
 from tests.simulator import Account, Box, Outcome, Simulator, Task, make_pdf
 
 from .conftest import make_client
@@ -45,7 +48,7 @@ from .raw_server import answer, raw_server, saying
 
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
 INKJET = PrinterAddress(port=1, model="EPSON L3250 Series", target_ip="192.168.1.40")
-FIELDS = resolve(PrintOptions(), None, (), Species.LASER).form_fields()
+FIELDS = resolve_options(PrintOptions(), None, (), Species.LASER).form_fields()
 
 
 def pdf(folder: Path, pages: int = 3, name: str = "报告.pdf") -> UploadFile:

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 import pytest
 
 from custom_components.lianke.api import client as client_module, scanning, transport
-from custom_components.lianke.api.client import LiankeClient, UploadFile
+from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     CODES,
     AddressUnknownError,
@@ -26,10 +26,11 @@ from custom_components.lianke.api.errors import (
     TooFrequentError,
     UnknownCodeError,
 )
-from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
 from custom_components.lianke.api.server import DEFAULT_SERVER, is_public_name
 from custom_components.lianke.api.throttle import Purpose
+from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.jobs.uploader import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
 from tests.simulator.endpoints import ENDPOINTS
@@ -461,7 +462,7 @@ async def test_throttle(
     api = LiankeClient(
         session,
         api_key=account.api_key,
-        credentials=client_module.Credentials(device_id=box.device_id, device_key=box.device_key),
+        credentials=Credentials(device_id=box.device_id, device_key=box.device_key),
         server=sim.url,
         throttle=gate,
     )

@@ -5,6 +5,12 @@ import json
 
 import pytest
 
+from custom_components.lianke.api.capabilities import (
+    Capabilities,
+    DriverDefaults,
+    Paper,
+    parse_papers,
+)
 from custom_components.lianke.api.coerce import (
     to_bool,
     to_date,
@@ -15,26 +21,18 @@ from custom_components.lianke.api.coerce import (
     to_time,
 )
 from custom_components.lianke.api.errors import LiankeResponseError
+from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.api.models import (
     NETWORK_PORT,
     Box,
-    Capabilities,
-    DayTask,
-    DriverDefaults,
     DriverState,
-    Marker,
-    Paper,
     Printer,
     PrinterAddress,
     PrinterCondition,
     Species,
-    Task,
-    TaskResult,
-    TaskState,
-    parse_papers,
     parse_printers,
 )
-from custom_components.lianke.api.tasks import parse_day_tasks
+from custom_components.lianke.api.tasks import DayTask, Task, TaskResult, TaskState, parse_day_tasks
 
 DEVICE_INFO = {
     "info": {

@@ -11,6 +11,12 @@ from hypothesis import HealthCheck, assume, example, given, settings, strategies
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback, parse_push
+from custom_components.lianke.api.capabilities import (
+    Capabilities,
+    DriverDefaults,
+    Paper,
+    parse_papers,
+)
 from custom_components.lianke.api.coerce import to_int, to_json, to_message, to_text, to_time
 from custom_components.lianke.api.errors import (
     CredentialsError,
@@ -23,17 +29,12 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.markers import parse_markers
 from custom_components.lianke.api.models import (
     Box,
-    Callback,
-    Capabilities,
-    DriverDefaults,
-    Paper,
     Printer,
     PrinterCondition,
     Species,
-    Task,
-    parse_papers,
     parse_printers,
 )
+from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     COLORS,
@@ -43,13 +44,11 @@ from custom_components.lianke.api.options import (
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
-    count_selected,
-    merge,
-    page_range,
-    resolve,
+    merge_options,
 )
-from custom_components.lianke.api.sticker import parse, rank, read_photo
-from custom_components.lianke.api.tasks import parse_day_tasks
+from custom_components.lianke.api.page_range import count_selected, parse_page_range
+from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
+from custom_components.lianke.api.tasks import Callback, Task, parse_day_tasks
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
 from tests.simulator import qr_png
 
@@ -233,13 +232,13 @@ def test_markers_of_one_name_never_share_it(levels: list[tuple[str, int]]) -> No
 @example("https://x/?token=" + "%25" * 1300)
 def test_any_text_is_credentials_or_one_error(text: str) -> None:
     try:
-        found = parse(text)
+        found = parse_credentials(text)
     except CredentialsError:
-        assert rank(text) == 0
+        assert rank_code(text) == 0
         return
     assert found.device_id.isascii()
     assert found.device_key.isascii()
-    assert rank(text) > 0
+    assert rank_code(text) > 0
 
 
 WORD = st.from_regex(r"[A-Za-z0-9]{8,40}", fullmatch=True)
@@ -265,7 +264,7 @@ def test_every_form_gives_back_the_same(
     )
     text = data.draw(st.sampled_from([f"https://{host}/{where}".format(token), token, pair]))
     blank = st.text(st.sampled_from(" \t\r\n\ufeff\u200b"), max_size=4)
-    found = parse(data.draw(blank) + text + data.draw(blank))
+    found = parse_credentials(data.draw(blank) + text + data.draw(blank))
     assert (found.device_id, found.device_key) == (device_id, device_key)
     assert device_key in device_id or device_key not in repr(found)
 
@@ -449,7 +448,7 @@ def test_options(
 ) -> None:
     problem: OptionError | None = None
     try:
-        resolved = resolve(options, able, papers, species, raw=raw)
+        resolved = resolve_options(options, able, papers, species, raw=raw)
     except OptionError as refused:
         problem = refused
     if problem is not None:
@@ -476,23 +475,23 @@ def test_options(
 @many
 @given(option_sets, option_sets)
 def test_layers(upper: PrintOptions, lower: PrintOptions) -> None:
-    merged = merge(upper, lower)
+    merged = merge_options(upper, lower)
     assert (
         set(upper.set_names) <= set(merged.set_names) <= set(upper.set_names) | set(lower.set_names)
     )
-    assert repr(merge(upper, replace(upper))) == repr(upper)
-    assert repr(merge(PrintOptions(), lower)) == repr(lower)
+    assert repr(merge_options(upper, replace(upper))) == repr(upper)
+    assert repr(merge_options(PrintOptions(), lower)) == repr(lower)
 
 
 @many
 @given(st.text("0123456789,-", max_size=20), st.integers(0, 500))
 def test_page_ranges(text: str, pages: int) -> None:
     try:
-        selection = page_range(text)
+        selection = parse_page_range(text)
     except OptionError:
         return
     assume(len(selection) < 18)
-    assert page_range(selection) == selection
+    assert parse_page_range(selection) == selection
     count = count_selected(selection, pages)
     assert count is not None
     assert 0 <= count <= pages

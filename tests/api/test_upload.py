@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 import pytest
 
 from custom_components.lianke.api import transport
-from custom_components.lianke.api.client import Credentials, LiankeClient, Links, UploadFile
+from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     BoxOfflineError,
     ConversionFailedError,
@@ -27,8 +27,9 @@ from custom_components.lianke.api.errors import (
     LiankeTimeoutError,
     UnknownCodeError,
 )
-from custom_components.lianke.api.models import PrinterAddress, TaskState
-from custom_components.lianke.api.upload import FilePart, open_form
+from custom_components.lianke.api.models import Credentials, PrinterAddress
+from custom_components.lianke.api.tasks import TaskState
+from custom_components.lianke.api.upload import FilePart, Links, UploadFile, open_form
 from tests.simulator import Box, Fault, Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server

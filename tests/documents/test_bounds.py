@@ -18,9 +18,9 @@ from custom_components.lianke.documents.document import MAX_MADE_BYTES
 from custom_components.lianke.documents.entities import _refuse_empty
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.lists import MAX_ENTRIES, TodoEntry
-from custom_components.lianke.documents.sources import Source, async_fetch
+from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.written import DEFAULT_PAGE
 from tests.documents.samples import protected_pdf
 from tests.documents.test_pdf import bomb, tree_of_itself
 from tests.simulator import make_pdf
@@ -115,7 +115,7 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
             (media / name).write_bytes(value)
             value = str(media / name)
         try:
-            document = await async_fetch(
+            document = await async_get_document(
                 hass,
                 spool,
                 Source(kind=kind, value=value),

@@ -8,7 +8,7 @@ from homeassistant.exceptions import ServiceValidationError
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.lianke.api.models import Paper
+from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import CONTENT_POLICY, PageStyle, paper_size
 from custom_components.lianke.documents.qr import qr_image

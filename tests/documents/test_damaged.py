@@ -10,10 +10,10 @@ import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import check_server
+from custom_components.lianke.documents.conversion import make_document, safe_name
 from custom_components.lianke.documents.images import can_read_heif
-from custom_components.lianke.documents.intake import admit, safe_name
 from custom_components.lianke.documents.page import PageStyle
-from custom_components.lianke.documents.sniff import Kind
+from custom_components.lianke.documents.sniff import FileType
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -66,7 +66,7 @@ def test_damaged_files_end_in_errors_of_ours(name: str, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.part"
         path.write_bytes(damaged(SAMPLES[name], choice))
         try:
-            document = admit(path, name, PageStyle(), title=None, raw=False)
+            document = make_document(path, name, PageStyle(), title=None, raw=False)
         except ServiceValidationError as err:
             found[err.translation_key or ""] += 1
         else:
@@ -88,7 +88,7 @@ def test_whatever_a_decoder_raises(
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
     with pytest.raises(ServiceValidationError) as error:
-        admit(path, "a.webp", PageStyle(), title=None, raw=False)
+        make_document(path, "a.webp", PageStyle(), title=None, raw=False)
     assert error.value.translation_key == "image_unreadable"
 
 
@@ -98,7 +98,7 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     path.write_bytes(picture("AVIF")[:100])
     assert can_read_heif(path)
     with pytest.raises(ServiceValidationError) as error:
-        admit(path, "a.avif", PageStyle(), title=None, raw=False)
+        make_document(path, "a.avif", PageStyle(), title=None, raw=False)
     assert error.value.translation_key == "image_unreadable"
 
 
@@ -112,7 +112,7 @@ def test_odd_server_addresses_are_refused(text: str) -> None:
 
 
 def test_names_of_documents_with_macros_stay() -> None:
-    assert safe_name("a.xlsm", Kind.XLSX) == "a.xlsm"
-    assert safe_name("a.docm", Kind.DOCX) == "a.docm"
-    assert safe_name("a.xlsm", Kind.DOCX) == "a.xlsm.docx"
-    assert safe_name("a.XLSX", Kind.XLSX) == "a.xlsx"
+    assert safe_name("a.xlsm", FileType.XLSX) == "a.xlsm"
+    assert safe_name("a.docm", FileType.DOCX) == "a.docm"
+    assert safe_name("a.xlsm", FileType.DOCX) == "a.xlsm.docx"
+    assert safe_name("a.XLSX", FileType.XLSX) == "a.xlsx"

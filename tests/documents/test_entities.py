@@ -22,9 +22,9 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import SourceKind
-from custom_components.lianke.documents.sources import Source, async_fetch
+from custom_components.lianke.documents.page_documents import PageOptions
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.written import PageOptions
 from tests.documents.samples import picture
 
 LIMIT = 1024 * 1024
@@ -111,7 +111,7 @@ async def fetch(
     title: str | None = None,
     page: PageOptions | None = None,
 ) -> Document:
-    return await async_fetch(
+    return await async_get_document(
         hass,
         spool,
         Source(kind=kind, value=entity_id, title=title, page=page or PageOptions()),

@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import SourceKind
-from custom_components.lianke.documents.sources import Source, async_fetch
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, copy_file
 from tests.documents.conftest import Site
 from tests.documents.samples import picture
@@ -50,7 +50,9 @@ async def fetched(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, *, raw: bool = False
 ) -> Document:
     source = Source(kind=kind, value=value, raw=raw)
-    return await async_fetch(hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None)
+    return await async_get_document(
+        hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None
+    )
 
 
 def left(hass: HomeAssistant) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.lianke.documents import images
 from custom_components.lianke.documents.images import can_read_heif, convert_image
-from custom_components.lianke.documents.sniff import Kind
+from custom_components.lianke.documents.sniff import FileType
 from tests.documents.samples import empty_webp, picture
 
 # Linux counts the peak of this program alone there.
@@ -66,7 +66,7 @@ def test_what_a_phone_takes_is_converted(tmp_path: Path, kind: str) -> None:
     data = picture(kind, (4624, 3468), quality=10, speed=10, method=0)
     (tmp_path / "source").write_bytes(data)
     found = convert_image(tmp_path / "source", tmp_path / "target", "x")
-    assert found is Kind.JPEG
+    assert found is FileType.JPEG
     with Image.open(tmp_path / "target") as made:
         assert made.size == (4624, 3468)
 

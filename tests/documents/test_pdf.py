@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.fair_lock import FairLock
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
@@ -29,9 +30,8 @@ from custom_components.lianke.documents.pdf_client import (
     PdfWorker,
     async_get_pdf_worker,
 )
-from custom_components.lianke.documents.sources import Source, async_fetch
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.turns import Turns
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
 
@@ -89,7 +89,7 @@ def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
     async def fetch(data: bytes, password: str | None = None, limit: int = 2**25) -> Document:
         (media / "x.pdf").write_bytes(data)
         source = Source(kind=SourceKind.FILE, value=str(media / "x.pdf"), password=password)
-        return await async_fetch(
+        return await async_get_document(
             hass, spool, source, limit_bytes=limit, context=Context(), paper=None
         )
 
@@ -330,7 +330,7 @@ async def test_a_users_many_tasks_hold_another_up_by_one(
 
 
 async def test_a_turn_nobody_wants_is_passed_on() -> None:
-    turns = Turns()
+    turns = FairLock()
 
     async def use() -> None:
         async with turns.turn("a"):

@@ -7,7 +7,7 @@ import tracemalloc
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.lianke.documents.sniff import Kind, sniff
+from custom_components.lianke.documents.sniff import FileType, sniff
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -17,7 +17,7 @@ def named(value: object) -> str | None:
     return "" if isinstance(value, bytes) else None
 
 
-def kind_of(tmp_path: Path, data: bytes, name: str) -> Kind:
+def kind_of(tmp_path: Path, data: bytes, name: str) -> FileType:
     path = tmp_path / "file"
     path.write_bytes(data)
     return sniff(path, name)
@@ -26,44 +26,44 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> Kind:
 @pytest.mark.parametrize(
     ("data", "name", "kind"),
     [
-        (make_pdf(1), "report.txt", Kind.PDF),
-        (b"\0\1junk" + make_pdf(1), "report.pdf", Kind.PDF),
-        (picture("JPEG"), "x.png", Kind.JPEG),
-        (picture("PNG"), "x", Kind.PNG),
-        (picture("BMP"), "x", Kind.BMP),
-        (picture("GIF"), "x", Kind.GIF),
-        (tiff(1), "x", Kind.TIFF),
-        (picture("WEBP"), "x.jpg", Kind.WEBP),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_1.HEIC", Kind.HEIF),
-        (picture("AVIF"), "x", Kind.HEIF),
-        (ole("WordDocument"), "x.bin", Kind.DOC),
-        (ole("Workbook"), "x.doc", Kind.XLS),
-        (ole("Book"), "x", Kind.XLS),
-        (ole("PowerPoint Document"), "x", Kind.PPT),
-        (ole("Something"), "x.et", Kind.XLS),
-        (ole("Something"), "x.ppt", Kind.PPT),
-        (zipped("[Content_Types].xml", "word/document.xml"), "x.zip", Kind.DOCX),
-        (zip64(zipped("[Content_Types].xml", "word/document.xml"), told=9), "x", Kind.DOCX),
-        (zipped("[Content_Types].xml", "xl/workbook.xml"), "x", Kind.XLSX),
-        (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", Kind.PPTX),
-        (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", Kind.HTML),
-        (b"<?xml version='1.0'?><html xmlns='x'>", "x", Kind.HTML),
-        (b"<p>part</p>", "x.htm", Kind.HTML),
-        (ole("Workbook", "x", within="WordDocument"), "x.xls", Kind.XLS),
-        (ole("a", "b", "c", "d", "e", "WordDocument"), "x", Kind.DOC),
-        (b"%!tex program", "x.txt", Kind.TEXT),
-        ("你好，世界".encode(), "x", Kind.TEXT),
-        ("你好，世界".encode("gb18030"), "x.txt", Kind.TEXT),
-        ("你好".encode("utf-16"), "x.txt", Kind.TEXT),
-        (b"a,b\n1,2", "x.csv", Kind.CSV),
-        (b"# x", "x.md", Kind.MARKDOWN),
-        (b"BM is no picture", "x.txt", Kind.TEXT),
-        (("字" * 5000).encode(), "x.txt", Kind.TEXT),
-        (b"a" + ("字" * 5000).encode("gb18030"), "x.txt", Kind.TEXT),
+        (make_pdf(1), "report.txt", FileType.PDF),
+        (b"\0\1junk" + make_pdf(1), "report.pdf", FileType.PDF),
+        (picture("JPEG"), "x.png", FileType.JPEG),
+        (picture("PNG"), "x", FileType.PNG),
+        (picture("BMP"), "x", FileType.BMP),
+        (picture("GIF"), "x", FileType.GIF),
+        (tiff(1), "x", FileType.TIFF),
+        (picture("WEBP"), "x.jpg", FileType.WEBP),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_1.HEIC", FileType.HEIF),
+        (picture("AVIF"), "x", FileType.HEIF),
+        (ole("WordDocument"), "x.bin", FileType.DOC),
+        (ole("Workbook"), "x.doc", FileType.XLS),
+        (ole("Book"), "x", FileType.XLS),
+        (ole("PowerPoint Document"), "x", FileType.PPT),
+        (ole("Something"), "x.et", FileType.XLS),
+        (ole("Something"), "x.ppt", FileType.PPT),
+        (zipped("[Content_Types].xml", "word/document.xml"), "x.zip", FileType.DOCX),
+        (zip64(zipped("[Content_Types].xml", "word/document.xml"), told=9), "x", FileType.DOCX),
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "x", FileType.XLSX),
+        (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", FileType.PPTX),
+        (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", FileType.HTML),
+        (b"<?xml version='1.0'?><html xmlns='x'>", "x", FileType.HTML),
+        (b"<p>part</p>", "x.htm", FileType.HTML),
+        (ole("Workbook", "x", within="WordDocument"), "x.xls", FileType.XLS),
+        (ole("a", "b", "c", "d", "e", "WordDocument"), "x", FileType.DOC),
+        (b"%!tex program", "x.txt", FileType.TEXT),
+        ("你好，世界".encode(), "x", FileType.TEXT),
+        ("你好，世界".encode("gb18030"), "x.txt", FileType.TEXT),
+        ("你好".encode("utf-16"), "x.txt", FileType.TEXT),
+        (b"a,b\n1,2", "x.csv", FileType.CSV),
+        (b"# x", "x.md", FileType.MARKDOWN),
+        (b"BM is no picture", "x.txt", FileType.TEXT),
+        (("字" * 5000).encode(), "x.txt", FileType.TEXT),
+        (b"a" + ("字" * 5000).encode("gb18030"), "x.txt", FileType.TEXT),
     ],
     ids=named,
 )
-def test_kinds(tmp_path: Path, data: bytes, name: str, kind: Kind) -> None:
+def test_kinds(tmp_path: Path, data: bytes, name: str, kind: FileType) -> None:
     assert kind_of(tmp_path, data, name) is kind
 
 
@@ -118,7 +118,7 @@ def test_commands_are_not_told_by_content(tmp_path: Path, name: str) -> None:
     assert raised.value.translation_key == "raw_not_asked_for"
     assert raised.value.translation_placeholders == {"name": name}
     if name.endswith(".prn"):
-        assert sniff(path, name, may_be_raw=True) is Kind.RAW
+        assert sniff(path, name, may_be_raw=True) is FileType.RAW
     else:
         with pytest.raises(ServiceValidationError):
             sniff(path, name, may_be_raw=True)

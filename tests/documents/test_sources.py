@@ -17,12 +17,12 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import sources
+from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import MAX_TEXT_BYTES, Document
-from custom_components.lianke.documents.intake import admit
 from custom_components.lianke.documents.kinds import SourceKind
-from custom_components.lianke.documents.sources import Source, async_fetch, is_snapshot
+from custom_components.lianke.documents.page_documents import PageOptions
+from custom_components.lianke.documents.sources import Source, async_get_document, is_snapshot
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.written import PageOptions
 from tests.documents.samples import ole, picture, tiff, zipped
 from tests.simulator import make_pdf
 
@@ -35,7 +35,7 @@ async def fetch(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
 ) -> Document:
     limit = more.pop("limit", LIMIT)
-    return await async_fetch(
+    return await async_get_document(
         hass,
         spool,
         Source(kind=kind, value=value, **more),
@@ -104,9 +104,9 @@ async def test_of_two_calls_with_one_upload_one_prints(
 ) -> None:
     def slow(*args: Any, **options: Any) -> Document:
         time.sleep(0.1)
-        return admit(*args, **options)
+        return make_document(*args, **options)
 
-    monkeypatch.setattr(sources, "admit", slow)
+    monkeypatch.setattr(sources, "make_document", slow)
     if not same_disk:
         monkeypatch.setattr(sources, "move_file", lambda *_: False)
     for _ in range(5):
@@ -300,7 +300,7 @@ async def test_bad_files(
     def deny(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("custom_components.lianke.documents.opening.os.open", deny)
+    monkeypatch.setattr("custom_components.lianke.documents.local_files.os.open", deny)
     key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
     assert key == "file_not_readable"
 

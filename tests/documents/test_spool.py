@@ -12,14 +12,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import spool as spool_module
+from custom_components.lianke.documents.conversion import make_raw_document
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.intake import admit_raw
 from custom_components.lianke.documents.spool import Spool, copy_file, write_bytes
 
 
 async def make(spool: Spool, data: bytes = b"hello") -> Document:
     _, document = await spool.async_write(
-        ".part", lambda path: admit_raw(path, data, name="label", title="Label")
+        ".part", lambda path: make_raw_document(path, data, name="label", title="Label")
     )
     return document
 
@@ -56,11 +56,11 @@ async def test_a_kept_document_can_be_taken_again_and_again(
 ) -> None:
     document = await make(spool)
     handle = await spool.async_keep(document, [b"\x89PNG one", b"two"])
-    first, second = await spool.async_take(handle), await spool.async_take(handle)
+    first, second = await spool.async_copy_kept(handle), await spool.async_copy_kept(handle)
     assert len({document.path, first.path, second.path}) == 3
     assert first.path.read_bytes() == b"hello"
     await spool.async_discard(first, second)
-    assert (await spool.async_take(handle)).digest == document.digest
+    assert (await spool.async_copy_kept(handle)).digest == document.digest
     assert await spool.async_picture(handle, 1) == b"\x89PNG one"
     assert await spool.async_picture(handle, 2) == b"two"
     for number in (-1, 0, 3):
@@ -76,16 +76,16 @@ async def test_it_is_gone_after_an_hour(
     second = await spool.async_keep(await make(spool))
     freezer.tick(timedelta(minutes=31))
     with pytest.raises(ServiceValidationError, check=_is_gone):
-        await spool.async_take(first)
+        await spool.async_copy_kept(first)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
     assert len(files(hass)) == 1
-    await spool.async_take(second)
+    await spool.async_copy_kept(second)
     freezer.tick(timedelta(minutes=31))
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
     with pytest.raises(ServiceValidationError, check=_is_gone):
-        await spool.async_take(second)
+        await spool.async_copy_kept(second)
 
 
 def _is_gone(err: ServiceValidationError) -> bool:
@@ -98,14 +98,14 @@ async def test_number_and_size_are_limited(
     monkeypatch.setattr(spool_module, "MAX_KEPT", 3)
     handles = [await spool.async_keep(await make(spool)) for _ in range(5)]
     assert len(files(hass)) == 3
-    await spool.async_take(handles[-1])
+    await spool.async_copy_kept(handles[-1])
     with pytest.raises(ServiceValidationError, check=_is_gone):
-        await spool.async_take(handles[0])
+        await spool.async_copy_kept(handles[0])
     monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 12)
     big = await spool.async_keep(await make(spool, b"x" * 100))
-    assert (await spool.async_take(big)).size == 100
+    assert (await spool.async_copy_kept(big)).size == 100
     with pytest.raises(ServiceValidationError, check=_is_gone):
-        await spool.async_take(handles[-1])
+        await spool.async_copy_kept(handles[-1])
 
 
 async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -> None:
@@ -115,7 +115,7 @@ async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -
         (document.path.parent / name).unlink()
     assert await spool.async_picture(handle, 1) is None
     with pytest.raises(ServiceValidationError, check=_is_gone):
-        await spool.async_take(handle)
+        await spool.async_copy_kept(handle)
 
 
 async def test_without_hard_links_a_copy_is_made(
@@ -125,7 +125,7 @@ async def test_without_hard_links_a_copy_is_made(
         raise PermissionError
 
     monkeypatch.setattr(os, "link", refuse)
-    taken = await spool.async_take(await spool.async_keep(await make(spool)))
+    taken = await spool.async_copy_kept(await spool.async_keep(await make(spool)))
     assert taken.path.read_bytes() == b"hello"
     assert mode(taken.path) == 0o600
 
@@ -169,6 +169,6 @@ async def test_pictures_count_in_the_limit(
     handles = [await spool.async_keep(await make(spool), [bytes(1000), bytes(1000)]) for _ in "123"]
     assert await spool.async_picture(handles[0], 1) is None
     with pytest.raises(ServiceValidationError):
-        await spool.async_take(handles[0])
+        await spool.async_copy_kept(handles[0])
     assert await spool.async_picture(handles[2], 2) == bytes(1000)
     assert len(files(hass)) == 6

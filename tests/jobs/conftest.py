@@ -22,8 +22,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.client import LiankeClient
-from custom_components.lianke.api.credentials import Credentials
-from custom_components.lianke.api.options import PrintOptions, resolve
+from custom_components.lianke.api.models import Credentials
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
@@ -166,7 +167,9 @@ class Shop:
             printer_key=self.key(port),
             document=document,
             title=document.title,
-            options=resolve(options, known.capabilities, known.papers, known.printer.species),
+            options=resolve_options(
+                options, known.capabilities, known.papers, known.printer.species
+            ),
             context=Context(),
             **changes,
         )

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
-from custom_components.lianke.api.models import Callback
+from custom_components.lianke.api.tasks import Callback
 from custom_components.lianke.jobs import doubts, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop

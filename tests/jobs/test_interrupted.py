@@ -15,7 +15,8 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload
@@ -36,7 +37,7 @@ def stored(shop: Shop, job: Job) -> dict[str, Any]:
 def options_of(shop: Shop) -> ResolvedOptions:
     """Return the options of a call that names none."""
     known = shop.storage.printers[shop.key()]
-    return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
+    return resolve_options(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:

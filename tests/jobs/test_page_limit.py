@@ -10,8 +10,8 @@ import pytest
 
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.documents.written import async_text_document
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.jobs.settings import max_pages

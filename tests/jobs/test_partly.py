@@ -7,7 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
-from custom_components.lianke.api.models import TaskResult, TaskState
+from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.outcome import REVOKE_TIME, changes_for
 from tests.jobs.conftest import Shop

@@ -12,7 +12,8 @@ import pytest
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import (
     MAX_LOST,
@@ -34,7 +35,7 @@ HANGS = Fault(kind="timeout", done=True, seconds=3600)
 def options_of(shop: Shop) -> ResolvedOptions:
     """Return the laser's options without any choice."""
     known = shop.storage.printers[shop.key()]
-    return resolve(PrintOptions(), known.capabilities, known.papers, known.printer.species)
+    return resolve_options(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 
 async def preview(shop: Shop, *, padding: bytes = b"") -> Preview:

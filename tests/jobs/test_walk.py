@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.lianke.api import transport
-from custom_components.lianke.api.models import Callback, TaskResult, TaskState
+from custom_components.lianke.api.tasks import Callback, TaskResult, TaskState
 from custom_components.lianke.box.refresh import REFRESH_SPACING
 from custom_components.lianke.coordinator import PrinterStatus
 from custom_components.lianke.jobs.job import JobState

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from hypothesis import given, settings, strategies as st
 
-from custom_components.lianke.api.models import DayTask, TaskState
+from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.api.models import TaskResult, TaskState
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move

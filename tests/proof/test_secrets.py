@@ -15,10 +15,9 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
-from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.models import PrinterAddress
-from custom_components.lianke.api.sticker import parse
+from custom_components.lianke.api.models import Credentials, PrinterAddress
+from custom_components.lianke.api.sticker import parse_credentials
 from custom_components.lianke.api.upload import Links, Ticket
 from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
@@ -264,7 +263,7 @@ def test_objects_that_hold_secrets_hide_them() -> None:
     secret = "AbCdEfGh12345678"
     things = (
         Credentials(device_id="lk00ab00000000", device_key=secret),
-        parse(f"lk00ab00000000:{secret}"),
+        parse_credentials(f"lk00ab00000000:{secret}"),
         Ticket(value=secret),
         Links(urls=(f"https://example.com/?key={secret}",), extension=".pdf"),
         Preview(content=secret.encode(), content_type="image/png", taken_at=None),  # type: ignore[arg-type]

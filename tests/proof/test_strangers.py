@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from custom_components.lianke.api.models import DayTask, TaskState
+from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.reconciliation import examine, handed_over, search_after

@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
-from custom_components.lianke.documents.fetch import async_download
+from custom_components.lianke.documents.download import async_download
 
 REFUSED = {"url_invalid", "url_not_https", "url_not_public", "url_unreachable"}
 # P stands for a port at which this machine listens.

@@ -20,23 +20,23 @@ from custom_components.lianke.actions.schemas import CANCEL_SCHEMA, MODELS_SCHEM
 from custom_components.lianke.api import (
     callbacks,
     capabilities,
-    clock,
     coerce,
     errors,
     markers,
     models,
-    names,
+    name_matching,
+    option_resolver,
     options,
-    print_options,
-    species,
+    page_range,
+    service_clock,
     sticker,
     tasks,
     upload,
 )
-from custom_components.lianke.api.credentials import Credentials
-from custom_components.lianke.documents import document, images, intake, ole, testpage
+from custom_components.lianke.api.models import Credentials
+from custom_components.lianke.documents import conversion, document, images, ole, testpage
 from custom_components.lianke.documents.pdf_worker import process
-from custom_components.lianke.documents.sniff import Kind
+from custom_components.lianke.documents.sniff import FileType
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
 
@@ -48,9 +48,11 @@ type Case = tuple[Callable[[], Any], Any]
 
 def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
     """Return the offset of the service's clock after an answer with this header."""
-    kept = clock.ServiceClock()
+    kept = service_clock.ServiceClock()
     at = 1_700_000_000.0
-    kept.note(header, clock.Moment(at, 0.0), clock.Moment(at + seconds + jump, seconds))
+    kept.note(
+        header, service_clock.Moment(at, 0.0), service_clock.Moment(at + seconds + jump, seconds)
+    )
     return kept.offset
 
 
@@ -75,7 +77,7 @@ def encoded(times: int) -> str:
 def credentials(text: str) -> Credentials | None:
     """Return the credentials in a text."""
     try:
-        return sticker.parse(text)
+        return sticker.parse_credentials(text)
     except errors.CredentialsError:
         return None
 
@@ -84,7 +86,9 @@ def reason(**wanted: Any) -> tuple[str, int] | None:
     """Return why options are refused, and how many values the refusal offers."""
     able = capabilities.Capabilities(papers={f"Paper {n}": n for n in range(1, 301)})
     try:
-        options.resolve(options.PrintOptions(**wanted), able, (), species.Species.LASER)
+        option_resolver.resolve_options(
+            options.PrintOptions(**wanted), able, (), models.Species.LASER
+        )
     except errors.LiankeInputError as err:
         return err.reason, len(getattr(err, "allowed", ()))
     return None
@@ -118,12 +122,12 @@ API: dict[str, Case] = {
         lambda: len(models.parse_model_names([f"Model {number}" for number in range(MANY)])),
         20_000,
     ),
-    "api.clock.MAX_HEADER": (
+    "api.service_clock.MAX_HEADER": (
         lambda: after("Tue, 14 Nov 2023 22:13:20 GMT" + " " * 12),
         None,
     ),
-    "api.clock.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
-    "api.clock.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
+    "api.service_clock.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
+    "api.service_clock.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
     "api.coerce.MAX_TEXT": (lambda: len(coerce.to_text("x" * MANY)), 255),
     "api.coerce.MAX_DIGITS": (lambda: coerce.to_int("1" * 19), None),
     "api.coerce.MAX_NAMED": (lambda: len(coerce.to_int_map(many(int)) or ()), 2000),
@@ -150,35 +154,37 @@ API: dict[str, Case] = {
         lambda: len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
         200,
     ),
-    "api.names.MAX_NAME": (lambda: len(names.fold("x" * MANY)), 100),
-    "api.names.MAX_COMPARED": (
-        lambda: names.nearest_first("wanted", [*(str(n) for n in range(200)), "wanted"])[0],
+    "api.name_matching.MAX_NAME": (lambda: len(name_matching.normalize_name("x" * MANY)), 100),
+    "api.name_matching.MAX_COMPARED": (
+        lambda: name_matching.sort_by_similarity(
+            "wanted", [*(str(n) for n in range(200)), "wanted"]
+        )[0],
         "0",
     ),
-    "api.names.MOST_MM": (lambda: names.size_in("3277x100mm"), None),
-    "api.names.MOST_INCHES": (lambda: names.size_in("14x14"), (140, 140)),
-    "api.options.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
-    "api.options.MAX_SIDE": (
+    "api.name_matching.MOST_MM": (lambda: name_matching.parse_size("3277x100mm"), None),
+    "api.name_matching.MOST_INCHES": (lambda: name_matching.parse_size("14x14"), (140, 140)),
+    "api.option_resolver.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
+    "api.option_resolver.MAX_SIDE": (
         lambda: reason(paper_width=100, paper_height=3277),
         ("paper_size_out_of_range", 1),
     ),
-    "api.options.MAX_PIECES": (
+    "api.page_range.MAX_PIECES": (
         lambda: reason(paper="Paper 1", pages=",".join("1" * 101)),
         ("invalid_page_range", 3),
     ),
-    "api.options.MAX_PAGE": (lambda: options.most_selected("1-99999", None), 99_999),
-    "api.options.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
-    "api.print_options.MAX_PAGE_RANGE": (
+    "api.page_range.MAX_PAGE": (lambda: page_range.most_selected("1-99999", None), 99_999),
+    "api.option_resolver.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
+    "api.options.MAX_PAGE_RANGE": (
         lambda: len(
-            print_options.ResolvedOptions.from_dict(
+            options.ResolvedOptions.from_dict(
                 {"paper_id": 9, "copies": 1, "page_range": "1," * MANY}
             ).page_range
         ),
         1000,
     ),
-    "api.species.MAX_NAME": (
-        lambda: species.guess_species("x" * 255 + " label"),
-        species.Species.UNKNOWN,
+    "api.models.MAX_GUESSED_NAME": (
+        lambda: models.guess_species("x" * 255 + " label"),
+        models.Species.UNKNOWN,
     ),
     "api.sticker.MAX_TEXT": (lambda: credentials(" " * 4096 + TOKEN), None),
     "api.sticker.MAX_ENCODINGS": (lambda: credentials(encoded(5)), None),
@@ -239,7 +245,7 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
         lambda n: refused(PRINT_SCHEMA, text="x", copies=n),
         999_999_999,
     ),
-    "api.print_options.MAX_PAGE_RANGE": (
+    "api.options.MAX_PAGE_RANGE": (
         lambda n: refused(PRINT_SCHEMA, text="x", pages="1" * n),
         1000,
     ),
@@ -265,11 +271,11 @@ DOCUMENTS: dict[str, Case] = {
         ),
         200,
     ),
-    "documents.intake.MAX_STEM": (
-        lambda: len(intake.safe_name("x" * MANY + ".pdf", Kind.PDF)),
+    "documents.conversion.MAX_STEM": (
+        lambda: len(conversion.safe_name("x" * MANY + ".pdf", FileType.PDF)),
         104,
     ),
-    "documents.intake.MAX_TITLE": (lambda: len(intake.clean_title("x" * MANY)), 200),
+    "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
     "documents.ole.MAX_DIRECTORY_SECTORS": (
         lambda: len(ole._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
         1024 * 128,
@@ -332,8 +338,8 @@ def test_a_title_as_long_as_a_call_takes_no_time() -> None:
         def __getitem__(self, index: Any) -> Long:
             return Long(super().__getitem__(index))
 
-    assert intake.clean_title(Long("菜单 " * 1_000_000)) == ("菜单 " * 67)[:200]
-    assert seen <= intake.MAX_TITLE * 20
+    assert conversion.clean_title(Long("菜单 " * 1_000_000)) == ("菜单 " * 67)[:200]
+    assert seen <= conversion.MAX_TITLE * 20
 
 
 PHOTOS = {
@@ -359,7 +365,7 @@ def picture_of(size: tuple[int, int], mode: str) -> Image.Image:
 
 def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
     """As PNG it would be several times its size."""
-    for size, kind in (((2000, 2000), Kind.PNG), ((2001, 2000), Kind.JPEG)):
+    for size, kind in (((2000, 2000), FileType.PNG), ((2001, 2000), FileType.JPEG)):
         path = tmp_path / "picture"
         picture_of(size, "L").save(path, "BMP")
         assert images.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind

@@ -29,13 +29,12 @@ from custom_components.lianke.account.account import (
 from custom_components.lianke.actions import handlers as actions
 from custom_components.lianke.api import client as client_module, transport
 from custom_components.lianke.api.client import LiankeClient
-from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import (
     LiankeConnectionError,
     LiankeTimeoutError,
     TooManyRequestsError,
 )
-from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions

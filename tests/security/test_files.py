@@ -20,7 +20,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.documents.opening import open_allowed
+from custom_components.lianke.documents.local_files import open_allowed
 from tests.printing import ask, came_out, data_of, device_of, make_media, sent, without_shares
 from tests.simulator import Simulator, make_pdf
 

@@ -11,9 +11,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from ..api.capabilities import Capabilities, Paper
 from ..api.errors import LiankeError
-from ..api.models import Capabilities, DayTask, Paper
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
+from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..coordinator import PrinterView
 from ..runtime import LiankeConfigEntry

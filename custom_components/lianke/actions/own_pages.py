@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from homeassistant.core import Context, HomeAssistant
 
-from ..api.models import Paper
+from ..api.capabilities import Paper
 from ..documents.document import Document, input_error
+from ..documents.page_documents import async_color_page, async_notification, async_test_page
 from ..documents.spool import Spool, async_get_spool
-from ..documents.written import async_color_page, async_notification, async_test_page
 from ..jobs.queue import PrintRequest, Submission
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve

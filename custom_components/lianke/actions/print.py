@@ -19,11 +19,12 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType
 
 from ..api.errors import LiankeInputError
-from ..api.options import PrintOptions, ResolvedOptions, merge, resolve
+from ..api.option_resolver import resolve_options
+from ..api.options import PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..documents.document import Document, input_error
 from ..documents.kinds import SourceKind
-from ..documents.sources import Source, async_fetch, is_snapshot
+from ..documents.sources import Source, async_get_document, is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
@@ -81,7 +82,7 @@ async def async_resolve(
     view = target.view
     asked = options or PrintOptions()
     if not raw:
-        asked = merge(
+        asked = merge_options(
             asked,
             stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(printer_key, {})),
             stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
@@ -89,7 +90,7 @@ async def async_resolve(
     capabilities = await coordinator.get_capabilities(printer_key)
     papers = await coordinator.get_papers(printer_key)
     try:
-        return resolve(asked, capabilities, papers, view.printer.species, raw=raw)
+        return resolve_options(asked, capabilities, papers, view.printer.species, raw=raw)
     except LiankeInputError as err:
         raise translated(err) from None
 
@@ -107,7 +108,7 @@ async def async_documents(
     landscape = options.orientation == LANDSCAPE
     try:
         for source in order.sources:
-            fetched = await async_fetch(
+            fetched = await async_get_document(
                 hass,
                 spool,
                 replace(source, page=replace(source.page, landscape=landscape)),

@@ -8,11 +8,11 @@ from typing import Any
 from homeassistant.helpers import config_validation as cv
 
 from ..api.options import PrintOptions
+from ..documents.conversion import clean_title
 from ..documents.document import input_error
-from ..documents.intake import clean_title
 from ..documents.kinds import SourceKind
+from ..documents.page_documents import PageOptions
 from ..documents.sources import Source
-from ..documents.written import PageOptions
 from .schemas import (
     ATTR_AGENDA,
     ATTR_COLUMNS,

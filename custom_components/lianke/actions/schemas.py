@@ -9,8 +9,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from ..api.options import PrintOptions
-from ..api.print_options import MAX_PAGE_RANGE
+from ..api.options import MAX_PAGE_RANGE, PrintOptions
 from ..documents.document import whole_text
 from ..documents.kinds import RAW_ENCODINGS, SourceKind
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 import re
 
 from .coerce import JsonValue, to_json, to_text
-from .models import Callback
-from .tasks import TaskResult, to_state
+from .tasks import Callback, TaskResult, to_task_state
 
 MAX_IDS = 20
 MAX_ENTRIES = 200
@@ -31,7 +30,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
     return Callback(
         device_id=device_id,
         task_id=task_id,
-        state=to_state(body.get("task_state")),
+        state=to_task_state(body.get("task_state")),
         result=TaskResult.from_json(_result(body)),
     )
 

@@ -13,42 +13,26 @@ from typing import Self
 
 from aiohttp import ClientSession
 
+from .capabilities import Capabilities, Paper, parse_papers
 from .coerce import JsonValue, to_int, to_mapping, to_text
-from .credentials import Credentials
 from .errors import AlreadyRunningError, BadPhoneError, DocumentTooLargeError, LiankeResponseError
 from .models import (
     NETWORK_PORT,
     Box,
-    Capabilities,
-    DayTask,
-    Paper,
+    Credentials,
     Printer,
     PrinterAddress,
     PrinterCondition,
     PrinterKind,
-    Task,
-    TaskResult,
     parse_model_names,
-    parse_papers,
     parse_printers,
 )
-from .naming import hash_of, printer_fields
 from .scanning import Scanners
 from .server import DEFAULT_SERVER
-from .tasks import parse_day_tasks
+from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .throttle import Purpose, Throttle
-from .transport import Meanings, Transport
+from .transport import ErrorCodes, Transport
 from .upload import Links, Ticket, UploadFile, is_web_page, open_form
-
-__all__ = [
-    "DEFAULT_SERVER",
-    "Credentials",
-    "LiankeClient",
-    "Links",
-    "Throttle",
-    "Ticket",
-    "UploadFile",
-]
 
 LIST_SECONDS = 5.0
 QUICK_SECONDS = 10.0
@@ -59,8 +43,8 @@ DOWNLOAD_SECONDS = 60.0
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
 """What `file_pages` takes."""
 
-_BUSY: Meanings = {401: AlreadyRunningError}
-_PHONE: Meanings = {403: BadPhoneError}
+_BUSY: ErrorCodes = {401: AlreadyRunningError}
+_PHONE: ErrorCodes = {403: BadPhoneError}
 
 
 class LiankeClient:
@@ -139,7 +123,7 @@ class LiankeClient:
             "/device/async_refresh_device_info",
             query=self._auth,
             seconds=QUICK_SECONDS,
-            meanings=_BUSY,
+            error_codes=_BUSY,
         )
 
     async def restart_box(self) -> None:
@@ -149,7 +133,7 @@ class LiankeClient:
             "/device/async_device_reboot",
             body={**self._auth},
             seconds=QUICK_SECONDS,
-            meanings=_BUSY,
+            error_codes=_BUSY,
         )
 
     async def printers(self, kind: PrinterKind = PrinterKind.BOTH) -> tuple[Printer, ...]:
@@ -172,7 +156,7 @@ class LiankeClient:
         """
         where = {"usbPort": str(address.port)}
         if address.is_network:
-            where = {"printerHash": hash_of(address)}
+            where = {"printerHash": address.known_hash}
         data = await self._transport.call(
             "GET",
             "/device/printer_status",
@@ -198,7 +182,7 @@ class LiankeClient:
         query = (
             {"printerModel": address.model}
             if address.model
-            else self._auth | {"printerHash": hash_of(address)}
+            else self._auth | {"printerHash": address.known_hash}
         )
         return Capabilities.from_json(
             await self._transport.call(
@@ -227,7 +211,7 @@ class LiankeClient:
         size = file.size if isinstance(file, UploadFile) else 0
         if size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
-        fields = self._auth | printer_fields(address) | {"dmPaperSize": str(paper_id)}
+        fields = self._auth | address.form_fields() | {"dmPaperSize": str(paper_id)}
         async with open_form(file, fields) as form:
             data = await self._transport.upload("/print/file_pages", form, size, Purpose.COUNT)
         pages = to_int(to_mapping(data).get("pages"))
@@ -250,7 +234,7 @@ class LiankeClient:
         been handed to the connection; its error ends the upload and is raised as it is. `on_progress` is told the
         bytes of the file handed over. If this raises with `may_have_arrived` False, the end was never handed over.
         """
-        form_fields = self._auth | printer_fields(address) | dict(fields)
+        form_fields = self._auth | address.form_fields() | dict(fields)
         if is_web_page(content):
             form_fields["htmlKernel"] = "chrometopdf"
         if callback_url is not None:
@@ -343,7 +327,7 @@ class LiankeClient:
             "/driver/uninstall_driver_event",
             body={**self._auth, "printerId": row_id, "phone": phone},
             seconds=QUICK_SECONDS,
-            meanings=_PHONE,
+            error_codes=_PHONE,
         )
 
     async def find_network_printers(self) -> int | None:
@@ -356,7 +340,7 @@ class LiankeClient:
             "/printer/refresh_network_printer",
             query=self._auth,
             seconds=STATUS_SECONDS,
-            meanings=_BUSY,
+            error_codes=_BUSY,
         )
         fields = to_mapping(data)
         numbers = (
@@ -379,6 +363,6 @@ class LiankeClient:
 
     def _printer_body(self, address: PrinterAddress) -> dict[str, JsonValue]:
         """Return what names a printer where no model is asked for."""
-        target = printer_fields(address)
+        target = address.form_fields()
         target.pop("printerModel", None)
         return {**self._auth, **target}

@@ -5,13 +5,13 @@ that says nothing at all raises LiankeResponseError. `as_dict`/`from_dict` are t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
 from ipaddress import ip_address
+import re
 from typing import Self
 
-from .capabilities import Capabilities, DriverDefaults, Paper, parse_papers
 from .coerce import (
     JsonValue,
     to_bool,
@@ -23,38 +23,15 @@ from .coerce import (
     to_optional_text,
     to_text,
 )
-from .errors import LiankeResponseError
+from .errors import LiankeResponseError, PrinterNotFoundError
 from .markers import Marker, parse_markers
-from .species import Species, guess_species
-from .tasks import Callback, DayTask, Task, TaskResult, TaskState, rows_of
-
-__all__ = [
-    "NETWORK_PORT",
-    "Box",
-    "Callback",
-    "Capabilities",
-    "DayTask",
-    "DriverDefaults",
-    "DriverState",
-    "Marker",
-    "Paper",
-    "Printer",
-    "PrinterAddress",
-    "PrinterCondition",
-    "PrinterKind",
-    "Species",
-    "Task",
-    "TaskResult",
-    "TaskState",
-    "parse_model_names",
-    "parse_papers",
-    "parse_printers",
-]
+from .tasks import rows_of
 
 NETWORK_PORT = 631
 """The port a network printer's row names; jobs for it go to port 1 with its address."""
 
 MAX_PRINTERS = 200
+MAX_GUESSED_NAME = 255
 # Models that an answer may list.
 MAX_MODELS = 20000
 
@@ -77,6 +54,45 @@ class PrinterKind(IntEnum):
     USB = 1
     NETWORK = 2
     BOTH = 3
+
+
+class Species(IntEnum):
+    """What kind of machine a printer is (`species`)."""
+
+    UNKNOWN = 0
+    DOT_MATRIX = 1
+    RECEIPT = 2
+    LABEL = 3
+    LASER = 4
+    INKJET = 5
+    DYE_SUBLIMATION = 6
+    CARD = 7
+
+
+_LABEL = re.compile(
+    r"label|标签|条码|barcode|zdesigner|zebra|\bxp-?[34]\d\d|\bgp-?1[1-5]\d\d|\btsc\b|godex|argox",
+    re.IGNORECASE,
+)
+_RECEIPT = re.compile(
+    r"esc ?/ ?pos|escpos|\bpos-?(58|76|80)|\bxp-?(58|76|80|[nqt]\d)|receipt|小票|热敏|thermal",
+    re.IGNORECASE,
+)
+
+
+def guess_species(*names: str) -> Species:
+    """Return the species that a printer's names give away: only those on narrow paper, else UNKNOWN."""
+    for species, words in ((Species.LABEL, _LABEL), (Species.RECEIPT, _RECEIPT)):
+        if any(words.search(name[:MAX_GUESSED_NAME]) for name in names):
+            return species
+    return Species.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """A box's id and its secret key."""
+
+    device_id: str
+    device_key: str = field(repr=False)
 
 
 def to_address(value: object) -> str | None:
@@ -165,6 +181,25 @@ class PrinterAddress:
     def is_network(self) -> bool:
         """Whether the printer is reached over the network."""
         return self.target_ip is not None or self.port == NETWORK_PORT
+
+    @property
+    def known_hash(self) -> str:
+        """The printer's hash; raises PrinterNotFoundError when it is unknown."""
+        if self.hash_id is None:
+            raise PrinterNotFoundError
+        return self.hash_id
+
+    def form_fields(self) -> dict[str, str]:
+        """Return the form fields that name the printer.
+
+        A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
+        Raises PrinterNotFoundError when its hash is unknown, too.
+        """
+        if self.target_ip is not None:
+            return {"devicePort": "1", "printerModel": self.model, "targetIp": self.target_ip}
+        if self.port == NETWORK_PORT:
+            return {"printerHash": self.known_hash}
+        return {"devicePort": str(self.port), "printerModel": self.model}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,398 +1,174 @@
-"""From what is asked for to what is sent: each option checked before anything leaves the house."""
+"""Print options: what a user asks for, checked against what the printer can do, as the service's form fields.
+
+Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
+"""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-import re
-from typing import Final
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, Self
 
-from .errors import OptionError
-from .models import Capabilities, DriverDefaults, Paper, Species
-from .names import find, fold, nearest_first, size_in
-from .papers import A4_ID, CUSTOM_ID, STANDARD, are_mostly_narrow, standard_paper
-from .print_options import (
-    ALIGNMENTS,
-    COLORS,
-    DUPLEX,
-    EXCEL_FITS,
-    ORIENTATIONS,
-    QUALITIES,
-    SCALES,
-    PrintOptions,
-    ResolvedOptions,
-    merge,
-)
+from .capabilities import Paper
+from .coerce import JsonValue, to_bool, to_int, to_mapping, to_optional_text, to_text
+from .papers import CUSTOM_ID
 
-__all__ = [
-    "ALIGNMENTS",
-    "COLORS",
-    "DUPLEX",
-    "EXCEL_FITS",
-    "ORIENTATIONS",
-    "QUALITIES",
-    "SCALES",
-    "PrintOptions",
-    "ResolvedOptions",
-    "count_selected",
-    "merge",
-    "most_selected",
-    "page_range",
-    "resolve",
-]
+type ColorMode = Literal["mono", "color"]
+type Duplex = Literal["off", "long_edge", "short_edge"]
+type Orientation = Literal["portrait", "landscape"]
+type Quality = Literal["draft", "normal", "high", "best"]
+type ExcelFit = Literal["none", "page", "rows", "columns"]
 
-MAX_COPIES: Final = 999
-MAX_SIDE: Final = 32767
-"""0.1 mm; what the driver's 16-bit field can hold."""
-MAX_PIECES: Final = 100
-MAX_PAGE: Final = 99999
-MAX_ALLOWED: Final = 40
-SWITCHES: Final = frozenset({"auto_rotate", "reverse_order"})
-NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
-
-_UNKNOWN = Capabilities()
-_PERCENT = re.compile(r"(\d{1,3})\s*[%％]", re.ASCII)
-_BLANKS = re.compile(r"\s+")
-_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-_ODD, _EVEN = "-1", "-2"
+COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
+DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
+ORIENTATIONS: Mapping[str, int] = {"portrait": 1, "landscape": 2}
+QUALITIES: Mapping[str, int] = {"draft": -1, "normal": -2, "high": -3, "best": -4}
+EXCEL_FITS: Mapping[str, str] = {"none": "0", "page": "1", "rows": "2", "columns": "3"}
+SCALES: Mapping[str, str] = {
+    "fit": "fit",
+    "fit_width": "fitw",
+    "fit_height": "fith",
+    "fill": "fill",
+    "cover": "cover",
+    "none": "none",
+}
+ALIGNMENTS: Mapping[str, str] = {
+    "top_left": "z1",
+    "top_center": "z2",
+    "top_right": "z3",
+    "center_left": "z4",
+    "center": "z5",
+    "center_right": "z6",
+    "bottom_left": "z7",
+    "bottom_center": "z8",
+    "bottom_right": "z9",
+}
 
 
-def resolve(
-    options: PrintOptions,
-    capabilities: Capabilities | None,
-    papers: tuple[Paper, ...],
-    species: Species,
-    *,
-    raw: bool = False,
-) -> ResolvedOptions:
-    """Return the options as ids, checked against the printer; raises OptionError.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintOptions:
+    """What somebody asks for; None = unset. Sizes in mm; names of paper, tray and media are the driver's."""
 
-    A missing block (or no capabilities at all) means unknown: ids and standard values pass, other names are refused
-    as not checkable. What is unset comes from the driver, then A4, but never A4 for a label or receipt printer.
-    With `raw` the printer gets bare commands, on which options have no effect: none may be set.
+    paper: str | int | None = None
+    paper_width: float | None = None
+    paper_height: float | None = None
+    copies: int | None = None
+    color: ColorMode | None = None
+    duplex: Duplex | None = None
+    orientation: Orientation | None = None
+    tray: str | int | None = None
+    media_type: str | int | None = None
+    quality: Quality | None = None
+    scale: str | None = None
+    align: str | None = None
+    auto_rotate: bool | None = None
+    pages: str | None = None
+    reverse_order: bool | None = None
+    excel_fit: ExcelFit | None = None
+
+    @property
+    def set_names(self) -> tuple[str, ...]:
+        """The names of the options that are set."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+
+MAX_PAGE_RANGE = 1000
+"""characters of a page selection that are kept."""
+PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
+"""These three say one thing together: a size never mixes with a paper from another layer."""
+
+
+def merge_options(*layers: PrintOptions) -> PrintOptions:
+    """Return one set of options in which the first layer that sets an option wins."""
+    merged: dict[str, object] = {}
+    for layer in layers:
+        chosen = {name: getattr(layer, name) for name in layer.set_names}
+        if any(name in merged for name in PAPER_OPTIONS):
+            for name in PAPER_OPTIONS:
+                chosen.pop(name, None)
+        merged = chosen | merged
+    return PrintOptions(**merged)  # type: ignore[arg-type]  # names and values of PrintOptions itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedOptions:
+    """Options as the service takes them: ids, sizes in 0.1 mm; None = not sent.
+
+    `page_range` is the service's form (`1,2,5-10`, `-1` odd, `-2` even, "" all);
+    `paper` is known unless it was only an id.
     """
-    _refuse_booleans(options)
-    able = capabilities or _UNKNOWN
-    if raw:
-        return _raw(options, able)
-    width, length, paper_id, paper = _paper(options, able, papers, species)
-    return ResolvedOptions(
-        paper_id=paper_id,
-        paper_width=width,
-        paper_length=length,
-        paper=paper,
-        copies=_copies(options.copies, able),
-        color=_choice("color", options.color, COLORS, able.colors, able.defaults.color),
-        duplex=_choice("duplex", options.duplex, DUPLEX, able.duplex, able.defaults.duplex),
-        orientation=_choice(
-            "orientation",
-            options.orientation,
-            ORIENTATIONS,
-            able.orientations,
-            able.defaults.orientation,
-        ),
-        tray=_named("tray", options.tray, able.trays, able.defaults.tray),
-        media_type=_named(
-            "media_type", options.media_type, able.media_types, able.defaults.media_type
-        ),
-        quality=_choice("quality", options.quality, QUALITIES, None, able.defaults.quality),
-        scale=_scale(options.scale),
-        align=_word("align", options.align, ALIGNMENTS),
-        auto_rotate=options.auto_rotate,
-        reverse_order=options.reverse_order,
-        page_range=page_range(options.pages or ""),
-        excel_fit=_word("excel_fit", options.excel_fit, EXCEL_FITS),
-    )
 
+    paper_id: int
+    paper_width: int | None = None
+    paper_length: int | None = None
+    paper: Paper | None = None
+    copies: int = 1
+    color: int | None = None
+    duplex: int | None = None
+    orientation: int | None = None
+    tray: int | None = None
+    media_type: int | None = None
+    quality: int | None = None
+    scale: str | None = None
+    align: str | None = None
+    auto_rotate: bool | None = None
+    reverse_order: bool | None = None
+    page_range: str = ""
+    excel_fit: str | None = None
 
-def _refuse_booleans(options: PrintOptions) -> None:
-    """Refuse YAML's yes and no where a name or a number is meant; Python takes them for 1 and 0."""
-    for item in fields(options):
-        value = getattr(options, item.name)
-        if isinstance(value, bool) and item.name not in SWITCHES:
-            raise OptionError("invalid_option", option=item.name, value=str(value).lower())
+    def form_fields(self) -> dict[str, str]:
+        """Return the fields of `POST /print/job` that stand for these options.
 
+        Always lets the service refuse what the box cannot print, and never limits the number of errors.
+        """
+        custom = self.paper_id == CUSTOM_ID
+        values: dict[str, object] = {
+            "dmPaperSize": self.paper_id,
+            "dmPaperWidth": self.paper_width if custom else None,
+            "dmPaperLength": self.paper_length if custom else None,
+            "dmCopies": self.copies,
+            "dmColor": self.color,
+            "dmDuplex": self.duplex,
+            "dmOrientation": self.orientation,
+            "dmDefaultSource": self.tray,
+            "dmMediaType": self.media_type,
+            "dmPrintQuality": self.quality,
+            "jpScale": self.scale,
+            "jpAutoAlign": self.align,
+            "jpAutoRotate": None if self.auto_rotate is None else int(self.auto_rotate),
+            "pdfRev": None if self.reverse_order is None else int(self.reverse_order),
+            "jpPageRange": self.page_range or None,
+            "officeExcelFitToPages": self.excel_fit,
+            "reportDeviceStatus": 1,
+            "reportPrinterStatus": 1,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
 
-def _raw(options: PrintOptions, able: Capabilities) -> ResolvedOptions:
-    """Return what the service requires of raw commands: a paper id, which has no effect."""
-    if names := options.set_names:
-        raise OptionError("raw_refuses_options", option="raw", value=", ".join(names))
-    known = [*(able.papers or {}).values()]
-    paper_id = able.defaults.paper_id
-    if not paper_id or paper_id < 0:
-        paper_id = known[0] if known and A4_ID not in known else A4_ID
-    return ResolvedOptions(paper_id=paper_id)
+    def as_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON data for storage."""
+        return asdict(self)
 
-
-def _paper(
-    options: PrintOptions, able: Capabilities, papers: tuple[Paper, ...], species: Species
-) -> tuple[int | None, int | None, int, Paper | None]:
-    """Return custom width and length (0.1 mm), the paper's id and, if known, the paper."""
-    if options.paper_width is not None or options.paper_height is not None:
-        return _custom(options)
-    if options.paper is None:
-        return _default_paper(able, papers, species)
-    paper_id = _paper_id(options.paper, able.papers, papers)
-    if paper_id == CUSTOM_ID:
-        raise OptionError("custom_paper_needs_both_sides", option="paper", value=options.paper)
-    return None, None, paper_id, _describe(paper_id, able, papers)
-
-
-def _custom(options: PrintOptions) -> tuple[int, int, int, Paper]:
-    """Return a paper of a size of its own."""
-    width, height = options.paper_width, options.paper_height
-    if width is None or height is None:
-        raise OptionError(
-            "custom_paper_needs_both_sides",
-            option="paper_width" if width is None else "paper_height",
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote; raises ValueError when the paper or the copies are missing."""
+        paper_id, copies = to_int(stored.get("paper_id")), to_int(stored.get("copies"))
+        if paper_id is None or copies is None:
+            raise ValueError("options without paper or copies")
+        paper = to_mapping(stored.get("paper"))
+        return cls(
+            paper_id=paper_id,
+            paper_width=to_int(stored.get("paper_width")),
+            paper_length=to_int(stored.get("paper_length")),
+            paper=Paper.from_dict(paper) if paper else None,
+            copies=copies,
+            color=to_int(stored.get("color")),
+            duplex=to_int(stored.get("duplex")),
+            orientation=to_int(stored.get("orientation")),
+            tray=to_int(stored.get("tray")),
+            media_type=to_int(stored.get("media_type")),
+            quality=to_int(stored.get("quality")),
+            scale=to_optional_text(stored.get("scale")),
+            align=to_optional_text(stored.get("align")),
+            auto_rotate=to_bool(stored.get("auto_rotate")),
+            reverse_order=to_bool(stored.get("reverse_order")),
+            page_range=to_text(stored.get("page_range"), MAX_PAGE_RANGE),
+            excel_fit=to_optional_text(stored.get("excel_fit")),
         )
-    if options.paper is not None and fold(options.paper) not in ("custom", str(CUSTOM_ID)):
-        raise OptionError("paper_or_size", option="paper", value=options.paper)
-    for option, side in (("paper_width", width), ("paper_height", height)):
-        # Written so that "not a number" fails, too.
-        if not 1 <= side * 10 <= MAX_SIDE:
-            raise OptionError(
-                "paper_size_out_of_range",
-                option=option,
-                value=side,
-                allowed=[f"0.1–{MAX_SIDE / 10} mm"],
-            )
-    return _sized(round(width * 10), round(height * 10))
-
-
-def _sized(width: int, length: int) -> tuple[int, int, int, Paper]:
-    """Return a custom paper of that size (0.1 mm)."""
-    paper = Paper(
-        paper_id=CUSTOM_ID,
-        name=f"{width / 10:g} × {length / 10:g} mm",
-        width=width,
-        height=length,
-        printable_width=width,
-        printable_height=length,
-    )
-    return width, length, CUSTOM_ID, paper
-
-
-def _default_paper(
-    able: Capabilities, papers: tuple[Paper, ...], species: Species
-) -> tuple[int | None, int | None, int, Paper | None]:
-    """Return the driver's paper or A4, neither where that would waste labels."""
-    default: DriverDefaults = able.defaults
-    width, length = default.paper_width or 0, default.paper_length or 0
-    paper_id = default.paper_id
-    narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and are_mostly_narrow(papers))
-    is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
-    if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
-        return _sized(width, length)
-    if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
-        return None, None, paper_id, _describe(paper_id, able, papers)
-    known = _known_ids(able.papers, papers)
-    if narrow or (known and A4_ID not in known):
-        raise OptionError(
-            "paper_required", option="paper", allowed=_paper_names(able.papers, papers)
-        )
-    return None, None, A4_ID, _describe(A4_ID, able, papers)
-
-
-def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
-    """Return the id of a paper given by name or id."""
-    names = {paper.name: paper.paper_id for paper in papers} | dict(block or {})
-    if (found := find(wanted, names)) is not None:
-        return found
-    known = _known_ids(block, papers)
-    number = _number(wanted)
-    if number is None and (standard := standard_paper(wanted)) is not None:
-        number = standard.paper_id
-    if number is not None and number >= 0 and (not known or number in known or number == CUSTOM_ID):
-        return number
-    if not known:
-        raise OptionError(
-            "option_not_checkable",
-            option="paper",
-            value=wanted,
-            allowed=[paper.name for paper in STANDARD],
-        )
-    raise OptionError(
-        "paper_not_available",
-        option="paper",
-        value=wanted,
-        allowed=nearest_first(wanted, block or [paper.name for paper in papers])[:MAX_ALLOWED],
-    )
-
-
-def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
-    """Return every paper id this printer is known to take; empty = unknown."""
-    return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
-
-
-def _paper_names(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> list[str]:
-    """Return the names of the papers for an error's text."""
-    return [*(block or [paper.name for paper in papers])][:MAX_ALLOWED]
-
-
-def _describe(paper_id: int, able: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
-    """Return a paper's name and size: from the printer's list, the standard, its driver or its name."""
-    for paper in papers:
-        if paper.paper_id == paper_id:
-            return paper
-    name = next((name for name, number in (able.papers or {}).items() if number == paper_id), None)
-    if (standard := standard_paper(paper_id)) is not None:
-        return standard if name is None else replace(standard, name=name)
-    size = None if name is None else size_in(name)
-    width, length = able.defaults.paper_width or 0, able.defaults.paper_length or 0
-    if paper_id == able.defaults.paper_id and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
-        size = width, length
-    if size is None:
-        return None
-    return Paper(
-        paper_id=paper_id,
-        name=name or f"{size[0] / 10:g} × {size[1] / 10:g} mm",
-        width=size[0],
-        height=size[1],
-        printable_width=size[0],
-        printable_height=size[1],
-    )
-
-
-def _copies(wanted: int | None, able: Capabilities) -> int:
-    """Return the copies, at most what the printer makes at once."""
-    limit = min(able.max_copies or MAX_COPIES, MAX_COPIES)
-    if wanted is None:
-        default = able.defaults.copies
-        return default if default is not None and 1 <= default <= limit else 1
-    if not 1 <= wanted <= limit:
-        raise OptionError("too_many_copies", option="copies", value=wanted, allowed=[f"1–{limit}"])
-    return wanted
-
-
-def _choice(
-    option: str,
-    wanted: str | None,
-    values: Mapping[str, int],
-    able: frozenset[int] | None,
-    default: int | None,
-) -> int | None:
-    """Return the id of one of a few fixed values, or the driver's default where it makes sense."""
-    possible = [name for name, number in values.items() if able is None or number in able]
-    if wanted is None:
-        return default if any(values[name] == default for name in possible) else None
-    if (name := wanted.strip().casefold()) not in possible:
-        raise OptionError(f"{option}_not_available", option=option, value=wanted, allowed=possible)
-    return values[name]
-
-
-def _named(
-    option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
-) -> int | None:
-    """Return the id of a tray or media type given by the driver's name or by id."""
-    if wanted is None:
-        return (
-            default
-            if default is not None and (block is None or default in block.values())
-            else None
-        )
-    if (found := find(wanted, block or {})) is not None:
-        return found
-    number = _number(wanted)
-    if block is None:
-        if number is None:
-            raise OptionError("option_not_checkable", option=option, value=wanted)
-        return number
-    if number is None or number not in block.values():
-        raise OptionError(
-            f"{option}_not_available",
-            option=option,
-            value=wanted,
-            allowed=nearest_first(wanted, block)[:MAX_ALLOWED],
-        )
-    return number
-
-
-def _word(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
-    """Return the service's word for one of ours."""
-    if wanted is None:
-        return None
-    if (found := values.get(wanted.strip().casefold())) is None:
-        raise OptionError("invalid_option", option=option, value=wanted, allowed=values)
-    return found
-
-
-def _scale(wanted: str | None) -> str | None:
-    """Return the scaling: a word or a percentage."""
-    if wanted is None:
-        return None
-    word = wanted.strip().casefold()
-    if (found := SCALES.get(word)) is not None:
-        return found
-    percent = _PERCENT.fullmatch(word)
-    if percent is None or int(percent[1]) == 0:
-        raise OptionError(
-            "invalid_option", option="scale", value=wanted, allowed=[*SCALES, "1%–999%"]
-        )
-    return f"{int(percent[1])}%"
-
-
-def _number(wanted: str | int) -> int | None:
-    """Return an id given as a number or as its digits; YAML's yes and no are none."""
-    if isinstance(wanted, bool):
-        return None
-    if isinstance(wanted, int):
-        return wanted
-    text = fold(wanted)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
-
-
-def page_range(text: str) -> str:
-    """Return a page selection as the service takes it: `1-3,5`, "" all, `odd` and `even` as -1 and -2.
-
-    Chinese commas and long dashes are understood. Raises OptionError ("invalid_page_range").
-    """
-    clean = _BLANKS.sub("", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
-    if clean in ("", "all"):
-        return ""
-    if clean in ("odd", "even"):
-        return _ODD if clean == "odd" else _EVEN
-    pieces = clean.split(",")
-    if len(pieces) > MAX_PIECES or not all(_is_piece(piece) for piece in pieces):
-        raise OptionError(
-            "invalid_page_range", option="pages", value=text, allowed=["1-3,5", "odd", "even"]
-        )
-    return clean
-
-
-def _is_piece(piece: str) -> bool:
-    """Tell whether a piece is a page or pages in ascending order."""
-    found = _RANGE.fullmatch(piece)
-    return piece.isascii() and found is not None and 1 <= int(found[1]) <= int(found[2] or found[1])
-
-
-def count_selected(selection: str, pages: int | None) -> int | None:
-    """Return how many of a document's pages a selection (`page_range`'s result) takes; None when that is unknown."""
-    if pages is None:
-        return None
-    if selection in (_ODD, _EVEN):
-        return (pages + 1) // 2 if selection == _ODD else pages // 2
-    if not selection:
-        return pages
-    return _covered(selection, pages)
-
-
-def most_selected(selection: str, pages: int | None) -> int | None:
-    """Return how many pages a selection takes at most; `pages` is the most a document has, None if nobody knows."""
-    if pages is None and selection not in ("", _ODD, _EVEN):
-        return _covered(selection, MAX_PAGE)
-    return count_selected(selection, pages)
-
-
-def _covered(selection: str, pages: int) -> int:
-    """Return how many of so many pages the pieces of a selection cover."""
-    covered = end = 0
-    for first, last in sorted(_span(piece) for piece in selection.split(",")):
-        begin, end_here = max(first, end + 1), min(last, pages)
-        covered += max(0, end_here - begin + 1)
-        end = max(end, end_here)
-    return covered
-
-
-def _span(piece: str) -> tuple[int, int]:
-    """Return first and last page of a piece."""
-    first, _, last = piece.partition("-")
-    return int(first), int(last or first)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .capabilities import Paper
-from .names import fold
+from .name_matching import normalize_name
 
 A4_ID = 9
 CUSTOM_ID = 0
@@ -58,7 +58,7 @@ _ALIASES = {
     "明信片": "postcard",
     "信纸": "letter",
 }
-_BY_NAME: Mapping[str, Paper] = {fold(paper.name): paper for paper in STANDARD}
+_BY_NAME: Mapping[str, Paper] = {normalize_name(paper.name): paper for paper in STANDARD}
 _BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
 
 
@@ -66,7 +66,7 @@ def standard_paper(wanted: str | int) -> Paper | None:
     """Return the standard paper of that name (any case) or id, None when there is none."""
     if isinstance(wanted, int):
         return _BY_ID.get(wanted)
-    name = fold(wanted)
+    name = normalize_name(wanted)
     return _BY_NAME.get(_ALIASES.get(name, name))
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from .coerce import JsonValue, to_list, to_mapping, to_optional_text, to_text
 from .errors import LiankeResponseError
-from .tasks import TaskState, to_state
+from .tasks import TaskState, to_task_state
 from .transport import Transport
 
 SECONDS = 10.0
@@ -97,7 +97,9 @@ class Scanners:
         query = {**self._auth, "scanningId": scanner_id, "task_id": task_id}
         data = await self._transport.call("GET", "/scanning/job", query=query, seconds=SECONDS)
         answer = _object(data)
-        return ScanTask(task_id=task_id, state=to_state(answer.get("task_state")), answer=answer)
+        return ScanTask(
+            task_id=task_id, state=to_task_state(answer.get("task_state")), answer=answer
+        )
 
     async def cancel(self, scanner_id: str, task_id: str) -> None:
         """Stop a scan (`DELETE /scanning/job`, which takes JSON)."""

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from .credentials import Credentials
 from .errors import CredentialsError, NoQrCodeError, PhotoUnreadableError, QrReaderMissingError
+from .models import Credentials
 
 MAX_TEXT = 4096
 MAX_ENCODINGS = 3
@@ -75,7 +75,7 @@ _USUAL_ID = re.compile(r"[a-z0-9]{14}")
 _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
-def parse(text: str) -> Credentials:
+def parse_credentials(text: str) -> Credentials:
     """Return the credentials in a pasted link, token or `id:key`; raises CredentialsError when there are none."""
     # Full-width letters and signs are what Chinese keyboards make of plain ones.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_TEXT]))[:MAX_TEXT]
@@ -90,13 +90,13 @@ def parse(text: str) -> Credentials:
         return _from_prose(clean)
 
 
-def rank(text: str) -> int:
+def rank_code(text: str) -> int:
     """Return how surely a code's text is a Lianke sticker, 0 when it holds no credentials at all.
 
     3: a link of the vendor's; 2: another link or a token with the usual shapes; 1: readable, but unusual.
     """
     try:
-        found = parse(text)
+        found = parse_credentials(text)
     except CredentialsError:
         return 0
     if _VENDOR.match(text.lstrip()):
@@ -165,13 +165,13 @@ def read_photo(path: Path) -> Credentials:
     for picture in _versions(_open_photo(path)):
         for text in decode(picture):
             seen = True
-            if (text_rank := rank(text)) > best_rank:
+            if (text_rank := rank_code(text)) > best_rank:
                 best, best_rank = text, text_rank
         if best_rank >= _SURE:
             break
     if not seen:
         raise NoQrCodeError
-    return parse(best)
+    return parse_credentials(best)
 
 
 def _reader() -> Callable[[Image.Image], list[str]]:

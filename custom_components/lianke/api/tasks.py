@@ -29,7 +29,7 @@ class TaskState(StrEnum):
 _STATES = {state.value: state for state in TaskState}
 
 
-def to_state(value: object) -> TaskState:
+def to_task_state(value: object) -> TaskState:
     """Return the state of that name, UNKNOWN for any other."""
     return _STATES.get(to_text(value).upper(), TaskState.UNKNOWN)
 
@@ -93,7 +93,7 @@ class Task:
         fields = to_mapping(data)
         return cls(
             task_id=task_id,
-            state=to_state(fields.get("task_state")),
+            state=to_task_state(fields.get("task_state")),
             result=TaskResult.from_json(fields.get("task_result")),
             done_at=to_time(fields.get("task_done_timestamp"))
             or to_time(fields.get("task_done_time")),
@@ -121,7 +121,7 @@ class DayTask:
         result = to_mapping(fields.get("result"))
         return cls(
             task_id=task_id,
-            state=to_state(fields.get("status")),
+            state=to_task_state(fields.get("status")),
             code=to_int(result.get("code")),
             message=to_message(result.get("msg")),
             created_at=to_time(fields.get("create_at")) or to_time(fields.get("created_at")),

@@ -36,7 +36,6 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .clock import Moment, ServiceClock
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .errors import (
     AddressUnknownError,
@@ -52,6 +51,7 @@ from .errors import (
     refusal,
 )
 from .server import is_loopback, is_public_name
+from .service_clock import Moment, ServiceClock
 from .throttle import Purpose, Throttle
 from .upload import JobForm
 
@@ -74,7 +74,7 @@ BUFFERED_BYTES = 4 * 1024 * 1024
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
-type Meanings = Mapping[int, type[LiankeRefusedError]]
+type ErrorCodes = Mapping[int, type[LiankeRefusedError]]
 type Method = Literal["GET", "POST", "DELETE"]
 
 
@@ -124,12 +124,12 @@ class Transport:
         purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
-        meanings: Meanings | None = None,
+        error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
     ) -> object:
         """Send a request and return the `data` of its answer.
 
-        `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `meanings` are codes with
+        `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `error_codes` are codes with
         a meaning of their own at this endpoint. `kept_connection`: other requests may share the connection, for polls,
         which are soon made again. Raises LiankeError.
         """
@@ -154,7 +154,7 @@ class Transport:
                     status = response.status
             except (ClientError, OSError) as err:
                 _raise_clean(err, may_have_arrived=True)
-            data = await self._interpret(status, raw, meanings)
+            data = await self._interpret(status, raw, error_codes)
             self.clock.note(date, sent, answered)
             return data
 
@@ -284,7 +284,7 @@ class Transport:
             raise AuthenticationError
         return {"ApiKey": self._api_key}
 
-    async def _interpret(self, status: int, raw: bytes, meanings: Meanings | None) -> object:
+    async def _interpret(self, status: int, raw: bytes, error_codes: ErrorCodes | None) -> object:
         """Return the `data` of an answer; raises the LiankeError it stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise AuthenticationError(code=status)
@@ -304,7 +304,7 @@ class Transport:
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code == HTTPStatus.OK or (code is None and not message):
             raise LiankeResponseError(f"HTTP {status} without a code", code=status)
-        raise refusal(code, message, meanings)
+        raise refusal(code, message, error_codes)
 
     async def _interpret_early(self, status: int, raw: bytes) -> NoReturn:
         """Raise what an answer stands for that came before the form's end, so that nothing can have been accepted."""

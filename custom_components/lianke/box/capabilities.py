@@ -9,9 +9,10 @@ import time
 
 from homeassistant.util import dt as dt_util
 
+from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError, TooManyRequestsError
-from ..api.models import Capabilities, DriverState, Paper
+from ..api.models import DriverState
 from .storage import BoxStorage
 
 _LOGGER = logging.getLogger(__name__)

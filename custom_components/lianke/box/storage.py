@@ -11,7 +11,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from ..api.models import Box, Capabilities, DriverState, Paper, Printer
+from ..api.capabilities import Capabilities, Paper
+from ..api.models import Box, DriverState, Printer
 from ..const import DOMAIN
 from .matching import assign
 

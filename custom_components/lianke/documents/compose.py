@@ -16,7 +16,7 @@ from .clean import clean_html, read_frame
 from .document import input_error
 from .markdown import render
 from .page import PageStyle, is_blank, page
-from .tables import WRAP, has_long_words, table_style
+from .table_fit import WRAP, has_long_words, table_style
 
 MAX_COLUMNS = 60
 # Of all rows together, those included that fill up short ones.

@@ -13,13 +13,13 @@ from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from ..api.models import Paper
+from ..api.capabilities import Paper
 from .access import POLICY_READ, async_check_entity
+from .conversion import make_document
 from .document import Document, digest_of, input_error
-from .intake import admit
 from .lists import MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
+from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
-from .written import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
@@ -103,7 +103,7 @@ async def _async_snapshot(
 
     def work(path: Path) -> Document:
         write_bytes(path, content)
-        return admit(path, name, style, title=title, raw=False)
+        return make_document(path, name, style, title=title, raw=False)
 
     _, document = await spool.async_write(".part", work)
     return replace(document, digest=digest_of(entity_id, title))

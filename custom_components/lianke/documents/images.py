@@ -10,8 +10,8 @@ import zlib
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from .document import input_error
-from .sniff import Kind
-from .spool import open_private, storing
+from .sniff import FileType
+from .spool import open_private, translate_disk_errors
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
 # picture takes 300 MB at most. The usual 12 to 24 megapixels of phones fit; 48 do not, as none of
@@ -45,7 +45,7 @@ UNREADABLE = (
 _CONVERTING = threading.Lock()
 
 
-def convert_image(source: Path, target: Path, name: str) -> Kind:
+def convert_image(source: Path, target: Path, name: str) -> FileType:
     """Write the picture at source to the new file target as PNG or JPEG; return which.
 
     Transparent parts become white, a moving picture its first frame.
@@ -58,9 +58,9 @@ def convert_image(source: Path, target: Path, name: str) -> Kind:
             raise input_error("image_too_large", name=name) from None
         except UNREADABLE:
             raise input_error("image_unreadable", name=name) from None
-        kind = Kind.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else Kind.JPEG
-        with storing(), open_private(target) as file:
-            if kind is Kind.PNG:
+        kind = FileType.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else FileType.JPEG
+        with translate_disk_errors(), open_private(target) as file:
+            if kind is FileType.PNG:
                 picture.save(file, "PNG")
             else:
                 picture.save(file, "JPEG", quality=JPEG_QUALITY)

@@ -16,7 +16,7 @@ from markdown_it.utils import OptionsDict
 from .document import MAX_MADE_BYTES, input_error, page_too_large
 from .page import PageStyle
 from .qr import SCHEME, check_codes, qr_image
-from .tables import part_long_words, table_style
+from .table_fit import part_long_words, table_style
 
 # The parser makes five hundred times as much of a text while it reads it.
 MAX_BYTES: Final = 96 * 1024

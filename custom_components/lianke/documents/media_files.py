@@ -17,18 +17,18 @@ from homeassistant.exceptions import ServiceValidationError
 
 from ..const import DOMAIN
 from .document import CONTENT_TYPES
-from .opening import allowed_path, media_roots
-from .sniff import CONVERTED_IMAGES, TEXTS, Kind, sniff
+from .local_files import allowed_path, media_roots
+from .sniff import CONVERTED_IMAGES, TEXTS, FileType, sniff
 from .sources import local_media_path
 
 # A folder with more files than this is not a folder to look for a document in.
 MAX_FILES: Final = 1000
 OTHER_TYPES: Final = {
-    Kind.WEBP: "image/webp",
-    Kind.HEIF: "image/heic",
-    Kind.TEXT: "text/plain",
-    Kind.CSV: "text/csv",
-    Kind.MARKDOWN: "text/markdown",
+    FileType.WEBP: "image/webp",
+    FileType.HEIF: "image/heic",
+    FileType.TEXT: "text/plain",
+    FileType.CSV: "text/csv",
+    FileType.MARKDOWN: "text/markdown",
 }
 NEVER: Final = ("audio", "video")
 

@@ -8,7 +8,7 @@ import re
 from typing import Final
 import unicodedata
 
-from ..api.models import Paper
+from ..api.capabilities import Paper
 
 A4_WIDTH: Final = 210.0
 A4_HEIGHT: Final = 297.0

@@ -11,7 +11,7 @@ from ..const import DOMAIN
 from .document import Document, input_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .pdf_worker.process import MEMORY
-from .sniff import Kind
+from .sniff import FileType
 from .spool import Spool, too_large
 
 
@@ -31,7 +31,7 @@ async def async_open_pdf(
     pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
     disk_full.
     """
-    if document.extension != Kind.PDF or document.pages is not None:
+    if document.extension != FileType.PDF or document.pages is not None:
         return document
     worker = async_get_pdf_worker(hass)
     try:
@@ -58,7 +58,7 @@ async def _async_unlock(
 ) -> Document:
     """Return the document as a copy that needs no password, in place of the one that does."""
     worker = async_get_pdf_worker(hass)
-    path = await spool.async_new_path(Kind.PDF)
+    path = await spool.async_new_path(FileType.PDF)
     opened = replace(document, path=path)
     try:
         pages = await worker.async_unlock(document.path, path, password, limit_bytes, user=user)

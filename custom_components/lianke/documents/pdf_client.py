@@ -18,7 +18,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from .turns import Turns
+from .fair_lock import FairLock
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class PdfWorker:
     def __init__(self, hass: HomeAssistant) -> None:
         """Start nothing yet."""
         self._hass = hass
-        self._turns = Turns()
+        self._turns = FairLock()
         self._waiting = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stop_idle: CALLBACK_TYPE | None = None

@@ -36,7 +36,7 @@ FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
 TEXT_SUFFIXES = frozenset({".txt", ".csv", ".md", ".markdown", ".log"})
 
 
-class Kind(StrEnum):
+class FileType(StrEnum):
     """What kind of file it is; the value is its extension."""
 
     PDF = ".pdf"
@@ -60,12 +60,12 @@ class Kind(StrEnum):
     MARKDOWN = ".md"
 
 
-IMAGES = frozenset({Kind.JPEG, Kind.PNG, Kind.BMP, Kind.GIF, Kind.TIFF})
-CONVERTED_IMAGES = frozenset({Kind.WEBP, Kind.HEIF})
-TEXTS = frozenset({Kind.TEXT, Kind.CSV, Kind.MARKDOWN})
+IMAGES = frozenset({FileType.JPEG, FileType.PNG, FileType.BMP, FileType.GIF, FileType.TIFF})
+CONVERTED_IMAGES = frozenset({FileType.WEBP, FileType.HEIF})
+TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
 
 
-def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> Kind:
+def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     """Return the kind of the file at path.
 
     The name only helps where the content says nothing: text and old Office files. Printer
@@ -80,36 +80,36 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> Kind:
         raise input_error("file_empty", name=name)
     suffix = Path(name).suffix.lower()
     kind = _binary_kind(path, head, name, suffix)
-    if kind is None and (suffix == Kind.RAW or head.startswith(RAW_STARTS)):
-        if not may_be_raw or suffix != Kind.RAW:
+    if kind is None and (suffix == FileType.RAW or head.startswith(RAW_STARTS)):
+        if not may_be_raw or suffix != FileType.RAW:
             raise input_error("raw_not_asked_for", name=name)
-        kind = Kind.RAW
+        kind = FileType.RAW
     kind = kind or _text_kind(head, name, suffix)
     if kind is None:
         raise input_error("type_not_supported", name=name)
     if kind == ".ofd":
         raise input_error("ofd_not_supported", name=name)
-    return Kind(kind)
+    return FileType(kind)
 
 
 def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
     # Some writers put a few bytes before the mark; readers accept that.
-    if head.lstrip().startswith(b"%PDF-") or (suffix == Kind.PDF and b"%PDF-" in head[:1024]):
-        return Kind.PDF
+    if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
+        return FileType.PDF
     if head.startswith(b"\xff\xd8\xff"):
-        return Kind.JPEG
+        return FileType.JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Kind.PNG
+        return FileType.PNG
     if head.startswith((b"GIF87a", b"GIF89a")):
-        return Kind.GIF
+        return FileType.GIF
     if head.startswith((b"II*\0", b"MM\0*")):
-        return Kind.TIFF
+        return FileType.TIFF
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and b"\0" in head[14:18]:
-        return Kind.BMP
+        return FileType.BMP
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return Kind.WEBP
+        return FileType.WEBP
     if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-        return Kind.HEIF
+        return FileType.HEIF
     if head.startswith(MAGIC):
         return _ole_kind(path, name, suffix)
     if head.startswith(b"PK\x03\x04"):
@@ -164,14 +164,14 @@ def _zip_kind(path: Path, name: str) -> str | None:
     return None
 
 
-def _text_kind(head: bytes, name: str, suffix: str) -> Kind | None:
+def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        return Kind.HTML
+        return FileType.HTML
     if suffix in (".html", ".htm") and b"<" in head and b"\0" not in head:
-        return Kind.HTML
+        return FileType.HTML
     if b"<html" in head[:2048].lower() and start.startswith((b"<?xml", b"<!--")):
-        return Kind.HTML
+        return FileType.HTML
     if start.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None
     encoding = guess_encoding(head)
@@ -181,7 +181,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> Kind | None:
     if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
         return None
     if suffix == ".csv":
-        return Kind.CSV
+        return FileType.CSV
     if suffix in (".md", ".markdown"):
-        return Kind.MARKDOWN
-    return Kind.TEXT
+        return FileType.MARKDOWN
+    return FileType.TEXT

@@ -18,19 +18,19 @@ from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import raise_if_invalid_path
 
-from ..api.models import Paper
+from ..api.capabilities import Paper
 from ..const import DOMAIN
+from .conversion import make_document, make_raw_document
 from .document import Document, input_error
+from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
-from .fetch import async_download
-from .intake import admit, admit_raw
 from .kinds import SourceKind
-from .labels import async_label
-from .opening import file_roots, media_roots, open_allowed
+from .local_files import file_roots, media_roots, open_allowed
 from .page import PageStyle
+from .page_documents import DEFAULT_PAGE, PageOptions, TextKind, async_style, async_text_document
+from .page_texts import async_page_text
 from .pdf import async_open_pdf
 from .spool import Spool, copy_file, copy_opened, move_file, too_large
-from .written import DEFAULT_PAGE, PageOptions, TextKind, async_style, async_text_document
 
 URI_SCHEME = "media-source://"
 
@@ -63,7 +63,7 @@ class Source:
     password: str | None = field(default=None, repr=False)
 
 
-async def async_fetch(
+async def async_get_document(
     hass: HomeAssistant,
     spool: Spool,
     source: Source,
@@ -78,7 +78,7 @@ async def async_fetch(
     Raises ServiceValidationError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
-    document = await _async_fetch(
+    document = await _async_get_document(
         hass, spool, source, limit_bytes=limit_bytes, context=context, paper=paper
     )
     return await async_open_pdf(
@@ -91,7 +91,7 @@ async def async_fetch(
     )
 
 
-async def _async_fetch(
+async def _async_get_document(
     hass: HomeAssistant,
     spool: Spool,
     source: Source,
@@ -104,7 +104,7 @@ async def _async_fetch(
     if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
         raise input_error("raw_needs_file_or_text")
     if source.kind is SourceKind.DOCUMENT:
-        return await spool.async_take(source.value)
+        return await spool.async_copy_kept(source.value)
     if source.kind is SourceKind.TEXT and source.raw:
         return await _async_raw_text(hass, spool, source, limit_bytes)
     if source.kind in TEXTS:
@@ -183,7 +183,7 @@ def _entity_id(source: Source) -> str | None:
 async def _async_raw_text(
     hass: HomeAssistant, spool: Spool, source: Source, limit_bytes: int
 ) -> Document:
-    title = source.title or await async_label(hass, "page_raw")
+    title = source.title or await async_page_text(hass, "page_raw")
     if not source.value:
         raise input_error("text_empty")
     try:
@@ -193,7 +193,7 @@ async def _async_raw_text(
     if len(data) > limit_bytes:
         raise too_large(title, limit_bytes)
     _, document = await spool.async_write(
-        ".part", lambda path: admit_raw(path, data, name=title, title=title)
+        ".part", lambda path: make_raw_document(path, data, name=title, title=title)
     )
     return document
 
@@ -206,7 +206,7 @@ async def _async_url(
         name = await async_download(hass, source.value, path, limit_bytes)
         return await hass.async_add_executor_job(
             partial(
-                admit,
+                make_document,
                 path,
                 name,
                 style,
@@ -237,7 +237,7 @@ def _take_upload(
         # has come to the end of it.
         if not moved:
             raise input_error("upload_gone") from None
-    return admit(target, name, style, title=source.title, raw=source.raw)
+    return make_document(target, name, style, title=source.title, raw=source.raw)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,7 +257,7 @@ def _take_file(
         if os.fstat(reader.fileno()).st_size > limit_bytes:
             raise too_large(name, limit_bytes)
         copy_opened(reader, target, limit_bytes, name)
-    return admit(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
+    return make_document(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
 
 
 type Roots = Callable[[HomeAssistant], tuple[Path, ...]]

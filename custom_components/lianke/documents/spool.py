@@ -115,7 +115,7 @@ class Spool:
         await self._hass.async_add_executor_job(_unlink, gone)
         return handle
 
-    async def async_take(self, handle: str) -> Document:
+    async def async_copy_kept(self, handle: str) -> Document:
         """Return a document of its own for the caller; the kept one stays usable.
 
         Raises ServiceValidationError: document_gone; HomeAssistantError: disk_full.
@@ -230,7 +230,7 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
 
 
 @contextmanager
-def storing() -> Iterator[None]:
+def translate_disk_errors() -> Iterator[None]:
     """Tell the user of a disk that takes no more: whatever writes into the spool does it in here.
 
     Raises HomeAssistantError: disk_full, instead of OSError.
@@ -271,7 +271,7 @@ def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> 
     disk_full.
     """
     copied = 0
-    with storing(), open_private(target) as writer:
+    with translate_disk_errors(), open_private(target) as writer:
         while chunk := _read(reader):
             copied += len(chunk)
             if copied > limit_bytes:
@@ -289,7 +289,7 @@ def _read(reader: BinaryIO) -> bytes:
 
 def write_bytes(target: Path, data: bytes) -> None:
     """Write data to target. Raises HomeAssistantError: disk_full."""
-    with storing(), open_private(target) as writer:
+    with translate_disk_errors(), open_private(target) as writer:
         writer.write(data)
 
 

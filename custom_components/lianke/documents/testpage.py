@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from ..api.models import Capabilities
+from ..api.capabilities import Capabilities
 from .page import EMOJI_FONTS, FONTS, MONO_FONTS, PageStyle, base_size, page
 
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"

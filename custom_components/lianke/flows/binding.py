@@ -10,7 +10,6 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..actions.own_pages import async_print_test_page
 from ..api.client import LiankeClient
-from ..api.credentials import Credentials
 from ..api.errors import (
     AddressUnknownError,
     AuthenticationError,
@@ -18,9 +17,9 @@ from ..api.errors import (
     LiankeRefusedError,
     ServerAddressError,
 )
-from ..api.models import Box, DriverState, Printer, PrinterKind
+from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
 from ..api.server import check_server
-from ..api.sticker import parse, read_photo
+from ..api.sticker import parse_credentials, read_photo
 from ..documents.escaping import escape_markdown
 from ..runtime import LiankeConfigEntry
 
@@ -72,7 +71,7 @@ async def async_read_sticker(
     if not text:
         return None
     try:
-        return parse(text)
+        return parse_credentials(text)
     except LiankeInputError as err:
         raise FieldError("qr_text", err.reason) from None
 

@@ -19,18 +19,11 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
-from ..api.models import Capabilities, Paper, Species
-from ..api.options import (
-    ALIGNMENTS,
-    COLORS,
-    DUPLEX,
-    ORIENTATIONS,
-    QUALITIES,
-    SCALES,
-    PrintOptions,
-    resolve,
-)
+from ..api.models import Species
+from ..api.option_resolver import resolve_options
+from ..api.options import ALIGNMENTS, COLORS, DUPLEX, ORIENTATIONS, QUALITIES, SCALES, PrintOptions
 from ..api.papers import STANDARD
 from ..const import (
     CONF_HOLD_HOURS,
@@ -241,13 +234,13 @@ def check_defaults(
 ) -> None:
     """Raise OptionError when a printer could not take these defaults."""
     try:
-        resolve(options, capabilities, papers, species)
+        resolve_options(options, capabilities, papers, species)
     except OptionError as err:
         if err.reason != "paper_required":
             raise
         # Whoever leaves the paper of a label printer open names it in each action; check the rest.
         sized = replace(options, paper_width=100.0, paper_height=100.0)
-        resolve(sized, capabilities, papers, species)
+        resolve_options(sized, capabilities, papers, species)
 
 
 def shown_reason(err: OptionError) -> str:

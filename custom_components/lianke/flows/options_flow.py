@@ -15,9 +15,10 @@ from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, Sel
 from homeassistant.util.file import WriteError
 import voluptuous as vol
 
+from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
-from ..api.models import Capabilities, Paper, Species
-from ..api.options import merge
+from ..api.models import Species
+from ..api.options import merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
 from ..runtime import async_account_entries
 from .blueprints import async_copy, path_of
@@ -149,7 +150,7 @@ class LiankeOptionsFlow(OptionsFlow):
             shown = defaults_from(user_input)
             wanted = as_print_options(shown)
             if self._target != WHOLE_BOX:
-                wanted = merge(wanted, as_print_options(of_box))
+                wanted = merge_options(wanted, as_print_options(of_box))
             try:
                 check_defaults(wanted, able, papers, species)
             except OptionError as err:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..api.client import LiankeClient
-from ..api.models import Callback
+from ..api.tasks import Callback
 from .claims import take_claim
 from .job import JobState
 from .preview import Previewer

@@ -11,7 +11,7 @@ from typing import Any
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..api.models import Callback, TaskResult
+from ..api.tasks import Callback, TaskResult
 from .job import Job, JobState
 from .outcome import changes_for
 from .registry import JobRegistry

@@ -8,7 +8,7 @@ from typing import Any
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..api.models import DayTask, TaskResult
+from ..api.tasks import DayTask, TaskResult
 from ..box.storage import BoxStorage
 from .job import Job, JobState
 from .outcome import changes_for

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from homeassistant.exceptions import ServiceValidationError
 
-from ..api.options import ResolvedOptions, count_selected, most_selected
+from ..api.options import ResolvedOptions
+from ..api.page_range import count_selected, most_selected
 from ..const import DOMAIN
 from ..documents.document import Document
-from ..documents.sniff import Kind
+from ..documents.sniff import FileType
 from .job import Job, JobState
 from .outcome import BEFORE_PAPER
 
@@ -23,7 +24,17 @@ FREE_WITHDRAWALS = 10
 
 
 # Only a program that converts them knows their pages.
-CONVERTED = frozenset({Kind.DOC, Kind.XLS, Kind.PPT, Kind.DOCX, Kind.XLSX, Kind.PPTX, Kind.HTML})
+CONVERTED = frozenset(
+    {
+        FileType.DOC,
+        FileType.XLS,
+        FileType.PPT,
+        FileType.DOCX,
+        FileType.XLSX,
+        FileType.PPTX,
+        FileType.HTML,
+    }
+)
 
 
 class LimitError(ServiceValidationError):
@@ -80,7 +91,7 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     counted by converting it is printed once, and any other is refused. Commands for the printer
     have no pages that anybody could count. Raises LimitError, ServiceValidationError.
     """
-    if document.extension == Kind.RAW:
+    if document.extension == FileType.RAW:
         return
     if document.pages is not None and not count_selected(options.page_range, document.pages):
         raise ServiceValidationError(

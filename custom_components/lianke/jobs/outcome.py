@@ -5,7 +5,7 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
-from ..api.models import TaskResult, TaskState
+from ..api.tasks import TaskResult, TaskState
 from .job import Job, JobState, can_move
 
 PRINTED_CODE = 200

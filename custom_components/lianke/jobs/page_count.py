@@ -22,7 +22,7 @@ from ..api.errors import (
 from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from ..documents.sniff import Kind
+from ..documents.sniff import FileType
 from .limits import most_pages
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class PageCounter:
         most = most_pages(document, options)
         if (
             document.pages is not None
-            or document.extension == Kind.RAW
+            or document.extension == FileType.RAW
             or document.size > MAX_COUNTED_BYTES
             or (most is not None and most * options.copies <= limit)
             or options.copies > limit

@@ -19,8 +19,9 @@ from ..api.errors import (
     PrinterNotFoundError,
     refusal,
 )
-from ..api.models import Callback, PrinterAddress, TaskResult, TaskState
+from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
+from ..api.tasks import Callback, TaskResult, TaskState
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document

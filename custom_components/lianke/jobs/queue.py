@@ -11,8 +11,8 @@ from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, c
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..api.client import LiankeClient
-from ..api.models import Callback
 from ..api.options import ResolvedOptions
+from ..api.tasks import Callback
 from ..box.storage import BoxStorage
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, call_after_updates

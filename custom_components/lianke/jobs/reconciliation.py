@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from ..api.models import DayTask, TaskState
+from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Job
 

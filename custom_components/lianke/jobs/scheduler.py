@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..api.models import TaskState
+from ..api.tasks import TaskState
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .job import RETRYABLE, Job, JobState

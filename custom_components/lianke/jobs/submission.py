@@ -18,7 +18,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
-from ..api.options import ResolvedOptions, count_selected
+from ..api.options import ResolvedOptions
+from ..api.page_range import count_selected
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator, PrinterView
 from ..documents.document import Document

@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError
-from ..api.models import DayTask, Task, TaskResult, TaskState
+from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .doubts import DOUBT_TIME, GIVE_UP, Ages, Doubts

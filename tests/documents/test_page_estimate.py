@@ -8,12 +8,12 @@ import shutil
 import pypdfium2
 import pytest
 
-from custom_components.lianke.api.models import Paper
+from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
-from custom_components.lianke.documents.length import pages_at_most
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
-from tests.documents.test_look import draw
+from custom_components.lianke.documents.page_estimate import pages_at_most
+from tests.documents.test_page import draw
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
 RANDOM = random.Random(4)

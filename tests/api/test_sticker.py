@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from custom_components.lianke.api.credentials import Credentials
 from custom_components.lianke.api.errors import CredentialsError
-from custom_components.lianke.api.sticker import parse, rank
+from custom_components.lianke.api.models import Credentials
+from custom_components.lianke.api.sticker import parse_credentials, rank_code
 
 BOX = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
 TOKEN = "bGswMGFiMDAwMDAwMDA6QWJDZEVmR2gxMjM0NTY3OA=="
@@ -47,7 +47,7 @@ BARE = TOKEN.rstrip("=")
     ],
 )
 def test_every_known_form(text: str) -> None:
-    assert parse(text) == BOX
+    assert parse_credentials(text) == BOX
 
 
 def test_both_alphabets_of_base64() -> None:
@@ -56,18 +56,18 @@ def test_both_alphabets_of_base64() -> None:
     plain = base64.b64encode(pair.encode()).decode()
     assert "+" in plain or "/" in plain
     with pytest.raises(CredentialsError):
-        parse(plain)
+        parse_credentials(plain)
     url_safe = base64.urlsafe_b64encode(b"lk00ab00000000:AbCdEfGh12345678").decode()
-    assert parse(url_safe) == BOX
+    assert parse_credentials(url_safe) == BOX
 
 
 def test_unusual_shapes_are_taken() -> None:
     token = base64.b64encode(b"WHITE-label_01:k3y_with-32_characters_0123456789").decode()
-    found = parse(f"https://print.example.com/?token={token}")
+    found = parse_credentials(f"https://print.example.com/?token={token}")
     assert found == Credentials(
         device_id="WHITE-label_01", device_key="k3y_with-32_characters_0123456789"
     )
-    assert rank(f"https://print.example.com/?token={token}") == 1
+    assert rank_code(f"https://print.example.com/?token={token}") == 1
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_unusual_shapes_are_taken() -> None:
 )
 def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(CredentialsError) as caught:
-        parse(text)
+        parse_credentials(text)
     assert caught.value.reason == "invalid_qr_code"
     assert str(caught.value) == "invalid_qr_code"
-    assert rank(text) == 0
+    assert rank_code(text) == 0
 
 
 def test_the_key_is_not_shown() -> None:
@@ -107,11 +107,11 @@ def test_the_key_is_not_shown() -> None:
 
 
 def test_rank_prefers_the_vendors_link() -> None:
-    assert rank(LINK) == 3
-    assert rank(f"https://white.example.com/?token={TOKEN}") == 2
-    assert rank(TOKEN) == 2
-    assert rank("bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT") == 1
-    assert rank(f"https://liankenet.com.example.org/?token={TOKEN}") == 2
+    assert rank_code(LINK) == 3
+    assert rank_code(f"https://white.example.com/?token={TOKEN}") == 2
+    assert rank_code(TOKEN) == 2
+    assert rank_code("bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT") == 1
+    assert rank_code(f"https://liankenet.com.example.org/?token={TOKEN}") == 2
 
 
 FULL_WIDTH = str.maketrans({code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
@@ -153,7 +153,7 @@ FULL_WIDTH = str.maketrans({code: chr(code + 0xFEE0) for code in range(0x21, 0x7
 )
 def test_texts_around_what_is_meant(text: str) -> None:
     """As messengers, chats and the sticker itself write it; most were once refused."""
-    assert parse(text) == BOX
+    assert parse_credentials(text) == BOX
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_texts_around_what_is_meant(text: str) -> None:
 )
 def test_what_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(CredentialsError):
-        parse(text)
+        parse_credentials(text)

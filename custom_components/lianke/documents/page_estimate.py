@@ -11,7 +11,7 @@ import re
 from typing import Final, override
 
 from .page import PageStyle, base_size
-from .sheets import Sheets
+from .pagination import Paginator
 from .wrapping import BOLD, SPACES, Cell, lines_of, table_lines, wrapped_lines
 
 LINE: Final = 1.45
@@ -115,7 +115,7 @@ class _Reader(HTMLParser):
         self._width = width
         self._qr = qr
         self._table_scale = table_scale
-        self._sheets = Sheets(height)
+        self._pages = Paginator(height)
         self._stack: list[str] = []
         self._text: list[str] = []
         self._pictures = 0
@@ -129,8 +129,8 @@ class _Reader(HTMLParser):
         """Return the pages so far."""
         self._flush()
         self._end_whole()
-        self._sheets.put(0.0)
-        return self._sheets.count
+        self._pages.put(0.0)
+        return self._pages.count
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -215,12 +215,12 @@ class _Reader(HTMLParser):
         if self._whole is not None:
             self._whole += height
         else:
-            self._sheets.put(height)
+            self._pages.put(height)
 
     def _end_whole(self) -> None:
         if self._whole is not None:
             height, self._whole = self._whole, None
-            self._sheets.put(height)
+            self._pages.put(height)
 
     def _flush(self) -> None:
         """Put the text since the last block."""
@@ -252,9 +252,9 @@ class _Reader(HTMLParser):
         if self._whole is not None:
             self._whole += lines * height
         elif heading:
-            self._sheets.keep(lines * em * LINE + MARGINS[heading] * em)
+            self._pages.keep(lines * em * LINE + MARGINS[heading] * em)
         else:
-            self._sheets.put_lines(lines, height)
+            self._pages.put_lines(lines, height)
 
     def _start_table(self, tag: str, style: re.Match[str] | None) -> None:
         if tag == "table":
@@ -298,20 +298,20 @@ class _Reader(HTMLParser):
         columns = max((len(row) for row in [*table.head, *table.rows]), default=0)
         # Padding at both sides and a border.
         em = self._em * self._table_scale * table.scale
-        sheets, width = self._sheets, self._width - indent * self._em
+        pages, width = self._pages, self._width - indent * self._em
         if table.sideways:
             # On pages of its own.
-            sheets, width = Sheets(self._width), self._sheets.height
+            pages, width = Paginator(self._width), self._pages.height
         room = width / em - columns * (0.8 + 0.4 / em)
         measured = table_lines([*table.head, *table.rows], columns, room)
         heights = [(lines * LINE + 0.5) * em + 0.4 for lines in measured]
         head = sum(heights[: len(table.head)])
-        sheets.put(MARGINS["table"] * self._em)
-        sheets.put(head)
-        if head < sheets.height:
-            sheets.repeated = head
+        pages.put(MARGINS["table"] * self._em)
+        pages.put(head)
+        if head < pages.height:
+            pages.repeated = head
         for height in heights[len(table.head) :]:
-            sheets.put(height)
-        sheets.repeated = 0.0
+            pages.put(height)
+        pages.repeated = 0.0
         if table.sideways:
-            self._sheets.add_pages(sheets.count)
+            self._pages.add_pages(pages.count)

@@ -13,7 +13,7 @@ from custom_components.lianke.documents.compose import csv_page, html_page, mark
 from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.testpage import test_page as make_test_page
 from tests.documents.samples import picture
-from tests.documents.test_look import ABLE, draw, paper, style_for
+from tests.documents.test_page import ABLE, draw, paper, style_for
 
 pytestmark = [
     pytest.mark.browser,

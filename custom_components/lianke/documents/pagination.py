@@ -5,7 +5,7 @@ import math
 
 
 @dataclass(slots=True)
-class Sheets:
+class Paginator:
     """Fills pages from top to bottom; lengths in mm."""
 
     height: float

@@ -6,12 +6,12 @@ from homeassistant.helpers.translation import async_get_translations
 from ..const import DOMAIN
 
 
-async def async_label(hass: HomeAssistant, key: str) -> str:
+async def async_page_text(hass: HomeAssistant, key: str) -> str:
     """Return one of the words a page or a title says, in the language of the house."""
-    return (await async_labels(hass)).get(key, key)
+    return (await async_page_texts(hass)).get(key, key)
 
 
-async def async_labels(hass: HomeAssistant) -> dict[str, str]:
+async def async_page_texts(hass: HomeAssistant) -> dict[str, str]:
     """Return all words by their keys."""
     prefix = f"component.{DOMAIN}.common."
     texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])

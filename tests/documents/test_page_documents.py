@@ -6,14 +6,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.lianke.api.models import Capabilities, Paper
+from custom_components.lianke.api.capabilities import Capabilities, Paper
 from custom_components.lianke.documents.document import MAX_TEXT_BYTES
-from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.written import (
+from custom_components.lianke.documents.page_documents import (
     async_color_page,
     async_notification,
     async_test_page,
 )
+from custom_components.lianke.documents.spool import Spool
 
 RECEIPT = Paper(
     paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890

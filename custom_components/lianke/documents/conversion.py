@@ -18,22 +18,22 @@ from .document import (
 )
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
-from .length import pages_at_most
 from .page import PageStyle, is_visible
-from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, Kind, sniff
+from .page_estimate import pages_at_most
+from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, FileType, sniff
 from .spool import write_bytes
 
 MAX_STEM = 100
 MAX_TITLE = 200
 SAME_KIND = {
-    Kind.DOCX: frozenset({".docm"}),
-    Kind.XLSX: frozenset({".xlsm"}),
-    Kind.PPTX: frozenset({".pptm"}),
+    FileType.DOCX: frozenset({".docm"}),
+    FileType.XLSX: frozenset({".xlsm"}),
+    FileType.PPTX: frozenset({".pptm"}),
 }
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
-def admit(
+def make_document(
     path: Path,
     name: str,
     style: PageStyle,
@@ -53,7 +53,7 @@ def admit(
     size = path.stat().st_size
     if size == 0:
         raise input_error("file_empty", name=name)
-    kind = Kind.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
+    kind = FileType.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
     if kind in TEXTS:
         return _admit_text(path, kind, name, style, title=title)
     if kind in CONVERTED_IMAGES:
@@ -63,7 +63,7 @@ def admit(
     return _document(path, kind, name=name, title=title, pages=pages)
 
 
-def admit_page(
+def make_page_document(
     path: Path, html: str, style: PageStyle, *, name: str, title: str, at_most: int | None = None
 ) -> Document:
     """Write a page to the new file path and return its document.
@@ -74,16 +74,16 @@ def admit_page(
     if len(data) > MAX_MADE_BYTES:
         raise page_too_large()
     write_bytes(path, data)
-    path = path.rename(path.with_suffix(Kind.HTML))
-    document = _document(path, Kind.HTML, name=name, title=clean_title(title))
+    path = path.rename(path.with_suffix(FileType.HTML))
+    document = _document(path, FileType.HTML, name=name, title=clean_title(title))
     return replace(document, pages_at_most=at_most or pages_at_most(html, style))
 
 
-def admit_raw(path: Path, data: bytes, *, name: str, title: str) -> Document:
+def make_raw_document(path: Path, data: bytes, *, name: str, title: str) -> Document:
     """Write raw printer commands to the new file path and return their document."""
     write_bytes(path, data)
-    path = path.rename(path.with_suffix(Kind.RAW))
-    return _document(path, Kind.RAW, name=name, title=clean_title(title))
+    path = path.rename(path.with_suffix(FileType.RAW))
+    return _document(path, FileType.RAW, name=name, title=clean_title(title))
 
 
 def clean_title(title: str) -> str:
@@ -94,10 +94,17 @@ def clean_title(title: str) -> str:
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
-def safe_name(name: str, kind: Kind) -> str:
+def safe_name(name: str, kind: FileType) -> str:
     """Return a file name for kind that is safe in any form field and on any file system."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
-    known = {item.value for item in Kind} | {".jpeg", ".tif", ".htm", ".markdown", ".heif", ".avif"}
+    known = {item.value for item in FileType} | {
+        ".jpeg",
+        ".tif",
+        ".htm",
+        ".markdown",
+        ".heif",
+        ".avif",
+    }
     suffix = Path(stem).suffix.lower()
     # With macros it is another type, which Office does not open under the usual name.
     extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
@@ -107,7 +114,7 @@ def safe_name(name: str, kind: Kind) -> str:
 
 
 def _document(
-    path: Path, kind: Kind, *, name: str, title: str, pages: int | None = None
+    path: Path, kind: FileType, *, name: str, title: str, pages: int | None = None
 ) -> Document:
     return Document(
         path=path,
@@ -120,23 +127,25 @@ def _document(
     )
 
 
-def _admit_text(path: Path, kind: Kind, name: str, style: PageStyle, *, title: str) -> Document:
+def _admit_text(path: Path, kind: FileType, name: str, style: PageStyle, *, title: str) -> Document:
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     text = decode_text(path.read_bytes())
     path.unlink()
     if not is_visible(text):
         raise input_error("file_empty", name=name)
-    pages: dict[Kind, Callable[..., str]] = {
-        Kind.CSV: csv_page,
-        Kind.MARKDOWN: partial(markdown_page, breaks=False),
+    pages: dict[FileType, Callable[..., str]] = {
+        FileType.CSV: csv_page,
+        FileType.MARKDOWN: partial(markdown_page, breaks=False),
     }
     compose = pages.get(kind, text_page)
-    return admit_page(path, compose(text, style, title=title), style, name=name, title=title)
+    return make_page_document(
+        path, compose(text, style, title=title), style, name=name, title=title
+    )
 
 
-def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind]:
-    if kind is Kind.HEIF and not can_read_heif(path):
+def _convert(path: Path, kind: FileType, name: str) -> tuple[Path, FileType]:
+    if kind is FileType.HEIF and not can_read_heif(path):
         raise input_error("heic_not_supported", name=name)
     target = path.with_suffix(".converted")
     try:
@@ -149,8 +158,8 @@ def _convert(path: Path, kind: Kind, name: str) -> tuple[Path, Kind]:
     return path, converted
 
 
-def _pages(path: Path, kind: Kind) -> int | None:
-    if kind is Kind.TIFF:
+def _pages(path: Path, kind: FileType) -> int | None:
+    if kind is FileType.TIFF:
         return count_frames(path)
     if kind in IMAGES:
         return 1

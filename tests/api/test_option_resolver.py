@@ -7,20 +7,19 @@ from typing import Any, cast
 
 import pytest
 
+from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
 from custom_components.lianke.api.errors import OptionError
-from custom_components.lianke.api.models import Capabilities, DriverDefaults, Paper, Species
+from custom_components.lianke.api.models import Species
+from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     EXCEL_FITS,
     SCALES,
     PrintOptions,
     ResolvedOptions,
-    count_selected,
-    merge,
-    most_selected,
-    page_range,
-    resolve,
+    merge_options,
 )
+from custom_components.lianke.api.page_range import count_selected, most_selected, parse_page_range
 from custom_components.lianke.api.papers import STANDARD, standard_paper
 
 LASER = Capabilities.from_json(
@@ -62,7 +61,7 @@ def solve(
     raw: bool = False,
     **options: Any,
 ) -> ResolvedOptions:
-    return resolve(PrintOptions(**options), capabilities, papers, species, raw=raw)
+    return resolve_options(PrintOptions(**options), capabilities, papers, species, raw=raw)
 
 
 def refuse(reason: str, **arguments: Any) -> OptionError:
@@ -418,7 +417,7 @@ def test_raw_takes_no_option() -> None:
     ],
 )
 def test_page_ranges(text: str, selection: str) -> None:
-    assert page_range(text) == selection
+    assert parse_page_range(text) == selection
 
 
 @pytest.mark.parametrize(
@@ -442,7 +441,7 @@ def test_page_ranges(text: str, selection: str) -> None:
 )
 def test_no_page_ranges(text: str) -> None:
     with pytest.raises(OptionError) as caught:
-        page_range(text)
+        parse_page_range(text)
     assert caught.value.reason == "invalid_page_range"
 
 
@@ -487,7 +486,7 @@ def test_booleans_are_refused(name: str) -> None:
     """`paper: yes` was taken for paper 1, and the upload then failed each time."""
     for value in (True, False):
         with pytest.raises(OptionError) as caught:
-            resolve(PrintOptions(**cast("Any", {name: value})), None, (), Species.LASER)
+            resolve_options(PrintOptions(**cast("Any", {name: value})), None, (), Species.LASER)
         assert (caught.value.option, caught.value.reason) == (name, "invalid_option")
 
 
@@ -495,15 +494,15 @@ def test_booleans_are_refused(name: str) -> None:
 
 
 def test_the_first_layer_that_sets_an_option_wins() -> None:
-    merged = merge(
+    merged = merge_options(
         PrintOptions(copies=2), PrintOptions(copies=3, color="mono"), PrintOptions(color="color")
     )
     assert merged == PrintOptions(copies=2, color="mono")
-    assert merge() == PrintOptions()
+    assert merge_options() == PrintOptions()
 
 
 def test_false_and_empty_are_set() -> None:
-    merged = merge(
+    merged = merge_options(
         PrintOptions(auto_rotate=False, pages=""), PrintOptions(auto_rotate=True, pages="1")
     )
     assert merged == PrintOptions(auto_rotate=False, pages="")
@@ -511,9 +510,9 @@ def test_false_and_empty_are_set() -> None:
 
 def test_a_size_never_mixes_with_another_layers_paper() -> None:
     size = PrintOptions(paper_width=100, paper_height=50)
-    assert merge(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
-    assert merge(size, PrintOptions(paper="A4")) == size
-    assert merge(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
+    assert merge_options(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
+    assert merge_options(size, PrintOptions(paper="A4")) == size
+    assert merge_options(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
 
 
 @pytest.mark.parametrize(
@@ -621,7 +620,7 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
     ) + tuple(paper for paper in STANDARD if paper.name == "A4")
     able = Capabilities(defaults=DriverDefaults(paper_id=9))
     with pytest.raises(OptionError) as raised:
-        resolve(PrintOptions(), able, papers, Species.UNKNOWN)
+        resolve_options(PrintOptions(), able, papers, Species.UNKNOWN)
     assert raised.value.reason == "paper_required"
-    assert resolve(PrintOptions(), able, papers, Species.LASER).paper_id == 9
-    assert resolve(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9
+    assert resolve_options(PrintOptions(), able, papers, Species.LASER).paper_id == 9
+    assert resolve_options(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9

@@ -12,7 +12,7 @@ import zlib
 import pypdfium2
 import pytest
 
-from custom_components.lianke.api.models import Capabilities, Paper
+from custom_components.lianke.api.capabilities import Capabilities, Paper
 from custom_components.lianke.documents.compose import csv_page, markdown_page, text_page
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size

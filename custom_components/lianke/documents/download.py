@@ -12,7 +12,7 @@ from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
 from .document import input_error
-from .spool import CHUNK_BYTES, open_private, storing, too_large
+from .spool import CHUNK_BYTES, open_private, too_large, translate_disk_errors
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -172,15 +172,15 @@ async def _save(
         raise too_large(name, limit_bytes)
     received = 0
 
-    @storing()
+    @translate_disk_errors()
     def begin() -> BinaryIO:
         return open_private(target)
 
-    @storing()
+    @translate_disk_errors()
     def write(data: bytes) -> None:
         file.write(data)
 
-    @storing()
+    @translate_disk_errors()
     def end() -> None:
         file.close()
 

@@ -16,8 +16,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.lianke.documents import fetch
-from custom_components.lianke.documents.fetch import async_download, is_public
+from custom_components.lianke.documents import download
+from custom_components.lianke.documents.download import async_download, is_public
 from tests.documents.conftest import PDF, Site
 
 LIMIT = 1024 * 1024
@@ -195,7 +195,7 @@ async def test_a_slow_server_is_given_up(
         return web.Response()
 
     site.answer = slow
-    monkeypatch.setattr(fetch, "TIMEOUT", ClientTimeout(total=0.2))
+    monkeypatch.setattr(download, "TIMEOUT", ClientTimeout(total=0.2))
     hass.config.allowlist_external_urls = {f"{site.url}/"}
     assert await refused(hass, f"{site.url}/x", tmp_path) == "url_unreachable"
     released.set()
@@ -250,7 +250,7 @@ async def test_every_connection_is_judged_anew(
     server_context, client_context = certificate(tmp_path)
     server = TestServer(app, host="127.0.0.1", scheme="https")
     await server.start_server(ssl=server_context)
-    monkeypatch.setattr(fetch, "get_default_context", lambda: client_context)
+    monkeypatch.setattr(download, "get_default_context", lambda: client_context)
 
     verdicts = iter([True, True, True, False])
     answers: list[str] = []
@@ -270,7 +270,7 @@ async def test_every_connection_is_judged_anew(
 
     # Only names and judgement are staged: no public address leads to this machine.
     monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
-    monkeypatch.setattr(fetch, "is_public", lambda _: next(verdicts))
+    monkeypatch.setattr(download, "is_public", lambda _: next(verdicts))
     url = f"https://documents.example:{server.port}/redirect"
     await async_download(hass, url, tmp_path / "one", LIMIT)
     assert (tmp_path / "one").read_bytes() == PDF

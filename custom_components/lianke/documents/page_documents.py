@@ -8,12 +8,12 @@ from typing import Literal
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from ..api.models import Capabilities, Paper
+from ..api.capabilities import Capabilities, Paper
 from .compose import html_page, markdown_page, text_page
+from .conversion import clean_title, make_page_document
 from .document import MAX_TEXT_BYTES, Document, digest_of, input_error, whole_text
-from .intake import admit_page, clean_title
-from .labels import async_label, async_labels
 from .page import PageStyle, is_visible, paper_size
+from .page_texts import async_page_text, async_page_texts
 from .spool import Spool
 from .testpage import color_page, test_page
 
@@ -58,7 +58,7 @@ async def async_style(
         margin_top=top,
         language=hass.config.language,
         now=dt_util.now(),
-        labels=await async_labels(hass),
+        labels=await async_page_texts(hass),
         header=header,
         columns=options.columns,
     )
@@ -82,7 +82,9 @@ async def async_write_page(
     title = clean_title(title)
     _, document = await spool.async_write(
         ".part",
-        lambda path: admit_page(path, build(), style, name=title, title=title, at_most=at_most),
+        lambda path: make_page_document(
+            path, build(), style, name=title, title=title, at_most=at_most
+        ),
     )
     return document if asked is None else replace(document, digest=digest_of(asked))
 
@@ -107,7 +109,7 @@ async def async_text_document(
     if len(text.encode()) > MAX_TEXT_BYTES:
         key = "html_too_large" if kind == "html" else "text_too_large"
         raise input_error(key, limit=str(MAX_TEXT_BYTES // 1024))
-    shown = title or await async_label(hass, "page_text")
+    shown = title or await async_page_text(hass, "page_text")
     style = await async_style(
         hass, paper, options, header=(title or "") if options.header else None
     )
@@ -134,7 +136,7 @@ async def async_notification(
         raise input_error("text_empty")
     if len(message.encode()) > MAX_TEXT_BYTES:
         raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
-    shown = await async_label(hass, "page_notification")
+    shown = await async_page_text(hass, "page_notification")
     style = await async_style(hass, paper, DEFAULT_PAGE, header=clean_title(title or "") or shown)
     return await async_write_page(
         hass, spool, partial(text_page, message, style, title=shown), style, title=shown
@@ -154,7 +156,7 @@ async def async_test_page(
     style = await async_style(hass, paper, DEFAULT_PAGE)
     name = paper.name if paper is not None else None
     build = partial(test_page, printer_name, model, capabilities, name, style)
-    title = await async_label(hass, "page_test")
+    title = await async_page_text(hass, "page_test")
     return await async_write_page(hass, spool, build, style, title=title, at_most=OWN_PAGES)
 
 
@@ -167,5 +169,5 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | 
         partial(color_page, style),
         style,
         at_most=OWN_PAGES,
-        title=await async_label(hass, "page_keep_alive_title"),
+        title=await async_page_text(hass, "page_keep_alive_title"),
     )

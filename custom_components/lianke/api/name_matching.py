@@ -36,7 +36,7 @@ _UNITS: Final[Mapping[str, float]] = {
 }
 
 
-def fold(name: str | int) -> str:
+def normalize_name(name: str | int) -> str:
     """Return a name without what people write in different ways.
 
     Width of letters, case, blanks, kinds of brackets and of the sign between two sides do not
@@ -47,31 +47,31 @@ def fold(name: str | int) -> str:
     return _TRAY.sub("纸盒", _KAI.sub("k", text))
 
 
-def find(wanted: str | int, names: Mapping[str, int]) -> int | None:
+def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
     """Return the id of the name that is meant; None when none is, or more than one could be."""
     exact = {_plain(name): number for name, number in names.items()}
     if (number := exact.get(_plain(wanted))) is not None:
         return number
-    folded = fold(wanted)
-    found = {number for name, number in names.items() if fold(name) == folded}
+    folded = normalize_name(wanted)
+    found = {number for name, number in names.items() if normalize_name(name) == folded}
     if not found and (size := _whole_size(folded)) is not None:
-        found = {number for name, number in names.items() if size_in(name) == size}
+        found = {number for name, number in names.items() if parse_size(name) == size}
     return found.pop() if len(found) == 1 else None
 
 
-def size_in(name: str) -> tuple[int, int] | None:
+def parse_size(name: str) -> tuple[int, int] | None:
     """Return the size in 0.1 mm that a name tells, such as `60 x 40 mm` or `4x6`."""
-    found = _SIZE.search(fold(name))
+    found = _SIZE.search(normalize_name(name))
     return None if found is None else _sides(found)
 
 
-def nearest_first(wanted: object, names: Iterable[str]) -> list[str]:
+def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
     """Return names with those that are most like the wanted one ahead, the others as they were."""
-    folded = fold(str(wanted))
+    folded = normalize_name(str(wanted))
     known = list(names)
     likeness: dict[str, float] = {}
     for name in known[:MAX_COMPARED]:
-        alike = SequenceMatcher(None, folded, fold(name), autojunk=False).ratio()
+        alike = SequenceMatcher(None, folded, normalize_name(name), autojunk=False).ratio()
         likeness[name] = alike if alike >= ALIKE else 0.0
     return sorted(known, key=lambda name: -likeness.get(name, 0.0))
 

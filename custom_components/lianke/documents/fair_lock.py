@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class FairLock:
     """Hands out one turn at a time: among those who wait, each user in turn, each in order."""
 
     def __init__(self) -> None:
