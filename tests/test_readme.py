@@ -474,9 +474,9 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
         for code in first_codes(section(language, title).rows())
     ]
     taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET))
-    assert sorted([*named, "title", "password"]) == sorted(taken)
+    assert sorted([*named, "title", "password", "filename"]) == sorted(taken)
     assert set(fields_of(services()["print"])) == taken
-    for name in ("title", "password"):
+    for name in ("title", "password", "filename"):
         assert f"`{name}`" in FILES[language].read_text("utf-8")
     assert first_codes(section(language, "What to print").rows()) == [
         kind.value for kind in SourceKind

@@ -1,5 +1,6 @@
 """Bad input gets a clear error, and nothing is sent: every test here ends with that count."""
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({}, "source_missing"),
     ({"title": "only a title"}, "source_missing"),
     ({"text": "x", "file": "/x"}, "source_not_one"),
+    ({"content": "JVBERi0x!"}, "content_not_base64"),
+    ({"content": "", "filename": "a.pdf"}, "file_empty"),
     ({"file": "/etc/passwd"}, "file_not_allowed"),
     ({"file": "{media}/missing.pdf"}, "file_not_found"),
     ({"file": "{media}/empty.pdf"}, "file_empty"),
@@ -445,3 +448,5 @@ async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(
     error = await refused(hass, file=str(media / "big.pdf"))
     assert error.translation_key == "file_too_large"
     assert (error.translation_placeholders or {})["limit"] == "1"
+    error = await refused(hass, content=b64encode(bytes(1024 * 1024 + 1)).decode())
+    assert error.translation_key == "file_too_large"

@@ -49,8 +49,20 @@ TYPES = {
     "UTF",
     "WebP",
 }
-TECHNIQUE = {"HTTP", "http", "https", "kB", "MB", "mm", "qr", "QR", "URL", "USB"}
-TO_TYPE = {"all", "allowlist", "api", "dirs", "even", "external", "odd", "urls"}
+TECHNIQUE = {"Base", "HTTP", "http", "https", "kB", "MB", "mm", "qr", "QR", "URL", "USB"}
+TO_TYPE = {
+    "imap",
+    "fetch",
+    "part",
+    "all",
+    "allowlist",
+    "api",
+    "dirs",
+    "even",
+    "external",
+    "odd",
+    "urls",
+}
 LATIN = NAMES | TYPES | TECHNIQUE | TO_TYPE
 # What each thing is called, wherever the English text names it.
 GLOSSARY = {
@@ -243,7 +255,7 @@ def test_errors_of_the_service_have_texts() -> None:
 
 def option_reasons() -> set[str]:
     """Return the reasons with which options are refused, as the source gives them."""
-    source = (PACKAGE / "api" / "options.py").read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in (PACKAGE / "api").glob("*.py"))
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OptionError":

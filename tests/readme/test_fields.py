@@ -1,5 +1,6 @@
 """Every example in the READMEs' tables of sources, options and other fields: called, and what arrived is looked at."""
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,7 +103,13 @@ async def printed(house: House, **data: Any) -> list[PrintedJob]:
 
 
 def test_every_source_is_printed() -> None:
-    assert {kind.value for kind in SourceKind} == {*FILES, *WRITTEN, "source_entity", "document"}
+    assert {kind.value for kind in SourceKind} == {
+        *FILES,
+        *WRITTEN,
+        "source_entity",
+        "content",
+        "document",
+    }
 
 
 FILES = ("upload", "media", "file", "url")
@@ -121,6 +128,14 @@ async def test_files(house: House, name: str, text: str, upload: Upload, site: s
     assert document.path.read_bytes() == MENU
     assert document.name == "menu.pdf"
     assert document.pages == 3
+
+
+@rows(SOURCES, "content")
+async def test_content(house: House, name: str, text: str) -> None:
+    assert b64encode(MENU).decode().startswith(fragment(text)[name].rstrip("…")[:8])
+    (document,) = await printed(house, content=b64encode(MENU).decode(), filename="invoice.pdf")
+    assert document.path.read_bytes() == MENU
+    assert document.name == "invoice.pdf"
 
 
 @rows(SOURCES, *WRITTEN)

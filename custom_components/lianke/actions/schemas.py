@@ -27,6 +27,7 @@ ATTR_COLUMNS: Final = "columns"
 ATTR_COMPLETED: Final = "completed"
 ATTR_CONFIG_ENTRY: Final = "config_entry"
 ATTR_EXPIRES_IN: Final = "expires_in"
+ATTR_FILENAME: Final = "filename"
 ATTR_HEADER: Final = "header"
 ATTR_IF_NOT_READY: Final = "if_not_ready"
 ATTR_IGNORE_QUIET_HOURS: Final = "ignore_quiet_hours"
@@ -151,7 +152,9 @@ SOURCES: Final = {
     vol.Optional(SourceKind.TEXT.value): _TEXT,
     vol.Optional(SourceKind.MARKDOWN.value): _TEXT,
     vol.Optional(SourceKind.HTML.value): _TEXT,
+    vol.Optional(SourceKind.CONTENT.value): _TEXT,
     vol.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
+    vol.Optional(ATTR_FILENAME): _NAME,
     vol.Optional(ATTR_TITLE): cv.string,
     vol.Optional(ATTR_PASSWORD): _line(MAX_PASSWORD),
 }

@@ -16,4 +16,5 @@ class SourceKind(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     HTML = "html"
+    CONTENT = "content"
     DOCUMENT = "document"

@@ -20,6 +20,7 @@ from homeassistant.util import raise_if_invalid_path
 
 from ..api.capabilities import Paper
 from ..const import DOMAIN
+from .content import ContentTooLargeError, write_base64
 from .conversion import make_document, make_raw_document
 from .document import Document, input_error
 from .download import async_download
@@ -34,7 +35,9 @@ from .spool import Spool, copy_file, copy_opened, move_file, too_large
 
 URI_SCHEME = "media-source://"
 
-FILES = frozenset({SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL})
+FILES = frozenset(
+    {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
+)
 """Sources that hold a file, and so may hold raw printer commands."""
 
 
@@ -49,14 +52,16 @@ TEXTS: Final[dict[SourceKind, TextKind]] = {
 class Source:
     """What to print, as the caller named it.
 
-    `value` is an id, a path, an address, an entity, the text itself or a handle, by kind. `title`
-    replaces the one the source would have. `raw` sends the bytes as printer commands, text in
-    `raw_encoding`. `page` matters for what is composed here. `password` opens a PDF.
+    `value` is an id, a path, an address, an entity, the text itself, a file in base64 or a handle,
+    by kind; `filename` is the name of that file. `title` replaces the one the source would have.
+    `raw` sends the bytes as printer commands, text in `raw_encoding`. `page` matters for what is
+    composed here. `password` opens a PDF.
     """
 
     kind: SourceKind
     value: str = field(repr=False)
     title: str | None = None
+    filename: str = ""
     raw: bool = False
     raw_encoding: str = "utf-8"
     page: PageOptions = DEFAULT_PAGE
@@ -133,7 +138,12 @@ async def _async_get_document(
     style = await async_style(hass, paper, source.page, header=header)
     if source.kind is SourceKind.URL:
         return await _async_url(hass, spool, source, style, limit_bytes)
-    if source.kind is SourceKind.UPLOAD:
+    if source.kind is SourceKind.CONTENT:
+        name = source.filename or await async_page_text(hass, "page_content")
+        work = partial(
+            _take_content, source=source, name=name, style=style, limit_bytes=limit_bytes
+        )
+    elif source.kind is SourceKind.UPLOAD:
         work = partial(_take_upload, hass, source=source, style=style, limit_bytes=limit_bytes)
     else:
         if source.kind is SourceKind.MEDIA:
@@ -237,6 +247,19 @@ def _take_upload(
         # has come to the end of it.
         if not moved:
             raise input_error("upload_gone") from None
+    return make_document(target, name, style, title=source.title, raw=source.raw)
+
+
+def _take_content(
+    target: Path, *, source: Source, name: str, style: PageStyle, limit_bytes: int
+) -> Document:
+    try:
+        with target.open("wb") as writer:
+            write_base64(writer, source.value, limit_bytes)
+    except ContentTooLargeError:
+        raise too_large(name, limit_bytes) from None
+    except ValueError:
+        raise input_error("content_not_base64") from None
     return make_document(target, name, style, title=source.title, raw=source.raw)
 
 
