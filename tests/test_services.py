@@ -649,6 +649,12 @@ async def test_models_are_searched(
         await ask(hass, "search_models", config_entry="none")
 
 
+async def cloud_preview(hass: HomeAssistant, media: Path) -> dict[str, Any]:
+    """Have the menu drawn by the cloud."""
+    path = str(media / "菜单.pdf")
+    return await ask(hass, "preview", device_id=device_of(hass), file=path, preview_by="cloud")
+
+
 async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
     hass: HomeAssistant,
     ready: MockConfigEntry,
@@ -657,7 +663,7 @@ async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
-    answer = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
+    answer = await cloud_preview(hass, media)
     assert (answer["pages"], answer["title"], len(answer["images"])) == (3, "菜单.pdf", 3)
     assert simulator.printed == []
     anyone = await hass_client_no_auth()
@@ -685,7 +691,7 @@ async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
 async def test_a_preview_for_other_options_is_printed_from_the_file(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
 ) -> None:
-    answer = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
+    answer = await cloud_preview(hass, media)
     await print_one(hass, document=answer["document"], paper="A5")
     [printed] = simulator.printed
     assert "taskTicket" not in printed.options
@@ -697,7 +703,7 @@ async def test_a_preview_that_fails_leaves_nothing(
 ) -> None:
     simulator.box.online = False
     with pytest.raises(HomeAssistantError) as raised:
-        await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
+        await cloud_preview(hass, media)
     assert raised.value.translation_key == "box_offline"
     assert spooled(hass) == []
 

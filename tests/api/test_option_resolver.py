@@ -19,7 +19,12 @@ from custom_components.lianke.api.options import (
     ResolvedOptions,
     merge_options,
 )
-from custom_components.lianke.api.page_range import count_selected, most_selected, parse_page_range
+from custom_components.lianke.api.page_range import (
+    count_selected,
+    most_selected,
+    parse_page_range,
+    select_pages,
+)
 from custom_components.lianke.api.papers import STANDARD, standard_paper
 
 LASER = Capabilities.from_json(
@@ -462,6 +467,13 @@ def test_no_page_ranges(text: str) -> None:
 )
 def test_count_selected(selection: str, pages: int | None, count: int | None) -> None:
     assert count_selected(selection, pages) == count
+
+
+def test_select_pages() -> None:
+    assert select_pages("", 3) == [1, 2, 3]
+    assert select_pages("3,1-2,2", 9) == [1, 2, 3]
+    assert [select_pages(selection, 5) for selection in ("-1", "-2")] == [[1, 3, 5], [2, 4]]
+    assert select_pages("2-99999", 3) == [2, 3]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ from custom_components.lianke.api.options import (
     ResolvedOptions,
     merge_options,
 )
-from custom_components.lianke.api.page_range import count_selected, parse_page_range
+from custom_components.lianke.api.page_range import count_selected, parse_page_range, select_pages
 from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
 from custom_components.lianke.api.tasks import Callback, Task, parse_day_tasks
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
@@ -493,5 +493,5 @@ def test_page_ranges(text: str, pages: int) -> None:
     assume(len(selection) < 18)
     assert parse_page_range(selection) == selection
     count = count_selected(selection, pages)
-    assert count is not None
+    assert count == len(set(select_pages(selection, pages)))
     assert 0 <= count <= pages

@@ -261,6 +261,7 @@ class Weather:
                 "preview",
                 device_id=self._random.choice(list(self._home.devices.values())),
                 file=[str(path)],
+                preview_by="cloud",
             )
 
     # Forgers

@@ -86,7 +86,7 @@ async def _count(house: House) -> Any:
 async def _preview(house: House) -> Any:
     house.hass.config.allowlist_external_dirs = {str(house.tmp_path)}
     path = house.paper(1).path
-    return await house.act("preview", device_id=house.device(), file=str(path))
+    return await house.act("preview", device_id=house.device(), file=str(path), preview_by="cloud")
 
 
 async def _list_cloud(house: House) -> Any:

@@ -155,6 +155,7 @@ async def test_nowhere_to_be_seen(
     await attempt("print", file=str(path), wait=True)
     await attempt("print", text=CONTENT, raw=True, title="Raw")
     await attempt("preview", file=str(path))
+    await attempt("preview", file=str(path), preview_by="cloud")
     await attempt("count_pages", file=str(path))
     await hass.services.async_call(
         "notify",

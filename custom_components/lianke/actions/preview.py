@@ -1,33 +1,100 @@
-"""Looking before paper is used: previews and page counts."""
+"""Previews and page counts of documents that are not printed yet."""
 
+from contextlib import suppress
 from dataclasses import replace
 
-from homeassistant.components.http.auth import async_sign_path
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.util.json import JsonObjectType
 
 from ..api.options import ResolvedOptions
 from ..documents.document import Document, input_error
-from ..documents.spool import KEEP, async_get_spool
-from .preview_view import PREVIEW_URL, picture_type
+from ..documents.drawing import can_draw, plan_drawing
+from ..documents.kinds import SourceKind
+from ..documents.pdf import pdf_error
+from ..documents.pdf_client import PdfError, PdfUnavailableError
+from ..documents.spool import async_get_spool
+from .preview_view import picture_type, preview_paths
 from .print import async_documents, async_resolve, ticket_scope
 from .request import Order
+from .schemas import BY_CLOUD, BY_HERE
 from .target import Target
 
 
 async def async_preview(
     hass: HomeAssistant, target: Target, order: Order, context: Context
 ) -> JsonObjectType:
-    """Have one document drawn as it would come out, and keep it for printing.
+    """Draw one document as it would come out, and keep it for printing.
 
-    Returns its pages, the addresses of the pictures and the handle, all good for an hour; the
-    printer's image entity shows the first page. Raises LiankeError besides what printing raises.
+    PDF files and pictures are drawn here, each page when its picture is asked for; other types, or
+    all if the order says so, by the cloud. Returns the pages, the addresses of the pictures and the
+    handle, all good for an hour; the printer's image entity shows the first page. Raises
+    LiankeError besides what printing raises.
     """
     options = await async_resolve(target.entry, target.printer_key, order.options)
-    client = target.data.client_for(context)
     document = await _async_one(hass, target, order, options, context)
+    if not order.preview_by_cloud and can_draw(document):
+        with suppress(PdfUnavailableError):
+            return await _async_draw(hass, target, order, document, options, context)
+    return await _async_ask_cloud(hass, target, order, document, options, context)
+
+
+async def _async_draw(
+    hass: HomeAssistant,
+    target: Target,
+    order: Order,
+    document: Document,
+    options: ResolvedOptions,
+    context: Context,
+) -> JsonObjectType:
+    """Draw a document here. Raises PdfUnavailableError where that cannot be done."""
     spool = await async_get_spool(hass)
     try:
+        drawing = plan_drawing(hass, document, options, context.user_id)
+        if not drawing.pages:
+            raise input_error("pages_not_in_document", count=str(document.pages))
+        first = await spool.async_draw(drawing, 1)
+    except PdfUnavailableError:
+        raise
+    except PdfError as err:
+        await spool.async_discard(document)
+        raise pdf_error(err, document.name) from None
+    except BaseException:
+        await spool.async_discard(document)
+        raise
+    source = order.sources[0]
+    handle = await spool.async_keep(
+        document,
+        [first],
+        drawing=drawing,
+        # Looked at again with other options, it stays one document.
+        handle=source.value if source.kind is SourceKind.DOCUMENT else None,
+    )
+    return _describe(
+        hass,
+        target,
+        order,
+        document,
+        handle,
+        pages=len(drawing.pages),
+        pictures=drawing.count,
+        first=first,
+        drawn_by=BY_HERE,
+        version=spool.version(handle) or 0,
+    )
+
+
+async def _async_ask_cloud(
+    hass: HomeAssistant,
+    target: Target,
+    order: Order,
+    document: Document,
+    options: ResolvedOptions,
+    context: Context,
+) -> JsonObjectType:
+    """Have a document drawn by the cloud."""
+    spool = await async_get_spool(hass)
+    try:
+        client = target.data.client_for(context)
         preview = await target.data.queue.previewer.async_preview(
             target.printer_key, document, options, client
         )
@@ -40,19 +107,17 @@ async def async_preview(
         # Of a range of pages it shows only those.
         document = replace(document, pages=preview.pages, counted_for=scope)
     handle = await spool.async_keep(document, preview.images)
-    if preview.images:
-        first = preview.images[0]
-        target.data.previews.put(target.printer_key, first, picture_type(first))
-    return {
-        "device_id": target.device_id,
-        "title": order.sources[0].title or document.title,
-        "pages": preview.pages,
-        "images": [
-            async_sign_path(hass, f"{PREVIEW_URL}/{handle}/{number}", KEEP)
-            for number in range(1, len(preview.images) + 1)
-        ],
-        "document": handle,
-    }
+    return _describe(
+        hass,
+        target,
+        order,
+        document,
+        handle,
+        pages=preview.pages,
+        pictures=len(preview.images),
+        first=preview.images[0] if preview.images else None,
+        drawn_by=BY_CLOUD,
+    )
 
 
 async def async_count_pages(
@@ -85,6 +150,33 @@ async def async_count_pages(
         "title": order.sources[0].title or document.title,
         "pages": document.pages,
         "document": await spool.async_keep(document),
+    }
+
+
+@callback
+def _describe(
+    hass: HomeAssistant,
+    target: Target,
+    order: Order,
+    document: Document,
+    handle: str,
+    *,
+    pages: int | None,
+    pictures: int,
+    first: bytes | None,
+    drawn_by: str,
+    version: int = 0,
+) -> JsonObjectType:
+    """Return the response for a preview, and show its first page as the printer's image."""
+    if first is not None:
+        target.data.previews.put(target.printer_key, first, picture_type(first))
+    return {
+        "device_id": target.device_id,
+        "title": order.sources[0].title or document.title,
+        "pages": pages,
+        "images": preview_paths(hass, handle, version, pictures),
+        "document": handle,
+        "drawn_by": drawn_by,
     }
 
 

@@ -3,13 +3,19 @@
 from typing import Final
 
 from aiohttp import hdrs, web
+from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.util.json import JsonValueType
 
 from ..const import DOMAIN
-from ..documents.spool import async_get_spool
+from ..documents.pdf_client import PdfError
+from ..documents.spool import KEEP, async_get_spool
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
+# Tells apart the pictures of a document that is looked at again with other options.
+VERSION: Final = "v"
 
 
 class PreviewView(HomeAssistantView):
@@ -19,10 +25,18 @@ class PreviewView(HomeAssistantView):
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Return the picture of a page, counted from 1; 404 when it is not kept any more."""
+        """Return the picture of a page, counted from 1; 404 when it is not kept any more.
+
+        It is drawn if it has not been yet; a page that cannot be drawn is a 404, too.
+        """
         hass: HomeAssistant = request.app[KEY_HASS]
         spool = await async_get_spool(hass)
-        picture = await spool.async_picture(handle, int(number))
+        if request.query.get(VERSION, "0") != str(spool.version(handle)):
+            raise web.HTTPNotFound
+        try:
+            picture = await spool.async_picture(handle, int(number))
+        except PdfError, HomeAssistantError:
+            picture = None
         if picture is None:
             raise web.HTTPNotFound
         # A page of somebody's document: no browser and no proxy is to keep it.
@@ -31,6 +45,17 @@ class PreviewView(HomeAssistantView):
             content_type=picture_type(picture),
             headers={hdrs.CACHE_CONTROL: "no-store"},
         )
+
+
+def preview_paths(
+    hass: HomeAssistant, handle: str, version: int, count: int
+) -> list[JsonValueType]:
+    """Return the signed addresses of the pictures of the first pages of a kept document."""
+    query = f"?{VERSION}={version}" if version else ""
+    return [
+        async_sign_path(hass, f"{PREVIEW_URL}/{handle}/{number}{query}", KEEP)
+        for number in range(1, count + 1)
+    ]
 
 
 def picture_type(picture: bytes) -> str:

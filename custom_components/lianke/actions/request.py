@@ -23,12 +23,14 @@ from .schemas import (
     ATTR_IF_NOT_READY,
     ATTR_IGNORE_QUIET_HOURS,
     ATTR_PASSWORD,
+    ATTR_PREVIEW_BY,
     ATTR_PRINT_EMPTY,
     ATTR_RAW,
     ATTR_RAW_ENCODING,
     ATTR_REPLACE_KEY,
     ATTR_REQUEST_ID,
     ATTR_TITLE,
+    BY_CLOUD,
     HOLD,
     OPTION_NAMES,
 )
@@ -47,6 +49,7 @@ class Order:
     hold: bool = True
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
+    preview_by_cloud: bool = False
 
 
 def read_order(data: Mapping[str, Any]) -> Order:
@@ -91,6 +94,7 @@ def read_order(data: Mapping[str, Any]) -> Order:
         hold=data.get(ATTR_IF_NOT_READY, HOLD) == HOLD,
         expires_in=data.get(ATTR_EXPIRES_IN),
         ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
+        preview_by_cloud=data.get(ATTR_PREVIEW_BY) == BY_CLOUD,
     )
 
 

@@ -37,6 +37,7 @@ ATTR_LIMIT: Final = "limit"
 ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
 ATTR_PAPER: Final = "paper"
 ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
+ATTR_PREVIEW_BY: Final = "preview_by"
 ATTR_PRINT_EMPTY: Final = "print_empty"
 ATTR_QUERY: Final = "query"
 ATTR_RAW: Final = "raw"
@@ -49,6 +50,8 @@ ATTR_TO_DEVICE_ID: Final = "to_device_id"
 ATTR_WAIT: Final = "wait"
 ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
 
+BY_HERE: Final = "here"
+BY_CLOUD: Final = "cloud"
 HOLD: Final = "hold"
 FAIL: Final = "fail"
 AGENDAS: Final = ("today", "tomorrow", "week")
@@ -204,7 +207,15 @@ JOB: Final = {
 }
 
 PRINT_SCHEMA: Final = vol.Schema({**TARGET, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
-PREVIEW_SCHEMA: Final = vol.Schema({**TARGET, **SOURCES, **PAGES, **OPTIONS})
+PREVIEW_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        **SOURCES,
+        **PAGES,
+        **OPTIONS,
+        vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_CLOUD)),
+    }
+)
 COUNT_SCHEMA: Final = vol.Schema(
     {**TARGET, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
 )

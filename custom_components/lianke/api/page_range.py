@@ -48,6 +48,18 @@ def count_selected(selection: str, pages: int | None) -> int | None:
     return _covered(selection, pages)
 
 
+def select_pages(selection: str, pages: int) -> list[int]:
+    """Return the numbers of the pages, from 1 and ascending, that a selection takes of so many."""
+    if selection in (_ODD, _EVEN):
+        return list(range(1 if selection == _ODD else 2, pages + 1, 2))
+    if not selection:
+        return list(range(1, pages + 1))
+    taken: set[int] = set()
+    for first, last in map(_span, selection.split(",")):
+        taken.update(range(first, min(last, pages) + 1))
+    return sorted(taken)
+
+
 def most_selected(selection: str, pages: int | None) -> int | None:
     """Return how many pages a selection takes at most; `pages` is the most a document has, None if nobody knows."""
     if pages is None and selection not in ("", _ODD, _EVEN):

@@ -41,7 +41,9 @@ async def async_open_pdf(
             return document
         except PdfError as err:
             if err.reason != "password" or not password:
-                raise _error(err, document, password, limit_bytes) from None
+                raise pdf_error(
+                    err, document.name, password=password, limit_bytes=limit_bytes
+                ) from None
         return await _async_unlock(hass, spool, document, password, limit_bytes, user)
     except BaseException:
         await spool.async_discard(document)
@@ -69,7 +71,7 @@ async def _async_unlock(
         return document
     except PdfError as err:
         await spool.async_discard(opened)
-        raise _error(err, document, password, limit_bytes) from None
+        raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
     except BaseException:
         await spool.async_discard(opened)
         raise
@@ -83,11 +85,10 @@ def _size_and_digest(path: Path, original: Path) -> tuple[int, str]:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _error(
-    err: PdfError, document: Document, password: str | None, limit_bytes: int
+def pdf_error(
+    err: PdfError, name: str, *, password: str | None = None, limit_bytes: int = 0
 ) -> HomeAssistantError:
-    """Return the translated error for a PDF that cannot be used."""
-    name = document.name
+    """Return the translated error for a PDF file or picture that cannot be used."""
     match err.reason:
         case "password":
             return input_error(
@@ -105,4 +106,8 @@ def _error(
             return input_error("pdf_busy", name=name)
         case "missing":
             return input_error("document_unreadable")
+        case "image_damaged":
+            return input_error("image_unreadable", name=name)
+        case "image_too_large":
+            return input_error("image_too_large", name=name)
     return input_error("pdf_damaged", name=name)

@@ -1,8 +1,9 @@
 """The spool: a private folder for files on their way to a job."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 import logging
@@ -11,7 +12,7 @@ from pathlib import Path
 import secrets
 import shutil
 import time
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
@@ -36,17 +37,37 @@ ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 
 
-@dataclass(frozen=True, slots=True)
+class Drawing(Protocol):
+    """What draws the pages of a kept document, each when it is asked for."""
+
+    @property
+    def path(self) -> Path:
+        """Return the file that is drawn, which is deleted with the document."""
+
+    @property
+    def count(self) -> int:
+        """Return how many pages there are to be drawn."""
+
+    async def async_draw(self, number: int, target: Path) -> None:
+        """Draw a page, counted from 1, to the new file target."""
+
+
+@dataclass(slots=True)
 class _Kept:
     document: Document
     until: datetime
-    pictures: tuple[Path, ...] = ()
-    picture_bytes: int = 0
+    drawing: Drawing | None
+    version: int
+    # By their pages' numbers, counted from 1.
+    pictures: dict[int, Path]
+    picture_bytes: int
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def paths(self) -> list[Path]:
         """Return every file that belongs to the document."""
-        return [self.document.path, *self.pictures]
+        drawn = [] if self.drawing is None else [self.drawing.path]
+        return [self.document.path, *drawn, *self.pictures.values()]
 
     @property
     def size(self) -> int:
@@ -84,35 +105,41 @@ class Spool:
             await self._hass.async_add_executor_job(self._sweep)
         return self._folder / f"{ulid_now()}{suffix}"
 
-    async def async_keep(self, document: Document, pictures: Sequence[bytes] = ()) -> str:
+    async def async_keep(
+        self,
+        document: Document,
+        pictures: Sequence[bytes] = (),
+        *,
+        drawing: Drawing | None = None,
+        handle: str | None = None,
+    ) -> str:
         """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
 
-        The spool owns the file from now on. The oldest give way when there are too many.
-        Raises HomeAssistantError: disk_full.
+        `drawing` draws those pictures that are missing. A `handle` from before keeps its name, and
+        what it stood for is deleted. The spool owns the files from now on. The oldest give way when
+        there are too many. Raises HomeAssistantError: disk_full.
         """
-        handle = secrets.token_urlsafe(16)
-        paths: list[Path] = []
+        paths: dict[int, Path] = {}
         try:
-            for picture in pictures:
+            for number, picture in enumerate(pictures, start=1):
                 path, _ = await self.async_write(".picture", partial(write_bytes, data=picture))
-                paths.append(path)
+                paths[number] = path
         except BaseException:
-            await self._hass.async_add_executor_job(_unlink, [document.path, *paths])
+            await self._hass.async_add_executor_job(_unlink, [document.path, *paths.values()])
             raise
+        handle = handle or secrets.token_urlsafe(16)
+        old = self._kept.pop(handle, None)
         self._kept[handle] = _Kept(
             document,
             dt_util.utcnow() + KEEP,
-            tuple(paths),
+            drawing,
+            0 if old is None else old.version + 1,
+            paths,
             sum(len(picture) for picture in pictures),
         )
-        gone: list[Path] = []
-        while len(self._kept) > MAX_KEPT or (
-            len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
-        ):
-            oldest = next(iter(self._kept))
-            gone += self._kept.pop(oldest).paths
+        gone = [] if old is None else old.paths
         self._set_alarm()
-        await self._hass.async_add_executor_job(_unlink, gone)
+        await self._hass.async_add_executor_job(_unlink, gone + self._make_room())
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
@@ -131,15 +158,50 @@ class Spool:
             raise input_error("document_gone") from None
         return replace(kept.document, path=path)
 
+    def version(self, handle: str) -> int | None:
+        """Return how often the document of a handle has been replaced; None when it is gone."""
+        return None if (kept := self._kept.get(handle)) is None else kept.version
+
     async def async_picture(self, handle: str, number: int) -> bytes | None:
-        """Return the picture of a page of a kept document, counted from 1; None without one."""
-        kept = self._kept.get(handle)
-        if kept is None or not 1 <= number <= len(kept.pictures):
+        """Return the picture of a page of a kept document, counted from 1; None without one.
+
+        It is drawn if it has not been yet; raises what drawing raises.
+        """
+        if (kept := self._kept.get(handle)) is None:
             return None
+        async with kept.lock:
+            if number not in kept.pictures:
+                if kept.drawing is None or not 1 <= number <= kept.drawing.count:
+                    return None
+                path, picture = await self._async_draw(kept.drawing, number)
+                kept.pictures[number] = path
+                kept.picture_bytes += len(picture)
+                gone = self._make_room()
+                if kept is not self._kept.get(handle):
+                    # It was replaced meanwhile, or had to give way.
+                    gone.append(path)
+                await self._hass.async_add_executor_job(_unlink, gone)
+                return picture
+            path = kept.pictures[number]
+            try:
+                return await self._hass.async_add_executor_job(path.read_bytes)
+            except FileNotFoundError:
+                return None
+
+    async def async_draw(self, drawing: Drawing, number: int) -> bytes:
+        """Return the picture of a page, counted from 1. Raises what drawing raises."""
+        path, picture = await self._async_draw(drawing, number)
+        await self._hass.async_add_executor_job(_unlink, [path])
+        return picture
+
+    async def _async_draw(self, drawing: Drawing, number: int) -> tuple[Path, bytes]:
+        path = await self.async_new_path(".picture")
         try:
-            return await self._hass.async_add_executor_job(kept.pictures[number - 1].read_bytes)
-        except FileNotFoundError:
-            return None
+            await drawing.async_draw(number, path)
+            return path, await self._hass.async_add_executor_job(path.read_bytes)
+        except BaseException:
+            await self._hass.async_add_executor_job(_unlink, [path])
+            raise
 
     async def async_discard(self, *documents: Document) -> None:
         """Delete the files of documents that their owner does not need."""
@@ -167,6 +229,16 @@ class Spool:
                 raise
 
         return path, await self._hass.async_add_executor_job(write)
+
+    def _make_room(self) -> list[Path]:
+        """Forget the oldest documents while there are too many; return their files."""
+        gone: list[Path] = []
+        while len(self._kept) > MAX_KEPT or (
+            len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
+        ):
+            oldest = next(iter(self._kept))
+            gone += self._kept.pop(oldest).paths
+        return gone
 
     def _kept_bytes(self) -> int:
         return sum(item.size for item in self._kept.values())

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import pages
+from . import draw, pages
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
 TASKS: Final[dict[str, Task]] = {
     "count": pages.count,
+    "draw": draw.draw,
     "unlock": pages.unlock,
 }

@@ -1,0 +1,106 @@
+"""Draw a page as it will lie on paper, as a JPEG file."""
+
+import os
+from typing import Any, Final
+
+from PIL import Image
+import pypdfium2
+
+from .failure import TaskError
+from .files import opened
+from .geometry import Rect, Size, aligned, mm, scaled
+from .pictures import as_jpeg, read_picture
+
+# Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
+SIDE: Final = 1754
+MIN_SIDE: Final = 16
+QUALITY: Final = 85
+
+
+def draw(request: dict[str, Any]) -> dict[str, Any]:
+    """Draw page `page` (from 0) of the PDF or picture `path` to the new file `target`.
+
+    `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and
+    `rotate` (turn the paper the way the page lies) say how the page lies on it, `mono` draws in grey.
+    """
+    picture = (_draw_page if request["is_pdf"] else _draw_picture)(request)
+    if request["mono"]:
+        picture = picture.convert("L")
+    try:
+        descriptor = os.open(request["target"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(as_jpeg(picture, QUALITY))
+    except OSError:
+        raise TaskError("disk") from None
+    return {"width": picture.width, "height": picture.height}
+
+
+def _draw_page(request: dict[str, Any]) -> Image.Image:
+    raw = pypdfium2.raw
+    with opened(request["path"]) as document:
+        if not 0 <= request["page"] < len(document):
+            raise TaskError("damaged")
+        document.init_forms()
+        try:
+            page = document[request["page"]]
+        except pypdfium2.PdfiumError:
+            raise TaskError("damaged") from None
+        size = Size(*page.get_size())
+        if min(size) <= 0:
+            raise TaskError("damaged")
+        canvas, place = _canvas(size, request)
+        bitmap = pypdfium2.PdfBitmap.new_native(
+            round(canvas.width), round(canvas.height), raw.FPDFBitmap_BGRx
+        )
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, bitmap.width, bitmap.height)
+        where = (*_pixels(place, canvas), 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING)
+        raw.FPDF_RenderPageBitmap(bitmap, page, *where)
+        if document.formenv:
+            raw.FPDF_FFLDraw(document.formenv, bitmap, page, *where)
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        return picture
+
+
+def _draw_picture(request: dict[str, Any]) -> Image.Image:
+    picture, size = read_picture(request["path"], request["page"], SIDE)
+    canvas, place = _canvas(size, request)
+    x, y, width, height = _pixels(place, canvas)
+    paper = Image.new("RGB", (round(canvas.width), round(canvas.height)), "white")
+    # Only what lies on the paper is made larger: the rest may be of any size.
+    box = (max(x, 0), max(y, 0), min(x + width, paper.width), min(y + height, paper.height))
+    if box[0] < box[2] and box[1] < box[3]:
+        across, down = picture.width / width, picture.height / height
+        part = (
+            (box[0] - x) * across,
+            (box[1] - y) * down,
+            (box[2] - x) * across,
+            (box[3] - y) * down,
+        )
+        part_size = (box[2] - box[0], box[3] - box[1])
+        paper.paste(picture.resize(part_size, Image.Resampling.BILINEAR, part), box[:2])
+    return paper
+
+
+def _canvas(size: Size, request: dict[str, Any]) -> tuple[Size, Rect]:
+    """Return the drawing's size in pixels and where on it the page lies, y upwards."""
+    if (paper_mm := request["paper"]) is None:
+        paper = size
+    else:
+        paper = Size(mm(paper_mm[0]), mm(paper_mm[1]))
+        if request["rotate"] and size.is_landscape != paper.is_landscape:
+            paper = paper.turned
+    factor = SIDE / max(paper)
+    canvas = Size(max(paper.width * factor, MIN_SIDE), max(paper.height * factor, MIN_SIDE))
+    place = aligned(scaled(size, paper, request["scale"]), Rect(0, 0, *paper), request["align"])
+    return canvas, Rect(*(length * factor for length in place))
+
+
+def _pixels(place: Rect, canvas: Size) -> tuple[int, int, int, int]:
+    """Return left, top, width and height in whole pixels, y downwards."""
+    top = canvas.height - place.y - place.height
+    return (
+        round(place.x),
+        round(top),
+        max(1, round(place.width)),
+        max(1, round(place.height)),
+    )

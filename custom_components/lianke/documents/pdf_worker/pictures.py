@@ -1,0 +1,143 @@
+"""Read pictures with Pillow: upright, in sRGB or grey, on white."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+import struct
+from typing import Any, Final
+import zlib
+
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from .failure import TaskError
+from .geometry import Size
+
+# Decoded, turned and converted, a pixel takes up to ten bytes of the process's memory.
+MAX_PIXELS: Final = 30_000_000
+# JPEG can be decoded at a smaller size.
+MAX_JPEG_PIXELS: Final = 250_000_000
+STRONGEST_REDUCTION: Final = 8
+DEFAULT_DPI: Final = 96
+# What decoders raise for damaged pictures, besides what they should.
+UNREADABLE: Final = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what Pillow raises into TaskError: image_damaged, image_too_large."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Image.DecompressionBombError, Image.DecompressionBombWarning:
+        raise TaskError("image_too_large") from None
+    except UNREADABLE:
+        raise TaskError("image_damaged") from None
+
+
+def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Image.Image, Size]:
+    """Return a picture, or a frame of one, and its natural size in points, both upright.
+
+    `most` is how many pixels its longer side has to have at least to be sharp enough: more are
+    thrown away. Raises TaskError: image_damaged, image_too_large.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    with reading(), Image.open(path) as opened:
+        if frame:
+            opened.seek(frame)
+        pixels = opened.width * opened.height
+        if pixels > (MAX_JPEG_PIXELS if opened.format == "JPEG" else MAX_PIXELS):
+            raise TaskError("image_too_large")
+        full = opened.size
+        if opened.format == "JPEG":
+            factor = _reduction(full, most or max(full))
+            opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
+        if opened.width * opened.height > MAX_PIXELS:
+            raise TaskError("image_too_large")
+        dpi = _resolution(opened)
+        turned = opened.getexif().get(0x0112, 1) >= 5
+        opened.load()
+        picture: Image.Image = opened
+        if most and max(picture.size) > most * 2:
+            picture = _plain(picture)
+            picture.thumbnail((most, most))
+        ImageOps.exif_transpose(picture, in_place=True)
+        picture = _flat(_srgb(picture))
+    size = Size(full[0] * 72 / dpi, full[1] * 72 / dpi)
+    return picture, size.turned if turned else size
+
+
+def as_jpeg(picture: Image.Image, quality: int) -> bytes:
+    """Return a picture as JPEG data."""
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=quality, subsampling=0)
+    return out.getvalue()
+
+
+def _reduction(full: tuple[int, int], most: int) -> int:
+    """Return by how much a JPEG of that size can be made smaller while it is decoded."""
+    factor = 1
+    while factor < STRONGEST_REDUCTION and (
+        full[0] * full[1] > MAX_PIXELS * factor**2 or max(full) >= most * factor * 2
+    ):
+        factor *= 2
+    return factor
+
+
+def _resolution(opened: Image.Image) -> float:
+    """Return the dots per inch that a picture names, if it makes sense."""
+    found: Any = opened.info.get("dpi", (DEFAULT_DPI,))
+    dpi = float(found[0])
+    return dpi if 20 <= dpi <= 10_000 else DEFAULT_DPI
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """Return the picture without a palette, so that it can be made smaller."""
+    if picture.mode in ("P", "1", "PA"):
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    return picture
+
+
+def _srgb(picture: Image.Image) -> Image.Image:
+    """Return the picture with its colours as sRGB, by the profile it carries."""
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return picture
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            picture, source, ImageCms.createProfile("sRGB"), outputMode=mode
+        )
+    except ImageCms.PyCMSError, OSError, ValueError, TypeError:
+        # A profile that fits nothing: the colours are taken as they are.
+        return picture
+    return converted or picture
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Return the picture in grey or colour, white where it is transparent."""
+    if picture.mode in ("L", "RGB"):
+        return picture
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return picture.convert("I").point(lambda value: value / 256).convert("L")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    flat = Image.new("RGB", layer.size, "white")
+    flat.paste(layer, mask=layer.getchannel("A"))
+    return flat

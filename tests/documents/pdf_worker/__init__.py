@@ -1,0 +1,1 @@
+"""What the PDF worker makes, without Home Assistant around it."""

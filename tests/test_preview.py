@@ -1,0 +1,181 @@
+"""Previews of PDF files and pictures, which are drawn here and sent to nobody."""
+
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from PIL import Image
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import pdf_client, spool as spool_module
+from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.documents.spool import async_get_spool
+from tests.printing import LASER, ask, device_of, make_media, print_one, sent
+from tests.simulator import Simulator, make_pdf
+
+type Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a media folder with a PDF of three pages."""
+    return make_media(hass, tmp_path / "media")
+
+
+@pytest.fixture
+async def client(
+    reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> Client:
+    """Set everything up and return a browser that nobody has logged in with."""
+    return await hass_client_no_auth()
+
+
+async def look(client: Client, address: str) -> Image.Image | None:
+    """Return the picture at an address, None where there is none any more."""
+    answer = await client.get(address)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    assert (answer.status, answer.content_type) == (HTTPStatus.OK, "image/jpeg")
+    assert answer.headers["Cache-Control"] == "no-store"
+    picture = Image.open(BytesIO(await answer.read()))
+    picture.load()
+    return picture
+
+
+def spooled(hass: HomeAssistant) -> list[Path]:
+    """Return the files in the spool."""
+    return [*Path(hass.config.cache_path(DOMAIN, "spool")).iterdir()]
+
+
+async def test_a_pdf_is_drawn_here(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    preview = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
+    assert (preview["pages"], preview["title"], preview["drawn_by"]) == (3, "菜单.pdf", "here")
+    assert len(preview["images"]) == 3
+    for address in (*preview["images"], preview["images"][0]):
+        picture = await look(client, address)
+        assert picture is not None
+        assert picture.size == (1240, 1754)
+    [image] = [state for state in hass.states.async_all("image") if state.name.startswith(LASER)]
+    assert image.state != "unknown"
+    assert (sent(simulator), simulator.cloud.count("POST /print/file_pages")) == (0, 0)
+    # The document and three pictures; and it can be printed.
+    assert len(spooled(hass)) == 4
+    job = await print_one(hass, document=preview["document"])
+    assert (job["title"], job["pages"], job["state"]) == ("菜单.pdf", 3, "completed")
+    assert simulator.printed[0].path.read_bytes() == (media / "菜单.pdf").read_bytes()
+
+
+async def test_a_preview_follows_the_options(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """Looked at again by its handle with other options, it stays one document."""
+    device = device_of(hass)
+    (media / "x.pdf").write_bytes(make_pdf(7))
+    first = await ask(hass, "preview", device_id=device, file=str(media / "x.pdf"))
+    handle = first["document"]
+    second = await ask(
+        hass,
+        "preview",
+        device_id=device,
+        document=handle,
+        pages="2-4,6",
+        reverse_order=True,
+        orientation="landscape",
+        auto_rotate=False,
+        color="mono",
+    )
+    assert (second["document"], second["pages"], len(second["images"])) == (handle, 4, 4)
+    picture = await look(client, second["images"][0])
+    assert picture is not None
+    assert (picture.mode, picture.size) == ("L", (1754, 1240))
+    # What was seen before is gone, and its files are.
+    assert await look(client, first["images"][0]) is None
+    assert len(spooled(hass)) == 2
+    assert sent(simulator) == 0
+    with pytest.raises(ServiceValidationError) as refused:
+        await ask(hass, "preview", device_id=device, document=handle, pages="8-9")
+    assert refused.value.translation_key == "pages_not_in_document"
+    assert await look(client, second["images"][3]) is not None
+
+
+async def test_a_picture_is_drawn_here(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    Image.new("RGB", (300, 200), "red").save(media / "x.jpg")
+    preview = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "x.jpg"))
+    assert (preview["pages"], preview["drawn_by"]) == (1, "here")
+    assert sent(simulator) == 0
+
+
+async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    device = device_of(hass)
+    path = str(media / "菜单.pdf")
+    preview = await ask(hass, "preview", device_id=device, file=path, preview_by="cloud")
+    assert (preview["pages"], preview["drawn_by"], sent(simulator)) == (3, "cloud", 1)
+    preview = await ask(hass, "preview", device_id=device, text="Hello")
+    assert (preview["drawn_by"], sent(simulator)) == ("cloud", 2)
+    await async_get_pdf_worker(hass).async_close()
+    Image.new("RGB", (300, 200), "red").save(media / "x.jpg")
+    with patch.object(pdf_client, "find_spec", return_value=None):
+        preview = await ask(hass, "preview", device_id=device, file=str(media / "x.jpg"))
+    assert (preview["drawn_by"], sent(simulator)) == ("cloud", 3)
+
+
+async def test_what_cannot_be_drawn_is_refused(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    Image.new("RGB", (300, 200), "red").save(media / "x.png")
+    (media / "x.png").write_bytes((media / "x.png").read_bytes()[:60])
+    with pytest.raises(ServiceValidationError) as refused:
+        await ask(hass, "preview", device_id=device_of(hass), file=str(media / "x.png"))
+    assert refused.value.translation_key == "image_unreadable"
+    assert (spooled(hass), sent(simulator)) == ([], 0)
+
+
+async def test_a_page_that_cannot_be_drawn_has_no_picture(
+    hass: HomeAssistant, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
+    monkeypatch.setattr(pdf_client, "MAX_WAITING", 0)
+    assert await look(client, preview["images"][1]) is None
+    monkeypatch.undo()
+    assert await look(client, preview["images"][1]) is not None
+
+
+async def test_pictures_that_are_drawn_later_count_too(
+    hass: HomeAssistant, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures of one document make room by letting the oldest go."""
+    device = device_of(hass)
+    path = str(media / "菜单.pdf")
+    old = await ask(hass, "preview", device_id=device, file=path)
+    new = await ask(hass, "preview", device_id=device, file=path)
+    kept = (await async_get_spool(hass))._kept_bytes()
+    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", kept)
+    assert await look(client, new["images"][1]) is not None
+    assert await look(client, old["images"][0]) is None
+    assert await look(client, new["images"][0]) is not None
+    assert len(spooled(hass)) == 3
+
+
+async def test_only_the_first_pages_can_be_looked_at(
+    hass: HomeAssistant, client: Client, media: Path
+) -> None:
+    (media / "x.pdf").write_bytes(make_pdf(300))
+    preview = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "x.pdf"))
+    assert (preview["pages"], len(preview["images"])) == (300, 200)
+    address = preview["images"][0].partition("?")[0].rpartition("/")[0]
+    for number in (0, 201, 300):
+        assert (await client.get(f"{address}/{number}")).status == HTTPStatus.UNAUTHORIZED
