@@ -10,12 +10,8 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.coordinator import (
-    BACKOFF_LIMIT,
-    HoldReason,
-    LiankeCoordinator,
-    PrinterStatus,
-)
+from custom_components.lianke.box.status import HoldReason, PrinterStatus
+from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
 from tests.conftest import set_up, tear_down

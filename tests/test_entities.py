@@ -11,6 +11,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.translation import async_get_translations
 import pytest
@@ -23,7 +24,7 @@ from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
-from custom_components.lianke.runtime import LiankeData
+from custom_components.lianke.runtime import LiankeData, preview_signal
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Fault, Outcome, Simulator
@@ -390,7 +391,7 @@ async def test_pages_are_counted_when_they_are_proven(
     data.storage.count_pages(key, "another", 3)
     for entity in hass.data["entity_components"]["sensor"].entities:
         if entity.entity_id == f"sensor.{LASER}_pages_printed_from_home_assistant":
-            entity.async_show()
+            entity.async_write_if_changed()
     assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "3"
 
 
@@ -597,6 +598,12 @@ async def test_buttons_tell_what_the_service_said(
 # The preview
 
 
+def show_preview(hass: HomeAssistant, key: str, picture: bytes) -> None:
+    """Show a picture as a printer's preview, as the action does."""
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    async_dispatcher_send(hass, preview_signal(entry, key), picture)
+
+
 async def test_the_preview_stays_ten_minutes(
     clock: Clock,
     hass: HomeAssistant,
@@ -612,12 +619,12 @@ async def test_the_preview_stays_ten_minutes(
         return response.status, await response.read(), response.content_type
 
     assert (await picture())[0] == 500
-    data.previews.put(key, PNG)
+    show_preview(hass, key, PNG)
     shown = state_of(hass, entity_id)
     assert shown.startswith("2026-11-24T10:00:00")
     assert await picture() == (200, PNG, "image/png")
     clock.tick(300)
-    data.previews.put(key, b"\xff\xd8jpeg", "image/jpeg")
+    show_preview(hass, key, b"\xff\xd8jpeg")
     assert state_of(hass, entity_id) > shown
     assert await picture() == (200, b"\xff\xd8jpeg", "image/jpeg")
     await elapse(hass, clock, 590, 59)
@@ -630,13 +637,11 @@ async def test_the_preview_stays_ten_minutes(
 async def test_printing_clears_the_preview_of_its_printer(
     hass: HomeAssistant, box: Box, data: LiankeData
 ) -> None:
-    other = key_of(data, "Gprinter")
-    data.previews.put(key_of(data, "Kyocera"), PNG)
-    data.previews.put(other, PNG)
+    show_preview(hass, key_of(data, "Kyocera"), PNG)
+    show_preview(hass, key_of(data, "Gprinter"), PNG)
     await press(hass, f"{LASER}_print_test_page")
     assert state_of(hass, f"image.{LASER}_preview") == STATE_UNKNOWN
     assert state_of(hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
-    assert "PNG" not in repr(data.previews.get(other))
 
 
 # The page for the nozzles

@@ -395,9 +395,9 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             "Of the box",
             [
                 ("binary_sensor", CONNECTIVITY),
-                *(("sensor", one) for one, _ in BOX_SENSORS),
+                *(("sensor", one) for one in BOX_SENSORS),
                 ("sensor", LAST_PUSH),
-                *(("button", one) for one, _ in BOX_BUTTONS),
+                *(("button", one) for one in BOX_BUTTONS),
             ],
         ),
         (
@@ -405,9 +405,9 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             [
                 ("sensor", STATUS),
                 ("binary_sensor", PROBLEM),
-                *(("binary_sensor", one) for one, _ in CONDITIONS),
+                *(("binary_sensor", one) for one in CONDITIONS),
                 ("sensor", INK),
-                *(("sensor", one) for one, _ in JOB_SENSORS),
+                *(("sensor", one) for one in JOB_SENSORS),
                 ("event", JOB),
                 ("image", PREVIEW),
                 ("notify", NOTIFY),

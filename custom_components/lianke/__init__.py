@@ -26,7 +26,6 @@ from .runtime import (
     BoxCallbackUrl,
     LiankeConfigEntry,
     LiankeData,
-    PreviewStore,
     async_get_account,
     async_loaded_entries,
 )
@@ -74,8 +73,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:
         await coordinator.async_config_entry_first_refresh()
-    previews = PreviewStore(hass)
-    entry.async_on_unload(previews.close)
     queue = PrintQueue(
         hass,
         entry,
@@ -90,7 +87,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         coordinator=coordinator,
         queue=queue,
         account=account,
-        previews=previews,
     )
     # Also where setting up fails further on. Otherwise unloading has done it by then.
     entry.async_on_unload(queue.async_drain)

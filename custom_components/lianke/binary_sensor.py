@@ -1,6 +1,7 @@
-"""Yes-or-no facts about boxes and printers."""
+"""Binary sensors of boxes and printers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
@@ -11,11 +12,18 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import PrinterCondition
 from .box.status import PROBLEMS
-from .coordinator import PrinterView
+from .box.views import PrinterView
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionDescription(BinarySensorEntityDescription):
+    """A fault that a printer itself reports."""
+
+    is_on_fn: Callable[[PrinterCondition], bool | None]
 
 
 CONNECTIVITY = BinarySensorEntityDescription(
@@ -31,7 +39,7 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-_FAULTS: Mapping[str, Callable[[PrinterCondition], bool | None]] = {
+_FAULTS: dict[str, Callable[[PrinterCondition], bool | None]] = {
     "cover": lambda condition: condition.cover_open,
     "paper_jam": lambda condition: condition.paper_jam,
     "paper": lambda condition: condition.out_of_paper,
@@ -39,20 +47,15 @@ _FAULTS: Mapping[str, Callable[[PrinterCondition], bool | None]] = {
     "ribbon": lambda condition: condition.out_of_ribbon,
 }
 
-# Faults that a printer itself reports, each with where it is in the report.
-CONDITIONS: tuple[
-    tuple[BinarySensorEntityDescription, Callable[[PrinterCondition], bool | None]], ...
-] = tuple(
-    (
-        BinarySensorEntityDescription(
-            key=key,
-            translation_key=key,
-            device_class=BinarySensorDeviceClass.PROBLEM,
-            entity_category=EntityCategory.DIAGNOSTIC,
-        ),
-        value,
+CONDITIONS = tuple(
+    ConditionDescription(
+        key=key,
+        translation_key=key,
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        is_on_fn=is_on_fn,
     )
-    for key, value in _FAULTS.items()
+    for key, is_on_fn in _FAULTS.items()
 )
 
 
@@ -66,8 +69,8 @@ async def async_setup_entry(
     def make(view: PrinterView) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
-            for description, value in CONDITIONS:
-                yield ConditionSensor(entry, view.key, description, value)
+            for description in CONDITIONS:
+                yield ConditionSensor(entry, view.key, description)
 
     async_add_printers(entry, async_add_entities, make, [ConnectivitySensor(entry, CONNECTIVITY)])
 
@@ -79,10 +82,6 @@ class ConnectivitySensor(BoxEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         return self.coordinator.data.online
-
-    @override
-    def _shown(self) -> object:
-        return self.is_on
 
 
 class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
@@ -100,32 +99,15 @@ class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
             return None
         return view.status in PROBLEMS
 
-    @override
-    def _shown(self) -> object:
-        return self.is_on
-
 
 class ConditionSensor(PrinterEntity, BinarySensorEntity):
     """One fault, as the printer reported it last."""
 
-    def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        printer_key: str,
-        description: BinarySensorEntityDescription,
-        value: Callable[[PrinterCondition], bool | None],
-    ) -> None:
-        """Show what `value` takes from the report."""
-        super().__init__(entry, printer_key, description)
-        self._value = value
+    entity_description: ConditionDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
         if (view := self.view) is None or view.condition is None:
             return None
-        return self._value(view.condition)
-
-    @override
-    def _shown(self) -> object:
-        return self.is_on
+        return self.entity_description.is_on_fn(view.condition)

@@ -1,6 +1,7 @@
 """Buttons of boxes and printers."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
@@ -11,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .actions.own_pages import async_print_test_page
 from .api.errors import LiankeError
-from .coordinator import PrinterView
+from .box.views import PrinterView
 from .documents.document import input_error
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import WAITING
@@ -31,7 +32,7 @@ async def _async_search(data: LiankeData, context: Context | None) -> None:
 
 
 async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
-    """Delete what waits in the cloud for any printer of the box, whoever sent it."""
+    """Delete all tasks waiting in the cloud for the box's printers, whoever sent them."""
     views = data.coordinator.data.printers.values()
     addresses = {view.printer.address for view in views if view.present}
     client = data.client_for(context)
@@ -53,35 +54,39 @@ async def _async_reset_error_limit(data: LiankeData, key: str, context: Context 
     data.queue.release(key)
 
 
-# Each description with what is done.
-type BoxPress = Callable[[LiankeData, Context | None], Awaitable[None]]
-type PrinterPress = Callable[[LiankeData, str, Context | None], Awaitable[None]]
+@dataclass(frozen=True, kw_only=True)
+class BoxButtonDescription(ButtonEntityDescription):
+    """A button that does something to the box."""
 
-BOX_BUTTONS: tuple[tuple[ButtonEntityDescription, BoxPress], ...] = (
-    (
-        ButtonEntityDescription(
-            key="restart",
-            device_class=ButtonDeviceClass.RESTART,
-            entity_category=EntityCategory.CONFIG,
-        ),
-        _async_restart,
+    press_fn: Callable[[LiankeData, Context | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrinterButtonDescription(ButtonEntityDescription):
+    """A button that does something to the printer with this key."""
+
+    press_fn: Callable[[LiankeData, str, Context | None], Awaitable[None]]
+
+
+BOX_BUTTONS = (
+    BoxButtonDescription(
+        key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        press_fn=_async_restart,
     ),
-    (
-        ButtonEntityDescription(
-            key="search_network_printers",
-            translation_key="search_network_printers",
-            entity_category=EntityCategory.CONFIG,
-        ),
-        _async_search,
+    BoxButtonDescription(
+        key="search_network_printers",
+        translation_key="search_network_printers",
+        entity_category=EntityCategory.CONFIG,
+        press_fn=_async_search,
     ),
-    (
-        ButtonEntityDescription(
-            key="clear_queue",
-            translation_key="clear_queue",
-            entity_category=EntityCategory.CONFIG,
-            entity_registry_enabled_default=False,
-        ),
-        _async_clear_queue,
+    BoxButtonDescription(
+        key="clear_queue",
+        translation_key="clear_queue",
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        press_fn=_async_clear_queue,
     ),
 )
 
@@ -89,14 +94,17 @@ TEST_PAGE = ButtonEntityDescription(
     key="test_page", translation_key="test_page", entity_category=EntityCategory.CONFIG
 )
 
-CANCEL_WAITING_JOBS = ButtonEntityDescription(
-    key="cancel_waiting_jobs", translation_key="cancel_waiting_jobs"
+CANCEL_WAITING_JOBS = PrinterButtonDescription(
+    key="cancel_waiting_jobs",
+    translation_key="cancel_waiting_jobs",
+    press_fn=_async_cancel_waiting,
 )
 
-RESET_ERROR_LIMIT = ButtonEntityDescription(
+RESET_ERROR_LIMIT = PrinterButtonDescription(
     key="reset_error_limit",
     translation_key="reset_error_limit",
     entity_category=EntityCategory.CONFIG,
+    press_fn=_async_reset_error_limit,
 )
 
 
@@ -106,12 +114,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's buttons, and those of its printers as they appear."""
-    of_box = [BoxButton(entry, description, press) for description, press in BOX_BUTTONS]
+    of_box = [BoxButton(entry, description) for description in BOX_BUTTONS]
 
     def make(view: PrinterView) -> Iterator[ButtonEntity]:
         yield TestPageButton(entry, view.key, TEST_PAGE)
-        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS, _async_cancel_waiting)
-        yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT, _async_reset_error_limit)
+        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS)
+        yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
 
     async_add_printers(entry, async_add_entities, make, of_box)
 
@@ -119,21 +127,13 @@ async def async_setup_entry(
 class BoxButton(BoxEntity, ButtonEntity):
     """Does something to the box."""
 
-    def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        description: ButtonEntityDescription,
-        press: BoxPress,
-    ) -> None:
-        """Have the button do `press` with the box's data."""
-        super().__init__(entry, description)
-        self._press = press
+    entity_description: BoxButtonDescription
 
     @override
     async def async_press(self) -> None:
-        """Press the button; raises HomeAssistantError with what the service said."""
+        """Press the button; raises HomeAssistantError with the service's reason."""
         try:
-            await self._press(self.lianke, self._context)
+            await self.entity_description.press_fn(self.lianke, self._context)
         except LiankeError as err:
             raise translated(err) from None
 
@@ -141,28 +141,19 @@ class BoxButton(BoxEntity, ButtonEntity):
 class PrinterButton(PrinterEntity, ButtonEntity):
     """Does something to a printer that is connected."""
 
-    def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        printer_key: str,
-        description: ButtonEntityDescription,
-        press: PrinterPress,
-    ) -> None:
-        """Have the button do `press` with the box's data and the printer's key."""
-        super().__init__(entry, printer_key, description)
-        self._press = press
+    entity_description: PrinterButtonDescription
 
     @override
     async def async_press(self) -> None:
-        """Press the button; raises HomeAssistantError with what the service said."""
+        """Press the button; raises HomeAssistantError with the service's reason."""
         try:
-            await self._press(self.lianke, self.printer_key, self._context)
+            await self.entity_description.press_fn(self.lianke, self.printer_key, self._context)
         except LiankeError as err:
             raise translated(err) from None
 
 
 class CancelButton(QueueEntity, PrinterButton):
-    """Cancels jobs that wait, above all while the printer is off."""
+    """Cancels waiting jobs, also while the printer is off."""
 
 
 class TestPageButton(QueueEntity, ButtonEntity):

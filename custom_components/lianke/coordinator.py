@@ -42,14 +42,6 @@ from .const import (
     MIN_POLL_INTERVAL,
 )
 
-__all__ = [
-    "BoxData",
-    "HoldReason",
-    "LiankeCoordinator",
-    "PrinterStatus",
-    "PrinterView",
-]
-
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds.

@@ -7,8 +7,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 
 from .api.models import Box, Printer
+from .box.views import PrinterView
 from .const import DOMAIN, MANUFACTURER
-from .coordinator import PrinterView
 from .runtime import LiankeConfigEntry
 
 

@@ -13,8 +13,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api.server import DEFAULT_SERVER
+from .box.views import PrinterView
 from .const import CONF_DEFAULT_OPTIONS, CONF_DEVICE_KEY, CONF_PRINTER_OPTIONS, CONF_SERVER
-from .coordinator import PrinterView
 from .devices import printer_key_of
 from .runtime import LiankeConfigEntry
 

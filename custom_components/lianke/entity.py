@@ -1,4 +1,4 @@
-"""What the entities of all platforms share."""
+"""Base entities of boxes and printers."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -10,29 +10,28 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .api.models import Printer
-from .coordinator import LiankeCoordinator, PrinterView
+from .box.views import PrinterView
+from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
-    """An entity that writes its state only when `_shown` has changed."""
+    """An entity that writes its state only when it has changed."""
 
     _attr_has_entity_name = True
     # Whether polls can change what the entity shows.
     _follows_polls = True
+    _written: tuple[bool, object] | None = None
 
     def __init__(
         self,
         entry: LiankeConfigEntry,
         identifier: tuple[str, str],
         description: EntityDescription,
-        *,
-        is_main: bool = False,
     ) -> None:
-        """Attach the entity to its device; `is_main` gives it the device's name."""
+        """Attach the entity to the device with this identifier."""
         coordinator = entry.runtime_data.coordinator
         super().__init__(coordinator)
         self.entity_description = description
@@ -42,37 +41,30 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
             identifier, entry.entry_id
         )
-        if is_main:
-            self._attr_name = None
-        self._written: object = None
 
     @property
     def lianke(self) -> LiankeData:
-        """Return what is alive of the box."""
+        """Return the runtime data of the box."""
         return self.entry.runtime_data
-
-    def _shown(self) -> object:
-        """Return everything of the state that can change, besides being available."""
-        return None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the coordinator; the state is written next in any case."""
+        """Listen to the coordinator; Home Assistant writes the first state itself."""
         if self._follows_polls:
             await super().async_added_to_hass()
-        self._written = (self.available, self._shown())
+        self._written = (self.available, self.state)
 
     @callback
-    def async_show(self) -> None:
-        """Write the state if it is another one than the last."""
-        if (shown := (self.available, self._shown())) != self._written:
-            self._written = shown
+    def async_write_if_changed(self) -> None:
+        """Write the state unless it is the same as the last one written."""
+        if (current := (self.available, self.state)) != self._written:
+            self._written = current
             self.async_write_ha_state()
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        self.async_show()
+        self.async_write_if_changed()
 
 
 class BoxEntity(LiankeEntity):
@@ -87,22 +79,15 @@ class PrinterEntity(LiankeEntity):
     """An entity of one printer."""
 
     def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        printer_key: str,
-        description: EntityDescription,
-        *,
-        is_main: bool = False,
+        self, entry: LiankeConfigEntry, printer_key: str, description: EntityDescription
     ) -> None:
         """Attach the entity to the printer with this key."""
-        super().__init__(
-            entry, printer_identifier(entry, printer_key), description, is_main=is_main
-        )
+        super().__init__(entry, printer_identifier(entry, printer_key), description)
         self.printer_key = printer_key
 
     @property
     def view(self) -> PrinterView | None:
-        """Return the printer as it is now, None once it is forgotten."""
+        """Return the printer's present data, None once it is removed."""
         return self.coordinator.data.printers.get(self.printer_key)
 
     @property
@@ -114,23 +99,23 @@ class PrinterEntity(LiankeEntity):
 
 
 class KnownPrinterEntity(PrinterEntity):
-    """A printer's entity that has something to say while the printer is off, too."""
+    """A printer's entity that stays available while the printer is off."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: actions would pass over an unavailable entity without a word."""
+        """Return True: actions would skip an unavailable entity silently."""
         return True
 
 
 class QueueEntity(KnownPrinterEntity):
-    """A printer's entity that has to do with our own jobs, of which polls tell nothing."""
+    """A printer's entity that shows or changes our own jobs, which polls do not affect."""
 
     _follows_polls = False
 
 
 class JobEntity(QueueEntity):
-    """A printer's entity that hears of every change of its jobs."""
+    """A printer's entity that is notified of each change of its jobs."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -141,7 +126,7 @@ class JobEntity(QueueEntity):
     @callback
     @abstractmethod
     def on_job(self, job: Job, old: JobState | None) -> None:
-        """Take news of one of the printer's jobs: `old` is its state before, None for a new one."""
+        """Handle a changed job of the printer; `old` is its previous state, None for a new job."""
 
 
 @callback
@@ -151,27 +136,24 @@ def async_add_printers(
     make: Callable[[PrinterView], Iterable[Entity]],
     box_entities: Iterable[Entity] = (),
 ) -> None:
-    """Add the box's entities, and those that `make` gives for each printer, now and as there is more to give.
+    """Add the box's entities and those that `make` returns for each printer, now and later.
 
-    It is asked again only when the printer offers something else: most of its row is of the moment.
-    A printer that is removed and comes back has another key, and so other entities.
+    `make` is called again only when what decides about a printer's entities has changed. A
+    printer that is removed and comes back has another key, and so other entities.
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
-    seen: dict[str, Printer] = {}
-    offered: dict[str, object] = {}
+    features: dict[str, tuple[bool, list[str]]] = {}
 
     @callback
     def add(others: Iterable[Entity] = ()) -> None:
-        views = coordinator.data.printers
         new: dict[str, Entity] = {}
-        for view in views.values():
-            if seen.get(view.key) is view.printer:
+        for view in coordinator.data.printers.values():
+            markers = [marker.name for marker in view.printer.markers]
+            found = (view.printer.reports_condition, markers)
+            if features.get(view.key) == found:
                 continue
-            seen[view.key] = view.printer
-            if offered.get(view.key) == (offer := _offer(view.printer)):
-                continue
-            offered[view.key] = offer
+            features[view.key] = found
             for entity in make(view):
                 if entity.unique_id and entity.unique_id not in added:
                     new.setdefault(entity.unique_id, entity)
@@ -181,8 +163,3 @@ def async_add_printers(
 
     entry.async_on_unload(coordinator.async_add_listener(add))
     add(box_entities)
-
-
-def _offer(printer: Printer) -> object:
-    """Return what of a printer's row decides which entities it has."""
-    return printer.reports_condition, [marker.name for marker in printer.markers]

@@ -1,16 +1,24 @@
-"""The picture of a printer's last preview."""
+"""Image of a printer's last preview."""
 
+from datetime import datetime
 from typing import override
 
 from homeassistant.components.image import ImageEntity, ImageEntityDescription
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 
+from .actions.preview_view import picture_type
 from .entity import JobEntity, async_add_printers
 from .jobs.job import Job, JobState
-from .runtime import LiankeConfigEntry
+from .runtime import LiankeConfigEntry, preview_signal
 
 PARALLEL_UPDATES = 0
+
+# Seconds.
+PREVIEW_TIME = 600
 
 PREVIEW = ImageEntityDescription(key="preview", translation_key="preview")
 
@@ -29,29 +37,32 @@ async def async_setup_entry(
 class PreviewImage(JobEntity, ImageEntity):
     """The first page of the last preview, for ten minutes or until something is printed."""
 
+    _picture: bytes | None = None
+    _expiry: CALLBACK_TYPE | None = None
+
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str) -> None:
-        """Show what lies on the shelf for this printer."""
+        """Start without a preview."""
         JobEntity.__init__(self, entry, printer_key, PREVIEW)
         ImageEntity.__init__(self, hass)
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the shelf."""
-        self._take()
+        """Listen to previews of the printer."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.lianke.previews.listen(self._on_preview))
+        signal = preview_signal(self.entry, self.printer_key)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._set_picture))
+        self.async_on_remove(self._cancel_expiry)
 
     @override
     async def async_image(self) -> bytes | None:
         """Return the picture's bytes, None without a preview."""
-        preview = self.lianke.previews.get(self.printer_key)
-        return preview.content if preview else None
+        return self._picture
 
     @callback
     @override
     def on_job(self, job: Job, old: JobState | None) -> None:
         if old is None:
-            self.lianke.previews.clear(self.printer_key)
+            self._set_picture(None)
 
     @callback
     @override
@@ -60,23 +71,32 @@ class PreviewImage(JobEntity, ImageEntity):
 
         Home Assistant asks for that every five minutes, and each change is a new state.
         """
-        if not self.access_tokens or self.lianke.previews.get(self.printer_key):
+        if not self.access_tokens or self._picture is not None:
             super().async_update_token()
 
     @callback
-    def _on_preview(self, printer_key: str) -> None:
-        if printer_key == self.printer_key:
-            self._take()
-            # With the one that comes and the one that goes, no address outlives its picture.
-            super().async_update_token()
-            self.async_show()
+    def _set_picture(self, picture: bytes | None) -> None:
+        """Show a picture until it expires, or with None no picture."""
+        self._cancel_expiry()
+        if picture is None and self._picture is None:
+            return
+        self._picture = picture
+        self._attr_image_last_updated = None
+        if picture is not None:
+            self._attr_content_type = picture_type(picture)
+            self._attr_image_last_updated = dt_util.utcnow()
+            self._expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
+        # Both when one comes and when it goes: no address outlives its picture.
+        super().async_update_token()
+        self.async_write_if_changed()
 
     @callback
-    def _take(self) -> None:
-        preview = self.lianke.previews.get(self.printer_key)
-        self._attr_content_type = preview.content_type if preview else "image/png"
-        self._attr_image_last_updated = preview.taken_at if preview else None
+    def _expire(self, _now: datetime) -> None:
+        self._expiry = None
+        self._set_picture(None)
 
-    @override
-    def _shown(self) -> object:
-        return self._attr_image_last_updated
+    @callback
+    def _cancel_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry()
+            self._expiry = None

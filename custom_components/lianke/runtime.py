@@ -1,17 +1,13 @@
-"""What is alive of a config entry, and how to find it."""
+"""Runtime data of a config entry."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
-from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.event import async_call_later
-from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalType
 
 from .account.account import Account
 from .api.client import LiankeClient
@@ -21,100 +17,16 @@ from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .jobs.queue import PrintQueue
 
-__all__ = [
-    "Account",
-    "BoxCallbackUrl",
-    "LiankeConfigEntry",
-    "LiankeData",
-    "Preview",
-    "PreviewStore",
-    "async_account_entries",
-    "async_get_account",
-    "async_loaded_entries",
-    "translated",
-]
-
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
-
-# Seconds.
-PREVIEW_TIME = 600
 
 type LiankeConfigEntry = ConfigEntry[LiankeData]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
-    """The picture of a page that was not printed."""
-
-    content: bytes = field(repr=False)
-    content_type: str
-    taken_at: datetime
-
-
-class PreviewStore:
-    """The last preview of each printer of a box, for ten minutes."""
-
-    def __init__(self, hass: HomeAssistant) -> None:
-        """Start empty."""
-        self._hass = hass
-        self._previews: dict[str, Preview] = {}
-        self._timers: dict[str, CALLBACK_TYPE] = {}
-        self._listeners: list[Callable[[str], None]] = []
-
-    def get(self, printer_key: str) -> Preview | None:
-        """Return a printer's preview, None without one."""
-        return self._previews.get(printer_key)
-
-    @callback
-    def put(self, printer_key: str, content: bytes, content_type: str = "image/png") -> None:
-        """Show a picture as the printer's preview."""
-        self._stop(printer_key)
-        self._previews[printer_key] = Preview(
-            content=content, content_type=content_type, taken_at=dt_util.utcnow()
-        )
-
-        @callback
-        def clear(_now: datetime) -> None:
-            self.clear(printer_key)
-
-        self._timers[printer_key] = async_call_later(self._hass, PREVIEW_TIME, clear)
-        self._tell(printer_key)
-
-    @callback
-    def clear(self, printer_key: str) -> None:
-        """Take a printer's preview away."""
-        self._stop(printer_key)
-        if self._previews.pop(printer_key, None) is not None:
-            self._tell(printer_key)
-
-    @callback
-    def listen(self, listener: Callable[[str], None]) -> CALLBACK_TYPE:
-        """Call `listener(printer key)` when a preview comes or goes."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    @callback
-    def close(self) -> None:
-        """End all timers."""
-        for printer_key in list(self._timers):
-            self._stop(printer_key)
-
-    @callback
-    def _stop(self, printer_key: str) -> None:
-        if (cancel := self._timers.pop(printer_key, None)) is not None:
-            cancel()
-
-    @callback
-    def _tell(self, printer_key: str) -> None:
-        for listener in list(self._listeners):
-            listener(printer_key)
-
-
 class BoxCallbackUrl:
-    """The account's address as the queue of one box sees it."""
+    """The callback address that the print queue of a box hands to the cloud."""
 
     def __init__(self, account: Account, storage: BoxStorage) -> None:
-        """Join the account's address and what this box has seen of it."""
+        """Take the account's address, and which address callbacks have arrived at."""
         self._account = account
         self._storage = storage
 
@@ -128,27 +40,31 @@ class BoxCallbackUrl:
 
 
 class LiankeData(NamedTuple):
-    """The parts of one box that is set up."""
+    """Runtime data of a box that is set up."""
 
     client: LiankeClient
     storage: BoxStorage
     coordinator: LiankeCoordinator
     queue: PrintQueue
     account: Account
-    previews: PreviewStore
 
     def client_for(self, context: Context | None) -> LiankeClient:
-        """Return a client for one thing that the user of a call asks for, besides printing.
+        """Return a client for one lookup of the user of a call.
 
-        Raises TooManyRequestsError when that is beyond the user's share.
+        Raises TooManyRequestsError when that is beyond the user's limit.
         """
         user = None if context is None else context.user_id
         return self.client.with_throttle(self.account.user_throttle(user))
 
 
+def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes]:
+    """Return the dispatcher signal for a new preview of a printer."""
+    return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
+
+
 @callback
 def async_get_account(hass: HomeAssistant, webhook_id: str) -> Account:
-    """Return the account with this webhook, made when it is the first time."""
+    """Return the account with this webhook, created on first use."""
     return hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
 
 
@@ -171,7 +87,7 @@ def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
 
 
 def translated(err: LiankeError) -> HomeAssistantError:
-    """Return the error of an action for an error of the service, or of what was asked of it."""
+    """Return the translated error of an action for an error of the API client."""
     kind = ServiceValidationError if isinstance(err, LiankeInputError) else HomeAssistantError
     return kind(
         translation_domain=DOMAIN,

@@ -1,6 +1,7 @@
 """Sensors of boxes and printers."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import override
 
@@ -17,7 +18,8 @@ from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
 from .api.models import Box
-from .coordinator import PrinterStatus, PrinterView
+from .box.status import PrinterStatus
+from .box.views import PrinterView
 from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import JobState
 from .jobs.readiness import HOLD_REASONS
@@ -29,34 +31,42 @@ NOT_HELD = "none"
 
 type Value = StateType | date | datetime
 
-# Each description with what tells its value.
-BOX_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[Box], Value]], ...] = (
-    (
-        SensorEntityDescription(
-            key="service_expiry",
-            translation_key="service_expiry",
-            device_class=SensorDeviceClass.DATE,
-            entity_category=EntityCategory.DIAGNOSTIC,
-        ),
-        lambda box: box.expires,
+
+@dataclass(frozen=True, kw_only=True)
+class BoxSensorDescription(SensorEntityDescription):
+    """A sensor whose value comes from the box."""
+
+    value_fn: Callable[[Box], Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSensorDescription(SensorEntityDescription):
+    """A sensor whose value comes from the box's data and the printer's key."""
+
+    value_fn: Callable[[LiankeData, str], Value]
+
+
+BOX_SENSORS = (
+    BoxSensorDescription(
+        key="service_expiry",
+        translation_key="service_expiry",
+        device_class=SensorDeviceClass.DATE,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda box: box.expires,
     ),
-    (
-        SensorEntityDescription(
-            key="lan_address",
-            translation_key="lan_address",
-            entity_category=EntityCategory.DIAGNOSTIC,
-            entity_registry_enabled_default=False,
-        ),
-        lambda box: box.lan_address,
+    BoxSensorDescription(
+        key="lan_address",
+        translation_key="lan_address",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda box: box.lan_address,
     ),
-    (
-        SensorEntityDescription(
-            key="wifi_address",
-            translation_key="wifi_address",
-            entity_category=EntityCategory.DIAGNOSTIC,
-            entity_registry_enabled_default=False,
-        ),
-        lambda box: box.wifi_address,
+    BoxSensorDescription(
+        key="wifi_address",
+        translation_key="wifi_address",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda box: box.wifi_address,
     ),
 )
 
@@ -81,46 +91,39 @@ INK = SensorEntityDescription(
     state_class=SensorStateClass.MEASUREMENT,
 )
 
-JOB_SENSORS: tuple[tuple[SensorEntityDescription, Callable[[LiankeData, str], Value]], ...] = (
-    (
-        SensorEntityDescription(
-            key="jobs_waiting",
-            translation_key="jobs_waiting",
-            state_class=SensorStateClass.MEASUREMENT,
-        ),
-        lambda data, key: data.queue.waiting(key),
+JOB_SENSORS = (
+    JobSensorDescription(
+        key="jobs_waiting",
+        translation_key="jobs_waiting",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda data, key: data.queue.waiting(key),
     ),
-    (
-        SensorEntityDescription(
-            key="hold_reason",
-            translation_key="hold_reason",
-            device_class=SensorDeviceClass.ENUM,
-            options=list(HOLD_REASONS),
-        ),
-        lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
+    JobSensorDescription(
+        key="hold_reason",
+        translation_key="hold_reason",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(HOLD_REASONS),
+        value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
     ),
-    (
-        SensorEntityDescription(
-            key="pages_printed",
-            translation_key="pages_printed",
-            state_class=SensorStateClass.TOTAL_INCREASING,
-        ),
-        lambda data, key: (
+    JobSensorDescription(
+        key="pages_printed",
+        translation_key="pages_printed",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda data, key: (
             known.pages_printed if (known := data.storage.printers.get(key)) else None
         ),
     ),
-    (
-        SensorEntityDescription(
-            key="last_job",
-            translation_key="last_job",
-            device_class=SensorDeviceClass.ENUM,
-            options=[state.value for state in JobState],
-        ),
-        lambda data, key: job.state if (job := data.queue.newest(key)) else None,
+    JobSensorDescription(
+        key="last_job",
+        translation_key="last_job",
+        device_class=SensorDeviceClass.ENUM,
+        options=[state.value for state in JobState],
+        value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
     ),
-    (
-        SensorEntityDescription(key="last_job_title", translation_key="last_job_title"),
-        lambda data, key: job.title if (job := data.queue.newest(key)) else None,
+    JobSensorDescription(
+        key="last_job_title",
+        translation_key="last_job_title",
+        value_fn=lambda data, key: job.title if (job := data.queue.newest(key)) else None,
     ),
 )
 
@@ -131,12 +134,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the box's sensors, and those of its printers as they appear."""
-    of_box = [BoxSensor(entry, description, value) for description, value in BOX_SENSORS]
+    of_box = [BoxSensor(entry, description) for description in BOX_SENSORS]
 
     def make(view: PrinterView) -> Iterator[SensorEntity]:
-        yield StatusSensor(entry, view.key, STATUS, is_main=True)
-        for description, value in JOB_SENSORS:
-            yield JobSensor(entry, view.key, description, value)
+        yield StatusSensor(entry, view.key, STATUS)
+        for description in JOB_SENSORS:
+            yield JobSensor(entry, view.key, description)
         for marker in view.printer.markers:
             yield InkSensor(entry, view.key, marker.name)
 
@@ -146,37 +149,25 @@ async def async_setup_entry(
 class BoxSensor(BoxEntity, SensorEntity):
     """A fact about the box."""
 
-    def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        description: SensorEntityDescription,
-        value: Callable[[Box], Value],
-    ) -> None:
-        """Show what `value` takes from the box."""
-        super().__init__(entry, description)
-        self._value = value
+    entity_description: BoxSensorDescription
 
     @property
     @override
     def native_value(self) -> Value:
         box = self.coordinator.data.box
-        return None if box is None else self._value(box)
-
-    @override
-    def _shown(self) -> object:
-        return self.native_value
+        return None if box is None else self.entity_description.value_fn(box)
 
 
 class LastPushSensor(BoxEntity, SensorEntity):
-    """When the cloud last told something by itself; that holds without contact to it, too."""
+    """When the last push message arrived; available without contact to the cloud, too."""
 
     _follows_polls = False
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to what the cloud tells."""
+        """Listen to push messages."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.pushes.listen(self.async_show))
+        self.async_on_remove(self.coordinator.pushes.listen(self.async_write_if_changed))
 
     @property
     @override
@@ -188,13 +179,11 @@ class LastPushSensor(BoxEntity, SensorEntity):
     def native_value(self) -> datetime | None:
         return self.lianke.storage.last_push_at
 
-    @override
-    def _shown(self) -> object:
-        return self.native_value
-
 
 class StatusSensor(KnownPrinterEntity, SensorEntity):
-    """What state the printer is in: the device's main entity."""
+    """The printer's state: the device's main entity."""
+
+    _attr_name = None
 
     @property
     @override
@@ -203,13 +192,9 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
             return None
         return view.status
 
-    @override
-    def _shown(self) -> object:
-        return self.native_value
-
 
 class InkSensor(KnownPrinterEntity, SensorEntity):
-    """What is left of one colour, as it was when the printer was last seen."""
+    """The level of one colour, as it was when the printer was last connected."""
 
     def __init__(self, entry: LiankeConfigEntry, printer_key: str, marker: str) -> None:
         """Show the marker of this name."""
@@ -226,39 +211,22 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
         levels = {marker.name: marker.level for marker in view.printer.markers}
         return levels.get(self._marker)
 
-    @override
-    def _shown(self) -> object:
-        return self.native_value
-
 
 class JobSensor(QueueEntity, SensorEntity):
-    """What shows how the printer's jobs stand."""
+    """A fact about the printer's jobs."""
 
-    def __init__(
-        self,
-        entry: LiankeConfigEntry,
-        printer_key: str,
-        description: SensorEntityDescription,
-        value: Callable[[LiankeData, str], Value],
-    ) -> None:
-        """Show what `value` takes from the box's data for the printer's key."""
-        super().__init__(entry, printer_key, description)
-        self._value = value
+    entity_description: JobSensorDescription
 
     @override
     async def async_added_to_hass(self) -> None:
         """Watch the queue."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.lianke.queue.watch(self.async_show, self.printer_key))
+        self.async_on_remove(self.lianke.queue.watch(self.async_write_if_changed, self.printer_key))
 
     @property
     @override
     def native_value(self) -> Value:
-        return self._value(self.lianke, self.printer_key)
-
-    @override
-    def _shown(self) -> object:
-        return self.native_value
+        return self.entity_description.value_fn(self.lianke, self.printer_key)
 
 
 def _slug_of(marker: str) -> str:

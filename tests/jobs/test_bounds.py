@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.coordinator import HoldReason
+from custom_components.lianke.box.status import HoldReason
 from custom_components.lianke.jobs import page_count, preview, writer
 from custom_components.lianke.jobs.home import MARKER_NAME, MAX_MARKER_BYTES, is_copied, settle
 from custom_components.lianke.jobs.job import JobState

@@ -20,7 +20,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.tasks import TaskResult, TaskState
-from custom_components.lianke.coordinator import HoldReason, LiankeCoordinator
+from custom_components.lianke.box.status import HoldReason
+from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
 from custom_components.lianke.jobs.limits import (

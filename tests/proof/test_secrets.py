@@ -24,7 +24,7 @@ from custom_components.lianke.diagnostics import (
     async_get_device_diagnostics,
 )
 from custom_components.lianke.jobs.store import jobs_path
-from custom_components.lianke.runtime import Preview, translated
+from custom_components.lianke.runtime import translated
 from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER
 from tests.proof.conftest import House
@@ -267,7 +267,6 @@ def test_objects_that_hold_secrets_hide_them() -> None:
         parse_credentials(f"lk00ab00000000:{secret}"),
         Ticket(value=secret),
         Links(urls=(f"https://example.com/?key={secret}",), extension=".pdf"),
-        Preview(content=secret.encode(), content_type="image/png", taken_at=None),  # type: ignore[arg-type]
     )
     for thing in things:
         assert secret not in repr(thing), type(thing)

@@ -15,8 +15,8 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.errors import LiankeError
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
 from ..api.tasks import DayTask
+from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..coordinator import PrinterView
 from ..runtime import LiankeConfigEntry
 from .target import loaded_data
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.json import JsonObjectType
 
 from ..api.options import ResolvedOptions
@@ -13,7 +14,8 @@ from ..documents.kinds import SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import async_get_spool
-from .preview_view import picture_type, preview_paths
+from ..runtime import preview_signal
+from .preview_view import preview_paths
 from .print import async_documents, async_resolve, ticket_scope
 from .request import Order
 from .schemas import BY_CLOUD, BY_HERE
@@ -169,7 +171,7 @@ def _describe(
 ) -> JsonObjectType:
     """Return the response for a preview, and show its first page as the printer's image."""
     if first is not None:
-        target.data.previews.put(target.printer_key, first, picture_type(first))
+        async_dispatcher_send(hass, preview_signal(target.entry, target.printer_key), first)
     return {
         "device_id": target.device_id,
         "title": order.sources[0].title or document.title,

@@ -17,8 +17,8 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
+from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..coordinator import PrinterView
 from ..documents.access import POLICY_READ, async_check_entity
 from ..documents.document import input_error
 from ..jobs.job import Job

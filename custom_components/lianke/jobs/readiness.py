@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 
-from ..coordinator import HoldReason, LiankeCoordinator
+from ..box.status import HoldReason
+from ..coordinator import LiankeCoordinator
 from .job import Job
 from .settings import quiet_until
 

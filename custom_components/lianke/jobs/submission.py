@@ -20,8 +20,9 @@ from homeassistant.util.ulid import ulid_now
 from ..api.models import DriverState
 from ..api.options import ResolvedOptions
 from ..api.page_range import count_selected
+from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..coordinator import LiankeCoordinator, PrinterView
+from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from .job import Asker, Job, JobState
 from .limits import Content, LimitError, check_pages, check_rate, find_duplicate

@@ -26,7 +26,8 @@ from ..api.errors import (
 )
 from ..api.options import ResolvedOptions
 from ..api.upload import Ticket, UploadFile
-from ..coordinator import HoldReason, LiankeCoordinator
+from ..box.status import HoldReason
+from ..coordinator import LiankeCoordinator
 from .job import Job, JobState
 from .readiness import QueueReason, Readiness
 from .registry import JobRegistry

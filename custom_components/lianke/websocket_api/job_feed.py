@@ -28,8 +28,8 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..actions.target import async_may
 from ..api.models import PrinterCondition
 from ..box.status import PrinterStatus
+from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..coordinator import PrinterView
 from ..devices import printer_identifier
 from ..documents.document import input_error
 from ..jobs.job import Job, JobState
