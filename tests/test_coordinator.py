@@ -399,12 +399,12 @@ async def test_a_question_without_an_answer_may_still_occupy_the_box(
     key = key_of(data, "Kyocera")
     simulator.cloud.fail(STATUS, Fault(kind="reset_after_body"))
     before = simulator.cloud.count(STATUS)
-    data.coordinator._conditions.ask(key)
+    data.coordinator._conditions.request(key)
     await elapse(hass, clock, 1, 0.5)
     assert simulator.cloud.count(STATUS) == before + 1
     assert await hass.config_entries.async_reload(data.coordinator.config_entry.entry_id)
     again = data.coordinator.config_entry.runtime_data
-    again.coordinator._conditions.ask(key)
+    again.coordinator._conditions.request(key)
     await elapse(hass, clock, 3, 3)
     assert simulator.cloud.count(STATUS) == before + 1
     await elapse(hass, clock, 20, 10)
@@ -451,7 +451,7 @@ async def test_a_condition_that_cannot_be_read(
     key = key_of(data, "Kyocera")
     assert data.coordinator.data.printers[key].condition is not None
     simulator.cloud.fail(STATUS, Fault(kind="code", code=code))
-    data.coordinator._conditions.ask(key)
+    data.coordinator._conditions.request(key)
     await rest(hass)
     assert (data.coordinator.data.printers[key].condition is not None) is kept
     assert data.coordinator.is_fresh
@@ -690,7 +690,7 @@ async def test_the_interval_is_jittered_and_reproducible(
 ) -> None:
     seen = set()
     for _ in range(20):
-        coordinator._plan_next()
+        coordinator._set_interval()
         assert coordinator.update_interval
         seen.add(coordinator.update_interval.total_seconds())
     assert len(seen) == 20

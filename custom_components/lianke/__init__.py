@@ -44,7 +44,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Offer the actions, the card and its data, whether or not a box is set up."""
+    """Set up the actions, the card and its data, whether or not a box is set up."""
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     await resource.async_setup(hass)
@@ -52,8 +52,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Set up one box: the first time from the service, later from memory."""
-    # Empties the spool: documents that the last run left behind must not wait for the next print.
+    """Set up one box: the first time from the service, later from stored data."""
+    # Empties the spool of documents that the last run left behind.
     await async_get_spool(hass)
     account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
     entry.async_on_unload(account.join())
@@ -88,7 +88,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         queue=queue,
         account=account,
     )
-    # Also where setting up fails further on. Otherwise unloading has done it by then.
+    # For a failing setup; after a regular unload there is nothing left to drain.
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
@@ -99,13 +99,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
             translation_domain=DOMAIN, translation_key="book_unreadable"
         ) from None
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    # Only now, so that the event entities hear of what expired while nobody was home.
+    # After the platforms, so that event entities are notified of jobs that expired meanwhile.
     queue.start()
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(
-            hass, coordinator.async_refresh(), f"first look at {entry.title}"
+            hass, coordinator.async_refresh(), f"first refresh of {entry.title}"
         )
     return True
 
@@ -113,7 +113,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
 async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Stop one box; uploads under way may end first."""
     data = entry.runtime_data
-    # First, so that the event entities hear of every job that ends meanwhile.
+    # Before the platforms, so that event entities are notified of jobs that end meanwhile.
     await data.queue.async_drain()
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
@@ -125,11 +125,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Delete what was kept of a box that is removed."""
+    """Delete the stored data of a box that is removed."""
     await BoxStorage(hass, entry.entry_id).async_remove()
     dropped = await async_remove_jobs(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
-    issues.async_forget(hass, entry)
+    issues.async_delete_issues(hass, entry)
     if dropped:
         issues.async_report_dropped_jobs(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
@@ -139,11 +139,11 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Let the user remove a printer that is not connected, as far as anybody knows."""
+    """Return whether the user may remove a device: a printer that is not known to be connected."""
     if entry.state is not ConfigEntryState.LOADED or box_identifier(entry) in device.identifiers:
         return False
     if (key := printer_key_of(entry, device)) is None:
-        # Left over from a memory that was damaged.
+        # Left over from stored data that was damaged.
         return True
     coordinator = entry.runtime_data.coordinator
     view = coordinator.data.printers.get(key)

@@ -1,4 +1,4 @@
-"""Polls one box and its printers, sparingly, and tells who listens."""
+"""Coordinator that polls one box and its printers."""
 
 import asyncio
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ from .box.status import (
     settled_condition,
 )
 from .box.storage import BoxStorage
-from .box.views import BoxData, History, PrinterView
+from .box.views import BoxData, PrinterView, StatusHistory
 from .const import (
     CONF_POLL_INTERVAL,
     CONF_PRINTER_KIND,
@@ -62,20 +62,20 @@ _KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": Printe
 
 @callback
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
-    """Call something in two turns of the loop: in the next one goes out what is just being shown."""
+    """Call something after two turns of the loop: the next one delivers pending state updates."""
     hass.loop.call_soon(hass.loop.call_soon, action)
 
 
 async def async_after_updates() -> None:
-    """Wait until what is just being shown has gone out, as `call_after_updates` does."""
+    """Wait until pending state updates are delivered, as `call_after_updates` does."""
     for _ in range(2):
         await asyncio.sleep(0)
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
-    """Polls one box: two requests a time, fewer when there is less to expect.
+    """Polls one box: two requests each time, less often when less can change.
 
-    Listeners are called when something changed, and only then.
+    Listeners are called only when something has changed.
     """
 
     config_entry: ConfigEntry
@@ -89,7 +89,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         storage: BoxStorage,
         account: PollingAccount,
     ) -> None:
-        """Take what was remembered as a start; nothing is asked yet."""
+        """Start with the stored data; nothing is requested yet."""
         super().__init__(
             hass,
             _LOGGER,
@@ -108,15 +108,20 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._jobs_open = False
         self._refreshes = RefreshScheduler(hass, entry, self.async_refresh)
         self.pushes = PushTracker(hass, storage, account)
-        # Printers whose condition to ask for at the next look; None for whose turn it is.
+        # Printers whose condition to read after the next poll; None for the next in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
-        self._history = History()
+        self._history = StatusHistory()
         self._logged_states: set[str] = set()
-        # Printers where our last job has ended that have not been seen at rest since.
+        # Printers where our last job has ended and that still count as printing.
         self._finishing: set[str] = set()
-        self._details = CapabilityCache(client, storage)
+        self._capabilities = CapabilityCache(client, storage)
         self._conditions = ConditionReader(
-            hass, entry, client=client, storage=storage, account=account, on_update=self._publish
+            hass,
+            entry,
+            client=client,
+            storage=storage,
+            account=account,
+            on_update=self._update_view,
         )
         self.last_error: LiankeError | None = None
         self.data = self._view()
@@ -145,37 +150,37 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_add_deferred_listener(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` a moment after each change, when those who show it have done so.
+        """Call `listener` after each change, once the other listeners are through.
 
-        It may be called once more just after that was ended.
+        It may be called once more just after it was unsubscribed.
         """
         return self.async_add_listener(lambda: call_after_updates(self.hass, listener))
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
-        """Look again soon, at most once in five seconds.
+        """Refresh soon, at most once in five seconds.
 
-        `printer_key` names the printer whose condition is of interest, None any.
+        The condition of the printer `printer_key` is read, too; None means the next in rotation.
         """
         if printer_key not in self._pending_status_reads:
-            # Told once a look: pushes may come by the thousand.
-            self.logger.debug("Looking again: %s", reason)
+            # Logged once a refresh: pushes may arrive by the thousand.
+            self.logger.debug("Refreshing: %s", reason)
             self._pending_status_reads[printer_key] = None
         self._refreshes.request()
 
     @callback
     def async_on_push(self) -> None:
-        """Take a push message as a hint that something has changed."""
+        """Record a push message and refresh: it is a hint that something has changed."""
         self.pushes.record()
-        self.async_refresh_soon("a push message came")
+        self.async_refresh_soon("a push message arrived")
 
     @callback
     def async_on_jobs_ended(self, printer_key: str) -> None:
-        """Take note that a printer is through with our jobs: if it was seen printing, look once more.
+        """Record that our jobs on a printer have ended; refresh if it still counts as printing.
 
-        Not at once: a job may count as ended a little before the last sheet is out.
+        Not at once: a job may end a little before its last sheet is out.
         """
-        self._history.note_ended(printer_key)
+        self._history.record_job_end(printer_key)
         self._finishing.add(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status is PrinterStatus.PRINTING:
@@ -183,50 +188,47 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
-        """Take note that a page of ours is on paper: what kept the printer from printing is over."""
-        self._history.note_printed(printer_key)
+        """Record that a page of ours was printed, which ends the printer's earlier faults."""
+        self._history.record_print(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
-            self._publish()
+            self._update_view()
             self.async_refresh_soon("a printer with a fault has printed", printer_key)
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
-        """Say whether a job is open or held: then polling does not relax."""
+        """Set whether a job is open or held, which keeps polling at its normal interval."""
         if jobs_open == self._jobs_open:
             return
         self._jobs_open = jobs_open
         if jobs_open and self.pushes.proven and self.data.online and self._listeners:
-            self._plan_next()
+            self._set_interval()
             self._schedule_refresh()
 
     async def get_capabilities(
         self, key: str, get_client: ClientFactory | None = None
     ) -> Capabilities | None:
-        """Return what a printer can do, None when it is not known; asked once in seven days.
-
-        `get_client` returns the client of a user who only looks it up; see `CapabilityCache`.
-        """
-        return await self._details.get_capabilities(key, get_client)
+        """Return what a printer can do, None when it is not known; see `CapabilityCache`."""
+        return await self._capabilities.get_capabilities(key, get_client)
 
     async def get_papers(
         self, key: str, get_client: ClientFactory | None = None
     ) -> tuple[Paper, ...]:
-        """Return the papers of a printer's driver, () when unknown; as `get_capabilities`."""
-        return await self._details.get_papers(key, get_client)
+        """Return the papers of a printer's driver, () when unknown; see `CapabilityCache`."""
+        return await self._capabilities.get_papers(key, get_client)
 
     @callback
     def async_forget(self, key: str) -> None:
-        """Forget a printer that the user removed."""
+        """Drop a printer that the user removed."""
         self._storage.forget(key)
         self._history.forget(key)
         self._finishing.discard(key)
         self._conditions.forget([key])
-        self._publish()
+        self._update_view()
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop polling and end what is under way."""
+        """Stop polling and cancel what is under way."""
         await super().async_shutdown()
         self._refreshes.stop()
         self.pushes.stop()
@@ -234,10 +236,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @override
     async def _async_update_data(self) -> BoxData:
-        """Ask for the box, and for its printers if it is online."""
+        """Poll the box, and its printers if it is online."""
         self._refreshes.cancel()
         if self._storage.box is not None:
-            # Somebody waits for a box that is being bound; the others can wait themselves.
+            # A user waits for a box that is just being added; all others can wait for their turn.
             await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
         self._refreshes.last_started = time.monotonic()
         announced = self.pushes.consume()
@@ -252,32 +254,32 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._end_reauth()
         self.last_error = None
         self._failures = 0
-        before = self._signature()
-        self._take(box, rows)
+        before = self._pushed_state()
+        self._store(box, rows)
         data = self._view()
-        if self._polled and self._signature() != before:
+        if self._polled and self._pushed_state() != before:
             self.pushes.rate_usefulness(announced=announced)
         elif self._polled and announced and data == self.data:
             self.pushes.record_useless()
         self._polled = True
         self._refresh_after_jobs(data)
-        self._plan_next()
-        self._ask_conditions()
+        self._set_interval()
+        self._read_conditions()
         return data
 
     def _failed(self, err: LiankeError) -> BoxData:
-        """Take note of a failed poll: overlook the first one, back off at more."""
+        """Handle a failed poll: ignore the first one, back off after more."""
         known = self.last_error
         self._failures += 1
         self.last_error = err
         if self._failures > 1 and known is not None and known.reason != err.reason:
-            # Home Assistant itself tells listeners of the first failure only.
+            # Home Assistant itself notifies listeners of the first failure only.
             self.hass.loop.call_soon(self.async_update_listeners)
         if self._failures == 1 and self.is_fresh and err.is_passing:
             self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
             return self.data
         if isinstance(err, AuthenticationError):
-            # The service may change its mind, though only the user can be expected to.
+            # The service may accept the key again without the user's doing.
             self._refreshes.schedule(KEY_RETRY)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
@@ -294,26 +296,26 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _end_reauth(self) -> None:
-        """Stop asking for a new key: the service takes the old one again."""
+        """Abort reauthentication: the service accepts the key again."""
         for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
             self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
-    def _take(self, box: Box, rows: Iterable[Printer] | None) -> None:
-        """Remember what a poll found."""
+    def _store(self, box: Box, rows: Iterable[Printer] | None) -> None:
+        """Store what a poll found."""
         self._online = bool(box.online)
         self._storage.save_box(box)
         if rows is None:
             self._conditions.forget_all()
             return
         found = self._storage.match(rows)
-        for raw_state in self._history.note_rows(found):
+        for raw_state in self._history.record_rows(found):
             self._log_unknown_state(raw_state)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     @callback
     def _refresh_after_jobs(self, data: BoxData) -> None:
-        """Forget the ends of jobs at printers that rest; look again if one came during the poll."""
+        """Refresh again for printers where a job ended during the poll and that count as printing."""
         self._finishing = {
             key
             for key in self._finishing
@@ -325,13 +327,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._refreshes.schedule(REFRESH_SPACING)
 
     @callback
-    def _ask_conditions(self) -> None:
-        """Ask the printers that news was about, and the one whose turn it is."""
+    def _read_conditions(self) -> None:
+        """Read the conditions that were requested, and the next one in rotation."""
         pending, self._pending_status_reads = self._pending_status_reads, {}
         if self._online:
-            self._conditions.rotate()
+            self._conditions.request_next()
             for printer_key in pending:
-                self._conditions.ask(printer_key)
+                self._conditions.request(printer_key)
 
     @callback
     def _log_unknown_state(self, raw_state: str | None) -> None:
@@ -341,14 +343,14 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._logged_states.add(raw_state)
             self.logger.info("A printer reports the unknown state %.60r", raw_state)
 
-    def _signature(self) -> tuple[bool | None, frozenset[str]]:
-        """Return what pushes are known to tell of: box on or off, printers plugged or not."""
+    def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
+        """Return what pushes announce: box online or offline, printers plugged in or not."""
         present = (key for key, known in self._storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
     @callback
-    def _plan_next(self) -> None:
-        """Set when to poll next."""
+    def _set_interval(self) -> None:
+        """Set the polling interval."""
         wished = self.config_entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
         interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
         if not self._online:
@@ -363,14 +365,14 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return seconds * (1 + JITTER * self._random.random())
 
     @callback
-    def _publish(self) -> None:
-        """Tell listeners of a change that no poll brought."""
+    def _update_view(self) -> None:
+        """Notify listeners of a change that did not come from a poll."""
         if (data := self._view()) != self.data:
             self.data = data
             self.async_update_listeners()
 
     def _view(self) -> BoxData:
-        """Return what is known at this moment."""
+        """Return the present view of the box."""
         return BoxData(
             box=self._storage.box,
             online=self._online,

@@ -1,8 +1,7 @@
-"""What helps to find a fault, without anything that is nobody else's business."""
+"""Diagnostics of a box and its printers, without secrets and personal data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from ipaddress import ip_address
 import re
 from typing import Any
@@ -13,13 +12,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api.server import DEFAULT_SERVER
-from .box.views import PrinterView
 from .const import CONF_DEFAULT_OPTIONS, CONF_DEVICE_KEY, CONF_PRINTER_OPTIONS, CONF_SERVER
 from .devices import printer_key_of
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
-# What tells of a place or a document by its shape, wherever it stands: addresses of all kinds, names of files.
+# Addresses of all kinds and names of files, wherever they stand.
 _SHAPES = re.compile(
     r"https?://[^\s\"'<>]{1,2000}"
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
@@ -30,9 +28,9 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
-# Titles shorter than this would take ordinary words out of a report.
+# Shorter titles would remove ordinary words from a report.
 _MIN_TITLE = 3
-# Secrets, what tells where somebody lives, and what somebody prints.
+# Secrets, and what reveals where somebody lives or what somebody prints.
 TO_REDACT = {
     CONF_API_KEY,
     CONF_DEVICE_ID,
@@ -57,15 +55,15 @@ async def async_get_config_entry_diagnostics(
     data = entry.runtime_data
     storage = data.storage
     report = {
-        "entry": {"data": _facts(entry.data), "options": dict(entry.options)},
+        "entry": {"data": _connection(entry.data), "options": dict(entry.options)},
         "box": storage.box.as_dict() if storage.box else None,
         "polling": _polling(entry),
         "news": {
             "has_address": data.account.address is not None,
             "callbacks_proven": storage.callbacks_proven_for(data.account.fingerprint),
             "pushes_proven": storage.pushes_proven_for(data.account.fingerprint),
-            "last_push_at": _time(storage.last_push_at),
-            "foreign_seen_at": _time(storage.foreign_seen_at),
+            "last_push_at": storage.last_push_at,
+            "foreign_seen_at": storage.foreign_seen_at,
             "boxes_of_account": data.account.box_count,
         },
         "printers": [_printer(entry, key) for key in storage.printers],
@@ -77,7 +75,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Return the state of one printer with all that it can do, or of the box."""
+    """Return the state of one printer with its capabilities, or of the box."""
     data = entry.runtime_data
     if (key := printer_key_of(entry, device)) is None:
         box = data.storage.box
@@ -95,14 +93,14 @@ async def async_get_device_diagnostics(
     return _redacted(entry, report)
 
 
-def _facts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the connection facts; another server than the vendor's is somebody's own."""
+def _connection(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the connection data; another server than the vendor's is somebody's own."""
     vendor = data[CONF_SERVER] == DEFAULT_SERVER
     return {**data, CONF_SERVER: "default" if vendor else "another"}
 
 
 def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
-    """Return how polling goes."""
+    """Return the state of polling."""
     coordinator = entry.runtime_data.coordinator
     interval = coordinator.update_interval
     return {
@@ -115,36 +113,26 @@ def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
 
 
 def _printer(entry: LiankeConfigEntry, key: str) -> dict[str, Any]:
-    """Return what is known of a printer, as it was last seen and as it is."""
+    """Return what is stored of a printer, and its present state."""
     data = entry.runtime_data
     known = data.storage.printers[key]
-    view: PrinterView | None = data.coordinator.data.printers.get(key)
+    stored = known.as_dict()
+    del stored["capabilities"], stored["papers"]
+    view = data.coordinator.data.printers.get(key)
     return {
         "key": key,
-        "row": known.printer.as_dict(),
-        "name": known.name,
+        "row": stored.pop("printer"),
+        **stored,
         "present": known.present,
         "status": view.status if view else None,
-        "condition": _condition(view),
+        "condition": asdict(view.condition) if view and view.condition else None,
         "hold_reason": data.coordinator.hold_reason(key),
         "waiting": data.queue.waiting(key),
-        "pages_printed": known.pages_printed,
-        "first_seen": _time(known.first_seen),
-        "last_seen": _time(known.last_seen),
-        "last_print_at": _time(known.last_print_at),
-        "capabilities_at": _time(known.capabilities_at),
-        "papers_at": _time(known.papers_at),
-        "driver_requested_at": _time(known.driver_requested_at),
     }
 
 
-def _condition(view: PrinterView | None) -> dict[str, Any] | None:
-    """Return what the printer itself reported."""
-    return asdict(view.condition) if view and view.condition else None
-
-
 def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
-    """Return the last jobs, newest first, without what was printed."""
+    """Return the last jobs, newest first, without the documents."""
     return [
         {
             **job.as_view(),
@@ -158,7 +146,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
 
 
 def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
-    """Return words of the service without the titles of documents, which it likes to quote."""
+    """Return a message of the service without the titles of documents, which it quotes."""
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
@@ -166,18 +154,14 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }
-    # A longer title goes before one that is a part of it.
+    # Longer titles first: a shorter one may be a part of them.
     for title in sorted(titles, key=len, reverse=True):
         text = text.replace(title, REDACTED)
     return text
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
-    """Return a report without secrets, by the names of the fields and by what is in them."""
+    """Return a report without secrets, by the names of the fields and by their content."""
     secrets = [
         str(entry.data[name])
         for name in (CONF_API_KEY, CONF_DEVICE_ID, CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
@@ -187,7 +171,7 @@ def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any
 
 
 def _scrubbed(value: Any, secrets: list[str]) -> Any:
-    """Return a value in whose texts no secret is left, wherever it came from."""
+    """Return a value whose texts contain no secret."""
     if isinstance(value, Mapping):
         return {key: _scrubbed(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -200,7 +184,7 @@ def _scrubbed(value: Any, secrets: list[str]) -> Any:
 
 
 def _without_ipv6(found: re.Match[str]) -> str:
-    """Return what takes the place of something that may be an IPv6 address, or a time of day."""
+    """Replace an IPv6 address; leave anything else of its shape, such as a time of day."""
     try:
         ip_address(found[0])
     except ValueError:

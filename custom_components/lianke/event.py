@@ -1,4 +1,4 @@
-"""The event entity that tells how print jobs fare."""
+"""Event entity for the states of print jobs."""
 
 from typing import override
 
@@ -44,8 +44,8 @@ class JobEvents(JobEntity, EventEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Take the states that jobs are in already as told."""
-        self._told = {
+        """Start with the present states of jobs, which fire no event."""
+        self._fired = {
             job.job_id: job.state
             for job in self.lianke.queue.jobs(self.printer_key)
             if not job.is_final
@@ -55,18 +55,18 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def on_job(self, job: Job, old: JobState | None) -> None:
-        if job.state not in self.event_types or self._told.get(job.job_id) == job.state:
+        if job.state not in self.event_types or self._fired.get(job.job_id) == job.state:
             return
         if job.state is JobState.HELD and job.hold_reason is None:
-            # Written down, about to be sent.
+            # Just stored, and about to be uploaded.
             return
         if old is job.state and job.is_final:
-            # Only its pages became known, say.
+            # Something else of the job has changed, such as its pages.
             return
         if job.is_final:
-            self._told.pop(job.job_id, None)
+            self._fired.pop(job.job_id, None)
         else:
-            self._told[job.job_id] = job.state
+            self._fired[job.job_id] = job.state
         self._trigger_event(
             job.state,
             {

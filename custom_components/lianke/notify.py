@@ -1,4 +1,4 @@
-"""Messages on paper."""
+"""Notify entity that prints messages."""
 
 from typing import override
 

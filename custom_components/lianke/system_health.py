@@ -1,4 +1,4 @@
-"""What the system's health page says of the integration."""
+"""System health of the integration."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from .runtime import async_loaded_entries
 
 @callback
 def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:
-    """Offer the numbers below."""
+    """Register the information below."""
     register.async_register_info(async_info)
 
 
 async def async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return how many boxes, printers and jobs there are, and whether news reaches them."""
+    """Return how many boxes, printers and jobs there are, and whether callbacks and pushes arrive."""
     entries = async_loaded_entries(hass)
     boxes = [entry.runtime_data for entry in entries]
     pushes = [box.storage.last_push_at for box in boxes if box.storage.last_push_at]

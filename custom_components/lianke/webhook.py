@@ -1,8 +1,8 @@
-"""What the cloud sends: callbacks of jobs, and pushes.
+"""Webhook for job callbacks and push messages of the cloud.
 
 Anyone who learns the address can send anything. A callback moves a job only with the job's own
-token or its task, and only forward; a push only makes us look. Strangers are answered like
-everybody else.
+token or its task, and only forward; a push only triggers a refresh. All senders get the same
+answers.
 """
 
 import asyncio
@@ -24,11 +24,10 @@ from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.server import is_loopback
-from .api.tasks import Callback
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_updates
 from .jobs.store import JobStoreError
-from .runtime import ACCOUNTS, LiankeConfigEntry, LiankeData, async_account_entries
+from .runtime import ACCOUNTS, LiankeConfigEntry, async_account_entries
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_u
 
 @callback
 def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Open the webhook of the entry's account, if it is not open yet, and follow its address."""
+    """Register the webhook of the entry's account, if it is not registered yet."""
     account = entry.runtime_data.account
     managers = hass.data.setdefault(MANAGERS, {})
     manager = managers.get(account.webhook_id)
@@ -53,7 +52,7 @@ def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     if manager is not None:
         if local and not manager.server_is_local:
             manager.server_is_local = True
-            manager.check()
+            manager.update()
         return
     manager = managers[account.webhook_id] = CallbackUrlManager(hass, account)
     manager.server_is_local = local
@@ -70,10 +69,9 @@ def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
-    """Close an account's webhook once no entry uses it; the last one takes its cloudhook along.
+    """Unregister an account's webhook once no entry uses it, and delete its cloudhook with the last.
 
-    While an entry is only being loaded anew, or is to be, the webhook stays and asks the cloud
-    to repeat what it has to say.
+    While an entry reloads, the webhook stays and asks the cloud to repeat its messages.
     """
     if async_account_entries(hass, webhook_id):
         return
@@ -86,28 +84,30 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
 
 
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
-    """Answer one message; while its box is being set up anew, ask for a repetition."""
+    """Handle one message; while its box reloads, ask the cloud to repeat it."""
     message = _parse(await _async_read(request))
     token = request.query.get("job", "")[:MAX_TOKEN] or None
     claim = parse_callback(message) if isinstance(message, dict) else None
     named = parse_push(message) if claim is None else (claim.device_id,)
     boxes = [box for device_id in named if (box := _box(hass, webhook_id, device_id)) is not None]
     if not boxes:
-        return _answer(_pass_over(hass, webhook_id, unclear=claim is None and bool(message)))
+        return _answer(_ignore(hass, webhook_id, unclear=claim is None and bool(message)))
     status = HTTPStatus.OK
     for box in boxes:
         if box.state is not ConfigEntryState.LOADED:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         elif claim is not None:
+            data = box.runtime_data
             try:
-                await _async_take(box.runtime_data, claim, token)
+                if await data.queue.async_on_callback(token, claim):
+                    data.storage.save_callback_address(data.account.fingerprint)
             except JobStoreError:
-                # What could not be written is not known after a power cut: the cloud is to tell it again.
+                # What is not on disk would be lost in a power cut: the cloud is to repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
             box.runtime_data.coordinator.async_on_push()
     if claim is not None:
-        # Whoever waits for the paper comes before whoever waits for our answer.
+        # State updates of the job come before our answer.
         await async_after_updates()
     return _answer(status)
 
@@ -124,27 +124,21 @@ def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEn
 
 
 @callback
-def _pass_over(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPStatus:
-    """Return what to answer to a message about no box of the account."""
+def _ignore(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPStatus:
+    """Return the status for a message about no box of the account."""
     for member in async_account_entries(hass, webhook_id):
         if member.state is ConfigEntryState.LOADED:
             if unclear:
-                # Payloads are not documented: whoever sets push up should learn that something came.
+                # Payloads are not documented: the user who sets push up should learn that one arrived.
                 member.runtime_data.account.count_unclear_message()
             return HTTPStatus.OK
     return HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def _async_take(data: LiankeData, claim: Callback, token: str | None) -> None:
-    """Hand a callback to the queue of its box, which keeps it. Raises JobStoreError."""
-    if await data.queue.async_on_callback(token, claim):
-        data.storage.save_callback_address(data.account.fingerprint)
-
-
 async def _async_read(request: web.Request) -> bytes:
     """Return the body, b"" for one that is too long, too slow or broken.
 
-    A cloudhook's request is a stand-in with nothing but `content`, a new one at each look.
+    A cloudhook's request is a stand-in whose `content` is a new object at each access.
     """
     content = request.content
     body = bytearray()

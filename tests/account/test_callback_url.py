@@ -239,7 +239,7 @@ async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
     hass.config.components.add("cloud")
     for failure in (TimeoutError(), ValueError(), NabuCasaBaseError("secret")):
         cloud.failure = failure
-        manager.check()
+        manager.update()
         await rest(hass)
         assert manager._account.address is None
     cloud.failure = None

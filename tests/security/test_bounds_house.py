@@ -213,7 +213,7 @@ async def test_printers_asked_after_a_push(
     await elapse(hass, clock, 320, 20)
     monkeypatch.setattr(conditions, "MAX_AT_ONCE", 2)
     before = simulator.cloud.count("GET /device/printer_status")
-    coordinator._conditions.ask(None)
+    coordinator._conditions.request(None)
     await elapse(hass, clock, 2, 0.5)
     assert simulator.cloud.count("GET /device/printer_status") - before == 2
 

@@ -1,1 +1,1 @@
-"""What the boxes of one ApiKey share: limits on requests, and the webhook with its address."""
+"""Account of an ApiKey, shared by its boxes."""

@@ -1,4 +1,4 @@
-"""What all boxes of one ApiKey share: a limit on requests, and one address for news."""
+"""Account of an ApiKey: request limits and the callback address that its boxes share."""
 
 import asyncio
 from bisect import insort
@@ -17,29 +17,28 @@ from ..api.throttle import Purpose
 
 _LOGGER = logging.getLogger(__name__)
 
-# Who may use how much of the cloud. Requests that wait go in the order of their purpose: print jobs,
-# tracking them, polling, counting pages for a print, and last what users look up. No rate is
-# published (lianke-api, "Ground rules"), and too high a one gets the key banned: a hundred boxes
-# that print at nine must not look like a load test.
+# Waiting requests go in the order of their purpose: print jobs, tracking, polling, page counts, and
+# last users' lookups. No rate is published (lianke-api, "Ground rules"), and too high a one gets
+# the key banned: a hundred boxes that print at nine must not look like a load test.
 MAX_UNDER_WAY = 4
 # An upload may take minutes: one place stays for whatever is quick.
 MAX_UPLOADS = 3
-# What users look up holds two places at most, one a user, and one with an upload.
+# Lookups under way: of all users, of one user, and with an upload.
 MAX_LOOKUPS = 2
 MAX_LOOKUPS_A_USER = 1
 MAX_LOOKUP_UPLOADS = 1
-# Seconds that it waits for its turn, alone and with an upload.
+# Seconds that a lookup waits for its turn, without and with an upload.
 LOOKUP_WAIT = 10
 LOOKUP_UPLOAD_WAIT = 60
-# A print waits no longer for its page count's turn, whoever has the places.
+# Seconds that a print waits for its page count's turn.
 COUNT_WAIT = 5
 MINUTE = 60
-# Jobs are what the service is for, so handing them in is counted apart from all other requests.
+# Submitted jobs are counted apart from all other requests.
 MAX_SUBMISSIONS_A_MINUTE = 58
 MAX_A_MINUTE = 50
 KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
-# A printer that is looked up takes two: what it can do, and its papers.
+# One lookup of a printer takes two: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
@@ -57,15 +56,15 @@ LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
-# Things that users may ask for at once, and how many more a minute: of one user, and together.
+# Lookups at once, and how many more a minute: of one user, and of all.
 USER_BURST = 8
 ALL_USERS_BURST = 12
-# Users whose share is kept in mind.
+# Users whose lookups are counted.
 MAX_USERS = 64
 # Seconds of silence after "too frequent" (10009), doubled while it goes on.
 PAUSE_START = 60
 PAUSE_LIMIT = 300
-# After so many seconds in peace a new pause is short again.
+# After so many seconds without a complaint a new pause is short again.
 PAUSE_FORGOTTEN = 600
 # Seconds. A shorter timer may fire before it is time.
 SHORTEST_WAIT = 0.01
@@ -78,7 +77,7 @@ CONDITION_INTERVAL = 300
 
 
 class _Pause:
-    """A time without requests, longer each time that the service complains again."""
+    """A pause of requests, longer each time that the service complains again."""
 
     def __init__(self) -> None:
         """Start without one."""
@@ -86,7 +85,7 @@ class _Pause:
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause, unless one goes on: then this is another answer to the same burst."""
+        """Begin a pause, unless one is under way: then this answers the same burst."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -97,7 +96,7 @@ class _Pause:
 
 
 class _Bucket:
-    """A number of things at once, and as many again over each minute."""
+    """A token bucket that refills once a minute."""
 
     def __init__(self, size: int) -> None:
         """Start full."""
@@ -107,20 +106,20 @@ class _Bucket:
 
     @property
     def left(self) -> float:
-        """Return how many are left."""
+        """Return how many tokens are left."""
         now = time.monotonic()
         self._left = min(self._size, self._left + (now - self._at) * self._size / MINUTE)
         self._at = now
         return self._left
 
     def take(self) -> None:
-        """Use one up."""
+        """Use one token."""
         self._left = self.left - 1
 
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """A request that waits for its turn or is under way; `user` is who wants a lookup."""
+    """A request that waits for its turn or is under way; `user` is whose lookup it is."""
 
     purpose: Purpose
     upload: bool
@@ -131,12 +130,12 @@ class _Request:
 
     @property
     def for_user(self) -> bool:
-        """Whether it is for something that a user looks up, or has counted for a print."""
+        """Whether it is a user's lookup or page count."""
         return self.purpose >= Purpose.COUNT
 
     @property
     def max_wait(self) -> float | None:
-        """Seconds that it may wait, None for as long as it takes."""
+        """Seconds that it may wait, None without a limit."""
         if self.purpose is Purpose.COUNT:
             return COUNT_WAIT
         if self.purpose is not Purpose.LOOKUP:
@@ -145,10 +144,10 @@ class _Request:
 
 
 class UserThrottle:
-    """The throttle for what one user looks up: last in turn, and in few places."""
+    """The throttle for lookups of one user: last in turn, and few at once."""
 
     def __init__(self, account: Account, user: str | None) -> None:
-        """Take part in the account's limits as this user; None is Home Assistant itself."""
+        """Apply the account's limits for this user; None is Home Assistant itself."""
         self._account = account
         self._user = user
 
@@ -160,7 +159,7 @@ class UserThrottle:
             yield
 
     def too_frequent(self) -> None:
-        """Let users look nothing up for a while: endpoints they use have limits of their own."""
+        """Pause all lookups: the endpoints they use have limits of their own."""
         self._account.lookup_pause.begin()
 
 
@@ -179,7 +178,7 @@ class Account:
         self._address: str | None = None
         self._fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
-        # What waits, in order; what is under way; and when the last requests went, and for what.
+        # Waiting requests in order, those under way, and when the last ones were sent for what.
         self._waiting: list[_Request] = []
         self._under_way: list[_Request] = []
         self._sent: deque[tuple[float, Purpose]] = deque()
@@ -192,17 +191,17 @@ class Account:
 
     @property
     def address(self) -> str | None:
-        """Return where the cloud can send news; None when it cannot. A secret."""
+        """Return the callback address, a secret; None when the cloud cannot reach us."""
         return self._address
 
     @property
     def fingerprint(self) -> str | None:
-        """Return what tells the present address from another one without giving it away."""
+        """Return a digest of the address, which does not reveal it."""
         return self._fingerprint
 
     @callback
     def set_address(self, address: str | None) -> None:
-        """Take a new address and tell who listens."""
+        """Set the address and notify listeners when it has changed."""
         if address == self._address:
             return
         self._address = address
@@ -224,12 +223,12 @@ class Account:
         self.unclear_messages += 1
 
     def callback_url(self, token: str) -> str | None:
-        """Return the address that carries a job's token, None without an address."""
+        """Return the callback URL of the job with this token, None without an address."""
         return None if self._address is None else f"{self._address}?job={token}"
 
     @callback
     def join(self) -> CALLBACK_TYPE:
-        """Count a box in; call what is returned to count it out."""
+        """Count a box in; returns a function that counts it out."""
         self.box_count += 1
 
         @callback
@@ -239,18 +238,18 @@ class Account:
         return leave
 
     def user_throttle(self, user: str | None) -> UserThrottle:
-        """Return the throttle for one thing that a user asks for, None being Home Assistant itself.
+        """Return the throttle for one lookup of a user; None is Home Assistant itself.
 
-        Raises TooManyRequestsError when the user, or all of them, asked for too much lately.
+        Raises TooManyRequestsError when the user, or all users together, reached the limit.
         """
-        mine = self._users.pop(user, None) or _Bucket(USER_BURST)
-        # The last to ask stands last, so that who has been quiet for longest is forgotten first.
-        self._users[user] = mine
+        bucket = self._users.pop(user, None) or _Bucket(USER_BURST)
+        # Last in order, so that the user who has been quiet for longest is dropped first.
+        self._users[user] = bucket
         while len(self._users) > MAX_USERS:
             del self._users[next(iter(self._users))]
-        if mine.left < 1 or self._all_users.left < 1:
+        if bucket.left < 1 or self._all_users.left < 1:
             raise TooManyRequestsError
-        mine.take()
+        bucket.take()
         self._all_users.take()
         return UserThrottle(self, user)
 
@@ -258,10 +257,9 @@ class Account:
     async def slot(
         self, purpose: Purpose, *, upload: bool = False, user: str | None = None
     ) -> AsyncIterator[None]:
-        """Hold one of the places for requests under way; wait out a pause or a busy minute first.
+        """Hold a place among the requests under way; wait for a pause or a full minute to end.
 
-        A caller that is cancelled leaves the queue. Raises TooManyRequestsError for a lookup that
-        waited in vain.
+        Raises TooManyRequestsError for a lookup that waited too long.
         """
         request = _Request(purpose, upload, user)
         insort(self._waiting, request, key=lambda waiting: waiting.purpose)
@@ -282,7 +280,7 @@ class Account:
 
     @callback
     def _dispatch(self) -> None:
-        """Let those go whose turn it is, and come back when the next one's time has come."""
+        """Start the requests whose turn it is, and schedule the next dispatch."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -303,7 +301,7 @@ class Account:
             self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._dispatch)
 
     def _has_place(self, request: _Request) -> bool:
-        """Return whether there is room for a request beside those under way."""
+        """Return whether a request may start beside those under way."""
         if len(self._under_way) >= MAX_UNDER_WAY:
             return False
         if request.upload and sum(other.upload for other in self._under_way) >= MAX_UPLOADS:
@@ -317,7 +315,7 @@ class Account:
         return len(lookups) < MAX_LOOKUPS and own < MAX_LOOKUPS_A_USER
 
     def _closed_for(self, purpose: Purpose) -> float:
-        """Return the seconds until the next request of this purpose may go; none or less means now."""
+        """Return the seconds until a request of this purpose may start; 0 or less means now."""
         now = time.monotonic()
         while self._sent and self._sent[0][0] <= now - MINUTE:
             self._sent.popleft()
@@ -331,14 +329,13 @@ class Account:
         return opens - now
 
     def too_frequent(self) -> None:
-        """Let no request go for a while: the service complained."""
+        """Pause all requests: the service complained."""
         self._pause.begin()
 
     def stretch_interval(self, interval: float) -> float:
-        """Return the seconds between two polls of a box that leave room for the others.
+        """Return the seconds between two polls of a box that keep the account within its rate.
 
-        All polling of the account together, with a question for a printer's condition at most
-        at each poll, stays within its rate.
+        Counted are all its boxes, each with at most one condition request at each poll.
         """
         rate = POLL_RATE / max(1, self.box_count)
         shortest = (REQUESTS_A_POLL + 1) / rate

@@ -1,8 +1,7 @@
-"""Where the cloud can reach this Home Assistant, followed as that changes."""
+"""Finds the callback address of an account and follows its changes."""
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
 import logging
 from typing import Any, Protocol, cast
 
@@ -28,7 +27,7 @@ RETRY = 300
 
 
 class CloudComponent(Protocol):
-    """What is used of the cloud component, which is never imported here.
+    """The part of the cloud component used here, which is never imported.
 
     An import would make it a dependency, which brings a dozen other integrations along.
     """
@@ -59,21 +58,21 @@ def async_get_cloud(hass: HomeAssistant) -> CloudComponent | None:
 
 
 def _cloud_errors() -> tuple[type[Exception], ...]:
-    """Return what requests to the cloud raise; the package comes with the cloud component."""
+    """Return the errors of requests to the cloud; their package comes with the cloud component."""
     from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # missing where no cloud is set up
 
     return ClientError, NabuCasaBaseError, TimeoutError, ValueError
 
 
 class CallbackUrlManager:
-    """Keeps the address of one account up to date.
+    """Keeps the callback address of one account up to date.
 
     A cloudhook while there is a subscription, else the external address if it is https, else
     none: then polling does everything.
     """
 
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
-        """Keep this account's address; nothing happens before `start`."""
+        """Take the account; nothing happens before `start`."""
         self._hass = hass
         self._account = account
         self._task: asyncio.Task[None] | None = None
@@ -91,13 +90,13 @@ class CallbackUrlManager:
         self._unsubscribe += [
             self._hass.bus.async_listen(EVENT_COMPONENT_LOADED, self._on_component),
             self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._on_config),
-            async_at_started(self._hass, self._at_started),
+            async_at_started(self._hass, self.update),
         ]
-        self.check()
+        self.update()
 
     @callback
     def stop(self) -> None:
-        """Follow no more."""
+        """Stop following changes."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
@@ -106,15 +105,15 @@ class CallbackUrlManager:
             self._task.cancel()
 
     @callback
-    def check(self) -> None:
-        """Find the address anew."""
+    def update(self, _trigger: object = None) -> None:
+        """Find the address again; also a listener for whatever may have changed it."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = self._hass.async_create_background_task(
-                self._async_check(), "find the address for news from the cloud"
+                self._async_update(), "find the callback address"
             )
 
-    async def _async_check(self) -> None:
+    async def _async_update(self) -> None:
         while self._again:
             self._again = False
             self._cancel_retry()
@@ -134,15 +133,15 @@ class CallbackUrlManager:
         return self._local_address() if self.server_is_local else None
 
     async def _async_cloudhook(self, cloud: CloudComponent) -> str | None:
-        """Return the cloudhook, made when there is none; None until the cloud is connected."""
+        """Return the cloudhook, created if there is none; None until the cloud is connected."""
         try:
             return await cloud.async_get_or_create_cloudhook(self._hass, self._account.webhook_id)
         except cloud.CloudNotAvailable:
-            # The connection's change will bring us back.
+            # A change of the connection triggers the next update.
             return None
         except _cloud_errors() as err:
-            _LOGGER.debug("No cloudhook could be made: %s", type(err).__name__)
-            self._retry = async_call_later(self._hass, RETRY, self._on_retry)
+            _LOGGER.debug("No cloudhook could be created: %s", type(err).__name__)
+            self._retry = async_call_later(self._hass, RETRY, self.update)
             return None
 
     def _local_address(self) -> str:
@@ -159,32 +158,18 @@ class CallbackUrlManager:
         if self._follows_cloud or (cloud := async_get_cloud(self._hass)) is None:
             return
         self._follows_cloud = True
-
-        @callback
-        def on_change(_state: object) -> None:
-            self.check()
-
-        self._unsubscribe.append(cloud.async_listen_connection_change(self._hass, on_change))
+        self._unsubscribe.append(cloud.async_listen_connection_change(self._hass, self.update))
 
     @callback
     def _on_component(self, event: Event[EventComponentLoaded]) -> None:
         if event.data[ATTR_COMPONENT] == CLOUD:
             self._follow_cloud()
-            self.check()
+            self.update()
 
     @callback
     def _on_config(self, event: Event) -> None:
         if "external_url" in event.data or "internal_url" in event.data:
-            self.check()
-
-    @callback
-    def _at_started(self, _hass: HomeAssistant) -> None:
-        self.check()
-
-    @callback
-    def _on_retry(self, _now: datetime) -> None:
-        self._retry = None
-        self.check()
+            self.update()
 
     @callback
     def _cancel_retry(self) -> None:

@@ -1,4 +1,4 @@
-"""What a printer can do and which papers it takes: asked for once, then remembered."""
+"""Cache of printers' capabilities and papers."""
 
 import asyncio
 from collections import defaultdict
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 import logging
 import time
+from typing import Literal
 
 from homeassistant.util import dt as dt_util
 
@@ -13,89 +14,84 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError, TooManyRequestsError
 from ..api.models import DriverState
-from .storage import BoxStorage
+from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
 CACHE_TIME = timedelta(days=7)
-# Seconds without another try after a failure.
+# Seconds until another try after a failure.
 PAUSE = 300
 
-# Returns the client for somebody's question, or raises TooManyRequestsError.
+# Returns the client of the user who asks, or raises TooManyRequestsError.
 type ClientFactory = Callable[[], LiankeClient]
+type _Detail = Literal["capabilities", "papers"]
 
 
 class CapabilityCache:
-    """The details of the printers behind one box, from memory or else from the service."""
+    """Capabilities and papers of the printers behind one box, stored for seven days.
+
+    When the service does not answer, the stored ones are used for longer. Users who only look
+    something up pass a client of their own by `get_client`; these methods then raise
+    TooManyRequestsError when nothing is stored and the user has reached the limit.
+    """
 
     def __init__(self, client: LiankeClient, storage: BoxStorage) -> None:
-        """Ask with this client, remember in this memory."""
+        """Use this client unless a call brings another one."""
         self._client = client
         self._storage = storage
-        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._failed: dict[tuple[str, str], float] = {}
+        self._locks: defaultdict[tuple[_Detail, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._failed: dict[tuple[_Detail, str], float] = {}
 
     async def get_capabilities(
         self, key: str, get_client: ClientFactory | None = None
     ) -> Capabilities | None:
-        """Return what a printer can do, None when it is not known.
-
-        From memory for seven days; when the service does not answer, for longer. A user who only
-        looks it up asks with a client of their own, by `get_client`: then this raises
-        TooManyRequestsError when nothing is remembered and the user has no share left.
-        """
-        async with self._locks["capabilities", key]:
-            if (known := self._storage.printers.get(key)) is None:
-                return None
-            if not self._must_ask("capabilities", key, known.capabilities_at):
-                return known.capabilities
-            try:
-                client = get_client() if get_client is not None else self._client
-                capabilities = await client.capabilities(known.printer.address)
-            except TooManyRequestsError:
-                if known.capabilities_at is None:
-                    raise
-                return known.capabilities
-            except LiankeError as err:
-                self._note_failure("capabilities", key, err)
-                return known.capabilities
-            if key in self._storage.printers:
-                self._storage.save_capabilities(key, capabilities)
-            return capabilities
+        """Return what a printer can do, None when it is not known."""
+        await self._async_update("capabilities", key, get_client)
+        known = self._storage.printers.get(key)
+        return known.capabilities if known else None
 
     async def get_papers(
         self, key: str, get_client: ClientFactory | None = None
     ) -> tuple[Paper, ...]:
-        """Return the papers of a printer's driver, as `get_capabilities` does; () if unknown."""
-        async with self._locks["papers", key]:
-            if (known := self._storage.printers.get(key)) is None:
-                return ()
-            if not self._must_ask("papers", key, known.papers_at):
-                return known.papers
+        """Return the papers of a printer's driver, () when they are not known."""
+        await self._async_update("papers", key, get_client)
+        known = self._storage.printers.get(key)
+        return known.papers if known else ()
+
+    async def _async_update(
+        self, detail: _Detail, key: str, get_client: ClientFactory | None
+    ) -> None:
+        """Ask the service unless the stored answer is recent enough."""
+        async with self._locks[detail, key]:
+            known = self._storage.printers.get(key)
+            if known is None or not self._must_ask(detail, known):
+                return
             try:
                 client = get_client() if get_client is not None else self._client
-                papers = tuple(await client.papers(known.printer.model))
+                if detail == "capabilities":
+                    capabilities = await client.capabilities(known.printer.address)
+                    self._storage.save_capabilities(key, capabilities)
+                else:
+                    papers = await client.papers(known.printer.model)
+                    self._storage.save_papers(key, tuple(papers))
             except TooManyRequestsError:
-                if known.papers_at is None:
+                if _stored_at(detail, known) is None:
                     raise
-                return known.papers
             except LiankeError as err:
-                self._note_failure("papers", key, err)
-                return known.papers
-            if key in self._storage.printers:
-                self._storage.save_papers(key, papers)
-            return papers
+                _LOGGER.debug("Asking for a printer's %s failed: %s", detail, err)
+                self._failed[detail, key] = time.monotonic()
 
-    def _must_ask(self, detail: str, key: str, known_at: datetime | None) -> bool:
-        """Return whether something remembered is missing or old, and asking makes sense."""
-        if known_at is not None and dt_util.utcnow() - known_at < CACHE_TIME:
+    def _must_ask(self, detail: _Detail, known: StoredPrinter) -> bool:
+        """Return whether the stored answer is missing or old, and the service can be asked."""
+        stored_at = _stored_at(detail, known)
+        if stored_at is not None and dt_util.utcnow() - stored_at < CACHE_TIME:
             return False
-        printer = self._storage.printers[key].printer
+        printer = known.printer
         if not printer.model or printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
             return False
-        failed_at = self._failed.get((detail, key))
+        failed_at = self._failed.get((detail, known.key))
         return failed_at is None or time.monotonic() - failed_at >= PAUSE
 
-    def _note_failure(self, detail: str, key: str, err: LiankeError) -> None:
-        _LOGGER.debug("Asking for a printer's %s failed: %s", detail, err)
-        self._failed[detail, key] = time.monotonic()
+
+def _stored_at(detail: _Detail, known: StoredPrinter) -> datetime | None:
+    return known.capabilities_at if detail == "capabilities" else known.papers_at

@@ -1,7 +1,7 @@
-"""Telling which row of a printer list is which printer that is known already.
+"""Matches the rows of a printer list to known printers.
 
-The service promises no lasting name for a printer (lianke-api, "A printer row"), so evidence is
-weighed, the surest first, and each row and each printer is given away once.
+The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are
+matched by several criteria, the most certain first, and each row and printer only once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def assign(
 
 
 def _unique(rows: Iterable[Printer], evidence: _Key) -> dict[object, Printer]:
-    """Return rows by their mark; a mark that two rows bear tells nothing."""
+    """Return rows by their mark, without the marks of several rows."""
     marked: dict[object, list[Printer]] = {}
     for row in rows:
         if (mark := evidence(row)) is not None:

@@ -1,4 +1,4 @@
-"""Asking printers for their own condition: slow, so in turn and one at a time a box."""
+"""Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -18,18 +18,18 @@ from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds from one box's regular question to the next.
+# Seconds between two regular requests of a box.
 INTERVAL = 300
-# Printers asked after one piece of news.
+# Printers read after one hint.
 MAX_AT_ONCE = 3
-# Seconds until they are: first the news itself is to reach whoever watches.
+# Seconds until then, so that the update itself reaches listeners first.
 PAUSE = 0.1
-# By entry, when a box is surely through with a question that was not answered.
+# By entry: until when a box may be busy with a request that was not answered.
 BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
 
 class ConditionReader:
-    """Holds the latest readings of one box's printers, and takes new ones."""
+    """Reads the conditions of one box's printers and keeps the latest readings."""
 
     def __init__(
         self,
@@ -48,30 +48,30 @@ class ConditionReader:
         self._storage = storage
         self._account = account
         self._on_update = on_update
-        self._asked_at = float("-inf")
-        # Keys in the order in which they were last asked.
+        self._requested_at = float("-inf")
+        # Keys in the order in which they were last read.
         self._turns: list[str] = []
-        # Keys, and None for whose turn it is.
-        self._wanted: dict[str | None, None] = {}
+        # Keys to read; None for the next ones in rotation.
+        self._pending: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self.readings: dict[str, Reading] = {}
 
     @callback
-    def rotate(self) -> None:
-        """Ask the printer whose turn it is, if it is time."""
-        if time.monotonic() - self._asked_at >= INTERVAL and (able := self._in_turn()):
-            self.ask(able[0])
+    def request_next(self) -> None:
+        """Read the next printer in rotation if its time has come."""
+        if time.monotonic() - self._requested_at >= INTERVAL and (able := self._in_rotation()):
+            self.request(able[0])
 
     @callback
-    def ask(self, key: str | None) -> None:
-        """Ask one printer soon, or with None those whose turn it is."""
+    def request(self, key: str | None) -> None:
+        """Read one printer soon, or with None the next ones in rotation."""
         if self._stopped:
             return
-        self._wanted[key] = None
+        self._pending[key] = None
         if self._task is None or self._task.done():
             self._task = self._entry.async_create_background_task(
-                self._hass, self._async_work(), f"read conditions at {self._entry.title}"
+                self._hass, self._async_read_pending(), f"read conditions at {self._entry.title}"
             )
 
     @callback
@@ -79,57 +79,57 @@ class ConditionReader:
         """Drop the readings of printers that are gone."""
         for key in list(keys):
             self.readings.pop(key, None)
-            self._wanted.pop(key, None)
+            self._pending.pop(key, None)
 
     @callback
     def forget_all(self) -> None:
-        """Drop every reading, and ask nobody: the box is off."""
+        """Drop all readings and requests: the box is off."""
         self.readings.clear()
-        self._wanted.clear()
+        self._pending.clear()
 
     @callback
     def stop(self) -> None:
-        """End what is under way, for good."""
+        """Stop reading, for good."""
         self._stopped = True
-        self._wanted.clear()
+        self._pending.clear()
         if self._task is not None:
             self._task.cancel()
 
-    def _in_turn(self) -> list[str]:
-        """Return the printers that can be asked, the longest unasked first."""
+    def _in_rotation(self) -> list[str]:
+        """Return the printers that report a condition, the longest unread first."""
         order = {key: index for index, key in enumerate(self._turns)}
         able = [key for key, known in self._storage.printers.items() if _reports_condition(known)]
         return sorted(able, key=lambda key: order.get(key, -1))
 
-    async def _async_work(self) -> None:
+    async def _async_read_pending(self) -> None:
         await asyncio.sleep(PAUSE)
-        while self._wanted:
-            if None in self._wanted:
-                # First: those that are asked by name as well must not be asked twice.
-                del self._wanted[None]
-                self._wanted |= dict.fromkeys(self._in_turn()[:MAX_AT_ONCE])
+        while self._pending:
+            if None in self._pending:
+                # First, so that a printer requested by its key, too, is read once.
+                del self._pending[None]
+                self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
                 continue
-            key = next(key for key in self._wanted if key is not None)
-            del self._wanted[key]
+            key = next(key for key in self._pending if key is not None)
+            del self._pending[key]
             await self._async_until_free()
             await self._account.async_throttle(1)
             known = self._storage.printers.get(key)
             if known is not None and _reports_condition(known):
-                self._asked_at = time.monotonic()
+                self._requested_at = time.monotonic()
                 self._turns = [*(other for other in self._turns if other != key), key]
                 await self._async_read(known)
 
     async def _async_until_free(self) -> None:
-        """Wait while the box may still be busy with a request of which the answer was lost.
+        """Wait while the box may be busy with a request whose answer was lost, also by a reload.
 
-        Also one that a reload has cut off: a box takes one at a time.
+        A box handles one at a time.
         """
         until = self._hass.data.get(BUSY_UNTIL, {}).get(self._entry.entry_id, 0.0)
         if (wait := until - time.monotonic()) > 0:
             await asyncio.sleep(min(wait, STATUS_SECONDS))
 
     async def _async_read(self, known: StoredPrinter) -> None:
-        # The answer takes seconds. Whatever a row tells from now on is the newer.
+        # The answer takes seconds: rows that arrive from now on are newer.
         started = time.monotonic()
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
         busy[self._entry.entry_id] = started + STATUS_SECONDS
@@ -141,7 +141,7 @@ class ConditionReader:
         except LiankeError as err:
             if not isinstance(err, LiankeConnectionError):
                 busy.pop(self._entry.entry_id, None)
-            # An old reading tells more than none; it goes with the printer.
+            # An old reading is better than none.
             _LOGGER.debug("Reading a printer's condition failed: %s", err)
             return
         else:

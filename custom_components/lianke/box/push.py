@@ -1,4 +1,4 @@
-"""What the cloud tells by itself, what that has proved to be worth, and who wants to hear of it."""
+"""Push messages about a box: whether they are useful, and who listens to them."""
 
 import asyncio
 from collections import deque
@@ -9,32 +9,32 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from .polling import PollingAccount
 from .storage import BoxStorage
 
-# Seconds. A push that comes this long after polling saw its news was merely late.
+# Seconds. A push this long after polling found a change was merely late.
 LATE_PUSH = 60
-# Until listeners hear of pushes: what these tell of comes first, and many are told of as one.
+# Until listeners are notified: the change itself comes first, and many pushes are notified as one.
 PAUSE = 0.5
-# Polls in an hour that pushes led to and that found nothing new: so many, and pushes prove nothing.
+# With so many polls in an hour that pushes caused and that found nothing new, pushes are not trusted.
 MAX_USELESS = 3
 USELESS_TIME = 3600
 
 
 class PushTracker:
-    """The push messages about one box.
+    """Tracks the push messages about one box.
 
-    They are trusted once one told of a change before polling saw it, and no longer when a change
-    came without one, or several came without a change: anybody can send such, and what happens
-    to change in between would make them look useful.
+    They are trusted once one announced a change before polling found it, and no longer when a
+    change came without one, or several came without a change: anybody who knows the address can
+    send them, and coincidental changes would make them look useful.
     """
 
     def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: PollingAccount) -> None:
-        """Take where it is remembered, and what tells one push address from another."""
+        """Take where the trust is stored, and the account that has the address."""
         self._hass = hass
         self._storage = storage
         self._account = account
         self._pending = False
-        # When polling last saw a change that nobody had told of.
+        # When polling last found a change that no push had announced.
         self._unannounced_at = float("-inf")
-        # When polls that pushes led to found nothing new.
+        # When polls caused by pushes found nothing new.
         self._useless: deque[float] = deque(maxlen=MAX_USELESS)
         self._listeners: list[CALLBACK_TYPE] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -46,13 +46,13 @@ class PushTracker:
 
     @callback
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` soon after push messages about this box; call what is returned to end that."""
+        """Call `listener` soon after push messages; returns a function that unsubscribes."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     @callback
     def record(self) -> None:
-        """Note that one has come."""
+        """Record a push message."""
         self._storage.record_push()
         if time.monotonic() - self._unannounced_at < LATE_PUSH and not self._is_noise():
             self._storage.save_push_address(self._account.fingerprint)
@@ -62,7 +62,7 @@ class PushTracker:
 
     @callback
     def stop(self) -> None:
-        """Tell nobody any more."""
+        """Stop notifying listeners."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -75,18 +75,18 @@ class PushTracker:
 
     @callback
     def consume(self) -> bool:
-        """Return whether one has come since the last time."""
+        """Return whether a push has arrived since the last call."""
         pending, self._pending = self._pending, False
         return pending
 
     @callback
     def restore(self, *, pending: bool) -> None:
-        """Undo a `take` after which nothing could be looked at."""
+        """Undo a `consume` whose poll failed."""
         self._pending = self._pending or pending
 
     @callback
     def rate_usefulness(self, *, announced: bool) -> None:
-        """Take note of a change, and whether a push told of it first."""
+        """Rate pushes by a change: whether one announced it."""
         if announced and self._is_noise():
             return
         if announced:
@@ -97,13 +97,13 @@ class PushTracker:
 
     @callback
     def record_useless(self) -> None:
-        """Note that a poll after a push found nothing new; too many of these end the trust."""
+        """Record that a poll after a push found nothing new; too many of these end the trust."""
         self._useless.append(time.monotonic())
         if self._is_noise():
             self._storage.save_push_address(None)
 
     def _is_noise(self) -> bool:
-        """Return whether so many pushes told of nothing lately that the others prove nothing."""
+        """Return whether recent pushes announced nothing too often to be trusted."""
         return (
             len(self._useless) == MAX_USELESS and time.monotonic() - self._useless[0] < USELESS_TIME
         )

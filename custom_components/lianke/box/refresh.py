@@ -1,4 +1,4 @@
-"""Looking at a box between two polls, when news says that there is something to see."""
+"""Refreshes of a box between two regular polls."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,7 +16,7 @@ REFRESH_SPACING = 5
 
 
 class RefreshScheduler:
-    """Makes one look at a time, five seconds after whatever was asked last."""
+    """Starts refreshes one at a time, at least five seconds after the last request."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class RefreshScheduler:
         entry: ConfigEntry,
         refresh: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """`look` polls the box."""
+        """Take `refresh`, which polls the box."""
         self._hass = hass
         self._entry = entry
         self._refresh = refresh
@@ -32,13 +32,13 @@ class RefreshScheduler:
         self._timer: CALLBACK_TYPE | None = None
         self._due = float("inf")
         self._stopped = False
-        # When the box was last asked, and how often it is just being asked.
+        # When the last poll began, and how many are under way.
         self.last_started = float("-inf")
         self._polling = 0
 
     @contextmanager
     def polling(self) -> Iterator[None]:
-        """Count a poll as under way, whatever began it."""
+        """Count a poll as under way, whatever started it."""
         self.cancel()
         self._polling += 1
         try:
@@ -48,25 +48,25 @@ class RefreshScheduler:
 
     @callback
     def request(self) -> None:
-        """Look as soon as the spacing allows."""
+        """Refresh as soon as the spacing allows."""
         self.schedule(max(0.0, self.last_started + REFRESH_SPACING - time.monotonic()))
 
     @callback
-    def schedule(self, seconds: float) -> None:
-        """Look after so many seconds, unless that is to happen sooner anyway."""
-        due = time.monotonic() + seconds
+    def schedule(self, delay: float) -> None:
+        """Refresh after `delay` seconds unless a refresh is due earlier."""
+        due = time.monotonic() + delay
         if self._due <= due or self._stopped:
             return
         self.cancel()
-        if seconds <= 0:
+        if delay <= 0:
             self._begin()
             return
         self._due = due
-        self._timer = async_call_later(self._hass, seconds, self._begin)
+        self._timer = async_call_later(self._hass, delay, self._begin)
 
     @callback
     def cancel(self) -> None:
-        """Forget the next look: what it was to see is being asked for."""
+        """Cancel the scheduled refresh."""
         if self._timer is not None:
             self._timer()
             self._timer = None
@@ -74,18 +74,18 @@ class RefreshScheduler:
 
     @callback
     def stop(self) -> None:
-        """Look no more."""
+        """Cancel the scheduled refresh and start no other."""
         self._stopped = True
         self.cancel()
 
     @callback
     def _begin(self, _now: datetime | None = None) -> None:
-        """Look now, unless the box is being asked: then once that has ended."""
+        """Refresh now, or later when a poll is under way."""
         self.cancel()
         if self._polling or (self._task is not None and not self._task.done()):
             self.schedule(REFRESH_SPACING)
             return
         self.last_started = time.monotonic()
         self._task = self._entry.async_create_background_task(
-            self._hass, self._refresh(), f"look at {self._entry.title}"
+            self._hass, self._refresh(), f"refresh {self._entry.title}"
         )

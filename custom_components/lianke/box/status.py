@@ -1,4 +1,4 @@
-"""What state a printer is in: two readings of different age, weighed into one word."""
+"""A printer's status, from its row and its own report, which differ in age."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -165,7 +165,7 @@ def status_of(
 
 
 def _leaves_open(condition: PrinterCondition, fault: PrinterStatus) -> bool:
-    """Return whether a printer's report says nothing about a fault that its row tells of."""
+    """Return whether a printer's report leaves a fault open that its row shows."""
     name = _FAULT_FIELDS.get(fault)
     return name is not None and getattr(condition, name) is None
 

@@ -1,4 +1,4 @@
-"""What is remembered of a box: its printers and their keys, capabilities, papers, counters."""
+"""Stored data of a box: its printers with their keys, capabilities, papers and counters."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -93,10 +93,10 @@ class StoredPrinter:
 
 
 class BoxStorage:
-    """The memory of one box, on disk under the config entry's id.
+    """Stored data of one box, on disk under the config entry's id.
 
-    It is written some time after something changed that is worth keeping; a poll that finds
-    nothing new writes nothing.
+    It is written some time after a change that is worth keeping; a poll that finds nothing new
+    writes nothing.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -109,7 +109,7 @@ class BoxStorage:
         self._counted: dict[str, None] = {}
         # Hashes of printers that the user removed since the start.
         self._removed: set[str] = set()
-        self._told_too_many = False
+        self._warned_too_many = False
         self.box: Box | None = None
         self.printers: dict[str, StoredPrinter] = {}
         self.foreign_seen_at: datetime | None = None
@@ -119,16 +119,16 @@ class BoxStorage:
         self.push_address: str | None = None
 
     async def async_load(self) -> None:
-        """Read the file. What cannot be read is left out: it will be learnt again."""
+        """Read the file; what cannot be read is skipped, since polls find it again."""
         stored = await self._store.async_load() or {}
         if isinstance(box := stored.get("box"), dict):
-            # Whether a box is online cannot be remembered.
+            # Whether the box is online is known only by a poll.
             self.box = replace(Box.from_dict(box), online=None)
         for key, item in _mapping(stored.get("printers")).items():
             try:
                 self.printers[key] = StoredPrinter.from_dict(key, item)
             except (AttributeError, KeyError, TypeError, ValueError) as err:
-                _LOGGER.warning("A remembered printer cannot be read and is forgotten: %r", err)
+                _LOGGER.warning("A stored printer cannot be read and is dropped: %r", err)
         counted = stored.get("counted_jobs")
         if isinstance(counted, list):
             self._counted = dict.fromkeys(str(job_id) for job_id in counted)
@@ -138,12 +138,12 @@ class BoxStorage:
         self.push_address = _text(stored.get("push_address"))
 
     async def async_flush(self) -> None:
-        """Write now what still waits to be written."""
+        """Write pending changes now."""
         if self._dirty:
             await self._store.async_save(self._as_stored())
 
     async def async_close(self) -> None:
-        """Write what still waits, for the last time: whatever comes later, another one will learn."""
+        """Write pending changes and ignore later ones, which the next instance will find."""
         while self._dirty:
             await self.async_flush()
         self._closed = True
@@ -155,7 +155,7 @@ class BoxStorage:
 
     @callback
     def save_box(self, box: Box) -> None:
-        """Remember what the box said of itself."""
+        """Store the box's own data."""
         kept = replace(box, online=None)
         if kept != self.box:
             # The very first answer decides how the next start goes.
@@ -164,11 +164,11 @@ class BoxStorage:
 
     @callback
     def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
-        """Tell which rows are which printers, remember them, and return key → row.
+        """Match the rows of a poll to known printers, store them, and return key → row.
 
-        `rows` is a complete list: a printer that is not on it is remembered as gone. A key is
-        given only once a row says that it is a printer, or one that is busy. A row that says it no longer (busy, or
-        off) tells nothing but that; the rest is taken from memory.
+        `rows` is a complete list: a printer that is not on it is stored as absent. A key is assigned
+        once a row says that it is a printer, or can only be a busy one. A known printer whose row
+        no longer says so (busy, or off) keeps its stored data.
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
@@ -176,7 +176,7 @@ class BoxStorage:
         for row in unknown:
             if row.is_printer or self._is_busy_printer(row):
                 if len(self.printers) >= MAX_PRINTERS:
-                    self._tell_too_many()
+                    self._warn_too_many()
                     break
                 key = uuid4().hex
                 self.printers[key] = StoredPrinter(
@@ -194,7 +194,7 @@ class BoxStorage:
 
     @callback
     def forget(self, key: str) -> None:
-        """Forget a printer that the user removed."""
+        """Remove a printer that the user removed."""
         if (known := self.printers.pop(key, None)) is not None:
             if known.printer.hash_id is not None:
                 self._removed.add(known.printer.hash_id)
@@ -203,7 +203,7 @@ class BoxStorage:
     def _is_busy_printer(self, row: Printer) -> bool:
         """Return whether a row that says "no printer" can only be a printer that is just printing.
 
-        Not one that the user removed: that may be off, for all that such a row tells.
+        A printer that the user removed does not count: it may as well be off.
         """
         return (
             row.driver is DriverState.SUPPORTED
@@ -214,33 +214,28 @@ class BoxStorage:
         )
 
     @callback
-    def _tell_too_many(self) -> None:
-        if not self._told_too_many:
-            self._told_too_many = True
-            _LOGGER.warning("A box names more than %d printers; others are ignored", MAX_PRINTERS)
+    def _warn_too_many(self) -> None:
+        if not self._warned_too_many:
+            self._warned_too_many = True
+            _LOGGER.warning(
+                "A box lists more than %d printers; the others are ignored", MAX_PRINTERS
+            )
 
     @callback
     def save_capabilities(self, key: str, capabilities: Capabilities) -> None:
-        """Remember what a printer can do."""
-        self._replace(
-            replace(
-                self.printers[key],
-                capabilities=capabilities,
-                capabilities_at=dt_util.utcnow(),
-            )
-        )
+        """Store what a printer can do."""
+        self._update(key, capabilities=capabilities, capabilities_at=dt_util.utcnow())
 
     @callback
     def save_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
-        """Remember the papers of a printer's driver."""
-        self._replace(replace(self.printers[key], papers=papers, papers_at=dt_util.utcnow()))
+        """Store the papers of a printer's driver."""
+        self._update(key, papers=papers, papers_at=dt_util.utcnow())
 
     @callback
     def record_driver_request(self, key: str) -> None:
-        """Note that the vendor was asked for a driver of this printer."""
-        if (known := self.printers.get(key)) is not None:
-            self.printers[key] = replace(known, driver_requested_at=dt_util.utcnow())
-            self._save(SAVE_SOON)
+        """Record that the vendor was asked for a driver of this printer."""
+        self._update(key, driver_requested_at=dt_util.utcnow())
+        self._save(SAVE_SOON)
 
     @callback
     def count_pages(self, key: str, job_id: str, pages: int) -> None:
@@ -259,19 +254,19 @@ class BoxStorage:
 
     @callback
     def record_foreign_task(self) -> None:
-        """Note that somebody else's task was seen on this box."""
+        """Record that somebody else's task was seen on this box."""
         self.foreign_seen_at = dt_util.utcnow()
         self._save(SAVE_SOON)
 
     @callback
     def record_push(self) -> None:
-        """Note that a push message about this box has arrived; `save_push_time` has it written down."""
+        """Record that a push message has arrived; `save_push_time` writes its time."""
         self.last_push_at = dt_util.utcnow()
         self._dirty = True
 
     @callback
     def save_push_time(self) -> None:
-        """Have the time of the last push message written down."""
+        """Schedule writing the time of the last push message."""
         self._save(SAVE_LATER)
 
     def callbacks_proven_for(self, address: str | None) -> bool:
@@ -280,33 +275,39 @@ class BoxStorage:
 
     @callback
     def save_callback_address(self, address: str | None) -> None:
-        """Note that a job's callback has arrived at the address of this fingerprint."""
+        """Store the fingerprint of the address at which a job's callback has arrived."""
         if address != self.callback_address:
             self.callback_address = address
             self._save(SAVE_SOON)
 
     def pushes_proven_for(self, address: str | None) -> bool:
-        """Return whether a push to this address told of a change before polling saw it."""
+        """Return whether a push to this address announced a change before polling found it."""
         return address is not None and address == self.push_address
 
     @callback
     def save_push_address(self, address: str | None) -> None:
-        """Remember at which address pushes are worth waiting for; None: they are not."""
+        """Store the address at which pushes are useful; None: they are not."""
         if address != self.push_address:
             self.push_address = address
             self._save(SAVE_SOON)
+
+    @callback
+    def _update(self, key: str, **changes: Any) -> None:
+        """Change fields of a printer, unless it is gone."""
+        if (known := self.printers.get(key)) is not None:
+            self._replace(replace(known, **changes))
 
     @callback
     def _replace(self, new: StoredPrinter) -> None:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
-        # Most changes worth keeping are that a printer went, which is quicker to see.
+        # Mostly a printer has gone, which is cheaper to check.
         if old is None or old.last_seen != new.last_seen or _lasting(old) != _lasting(new):
             self._save(SAVE_LATER)
 
     def _free_name(self, row: Printer) -> str:
-        """Return the printer's name, told apart from another one of the same name."""
+        """Return the printer's name, made unique among the printers of the box."""
         taken = {known.name for known in self.printers.values()}
         place = row.ip_address or f"USB {row.port}"
         names = (row.name, f"{row.name} ({place})", *(f"{row.name} ({n})" for n in range(2, 100)))
@@ -334,15 +335,15 @@ class BoxStorage:
 
 
 def _lasting(known: StoredPrinter) -> StoredPrinter:
-    """Return what is worth writing down, without what only holds for the moment."""
+    """Return the printer without the fields that only hold for the moment."""
     printer = replace(known.printer, raw_state=None, is_printer=True)
     return replace(known, printer=printer, present=False, unclear_since=None)
 
 
 def _seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
-    """Return what is remembered of a printer after a list with this row of it, or without."""
+    """Return a printer's data after a poll with this row of it, or without one."""
     if row is None:
-        # An absent printer keeps its last row; only when it went is worth a note.
+        # An absent printer keeps its last row.
         return replace(
             known,
             present=False,

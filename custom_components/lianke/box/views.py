@@ -1,4 +1,4 @@
-"""A box and its printers as they are shown, and when what is known of them came about."""
+"""Immutable views of a box and its printers, and the times that a status depends on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ class PrinterView:
     """A printer at this moment.
 
     `status` is None while it is not known. `condition` is what the printer itself reported, if it
-    can and has, and what its status adds to that or disproves; `printer` is its last row, in
-    memory while it is off.
+    can and has, corrected by its status; `printer` is its last row, the stored one while it is off.
     """
 
     key: str
@@ -36,8 +35,8 @@ class BoxData(NamedTuple):
     printers: Mapping[str, PrinterView]
 
 
-class History:
-    """When rows changed, jobs ended and pages came out, in seconds of the monotonic clock."""
+class StatusHistory:
+    """When rows changed, jobs ended and pages were printed, in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
         """Start without any."""
@@ -48,8 +47,8 @@ class History:
         self.ended_at: dict[str, float] = {}
         self._printed_at: dict[str, float] = {}
 
-    def note_rows(self, rows: Mapping[str, Printer]) -> list[str | None]:
-        """Note the rows of a poll by their printers' keys; return the states that have changed."""
+    def record_rows(self, rows: Mapping[str, Printer]) -> list[str | None]:
+        """Record the rows of a poll by their printers' keys; return the states that have changed."""
         now = self._rows_at = time.monotonic()
         changed = [
             key
@@ -60,12 +59,12 @@ class History:
             self._row_states[key] = (rows[key].raw_state, now)
         return [rows[key].raw_state for key in changed]
 
-    def note_ended(self, key: str) -> None:
-        """Note that a job of ours on a printer has ended."""
+    def record_job_end(self, key: str) -> None:
+        """Record that a job of ours on a printer has ended."""
         self.ended_at[key] = time.monotonic()
 
-    def note_printed(self, key: str) -> None:
-        """Note that a page of ours is on paper."""
+    def record_print(self, key: str) -> None:
+        """Record that a page of ours was printed."""
         self._printed_at[key] = time.monotonic()
 
     def forget(self, key: str) -> None:
