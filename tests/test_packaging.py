@@ -1,7 +1,7 @@
 """What hassfest and the HACS action check, since neither runs everywhere."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import json
 from pathlib import Path
 import re
@@ -13,6 +13,9 @@ from homeassistant.const import BASE_PLATFORMS
 from packaging.requirements import Requirement
 import pytest
 import yaml
+
+from custom_components.lianke.condition import CONDITIONS
+from custom_components.lianke.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "lianke"
@@ -259,6 +262,56 @@ def test_options_to_choose_from_are_translated() -> None:
             for language in LANGUAGES:
                 selectors = load(INTEGRATION / "translations" / f"{language}.json")["selector"]
                 assert set(selectors[key]["options"]) == options, (name, field, language)
+
+
+# Triggers and conditions
+
+AUTOMATION_PARTS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "triggers": ("trigger", TRIGGERS),
+    "conditions": ("condition", CONDITIONS),
+}
+
+
+def load_parts(kind: str) -> dict[str, Any]:
+    """Return triggers.yaml or conditions.yaml, without the parts that are shared in it."""
+    parts: dict[str, Any] = yaml.safe_load((INTEGRATION / f"{kind}.yaml").read_text("utf-8"))
+    return {name: part for name, part in parts.items() if not name.startswith(".")}
+
+
+@pytest.mark.parametrize("kind", AUTOMATION_PARTS)
+def test_triggers_and_conditions_are_described(kind: str) -> None:
+    """Code, description, texts and icons name the same ones with the same fields; each has a target."""
+    one, classes = AUTOMATION_PARTS[kind]
+    parts = load_parts(kind)
+    assert list(parts) == list(classes)
+    icons = load(INTEGRATION / "icons.json")[kind]
+    assert list(icons) == list(classes)
+    assert all(re.fullmatch(r"mdi:[a-z-]+", icon[one]) for icon in icons.values())
+    for name, part in parts.items():
+        assert [entity["integration"] for entity in part["target"]["entity"]] == ["lianke"], name
+        fields = part.get("fields", {})
+        options = classes[name]._schema({"target": {"device_id": "x"}})["options"]
+        for key, field in fields.items():
+            assert len(field["selector"]) == 1, (name, key)
+            assert field.get("default", options.get(key)) == options.get(key), (name, key)
+            if (chooser := field["selector"].get("select")) is None:
+                continue
+            # What can be chosen is what the code takes, and all of it; and it has texts.
+            chosen = {"target": {"device_id": "x"}, "options": {key: chooser["options"]}}
+            assert classes[name]._schema(chosen)["options"][key] == chooser["options"]
+            assert set(chooser["options"]) >= set(options[key]), (name, key)
+            for language in LANGUAGES:
+                selectors = load(INTEGRATION / "translations" / f"{language}.json")["selector"]
+                named = selectors[chooser["translation_key"]]["options"]
+                assert set(named) == set(chooser["options"]), (name, key, language)
+        for language in LANGUAGES:
+            text = load(INTEGRATION / "translations" / f"{language}.json")[kind][name]
+            assert text["name"]
+            assert text["description"]
+            assert list(text.get("fields", {})) == list(fields), (name, language)
+            for field in text.get("fields", {}).values():
+                assert field["name"]
+                assert field["description"]
 
 
 # Translations

@@ -10,7 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import issues, keep_alive, services, websocket_api
+from . import issues, job_signals, keep_alive, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -99,7 +99,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
             translation_domain=DOMAIN, translation_key="book_unreadable"
         ) from None
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    # After the platforms, so that event entities are notified of jobs that expired meanwhile.
+    job_signals.async_dispatch_jobs(hass, entry)
+    # After these, so that event entities and triggers are notified of jobs that expired meanwhile.
     queue.start()
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)

@@ -1,9 +1,11 @@
 """Devices of a box and of the printers behind it."""
 
+from collections.abc import Iterable
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 
 from .api.models import Box
@@ -29,6 +31,23 @@ def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
     return next(
         (key for key in known if printer_identifier(entry, key) in device.identifiers), None
     )
+
+
+@callback
+def async_printer_sensors(hass: HomeAssistant, entity_ids: Iterable[str], key: str) -> set[str]:
+    """Return the enabled sensors with a translation key of the printers that entities belong to."""
+    registry = er.async_get(hass)
+    device_ids = {
+        entity.device_id
+        for entity in map(registry.async_get, entity_ids)
+        if entity is not None and entity.platform == DOMAIN and entity.device_id
+    }
+    return {
+        entity.entity_id
+        for device_id in device_ids
+        for entity in er.async_entries_for_device(registry, device_id)
+        if (entity.platform, entity.domain, entity.translation_key) == (DOMAIN, "sensor", key)
+    }
 
 
 @callback

@@ -94,22 +94,17 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         raise input_error("printer_missing")
     for device_id in sorted(selection.device_ids):
         async_target(hass, device_id)
-    selected = async_extract_referenced_entity_ids(hass, selection)
     entities = er.async_get(hass)
-    for entity_id in sorted(selected.referenced):
+    for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
         if (entity := entities.async_get(entity_id)) is None:
             raise input_error("entity_not_found", entity=entity_id)
         if entity.platform != DOMAIN or entity.device_id is None:
             raise input_error("entity_not_of_printer", entity=entity_id)
         async_target(hass, entity.device_id)
-    device_ids = set(selected.referenced_devices)
-    for entity_id in selected.referenced | selected.indirectly_referenced:
-        if (entity := entities.async_get(entity_id)) is not None and entity.device_id is not None:
-            device_ids.add(entity.device_id)
     devices = dr.async_get(hass)
     printers = {
         device.id: device.name_by_user or device.name or device.id
-        for device in map(devices.async_get, device_ids)
+        for device in map(devices.async_get, async_targeted_devices(hass, selection))
         if device is not None and _is_printer(hass, device)
     }
     if not printers:
@@ -117,6 +112,17 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
     if len(printers) > 1:
         raise input_error("target_several_printers", printers=_names(printers.values()))
     return async_target(hass, next(iter(printers)))
+
+
+@callback
+def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> set[str]:
+    """Return the ids of the devices that a target names, holds, or names an entity of."""
+    selected = async_extract_referenced_entity_ids(hass, selection)
+    registry = er.async_get(hass)
+    entities = map(registry.async_get, selected.referenced | selected.indirectly_referenced)
+    return selected.referenced_devices | {
+        entity.device_id for entity in entities if entity is not None and entity.device_id
+    }
 
 
 @callback

@@ -43,12 +43,13 @@ class HoldReason(StrEnum):
     STOPPED = "stopped"
 
 
+# States in which a printer takes jobs.
+READY = frozenset({PrinterStatus.PRINTING, PrinterStatus.IDLE})
 # A printer that is off, behind a box that is off, is no problem.
 PROBLEMS = frozenset(PrinterStatus) - {
     PrinterStatus.BOX_OFFLINE,
     PrinterStatus.DISCONNECTED,
-    PrinterStatus.PRINTING,
-    PrinterStatus.IDLE,
+    *READY,
 }
 
 # `printer_state` is an open set (lianke-api, "A printer row"): seen are idle, printing, stopped
@@ -176,6 +177,6 @@ def _is_empty(condition: PrinterCondition) -> bool:
 
 def hold_reason_of(status: PrinterStatus | None) -> HoldReason | None:
     """Return why a printer in this state takes no job, None when it does."""
-    if status in (None, PrinterStatus.PRINTING, PrinterStatus.IDLE):
+    if status is None or status in READY:
         return None
     return HoldReason(status.value)

@@ -1,0 +1,58 @@
+"""Dispatcher signal for updates of print jobs that automations act on."""
+
+from typing import Final, NamedTuple
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.signal_type import SignalType
+
+from .const import DOMAIN
+from .jobs.job import Job, JobState
+from .runtime import LiankeConfigEntry
+
+
+class JobUpdate(NamedTuple):
+    """A job that has ended, or that is held for a reason it was not held for before.
+
+    `earlier_reasons` are those that it was held for until now.
+    """
+
+    entry: LiankeConfigEntry
+    job: Job
+    earlier_reasons: frozenset[str]
+
+
+SIGNAL_JOB_UPDATED: Final[SignalType[JobUpdate]] = SignalType(f"{DOMAIN}_job_updated")
+
+
+@callback
+def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Send the signal for the jobs of an entry until it is unloaded, once an update.
+
+    Reasons that jobs are held for by now were sent before the entry was loaded.
+    """
+    queue = entry.runtime_data.queue
+    reasons: dict[str, frozenset[str]] = {
+        job.job_id: frozenset({job.hold_reason})
+        for job in queue.jobs()
+        if job.state is JobState.HELD and job.hold_reason is not None
+    }
+
+    @callback
+    def on_job(job: Job, old: JobState | None) -> None:
+        earlier = reasons.get(job.job_id, frozenset())
+        if job.is_final:
+            reasons.pop(job.job_id, None)
+            is_new = old is not job.state
+        else:
+            is_new = (
+                job.state is JobState.HELD
+                and job.hold_reason is not None
+                and job.hold_reason not in earlier
+            )
+            if is_new and job.hold_reason is not None:
+                reasons[job.job_id] = earlier | {job.hold_reason}
+        if is_new:
+            async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, job, earlier))
+
+    entry.async_on_unload(queue.listen(on_job))

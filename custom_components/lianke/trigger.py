@@ -1,0 +1,372 @@
+"""Triggers: print jobs that end or wait, and printers that need attention, are ready or low on ink."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, cast, override
+
+from homeassistant.const import (
+    ATTR_DEVICE_ID,
+    ATTR_ENTITY_ID,
+    CONF_FOR,
+    CONF_OPTIONS,
+    CONF_TARGET,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, State, callback
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.target import (
+    TargetSelection,
+    TargetStateChangedData,
+    async_track_target_selector_state_change_event,
+)
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.trigger import (
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType, VolDictType
+import voluptuous as vol
+
+from .actions.print import async_reason
+from .actions.target import async_targeted_devices
+from .box.status import PROBLEMS, READY, HoldReason
+from .const import DOMAIN
+from .devices import async_printer_sensors, printer_identifier
+from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate
+from .jobs.job import Job, JobState
+from .jobs.readiness import HOLD_REASONS
+
+ATTR_PRINTER: Final = "printer"
+ATTR_STATUS: Final = "status"
+ATTR_MESSAGE: Final = "message"
+CONF_BELOW: Final = "below"
+CONF_FAULT: Final = "fault"
+CONF_OUTCOME: Final = "outcome"
+CONF_REASON: Final = "reason"
+
+DEFAULT_BELOW: Final = 15
+OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
+REASONS: Final = HOLD_REASONS[1:]
+NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
+
+_DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period}
+
+
+def _some_of(*values: str) -> vol.All[Any]:
+    """Take one of the values or a list of them."""
+    return vol.All(cv.ensure_list, vol.Length(min=1), [vol.In(values)])
+
+
+def _schema(options: VolDictType | None = None) -> vol.Schema:
+    """Return the schema of a trigger with a target and these options."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_TARGET): vol.All(cv.TARGET_FIELDS, _some_target),
+            vol.Required(CONF_OPTIONS, default={}): dict(options or {}),
+        }
+    )
+
+
+def _some_target(target: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a target that names nothing."""
+    if not TargetSelection(target).has_any_target:
+        raise vol.Invalid("the target must name a printer")
+    return target
+
+
+class LiankeTrigger(Trigger):
+    """Base of all triggers: they have a target and options."""
+
+    _schema: ClassVar[vol.Schema] = _schema()
+
+    @override
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Check a trigger's target and options. Raises vol.Invalid."""
+        return cast(ConfigType, cls._schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Keep the target and the options."""
+        super().__init__(hass, config)
+        self._target = config.target or {}
+        self._options = config.options or {}
+
+
+class JobTrigger(LiankeTrigger):
+    """Trigger for an update of a print job, whether or not its entry was reloaded since."""
+
+    @abstractmethod
+    def _matches(self, update: JobUpdate) -> bool:
+        """Return whether the trigger is meant to fire for an update of a job."""
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action for each update of a job on a targeted printer; return what stops that."""
+        selection = TargetSelection(self._target)
+
+        async def fire(update: JobUpdate, device: dr.DeviceEntry) -> None:
+            job = update.job
+            asker = job.asker
+            run_action(
+                {
+                    ATTR_DEVICE_ID: device.id,
+                    ATTR_PRINTER: device.name_by_user or device.name,
+                    "job_id": job.job_id,
+                    "title": job.title,
+                    "state": job.state.value,
+                    "pages": job.pages if job.pages_printed is None else job.pages_printed,
+                    "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
+                    ATTR_MESSAGE: await _async_message(self._hass, job),
+                    "partly_printed": job.partly_printed,
+                },
+                f"print job {job.state.value}",
+                Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id),
+            )
+
+        @callback
+        def on_update(update: JobUpdate) -> None:
+            if not self._matches(update):
+                return
+            device = dr.async_get(self._hass).async_get_device_by_identifier(
+                printer_identifier(update.entry, update.job.printer_key), update.entry.entry_id
+            )
+            if device is not None and device.id in async_targeted_devices(self._hass, selection):
+                self._hass.async_create_task(fire(update, device), "lianke job trigger")
+
+        return async_dispatcher_connect(self._hass, SIGNAL_JOB_UPDATED, on_update)
+
+
+class JobPrinted(JobTrigger):
+    """A job was printed."""
+
+    @override
+    def _matches(self, update: JobUpdate) -> bool:
+        return update.job.state is JobState.COMPLETED
+
+
+class JobFailed(JobTrigger):
+    """A job ended in one of the chosen ways without surely being printed."""
+
+    _schema = _schema({vol.Optional(CONF_OUTCOME, default=list(OUTCOMES)): _some_of(*OUTCOMES)})
+
+    @override
+    def _matches(self, update: JobUpdate) -> bool:
+        return update.job.state in self._options[CONF_OUTCOME]
+
+
+class JobHeld(JobTrigger):
+    """A job is held for one of the chosen reasons, for the first time."""
+
+    _schema = _schema({vol.Optional(CONF_REASON, default=list(REASONS)): _some_of(*REASONS)})
+
+    @override
+    def _matches(self, update: JobUpdate) -> bool:
+        chosen = self._options[CONF_REASON]
+        return (
+            update.job.state is JobState.HELD
+            and update.job.hold_reason in chosen
+            and update.earlier_reasons.isdisjoint(chosen)
+        )
+
+
+class PrinterTrigger(LiankeTrigger):
+    """Trigger for sensors of printers that begin to match.
+
+    Only known states count: what was unknown or unavailable in between changes nothing, and the
+    first known state is where the trigger starts from.
+    """
+
+    _key: ClassVar[str] = ATTR_STATUS
+
+    @abstractmethod
+    def _matches(self, state: State) -> bool:
+        """Return whether a known state is one to fire for."""
+
+    async def _async_data(self, state: State) -> dict[str, Any]:
+        """Return what the trigger says about the state it fires for."""
+        return {
+            ATTR_STATUS: state.state,
+            ATTR_MESSAGE: await _async_state_text(self._hass, ATTR_STATUS, state.state),
+        }
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action for each sensor that begins to match; return what stops that."""
+        duration: timedelta | None = self._options.get(CONF_FOR)
+        matched: dict[str, bool] = {}
+        timers: dict[str, CALLBACK_TYPE] = {}
+
+        async def fire(state: State) -> None:
+            entity = er.async_get(self._hass).async_get(state.entity_id)
+            if entity is None or entity.device_id is None:
+                return
+            device = dr.async_get(self._hass).async_get(entity.device_id)
+            run_action(
+                {
+                    ATTR_DEVICE_ID: entity.device_id,
+                    ATTR_PRINTER: device and (device.name_by_user or device.name),
+                    ATTR_ENTITY_ID: state.entity_id,
+                    CONF_FOR: duration,
+                    **await self._async_data(state),
+                },
+                f"state of {state.entity_id}",
+                state.context,
+            )
+
+        @callback
+        def start(state: State) -> None:
+            self._hass.async_create_task(fire(state), "lianke printer trigger")
+
+        @callback
+        def stop(entity_id: str) -> None:
+            if (cancel := timers.pop(entity_id, None)) is not None:
+                cancel()
+
+        @callback
+        def on_state(state: State | None) -> None:
+            if state is None or state.state in NOT_KNOWN:
+                return
+            entity_id = state.entity_id
+            before = matched.get(entity_id)
+            matched[entity_id] = matches = self._matches(state)
+            if matches == before:
+                return
+            stop(entity_id)
+            if not matches or before is None:
+                return
+            if not duration:
+                start(state)
+                return
+
+            @callback
+            def on_time(_now: datetime) -> None:
+                del timers[entity_id]
+                start(state)
+
+            timers[entity_id] = async_call_later(self._hass, duration, on_time)
+
+        @callback
+        def on_change(change: TargetStateChangedData) -> None:
+            on_state(change.state_change_event.data["new_state"])
+
+        @callback
+        def on_entities(
+            added: set[str], removed: set[str], states: Mapping[str, State | None]
+        ) -> None:
+            for entity_id in removed:
+                stop(entity_id)
+                matched.pop(entity_id, None)
+            for entity_id in added:
+                on_state(states[entity_id])
+
+        unsubscribe = await async_track_target_selector_state_change_event(
+            self._hass,
+            self._target,
+            on_change,
+            lambda entity_ids: async_printer_sensors(self._hass, entity_ids, self._key),
+            on_entities,
+        )
+
+        @callback
+        def detach() -> None:
+            unsubscribe()
+            for entity_id in list(timers):
+                stop(entity_id)
+
+        return detach
+
+
+class PrinterNeedsAttention(PrinterTrigger):
+    """A printer has one of the chosen faults."""
+
+    _schema = _schema(
+        {
+            vol.Optional(CONF_FAULT, default=sorted(PROBLEMS)): _some_of(*HoldReason),
+            **_DURATION,
+        }
+    )
+
+    @override
+    def _matches(self, state: State) -> bool:
+        return state.state in self._options[CONF_FAULT]
+
+
+class PrinterReady(PrinterTrigger):
+    """A printer can take jobs again."""
+
+    _schema = _schema(_DURATION)
+
+    @override
+    def _matches(self, state: State) -> bool:
+        return state.state in READY
+
+
+class InkLow(PrinterTrigger):
+    """The level of an ink or toner has fallen below a limit in percent."""
+
+    _key = "ink"
+    _schema = _schema(
+        {
+            vol.Optional(CONF_BELOW, default=DEFAULT_BELOW): vol.All(
+                vol.Coerce(float), vol.Range(min=1, max=100)
+            )
+        }
+    )
+
+    @override
+    def _matches(self, state: State) -> bool:
+        return float(state.state) < float(self._options[CONF_BELOW])
+
+    @override
+    async def _async_data(self, state: State) -> dict[str, Any]:
+        entity = er.async_get(self._hass).async_get(state.entity_id)
+        return {
+            "ink": entity and (entity.name or entity.original_name),
+            "level": int(float(state.state)),
+        }
+
+
+TRIGGERS: Final[dict[str, type[Trigger]]] = {
+    "job_printed": JobPrinted,
+    "job_failed": JobFailed,
+    "job_held": JobHeld,
+    "printer_needs_attention": PrinterNeedsAttention,
+    "printer_ready": PrinterReady,
+    "ink_low": InkLow,
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers by their names."""
+    return TRIGGERS
+
+
+async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
+    """Return why a job is held or was not printed, in the language of the house; None without a reason."""
+    if job.state is JobState.HELD and job.hold_reason is not None:
+        return await _async_state_text(hass, "hold_reason", job.hold_reason)
+    return await async_reason(hass, job)
+
+
+async def _async_state_text(hass: HomeAssistant, key: str, state: str) -> str:
+    """Return the state of a sensor in the language of the house, or as it is without a text."""
+    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+    return texts.get(f"component.{DOMAIN}.entity.sensor.{key}.state.{state}", state)
