@@ -1,18 +1,19 @@
-"""What a printer's driver can do and its papers. `models` offers these names, too."""
+"""What a printer's driver can do, and its papers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Self
 
-from .coerce import JsonValue, to_int, to_int_map, to_mapping, to_text
+from .coerce import to_ids, to_int, to_int_map, to_mapping, to_text
 from .errors import LiankeResponseError
+from .stored import READ, Stored
 
 MAX_PAPERS = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DriverDefaults:
+class DriverDefaults(Stored):
     """A driver's own defaults (`DevMode`): ids; paper sizes in 0.1 mm; None = it does not say."""
 
     paper_id: int | None = None
@@ -43,14 +44,9 @@ class DriverDefaults:
             quality=to_int(fields.get("PrintQuality")),
         )
 
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `dataclasses.asdict` wrote."""
-        return cls(**{name: to_int(stored.get(name)) for name in cls.__slots__})
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Capabilities:
+class Capabilities(Stored):
     """What a driver can do (`printer_params`). None = the block is missing or empty: unknown, not forbidden.
 
     `colors`: 1 mono, 2 colour. `duplex`: 1 off, 2 long edge, 3 short edge. `orientations`: 1 portrait, 2 landscape.
@@ -63,7 +59,10 @@ class Capabilities:
     duplex: frozenset[int] | None = None
     orientations: frozenset[int] | None = None
     max_copies: int | None = None
-    defaults: DriverDefaults = DriverDefaults()
+    defaults: DriverDefaults = field(
+        default=DriverDefaults(),
+        metadata={READ: lambda value: DriverDefaults.from_dict(to_mapping(value))},
+    )
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -77,59 +76,16 @@ class Capabilities:
             papers=to_int_map(block.get("Papers")),
             trays=to_int_map(block.get("Bins")),
             media_types=to_int_map(block.get("MediaTypes")),
-            colors=_ids(block.get("Color")),
-            duplex=_ids(block.get("Duplex")),
-            orientations=_ids(block.get("Orientation")),
+            colors=to_ids(block.get("Color")),
+            duplex=to_ids(block.get("Duplex")),
+            orientations=to_ids(block.get("Orientation")),
             max_copies=copies if copies and copies > 0 else None,
             defaults=DriverDefaults.from_json(whole.get("DevMode")),
         )
 
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return {
-            "papers": _stored_map(self.papers),
-            "trays": _stored_map(self.trays),
-            "media_types": _stored_map(self.media_types),
-            "colors": _stored_ids(self.colors),
-            "duplex": _stored_ids(self.duplex),
-            "orientations": _stored_ids(self.orientations),
-            "max_copies": self.max_copies,
-            "defaults": asdict(self.defaults),
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote."""
-        return cls(
-            papers=to_int_map(stored.get("papers")),
-            trays=to_int_map(stored.get("trays")),
-            media_types=to_int_map(stored.get("media_types")),
-            colors=_ids(stored.get("colors")),
-            duplex=_ids(stored.get("duplex")),
-            orientations=_ids(stored.get("orientations")),
-            max_copies=to_int(stored.get("max_copies")),
-            defaults=DriverDefaults.from_dict(to_mapping(stored.get("defaults"))),
-        )
-
-
-def _ids(block: object) -> frozenset[int] | None:
-    """Return the ids of a `{name: id}` block or a list of ids; None when there are none."""
-    values = islice(block if isinstance(block, list) else to_mapping(block).values(), MAX_PAPERS)
-    return frozenset(number for value in values if (number := to_int(value)) is not None) or None
-
-
-def _stored_map(block: Mapping[str, int] | None) -> JsonValue:
-    """Return a copy for storage."""
-    return None if block is None else dict(block)
-
-
-def _stored_ids(ids: frozenset[int] | None) -> JsonValue:
-    """Return a list for storage."""
-    return None if ids is None else [*sorted(ids)]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Paper:
+class Paper(Stored):
     """A paper and its size in 0.1 mm; the printable area equals the paper where nobody tells it."""
 
     paper_id: int
@@ -140,6 +96,18 @@ class Paper:
     printable_height: int
 
     @classmethod
+    def of_size(cls, paper_id: int, name: str, width: int, height: int) -> Self:
+        """Return a paper whose printable area is unknown; sizes in 0.1 mm."""
+        return cls(
+            paper_id=paper_id,
+            name=name,
+            width=width,
+            height=height,
+            printable_width=width,
+            printable_height=height,
+        )
+
+    @classmethod
     def from_json(cls, name: object, block: object) -> Self | None:
         """Read one entry of `paper_dimension_list`; None when it has no id or no size."""
         fields = to_mapping(block)
@@ -147,35 +115,15 @@ class Paper:
         width, height = to_int(fields.get("physical_width")), to_int(fields.get("physical_height"))
         if paper_id is None or not label or not width or not height or width < 0 or height < 0:
             return None
-        inner_width, inner_height = (
-            to_int(fields.get("printable_width")),
-            to_int(fields.get("printable_height")),
-        )
+        inner_width = to_int(fields.get("printable_width")) or 0
+        inner_height = to_int(fields.get("printable_height")) or 0
         return cls(
             paper_id=paper_id,
             name=label,
             width=width,
             height=height,
-            printable_width=inner_width if inner_width and 0 < inner_width <= width else width,
-            printable_height=inner_height
-            if inner_height and 0 < inner_height <= height
-            else height,
-        )
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return dict(asdict(self))
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote."""
-        return cls(
-            paper_id=to_int(stored.get("paper_id")) or 0,
-            name=to_text(stored.get("name")),
-            width=to_int(stored.get("width")) or 0,
-            height=to_int(stored.get("height")) or 0,
-            printable_width=to_int(stored.get("printable_width")) or 0,
-            printable_height=to_int(stored.get("printable_height")) or 0,
+            printable_width=inner_width if 0 < inner_width <= width else width,
+            printable_height=inner_height if 0 < inner_height <= height else height,
         )
 
 

@@ -174,3 +174,9 @@ def to_int_map(value: object) -> dict[str, int] | None:
         if name and number is not None:
             found.setdefault(name, number)
     return found or None
+
+
+def to_ids(value: object) -> frozenset[int] | None:
+    """Return the ids of a `{name: id}` block or a list of ids; None when there are none."""
+    ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_NAMED)
+    return frozenset(number for item in ids if (number := to_int(item)) is not None) or None

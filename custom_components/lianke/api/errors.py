@@ -147,12 +147,7 @@ class BoxNotRespondingError(LiankeRefusedError):
 
     reason = "box_not_responding"
     is_passing = True
-
-    @property
-    @override
-    def surely_refused(self) -> bool:
-        """Return False: the box may have got it all the same."""
-        return False
+    surely_refused = False
 
 
 class PrinterNotFoundError(LiankeRefusedError):

@@ -1,11 +1,11 @@
 """Ink and toner levels. What `markers` looks like is documented nowhere, so every plausible shape is read."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 import re
-from typing import Self
 
-from .coerce import JsonValue, to_int, to_json, to_list, to_mapping, to_optional_text, to_text
+from .coerce import to_int, to_json, to_list, to_mapping, to_optional_text, to_text
+from .stored import READ, Stored
 
 MAX_MARKERS = 16
 MAX_NAME = 64
@@ -31,28 +31,6 @@ _SIGN = re.compile(r"[:=]")
 _PERCENT = re.compile(r"(\d{1,3})(\.\d+)?\s*[%％]?")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marker:
-    """One colour's supply; `level` is 0–100 %, None when the printer does not say or says what cannot be."""
-
-    name: str
-    level: int | None = None
-    color: str | None = None
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return dict(asdict(self))
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote."""
-        return cls(
-            name=to_text(stored.get("name"), MAX_NAME),
-            level=to_level(stored.get("level")),
-            color=to_optional_text(stored.get("color"), MAX_NAME),
-        )
-
-
 def to_level(value: object) -> int | None:
     """Return 0–100 from a number or a text such as `85%`; None for the rest, negative ones and fractions below 1."""
     if isinstance(value, str):
@@ -62,6 +40,17 @@ def to_level(value: object) -> int | None:
         return None
     level = to_int(round(value) if isinstance(value, float) else value)
     return level if level is not None and 0 <= level <= 100 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker(Stored):
+    """One colour's supply; `level` is 0–100 %, None when the printer does not say or says what cannot be."""
+
+    name: str = field(metadata={READ: lambda value: to_text(value, MAX_NAME)})
+    level: int | None = field(default=None, metadata={READ: to_level})
+    color: str | None = field(
+        default=None, metadata={READ: lambda value: to_optional_text(value, MAX_NAME)}
+    )
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:

@@ -1,19 +1,18 @@
-"""What the service tells about boxes and printers, as frozen data.
+"""Boxes and printers of the service, as frozen data.
 
 `from_json` reads an answer and is tolerant: what cannot be read becomes None or is left out, and only an answer
-that says nothing at all raises LiankeResponseError. `as_dict`/`from_dict` are the round trip through our own storage.
+that says nothing at all raises LiankeResponseError. What Home Assistant keeps on disk is `Stored`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
 from ipaddress import ip_address
 import re
-from typing import Self
+from typing import Self, override
 
 from .coerce import (
-    JsonValue,
     to_bool,
     to_date,
     to_int,
@@ -25,6 +24,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, PrinterNotFoundError
 from .markers import Marker, parse_markers
+from .stored import READ, Stored
 from .tasks import rows_of
 
 NETWORK_PORT = 631
@@ -44,8 +44,17 @@ class DriverState(StrEnum):
     UNSUPPORTED = "unsupported"
     UNKNOWN = "unknown"
 
+    @classmethod
+    @override
+    def _missing_(cls, value: object) -> Self:
+        return cls.UNKNOWN
 
-_DRIVER_STATES = {0: DriverState.AWAITING, 1: DriverState.SUPPORTED, 2: DriverState.UNSUPPORTED}
+
+_DRIVER_STATES: Mapping[int | None, DriverState] = {
+    0: DriverState.AWAITING,
+    1: DriverState.SUPPORTED,
+    2: DriverState.UNSUPPORTED,
+}
 
 
 class PrinterKind(IntEnum):
@@ -67,6 +76,11 @@ class Species(IntEnum):
     INKJET = 5
     DYE_SUBLIMATION = 6
     CARD = 7
+
+    @classmethod
+    @override
+    def _missing_(cls, value: object) -> Self:
+        return cls.UNKNOWN
 
 
 _LABEL = re.compile(
@@ -107,7 +121,7 @@ def to_address(value: object) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Box:
+class Box(Stored):
     """A box as `device_info` describes it. `online` is None when it has never been started."""
 
     online: bool | None
@@ -117,9 +131,9 @@ class Box:
     expires: date | None = None
     expired: bool = False
     usb_ports: int | None = None
-    lan_address: str | None = None
+    lan_address: str | None = field(default=None, metadata={READ: to_address})
     lan_mac: str | None = None
-    wifi_address: str | None = None
+    wifi_address: str | None = field(default=None, metadata={READ: to_address})
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -142,26 +156,6 @@ class Box:
             lan_address=to_address(lan.get("ipaddr")),
             lan_mac=to_optional_text(lan.get("macaddr")),
             wifi_address=to_address(wifi.get("ipaddr")),
-        )
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return asdict(self) | {"expires": self.expires.isoformat() if self.expires else None}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote."""
-        return cls(
-            online=to_bool(stored.get("online")),
-            device_type=to_text(stored.get("device_type")),
-            hardware=to_text(stored.get("hardware")),
-            software=to_text(stored.get("software")),
-            expires=to_date(stored.get("expires")),
-            expired=to_bool(stored.get("expired")) or False,
-            usb_ports=to_int(stored.get("usb_ports")),
-            lan_address=to_address(stored.get("lan_address")),
-            lan_mac=to_optional_text(stored.get("lan_mac")),
-            wifi_address=to_address(stored.get("wifi_address")),
         )
 
 
@@ -203,21 +197,30 @@ class PrinterAddress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Printer:
+class Printer(Stored):
     """A row of `printer_list`. `model` is the driver's name; `is_printer` is False for a busy printer, too."""
 
     row_id: int | None = None
     hash_id: str | None = None
     name: str
     model: str
-    driver: DriverState = DriverState.UNKNOWN
+    driver: DriverState = field(
+        default=DriverState.UNKNOWN, metadata={READ: lambda value: DriverState(to_text(value))}
+    )
     is_printer: bool = False
     port: int
     ip_address: str | None = None
     raw_state: str | None = None
-    species: Species = Species.UNKNOWN
+    species: Species = field(
+        default=Species.UNKNOWN, metadata={READ: lambda value: Species(to_int(value) or 0)}
+    )
     reports_condition: bool = False
-    markers: tuple[Marker, ...] = ()
+    markers: tuple[Marker, ...] = field(
+        default=(),
+        metadata={
+            READ: lambda value: tuple(Marker.from_dict(to_mapping(item)) for item in to_list(value))
+        },
+    )
     vendor: str | None = None
     product: str | None = None
 
@@ -244,7 +247,7 @@ class Printer:
         port = to_int(fields.get("port"))
         if not name or (port is None and ip_address is None):
             return None
-        driver_type, species = to_int(fields.get("driver_type")), to_int(fields.get("species"))
+        species = to_int(fields.get("species"))
         if species is None:
             species = to_int(fields.get("printer_species"))
         return cls(
@@ -252,14 +255,12 @@ class Printer:
             hash_id=to_optional_text(fields.get("hash_id")),
             name=name,
             model=model,
-            driver=DriverState.UNKNOWN
-            if driver_type is None
-            else _DRIVER_STATES.get(driver_type, DriverState.UNKNOWN),
+            driver=_DRIVER_STATES.get(to_int(fields.get("driver_type")), DriverState.UNKNOWN),
             is_printer=to_bool(fields.get("isPrinter")) or False,
             port=NETWORK_PORT if port is None else port,
             ip_address=ip_address,
             raw_state=to_optional_text(fields.get("printer_state")),
-            species=_species(species)
+            species=Species(species or 0)
             or guess_species(
                 model, name, *(to_text(fields.get(key)) for key in ("product", "MDL"))
             ),
@@ -268,42 +269,6 @@ class Printer:
             vendor=to_optional_text(fields.get("vendor")),
             product=to_optional_text(fields.get("product")),
         )
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return asdict(self) | {
-            "driver": self.driver.value,
-            "species": self.species.value,
-            "markers": [marker.as_dict() for marker in self.markers],
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote."""
-        driver = to_text(stored.get("driver"))
-        return cls(
-            row_id=to_int(stored.get("row_id")),
-            hash_id=to_optional_text(stored.get("hash_id")),
-            name=to_text(stored.get("name")),
-            model=to_text(stored.get("model")),
-            driver=DriverState(driver) if driver in list(DriverState) else DriverState.UNKNOWN,
-            is_printer=to_bool(stored.get("is_printer")) or False,
-            port=to_int(stored.get("port")) or 0,
-            ip_address=to_optional_text(stored.get("ip_address")),
-            raw_state=to_optional_text(stored.get("raw_state")),
-            species=_species(to_int(stored.get("species"))),
-            reports_condition=to_bool(stored.get("reports_condition")) or False,
-            markers=tuple(
-                Marker.from_dict(to_mapping(item)) for item in to_list(stored.get("markers"))
-            ),
-            vendor=to_optional_text(stored.get("vendor")),
-            product=to_optional_text(stored.get("product")),
-        )
-
-
-def _species(number: int | None) -> Species:
-    """Return the species for a number, UNKNOWN for one nobody documented."""
-    return Species(number) if number is not None and number in list(Species) else Species.UNKNOWN
 
 
 def parse_printers(data: object) -> tuple[Printer, ...]:

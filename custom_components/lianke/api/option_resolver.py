@@ -52,11 +52,12 @@ def resolve_options(
     able = capabilities or _UNKNOWN
     if raw:
         return _raw(options, able)
-    width, length, paper_id, paper = _paper(options, able, papers, species)
+    paper_id, paper = _paper(options, able, papers, species)
+    custom = paper if paper_id == CUSTOM_ID else None
     return ResolvedOptions(
         paper_id=paper_id,
-        paper_width=width,
-        paper_length=length,
+        paper_width=None if custom is None else custom.width,
+        paper_length=None if custom is None else custom.height,
         paper=paper,
         copies=_copies(options.copies, able),
         color=_choice("color", options.color, COLORS, able.colors, able.defaults.color),
@@ -103,19 +104,19 @@ def _raw(options: PrintOptions, able: Capabilities) -> ResolvedOptions:
 
 def _paper(
     options: PrintOptions, able: Capabilities, papers: tuple[Paper, ...], species: Species
-) -> tuple[int | None, int | None, int, Paper | None]:
-    """Return custom width and length (0.1 mm), the paper's id and, if known, the paper."""
+) -> tuple[int, Paper | None]:
+    """Return the paper's id and, if known, the paper."""
     if options.paper_width is not None or options.paper_height is not None:
-        return _custom(options)
+        return CUSTOM_ID, _custom(options)
     if options.paper is None:
         return _default_paper(able, papers, species)
     paper_id = _paper_id(options.paper, able.papers, papers)
     if paper_id == CUSTOM_ID:
         raise OptionError("custom_paper_needs_both_sides", option="paper", value=options.paper)
-    return None, None, paper_id, _describe(paper_id, able, papers)
+    return paper_id, _describe(paper_id, able, papers)
 
 
-def _custom(options: PrintOptions) -> tuple[int, int, int, Paper]:
+def _custom(options: PrintOptions) -> Paper:
     """Return a paper of a size of its own."""
     width, height = options.paper_width, options.paper_height
     if width is None or height is None:
@@ -140,22 +141,19 @@ def _custom(options: PrintOptions) -> tuple[int, int, int, Paper]:
     return _sized(round(width * 10), round(height * 10))
 
 
-def _sized(width: int, length: int) -> tuple[int, int, int, Paper]:
+def _sized(width: int, length: int) -> Paper:
     """Return a custom paper of that size (0.1 mm)."""
-    paper = Paper(
-        paper_id=CUSTOM_ID,
-        name=f"{width / 10:g} × {length / 10:g} mm",
-        width=width,
-        height=length,
-        printable_width=width,
-        printable_height=length,
-    )
-    return width, length, CUSTOM_ID, paper
+    return Paper.of_size(CUSTOM_ID, _size_name(width, length), width, length)
+
+
+def _size_name(width: int, length: int) -> str:
+    """Return what a paper of that size is called."""
+    return f"{width / 10:g} × {length / 10:g} mm"
 
 
 def _default_paper(
     able: Capabilities, papers: tuple[Paper, ...], species: Species
-) -> tuple[int | None, int | None, int, Paper | None]:
+) -> tuple[int, Paper | None]:
     """Return the driver's paper or A4, neither where that would waste labels."""
     default: DriverDefaults = able.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
@@ -163,15 +161,15 @@ def _default_paper(
     narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and are_mostly_narrow(papers))
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
     if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
-        return _sized(width, length)
+        return CUSTOM_ID, _sized(width, length)
     if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
-        return None, None, paper_id, _describe(paper_id, able, papers)
+        return paper_id, _describe(paper_id, able, papers)
     known = _known_ids(able.papers, papers)
     if narrow or (known and A4_ID not in known):
         raise OptionError(
             "paper_required", option="paper", allowed=_paper_names(able.papers, papers)
         )
-    return None, None, A4_ID, _describe(A4_ID, able, papers)
+    return A4_ID, _describe(A4_ID, able, papers)
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
@@ -222,16 +220,7 @@ def _describe(paper_id: int, able: Capabilities, papers: tuple[Paper, ...]) -> P
     width, length = able.defaults.paper_width or 0, able.defaults.paper_length or 0
     if paper_id == able.defaults.paper_id and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
         size = width, length
-    if size is None:
-        return None
-    return Paper(
-        paper_id=paper_id,
-        name=name or f"{size[0] / 10:g} × {size[1] / 10:g} mm",
-        width=size[0],
-        height=size[1],
-        printable_width=size[0],
-        printable_height=size[1],
-    )
+    return None if size is None else Paper.of_size(paper_id, name or _size_name(*size), *size)
 
 
 def _copies(wanted: int | None, able: Capabilities) -> int:

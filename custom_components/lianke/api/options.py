@@ -4,12 +4,13 @@ Source of the fields and their values: the table of `POST /print/job` and "Capab
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Literal, Self
+from dataclasses import dataclass, field, fields
+from typing import Literal, Self, override
 
 from .capabilities import Paper
-from .coerce import JsonValue, to_bool, to_int, to_mapping, to_optional_text, to_text
+from .coerce import to_int, to_mapping, to_text
 from .papers import CUSTOM_ID
+from .stored import READ, Stored
 
 type ColorMode = Literal["mono", "color"]
 type Duplex = Literal["off", "long_edge", "short_edge"]
@@ -89,7 +90,7 @@ def merge_options(*layers: PrintOptions) -> PrintOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResolvedOptions:
+class ResolvedOptions(Stored):
     """Options as the service takes them: ids, sizes in 0.1 mm; None = not sent.
 
     `page_range` is the service's form (`1,2,5-10`, `-1` odd, `-2` even, "" all);
@@ -99,7 +100,10 @@ class ResolvedOptions:
     paper_id: int
     paper_width: int | None = None
     paper_length: int | None = None
-    paper: Paper | None = None
+    paper: Paper | None = field(
+        default=None,
+        metadata={READ: lambda value: Paper.from_dict(value) if to_mapping(value) else None},
+    )
     copies: int = 1
     color: int | None = None
     duplex: int | None = None
@@ -111,7 +115,9 @@ class ResolvedOptions:
     align: str | None = None
     auto_rotate: bool | None = None
     reverse_order: bool | None = None
-    page_range: str = ""
+    page_range: str = field(
+        default="", metadata={READ: lambda value: to_text(value, MAX_PAGE_RANGE)}
+    )
     excel_fit: str | None = None
 
     def form_fields(self) -> dict[str, str]:
@@ -142,33 +148,10 @@ class ResolvedOptions:
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
-    def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
-        return asdict(self)
-
     @classmethod
+    @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
         """Read what `as_dict` wrote; raises ValueError when the paper or the copies are missing."""
-        paper_id, copies = to_int(stored.get("paper_id")), to_int(stored.get("copies"))
-        if paper_id is None or copies is None:
+        if to_int(stored.get("paper_id")) is None or to_int(stored.get("copies")) is None:
             raise ValueError("options without paper or copies")
-        paper = to_mapping(stored.get("paper"))
-        return cls(
-            paper_id=paper_id,
-            paper_width=to_int(stored.get("paper_width")),
-            paper_length=to_int(stored.get("paper_length")),
-            paper=Paper.from_dict(paper) if paper else None,
-            copies=copies,
-            color=to_int(stored.get("color")),
-            duplex=to_int(stored.get("duplex")),
-            orientation=to_int(stored.get("orientation")),
-            tray=to_int(stored.get("tray")),
-            media_type=to_int(stored.get("media_type")),
-            quality=to_int(stored.get("quality")),
-            scale=to_optional_text(stored.get("scale")),
-            align=to_optional_text(stored.get("align")),
-            auto_rotate=to_bool(stored.get("auto_rotate")),
-            reverse_order=to_bool(stored.get("reverse_order")),
-            page_range=to_text(stored.get("page_range"), MAX_PAGE_RANGE),
-            excel_fit=to_optional_text(stored.get("excel_fit")),
-        )
+        return super().from_dict(stored)

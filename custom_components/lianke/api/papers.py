@@ -11,40 +11,28 @@ MAX_NARROW = 1120
 """0.1 mm; the widest usual label and receipt printers."""
 
 
-def _paper(paper_id: int, name: str, width: int, height: int) -> Paper:
-    """Return a paper whose printable area nobody told."""
-    return Paper(
-        paper_id=paper_id,
-        name=name,
-        width=width,
-        height=height,
-        printable_width=width,
-        printable_height=height,
-    )
-
-
 STANDARD: tuple[Paper, ...] = (
-    _paper(1, "Letter", 2159, 2794),
-    _paper(3, "Tabloid", 2794, 4318),
-    _paper(5, "Legal", 2159, 3556),
-    _paper(6, "Statement", 1397, 2159),
-    _paper(7, "Executive", 1842, 2667),
-    _paper(8, "A3", 2970, 4200),
-    _paper(A4_ID, "A4", 2100, 2970),
-    _paper(11, "A5", 1480, 2100),
-    _paper(12, "B4", 2570, 3640),
-    _paper(13, "B5", 1820, 2570),
-    _paper(14, "Folio", 2159, 3302),
-    _paper(20, "Envelope 10", 1048, 2413),
-    _paper(27, "Envelope DL", 1100, 2200),
-    _paper(28, "Envelope C5", 1620, 2290),
-    _paper(34, "Envelope B5", 1760, 2500),
-    _paper(43, "Postcard", 1000, 1480),
-    _paper(66, "A2", 4200, 5940),
-    _paper(70, "A6", 1050, 1480),
-    _paper(88, "B6", 1280, 1820),
-    _paper(93, "16K", 1460, 2150),
-    _paper(94, "32K", 970, 1510),
+    Paper.of_size(1, "Letter", 2159, 2794),
+    Paper.of_size(3, "Tabloid", 2794, 4318),
+    Paper.of_size(5, "Legal", 2159, 3556),
+    Paper.of_size(6, "Statement", 1397, 2159),
+    Paper.of_size(7, "Executive", 1842, 2667),
+    Paper.of_size(8, "A3", 2970, 4200),
+    Paper.of_size(A4_ID, "A4", 2100, 2970),
+    Paper.of_size(11, "A5", 1480, 2100),
+    Paper.of_size(12, "B4", 2570, 3640),
+    Paper.of_size(13, "B5", 1820, 2570),
+    Paper.of_size(14, "Folio", 2159, 3302),
+    Paper.of_size(20, "Envelope 10", 1048, 2413),
+    Paper.of_size(27, "Envelope DL", 1100, 2200),
+    Paper.of_size(28, "Envelope C5", 1620, 2290),
+    Paper.of_size(34, "Envelope B5", 1760, 2500),
+    Paper.of_size(43, "Postcard", 1000, 1480),
+    Paper.of_size(66, "A2", 4200, 5940),
+    Paper.of_size(70, "A6", 1050, 1480),
+    Paper.of_size(88, "B6", 1280, 1820),
+    Paper.of_size(93, "16K", 1460, 2150),
+    Paper.of_size(94, "32K", 970, 1510),
 )
 
 _ALIASES = {

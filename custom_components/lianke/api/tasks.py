@@ -1,9 +1,9 @@
-"""What the service tells about a job it was given: its task, the day's list, a callback."""
+"""Tasks of the service: their state and result, the day's list, callbacks."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Self, override
 
 from .coerce import to_int, to_list, to_mapping, to_message, to_optional_text, to_text, to_time
 from .errors import LiankeResponseError
@@ -25,13 +25,15 @@ class TaskState(StrEnum):
     REVOKED = "REVOKED"
     UNKNOWN = "UNKNOWN"
 
-
-_STATES = {state.value: state for state in TaskState}
+    @classmethod
+    @override
+    def _missing_(cls, value: object) -> Self:
+        return cls.UNKNOWN
 
 
 def to_task_state(value: object) -> TaskState:
-    """Return the state of that name, UNKNOWN for any other."""
-    return _STATES.get(to_text(value).upper(), TaskState.UNKNOWN)
+    """Return the state of that name, in any case of letters; UNKNOWN for any other."""
+    return TaskState(to_text(value).upper())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
