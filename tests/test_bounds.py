@@ -18,10 +18,11 @@ ROOT = PACKAGE.parents[1]
 PAGE = ROOT / ".github" / "ARCHITECTURE.md"
 # A constant with one of these in its name bounds something that comes from outside, or that is made of it.
 BOUND = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
-# The width up to which a paper is narrow, and times that concern the service's own limit of errors.
+# The width up to which a paper is narrow, the hour that jobs are counted in, times of the service's limit of errors.
 NO_BOUND = {
     "api.papers.MAX_NARROW",
     "issues.ERROR_LIMIT_TIME",
+    "jobs.limits.LIMIT_PERIOD",
     "jobs.uploader.ERROR_LIMIT_PAUSE",
 }
 SHARED = "security/test_bounds.py::"

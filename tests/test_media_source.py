@@ -14,7 +14,6 @@ import pytest
 
 from custom_components.lianke import media_source
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents import media_files
 from tests.documents.samples import picture, zipped
 from tests.simulator import make_pdf
 
@@ -130,7 +129,7 @@ async def test_folders_that_are_none(hass: HomeAssistant, media: Path, identifie
 async def test_an_endless_folder_ends(
     hass: HomeAssistant, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_files, "MAX_FILES", 2)
+    monkeypatch.setattr(media_source, "MAX_FILES", 2)
     root = await async_browse_media(hass, ROOT)
     assert root.children is not None
     assert [child.title for child in root.children] == ["文档", "a.txt", "b.pdf"]

@@ -1,18 +1,38 @@
-"""Offers what can be printed to the media browser: the built-in source shows no documents."""
+"""Media source of the files that can be printed; the built-in one shows no documents."""
 
-from typing import override
+import mimetypes
+from pathlib import Path
+from typing import Final, override
 
+from homeassistant.components.media_player.const import MediaClass
+from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
     BrowseMediaSource,
     MediaSource,
     MediaSourceItem,
     PlayMedia,
+    Unresolvable,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
-from .documents.media_files import async_browse, async_resolve
+from .documents.document import CONTENT_TYPES
+from .documents.local_files import allowed_path, media_roots
 from .documents.page_texts import async_page_text
+from .documents.sniff import FileType, sniff
+from .documents.sources import local_media_path
+
+# Files of one folder.
+MAX_FILES: Final = 1000
+OTHER_TYPES: Final = {
+    FileType.WEBP: "image/webp",
+    FileType.HEIF: "image/heic",
+    FileType.TEXT: "text/plain",
+    FileType.CSV: "text/csv",
+    FileType.MARKDOWN: "text/markdown",
+}
+NEVER: Final = ("audio", "video")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
@@ -21,7 +41,9 @@ async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
 
 
 class PrintableSource(MediaSource):
-    """The media folders, seen by someone who wants to print."""
+    """The printable files in the media folders."""
+
+    name: str
 
     def __init__(self, hass: HomeAssistant, name: str) -> None:
         """Show the source under a name in the language of the house."""
@@ -31,10 +53,120 @@ class PrintableSource(MediaSource):
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-        """Return where a file lies."""
-        return await async_resolve(self._hass, item)
+        """Return where a file lies. Its address works for what Home Assistant itself shows."""
+        path = local_media_path(self._hass, item.identifier or "")
+        content_type = None
+        if path is not None:
+            content_type = await self._hass.async_add_executor_job(_allowed_type, self._hass, path)
+        if content_type is None:
+            raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
+        return PlayMedia(f"/media/{item.identifier}", content_type, path=path)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
-        """List a folder."""
-        return await async_browse(self._hass, item, self.name or DOMAIN)
+        """List a folder: its folders, and the files that can be printed."""
+        folders = self._hass.config.media_dirs
+        identifier = item.identifier or ""
+        if not identifier and len(folders) == 1:
+            identifier = next(iter(folders))
+        if not identifier:
+            root = _folder("", self.name)
+            root.children = [_folder(folder, folder) for folder in folders]
+            return root
+        path = local_media_path(self._hass, identifier)
+        if path is None:
+            raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found")
+        folder = _folder(identifier, path.name if "/" in identifier else self.name)
+        try:
+            folder.children = await self._hass.async_add_executor_job(
+                _list, self._hass, path, identifier
+            )
+        except OSError, ServiceValidationError:
+            raise BrowseError(
+                translation_domain=DOMAIN, translation_key="media_not_found"
+            ) from None
+        return folder
+
+
+def _folder(identifier: str, title: str) -> BrowseMediaSource:
+    return BrowseMediaSource(
+        domain=DOMAIN,
+        identifier=identifier,
+        media_class=MediaClass.DIRECTORY,
+        media_content_type="",
+        title=title,
+        can_play=False,
+        can_expand=True,
+        children_media_class=MediaClass.DIRECTORY,
+    )
+
+
+def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
+    """Return what is in a folder, folders first; blocks.
+
+    Raises OSError; ServiceValidationError for a folder that may not be read.
+    """
+    roots = media_roots(hass)
+    _, path = allowed_path(path, roots, hass.config.config_dir)
+    folders: list[BrowseMediaSource] = []
+    files: list[BrowseMediaSource] = []
+    checked = 0
+    children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
+    for child in children:
+        if child.name.startswith("."):
+            continue
+        below = f"{identifier}/{child.name}"
+        if not _is_allowed(child, roots, hass.config.config_dir):
+            continue
+        if child.is_dir():
+            folders.append(_folder(below, child.name))
+            continue
+        checked += 1
+        if checked > MAX_FILES:
+            break
+        if (content_type := _content_type(child)) is not None:
+            files.append(_file(below, child.name, content_type))
+    return folders + files
+
+
+def _file(identifier: str, title: str, content_type: str) -> BrowseMediaSource:
+    is_image = content_type.startswith("image/")
+    return BrowseMediaSource(
+        domain=DOMAIN,
+        identifier=identifier,
+        media_class=MediaClass.IMAGE if is_image else MediaClass.URL,
+        media_content_type=content_type,
+        title=title,
+        can_play=True,
+        can_expand=False,
+    )
+
+
+def _is_allowed(path: Path, roots: tuple[Path, ...], config_dir: str) -> bool:
+    """Tell whether no link leads out of the folders that may be read."""
+    try:
+        allowed_path(path, roots, config_dir)
+    except ServiceValidationError:
+        return False
+    return True
+
+
+def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
+    """Return the type of a file that may be read; None when it cannot be printed."""
+    if not _is_allowed(path, media_roots(hass), hass.config.config_dir):
+        return None
+    return _content_type(path)
+
+
+def _content_type(path: Path) -> str | None:
+    """Return the type of a file by its content; None when it cannot be printed."""
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    if guessed.partition("/")[0] in NEVER:
+        return None
+    try:
+        if not path.is_file():
+            return None
+        kind = sniff(path, path.name, may_be_raw=True)
+    except ServiceValidationError, OSError, ValueError:
+        return None
+    return (CONTENT_TYPES | OTHER_TYPES)[kind]

@@ -115,7 +115,7 @@ async def test_no_file_can_be_made(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     hass.config.allowlist_external_urls = {f"{site.url}/"}
-    for module in ("spool", "fetch"):
+    for module in ("spool", "download"):
         monkeypatch.setattr(f"custom_components.lianke.documents.{module}.open_private", refuse)
     for kind, value in ((SourceKind.TEXT, "hello"), (SourceKind.URL, f"{site.url}/x.pdf")):
         with pytest.raises(HomeAssistantError, check=is_full):

@@ -140,7 +140,7 @@ def style_for(found: Paper, header: str | None = "家里的清单") -> PageStyle
         margin_top=top,
         language="zh-Hans",
         now=NOW,
-        labels=LABELS,
+        texts=LABELS,
         header=header,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 from homeassistant.helpers import service
 from homeassistant.helpers.target import TargetSelection
@@ -12,7 +13,6 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import PrintOptions
 from ..const import DOMAIN
-from ..documents.access import POLICY_CONTROL, POLICY_READ
 from ..documents.document import input_error
 from ..jobs.job import Job
 from ..jobs.queue import Submission

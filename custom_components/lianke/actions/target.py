@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -19,7 +20,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 
 from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..documents.access import POLICY_READ, async_check_entity
+from ..documents.access import async_check_entity
 from ..documents.document import input_error
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry, LiankeData, async_loaded_entries

@@ -1,10 +1,7 @@
 """Whether the user behind a call may do what it asks for."""
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
-
-__all__ = ["POLICY_CONTROL", "POLICY_READ", "async_check_entity"]
 
 
 async def async_check_entity(

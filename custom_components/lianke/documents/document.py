@@ -21,9 +21,9 @@ CONTENT_TYPES: Final = {
     ".doc": "application/msword",
     ".xls": "application/vnd.ms-excel",
     ".ppt": "application/vnd.ms-powerpoint",
-    ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".pptx": ("application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ".html": "text/html",
     ".prn": "application/octet-stream",
 }

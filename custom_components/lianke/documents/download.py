@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
-from typing import BinaryIO, Final, override
+from typing import Final, override
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -171,21 +171,9 @@ async def _save(
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
     received = 0
-
-    @translate_disk_errors()
-    def begin() -> BinaryIO:
-        return open_private(target)
-
-    @translate_disk_errors()
-    def write(data: bytes) -> None:
-        file.write(data)
-
-    @translate_disk_errors()
-    def end() -> None:
-        file.close()
-
-    file = await hass.async_add_executor_job(begin)
-
+    translated = translate_disk_errors()
+    file = await hass.async_add_executor_job(translated(open_private), target)
+    write = translated(file.write)
     try:
         buffer = bytearray()
         async for chunk in response.content.iter_any():
@@ -198,7 +186,7 @@ async def _save(
                 buffer.clear()
         await hass.async_add_executor_job(write, bytes(buffer))
     finally:
-        await hass.async_add_executor_job(end)
+        await hass.async_add_executor_job(translated(file.close))
     return name
 
 

@@ -2,29 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import partial
 import mimetypes
 from pathlib import Path
 from typing import Any
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
-from .access import POLICY_READ, async_check_entity
+from .access import async_check_entity
 from .conversion import make_document
 from .document import Document, digest_of, input_error
-from .lists import MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
+from .lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
 
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
 NEEDS_ACTION = "needs_action"
-COMPLETED = "completed"
 DAYS = {"today": (0, 1), "tomorrow": (1, 1), "week": (0, 7)}
 
 
@@ -121,8 +121,8 @@ async def _async_items(
 async def _async_events(
     hass: HomeAssistant, entity_id: str, context: Context, first: date, days: int
 ) -> list[AgendaEntry]:
-    begin = datetime.combine(first, time(), dt_util.get_default_time_zone())
-    end = datetime.combine(first + timedelta(days=days), time(), dt_util.get_default_time_zone())
+    begin = dt_util.start_of_local_day(first)
+    end = dt_util.start_of_local_day(first + timedelta(days=days))
     answer = await _async_ask(
         hass,
         "get_events",

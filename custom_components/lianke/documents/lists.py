@@ -70,7 +70,6 @@ class AgendaEntry:
     end: date | datetime
     text: str
     location: str = ""
-    description: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self | None:
@@ -83,7 +82,6 @@ class AgendaEntry:
             end=_moment(event.get("end")) or start,
             text=str(event.get("summary") or ""),
             location=str(event.get("location") or ""),
-            description=str(event.get("description") or ""),
         )
 
     @property
@@ -111,14 +109,15 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
     )
     parts = []
     for heading, group in _grouped(entries, style):
-        parts.append(f"<h2>{escape(style.label(heading))}</h2>" if heading else "")
+        if heading:
+            parts.append(f"<h2>{escape(style.text(heading))}</h2>")
         items = "".join(_todo_item(entry, style) for entry in group)
         parts.append(f'<ul class="todo">{items}</ul>')
     css = TODO_CSS
     if columns > 1:
         css += f" main {{ column-count: {columns}; column-gap: 8mm; }}"
     if not entries:
-        parts.append(f"<p>{escape(style.label('page_list_empty'))}</p>")
+        parts.append(f"<p>{escape(style.text('page_list_empty'))}</p>")
     return page(style, f"<main>{''.join(parts)}</main>", title=title, css=css)
 
 
@@ -126,6 +125,7 @@ def agenda_page(
     entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
 ) -> str:
     """Return a page with the events of `days` days from `first`, day by day."""
+    nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
     parts = []
     for offset in range(days):
         day = first + timedelta(days=offset)
@@ -134,16 +134,12 @@ def agenda_page(
             key=lambda entry: (not entry.all_day, _start_on(entry, day), entry.text),
         )
         rows = "".join(_agenda_row(entry, day, style) for entry in todays)
-        content = f"<dl>{rows}</dl>" if rows else f'<p class="none">{_nothing(style)}</p>'
+        content = f"<dl>{rows}</dl>" if rows else nothing
         heading = escape(style.date(datetime.combine(day, time())))
         long = ' class="long"' if len(todays) > 12 else ""
         parts.append(f"<section{long}><h2>{heading}</h2>{content}</section>")
     css = AGENDA_CSS + (NARROW_AGENDA_CSS if style.narrow else "")
     return page(style, "".join(parts), title=title, css=css)
-
-
-def _nothing(style: PageStyle) -> str:
-    return escape(style.label("page_nothing_planned"))
 
 
 def _grouped(
@@ -201,18 +197,18 @@ def _due_text(due: date | datetime, style: PageStyle) -> str:
 
 
 def _agenda_row(entry: AgendaEntry, day: date, style: PageStyle) -> str:
-    notes = "".join(f"<small>{escape(note)}</small>" for note in (entry.location,) if note)
-    return f"<dt>{escape(_time_text(entry, day, style))}</dt><dd>{escape(entry.text)}{notes}</dd>"
+    place = f"<small>{escape(entry.location)}</small>" if entry.location else ""
+    return f"<dt>{escape(_time_text(entry, day, style))}</dt><dd>{escape(entry.text)}{place}</dd>"
 
 
 def _time_text(entry: AgendaEntry, day: date, style: PageStyle) -> str:
     start, end = entry.start, entry.end
     if not isinstance(start, datetime) or not isinstance(end, datetime):
-        return style.label("page_all_day")
+        return style.text("page_all_day")
     begins = f"{start:%H:%M}" if start.date() == day else "00:00"
     ends = f"{end:%H:%M}" if end.date() == day else "24:00"
     if begins == "00:00" and ends == "24:00":
-        return style.label("page_all_day")
+        return style.text("page_all_day")
     return begins if start == end else f"{begins}–{ends}"
 
 

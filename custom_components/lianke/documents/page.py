@@ -10,6 +10,7 @@ import unicodedata
 
 from ..api.capabilities import Paper
 
+MM_A_POINT: Final = 25.4 / 72
 A4_WIDTH: Final = 210.0
 A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label: every millimetre counts.
@@ -45,30 +46,6 @@ CONTENT_POLICY: Final = (
 )
 
 WEEKDAYS_ZH: Final = "一二三四五六日"
-WEEKDAYS: Final = (
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-)
-MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
 
 _TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -108,7 +85,7 @@ def font_stack(families: tuple[str, ...], generic: str) -> str:
 class PageStyle:
     """How a page looks. Lengths in mm; width and height are those of the page as read.
 
-    `labels` are the words the page itself says, in `language`.
+    `texts` are the page's own texts by their keys, in `language`.
     """
 
     width: float = A4_WIDTH
@@ -117,7 +94,7 @@ class PageStyle:
     margin_top: float = 14.0
     language: str = "en"
     now: datetime = field(default_factory=datetime.now)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     header: str | None = None
     columns: int | None = None
 
@@ -136,17 +113,16 @@ class PageStyle:
         """Whether dates are written the Chinese way."""
         return self.language.lower().startswith("zh")
 
-    def label(self, key: str) -> str:
-        """Return a word of the page; the key itself where it is not translated."""
-        return self.labels.get(key, key)
+    def text(self, key: str) -> str:
+        """Return one of the page's own texts; its key where it is not translated."""
+        return self.texts.get(key, key)
 
     def date(self, moment: datetime) -> str:
         """Return the date of a moment with its weekday."""
         if self.chinese:
             weekday = WEEKDAYS_ZH[moment.weekday()]
             return f"{moment.year}年{moment.month}月{moment.day}日 星期{weekday}"
-        month = MONTHS[moment.month - 1]
-        return f"{WEEKDAYS[moment.weekday()]}, {moment.day} {month} {moment.year}"
+        return f"{moment:%A}, {moment.day} {moment:%B} {moment.year}"
 
     def date_time(self, moment: datetime) -> str:
         """Return date, weekday and time of a moment."""
@@ -201,17 +177,10 @@ def page(
         html_attributes += f' lang="{escape(language)}"'
     return (
         f"<!DOCTYPE html>\n<html{html_attributes}>\n<head>\n"
-        f"{head_tags(style, chinese=chinese)}<title>{escape(title)}</title>\n"
-        f"<style>{css}</style>\n</head>\n<body{body_attributes}>\n{head}{body}\n</body>\n</html>\n"
-    )
-
-
-def head_tags(style: PageStyle, *, chinese: bool) -> str:
-    """Return what stands at the top of the head of every page: charset, policy, style."""
-    return (
         '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
-        f"<style>{base_css(style, chinese=chinese)}</style>\n"
+        f"<style>{base_css(style, chinese=chinese)}</style>\n<title>{escape(title)}</title>\n"
+        f"<style>{css}</style>\n</head>\n<body{body_attributes}>\n{head}{body}\n</body>\n</html>\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Documents that Home Assistant writes itself: text, notifications, the test page."""
+"""Documents made of pages composed here: text, notifications, the test page."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -12,12 +12,17 @@ from ..api.capabilities import Capabilities, Paper
 from .compose import html_page, markdown_page, text_page
 from .conversion import clean_title, make_page_document
 from .document import MAX_TEXT_BYTES, Document, digest_of, input_error, whole_text
+from .kinds import SourceKind
 from .page import PageStyle, is_visible, paper_size
 from .page_texts import async_page_text, async_page_texts
 from .spool import Spool
 from .testpage import color_page, test_page
 
-type TextKind = Literal["text", "markdown", "html"]
+PAGE_BUILDERS = {
+    SourceKind.TEXT: text_page,
+    SourceKind.MARKDOWN: markdown_page,
+    SourceKind.HTML: html_page,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +63,7 @@ async def async_style(
         margin_top=top,
         language=hass.config.language,
         now=dt_util.now(),
-        labels=await async_page_texts(hass),
+        texts=await async_page_texts(hass),
         header=header,
         columns=options.columns,
     )
@@ -94,7 +99,7 @@ async def async_text_document(
     spool: Spool,
     text: str,
     *,
-    kind: TextKind = "text",
+    kind: SourceKind = SourceKind.TEXT,
     title: str | None = None,
     paper: Paper | None = None,
     options: PageOptions = DEFAULT_PAGE,
@@ -103,25 +108,30 @@ async def async_text_document(
 
     Raises ServiceValidationError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
     """
-    text = whole_text(text)
-    if not is_visible(text):
-        raise input_error("text_empty")
-    if len(text.encode()) > MAX_TEXT_BYTES:
-        key = "html_too_large" if kind == "html" else "text_too_large"
-        raise input_error(key, limit=str(MAX_TEXT_BYTES // 1024))
+    text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
     style = await async_style(
         hass, paper, options, header=(title or "") if options.header else None
     )
-    build = {"text": text_page, "markdown": markdown_page, "html": html_page}[kind]
     return await async_write_page(
         hass,
         spool,
-        partial(build, text, style, title=shown),
+        partial(PAGE_BUILDERS[kind], text, style, title=shown),
         style,
         title=shown,
         asked=(kind, text, title, asdict(options)),
     )
+
+
+def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
+    """Return text that can be printed; raises ServiceValidationError where it is empty or too long."""
+    text = whole_text(text)
+    if not is_visible(text):
+        raise input_error("text_empty")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        key = "html_too_large" if kind is SourceKind.HTML else "text_too_large"
+        raise input_error(key, limit=str(MAX_TEXT_BYTES // 1024))
+    return text
 
 
 async def async_notification(
@@ -131,11 +141,7 @@ async def async_notification(
 
     Raises ServiceValidationError: text_empty, text_too_large.
     """
-    message = whole_text(message)
-    if not is_visible(message):
-        raise input_error("text_empty")
-    if len(message.encode()) > MAX_TEXT_BYTES:
-        raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+    message = _checked(message)
     shown = await async_page_text(hass, "page_notification")
     style = await async_style(hass, paper, DEFAULT_PAGE, header=clean_title(title or "") or shown)
     return await async_write_page(
@@ -163,11 +169,7 @@ async def async_test_page(
 async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
     """Return the page with a little of every ink."""
     style = await async_style(hass, paper, DEFAULT_PAGE)
+    title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
-        hass,
-        spool,
-        partial(color_page, style),
-        style,
-        at_most=OWN_PAGES,
-        title=await async_page_text(hass, "page_keep_alive_title"),
+        hass, spool, partial(color_page, style), style, title=title, at_most=OWN_PAGES
     )

@@ -10,14 +10,13 @@ from html.parser import HTMLParser
 import re
 from typing import Final, override
 
-from .page import PageStyle, base_size
+from .page import MM_A_POINT, PageStyle, base_size
 from .pagination import Paginator
 from .wrapping import BOLD, SPACES, Cell, lines_of, table_lines, wrapped_lines
 
 LINE: Final = 1.45
 # Inline code is set in another font, whose lines are a little higher.
 MIXED_LINE: Final = 1.65
-MM_A_POINT: Final = 25.4 / 72
 COLUMN_GAP: Final = 8.0
 QR: Final = 40.0
 HEADINGS: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "h4": 1.0, "h5": 0.83, "h6": 0.67}

@@ -1,11 +1,10 @@
-"""Where a document comes from: each source is fetched into the spool."""
+"""Sources of documents: each is copied or downloaded into the spool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 import os
 from pathlib import Path
-from typing import Final
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.components.media_source import (
@@ -28,10 +27,26 @@ from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import SourceKind
 from .local_files import file_roots, media_roots, open_allowed
 from .page import PageStyle
-from .page_documents import DEFAULT_PAGE, PageOptions, TextKind, async_style, async_text_document
+from .page_documents import (
+    DEFAULT_PAGE,
+    PAGE_BUILDERS,
+    PageOptions,
+    async_style,
+    async_text_document,
+)
 from .page_texts import async_page_text
 from .pdf import async_open_pdf
-from .spool import Spool, copy_file, copy_opened, move_file, too_large
+from .spool import (
+    Spool,
+    copy_file,
+    copy_opened,
+    move_file,
+    open_private,
+    too_large,
+    translate_disk_errors,
+)
+
+type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
 
 URI_SCHEME = "media-source://"
 
@@ -39,13 +54,6 @@ FILES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
 """Sources that hold a file, and so may hold raw printer commands."""
-
-
-TEXTS: Final[dict[SourceKind, TextKind]] = {
-    SourceKind.TEXT: "text",
-    SourceKind.MARKDOWN: "markdown",
-    SourceKind.HTML: "html",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,12 +120,12 @@ async def _async_get_document(
         return await spool.async_copy_kept(source.value)
     if source.kind is SourceKind.TEXT and source.raw:
         return await _async_raw_text(hass, spool, source, limit_bytes)
-    if source.kind in TEXTS:
+    if source.kind in PAGE_BUILDERS:
         return await async_text_document(
             hass,
             spool,
             source.value,
-            kind=TEXTS[source.kind],
+            kind=source.kind,
             title=source.title,
             paper=paper,
             options=source.page,
@@ -150,12 +158,9 @@ async def _async_get_document(
             original, roots = await _async_media_path(hass, source.value)
         else:
             original, roots = Path(hass.config.path(source.value)), file_roots
-        opening = _Opening(
-            path=original,
-            roots=partial(roots, hass),
-            config_dir=hass.config.config_dir,
+        work = partial(
+            _take_file, hass, original, roots, source=source, style=style, limit_bytes=limit_bytes
         )
-        work = partial(_take_file, opening, source=source, style=style, limit_bytes=limit_bytes)
     _, document = await spool.async_write(".part", work)
     return document
 
@@ -215,14 +220,7 @@ async def _async_url(
     try:
         name = await async_download(hass, source.value, path, limit_bytes)
         return await hass.async_add_executor_job(
-            partial(
-                make_document,
-                path,
-                name,
-                style,
-                title=source.title,
-                raw=source.raw,
-            )
+            partial(make_document, path, name, style, title=source.title, raw=source.raw)
         )
     except BaseException:
         await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
@@ -254,7 +252,7 @@ def _take_content(
     target: Path, *, source: Source, name: str, style: PageStyle, limit_bytes: int
 ) -> Document:
     try:
-        with target.open("wb") as writer:
+        with translate_disk_errors(), open_private(target) as writer:
             write_base64(writer, source.value, limit_bytes)
     except ContentTooLargeError:
         raise too_large(name, limit_bytes) from None
@@ -263,27 +261,22 @@ def _take_content(
     return make_document(target, name, style, title=source.title, raw=source.raw)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Opening:
-    """A local file, with the folders in which it may lie."""
-
-    path: Path
-    roots: Callable[[], tuple[Path, ...]]
-    config_dir: str
-
-
 def _take_file(
-    opening: _Opening, target: Path, *, source: Source, style: PageStyle, limit_bytes: int
+    hass: HomeAssistant,
+    path: Path,
+    roots: Roots,
+    target: Path,
+    *,
+    source: Source,
+    style: PageStyle,
+    limit_bytes: int,
 ) -> Document:
-    name = opening.path.name
-    with open_allowed(opening.path, opening.roots(), opening.config_dir) as reader:
+    name = path.name
+    with open_allowed(path, roots(hass), hass.config.config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
             raise too_large(name, limit_bytes)
         copy_opened(reader, target, limit_bytes, name)
     return make_document(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
-
-
-type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
 
 
 async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, Roots]:

@@ -5,7 +5,7 @@ import re
 from typing import Final
 import unicodedata
 
-from .page import PageStyle, base_size
+from .page import MM_A_POINT, PageStyle, base_size
 
 LEAST_SCALE: Final = 0.5
 # Lets words in a table be broken anywhere.
@@ -14,7 +14,6 @@ WRAP: Final = "--wrap: anywhere"
 LETTER: Final = 0.6
 WIDE_LETTER: Final = 1.0
 CELL: Final = 0.9
-MM_A_POINT: Final = 25.4 / 72
 # Longer words, such as addresses, may be broken: nothing else would let them fit.
 LONGEST_WORD: Final = 24
 _WORD: Final = re.compile(r"\S+")

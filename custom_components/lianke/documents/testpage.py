@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from html import escape
 
 from ..api.capabilities import Capabilities
-from .page import EMOJI_FONTS, FONTS, MONO_FONTS, PageStyle, base_size, page
+from .page import EMOJI_FONTS, FONTS, MM_A_POINT, MONO_FONTS, PageStyle, base_size, page
 
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
 MAX_NAMES = 40
-# Lengths in mm: a point, and within the margins the height of a label that takes but little.
-POINT = 25.4 / 72
+# The height in mm within the margins below which a label takes but little.
 FLAT = 24.0
 LINE_HEIGHT = 1.3
 # The smallest type in points that a label printer of 203 dpi draws clearly.
@@ -66,19 +65,19 @@ def test_page(
         *_abilities(capabilities, style),
     ]
     table = "".join(
-        f"<dt>{escape(style.label(key))}</dt><dd>{escape(value)}</dd>"
+        f"<dt>{escape(style.text(key))}</dt><dd>{escape(value)}</dd>"
         for key, value in rows
         if value
     )
     fonts = "".join(_font_line(name) for name in (*FONTS, *MONO_FONTS[:1]))
     emoji = "".join(_font_line(name, EMOJI_SAMPLE) for name in EMOJI_FONTS[:1])
-    heading = escape(style.label("page_test"))
+    heading = escape(style.text("page_test"))
     body = (
         f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{_bars()}'
         f'<div class="ramp"></div>{fonts}{emoji}</main>'
     )
     css = CSS + (NARROW_CSS if style.narrow else "")
-    return page(style, body, title=style.label("page_test"), css=css)
+    return page(style, body, title=style.text("page_test"), css=css)
 
 
 def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
@@ -87,9 +86,9 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     flat = inner < FLAT
     # What the bars, their margins and the padding leave.
     room = inner - (5.0 if flat else 10.0)
-    line = base_size(style) * POINT * LINE_HEIGHT
+    line = base_size(style) * MM_A_POINT * LINE_HEIGHT
     lines = [
-        ("page_test", style.label("page_test")),
+        ("page_test", style.text("page_test")),
         *((key, value) for key, value in rows if value),
     ]
     least = LEAST_TYPE / base_size(style)
@@ -104,15 +103,15 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
     # Whatever does not fit on the label would take another one.
     css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
-    return page(style, body, title=style.label("page_test"), css=css)
+    return page(style, body, title=style.text("page_test"), css=css)
 
 
 def color_page(style: PageStyle) -> str:
     """Return a page with a little of every ink, and a line that says why it was printed."""
-    why = escape(style.label("page_keep_alive"))
+    why = escape(style.text("page_keep_alive"))
     when = escape(style.date_time(style.now))
     body = f"{_bars()}<p>{why}<br>{when}</p>"
-    return page(style, body, title=style.label("page_keep_alive_title"), css=CSS)
+    return page(style, body, title=style.text("page_keep_alive_title"), css=CSS)
 
 
 def _bars() -> str:
@@ -155,4 +154,4 @@ def _names(names: Mapping[str, int] | None) -> str:
 def _yes_no(value: bool | None, style: PageStyle) -> str:
     if value is None:
         return ""
-    return style.label("page_yes" if value else "page_no")
+    return style.text("page_yes" if value else "page_no")
