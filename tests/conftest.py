@@ -1,5 +1,6 @@
 """What tests of several modules share: Home Assistant with a box in the simulated cloud."""
 
+from asyncio import constants
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 import json
 import logging
@@ -22,8 +23,21 @@ COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
 # As fast as a test can follow; 8 s of a slow printer become 80 ms.
 SPEED = 100
+# In the event loop's debug mode, which Home Assistant's tests switch on, each future keeps the stack that made it. One
+# frame of it says where a forgotten one comes from; ten cost a fifth of all time.
+constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run first what may take longest, so that no worker ends with a long test while the others have nothing to do."""
+
+    def limit(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return float(mark.args[0]) if mark else 0.0
+
+    items.sort(key=limit, reverse=True)
 
 
 @pytest.hookimpl(wrapper=True)

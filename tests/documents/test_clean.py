@@ -151,6 +151,7 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Visit]:
 
 
 @pytest.mark.browser
+@pytest.mark.xdist_group("pages in a browser")
 @pytest.mark.parametrize("kind", ["part", "whole"])
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_nobody_is_asked_and_the_document_stays(
@@ -165,6 +166,7 @@ def test_nobody_is_asked_and_the_document_stays(
 
 
 @pytest.mark.browser
+@pytest.mark.xdist_group("pages in a browser")
 def test_a_page_that_is_not_cleaned_leaves(visits: dict[str, Visit]) -> None:
     visit = visits["bare plain"]
     assert visit.left

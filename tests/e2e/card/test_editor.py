@@ -10,6 +10,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
+    pytest.mark.xdist_group("card"),
 ]
 
 # The card picker shows all of Home Assistant's cards; one of them is a map that asks for its tiles.
