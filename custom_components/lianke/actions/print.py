@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 import hashlib
 import json
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
@@ -52,21 +53,14 @@ UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRME
 FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 
-@dataclass(slots=True)
-class _RequestLock:
-    """A lock with the number of calls that hold it or wait for it."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    calls: int = 0
-
-
 # Print calls of one user, or of all automations, whose documents are prepared at once for a box.
 MAX_MADE_AT_ONCE = 50
 DATA_PREPARING: HassKey[Counter[tuple[str, str | None]]] = HassKey(
     f"{DOMAIN}_prints_in_preparation"
 )
-DATA_REQUEST_LOCKS: HassKey[dict[tuple[str, str], _RequestLock]] = HassKey(
-    f"{DOMAIN}_request_turns"
+# Locks live as long as a call holds or awaits them.
+DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
+    f"{DOMAIN}_request_locks"
 )
 
 
@@ -260,17 +254,9 @@ async def _serialize(
     if request_id is None:
         yield
         return
-    locks = hass.data.setdefault(DATA_REQUEST_LOCKS, {})
-    key = (target.printer_key, request_id)
-    request = locks.setdefault(key, _RequestLock())
-    request.calls += 1
-    try:
-        async with request.lock:
-            yield
-    finally:
-        request.calls -= 1
-        if request.calls == 0:
-            del locks[key]
+    locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
+    async with locks.setdefault((target.printer_key, request_id), asyncio.Lock()):
+        yield
 
 
 async def async_wait(

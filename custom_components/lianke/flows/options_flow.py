@@ -140,10 +140,11 @@ class LiankeOptionsFlow(OptionsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Change the print options used where an action names none."""
-        of_box, of_printers = self._defaults()
-        stored = of_box if self._target == WHOLE_BOX else of_printers.get(self._target, {})
+        options = self.config_entry.options
+        shown = of_box = options.get(CONF_DEFAULT_OPTIONS, {})
+        if self._target != WHOLE_BOX:
+            shown = options.get(CONF_PRINTER_OPTIONS, {}).get(self._target, {})
         able, papers, species = await self._async_capabilities()
-        shown = stored
         errors: dict[str, str] = {}
         details = {"option": "", "value": "", "allowed": ""}
         if user_input is not None:
@@ -157,7 +158,9 @@ class LiankeOptionsFlow(OptionsFlow):
                 details |= err.placeholders
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
             else:
-                return self._save_defaults(shown)
+                if self._target == WHOLE_BOX:
+                    return self._save({CONF_DEFAULT_OPTIONS: shown})
+                return self._save_for_target(CONF_PRINTER_OPTIONS, shown)
         return self.async_show_form(
             step_id="default_options",
             data_schema=defaults_schema(shown, able, papers),
@@ -165,20 +168,15 @@ class LiankeOptionsFlow(OptionsFlow):
             description_placeholders={"name": self._target_name(), **details},
         )
 
-    def _defaults(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Return the default print options of the box and of its printers."""
-        options = self.config_entry.options
-        return options.get(CONF_DEFAULT_OPTIONS, {}), options.get(CONF_PRINTER_OPTIONS, {})
-
-    def _save_defaults(self, chosen: dict[str, Any]) -> ConfigFlowResult:
-        """End with the default print options of the target replaced."""
-        of_box, of_printers = self._defaults()
-        if self._target == WHOLE_BOX:
-            of_box = chosen
-        else:
-            others = {key: kept for key, kept in of_printers.items() if key != self._target}
-            of_printers = others | ({self._target: chosen} if chosen else {})
-        return self._save({CONF_DEFAULT_OPTIONS: of_box, CONF_PRINTER_OPTIONS: of_printers})
+    @callback
+    def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
+        """Save what was chosen for the target printer under an option of all printers."""
+        others = {
+            key: kept
+            for key, kept in self.config_entry.options.get(option, {}).items()
+            if key != self._target
+        }
+        return self._save({option: others | ({self._target: chosen} if chosen else {})})
 
     def _target_name(self) -> str:
         """Return the name of the chosen target."""
@@ -224,9 +222,7 @@ class LiankeOptionsFlow(OptionsFlow):
                 data_schema=keep_alive_schema(plans.get(self._target, {})),
                 description_placeholders={"name": self._target_name()},
             )
-        plan = keep_alive_from(user_input)
-        others = {key: kept for key, kept in plans.items() if key != self._target}
-        return self._save({CONF_KEEP_ALIVE: others | ({self._target: plan} if plan else {})})
+        return self._save_for_target(CONF_KEEP_ALIVE, keep_alive_from(user_input))
 
     @_needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
