@@ -115,7 +115,7 @@ async def measure_day(
         house,
         folder,
         "day",
-        600,
+        1200,
         entries=[house.entry(box) for box in boxes],
         boxes=[
             {"device_id": box["device_id"], "printers": [{"id": p["id"]} for p in box["printers"]]}
@@ -167,7 +167,8 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
             unit="jobs",
             baseline=None,
             goal=0,
-            note=f"{told}; {len(twice)} twice, {len(wrong)} wrong; {found['troubles']} troubles",
+            note=f"{told}; {len(twice)} twice, {len(wrong)} wrong; {found['troubles']} troubles; "
+            f"refused: {found['refused'] or 'none'}",
         ),
         Figure(
             name="fleet_day_memory",

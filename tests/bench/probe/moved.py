@@ -14,6 +14,8 @@ from homeassistant.helpers import event, update_coordinator
 from homeassistant.util import dt as dt_util, ulid
 from homeassistant.util.hass_dict import HassKey
 
+from custom_components.lianke.documents import pdf_client
+
 
 def _load_clock() -> Any:
     """Return the module that the cloud's process uses, too; it is not on this process's path."""
@@ -27,6 +29,7 @@ def _load_clock() -> Any:
     return module
 
 
+_REAL_MONOTONIC, _REAL_TIME = time.monotonic, time.time
 DATA_LEADER: HassKey[Any] = HassKey("lianke_bench_leader")
 
 
@@ -55,6 +58,27 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
     )
     for module, name, replacement in replacements:
         setattr(module, name, replacement)
+    _wait_for_pdf_work(leader)
+    for name, module in list(sys.modules.items()):
+        if not name.startswith("custom_components.lianke"):
+            continue
+        for kept, replacement in (("monotonic", clock.monotonic), ("time", clock.time)):
+            if vars(module).get(kept) in (_REAL_MONOTONIC, _REAL_TIME):
+                setattr(module, kept, replacement)
+
+
+def _wait_for_pdf_work(leader: Any) -> None:
+    """Let no time pass while the PDF process works: it is on no clock but its own."""
+    ask = pdf_client.PdfWorker._async_ask
+
+    async def counted(*args: Any) -> dict[str, Any]:
+        leader.busy_threads += 1
+        try:
+            return await ask(*args)
+        finally:
+            leader.busy_threads -= 1
+
+    setattr(pdf_client.PdfWorker, "_async_ask", counted)  # noqa: B010
 
 
 @contextmanager
