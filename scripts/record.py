@@ -81,7 +81,7 @@ class RecordingTransport(Transport):
         method: Method,
         path: str,
         *,
-        seconds: float,
+        timeout: float | None = None,
         purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
@@ -97,7 +97,7 @@ class RecordingTransport(Transport):
         return await super().call(
             method,
             path,
-            seconds=seconds,
+            timeout=timeout,
             purpose=purpose,
             query=query,
             body=body,

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.lianke.api import client as client_module, scanning, transport
+from custom_components.lianke.api import client as client_module, transport
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     CODES,
@@ -154,9 +154,9 @@ async def test_time_out(
     endpoint: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("LIST_SECONDS", "QUICK_SECONDS", "STATUS_SECONDS", "PAPER_SECONDS"):
+    for name in ("LIST_SECONDS", "STATUS_SECONDS", "PAPER_SECONDS"):
         monkeypatch.setattr(client_module, name, 0.15)
-    monkeypatch.setattr(scanning, "SECONDS", 0.15)
+    monkeypatch.setattr(transport, "QUICK_SECONDS", 0.15)
     monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.15)
     sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=2), times=None)
     async with asyncio.timeout(1.5):

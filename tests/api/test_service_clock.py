@@ -27,7 +27,9 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
     """Written between request and answer, and cut to whole seconds."""
     clock = ServiceClock()
     assert clock.offset is None
-    clock.note(DATE, Moment(wall=AT - 1200.5, steady=10.0), Moment(wall=AT - 1200, steady=10.5))
+    clock.update(
+        DATE, Moment(wall=AT - 1200.5, monotonic=10.0), Moment(wall=AT - 1200, monotonic=10.5)
+    )
     with now(wall=AT - 1200, steady=10.5):
         assert clock.offset == (1_199_999, 1_201_501)
 
@@ -35,7 +37,7 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
 def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
     """The difference was that of the clock before; an hour's drift is none."""
     clock = ServiceClock()
-    clock.note(DATE, Moment(wall=AT, steady=10.0), Moment(wall=AT, steady=10.0))
+    clock.update(DATE, Moment(wall=AT, monotonic=10.0), Moment(wall=AT, monotonic=10.0))
     with now(wall=AT + 3600.2, steady=3610.0):
         assert clock.offset is not None
     with now(wall=AT + 3660, steady=3610.0):
@@ -57,11 +59,11 @@ def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
 )
 def test_what_is_no_date_tells_nothing(header: str | None) -> None:
     clock = ServiceClock()
-    clock.note(header, Moment(wall=AT, steady=10.0), Moment(wall=AT, steady=10.0))
+    clock.update(header, Moment(wall=AT, monotonic=10.0), Moment(wall=AT, monotonic=10.0))
     assert clock.offset is None
 
 
 def test_a_clock_that_is_put_right_meanwhile_tells_nothing() -> None:
     clock = ServiceClock()
-    clock.note(DATE, Moment(wall=AT, steady=10.0), Moment(wall=AT + 3600, steady=10.5))
+    clock.update(DATE, Moment(wall=AT, monotonic=10.0), Moment(wall=AT + 3600, monotonic=10.5))
     assert clock.offset is None

@@ -50,7 +50,7 @@ def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
     """Return the offset of the service's clock after an answer with this header."""
     kept = service_clock.ServiceClock()
     at = 1_700_000_000.0
-    kept.note(
+    kept.update(
         header, service_clock.Moment(at, 0.0), service_clock.Moment(at + seconds + jump, seconds)
     )
     return kept.offset

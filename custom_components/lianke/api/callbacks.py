@@ -1,6 +1,6 @@
-"""What the service sends to us: job callbacks and push messages.
+"""Job callbacks and push messages that the service sends to our webhook.
 
-Anyone may send anything here. Nothing in this module raises, and nothing it returns is more than a claim.
+Anyone may send anything there: nothing in this module raises, and nothing it returns is proof.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 
 def _result(body: Mapping[str, object]) -> object:
-    """Return the result of a callback, put together when a form took it apart."""
+    """Return the result of a callback, joined from the fields of a form if need be."""
     result = body.get("task_result")
     if isinstance(result, str):
         return _from_text(result)

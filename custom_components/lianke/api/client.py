@@ -1,4 +1,4 @@
-"""The Lianke service: one method an endpoint ("Endpoints" in the service's documents).
+"""Client of the Lianke service: one method per endpoint ("Endpoints" in the service's documents).
 
 Every method raises LiankeError and nothing else that has to do with the service. Time-outs are those that clients of
 the live service use.
@@ -35,7 +35,6 @@ from .transport import ErrorCodes, Transport
 from .upload import Links, Ticket, UploadFile, is_web_page, open_form
 
 LIST_SECONDS = 5.0
-QUICK_SECONDS = 10.0
 STATUS_SECONDS = 15.0
 """The box asks the printer itself, which takes 3 to 8 s."""
 PAPER_SECONDS = 60.0
@@ -48,7 +47,7 @@ _PHONE: ErrorCodes = {403: BadPhoneError}
 
 
 class LiankeClient:
-    """Talks to the service for one box."""
+    """Client of the service for one box."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class LiankeClient:
         throttle: Throttle | None = None,
         ssl: SSLContext | None = None,
     ) -> None:
-        """Take a session that somebody else closes, the account's key, the box, and the base address with `/api`.
+        """Initialize with a session that the caller closes and the base address with `/api`.
 
         `ssl` is for connections that no other request may use.
         """
@@ -75,7 +74,7 @@ class LiankeClient:
         self._credentials = credentials
 
     def with_throttle(self, throttle: Throttle) -> Self:
-        """Return a client for the same box, whose requests go when this throttle lets them."""
+        """Return a copy that uses another throttle."""
         other = copy.copy(self)
         other._transport = self._transport.with_throttle(throttle)  # noqa: SLF001  # a copy of ours
         other.__dict__.pop("scanners", None)
@@ -88,7 +87,7 @@ class LiankeClient:
 
     @property
     def clock_offset(self) -> tuple[int, int] | None:
-        """The least and the most that the service's clock is ahead of ours, in ms; None if unknown."""
+        """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown."""
         return self._transport.clock.offset
 
     @cached_property
@@ -98,7 +97,7 @@ class LiankeClient:
 
     @property
     def _auth(self) -> dict[str, str]:
-        """What almost every call carries."""
+        """The credentials that almost every request carries."""
         return {
             "deviceId": self._credentials.device_id,
             "deviceKey": self._credentials.device_key,
@@ -111,18 +110,16 @@ class LiankeClient:
                 "GET",
                 "/device/device_info",
                 query=self._auth,
-                seconds=QUICK_SECONDS,
                 kept_connection=True,
             )
         )
 
     async def refresh_box(self) -> None:
-        """Ask a box with firmware below 2.1.112 to tell about itself (`async_refresh_device_info`)."""
+        """Have a box with firmware below 2.1.112 report its data (`async_refresh_device_info`)."""
         await self._transport.call(
             "GET",
             "/device/async_refresh_device_info",
             query=self._auth,
-            seconds=QUICK_SECONDS,
             error_codes=_BUSY,
         )
 
@@ -132,7 +129,6 @@ class LiankeClient:
             "POST",
             "/device/async_device_reboot",
             body={**self._auth},
-            seconds=QUICK_SECONDS,
             error_codes=_BUSY,
         )
 
@@ -143,13 +139,13 @@ class LiankeClient:
                 "GET",
                 "/external_api/printer_list",
                 query=self._auth | {"printerType": str(kind.value)},
-                seconds=LIST_SECONDS,
+                timeout=LIST_SECONDS,
                 kept_connection=True,
             )
         )
 
     async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
-        """Ask the printer how it is (`GET /device/printer_status`); slow, one at a time a box.
+        """Return the printer's own status report (`GET /device/printer_status`); slow, one at a time per box.
 
         Raises PrinterNotFoundError without asking for a network printer without `hash_id`: its port number would
         mean the USB printer there.
@@ -161,8 +157,7 @@ class LiankeClient:
             "GET",
             "/device/printer_status",
             query=self._auth | where,
-            seconds=STATUS_SECONDS,
-            # On a kept one that has been closed it would be asked twice.
+            timeout=STATUS_SECONDS,
         )
         condition = PrinterCondition.from_json(data)
         return replace(condition, message=self._transport.clean(condition.message))
@@ -170,34 +165,32 @@ class LiankeClient:
     async def printer_models(self, query: str | None = None) -> tuple[str, ...]:
         """Return the models the service has drivers for, all or those that match (`/print/printer_enum`)."""
         if query is None:
-            data = await self._transport.call("GET", "/print/printer_enum", seconds=PAPER_SECONDS)
+            data = await self._transport.call("GET", "/print/printer_enum", timeout=PAPER_SECONDS)
         else:
             data = await self._transport.call(
-                "POST", "/print/printer_enum", body={"query": query}, seconds=PAPER_SECONDS
+                "POST", "/print/printer_enum", body={"query": query}, timeout=PAPER_SECONDS
             )
         return parse_model_names(data)
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
-        """Return what the printer's driver can do (`GET /print/printer_params`); worth remembering."""
+        """Return the capabilities of the printer's driver (`GET /print/printer_params`); worth caching."""
         query = (
             {"printerModel": address.model}
             if address.model
             else self._auth | {"printerHash": address.known_hash}
         )
         return Capabilities.from_json(
-            await self._transport.call(
-                "GET", "/print/printer_params", query=query, seconds=QUICK_SECONDS
-            )
+            await self._transport.call("GET", "/print/printer_params", query=query)
         )
 
     async def papers(self, model: str) -> tuple[Paper, ...]:
-        """Return a driver's papers with their sizes (`GET /print/paper_dimension_list`); slow, worth remembering."""
+        """Return a driver's papers with their sizes (`GET /print/paper_dimension_list`); slow, worth caching."""
         return parse_papers(
             await self._transport.call(
                 "GET",
                 "/print/paper_dimension_list",
                 query={"printerModel": model},
-                seconds=PAPER_SECONDS,
+                timeout=PAPER_SECONDS,
             )
         )
 
@@ -228,11 +221,11 @@ class LiankeClient:
         before_end: Callable[[], Awaitable[None]] | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> str:
-        """Hand in a job and return its task id (`POST /print/job`).
+        """Submit a job and return its task id (`POST /print/job`).
 
-        `fields` are `ResolvedOptions.form_fields()`. `before_end` is awaited when everything but the form's end has
-        been handed to the connection; its error ends the upload and is raised as it is. `on_progress` is told the
-        bytes of the file handed over. If this raises with `may_have_arrived` False, the end was never handed over.
+        `fields` are `ResolvedOptions.form_fields()`. `before_end` is awaited once everything but the form's end has
+        been sent; its error ends the upload and is raised as it is. `on_progress` gets the number of bytes of the file
+        sent so far. If this raises with `may_have_arrived` False, the form's end was never sent.
         """
         form_fields = self._auth | address.form_fields() | dict(fields)
         if is_web_page(content):
@@ -254,40 +247,37 @@ class LiankeClient:
         return task_id
 
     async def task(self, address: PrinterAddress, task_id: str) -> Task:
-        """Return what became of a task (`GET /print/job`)."""
+        """Return a task's state (`GET /print/job`)."""
         data = await self._transport.call(
             "GET",
             "/print/job",
             query=self._task_query(address, task_id),
-            seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
         )
         task = Task.from_json(task_id, data)
         return replace(task, result=self.clean(task.result))
 
     def clean(self, result: TaskResult | None) -> TaskResult | None:
-        """Return a result whose message holds no secret of ours; callbacks bring theirs unasked."""
+        """Return a result with our secrets removed from its message."""
         if result is None:
             return None
         return replace(result, message=self._transport.clean(result.message))
 
     async def cancel_task(self, address: PrinterAddress, task_id: str) -> None:
-        """Ask the cloud to drop a task (`DELETE /print/job`); a yes does not prove that nothing was printed."""
+        """Cancel a task (`DELETE /print/job`); success does not prove that nothing was printed."""
         await self._transport.call(
             "DELETE",
             "/print/job",
             query=self._task_query(address, task_id),
-            seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
-        """Return the box's tasks of the day, also those of others (`POST /print/query_device_task`)."""
+        """Return the day's tasks of the box, other apps' included (`POST /print/query_device_task`)."""
         data = await self._transport.call(
             "POST",
             "/print/query_device_task",
             body={**self._auth},
-            seconds=QUICK_SECONDS,
             purpose=Purpose.TRACK,
         )
         return tuple(
@@ -296,25 +286,23 @@ class LiankeClient:
         )
 
     async def flush(self, address: PrinterAddress) -> int:
-        """Delete a printer's waiting tasks, others' as well (`POST /print/flush_jobs`).
+        """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`).
 
-        Returns how many they were, 0 when the answer does not say.
+        Returns their number, 0 when the answer does not say.
         """
         data = await self._transport.call(
             "POST",
             "/print/flush_jobs",
             body=self._printer_body(address),
-            seconds=QUICK_SECONDS,
         )
         return to_int(to_mapping(data).get("queue_num")) or 0
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
-        """Let a printer go on after 30 failures (`POST /print/reset_printing_error_limit`); 10 a day and box."""
+        """Resume a printer paused after 30 failures (`POST /print/reset_printing_error_limit`); 10 per day and box."""
         await self._transport.call(
             "POST",
             "/print/reset_printing_error_limit",
             body=self._printer_body(address),
-            seconds=QUICK_SECONDS,
         )
 
     async def request_driver(self, row_id: int, phone: str) -> None:
@@ -326,12 +314,11 @@ class LiankeClient:
             "POST",
             "/driver/uninstall_driver_event",
             body={**self._auth, "printerId": row_id, "phone": phone},
-            seconds=QUICK_SECONDS,
             error_codes=_PHONE,
         )
 
     async def find_network_printers(self) -> int | None:
-        """Look for printers in the box's network (`GET /printer/refresh_network_printer`).
+        """Search for printers in the box's network (`GET /printer/refresh_network_printer`).
 
         Returns how many were found, None when the answer does not say (its shape is not documented).
         """
@@ -339,7 +326,7 @@ class LiankeClient:
             "GET",
             "/printer/refresh_network_printer",
             query=self._auth,
-            seconds=STATUS_SECONDS,
+            timeout=STATUS_SECONDS,
             error_codes=_BUSY,
         )
         fields = to_mapping(data)
@@ -350,19 +337,19 @@ class LiankeClient:
         return next((number for number in numbers if number is not None), None)
 
     async def download(self, url: str, limit_bytes: int) -> bytes:
-        """Return what lies at an address from an answer, such as a preview's page; no key goes there.
+        """Download from an address in an answer, such as a preview's page; no key is sent.
 
         Raises LiankeResponseError above `limit_bytes`, and for an address that is neither https nor the server's own.
         """
-        return await self._transport.fetch(url, limit_bytes=limit_bytes, seconds=DOWNLOAD_SECONDS)
+        return await self._transport.fetch(url, limit_bytes=limit_bytes, timeout=DOWNLOAD_SECONDS)
 
     def _task_query(self, address: PrinterAddress, task_id: str) -> dict[str, str]:
-        """Return what names a task."""
+        """Return the query that identifies a task."""
         port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
         return self._auth | {"task_id": task_id} | port
 
     def _printer_body(self, address: PrinterAddress) -> dict[str, JsonValue]:
-        """Return what names a printer where no model is asked for."""
+        """Return the body that identifies a printer where no model is required."""
         target = address.form_fields()
         target.pop("printerModel", None)
         return {**self._auth, **target}

@@ -1,4 +1,4 @@
-"""Reading values that come from outside: each function returns what it can make of a value, or None.
+"""Tolerant conversion of values from outside: each function returns the converted value, or None.
 
 The service sends numbers as strings, nulls, blanks and line ends in names; nothing here raises on any JSON value.
 """
@@ -88,10 +88,10 @@ def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
 
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
-    """Return the vendor's words without links, key values and the given secrets: they may echo what was sent."""
+    """Return a message of the service without links, key values and the given secrets, which it may echo."""
     if not (text := to_text(value, MAX_TEXT * 4)):
         return ""
-    # Nearly all messages are a plain word or two, and one comes with each callback.
+    # Cheap checks first: most messages are a word or two.
     if "://" in text:
         text = _LINK.sub("…", text)
     if any(sign in text for sign in "=:："):
@@ -139,7 +139,11 @@ def to_time(value: object) -> datetime | None:
         default: timezone = UTC
     else:
         default = CHINA
-    return _sane(moment if moment.tzinfo else moment.replace(tzinfo=default))
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
+    except OverflowError, ValueError:
+        # It lies where the calendar ends.
+        return None
 
 
 def _from_stamp(number: int) -> datetime | None:
@@ -148,14 +152,6 @@ def _from_stamp(number: int) -> datetime | None:
     if not 0 < seconds < 10**10:
         return None
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _sane(moment: datetime) -> datetime | None:
-    """Return the time in UTC unless it lies where the calendar ends."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError, ValueError:
-        return None
 
 
 def to_json(text: str | bytes) -> JsonValue:

@@ -1,7 +1,7 @@
-"""What can go wrong with the Lianke service, one class a cause.
+"""Exceptions of the Lianke service, one class per cause.
 
 The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `refusal` turns such an
-answer into one of the classes here. No exception text ever carries a secret: the vendor's words are scrubbed.
+answer into one of the classes here. No exception text carries a secret: the service's messages are scrubbed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import ClassVar, override
 
 MAX_DETAIL = 200
 
-# Words about the ApiKey. The service's answer to a wrong one is not documented.
+# Messages about the ApiKey. The service's answer to a wrong one is not documented.
 _ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")
 _ABOUT_ACCESS = re.compile(
     r"(?i)app[\s_-]*key|未授权|鉴权|认证失败|(?<!设备)[密秘]钥"
@@ -20,16 +20,16 @@ _EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过
 
 
 class LiankeError(Exception):
-    """Anything that goes wrong between us and the service; `reason` is its translation key.
+    """Base of all errors of the service; `reason` is its translation key.
 
-    `is_passing`: one alone says little, the next try may go well.
+    `is_passing`: a single one says little, the next attempt may succeed.
     """
 
     reason: str = "unexpected_answer"
     is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
-        """Take the vendor's own words (already scrubbed) and code, if there are any."""
+        """Initialize with the service's message (already scrubbed) and code, if any."""
         self.detail = " ".join(detail.split())[:MAX_DETAIL]
         self.code = code
         super().__init__(self.detail)
@@ -41,7 +41,7 @@ class LiankeError(Exception):
 
     @override
     def __str__(self) -> str:
-        """Reason, code and the vendor's words, for the log."""
+        """Reason, code and the service's message, for the log."""
         code = "" if self.code is None else f" ({self.code})"
         words = f": {self.detail}" if self.detail else ""
         return f"{self.reason}{code}{words}"
@@ -58,7 +58,7 @@ class LiankeConnectionError(LiankeError):
     def __init__(
         self, detail: str = "", *, may_have_arrived: bool, code: int | None = None
     ) -> None:
-        """Say whether the whole request may have reached the service."""
+        """Initialize with whether the whole request may have reached the service."""
         super().__init__(detail, code=code)
         self.may_have_arrived = may_have_arrived
 
@@ -70,7 +70,7 @@ class LiankeTimeoutError(LiankeConnectionError):
 
 
 class LiankeResponseError(LiankeError):
-    """An answer that is none: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
+    """An unusable answer: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
 
     reason = "unexpected_answer"
     may_have_arrived: ClassVar[bool] = True
@@ -79,7 +79,7 @@ class LiankeResponseError(LiankeError):
 class LiankeRefusedError(LiankeError):
     """The service answered with an error code.
 
-    `surely_refused` is False where the thing asked for may have been done all the same.
+    `surely_refused` is False where the request may have been carried out all the same.
     """
 
     reason = "refused"
@@ -87,7 +87,7 @@ class LiankeRefusedError(LiankeError):
 
     @property
     def surely_refused(self) -> bool:
-        """Return whether the thing asked for was certainly not done."""
+        """Return whether the request was certainly not carried out."""
         return True
 
 
@@ -212,7 +212,7 @@ class BadPhoneError(LiankeRefusedError):
 
 
 class ServiceExpiredError(LiankeRefusedError):
-    """The box's service has expired; the service tells it by words only."""
+    """The box's service has expired, which only the message says."""
 
     reason = "service_expired"
 
@@ -224,12 +224,12 @@ class DocumentTooLargeError(LiankeRefusedError):
 
 
 class UnknownCodeError(LiankeRefusedError):
-    """A code that no document explains; with words beside it, it is an answer like any other."""
+    """An undocumented code; with a message beside it, it is an answer like any other."""
 
     @property
     @override
     def surely_refused(self) -> bool:
-        """Return whether the service said in words what is wrong."""
+        """Return whether the service sent a message, too."""
         return bool(self.detail)
 
 
@@ -262,13 +262,13 @@ class QrReaderMissingError(LiankeInputError):
 
 
 class ServerAddressError(LiankeInputError):
-    """The server's address is none, or would carry the keys unencrypted."""
+    """The server's address is invalid, or would carry the keys unencrypted."""
 
     reason = "invalid_server"
 
 
 class TooManyRequestsError(LiankeInputError):
-    """A user asked for more than their share of what may be asked of the service."""
+    """A user exceeded their share of the requests to the service."""
 
     reason = "too_many_requests"
 
@@ -280,12 +280,12 @@ class DocumentUnreadableError(LiankeInputError):
 
 
 class OptionError(LiankeInputError):
-    """A print option that cannot be meant or that this printer lacks."""
+    """A print option that is invalid or that this printer lacks."""
 
     def __init__(
         self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()
     ) -> None:
-        """Take the translation key, the option's name, what was asked for and what would be allowed."""
+        """Initialize with the translation key, the option's name, its value and the allowed ones."""
         super().__init__()
         self.reason = reason
         self.option = option

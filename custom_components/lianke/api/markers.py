@@ -1,4 +1,4 @@
-"""Ink and toner levels. What `markers` looks like is documented nowhere, so every plausible shape is read."""
+"""Ink and toner levels. The shape of `markers` is documented nowhere, so every plausible one is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
 
 
 def _triples(value: object) -> Iterator[tuple[object, object, object]]:
-    """Yield name, level and colour of each marker as they stand in the answer."""
+    """Yield name, level and colour of each marker as they are in the answer."""
     if isinstance(value, str):
         value = _from_text(value[:MAX_TEXT])
     if isinstance(value, list):

@@ -66,7 +66,7 @@ class PrinterKind(IntEnum):
 
 
 class Species(IntEnum):
-    """What kind of machine a printer is (`species`)."""
+    """The kind of machine a printer is (`species`)."""
 
     UNKNOWN = 0
     DOT_MATRIX = 1
@@ -300,7 +300,7 @@ def parse_model_names(data: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterCondition:
-    """What the printer itself reports (`printer_status`); None = it does not say."""
+    """The printer's own report (`printer_status`); None = it does not say."""
 
     cover_open: bool | None = None
     paper_jam: bool | None = None

@@ -1,4 +1,4 @@
-"""Names that drivers give to papers and trays, compared as people write them."""
+"""Matching of the names of papers and trays, tolerant of how people write them."""
 
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
@@ -6,7 +6,7 @@ import re
 from typing import Final
 import unicodedata
 
-ALIKE: Final = 0.5
+SIMILAR: Final = 0.5
 MAX_NAME: Final = 100
 # No driver of use has more papers, and comparing takes its time.
 MAX_COMPARED: Final = 200
@@ -37,7 +37,7 @@ _UNITS: Final[Mapping[str, float]] = {
 
 
 def normalize_name(name: str | int) -> str:
-    """Return a name without what people write in different ways.
+    """Return the normalized form of a name, for comparison.
 
     Width of letters, case, blanks, kinds of brackets and of the sign between two sides do not
     count; 开 is K, and a tray has one name.
@@ -48,7 +48,7 @@ def normalize_name(name: str | int) -> str:
 
 
 def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
-    """Return the id of the name that is meant; None when none is, or more than one could be."""
+    """Return the id of the name that matches; None when none or more than one does."""
     exact = {_plain(name): number for name, number in names.items()}
     if (number := exact.get(_plain(wanted))) is not None:
         return number
@@ -60,20 +60,20 @@ def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
 
 
 def parse_size(name: str) -> tuple[int, int] | None:
-    """Return the size in 0.1 mm that a name tells, such as `60 x 40 mm` or `4x6`."""
+    """Return the size in 0.1 mm in a name such as `60 x 40 mm` or `4x6`; None without one."""
     found = _SIZE.search(normalize_name(name))
     return None if found is None else _sides(found)
 
 
 def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
-    """Return names with those that are most like the wanted one ahead, the others as they were."""
+    """Return the names, the most similar to the wanted one first, the others in their order."""
     folded = normalize_name(str(wanted))
     known = list(names)
-    likeness: dict[str, float] = {}
+    similarity: dict[str, float] = {}
     for name in known[:MAX_COMPARED]:
-        alike = SequenceMatcher(None, folded, normalize_name(name), autojunk=False).ratio()
-        likeness[name] = alike if alike >= ALIKE else 0.0
-    return sorted(known, key=lambda name: -likeness.get(name, 0.0))
+        ratio = SequenceMatcher(None, folded, normalize_name(name), autojunk=False).ratio()
+        similarity[name] = ratio if ratio >= SIMILAR else 0.0
+    return sorted(known, key=lambda name: -similarity.get(name, 0.0))
 
 
 def _plain(name: str | int) -> str:
@@ -88,7 +88,7 @@ def _whole_size(folded: str) -> tuple[int, int] | None:
 def _sides(found: re.Match[str]) -> tuple[int, int] | None:
     first, second = float(found[1]), float(found[3])
     unit = found[4] or found[2]
-    # Nobody's paper is 4 by 6 mm.
+    # No paper is 4 by 6 mm.
     factor = _UNITS[unit or ("in" if max(first, second) <= MOST_INCHES else "mm")]
     width, height = first * factor, second * factor
     if not (LEAST_MM <= width <= MOST_MM and LEAST_MM <= height <= MOST_MM):

@@ -1,4 +1,4 @@
-"""From what is asked for to what is sent: each option checked before anything leaves the house."""
+"""Resolve print options to the service's ids, each checked before anything is sent."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -49,75 +49,82 @@ def resolve_options(
     With `raw` the printer gets bare commands, on which options have no effect: none may be set.
     """
     _refuse_booleans(options)
-    able = capabilities or _UNKNOWN
+    capabilities = capabilities or _UNKNOWN
     if raw:
-        return _raw(options, able)
-    paper_id, paper = _paper(options, able, papers, species)
+        return _raw(options, capabilities)
+    paper_id, paper = _paper(options, capabilities, papers, species)
     custom = paper if paper_id == CUSTOM_ID else None
     return ResolvedOptions(
         paper_id=paper_id,
         paper_width=None if custom is None else custom.width,
         paper_length=None if custom is None else custom.height,
         paper=paper,
-        copies=_copies(options.copies, able),
-        color=_choice("color", options.color, COLORS, able.colors, able.defaults.color),
-        duplex=_choice("duplex", options.duplex, DUPLEX, able.duplex, able.defaults.duplex),
+        copies=_copies(options.copies, capabilities),
+        color=_choice(
+            "color", options.color, COLORS, capabilities.colors, capabilities.defaults.color
+        ),
+        duplex=_choice(
+            "duplex", options.duplex, DUPLEX, capabilities.duplex, capabilities.defaults.duplex
+        ),
         orientation=_choice(
             "orientation",
             options.orientation,
             ORIENTATIONS,
-            able.orientations,
-            able.defaults.orientation,
+            capabilities.orientations,
+            capabilities.defaults.orientation,
         ),
-        tray=_named("tray", options.tray, able.trays, able.defaults.tray),
+        tray=_named("tray", options.tray, capabilities.trays, capabilities.defaults.tray),
         media_type=_named(
-            "media_type", options.media_type, able.media_types, able.defaults.media_type
+            "media_type",
+            options.media_type,
+            capabilities.media_types,
+            capabilities.defaults.media_type,
         ),
-        quality=_choice("quality", options.quality, QUALITIES, None, able.defaults.quality),
+        quality=_choice("quality", options.quality, QUALITIES, None, capabilities.defaults.quality),
         scale=_scale(options.scale),
-        align=_word("align", options.align, ALIGNMENTS),
+        align=_keyword("align", options.align, ALIGNMENTS),
         auto_rotate=options.auto_rotate,
         reverse_order=options.reverse_order,
         page_range=parse_page_range(options.pages or ""),
-        excel_fit=_word("excel_fit", options.excel_fit, EXCEL_FITS),
+        excel_fit=_keyword("excel_fit", options.excel_fit, EXCEL_FITS),
     )
 
 
 def _refuse_booleans(options: PrintOptions) -> None:
-    """Refuse YAML's yes and no where a name or a number is meant; Python takes them for 1 and 0."""
+    """Raise OptionError for YAML's yes and no where a name or a number is expected."""
     for item in fields(options):
         value = getattr(options, item.name)
         if isinstance(value, bool) and item.name not in SWITCHES:
             raise OptionError("invalid_option", option=item.name, value=str(value).lower())
 
 
-def _raw(options: PrintOptions, able: Capabilities) -> ResolvedOptions:
-    """Return what the service requires of raw commands: a paper id, which has no effect."""
+def _raw(options: PrintOptions, capabilities: Capabilities) -> ResolvedOptions:
+    """Return the options of raw commands: the service requires a paper id, which has no effect."""
     if names := options.set_names:
         raise OptionError("raw_refuses_options", option="raw", value=", ".join(names))
-    known = [*(able.papers or {}).values()]
-    paper_id = able.defaults.paper_id
+    known = [*(capabilities.papers or {}).values()]
+    paper_id = capabilities.defaults.paper_id
     if not paper_id or paper_id < 0:
         paper_id = known[0] if known and A4_ID not in known else A4_ID
     return ResolvedOptions(paper_id=paper_id)
 
 
 def _paper(
-    options: PrintOptions, able: Capabilities, papers: tuple[Paper, ...], species: Species
+    options: PrintOptions, capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
 ) -> tuple[int, Paper | None]:
     """Return the paper's id and, if known, the paper."""
     if options.paper_width is not None or options.paper_height is not None:
         return CUSTOM_ID, _custom(options)
     if options.paper is None:
-        return _default_paper(able, papers, species)
-    paper_id = _paper_id(options.paper, able.papers, papers)
+        return _default_paper(capabilities, papers, species)
+    paper_id = _paper_id(options.paper, capabilities.papers, papers)
     if paper_id == CUSTOM_ID:
         raise OptionError("custom_paper_needs_both_sides", option="paper", value=options.paper)
-    return paper_id, _describe(paper_id, able, papers)
+    return paper_id, _describe(paper_id, capabilities, papers)
 
 
 def _custom(options: PrintOptions) -> Paper:
-    """Return a paper of a size of its own."""
+    """Return the paper of a custom size."""
     width, height = options.paper_width, options.paper_height
     if width is None or height is None:
         raise OptionError(
@@ -152,10 +159,10 @@ def _size_name(width: int, length: int) -> str:
 
 
 def _default_paper(
-    able: Capabilities, papers: tuple[Paper, ...], species: Species
+    capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
 ) -> tuple[int, Paper | None]:
-    """Return the driver's paper or A4, neither where that would waste labels."""
-    default: DriverDefaults = able.defaults
+    """Return the driver's paper or A4; raises OptionError where that would waste labels."""
+    default: DriverDefaults = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     paper_id = default.paper_id
     narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and are_mostly_narrow(papers))
@@ -163,13 +170,13 @@ def _default_paper(
     if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
         return CUSTOM_ID, _sized(width, length)
     if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
-        return paper_id, _describe(paper_id, able, papers)
-    known = _known_ids(able.papers, papers)
+        return paper_id, _describe(paper_id, capabilities, papers)
+    known = _known_ids(capabilities.papers, papers)
     if narrow or (known and A4_ID not in known):
         raise OptionError(
-            "paper_required", option="paper", allowed=_paper_names(able.papers, papers)
+            "paper_required", option="paper", allowed=_paper_names(capabilities.papers, papers)
         )
-    return A4_ID, _describe(A4_ID, able, papers)
+    return A4_ID, _describe(A4_ID, capabilities, papers)
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
@@ -199,7 +206,7 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
 
 
 def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
-    """Return every paper id this printer is known to take; empty = unknown."""
+    """Return the ids of all known papers of the printer; empty = unknown."""
     return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
 
 
@@ -208,26 +215,32 @@ def _paper_names(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> 
     return [*(block or [paper.name for paper in papers])][:MAX_ALLOWED]
 
 
-def _describe(paper_id: int, able: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
+def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
     """Return a paper's name and size: from the printer's list, the standard, its driver or its name."""
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
-    name = next((name for name, number in (able.papers or {}).items() if number == paper_id), None)
+    name = next(
+        (name for name, number in (capabilities.papers or {}).items() if number == paper_id), None
+    )
     if (standard := standard_paper(paper_id)) is not None:
         return standard if name is None else replace(standard, name=name)
     size = None if name is None else parse_size(name)
-    width, length = able.defaults.paper_width or 0, able.defaults.paper_length or 0
-    if paper_id == able.defaults.paper_id and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
+    width, length = capabilities.defaults.paper_width or 0, capabilities.defaults.paper_length or 0
+    if (
+        paper_id == capabilities.defaults.paper_id
+        and 0 < width <= MAX_SIDE
+        and 0 < length <= MAX_SIDE
+    ):
         size = width, length
     return None if size is None else Paper.of_size(paper_id, name or _size_name(*size), *size)
 
 
-def _copies(wanted: int | None, able: Capabilities) -> int:
-    """Return the copies, at most what the printer makes at once."""
-    limit = min(able.max_copies or MAX_COPIES, MAX_COPIES)
+def _copies(wanted: int | None, capabilities: Capabilities) -> int:
+    """Return the number of copies, checked against the printer's maximum."""
+    limit = min(capabilities.max_copies or MAX_COPIES, MAX_COPIES)
     if wanted is None:
-        default = able.defaults.copies
+        default = capabilities.defaults.copies
         return default if default is not None and 1 <= default <= limit else 1
     if not 1 <= wanted <= limit:
         raise OptionError("too_many_copies", option="copies", value=wanted, allowed=[f"1–{limit}"])
@@ -238,11 +251,11 @@ def _choice(
     option: str,
     wanted: str | None,
     values: Mapping[str, int],
-    able: frozenset[int] | None,
+    supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Return the id of one of a few fixed values, or the driver's default where it makes sense."""
-    possible = [name for name, number in values.items() if able is None or number in able]
+    """Return the id of one of a few fixed values, or the driver's default if it is one of them."""
+    possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None
     if (name := wanted.strip().casefold()) not in possible:
@@ -277,8 +290,8 @@ def _named(
     return number
 
 
-def _word(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
-    """Return the service's word for one of ours."""
+def _keyword(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
+    """Return the service's value for one of ours."""
     if wanted is None:
         return None
     if (found := values.get(wanted.strip().casefold())) is None:
@@ -287,7 +300,7 @@ def _word(option: str, wanted: str | None, values: Mapping[str, str]) -> str | N
 
 
 def _scale(wanted: str | None) -> str | None:
-    """Return the scaling: a word or a percentage."""
+    """Return the scaling: a keyword or a percentage."""
     if wanted is None:
         return None
     word = wanted.strip().casefold()

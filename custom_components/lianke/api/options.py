@@ -1,4 +1,4 @@
-"""Print options: what a user asks for, checked against what the printer can do, as the service's form fields.
+"""Print options, as a user sets them and as the service takes them.
 
 Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
 """
@@ -46,7 +46,7 @@ ALIGNMENTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrintOptions:
-    """What somebody asks for; None = unset. Sizes in mm; names of paper, tray and media are the driver's."""
+    """Options as a user sets them; None = unset. Sizes in mm; names of paper, tray and media are the driver's."""
 
     paper: str | int | None = None
     paper_width: float | None = None
@@ -74,7 +74,7 @@ class PrintOptions:
 MAX_PAGE_RANGE = 1000
 """characters of a page selection that are kept."""
 PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
-"""These three say one thing together: a size never mixes with a paper from another layer."""
+"""These belong together: a size never mixes with a paper from another layer."""
 
 
 def merge_options(*layers: PrintOptions) -> PrintOptions:
@@ -123,7 +123,7 @@ class ResolvedOptions(Stored):
     def form_fields(self) -> dict[str, str]:
         """Return the fields of `POST /print/job` that stand for these options.
 
-        Always lets the service refuse what the box cannot print, and never limits the number of errors.
+        Always has the service refuse what the box cannot print, and never limits the number of errors.
         """
         custom = self.paper_id == CUSTOM_ID
         values: dict[str, object] = {

@@ -32,7 +32,7 @@ def parse_page_range(text: str) -> str:
 
 
 def _is_piece(piece: str) -> bool:
-    """Tell whether a piece is a page or pages in ascending order."""
+    """Return whether a piece is a page or a range of pages in ascending order."""
     found = _RANGE.fullmatch(piece)
     return piece.isascii() and found is not None and 1 <= int(found[1]) <= int(found[2] or found[1])
 

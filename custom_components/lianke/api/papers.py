@@ -1,4 +1,4 @@
-"""Papers everybody knows by name, with the numbers Windows gives them (wingdi.h, DMPAPER_*); sizes in 0.1 mm."""
+"""Standard papers with their Windows ids (wingdi.h, DMPAPER_*); sizes in 0.1 mm."""
 
 from collections.abc import Mapping
 
@@ -59,5 +59,5 @@ def standard_paper(wanted: str | int) -> Paper | None:
 
 
 def are_mostly_narrow(papers: tuple[Paper, ...]) -> bool:
-    """Return whether most of a printer's papers are labels and receipts, whatever else it lists."""
+    """Return whether most of a printer's papers are labels or receipts."""
     return sum(min(paper.width, paper.height) <= MAX_NARROW for paper in papers) * 2 > len(papers)

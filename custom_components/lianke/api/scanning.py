@@ -1,4 +1,4 @@
-"""Scanning: known from the vendor's own clients only, so what comes back is handed on as it is."""
+"""Scanning: known from the vendor's own clients only, so answers are passed on as they are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from .errors import LiankeResponseError
 from .tasks import TaskState, to_task_state
 from .transport import Transport
 
-SECONDS = 10.0
 MAX_SCANNERS = 100
 
 
@@ -45,7 +44,7 @@ class ScanOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
-    """A scan under way; `answer` is everything the service said, since its shape is not documented."""
+    """A scan under way; `answer` is everything the service sent, since its shape is not documented."""
 
     task_id: str
     state: TaskState
@@ -56,15 +55,13 @@ class Scanners:
     """The scanning endpoints for one box."""
 
     def __init__(self, transport: Transport, auth: Mapping[str, str]) -> None:
-        """Take what sends requests and the box's id and key."""
+        """Initialize with the transport and the box's credentials."""
         self._transport = transport
         self._auth = auth
 
     async def all(self) -> tuple[Scanner, ...]:
         """Return the scanners (`GET /scanning/scanner_list`)."""
-        data = await self._transport.call(
-            "GET", "/scanning/scanner_list", query=self._auth, seconds=SECONDS
-        )
+        data = await self._transport.call("GET", "/scanning/scanner_list", query=self._auth)
         rows = to_mapping(data).get("row")
         if (data is not None and not isinstance(data, dict)) or not isinstance(rows, list | None):
             raise LiankeResponseError("scanner_list of an unknown shape")
@@ -76,40 +73,40 @@ class Scanners:
         )
 
     async def status(self, scanner_id: str) -> Mapping[str, object]:
-        """Return how a scanner is, in the service's own words (`GET /scanning/scanner_status`)."""
+        """Return a scanner's status as the service sends it (`GET /scanning/scanner_status`)."""
         return await self._ask("/scanning/scanner_status", scanner_id)
 
     async def params(self, scanner_id: str) -> Mapping[str, object]:
-        """Return what a scanner can do, in the service's own words (`GET /scanning/scanner_params`)."""
+        """Return a scanner's capabilities as the service sends them (`GET /scanning/scanner_params`)."""
         return await self._ask("/scanning/scanner_params", scanner_id)
 
     async def start(self, scanner_id: str, options: ScanOptions) -> str:
         """Start a scan and return its task id (`POST /scanning/job`)."""
         body: dict[str, JsonValue] = {**self._auth, "scanningId": scanner_id, **options.as_body()}
-        data = await self._transport.call("POST", "/scanning/job", body=body, seconds=SECONDS)
+        data = await self._transport.call("POST", "/scanning/job", body=body)
         task_id = to_optional_text(to_mapping(data).get("task_id"))
         if task_id is None:
             raise LiankeResponseError("scan without task_id")
         return task_id
 
     async def task(self, scanner_id: str, task_id: str) -> ScanTask:
-        """Return what became of a scan (`GET /scanning/job`)."""
+        """Return a scan's state (`GET /scanning/job`)."""
         query = {**self._auth, "scanningId": scanner_id, "task_id": task_id}
-        data = await self._transport.call("GET", "/scanning/job", query=query, seconds=SECONDS)
+        data = await self._transport.call("GET", "/scanning/job", query=query)
         answer = _object(data)
         return ScanTask(
             task_id=task_id, state=to_task_state(answer.get("task_state")), answer=answer
         )
 
     async def cancel(self, scanner_id: str, task_id: str) -> None:
-        """Stop a scan (`DELETE /scanning/job`, which takes JSON)."""
+        """Cancel a scan (`DELETE /scanning/job`, which takes JSON)."""
         body: dict[str, JsonValue] = {**self._auth, "scanningId": scanner_id, "task_id": task_id}
-        await self._transport.call("DELETE", "/scanning/job", body=body, seconds=SECONDS)
+        await self._transport.call("DELETE", "/scanning/job", body=body)
 
     async def _ask(self, path: str, scanner_id: str) -> Mapping[str, object]:
         """Return an answer about one scanner as it is."""
         query = {**self._auth, "scanningId": scanner_id}
-        return _object(await self._transport.call("GET", path, query=query, seconds=SECONDS))
+        return _object(await self._transport.call("GET", path, query=query))
 
 
 def _object(data: object) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Where the service lives."""
+"""The server's address, and which hosts are local."""
 
 from ipaddress import ip_address
 
@@ -32,7 +32,7 @@ def check_server(text: str) -> str:
 
 
 def is_public_name(host: str | None) -> bool:
-    """Tell whether a host may be one of the internet: not by its address or name one of a local network."""
+    """Return whether a host may be on the internet, judged by its address or name."""
     if not host:
         return False
     try:
@@ -44,7 +44,7 @@ def is_public_name(host: str | None) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name means this machine."""
+    """Return whether a host name means this machine."""
     if host == "localhost":
         return True
     try:

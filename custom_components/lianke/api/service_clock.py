@@ -1,4 +1,4 @@
-"""How the service's clock differs from ours, by the `Date` of its answers."""
+"""Offset of the service's clock from ours, measured by the `Date` header of its answers."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -14,50 +14,50 @@ DRIFT = 0.001
 
 
 class Moment(NamedTuple):
-    """A moment by the clock that people read, and by one that only runs forward; in seconds."""
+    """A moment on the wall clock and on the monotonic clock, in seconds."""
 
     wall: float
-    steady: float
+    monotonic: float
 
     @classmethod
     def now(cls) -> Moment:
-        """Return the present moment."""
-        return cls(wall=time(), steady=monotonic())
+        """Return the current moment."""
+        return cls(wall=time(), monotonic=monotonic())
 
 
 class ServiceClock:
-    """Keeps by how much the service's clock is ahead of ours, as the last answer showed it."""
+    """The service's clock, as the last answer showed it."""
 
     def __init__(self) -> None:
-        """Know nothing before the first answer."""
+        """Start without an offset."""
         self._offset: tuple[int, int] | None = None
-        self._noted_at = Moment(wall=0.0, steady=0.0)
+        self._measured_at = Moment(wall=0.0, monotonic=0.0)
 
     @property
     def offset(self) -> tuple[int, int] | None:
-        """The least and the most that the service's clock is ahead, in milliseconds; None if unknown.
+        """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown.
 
-        It is not known any more once our own clock has been put right since.
+        Adjusting our own clock makes it unknown.
         """
-        if self._offset is not None and not _in_step(self._noted_at, Moment.now()):
+        if self._offset is not None and not _unadjusted(self._measured_at, Moment.now()):
             self._offset = None
         return self._offset
 
-    def note(self, header: str | None, sent: Moment, received: Moment) -> None:
-        """Take the `Date` of an answer to a request that was sent and answered at these moments."""
+    def update(self, header: str | None, sent: Moment, received: Moment) -> None:
+        """Measure by the `Date` of an answer whose request was sent and answered at these moments."""
         shown = _seconds(header)
-        if shown is None or not _in_step(sent, received):
+        if shown is None or not _unadjusted(sent, received):
             return
         # Written between the two, and cut to whole seconds.
         least, most = shown - received.wall, shown + 1 - sent.wall
         if abs(least) < MAX_OFFSET:
             self._offset = (int(least * 1000) - 1, int(most * 1000) + 1)
-            self._noted_at = received
+            self._measured_at = received
 
 
-def _in_step(earlier: Moment, later: Moment) -> bool:
-    """Return whether our own clock was left alone between two moments."""
-    passed = later.steady - earlier.steady
+def _unadjusted(earlier: Moment, later: Moment) -> bool:
+    """Return whether our own clock was not adjusted between two moments."""
+    passed = later.monotonic - earlier.monotonic
     return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + DRIFT * abs(passed)
 
 

@@ -1,4 +1,4 @@
-"""Box id and key from the QR code on the box: as a link, a token, `id:key` or a photo of the sticker.
+"""Credentials from the QR code on the box: a link, a token, `id:key` or a photo of the sticker.
 
 The link's `token` is base64 of `deviceId:deviceKey` ("Credentials from the QR code" in the service's documents).
 Shapes seen in the wild rank candidates; they never refuse one.
@@ -91,7 +91,7 @@ def parse_credentials(text: str) -> Credentials:
 
 
 def rank_code(text: str) -> int:
-    """Return how surely a code's text is a Lianke sticker, 0 when it holds no credentials at all.
+    """Return how likely a code's text is a Lianke sticker's, 0 when it holds no credentials.
 
     3: a link of the vendor's; 2: another link or a token with the usual shapes; 1: readable, but unusual.
     """
@@ -175,7 +175,7 @@ def read_photo(path: Path) -> Credentials:
 
 
 def _reader() -> Callable[[Image.Image], list[str]]:
-    """Return what reads all QR codes in a picture; raises QrReaderMissingError."""
+    """Return a function that reads all QR codes in a picture; raises QrReaderMissingError."""
     try:
         # Looks for the system's library, which may be missing, on import.
         from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415

@@ -80,7 +80,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A task as `GET /print/job` tells it; UNKNOWN when the answer names no state."""
+    """A task as `GET /print/job` returns it; UNKNOWN when the answer names no state."""
 
     task_id: str
     state: TaskState
@@ -144,14 +144,14 @@ def rows_of(data: object, name: str) -> list[object]:
 
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
-    """Read `data` of `query_device_task`; raises LiankeResponseError when it holds something other than rows."""
+    """Read `data` of `query_device_task`; raises LiankeResponseError for any other shape."""
     rows = rows_of(data, "task_list")
     return tuple(task for row in rows[:MAX_DAY_TASKS] if (task := DayTask.from_json(row)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback:
-    """What a job callback claims. It is signed by nobody: proof is the address it came to, not its content."""
+    """A job callback. It is not signed: proof is the address it came to, not its content."""
 
     device_id: str
     task_id: str

@@ -1,4 +1,4 @@
-"""What a request is for, and what decides when it may go."""
+"""Purposes of requests, and the protocol of what limits them."""
 
 from contextlib import AbstractAsyncContextManager
 from enum import IntEnum
@@ -6,27 +6,27 @@ from typing import Protocol
 
 
 class Purpose(IntEnum):
-    """What a request is for. Where requests wait for each other, the smaller number goes first."""
+    """What a request is for; a smaller number goes first where requests queue."""
 
     SUBMIT = 0
-    """Hands in a print job."""
+    """Submits a print job."""
     TRACK = 1
-    """Asks what became of a job, or cancels it."""
+    """Tracks a job, or cancels it."""
     POLL = 2
-    """Refreshes what is known of a box and its printers."""
+    """Polls a box and its printers."""
     COUNT = 3
-    """Counts the pages of a document whose print waits for that."""
+    """Counts the pages of a document before it is printed."""
     LOOKUP = 4
-    """Does something else that a user asked for: a preview, a search, a press of a button."""
+    """Serves a user's request: a preview, a search, a pressed button."""
     PICTURE = 5
-    """Fetches a preview's page, which lies outside the service's API."""
+    """Downloads a preview's page, which is outside the service's API."""
 
 
 class Throttle(Protocol):
     """Limits requests at once and over time, and pauses when the service complains."""
 
     def slot(self, purpose: Purpose, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
-        """Return a context that is entered when a request, or an upload, which may take minutes, may go."""
+        """Return a context that is entered when a request, or an upload (which may take minutes), may start."""
 
     def too_frequent(self) -> None:
-        """Take note that the service complained (10009)."""
+        """Pause because the service answered "too frequent" (10009)."""

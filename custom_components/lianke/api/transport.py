@@ -1,4 +1,4 @@
-"""One request to the service and its answer: headers, time-outs, limits, and every failure as a LiankeError.
+"""HTTP transport: headers, time-outs, limits, and every failure as a LiankeError.
 
 aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
 
@@ -59,17 +59,19 @@ MAX_ANSWER = 8 * 1024 * 1024
 """bytes; the longest real answers, paper lists, stay far below."""
 BIG_ANSWER = 256 * 1024
 """bytes; from here on JSON is parsed outside the event loop."""
+QUICK_SECONDS = 10.0
+"""The whole of a quick request."""
 CONNECT_SECONDS = 30.0
 IDLE_SECONDS = 60.0
 TURN_SECONDS = 720.0
 """How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB."""
 ANSWER_SECONDS = 30.0
 ANSWER_BYTES_A_SECOND = 1024 * 1024
-"""How fast the service is expected to put an upload away before it answers."""
+"""How fast the service is expected to store an upload before it answers."""
 SLOWEST_BYTES_A_SECOND = 32 * 1024
 """The slowest uplink worth waiting for."""
 BUFFERED_BYTES = 4 * 1024 * 1024
-"""What the system may still hold back when everything has been handed over."""
+"""Bytes that the system may still have in its buffers once everything is written."""
 
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
@@ -97,7 +99,7 @@ class Transport:
         throttle: Throttle | None,
         ssl: SSLContext | None = None,
     ) -> None:
-        """Take the key, the further secrets that no message may show, and the base address with `/api`.
+        """Initialize with the key, the secrets that no message may show, and the base address with `/api`.
 
         `ssl` is used for connections of their own, None for aiohttp's default.
         """
@@ -110,7 +112,7 @@ class Transport:
         self.clock = ServiceClock()
 
     def with_throttle(self, throttle: Throttle) -> Self:
-        """Return the same transport, whose requests go when this throttle lets them."""
+        """Return a copy that uses another throttle."""
         other = copy.copy(self)
         other._throttle = throttle  # noqa: SLF001  # a copy of ours
         return other
@@ -120,7 +122,7 @@ class Transport:
         method: Method,
         path: str,
         *,
-        seconds: float,
+        timeout: float | None = None,
         purpose: Purpose = Purpose.POLL,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
@@ -129,9 +131,9 @@ class Transport:
     ) -> object:
         """Send a request and return the `data` of its answer.
 
-        `query` goes into the address, `body` as JSON; `seconds` bounds the whole exchange; `error_codes` are codes with
-        a meaning of their own at this endpoint. `kept_connection`: other requests may share the connection, for polls,
-        which are soon made again. Raises LiankeError.
+        `query` goes into the address, `body` as JSON; `timeout` (s, None: QUICK_SECONDS) bounds the whole exchange;
+        `error_codes` are codes with a meaning of their own at this endpoint. `kept_connection`: other requests may
+        share the connection, for polls, which are soon repeated. Raises LiankeError.
         """
         async with self._slot(purpose):
             sent = Moment.now()
@@ -145,7 +147,7 @@ class Transport:
                         json=body,
                         headers=self._headers(),
                         allow_redirects=False,
-                        timeout=ClientTimeout(total=seconds),
+                        timeout=ClientTimeout(total=timeout or QUICK_SECONDS),
                         middlewares=None if kept_connection else (_send_once,),
                     ) as response,
                 ):
@@ -155,7 +157,7 @@ class Transport:
             except (ClientError, OSError) as err:
                 _raise_clean(err, may_have_arrived=True)
             data = await self._interpret(status, raw, error_codes)
-            self.clock.note(date, sent, answered)
+            self.clock.update(date, sent, answered)
             return data
 
     async def upload(self, path: str, form: JobForm, size: int, purpose: Purpose) -> object:
@@ -179,11 +181,11 @@ class Transport:
 
     @asynccontextmanager
     async def _connections(self, *, own: bool) -> AsyncIterator[ClientSession]:
-        """Offer the session to use: the shared one, or one whose only connection is new and is closed afterwards."""
+        """Yield the shared session, or one whose only connection is new and closed afterwards."""
         if not own:
             yield self._session
             return
-        # Not the system's name servers of aiodns: starting one for a single request takes longer than the request.
+        # Starting aiodns for a single request takes longer than the request.
         connector = TCPConnector(
             force_close=True, limit=1, ssl=self._ssl or True, resolver=ThreadedResolver()
         )
@@ -197,8 +199,10 @@ class Transport:
     async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
         """Send a form; return status and body of the answer."""
         loop = asyncio.get_running_loop()
-        patience = answer_seconds(size)
-        total_seconds = CONNECT_SECONDS + IDLE_SECONDS + patience + size / SLOWEST_BYTES_A_SECOND
+        answer_timeout = answer_seconds(size)
+        total_seconds = (
+            CONNECT_SECONDS + IDLE_SECONDS + answer_timeout + size / SLOWEST_BYTES_A_SECOND
+        )
         if form.before_end is not None:
             total_seconds += TURN_SECONDS
         try:
@@ -208,10 +212,12 @@ class Transport:
             ):
 
                 def on_step() -> None:
-                    """Something moved: allow the next step its time."""
+                    """Restart the time-out: something was sent."""
                     if not form.abandoned and not idle.expired():
                         wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
-                        idle.reschedule(loop.time() + (patience if form.handed_over else wait))
+                        idle.reschedule(
+                            loop.time() + (answer_timeout if form.handed_over else wait)
+                        )
 
                 form.on_step = on_step
                 response = await session.post(
@@ -231,8 +237,8 @@ class Transport:
         finally:
             form.abandoned = True
 
-    async def fetch(self, url: str, *, limit_bytes: int, seconds: float) -> bytes:
-        """Return what lies at an address the service named, which is not told any key.
+    async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
+        """Download from an address that the service named, without any key.
 
         Only https, or the server itself. Raises LiankeError; LiankeResponseError above `limit_bytes`.
         """
@@ -240,7 +246,7 @@ class Transport:
         async with self._slot(Purpose.PICTURE):
             try:
                 async with self._session.get(
-                    target, allow_redirects=False, timeout=ClientTimeout(total=seconds)
+                    target, allow_redirects=False, timeout=ClientTimeout(total=timeout)
                 ) as response:
                     if response.status != HTTPStatus.OK:
                         raise LiankeResponseError(f"HTTP {response.status}", code=response.status)
@@ -249,23 +255,23 @@ class Transport:
                 _raise_clean(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
-        """Return an address from an answer, if it is one that may be fetched."""
+        """Return the URL of an address from an answer; raises LiankeResponseError if it may not be fetched."""
         server = URL(self._base)
         try:
             target = server.join(URL(url))
-            harmless = target.origin() == server.origin() or (
+            allowed = target.origin() == server.origin() or (
                 target.scheme == "https"
                 and (is_public_name(target.host) or is_loopback(server.host or ""))
             )
         except ValueError:
-            harmless = False
-        if not harmless:
+            allowed = False
+        if not allowed:
             raise LiankeResponseError("an address that is not https, or not public")
         return target
 
     @asynccontextmanager
     async def _slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait for our turn; tell the throttle when the service complains."""
+        """Wait for the throttle, and report to it when the service complains."""
         if self._throttle is None:
             yield
             return
@@ -307,7 +313,7 @@ class Transport:
         raise refusal(code, message, error_codes)
 
     async def _interpret_early(self, status: int, raw: bytes) -> NoReturn:
-        """Raise what an answer stands for that came before the form's end, so that nothing can have been accepted."""
+        """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
         try:
             await self._interpret(status, raw, None)
         except LiankeError as err:

@@ -17,9 +17,9 @@ from aiohttp.abc import AbstractStreamWriter
 from .errors import DocumentUnreadableError
 
 PIECE = 1024 * 1024
-"""bytes read at a time; each reading is a visit to another thread."""
+"""bytes read at a time; each read goes through another thread."""
 CHUNK = 64 * 1024
-"""bytes handed over at a time, so that progress is seen on a slow line."""
+"""bytes written at a time, so that progress is visible on a slow line."""
 MAX_NAME = 120
 """characters of a file name; the ending is kept."""
 _ANY_MIME = "application/octet-stream"
@@ -30,7 +30,7 @@ _HTML_EXTENSIONS = (".html", ".htm")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadFile:
-    """A file to send: where it lies, the name and type the service is told, its size in bytes."""
+    """A file to upload, with the name and type that the service gets; size in bytes."""
 
     path: Path
     name: str
@@ -40,7 +40,7 @@ class UploadFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:
-    """Addresses the service fetches by itself; `extension` (`.pdf`) tells it what they are."""
+    """Addresses that the service downloads itself; `extension` (`.pdf`) is their type."""
 
     urls: tuple[str, ...] = field(repr=False)
     extension: str
@@ -54,7 +54,7 @@ class Ticket:
 
 
 def is_web_page(content: UploadFile | Links | Ticket) -> bool:
-    """Tell whether the service will have to draw a web page."""
+    """Return whether the content is a web page, which the service renders."""
     match content:
         case UploadFile():
             return content.content_type == "text/html" or content.name.casefold().endswith(
@@ -77,7 +77,7 @@ def safe_name(name: str) -> str:
 
 
 class FilePart(Payload):
-    """A file as a part of a form, read in pieces outside the event loop."""
+    """A file as a part of a form, read in chunks outside the event loop."""
 
     # Whoever opened the file closes it, also when nothing was sent.
     _autoclose = True
@@ -86,7 +86,7 @@ class FilePart(Payload):
     def __init__(
         self, file: io.BufferedReader, upload: UploadFile, on_bytes: Callable[[int], None]
     ) -> None:
-        """Take the open file; `on_bytes` is told how many bytes were handed over so far."""
+        """Initialize with the open file; `on_bytes` gets the number of bytes sent so far."""
         content_type = upload.content_type if _MIME.fullmatch(upload.content_type) else _ANY_MIME
         super().__init__(file, content_type=content_type)
         self._size = upload.size
@@ -94,11 +94,11 @@ class FilePart(Payload):
 
     @override
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send exactly the promised bytes; raises DocumentUnreadableError when the file has fewer."""
-        sent, promised = 0, self._size or 0
-        while sent < promised:
+        """Send exactly the announced bytes; raises DocumentUnreadableError when the file has fewer."""
+        sent, announced = 0, self._size or 0
+        while sent < announced:
             piece = memoryview(
-                await asyncio.to_thread(self._read, sent, min(PIECE, promised - sent))
+                await asyncio.to_thread(self._read, sent, min(PIECE, announced - sent))
             )
             for start in range(0, len(piece), CHUNK):
                 chunk = piece[start : start + CHUNK]
@@ -119,7 +119,7 @@ class FilePart(Payload):
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Refuse: a file is never held in memory."""
+        """Raise TypeError: a file is never held in memory."""
         raise TypeError("a file is only streamed")
 
 
@@ -133,7 +133,7 @@ class JobForm(MultipartWriter):
     def __init__(
         self, fields: Mapping[str, str], before_end: Callable[[], Awaitable[None]] | None
     ) -> None:
-        """Take the text fields in order and what is awaited before the end is sent."""
+        """Initialize with the text fields in order and what is awaited before the end is sent."""
         super().__init__("form-data")
         self.handed_over = False
         self.abandoned = False
@@ -153,7 +153,7 @@ class JobForm(MultipartWriter):
         upload: UploadFile,
         on_progress: Callable[[int], None] | None,
     ) -> None:
-        """Add the file as the last part; `on_progress` is told its bytes handed over so far."""
+        """Add the file as the last part; `on_progress` gets the number of its bytes sent so far."""
 
         def on_bytes(sent: int) -> None:
             self.on_step()
@@ -215,7 +215,7 @@ async def open_form(
     before_end: Callable[[], Awaitable[None]] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> AsyncIterator[JobForm]:
-    """Offer the form for some content, `jobFile` last; the file is open meanwhile.
+    """Yield the form for some content, `jobFile` last; the file is open meanwhile.
 
     Raises DocumentUnreadableError when the file is missing, no plain file, or not of the size it should have.
     """
