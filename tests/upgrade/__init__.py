@@ -1,0 +1,1 @@
+"""Configuration folders that earlier versions have written."""
