@@ -161,7 +161,7 @@ async def test_its_options_entities_and_counters_stay(
             one["entity_id"].split(".")[0], DOMAIN, one["unique_id"]
         )
         assert found == one["entity_id"]
-        kept = entities.async_get(found)
+        kept = entities.async_get(one["entity_id"])
         assert kept is not None
         assert (kept.id, kept.disabled_by) == (one["id"], one["disabled_by"])
         assert kept.device_id == one["device_id"]
