@@ -48,6 +48,7 @@ from custom_components.lianke.sensor import BOX_SENSORS, INK, JOB_SENSORS, LAST_
 from scripts import figures
 from tests.readme import FILES, LANGUAGES, ROOT, Cell, anchor, read, section
 
+CARD_SOURCE = ROOT / "frontend" / "src"
 INTEGRATION = ROOT / "custom_components" / DOMAIN
 RESTART = {"en": "Restart", "zh-Hans": "重启"}  # Home Assistant names it by its device class
 KINDS = {
@@ -558,20 +559,21 @@ def test_blueprints(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_card(language: str) -> None:
     """The keys that the card reads, its sections and layouts."""
-    script = (INTEGRATION / "frontend" / "lianke-card.js").read_text("utf-8")
-    editor = (INTEGRATION / "frontend" / "lianke-card-editor.js").read_text("utf-8")
+    script = (CARD_SOURCE / "config.ts").read_text("utf-8")
+    editor = (CARD_SOURCE / "editor.ts").read_text("utf-8")
+    reads = (CARD_SOURCE / "types.ts").read_text("utf-8").partition("interface CardConfig")[2]
     rows = {row[0].text: row for row in section(language, "Dashboard").rows()}
     assert set(rows) == set(re.findall(r'{ name: "(\w+)", selector', editor)) | {"buttons"}
-    assert '{\n        name: "buttons",' in editor
+    assert '{\n      name: "buttons",' in editor
     for key in rows:
-        assert re.search(rf"\b(?:config|_config)\.{key}\b|\b{key}:", script), key
+        assert re.search(rf"\b{key}\??:", reads), key
     parts = re.search(r"const SECTIONS = \[([^\]]+)\]", script)
     assert parts is not None
     assert list(rows["show"][2].codes) == re.findall(r'"(\w+)"', parts[1])
     layouts = re.search(r"layout: \(value\) =>([^,]+),", script)
     assert layouts is not None
     assert list(rows["layout"][2].codes) == re.findall(r'"(\w+)"', layouts[1])
-    defaults = re.search(r'layout: "(\w+)", show: SECTIONS, history: (\d+)', script)
+    defaults = re.search(r'layout: "(\w+)" as const,\s+show: SECTIONS,\s+history: (\d+)', script)
     assert defaults is not None
     assert (rows["layout"][1].text, rows["history"][1].text) == (defaults[1], defaults[2])
 
@@ -644,12 +646,8 @@ def test_names_in_italics_or_quotes_exist(language: str) -> None:
 
 
 def _card_words(language: str) -> list[str]:
-    script = (INTEGRATION / "frontend" / "lianke-card.js").read_text("utf-8")
-    block = re.search(
-        rf"const {'en' if language == 'en' else 'zh'} = {{(.*?)\n}};", script, re.DOTALL
-    )
-    assert block is not None
-    return re.findall(r':\s*"([^"]+)"', block[1])
+    path = CARD_SOURCE / "translations" / f"{language}.json"
+    return list(leaves(json.loads(path.read_text("utf-8"))))
 
 
 @pytest.mark.parametrize(

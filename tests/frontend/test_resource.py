@@ -1,6 +1,9 @@
 """The card's files and its resource on the dashboards."""
 
 from collections.abc import AsyncGenerator
+import gzip
+import json
+from pathlib import Path
 import re
 from typing import Any
 from unittest.mock import patch
@@ -20,7 +23,10 @@ from custom_components.lianke.frontend import resource as dashboard
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Simulator
 
-FIRST_LOAD_LIMIT = 46_000  # bytes
+FIRST_LOAD_LIMIT = 25_000  # bytes, compressed
+FILES = sorted(path.name for path in dashboard.FRONTEND.glob("*.js"))
+SOURCE = Path(__file__).parents[2] / "frontend" / "src"
+SOURCES = sorted(SOURCE.rglob("*.ts"))
 
 
 @pytest.fixture
@@ -98,7 +104,7 @@ async def test_other_resources_stay_and_an_old_version_is_replaced(
 async def test_another_version_is_another_address(
     hass: HomeAssistant, lovelace: None, entry: MockConfigEntry
 ) -> None:
-    with patch.object(dashboard, "_digest", return_value="00000000"):
+    with patch.object(dashboard, "_read_files", return_value=([], "00000000")):
         assert await set_up(hass, entry)
     (old,) = resources(hass)
     assert old["url"].endswith("-00000000")
@@ -142,7 +148,7 @@ async def test_resources_that_cannot_be_written_do_no_harm(
     assert resources(hass) == []
 
 
-@pytest.mark.parametrize("name", dashboard.CARD_FILES)
+@pytest.mark.parametrize("name", FILES)
 async def test_files_are_served(
     hass: HomeAssistant,
     setup: MockConfigEntry,
@@ -157,56 +163,77 @@ async def test_files_are_served(
     assert await response.text() == (dashboard.FRONTEND / name).read_text("utf-8")
 
 
-def test_all_of_the_frontend_is_served() -> None:
-    assert {path.name for path in dashboard.FRONTEND.glob("*.js")} == set(dashboard.CARD_FILES)
+def test_nothing_else_of_the_folder_is_served() -> None:
+    files, _ = dashboard._read_files()
+    assert [path.name for path in files] == FILES
+
+
+def imported(name: str, pattern: str) -> set[str]:
+    """Return the files that a file imports."""
+    return set(re.findall(pattern, (dashboard.FRONTEND / name).read_text("utf-8")))
+
+
+def test_every_file_is_reached_from_the_first() -> None:
+    reached: set[str] = set()
+    wanted = {dashboard.CARD_FILE}
+    while wanted:
+        reached |= wanted
+        wanted = {
+            other for name in wanted for other in imported(name, r'"\./([\w-]+\.js)"')
+        } - reached
+    assert reached == set(FILES)
 
 
 def test_what_a_dashboard_loads_is_small() -> None:
-    assert (dashboard.FRONTEND / dashboard.CARD_FILES[0]).stat().st_size < FIRST_LOAD_LIMIT
+    loaded = {dashboard.CARD_FILE, *imported(dashboard.CARD_FILE, r'from"\./([\w-]+\.js)"')}
+    assert len(loaded) > 1
+    sizes = [len(gzip.compress((dashboard.FRONTEND / name).read_bytes())) for name in loaded]
+    assert sum(sizes) < FIRST_LOAD_LIMIT
 
 
-@pytest.mark.parametrize("name", dashboard.CARD_FILES)
-def test_script_makes_no_markup_and_knows_no_other_host(name: str) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_script_knows_no_other_host(name: str) -> None:
     script = (dashboard.FRONTEND / name).read_text("utf-8")
-    forbidden = re.compile(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|//\w+\.\w+"
+    hosts = set(re.findall(r"//[\w-]+\.[\w.-]+", script))
+    assert hosts <= {"//www.w3.org"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_source_makes_no_markup_of_texts(path: Path) -> None:
+    forbidden = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|unsafe\w*\("
     )
-    found = {match for match in forbidden.findall(script) if match != "//www.w3"}
-    assert not found
+    assert re.search(forbidden, path.read_text("utf-8")) is None
 
 
-def words_of(script: str) -> tuple[set[str], str]:
-    """Return the words that a script has in its dictionaries, and the script without these."""
-    blocks = re.findall(r"^const (?:en|zh) = \{\n.*?^\};", script, re.MULTILINE | re.DOTALL)
-    words = {word for block in blocks for word in re.findall(r"^  (\w+): ", block, re.MULTILINE)}
-    for block in blocks:
-        script = script.replace(block, "")
-    return words, script
+def entries(texts: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return all texts by their full keys."""
+    flat: dict[str, str] = {}
+    for key, text in texts.items():
+        flat |= entries(text, f"{prefix}{key}.") if isinstance(text, dict) else {prefix + key: text}
+    return flat
 
 
-@pytest.mark.parametrize("name", dashboard.CARD_FILES)
-def test_every_word_that_is_used_is_there(name: str) -> None:
-    known, script = words_of((dashboard.FRONTEND / name).read_text("utf-8"))
-    of_the_card, _ = words_of((dashboard.FRONTEND / dashboard.CARD_FILES[0]).read_text("utf-8"))
-    borrowed = r"_card\.words\.(\w+)|_card\.count\(\"(\w+)\""
-    assert {a or b for a, b in re.findall(borrowed, script)} <= of_the_card
-    own = re.sub(borrowed, "", script)
-    used = re.findall(r"\b(?:t|_?words|_?words\(\)|pageWords\(\))\??\.(\w+)", own)
-    used += re.findall(r"\bcount\(\"(\w+)\"", own)
-    assert used
-    assert set(used) <= known
-
-
-@pytest.mark.parametrize("name", dashboard.CARD_FILES)
-def test_both_languages_say_the_same_things(name: str) -> None:
-    script = (dashboard.FRONTEND / name).read_text("utf-8")
+@pytest.mark.parametrize("part", ["", "print.", "editor."])
+def test_both_languages_say_the_same_things(part: str) -> None:
     english, chinese = (
-        re.findall(r"^ +(\w+): (?:\"(.*)\"|\{)", block, re.MULTILINE)
-        for block in re.findall(
-            r"^const (?:en|zh) = \{\n(.*?)^\};", script, re.MULTILINE | re.DOTALL
-        )
+        entries(json.loads((SOURCE / "translations" / f"{part}{language}.json").read_text("utf-8")))
+        for language in ("en", "zh-Hans")
     )
-    assert [key for key, _ in english] == [key for key, _ in chinese]
-    for (key, text), (_, other) in zip(english, chinese, strict=True):
-        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", other)), key
+    assert list(english) == list(chinese)
+    for key, text in english.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(
+            re.findall(r"\{\w+\}", chinese[key])
+        ), key
         assert not re.search("[一-鿿]", text), key
+        assert not re.search(r"[一-鿿][.,:;!?]", chinese[key]), key
+        assert "<" not in text + chinese[key], key
+
+
+@pytest.mark.parametrize("part", ["", "print.", "editor."])
+def test_every_text_is_used(part: str) -> None:
+    source = "".join(path.read_text("utf-8") for path in SOURCES)
+    texts = json.loads((SOURCE / "translations" / f"{part}en.json").read_text("utf-8"))
+    # `_1` is a singular, `_help` the line below a field of the editor.
+    keys = {re.sub(r"_(1|help)$", "", key) for key in texts}
+    assert {key for key in keys if not re.search(rf"\b{key}\b", source)} == set()

@@ -1,10 +1,11 @@
 """The dashboard card: served by the integration, announced to the dashboards as one resource.
 
-Its files are served from fixed addresses. Dashboards learn of the first by one Lovelace
-resource whose address carries the version and a digest of all of them, so that a browser
-never shows an old card; the first loads the others with the same ending. The resource
-exists exactly as long as the integration has an entry. Where the resources are kept in
-YAML, which cannot be written, the script is announced to the frontend itself.
+The files are what `frontend/` at the root of the repository is built to. Dashboards learn
+of the first one by one Lovelace resource whose address carries the version and a digest,
+so that a browser never shows an old card; the first loads the others, whose names carry
+digests of their own. The resource exists exactly as long as the integration has an entry.
+Where the resources are kept in YAML, which cannot be written, the script is announced to
+the frontend itself.
 """
 
 import asyncio
@@ -25,8 +26,8 @@ from homeassistant.loader import async_get_integration
 from ..const import DOMAIN
 
 FRONTEND = Path(__file__).parent
-CARD_FILES = ("lianke-card.js", "lianke-card-print.js", "lianke-card-editor.js")
-CARD_URL = f"/{DOMAIN}/{CARD_FILES[0]}"
+CARD_FILE = "lianke-card.js"
+CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ async def async_setup(hass: HomeAssistant) -> None:
     followed from then on.
     """
     integration = await async_get_integration(hass, DOMAIN)
-    digest = await hass.async_add_executor_job(_digest)
+    files, digest = await hass.async_add_executor_job(_read_files)
     await hass.http.async_register_static_paths(
         [
-            StaticPathConfig(f"/{DOMAIN}/{name}", str(FRONTEND / name), cache_headers=True)
-            for name in CARD_FILES
+            StaticPathConfig(f"/{DOMAIN}/{path.name}", str(path), cache_headers=True)
+            for path in files
         ]
     )
     resource = _Resource(hass, f"{CARD_URL}?v={integration.version}-{digest}")
@@ -56,12 +57,13 @@ async def async_setup(hass: HomeAssistant) -> None:
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
 
 
-def _digest() -> str:
-    """Return a short digest of the card's files; blocking."""
+def _read_files() -> tuple[list[Path], str]:
+    """Return the card's files and a short digest of all of them; blocking."""
+    files = sorted(FRONTEND.glob("lianke-card*.js"))
     digest = sha256()
-    for name in CARD_FILES:
-        digest.update((FRONTEND / name).read_bytes())
-    return digest.hexdigest()[:8]
+    for path in files:
+        digest.update(path.read_bytes())
+    return files, digest.hexdigest()[:8]
 
 
 class _Resource:

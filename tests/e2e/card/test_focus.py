@@ -169,7 +169,7 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         strip = previews.last
         await expect(strip.locator("img")).to_have_count(6)
         await strip.evaluate(
-            "(strip) => Promise.all([...strip.children].map((img) => img.decode()))"
+            "(strip) => Promise.all([...strip.querySelectorAll('img')].map((img) => img.decode()))"
         )
         await strip.evaluate("(strip) => { strip.scrollLeft = 150; }")
 
@@ -178,7 +178,7 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         await expect(previews).to_have_count(1)
         second = screen.card.locator("li.file").filter(has_text="second.pdf")
         await expect(second).to_be_focused()
-        async with unmoved(screen, previews):
+        async with unmoved(screen, previews.get_by_role("button").nth(1)):
             await screen.drop(("third.pdf", PDF, make_pdf(1)))
             await expect(screen.card.locator("li.file")).to_have_count(2)
         assert await previews.evaluate("(strip) => strip.scrollLeft") == 150
@@ -186,5 +186,7 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         await press(screen)
         await screen.shows("Drop a file here")
         await expect(screen.zone).to_be_focused()
+        await press(screen, "Tab")
+        await expect(screen.card.get_by_label(re.compile("Details of"))).to_be_focused()
         await press(screen, "Tab")
         await expect(screen.card.get_by_label(re.compile("Print a file on"))).to_be_focused()

@@ -278,13 +278,17 @@ async def test_change_of_an_unrelated_entity_renders_nothing(stage: Stage) -> No
               const proto = customElements.get("lianke-card").prototype;
               window.renders = 0;
               window.given = 0;
-              const render = proto._render;
-              proto._render = function () { window.renders += 1; return render.call(this); };
+              const { render } = proto;
+              proto.render = function () { window.renders += 1; return render.call(this); };
               const { set } = Object.getOwnPropertyDescriptor(proto, "hass");
               Object.defineProperty(proto, "hass", { set(hass) { window.given += 1; set.call(this, hass); } });
               window.mutations = 0;
-              new MutationObserver((list) => { window.mutations += list.length; }).observe(
-                card.shadowRoot, { subtree: true, childList: true, characterData: true, attributes: true });
+              const watch = (root) => {
+                new MutationObserver((list) => { window.mutations += list.length; }).observe(
+                  root, { subtree: true, childList: true, characterData: true, attributes: true });
+                for (const one of root.querySelectorAll("*")) if (one.shadowRoot) watch(one.shadowRoot);
+              };
+              watch(card.shadowRoot);
             }"""
         )
         for _ in range(10):

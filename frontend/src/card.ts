@@ -1,0 +1,196 @@
+import { LitElement, css, html, nothing, type PropertyValues } from "lit";
+import { state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import { CARD, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
+import { CardContext, UserError } from "./context";
+import { define } from "./define";
+import { FeedController } from "./feed";
+import { Localizer, languageOf, loadTexts, pageStrings } from "./localize";
+import type { Batch } from "./print/batch";
+import { base } from "./styles";
+import { jobsOf } from "./summary";
+import type { CardConfig, Feed, HomeAssistant } from "./types";
+import "./components/printer";
+
+interface AddFiles {
+  device: string;
+  files: File[];
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
+@define(CARD)
+export class LiankeCard extends LitElement {
+  @state() private _config: CardConfig | undefined;
+  @state() private _context: CardContext | undefined;
+  @state() private _announced = "";
+
+  private _hass: HomeAssistant | undefined;
+  private readonly _batches = new Map<string, Batch>();
+  private readonly _states = new Map<string, string>();
+  private readonly _feed = new FeedController(this, (data) => this._received(data));
+
+  static override styles = [
+    base,
+    css`
+      ha-card {
+        height: 100%;
+        box-sizing: border-box;
+        overflow: hidden;
+        font-size: var(--ha-font-size-m, 14px);
+        line-height: 20px;
+      }
+      h2 {
+        padding: 16px 16px 0;
+        font-size: var(--ha-font-size-xl, 20px);
+        line-height: 28px;
+      }
+      .plain {
+        padding: 14px 16px 16px;
+      }
+      lianke-printer + :is(lianke-printer, lianke-quick-buttons) {
+        border-top: 1px solid var(--divider-color);
+      }
+      .hidden {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
+      }
+    `,
+  ];
+
+  static getStubConfig(hass: HomeAssistant) {
+    return stubConfig(Object.values(hass.entities).find(isPrinterEntity)?.device_id);
+  }
+
+  static async getConfigElement() {
+    const { createEditor } = await import("./editor");
+    return createEditor();
+  }
+
+  setConfig(config: Record<string, unknown>): void {
+    assertConfig(config);
+    this._config = withDefaults(config);
+    this._setUp();
+  }
+
+  getCardSize(): number {
+    return this._config?.layout === "compact" ? 1 : 6;
+  }
+
+  getGridOptions() {
+    return { columns: this._config?.layout === "compact" ? 6 : 12, min_columns: 6, rows: "auto" };
+  }
+
+  get hass(): HomeAssistant {
+    return this._hass as HomeAssistant;
+  }
+
+  /* Set with every change of any state: only another connection, or other texts, matter. */
+  set hass(hass: HomeAssistant) {
+    const before = this._hass;
+    this._hass = hass;
+    if (before?.connection === hass.connection && before.localize === hass.localize) return;
+    if (!before || languageOf(before) !== languageOf(hass)) void loadTexts(hass);
+    this._setUp();
+  }
+
+  private _setUp(): void {
+    if (!this._config || !this._hass) return;
+    const source = {
+      card: this,
+      get hass() {
+        return this.card.hass;
+      },
+      announce: (text: string) => {
+        this._announced = text;
+      },
+    };
+    this._context = new CardContext(source, new Localizer(this._hass), this._config);
+    if (this._config.buttons.length) void import("./components/quick-buttons");
+    for (const batch of this._batches.values()) batch.context = this._context;
+    this._feed.follow(this._hass.connection, this._config.devices);
+  }
+
+  private _received(data: Feed): void {
+    const context = this._context;
+    for (const batch of this._batches.values()) batch.notice(data.jobs);
+    for (const job of data.jobs) {
+      const before = this._states.get(job.job_id);
+      if (context && before && before !== job.state)
+        context.announce(`${context.titleOf(job)}: ${context.localizer.state("last_job", job.state)}`);
+    }
+    this._states.clear();
+    for (const job of data.jobs) this._states.set(job.job_id, job.state);
+  }
+
+  protected override shouldUpdate(changed: PropertyValues): boolean {
+    return this._context !== undefined && super.shouldUpdate(changed);
+  }
+
+  protected override render() {
+    const context = this._context as CardContext;
+    const { title } = context.config;
+    return html`<ha-card lang=${context.localizer.isChinese ? "zh-Hans" : "en"}>
+      ${title ? html`<h2>${title}</h2>` : nothing}${this._body(context)}
+      <div class="hidden" aria-live="polite">${this._announced}</div>
+    </ha-card>`;
+  }
+
+  private _body(context: CardContext) {
+    const { localizer, config } = context;
+    const plain = (text: string) => html`<p class="plain soft">${text}</p>`;
+    const { data, absent } = this._feed;
+    if (!data) return plain(localizer.text(absent ? "not_running" : "loading"));
+    const devices = config.devices.length ? config.devices : Object.keys(data.printers);
+    if (!devices.length) return plain(localizer.text(absent ? "not_running" : "no_printer"));
+    // Files that somebody is about to print stay through an absence.
+    const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
+    return html`${absent ? plain(localizer.text("not_running")) : nothing}
+    ${repeat(
+      shown,
+      (device) => device,
+      (device) => this._printer(context, data, device, devices.length > 1, absent),
+    )}
+    ${
+      config.buttons.length && !absent
+        ? html`<lianke-quick-buttons .context=${context} .printers=${data.printers}></lianke-quick-buttons>`
+        : nothing
+    }`;
+  }
+
+  private _printer(context: CardContext, data: Feed, device: string, several: boolean, absent: boolean) {
+    const { open, finished } = jobsOf(data, device);
+    return html`<lianke-printer
+      .context=${context}
+      .device=${device}
+      .printer=${absent ? undefined : data.printers[device]}
+      .open=${open}
+      .finished=${finished}
+      .keyRejected=${data.key_rejected?.includes(device) ?? false}
+      .slim=${context.compact || several}
+      .batch=${this._batches.get(device)}
+      @add-files=${this._addFiles}
+    ></lianke-printer>`;
+  }
+
+  private readonly _addFiles = async (event: CustomEvent<AddFiles>) => {
+    const { device, files, resolve, reject } = event.detail;
+    try {
+      const { Batch } = await import("./print/print").catch(() => {
+        throw new UserError(pageStrings().reload);
+      });
+      const batch = this._batches.get(device) ?? new Batch(this._context as CardContext, device);
+      this._batches.set(device, batch);
+      batch.add(files);
+      this.requestUpdate();
+      await this.updateComplete;
+      resolve();
+    } catch (error) {
+      reject(error);
+    }
+  };
+}

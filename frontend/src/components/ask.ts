@@ -1,0 +1,72 @@
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import { Part } from "./part";
+
+/* A button that asks once more, in place, if there is a question; fires `confirmed`. */
+@define("lianke-ask")
+export class LiankeAsk extends Part {
+  @property({ attribute: false }) label = "";
+  /* Name for screen readers where the label alone says too little. */
+  @property({ attribute: false }) accessibleLabel: string | undefined;
+  @property({ attribute: false }) question: string | undefined;
+  @property({ attribute: false }) icon: string | undefined;
+  /* While resting it does nothing; it is not disabled, since that would take the keyboard's focus from it. */
+  @property({ attribute: false }) resting = false;
+  @state() private _asking = false;
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      .actions {
+        justify-content: flex-start;
+      }
+    `,
+  ];
+
+  override focus(options?: FocusOptions): void {
+    this.renderRoot.querySelector<HTMLElement>("button")?.focus(options);
+  }
+
+  protected override render() {
+    const face = html`${this.icon ? html`<ha-svg-icon .path=${this.icon}></ha-svg-icon>` : nothing}${this.label}`;
+    if (this._asking && this.question) {
+      return html`<div class="actions" role="group" aria-label=${this.question}>
+        <span class="soft">${this.question}</span>
+        <button data-key="yes" @click=${this._confirm}>${face}</button>
+        <button data-key="no" @click=${this._refuse}>${this.t.text("no")}</button>
+      </div>`;
+    }
+    return html`<button
+      data-key="ask"
+      aria-label=${this.accessibleLabel ?? nothing}
+      aria-disabled=${this.resting ? "true" : nothing}
+      @click=${this._press}
+    >
+      ${face}
+    </button>`;
+  }
+
+  private readonly _press = () => {
+    if (this.resting) return;
+    if (!this.question) this._confirm();
+    else void this._ask(true, "no");
+  };
+
+  private readonly _confirm = () => {
+    void this._ask(false, "ask");
+    this.fire("confirmed");
+  };
+
+  private readonly _refuse = () => void this._ask(false, "ask");
+
+  private async _ask(asking: boolean, focused: string): Promise<void> {
+    if (this._asking === asking) return;
+    this._asking = asking;
+    this.fire("asking", asking);
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>(`[data-key=${focused}]`)?.focus();
+  }
+}

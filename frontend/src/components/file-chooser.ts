@@ -1,0 +1,78 @@
+import { css, html } from "lit";
+import { property } from "lit/decorators.js";
+import { mdiPlus, mdiTrayArrowUp } from "@mdi/js";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import { Part } from "./part";
+
+const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.html,.htm,.txt,.csv,.md,.prn";
+
+/* Chooses files from the device, on a phone also by its camera; fires `files-chosen` with an array of files. */
+@define("lianke-file-chooser")
+export class LiankeFileChooser extends Part {
+  @property({ attribute: false }) label = "";
+  /* Shown text of the wide form; without one it is a round button. */
+  @property({ attribute: false }) text: string | undefined;
+  /* Whether it adds to files that are there already. */
+  @property({ attribute: false }) adds = false;
+  @property({ attribute: false }) over = false;
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      label {
+        position: relative;
+      }
+      .drop {
+        display: flex;
+        align-items: center;
+        justify-content: center;
+        gap: 10px;
+        min-height: 52px;
+        padding: 6px 12px;
+        box-sizing: border-box;
+        border-radius: var(--ha-border-radius-lg, 12px);
+        color: var(--secondary-text-color);
+        border: 1.5px dashed color-mix(in srgb, var(--primary-text-color) 28%, transparent);
+      }
+      .drop:hover,
+      .drop.over {
+        border-color: var(--primary-color);
+        color: var(--primary-text-color);
+      }
+      input {
+        position: absolute;
+        inset: 0;
+        width: 100%;
+        height: 100%;
+        opacity: 0;
+        cursor: pointer;
+        font-size: 0;
+      }
+      label:focus-within {
+        outline: 2px solid var(--primary-color);
+        outline-offset: 2px;
+      }
+    `,
+  ];
+
+  override focus(options?: FocusOptions): void {
+    this.renderRoot.querySelector("input")?.focus(options);
+  }
+
+  protected override render() {
+    const icon = this.adds ? mdiPlus : mdiTrayArrowUp;
+    return html`<label class=${this.text ? `drop ${this.over ? "over" : ""}` : "button round"}>
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+      ${this.text ? html`<span>${this.text}</span>` : ""}
+      <input type="file" multiple accept=${ACCEPT} aria-label=${this.label} @change=${this._chosen} />
+    </label>`;
+  }
+
+  private readonly _chosen = (event: Event) => {
+    const input = event.target as HTMLInputElement;
+    this.fire("files-chosen", [...(input.files ?? [])]);
+    input.value = "";
+  };
+}

@@ -1,0 +1,88 @@
+import { css, html, nothing } from "lit";
+import { property } from "lit/decorators.js";
+import { mdiAlertOutline, mdiPowerPlugOffOutline, mdiPrinter } from "@mdi/js";
+import { define } from "../define";
+import { base, tones } from "../styles";
+import type { Tone } from "../summary";
+import { Part } from "./part";
+
+const iconOf = (tone: Tone) =>
+  tone === "off" ? mdiPowerPlugOffOutline : tone === "warn" || tone === "bad" ? mdiAlertOutline : mdiPrinter;
+
+/* Name and state of a printer, laid out as a tile; pressed, it shows the details of the status entity. */
+@define("lianke-header")
+export class LiankeHeader extends Part {
+  @property({ attribute: false }) name = "";
+  @property({ attribute: false }) facts: string[] = [];
+  @property({ attribute: false }) tone: Tone = "off";
+  /* The entity whose details are shown; without one the header cannot be pressed. */
+  @property({ attribute: false }) entityId: string | undefined;
+
+  static override styles = [
+    base,
+    tones,
+    css`
+      .head {
+        position: relative;
+        display: flex;
+        align-items: center;
+        gap: 10px;
+        min-height: 36px;
+      }
+      button {
+        all: unset;
+        position: absolute;
+        inset: -6px;
+        cursor: pointer;
+        border-radius: var(--ha-border-radius-lg, 12px);
+      }
+      button:hover {
+        background: var(--tint);
+      }
+      button:focus-visible {
+        outline: 2px solid var(--primary-color);
+      }
+      .badge,
+      .texts {
+        pointer-events: none;
+        position: relative;
+      }
+      .name {
+        font-size: var(--ha-font-size-m, 14px);
+        line-height: 20px;
+        font-weight: var(--ha-font-weight-medium, 500);
+        overflow: hidden;
+        text-overflow: ellipsis;
+        display: -webkit-box;
+        -webkit-box-orient: vertical;
+        -webkit-line-clamp: 2;
+        overflow-wrap: anywhere;
+      }
+      slot {
+        display: block;
+        position: relative;
+      }
+    `,
+  ];
+
+  protected override render() {
+    const { name, tone } = this;
+    return html`<div class="head">
+      ${
+        this.entityId
+          ? html`<button aria-label=${this.t.text("more_info", { name })} @click=${this._showDetails}></button>`
+          : nothing
+      }
+      <div class="badge ${tone} ${tone === "busy" ? "pulse" : ""}">
+        <ha-svg-icon .path=${iconOf(tone)}></ha-svg-icon>
+      </div>
+      <div class="texts grow">
+        <div class="name">${name}</div>
+        <div class="soft">${this.facts.filter(Boolean).join(" · ")}</div>
+      </div>
+      <slot></slot>
+    </div>`;
+  }
+
+  private readonly _showDetails = () => this.fire("hass-more-info", { entityId: this.entityId });
+}

@@ -1,0 +1,44 @@
+/* What is said about a job. */
+import { lenient, type Localizer } from "../localize";
+import { OPEN } from "../summary";
+import type { Job } from "../types";
+
+/* Return how much of a document has been uploaded, from 0 to 1; null when that is not what happens now. */
+export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): number | null =>
+  state === "uploading" && phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
+
+const stateOf = (t: Localizer, job: Job): string => {
+  if (job.state === "held" && job.hold_reason)
+    return t.text("held_for", { reason: t.state("hold_reason", job.hold_reason) });
+  if (job.phase === "checking") return t.text("checking");
+  if (uploadedPart(job) != null)
+    return t.text("uploading", { sent: t.bytes(job.sent_bytes ?? 0), total: t.bytes(job.size) });
+  return t.state("last_job", job.state);
+};
+
+/* Return the facts of a job's second line. */
+export const jobFacts = (t: Localizer, job: Job): string[] => {
+  const { state, pages, pages_printed: printed } = job;
+  const facts = [stateOf(t, job)];
+  if (state === "held" && job.expires_at) facts.push(t.text("until", { time: t.time(job.expires_at) }));
+  const shown = (state === "completed" && printed) || pages || printed;
+  if (shown) facts.push(t.count("pages", shown));
+  if (job.copies > 1) facts.push(t.text("copies_n", { n: t.number(job.copies) }));
+  if (!OPEN.includes(state)) facts.push(t.time(job.changed_at));
+  return facts;
+};
+
+/* Return why a job failed: in the user's language, with the service's own words where they say more. */
+export const jobReason = (t: Localizer, { state, reason, detail, code }: Job): string => {
+  if (state !== "failed" && state !== "unconfirmed") return "";
+  const text = reason ? t.backend(`exceptions.${reason}.message`, lenient({ detail, code })) : "";
+  if (!text) return detail;
+  if (!detail || text.includes(detail)) return text;
+  return t.isChinese ? `${text}（${detail}）` : `${text} (${detail})`;
+};
+
+/* Return that pages of a failed job may have come out, empty when none did. */
+export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {
+  if (!partly) return "";
+  return printed ? t.count("partly", printed) : t.text("partly_some");
+};

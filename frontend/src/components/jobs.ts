@@ -1,0 +1,192 @@
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import {
+  mdiAlertOutline,
+  mdiCheck,
+  mdiClockOutline,
+  mdiClose,
+  mdiHelpCircleOutline,
+  mdiPrinter,
+  mdiReload,
+} from "@mdi/js";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import { bars, base, buttons, tones } from "../styles";
+import type { Tone } from "../summary";
+import { TaskController } from "../tasks";
+import type { Job } from "../types";
+import { jobFacts, jobReason, partlyPrinted, uploadedPart } from "./job-texts";
+import { Part } from "./part";
+import "./ask";
+
+const LOOKS: Record<string, [string, Tone]> = {
+  held: [mdiClockOutline, "off"],
+  completed: [mdiCheck, "good"],
+  failed: [mdiAlertOutline, "bad"],
+  canceled: [mdiClose, "off"],
+  expired: [mdiClockOutline, "warn"],
+  unconfirmed: [mdiHelpCircleOutline, "warn"],
+};
+const UNDER_WAY: [string, Tone] = [mdiPrinter, "busy"];
+const MAX_FINISHED = 20;
+const MAX_COMPACT = 2;
+
+/* A printer's jobs: open ones, and the history of finished ones, with what can be done about each. */
+@define("lianke-jobs")
+export class LiankeJobs extends Part {
+  @property({ attribute: false }) open: Job[] = [];
+  @property({ attribute: false }) finished: Job[] = [];
+  @property({ attribute: false }) mayControl = false;
+  @state() private _expanded = false;
+  /* Jobs about which something is being asked. */
+  @state() private _asking = new Set<string>();
+
+  protected readonly _focus = new FocusKeeper(this);
+  private readonly _tasks = new TaskController(this);
+
+  static override styles = [
+    base,
+    buttons,
+    tones,
+    bars,
+    css`
+      .row {
+        display: flex;
+        align-items: flex-start;
+        gap: 12px;
+      }
+      .row .grow {
+        padding-top: 6px;
+      }
+      .row .actions {
+        margin-top: 6px;
+      }
+      .row .round {
+        margin-inline-end: -8px;
+      }
+      li:focus-visible {
+        outline-offset: 3px;
+        border-radius: 4px;
+      }
+    `,
+  ];
+
+  protected override render() {
+    const { compact, config } = this.context;
+    const open = compact ? this.open.filter((job) => job.state !== "held").slice(0, MAX_COMPACT) : this.open;
+    const history = !compact && this.context.shows("jobs");
+    const finished = history ? this.finished.slice(0, this._expanded ? MAX_FINISHED : config.history) : [];
+    if (!open.length && !finished.length) return nothing;
+    const more = finished.length > 0 && this.finished.length > config.history;
+    return html`<div class="column">
+      ${this._list(this.t.text("jobs"), open, !compact)}${this._list(this.t.text("recent"), finished, true)}
+      ${
+        more
+          ? html`<div class="actions">
+              <button data-key="toggle" aria-expanded=${this._expanded} @click=${this._toggle}>
+                ${this.t.text(this._expanded ? "less" : "more")}
+              </button>
+            </div>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private _list(heading: string, jobs: Job[], titled: boolean) {
+    if (!jobs.length) return nothing;
+    return html`${titled ? html`<h3>${heading}</h3>` : nothing}
+      <ul class="column" aria-label=${heading}>
+        ${repeat(
+          jobs,
+          (job) => job.job_id,
+          (job) => this._job(job),
+        )}
+      </ul>`;
+  }
+
+  private _job(job: Job) {
+    const id = job.job_id;
+    const title = this.context.titleOf(job);
+    const [icon, tone] = LOOKS[job.state] ?? UNDER_WAY;
+    const part = uploadedPart(job);
+    const reason = jobReason(this.t, job);
+    const partly = partlyPrinted(this.t, job);
+    const error = this._tasks.errorOf(id);
+    return html`<li class="row" data-key=${id}>
+      <div class="badge small ${tone} ${tone === "busy" ? "pulse" : ""}">
+        <ha-svg-icon .path=${icon}></ha-svg-icon>
+      </div>
+      <div class="grow">
+        <div class="title"><bdi>${title}</bdi></div>
+        <div class="soft">${jobFacts(this.t, job).join(" · ")}</div>
+        ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
+        ${reason ? html`<p class="soft">${reason}</p>` : nothing}
+        ${partly && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}
+        ${error ? html`<p class="error" role="alert">${error}</p>` : nothing} ${this._actions(job, title, partly)}
+      </div>
+      ${this.mayControl && job.can_cancel ? this._cancel(job, title) : nothing}
+    </li>`;
+  }
+
+  private _cancel(job: Job, title: string) {
+    return html`<button
+      class="round"
+      data-key="cancel-${job.job_id}"
+      aria-label=${this.t.text("cancel", { title })}
+      aria-disabled=${this._tasks.isWorking(job.job_id) ? "true" : nothing}
+      @click=${() => this._act(job, (ids) => this.context.call("cancel_job", ids))}
+    >
+      <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+    </button>`;
+  }
+
+  private _actions(job: Job, title: string, partly: string) {
+    const unconfirmed = job.state === "unconfirmed";
+    if (!this.mayControl || !(job.can_retry || unconfirmed)) return nothing;
+    const resting = this._tasks.isWorking(job.job_id);
+    return html`<div class="actions">
+      ${
+        unconfirmed
+          ? html`<button
+              data-key="out-${job.job_id}"
+              aria-label=${this.t.text("came_out_job", { title })}
+              aria-disabled=${resting ? "true" : nothing}
+              @click=${() => this._act(job, (ids) => this.context.hass.callWS({ type: "lianke/jobs/confirm", ...ids }))}
+            >
+              <ha-svg-icon .path=${mdiCheck}></ha-svg-icon>${this.t.text("came_out")}
+            </button>`
+          : nothing
+      }
+      ${
+        job.can_retry
+          ? html`<lianke-ask
+              .context=${this.context}
+              .icon=${mdiReload}
+              .label=${this.t.text("again")}
+              .accessibleLabel=${this.t.text("again_job", { title })}
+              .question=${(unconfirmed ? this.t.text("maybe_ask") : partly) || undefined}
+              .resting=${resting}
+              @asking=${(event: CustomEvent<boolean>) => this._ask(job, event.detail)}
+              @confirmed=${() => this._act(job, (ids) => this.context.call("retry_job", ids))}
+            ></lianke-ask>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private _ask(job: Job, asking: boolean): void {
+    const changed = new Set(this._asking);
+    if (asking) changed.add(job.job_id);
+    else changed.delete(job.job_id);
+    this._asking = changed;
+  }
+
+  private _act(job: Job, command: (ids: { device_id: string; job_id: string }) => Promise<unknown>): void {
+    void this._tasks.run(job.job_id, () => command({ device_id: job.device_id, job_id: job.job_id }));
+  }
+
+  private readonly _toggle = () => {
+    this._expanded = !this._expanded;
+  };
+}

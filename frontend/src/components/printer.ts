@@ -1,0 +1,260 @@
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import type { Batch } from "../print/batch";
+import { base } from "../styles";
+import { summarize, type Summary } from "../summary";
+import { TaskController } from "../tasks";
+import type { Job, Printer } from "../types";
+import { Part } from "./part";
+import "./file-chooser";
+import "./header";
+import "./inks";
+import "./jobs";
+import "./notes";
+
+const TOUCH = matchMedia("(pointer: coarse)");
+
+/* One printer of the card: header, banners, ink, files to print and jobs. */
+@define("lianke-printer")
+export class LiankePrinter extends Part {
+  @property({ attribute: false }) device = "";
+  /* Undefined while Home Assistant does not know it. */
+  @property({ attribute: false }) printer: Printer | undefined;
+  @property({ attribute: false }) open: Job[] = [];
+  @property({ attribute: false }) finished: Job[] = [];
+  @property({ attribute: false }) keyRejected = false;
+  /* Whether files are chosen by a round button in the header. */
+  @property({ attribute: false }) slim = false;
+  /* Files that are about to be printed here. */
+  @property({ attribute: false }) batch: Batch | undefined;
+  @state() private _over = false;
+
+  protected readonly _focus = new FocusKeeper(this);
+  private readonly _tasks = new TaskController(this);
+  private _watched: Batch | undefined;
+
+  static override styles = [
+    base,
+    css`
+      section {
+        display: flex;
+        flex-direction: column;
+        gap: 14px;
+        padding: 14px 16px 16px;
+      }
+      section.over {
+        background: color-mix(in srgb, var(--primary-color) 10%, transparent);
+      }
+      section:focus-visible {
+        outline-offset: -2px;
+      }
+      section.compact {
+        padding: 10px;
+        gap: 8px;
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this._watch(this.batch);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this._watch(undefined);
+  }
+
+  protected override willUpdate(): void {
+    if (this.isConnected) this._watch(this.batch);
+  }
+
+  private get _mayPrint(): boolean {
+    return this.context.shows("print") && Boolean(this.printer?.may_control);
+  }
+
+  protected override render() {
+    const { context, device, printer } = this;
+    const { compact } = context;
+    const batch = this.batch?.items.length ? this.batch : undefined;
+    if (!printer && !batch) return html`<section>${this._header(this.t.text("gone"))}</section>`;
+    if (!printer) return html`<section>${this._header(this.t.text("gone"))}${this._tray(batch)}</section>`;
+    const summary = summarize(printer, this.open, this.keyRejected);
+    const chooser = this._mayPrint && !batch;
+    const error = this._tasks.errorOf("printer");
+    return html`<section
+      aria-label=${printer.name}
+      data-key="section"
+      class="${compact ? "compact" : ""} ${this._over ? "over" : ""}"
+      @dragover=${this._dragOver}
+      @dragleave=${this._dragLeave}
+      @drop=${this._drop}
+      @paste=${this._paste}
+      @focus-lost=${this._focusLost}
+    >
+      ${this._header(printer.name, summary, this.slim && chooser ? this._chooser(printer) : nothing)}
+      ${
+        compact
+          ? nothing
+          : html`<lianke-notes
+              .context=${context}
+              .summary=${summary}
+              .device=${device}
+              .mayControl=${printer.may_control}
+              .working=${this._tasks.isWorking("printer")}
+              @discard-held=${() => this._discard(summary.held)}
+            ></lianke-notes>`
+      }
+      ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+      ${
+        !compact && context.shows("ink") && printer.ink?.length
+          ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>`
+          : nothing
+      }
+      ${this._tray(this._mayPrint ? batch : undefined)}
+      ${chooser && !this.slim ? this._chooser(printer, this._dropText()) : nothing}
+      <lianke-jobs
+        .context=${context}
+        .open=${this.open}
+        .finished=${this.finished}
+        .mayControl=${printer.may_control}
+      ></lianke-jobs>
+    </section>`;
+  }
+
+  private _header(name: string, summary?: Summary, chooser: unknown = nothing) {
+    return html`<lianke-header
+      .context=${this.context}
+      .name=${name}
+      .tone=${summary?.tone ?? "off"}
+      .facts=${summary ? this._facts(summary) : []}
+      .entityId=${summary ? this._statusEntity() : undefined}
+      >${chooser}</lianke-header
+    >`;
+  }
+
+  private _statusEntity(): string | undefined {
+    const isStatus = (one: { platform?: string; translation_key?: string; device_id?: string | null }) =>
+      one.platform === "lianke" && one.translation_key === "status" && one.device_id === this.device;
+    return Object.values(this.context.hass.entities).find(isStatus)?.entity_id;
+  }
+
+  private _facts({ state: current, tone, held }: Summary): string[] {
+    const { printer, t } = this;
+    if (!printer) return [];
+    const facts = [this._stateText(current, tone === "off", held)];
+    const { compact } = this.context;
+    if (printer.waiting && (compact || tone !== "off")) facts.push(t.text("waiting", { n: t.number(printer.waiting) }));
+    if (!compact && this.context.shows("pages") && printer.pages_printed)
+      facts.push(t.count("total", printer.pages_printed));
+    return facts;
+  }
+
+  private _stateText(current: string | null, off: boolean, held: Job[]): string {
+    const { t } = this;
+    if (current === null) return t.text("unknown");
+    if (current === "key_rejected") return t.text("key_rejected");
+    const status = t.state("status", current);
+    if (!off) return status;
+    const [first] = held
+      .map((job) => job.expires_at)
+      .filter((time) => time != null)
+      .sort();
+    return first ? t.text("off_until", { status, time: t.time(first) }) : t.text("off_waits", { status });
+  }
+
+  private _dropText(): string {
+    return this.t.text(this._over ? "drop_now" : TOUCH.matches ? "drop_touch" : "drop");
+  }
+
+  private _chooser({ name }: Printer, text?: string) {
+    return html`<lianke-file-chooser
+      .context=${this.context}
+      .label=${this.t.text("print_on", { name })}
+      .text=${text}
+      .over=${this._over}
+      @files-chosen=${this._chosen}
+    ></lianke-file-chooser>`;
+  }
+
+  private _tray(batch: Batch | undefined) {
+    if (!batch) return nothing;
+    return html`<lianke-tray
+      .context=${this.context}
+      .batch=${batch}
+      @files-chosen=${(event: CustomEvent<File[]>) => batch.add(event.detail)}
+    ></lianke-tray>`;
+  }
+
+  private _watch(batch: Batch | undefined): void {
+    if (this._watched === batch) return;
+    this._watched?.removeEventListener("change", this._changed);
+    batch?.addEventListener("change", this._changed);
+    this._watched = batch;
+  }
+
+  private readonly _changed = () => this.requestUpdate();
+
+  private readonly _chosen = async (event: CustomEvent<File[]>) => {
+    const focused = this.shadowRoot?.activeElement?.localName === "lianke-file-chooser";
+    await this._add(event.detail);
+    if (focused) await this._focusTray();
+  };
+
+  /* What chooses files has moved to the end of the form, and the focus with it. */
+  private async _focusTray(): Promise<void> {
+    await this.updateComplete;
+    const tray = this.renderRoot.querySelector<Part>("lianke-tray");
+    await tray?.updateComplete;
+    tray?.focus();
+  }
+
+  /* Take files. Nothing is sent yet. */
+  private async _add(files: File[]): Promise<void> {
+    if (!files.length || !this._mayPrint) return;
+    await this._tasks.run("printer", async () => {
+      await new Promise<void>((resolve, reject) =>
+        this.fire("add-files", { device: this.device, files, resolve, reject }),
+      );
+    });
+  }
+
+  private _discard(held: Job[]): void {
+    const cancel = ({ device_id, job_id }: Job) => this.context.call("cancel_job", { device_id, job_id });
+    void this._tasks.run("printer", () => Promise.all(held.map(cancel)));
+  }
+
+  private readonly _dragOver = (event: DragEvent) => {
+    if (!this._mayPrint || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    this._over = true;
+  };
+
+  private readonly _dragLeave = (event: DragEvent) => {
+    const section = event.currentTarget as Element;
+    if (!section.contains(event.relatedTarget as Node | null)) this._over = false;
+  };
+
+  private readonly _drop = (event: DragEvent) => {
+    this._over = false;
+    if (!this._mayPrint || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    void this._add([...event.dataTransfer.files]);
+  };
+
+  private readonly _paste = (event: ClipboardEvent) => {
+    if (!event.clipboardData?.files.length) return;
+    event.preventDefault();
+    void this._add([...event.clipboardData.files]);
+  };
+
+  /* A part lost the control that had the focus, and found nothing else in itself. */
+  private readonly _focusLost = (event: Event) => {
+    event.stopPropagation();
+    const section = event.currentTarget as HTMLElement;
+    section.tabIndex = -1;
+    section.focus({ preventScroll: true });
+  };
+}

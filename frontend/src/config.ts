@@ -1,0 +1,57 @@
+/* The card's configuration: defaults, and the check that every value can be shown. */
+import { fill, pageStrings } from "./localize";
+import type { CardConfig, HassEntityRegistryEntry, HomeAssistant } from "./types";
+
+export const CARD = "lianke-card";
+export const SECTIONS = ["ink", "pages", "print", "jobs"];
+/* Domains of entities that are printed, and of those that are run. */
+export const SOURCES = ["todo", "calendar", "camera", "image"];
+export const RUNNABLE: Record<string, string> = {
+  script: "turn_on",
+  scene: "turn_on",
+  automation: "trigger",
+  button: "press",
+  input_button: "press",
+};
+const MAX_HISTORY = 20;
+
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "string");
+
+const VALID: Record<string, (value: unknown) => boolean> = {
+  devices: isTexts,
+  layout: (value) => value === "full" || value === "compact",
+  show: (value) => isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one)),
+  history: (value) => (value as number) >= 0 && (value as number) <= MAX_HISTORY,
+  buttons: (value) => Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data),
+};
+
+/* Return what a new card is set to. Without a device it shows every printer. */
+export const stubConfig = (device?: string | null) => ({
+  devices: device ? [device] : [],
+  layout: "full" as const,
+  show: SECTIONS,
+  history: 3,
+});
+
+/* Throws an Error in the user's language for a configuration that cannot be shown. */
+export const assertConfig = (config: Record<string, unknown>) => {
+  for (const [key, isValid] of Object.entries(VALID)) {
+    if (config[key] != null && !isValid(config[key])) throw new Error(fill(pageStrings().bad_config, { key }));
+  }
+};
+
+/* Return a checked configuration with the defaults filled in; empty values count as none. */
+export const withDefaults = (config: Record<string, unknown>): CardConfig => {
+  const given = Object.entries(config).filter(([, value]) => value != null);
+  return { ...stubConfig(), buttons: [], ...Object.fromEntries(given) } as unknown as CardConfig;
+};
+
+export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
+  entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && Boolean(entry.device_id);
+
+/* Return a card for an entity of a printer, null for any other entity. */
+export const suggestCard = (hass: HomeAssistant, entityId: string) => {
+  const device = hass.entities[entityId]?.device_id;
+  const isPrinter = Object.values(hass.entities).some((one) => isPrinterEntity(one) && one.device_id === device);
+  return device && isPrinter ? { config: { type: `custom:${CARD}`, ...stubConfig(device) } } : null;
+};

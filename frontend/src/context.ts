@@ -1,0 +1,91 @@
+/* What every part of the card needs: Home Assistant, the texts, and how to call and to explain. */
+import { fill, lenient, type Localizer } from "./localize";
+import type { CardConfig, HomeAssistant, Job } from "./types";
+
+export interface CommandError {
+  code?: string | number;
+  error?: { code?: number };
+  message?: string;
+  translation_domain?: string;
+  translation_key?: string;
+  translation_placeholders?: Record<string, string>;
+}
+
+/* What home-assistant-js-websocket rejects with when the connection breaks. */
+const ERR_CONNECTION_LOST = 3;
+
+/* Return whether a command failed because the connection did, so that nobody knows whether it arrived. */
+export const isLost = (error: CommandError | number | null | undefined): boolean =>
+  typeof error === "object"
+    ? [error?.code, error?.error?.code].includes(ERR_CONNECTION_LOST)
+    : error === ERR_CONNECTION_LOST;
+
+export const randomId = () =>
+  [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/* An error whose message is meant for the user as it is. */
+export class UserError extends Error {}
+
+/* Made anew whenever language or configuration change, so that all parts are drawn again. */
+export class CardContext {
+  constructor(
+    private readonly _source: { readonly hass: HomeAssistant; announce(text: string): void },
+    readonly localizer: Localizer,
+    readonly config: CardConfig,
+  ) {}
+
+  get hass(): HomeAssistant {
+    return this._source.hass;
+  }
+
+  get compact(): boolean {
+    return this.config.layout === "compact";
+  }
+
+  shows(section: string): boolean {
+    return this.config.show.includes(section);
+  }
+
+  /* Have a screen reader say something. */
+  announce(text: string): void {
+    this._source.announce(text);
+  }
+
+  announceSubmitted(title: string, text = this.localizer.strings.submitted): void {
+    this.announce(fill(text, { name: this.config.hide_titles ? this.localizer.text("document") : title }));
+  }
+
+  titleOf(job: Job): string {
+    return (!this.config.hide_titles && job.title) || this.localizer.text("document");
+  }
+
+  /* Call an action of the integration and return its response. */
+  async call<T>(service: string, data: object): Promise<Partial<T>> {
+    const answer = await this.hass.callWS<{ response?: Partial<T> }>({
+      type: "call_service",
+      domain: "lianke",
+      service,
+      service_data: data,
+      return_response: true,
+    });
+    return answer.response ?? {};
+  }
+
+  /* Return a sentence for whatever a command or an action was refused with. */
+  async explain(cause: unknown): Promise<string> {
+    if (cause instanceof UserError) return cause.message;
+    const { localizer } = this;
+    const error = cause as CommandError;
+    const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
+    if (isLost(error)) return localizer.text("lost");
+    if (code === "unauthorized") return localizer.text("forbidden");
+    // The integration's own sentence speaks to somebody whose automation prints.
+    if (domain === "lianke" && key === "guard_rate") return localizer.text("guard_rate", values);
+    if (domain && key) {
+      const localize = await this.hass.loadBackendTranslation("exceptions", domain);
+      const text = localize(`component.${domain}.exceptions.${key}.message`, lenient(values));
+      if (text) return text;
+    }
+    return localizer.text("error", { message: error?.message || String(cause) });
+  }
+}

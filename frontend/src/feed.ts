@@ -1,0 +1,92 @@
+/* Keeps the card's subscription to printers and jobs, over reconnects and restarts. */
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { Connection } from "home-assistant-js-websocket";
+import type { Feed } from "./types";
+
+const RETRY_AFTER = 10_000; // ms
+
+export class FeedController implements ReactiveController {
+  /* What was sent last; null before the first message. */
+  data: Feed | null = null;
+  /* Whether the integration does not answer. */
+  absent = false;
+
+  private _connection: Connection | null = null;
+  private _devices: string[] = [];
+  private _subscribed = false;
+  private _turn: object | null = null;
+  private _retry: ReturnType<typeof setTimeout> | undefined;
+  private _stop: (() => Promise<void>) | null = null;
+
+  /* received is called with each message, before the host is drawn. */
+  constructor(
+    private readonly _host: ReactiveControllerHost & { isConnected: boolean },
+    private readonly _received: (data: Feed) => void,
+  ) {
+    _host.addController(this);
+  }
+
+  /* Subscribe to these printers, or to all if there are none; does nothing when that is so already. */
+  follow(connection: Connection, devices: string[]): void {
+    const same = this._connection === connection && String(devices) === String(this._devices);
+    if (same && this._subscribed) return;
+    this._connection?.removeEventListener("ready", this._ready);
+    this._connection = connection;
+    this._devices = devices;
+    if (this._host.isConnected) this.hostConnected();
+  }
+
+  hostConnected(): void {
+    if (!this._connection) return;
+    this._connection.addEventListener("ready", this._ready);
+    void this._subscribe();
+  }
+
+  hostDisconnected(): void {
+    this._connection?.removeEventListener("ready", this._ready);
+    this._unsubscribe();
+  }
+
+  private readonly _ready = () => {
+    this._stop = null; // the old connection's; its number may be another's by now
+    void this._subscribe();
+  };
+
+  private async _subscribe(): Promise<void> {
+    if (!this._connection) return;
+    this._unsubscribe();
+    this._subscribed = true;
+    const turn = (this._turn = {});
+    const filter = this._devices.length ? { device_ids: this._devices } : {};
+    try {
+      // Resubscribing is done here: after a restart the command may come back later than the connection.
+      const stop = await this._connection.subscribeMessage<Feed>(
+        (data) => turn === this._turn && this._receive(data),
+        { type: "lianke/jobs/subscribe", ...filter },
+        { resubscribe: false },
+      );
+      if (turn === this._turn) this._stop = stop;
+      else stop().catch(() => undefined);
+    } catch {
+      if (turn !== this._turn) return;
+      this.absent = true;
+      this._retry = setTimeout(() => void this._subscribe(), RETRY_AFTER);
+      this._host.requestUpdate();
+    }
+  }
+
+  private _unsubscribe(): void {
+    this._subscribed = false;
+    this._turn = null;
+    clearTimeout(this._retry);
+    this._stop?.().catch(() => undefined);
+    this._stop = null;
+  }
+
+  private _receive(data: Feed): void {
+    this.absent = false;
+    this.data = data;
+    this._received(data);
+    this._host.requestUpdate();
+  }
+}

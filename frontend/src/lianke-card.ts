@@ -1,0 +1,25 @@
+/* Dashboard card of the Lianke integration: shows printers and their jobs, prints files, cancels and repeats. */
+import "./card";
+import { CARD, suggestCard } from "./config";
+import { pageStrings } from "./localize";
+import type { HomeAssistant } from "./types";
+
+interface CustomCard {
+  type: string;
+  name: string;
+  description: string;
+  preview: boolean;
+  getEntitySuggestion(hass: HomeAssistant, entityId: string): unknown;
+}
+
+declare global {
+  interface Window {
+    customCards?: CustomCard[];
+  }
+}
+
+const cards = (window.customCards ??= []);
+if (!cards.some(({ type }) => type === CARD)) {
+  const { card, card_about } = pageStrings();
+  cards.push({ type: CARD, name: card, description: card_about, preview: true, getEntitySuggestion: suggestCard });
+}

@@ -1,0 +1,88 @@
+/* Texts, numbers and times in the user's language. */
+import en from "./translations/en.json";
+import zh from "./translations/zh-Hans.json";
+import type { HomeAssistant } from "./types";
+
+export type Strings = typeof en;
+export type Key = Exclude<keyof Strings, "advice">;
+type Values = Record<string, unknown>;
+
+const CATEGORIES = ["entity", "exceptions", "selector", "services"];
+
+export const isChinese = (language: string | null | undefined) => /^zh\b/i.test(language ?? "");
+export const languageOf = (hass: HomeAssistant) => hass.locale?.language || hass.language;
+const stringsFor = (language: string): Strings => (isChinese(language) ? zh : en);
+
+/* The card's texts where there is no Home Assistant yet: in the page's language. */
+export const pageStrings = () => stringsFor(document.documentElement.lang);
+
+/* Put values into a text's {placeholders}; one without a value stays as it is. */
+export const fill = (text: string, values: Values = {}) =>
+  text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
+
+/* Placeholders for a backend text: one that nobody filled becomes empty instead of an error. */
+export const lenient = (values?: Values): Values =>
+  new Proxy({ ...values }, { has: () => true, get: (all, key: string) => all[key] ?? "" });
+
+/* Have Home Assistant load what the integration calls its states, errors and options; `hass.localize` changes then. */
+export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
+  for (const category of CATEGORIES) await hass.loadBackendTranslation(category, "lianke");
+};
+
+/* One language. Numbers and times follow the user's settings in Home Assistant. */
+export class Localizer {
+  readonly language: string;
+  readonly isChinese: boolean;
+  readonly strings: Strings;
+
+  constructor(private readonly _hass: HomeAssistant) {
+    this.language = languageOf(_hass);
+    this.isChinese = isChinese(this.language);
+    this.strings = stringsFor(this.language);
+  }
+
+  text(key: Key, values?: Values): string {
+    return fill(this.strings[key], values);
+  }
+
+  /* Return a text about n things; key_1, where there is one, is its singular. */
+  count(key: Key, n: number): string {
+    const singular = this.strings[`${key}_1` as Key];
+    return fill((n === 1 && singular) || this.strings[key], { n: this.number(n) });
+  }
+
+  number(value: number, options?: Intl.NumberFormatOptions): string {
+    return new Intl.NumberFormat(this.language, options).format(value);
+  }
+
+  percent(part: number): string {
+    return this.number(part, { style: "percent" });
+  }
+
+  bytes(size: number): string {
+    const [value, unit] = size < 1e6 ? [Math.max(size / 1e3, 0.1), "kilobyte"] : [size / 1e6, "megabyte"];
+    return this.number(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
+  }
+
+  /* Return the time of day, with the date unless that is today. */
+  time(stamp: string): string {
+    const { locale, config } = this._hass;
+    const zone = locale?.time_zone === "server" && config?.time_zone ? { timeZone: config.time_zone } : {};
+    const clock = { 12: { hour12: true }, 24: { hour12: false } }[locale?.time_format ?? ""] ?? {};
+    const day = (date: Date) => new Intl.DateTimeFormat("en", { dateStyle: "short", ...zone }).format(date);
+    const date = new Date(stamp);
+    const dated = day(date) === day(new Date()) ? {} : ({ month: "short", day: "numeric" } as const);
+    const format: Intl.DateTimeFormatOptions = { hour: "numeric", minute: "2-digit", ...clock, ...dated, ...zone };
+    return new Intl.DateTimeFormat(this.language, format).format(date);
+  }
+
+  /* Return one of the integration's own texts, empty where there is none. */
+  backend(path: string, values?: Values): string {
+    return this._hass.localize(`component.lianke.${path}`, values) ?? "";
+  }
+
+  /* Return the name of a sensor's state, as the entity shows it. */
+  state(sensor: string, state: string): string {
+    return this.backend(`entity.sensor.${sensor}.state.${state}`) || state.replaceAll("_", " ");
+  }
+}

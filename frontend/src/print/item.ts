@@ -1,0 +1,73 @@
+/* One document that somebody is about to print. */
+import { randomId } from "../context";
+
+export interface MediaChoice {
+  media_content_id: string;
+  media_content_type: string;
+  title: string;
+}
+
+const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
+const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
+const RAW_NAME = /\.prn$/i;
+
+export type Phase = "upload" | "submit" | null;
+
+/*
+ * Its request id is made when it is chosen: however often Print is pressed, and whatever the connection does meanwhile,
+ * it prints once.
+ */
+export class PrintItem {
+  readonly request = `card-${randomId()}`;
+  readonly name: string;
+  /* Address of a picture to show of it, if the browser can show one. */
+  readonly picture: string | null;
+  /* Why it cannot be printed at all. */
+  refused: string | null = null;
+  error: string | null = null;
+  /* Whether the answer to its printing was lost. */
+  lost = false;
+  phase: Phase = null;
+  sent = 0; // bytes
+  previewing = false;
+  /* Whether its preview shows other options than those chosen now. */
+  stale = false;
+  /* What Home Assistant keeps of it after a preview. */
+  document: string | null = null;
+  pages: number | null = null;
+  images: string[] = [];
+
+  private readonly _abort = new AbortController();
+
+  constructor(
+    readonly file: File | null,
+    readonly media: MediaChoice | null = null,
+  ) {
+    this.name = file?.name ?? media?.title ?? "";
+    this.picture = file && SHOWN_PICTURE.test(file.type) ? URL.createObjectURL(file) : null;
+  }
+
+  get signal(): AbortSignal {
+    return this._abort.signal;
+  }
+
+  /* Printer commands go to the printer as they are, so that options and previews mean nothing. */
+  get isRaw(): boolean {
+    return RAW_NAME.test(this.name);
+  }
+
+  /* A picture has one page, of which nothing can be chosen. */
+  get isPicture(): boolean {
+    return (
+      this.file?.type.startsWith("image/") ||
+      this.media?.media_content_type.startsWith("image/") ||
+      PICTURE_NAME.test(this.name)
+    );
+  }
+
+  /* End what is under way and let go of the picture. */
+  discard(): void {
+    this._abort.abort();
+    if (this.picture) URL.revokeObjectURL(this.picture);
+  }
+}

@@ -1,0 +1,148 @@
+import { css, html, nothing } from "lit";
+import { state } from "lit/decorators.js";
+import { mdiArrowLeft, mdiClose, mdiFileDocumentOutline, mdiFolder } from "@mdi/js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import type { MediaChoice } from "./item";
+import { printText } from "./texts";
+
+/* A row of what `media_source/browse_media` answers. */
+interface MediaItem extends MediaChoice {
+  media_class: string;
+  can_play: boolean;
+  can_expand: boolean;
+  children?: MediaItem[];
+}
+
+/* What cannot be printed, by type and by source. */
+const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
+const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
+
+/* A dialog that chooses one document from Home Assistant's media sources; fires `media-chosen`. */
+@define("lianke-media-browser")
+export class LiankeMediaBrowser extends Part {
+  /* From the root to the folder that is shown. */
+  @state() private _path: MediaItem[] = [];
+  @state() private _error = "";
+  @state() private _loading = false;
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      dialog {
+        width: min(480px, 100vw - 32px);
+        max-height: min(560px, 100dvh - 32px);
+        box-sizing: border-box;
+        padding: 0;
+        border: none;
+        border-radius: var(--ha-border-radius-3xl, 24px);
+        background: var(--card-background-color);
+        color: var(--primary-text-color);
+      }
+      dialog::backdrop {
+        background: rgb(0 0 0 / 40%);
+      }
+      .bar {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        padding: 8px;
+        position: sticky;
+        top: 0;
+        background: inherit;
+      }
+      ul,
+      .plain {
+        padding: 0 12px 12px;
+      }
+      li button {
+        width: 100%;
+        justify-content: flex-start;
+        gap: 12px;
+        min-height: 44px;
+        background: none;
+        border-radius: var(--ha-border-radius-md, 8px);
+      }
+    `,
+  ];
+
+  /* Show the dialog, at the root or where it was left. */
+  async open(): Promise<void> {
+    await this.updateComplete;
+    this.renderRoot.querySelector("dialog")?.showModal();
+    if (!this._path.length) await this._browse();
+  }
+
+  protected override render() {
+    const { t } = this;
+    const folder = this._path.at(-1);
+    const rows = (folder?.children ?? []).filter((item) => this._isPrintable(item));
+    const close = printText(t, "close");
+    const back = printText(t, "back");
+    return html`<dialog aria-label=${printText(t, "media")}>
+      <div class="bar">
+        ${
+          this._path.length > 1
+            ? html`<button class="round" aria-label=${back} title=${back} @click=${this._up}>
+                <ha-svg-icon .path=${mdiArrowLeft}></ha-svg-icon>
+              </button>`
+            : nothing
+        }
+        <span class="grow title">${(this._path.length > 1 && folder?.title) || printText(t, "media")}</span>
+        <button class="round" aria-label=${close} title=${close} @click=${this._close}>
+          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+        </button>
+      </div>
+      ${this._error ? html`<p class="plain error" role="alert">${this._error}</p>` : nothing}
+      ${
+        this._loading
+          ? html`<p class="plain soft" role="status">${t.text("loading")}</p>`
+          : rows.length
+            ? html`<ul aria-label=${printText(t, "media")}>
+                ${rows.map((item) => this._row(item))}
+              </ul>`
+            : html`<p class="plain soft">${printText(t, "media_empty")}</p>`
+      }
+    </dialog>`;
+  }
+
+  private _isPrintable(item: MediaItem): boolean {
+    if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
+    return item.can_play && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
+  }
+
+  private _row(item: MediaItem) {
+    return html`<li>
+      <button @click=${() => (item.can_expand ? this._browse(item) : this._choose(item))}>
+        <ha-svg-icon .path=${item.can_expand ? mdiFolder : mdiFileDocumentOutline}></ha-svg-icon>
+        <span class="title">${item.title}</span>
+      </button>
+    </li>`;
+  }
+
+  private async _browse(folder?: MediaItem): Promise<void> {
+    this._loading = true;
+    this._error = "";
+    const id = folder ? { media_content_id: folder.media_content_id } : {};
+    try {
+      const found = await this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
+      this._path = [...this._path, found];
+    } catch (error) {
+      this._error = await this.context.explain(error);
+    }
+    this._loading = false;
+  }
+
+  private readonly _up = () => {
+    this._path = this._path.slice(0, -1);
+  };
+
+  private _choose({ media_content_id, media_content_type, title }: MediaItem): void {
+    this.fire("media-chosen", { media_content_id, media_content_type, title } satisfies MediaChoice);
+    this._close();
+  }
+
+  private readonly _close = () => this.renderRoot.querySelector("dialog")?.close();
+}

@@ -1,0 +1,219 @@
+import { css, html, nothing } from "lit";
+import { property } from "lit/decorators.js";
+import { live } from "lit/directives/live.js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import { base, buttons } from "../styles";
+import type { Batch } from "./batch";
+import { FIRST, MORE, choiceName, maxCopies, offered, optionName, type Typed } from "./options";
+import { printText } from "./texts";
+
+/* The options of a print: what this printer offers, in fields of the browser's own. */
+@define("lianke-options-form")
+export class LiankeOptionsForm extends Part {
+  @property({ attribute: false }) batch!: Batch;
+  /* A new object with each change of the batch. */
+  @property({ attribute: false }) revision: object = {};
+
+  protected readonly _focus = new FocusKeeper(this);
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      .form {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(132px, 1fr));
+        gap: 10px 12px;
+        align-items: start;
+      }
+      .field,
+      .skeleton {
+        display: flex;
+        flex-direction: column;
+        gap: 4px;
+        min-width: 0;
+      }
+      select,
+      input,
+      .skeleton i {
+        font: inherit;
+        color: inherit;
+        width: 100%;
+        box-sizing: border-box;
+        height: 40px;
+        padding: 0 10px;
+        border-radius: var(--ha-border-radius-md, 8px);
+        text-overflow: ellipsis;
+        border: 1px solid color-mix(in srgb, var(--primary-text-color) 30%, transparent);
+        background: var(--card-background-color);
+      }
+      .skeleton i {
+        border-color: transparent;
+        background: var(--tint);
+      }
+      [aria-invalid="true"] {
+        border-color: var(--error-color, #db4437);
+      }
+      .error {
+        font-size: var(--ha-font-size-s, 12px);
+        line-height: 16px;
+      }
+      :disabled {
+        opacity: 0.6;
+      }
+      input::placeholder {
+        color: var(--secondary-text-color);
+        opacity: 1;
+      }
+      summary {
+        cursor: pointer;
+        color: var(--secondary-text-color);
+        padding: 6px 0;
+        border-radius: 4px;
+      }
+      details .form {
+        padding-top: 6px;
+      }
+      .last {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        justify-content: space-between;
+        gap: var(--gap);
+        margin-bottom: var(--gap);
+      }
+    `,
+  ];
+
+  protected override render() {
+    const { batch, t } = this;
+    const { offers } = batch;
+    if (batch.items.length && batch.items.every((item) => item.isRaw)) return nothing;
+    const more = offers ? MORE.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
+    const [paper, ...others] = FIRST.map((name) => (offers ? this._list(name) : this._skeleton(name)));
+    return html`<div role="group" aria-label=${printText(t, "options")} aria-busy=${offers ? "false" : "true"}>
+      ${offers?.failed ? html`<p class="soft">${printText(t, "options_failed")}</p>` : nothing}${this._lastTime()}
+      <div class="form">
+        ${paper}${this._copies()}${others}
+        ${batch.items.every((item) => item.isPicture || item.isRaw) ? nothing : this._pages()}
+      </div>
+      ${
+        more.length
+          ? html`<details>
+              <summary>${printText(t, "more_options")}</summary>
+              <div class="form">${more}</div>
+            </details>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  /* What was chosen the last time, which holds again unless it is reset. */
+  private _lastTime() {
+    const { batch, t } = this;
+    if (!batch.asLastTime || !batch.offers) return nothing;
+    const { offers } = batch;
+    const names = Object.entries(batch.chosen).map(
+      ([name, value]) => offered(t, offers, name).find(({ id }) => id === value)?.name ?? String(value),
+    );
+    return html`<div class="last">
+      <span class="soft grow">${printText(t, "last_time", { options: names.join(t.isChinese ? "、" : ", ") })}</span>
+      <button data-key="reset" @click=${() => batch.reset()}>${printText(t, "reset")}</button>
+    </div>`;
+  }
+
+  private _skeleton(name: string) {
+    return html`<div class="skeleton pulse" aria-hidden="true">
+      <span class="soft">${optionName(this.t, name)}</span><i></i>
+    </div>`;
+  }
+
+  private _list(name: string) {
+    const { batch, t } = this;
+    const { offers } = batch;
+    const all = offers ? offered(t, offers, name) : [];
+    if (!all.length) return nothing;
+    const preset = offers?.defaults?.[name];
+    const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
+    const standard = preset
+      ? printText(t, "default_is", { value: choiceName(t, name, String(preset)) })
+      : printText(t, "default");
+    const choose = (event: Event) =>
+      batch.choose(name, all[Number((event.target as HTMLSelectElement).value || -1)]?.id);
+    return this._field(
+      name,
+      html`<select
+        id=${name}
+        data-key=${name}
+        ?disabled=${batch.printing}
+        aria-invalid=${batch.errors[name] ? "true" : nothing}
+        .value=${chosen < 0 ? "" : String(chosen)}
+        @change=${choose}
+      >
+        <option value="" ?selected=${chosen < 0}>${standard}</option>
+        ${all.map((one, index) => html`<option value=${index} ?selected=${index === chosen}>${one.name}</option>`)}
+      </select>`,
+    );
+  }
+
+  private _copies() {
+    const { offers } = this.batch;
+    return this._field(
+      "copies",
+      html`<input
+        id="copies"
+        data-key="copies"
+        type="number"
+        min="1"
+        max=${maxCopies(offers)}
+        inputmode="numeric"
+        placeholder=${offers?.defaults?.["copies"] ?? 1}
+        ?disabled=${this.batch.printing}
+        aria-invalid=${this.batch.errors["copies"] ? "true" : nothing}
+        .value=${live(this.batch.typed.copies)}
+        @input=${this._typing("copies")}
+        @blur=${this._left}
+      />`,
+    );
+  }
+
+  private _pages() {
+    return this._field(
+      "pages",
+      html`<input
+        id="pages"
+        data-key="pages"
+        type="text"
+        maxlength="100"
+        autocomplete="off"
+        placeholder=${printText(this.t, "page_range_all")}
+        ?disabled=${this.batch.printing}
+        aria-invalid=${this.batch.errors["pages"] ? "true" : nothing}
+        .value=${live(this.batch.typed.pages)}
+        @input=${this._typing("pages")}
+        @blur=${this._left}
+      />`,
+    );
+  }
+
+  private _field(name: string, control: unknown) {
+    const error = this.batch.errors[name];
+    return html`<div class="field">
+      <label class="soft" for=${name}>${optionName(this.t, name)}</label>
+      ${control} ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+    </div>`;
+  }
+
+  /* Each letter counts at once: Print may be pressed, or the page updated, before the field is left. */
+  private _typing(name: keyof Typed) {
+    return (event: Event) => this.batch.type(name, (event.target as HTMLInputElement).value);
+  }
+
+  private readonly _left = (event: Event) => {
+    const input = event.target as HTMLInputElement;
+    if (input.validity.badInput) input.value = ""; // no number, so nothing that could be sent
+    this.batch.tidy();
+  };
+}

@@ -1,0 +1,139 @@
+/* Options of a print: what a printer offers, what was chosen last, and what may be typed. */
+import type { Localizer } from "../localize";
+import { printText } from "./texts";
+
+export interface NamedChoice {
+  id: string | number;
+  name: string;
+}
+
+/* What `lianke/printer/options` answers; a list is null where the driver does not say. */
+export interface PrinterOptions {
+  papers?: NamedChoice[] | null;
+  trays?: NamedChoice[] | null;
+  media_types?: NamedChoice[] | null;
+  color?: string[] | null;
+  duplex?: string[] | null;
+  orientation?: string[] | null;
+  max_copies?: number | null;
+  defaults?: Record<string, string | number | null>;
+  max_document_bytes?: number;
+  /* Nobody could be asked. */
+  failed?: boolean;
+}
+
+export type Chosen = Record<string, string | number>;
+export interface Typed {
+  copies: string;
+  pages: string;
+}
+
+interface List {
+  /* How the printer's answer calls the choices. */
+  key?: "papers" | "trays" | "media_types" | "color" | "duplex" | "orientation";
+  /* What can be chosen when the printer did not say. */
+  standard: string[];
+}
+
+export const LISTS: Record<string, List> = {
+  paper: { key: "papers", standard: ["A3", "A4", "A5", "B5", "Letter", "Legal"] },
+  color: { key: "color", standard: ["mono", "color"] },
+  duplex: { key: "duplex", standard: ["off", "long_edge", "short_edge"] },
+  tray: { key: "trays", standard: [] },
+  media_type: { key: "media_types", standard: [] },
+  orientation: { key: "orientation", standard: ["portrait", "landscape"] },
+  quality: { standard: ["draft", "normal", "high", "best"] },
+  scale: { standard: ["fit", "fit_width", "fit_height", "fill", "cover", "none"] },
+  align: {
+    standard: [
+      "top_left",
+      "top_center",
+      "top_right",
+      "center_left",
+      "center",
+      "center_right",
+      "bottom_left",
+      "bottom_center",
+      "bottom_right",
+    ],
+  },
+};
+export const FIRST = ["paper", "color", "duplex"];
+export const MORE = ["tray", "media_type", "orientation", "quality", "scale", "align"];
+const MAX_COPIES = 99;
+
+/* Return what can be chosen of an option; nothing where there is nothing to choose or nobody could be asked. */
+export const offered = (t: Localizer, options: PrinterOptions, name: string): NamedChoice[] => {
+  const list = Object.hasOwn(LISTS, name) ? LISTS[name] : undefined;
+  if (options.failed || !list) return [];
+  const choices = (list.key && options[list.key]) ?? list.standard;
+  if (choices.length < 2) return [];
+  return choices.map((one) => (typeof one === "object" ? one : { id: one, name: choiceName(t, name, one) }));
+};
+
+/* Return what an option's field is called, as the integration's action calls it. */
+export const optionName = (t: Localizer, name: string) =>
+  t.backend(`services.print.fields.${name}.name`) || name.replaceAll("_", " ");
+
+export const choiceName = (t: Localizer, option: string, id: string) =>
+  t.backend(`selector.${option}.options.${id}`) || id.replaceAll("_", " ");
+
+/* The last choice for a printer, kept in this browser. Copies and pages are not: they would waste paper the next time. */
+const storageKey = (device: string) => `lianke-card:${device}`;
+
+export const remembered = (device: string): Record<string, unknown> => {
+  try {
+    return JSON.parse(localStorage.getItem(storageKey(device)) ?? "") || {};
+  } catch {
+    return {};
+  }
+};
+
+export const remember = (device: string, chosen: Chosen): void => {
+  try {
+    localStorage.setItem(storageKey(device), JSON.stringify(chosen));
+  } catch {
+    // A browser that keeps nothing: the choice holds until the page is left.
+  }
+};
+
+export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;
+
+/* Return what was typed as it is sent. */
+export const tidied = ({ copies, pages }: Typed): Typed => ({
+  copies: copies.trim() === "" ? "" : String(Math.floor(Number(copies))),
+  pages: pages.trim(),
+});
+
+const PIECE = /^\d{1,5}(\s*[-–~～]\s*\d{1,5})?$/;
+// Letters of any language that make no page: `odd`, `even` and their like are left for Home Assistant to judge.
+const PLAIN_WORD = /^[a-z\u4e00-\u9fff]+$/i;
+
+/* Return what is wrong with what was typed, by field. */
+export const typedErrors = (t: Localizer, options: PrinterOptions | null, typed: Typed): Record<string, string> => {
+  const errors: Record<string, string> = {};
+  const max = maxCopies(options);
+  const copies = Number(typed.copies);
+  if (typed.copies && !(copies >= 1 && copies <= max)) errors["copies"] = printText(t, "copies_range", { max });
+  const pieces = typed.pages
+    .split(/[,，、;；]/)
+    .map((piece) => piece.trim())
+    .filter(Boolean);
+  const wrong = pieces.find((piece) => !PIECE.test(piece) && !PLAIN_WORD.test(piece));
+  if (wrong) errors["pages"] = printText(t, "pages_invalid", { value: wrong });
+  return errors;
+};
+
+const FIELDS: Record<string, string> = {
+  too_many_copies: "copies",
+  invalid_page_range: "pages",
+  pages_not_in_document: "pages",
+  paper_required: "paper",
+};
+
+/* Return the field that an error of Home Assistant is about, if it is about one. */
+export const fieldOf = (key: string | undefined, placeholders?: Record<string, string>): string | undefined => {
+  if (!key) return undefined;
+  const named = /^(.+)_not_available$/.exec(key)?.[1] ?? FIELDS[key] ?? placeholders?.["option"];
+  return named && (Object.hasOwn(LISTS, named) || named === "copies" || named === "pages") ? named : undefined;
+};

@@ -1,0 +1,218 @@
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { mdiChevronLeft, mdiChevronRight, mdiClose, mdiMagnifyMinusOutline, mdiMagnifyPlusOutline } from "@mdi/js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import { printText } from "./texts";
+
+const MAX_SHOWN = 10;
+const ZOOMS = [1, 1.5, 2, 3];
+
+/* A document's pages: a strip of pictures, and one picture at a time on the whole screen. */
+@define("lianke-preview")
+export class LiankePreview extends Part {
+  @property({ attribute: false }) images: string[] = [];
+  /* How many pages there are, if more than there are pictures. */
+  @property({ attribute: false }) pages = 0;
+  @property({ attribute: false }) name = "";
+  /* Whether the pictures show other options than those chosen now. */
+  @property({ attribute: false }) stale = false;
+  @state() private _page = 0;
+  @state() private _zoom = 0;
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      .previews {
+        display: flex;
+        gap: 10px;
+        overflow-x: auto;
+        padding: 4px 4px 8px;
+        align-items: center;
+      }
+      .previews button {
+        padding: 0;
+        border-radius: 4px;
+        background: none;
+        flex: none;
+        cursor: zoom-in;
+      }
+      .previews img {
+        height: 240px;
+        max-width: 100%;
+        object-fit: contain;
+        border-radius: 4px;
+        background: #fff;
+        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      .stale img {
+        opacity: 0.45;
+      }
+      dialog {
+        box-sizing: border-box;
+        width: 100vw;
+        height: 100dvh;
+        max-width: none;
+        max-height: none;
+        margin: 0;
+        padding: 0;
+        border: none;
+        background: var(--primary-background-color, #fafafa);
+        color: var(--primary-text-color);
+      }
+      .full {
+        display: flex;
+        flex-direction: column;
+        height: 100%;
+      }
+      .bar {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        padding: env(safe-area-inset-top) 8px 0;
+        background: var(--card-background-color);
+      }
+      .pages {
+        flex: 1;
+        min-height: 0;
+        display: flex;
+        overflow-x: auto;
+        scroll-snap-type: x mandatory;
+      }
+      .page {
+        flex: 0 0 100%;
+        overflow: auto;
+        scroll-snap-align: center;
+        scroll-snap-stop: always;
+        display: grid;
+        padding: 12px;
+        box-sizing: border-box;
+        touch-action: pan-x pan-y pinch-zoom;
+      }
+      .page img {
+        margin: auto;
+        background: #fff;
+        box-shadow: 0 1px 8px rgb(0 0 0 / 40%);
+      }
+    `,
+  ];
+
+  private get _shown(): string[] {
+    return this.images.slice(0, MAX_SHOWN);
+  }
+
+  protected override render() {
+    const { t, name } = this;
+    const rest = Math.max(this.pages, this.images.length) - this._shown.length;
+    const thumbnail = (src: string, at: number) =>
+      html`<button aria-label=${printText(t, "preview_open", { n: at + 1, name })} @click=${() => this._open(at)}>
+        <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} />
+      </button>`;
+    return html`<div
+        class="previews ${this.stale ? "stale" : ""}"
+        role="group"
+        aria-label=${printText(t, "preview_of", { name })}
+        aria-busy=${this.stale}
+      >
+        ${this._shown.map(thumbnail)}
+        ${rest > 0 ? html`<span class="soft">${printText(t, "preview_more", { n: t.number(rest) })}</span>` : nothing}
+      </div>
+      ${this._full()}`;
+  }
+
+  private _full() {
+    const { t, name } = this;
+    const total = this._shown.length;
+    const position = printText(t, "preview_position", { n: this._page + 1, total });
+    const size = 100 * (ZOOMS[this._zoom] ?? 1);
+    // Fitted to the screen at first; enlarged it is scrolled.
+    const style = size === 100 ? "max-width: 100%; max-height: calc(100dvh - 80px)" : `width: ${size}%`;
+    return html`<dialog aria-label=${printText(t, "preview_of", { name })} @keydown=${this._key} @close=${this._closed}>
+      <div class="full">
+        <div class="bar">
+          <span class="grow title"><bdi>${name}</bdi></span>
+          <span class="soft" aria-live="polite">${position}</span>
+          ${this._round("page_back", mdiChevronLeft, () => this._show(this._page - 1), this._page === 0)}
+          ${this._round("page_on", mdiChevronRight, () => this._show(this._page + 1), this._page >= total - 1)}
+          ${this._round("zoom_out", mdiMagnifyMinusOutline, () => this._enlarge(-1), this._zoom === 0)}
+          ${this._round("zoom_in", mdiMagnifyPlusOutline, () => this._enlarge(1), this._zoom === ZOOMS.length - 1)}
+          ${this._round("close", mdiClose, () => this._dialog?.close(), false)}
+        </div>
+        <div class="pages" tabindex="0" role="group" aria-label=${position} @scrollend=${this._scrolled}>
+          ${this._shown.map(
+            (src, at) =>
+              html`<div class="page" @dblclick=${this._toggleZoom}>
+                <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} style=${style} />
+              </div>`,
+          )}
+        </div>
+      </div>
+    </dialog>`;
+  }
+
+  private _round(
+    key: "page_back" | "page_on" | "zoom_in" | "zoom_out" | "close",
+    icon: string,
+    press: () => void,
+    resting: boolean,
+  ) {
+    const label = printText(this.t, key);
+    return html`<button
+      class="round"
+      aria-label=${label}
+      title=${label}
+      aria-disabled=${resting ? "true" : nothing}
+      @click=${() => !resting && press()}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+    </button>`;
+  }
+
+  private get _dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  private _open(page: number): void {
+    this._zoom = 0;
+    this._dialog?.showModal();
+    this._show(page, "instant");
+  }
+
+  private _show(page: number, behavior: ScrollBehavior = "smooth"): void {
+    if (page < 0 || page >= this._shown.length) return;
+    this._page = page;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const pages = this.renderRoot.querySelectorAll(".page");
+    pages[page]?.scrollIntoView({ behavior: calm ? "instant" : behavior, inline: "center", block: "nearest" });
+  }
+
+  private readonly _scrolled = (event: Event) => {
+    const strip = event.currentTarget as HTMLElement;
+    if (event.target === strip && strip.clientWidth)
+      this._page = Math.round(Math.abs(strip.scrollLeft) / strip.clientWidth);
+  };
+
+  private _enlarge(by: number): void {
+    this._zoom = Math.min(Math.max(this._zoom + by, 0), ZOOMS.length - 1);
+  }
+
+  private readonly _toggleZoom = () => {
+    this._zoom = this._zoom ? 0 : 2;
+  };
+
+  private readonly _key = (event: KeyboardEvent) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const zoom = { "+": 1, "-": -1 }[event.key];
+    if (step && !this._zoom) {
+      event.preventDefault();
+      this._show(this._page + (getComputedStyle(this).direction === "rtl" ? -step : step));
+    }
+    if (zoom) this._enlarge(zoom);
+  };
+
+  private readonly _closed = () => {
+    this._zoom = 0;
+  };
+}

@@ -1,0 +1,245 @@
+import { css, html, nothing } from "lit";
+import { property } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import { mdiClose, mdiContentPaste, mdiDrag, mdiFileDocumentOutline, mdiFolderOpenOutline, mdiPrinter } from "@mdi/js";
+import "../components/file-chooser";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import { bars, base, buttons } from "../styles";
+import type { Batch } from "./batch";
+import { pastedFiles } from "./clipboard";
+import type { MediaChoice, PrintItem } from "./item";
+import type { LiankeMediaBrowser } from "./media-browser";
+import { printText } from "./texts";
+import "./media-browser";
+import "./options-form";
+import "./preview";
+
+/* The files chosen for a printer, their previews and options, and the buttons that print. */
+@define("lianke-tray")
+export class LiankeTray extends Part {
+  @property({ attribute: false }) batch!: Batch;
+
+  protected readonly _focus = new FocusKeeper(this);
+  private _watched: Batch | undefined;
+
+  static override styles = [
+    base,
+    buttons,
+    bars,
+    css`
+      .file {
+        display: flex;
+        align-items: center;
+        gap: 12px;
+      }
+      .thumb {
+        width: 44px;
+        height: 44px;
+        border-radius: var(--ha-border-radius-md, 8px);
+        object-fit: cover;
+        display: grid;
+        place-items: center;
+        flex: none;
+        background: var(--tint);
+        color: var(--secondary-text-color);
+      }
+      img.thumb {
+        outline: 1px solid var(--divider-color);
+        outline-offset: -1px;
+      }
+      .handle {
+        min-width: 32px;
+        cursor: grab;
+        touch-action: none;
+        margin-inline-start: -8px;
+      }
+      .round + .round {
+        margin-inline-start: -8px;
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.batch) this._watch(this.batch);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this._watch(undefined);
+  }
+
+  protected override willUpdate(): void {
+    if (this.isConnected) this._watch(this.batch);
+  }
+
+  /* Focus what adds files. */
+  override focus(options?: FocusOptions): void {
+    this.renderRoot.querySelector<HTMLElement>("lianke-file-chooser")?.focus(options);
+  }
+
+  private _watch(batch: Batch | undefined): void {
+    if (this._watched === batch) return;
+    this._watched?.removeEventListener("change", this._changed);
+    batch?.addEventListener("change", this._changed);
+    this._watched = batch;
+  }
+
+  private readonly _changed = () => this.requestUpdate();
+
+  protected override render() {
+    const { batch, t } = this;
+    const { items, problem, printing } = batch;
+    const count = items.filter((item) => !item.refused).length;
+    const resting = printing || !count;
+    const noPreview = items.every((item) => item.isRaw || item.refused || item.previewing);
+    return html`<div class="column">
+      <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
+        <ul class="column">
+          ${repeat(
+            items,
+            (item) => item.request,
+            (item, index) => this._file(item, index),
+          )}
+        </ul>
+      </ha-sortable>
+      ${repeat(
+        items.filter((item) => item.images.length),
+        (item) => item.request,
+        (item) =>
+          html`<lianke-preview
+            .context=${this.context}
+            .images=${item.images}
+            .pages=${item.pages ?? 0}
+            .name=${item.name}
+            .stale=${item.stale || item.previewing}
+          ></lianke-preview>`,
+      )}
+      <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
+      ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+      <div class="actions">
+        <button
+          class="main"
+          data-key="print"
+          aria-disabled=${resting ? "true" : nothing}
+          @click=${() => !resting && batch.print()}
+        >
+          <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
+          ${count < 2 ? t.text("print") : printText(t, "print_n", { n: count })}
+        </button>
+        <button
+          data-key="preview"
+          aria-disabled=${resting || noPreview ? "true" : nothing}
+          @click=${() => !resting && !noPreview && batch.preview()}
+        >
+          ${printText(t, "preview")}
+        </button>
+        <lianke-file-chooser .context=${this.context} .label=${printText(t, "add")} .adds=${true}></lianke-file-chooser>
+        ${this._round("media", printText(t, "from_media"), mdiFolderOpenOutline, this._openMedia)}
+        ${
+          "clipboard" in navigator && "read" in navigator.clipboard
+            ? this._round("paste", printText(t, "paste"), mdiContentPaste, this._paste)
+            : nothing
+        }
+        <button
+          data-key="clear"
+          aria-disabled=${printing ? "true" : nothing}
+          @click=${() => !printing && batch.clear()}
+        >
+          ${printText(t, "clear")}
+        </button>
+      </div>
+      <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>
+    </div>`;
+  }
+
+  private _round(key: string, label: string, icon: string, press: () => void) {
+    return html`<button class="round" data-key=${key} aria-label=${label} title=${label} @click=${press}>
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+    </button>`;
+  }
+
+  private _file(item: PrintItem, index: number) {
+    const { batch, t } = this;
+    const picture = item.images[0] ?? item.picture;
+    const problem = item.refused ?? item.error;
+    const busy = item.phase !== null || item.previewing;
+    // What has been submitted cannot be taken back here; its job can be canceled.
+    const fixed = item.phase === "submit";
+    const part = item.phase === "upload" && item.file ? item.sent / item.file.size : null;
+    return html`<li class="file" data-key=${item.request}>
+      ${
+        batch.items.length > 1
+          ? html`<button
+              class="round handle"
+              data-key="move-${item.request}"
+              aria-label=${printText(t, "move", { name: item.name })}
+              title=${printText(t, "move_help")}
+              @keydown=${(event: KeyboardEvent) => this._moveByKey(event, index)}
+            >
+              <ha-svg-icon .path=${mdiDrag}></ha-svg-icon>
+            </button>`
+          : nothing
+      }
+      ${
+        picture
+          ? html`<img class="thumb" src=${picture} alt="" />`
+          : html`<div class="thumb"><ha-svg-icon .path=${mdiFileDocumentOutline}></ha-svg-icon></div>`
+      }
+      <div class="grow">
+        <div class="title"><bdi>${item.name}</bdi></div>
+        <div class="soft ${busy ? "pulse" : ""}">${this._facts(item).join(" · ")}</div>
+        ${part === null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
+        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+      </div>
+      <button
+        class="round"
+        data-key="remove-${item.request}"
+        aria-label=${printText(t, "remove", { name: item.name })}
+        aria-disabled=${fixed ? "true" : nothing}
+        @click=${() => !fixed && batch.remove(item)}
+      >
+        <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+      </button>
+    </li>`;
+  }
+
+  private _facts(item: PrintItem): string[] {
+    const { t } = this;
+    const facts: string[] = [];
+    if (item.phase === "upload" && item.file)
+      facts.push(printText(t, "uploading_to", { sent: t.bytes(item.sent), total: t.bytes(item.file.size) }));
+    else if (item.file) facts.push(t.bytes(item.file.size));
+    else facts.push(printText(t, "media"));
+    const pages = item.pages ?? (item.picture ? 1 : 0);
+    if (pages) facts.push(t.count("pages", pages));
+    if (item.phase === "submit") facts.push(printText(t, "submitting"));
+    else if (item.previewing) facts.push(printText(t, "preview_busy"));
+    return facts;
+  }
+
+  private readonly _moved = (event: CustomEvent<{ oldIndex: number; newIndex: number }>) => {
+    event.stopPropagation();
+    this.batch.move(event.detail.oldIndex, event.detail.newIndex);
+  };
+
+  private _moveByKey(event: KeyboardEvent, index: number): void {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!by || this.batch.printing) return;
+    event.preventDefault();
+    this.batch.move(index, index + by);
+  }
+
+  private readonly _openMedia = () => this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
+
+  private readonly _mediaChosen = (event: CustomEvent<MediaChoice>) => this.batch.addMedia(event.detail);
+
+  private readonly _paste = async () => {
+    const { batch } = this;
+    const files = await pastedFiles();
+    if (files.length) batch.add(files);
+    else batch.complain(printText(this.t, "paste_empty"));
+  };
+}

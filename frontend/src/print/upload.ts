@@ -1,0 +1,39 @@
+/* Puts a file into Home Assistant. */
+import { UserError, type CardContext } from "../context";
+import { printText } from "./texts";
+
+/*
+ * Upload a file and return its id, which works once. progress is called with the bytes sent so far; abort ends it.
+ *
+ * By XMLHttpRequest, since fetch does not say how much has been sent. Throws UserError.
+ */
+export const upload = async (
+  context: CardContext,
+  file: File,
+  progress: (sent: number) => void,
+  abort: AbortSignal,
+): Promise<string> => {
+  const { auth } = context.hass;
+  const lost = () => new UserError(printText(context.localizer, "upload_lost"));
+  if (auth.expired) await auth.refreshAccessToken();
+  if (abort.aborted) throw lost();
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/file_upload");
+    request.setRequestHeader("Authorization", `Bearer ${auth.data.access_token}`);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => progress(total ? (loaded / total) * file.size : 0);
+    request.onload = () => {
+      const { status, response } = request;
+      if (status === 200 && response?.file_id) resolve(response.file_id);
+      else if (status === 413) reject(new UserError(printText(context.localizer, "upload_large")));
+      else reject(new UserError(printText(context.localizer, "upload_failed", { status })));
+    };
+    request.onerror = () => reject(lost());
+    request.onabort = () => reject(lost());
+    abort.addEventListener("abort", () => request.abort());
+    const body = new FormData();
+    body.append("file", file);
+    request.send(body);
+  });
+};

@@ -1,0 +1,60 @@
+/* The one state of a printer, by which header and banner speak. */
+import type { Feed, Job, Printer } from "./types";
+
+export type Tone = "good" | "busy" | "warn" | "bad" | "off";
+export type Way = "sign_in" | "device" | "repairs";
+
+export interface Summary {
+  /* A status of the printer's sensor, or key_rejected; null while nothing is known. */
+  state: string | null;
+  tone: Tone;
+  /* What is wrong, the gravest first. */
+  problems: string[];
+  /* Where the first of them can be put right. */
+  way: Way | null;
+  held: Job[];
+}
+
+export const OPEN = ["held", "uploading", "queued", "processing", "sending", "canceling"];
+
+/* Any other state needs somebody's hands. */
+const TONES: Record<string, Tone> = {
+  idle: "good",
+  printing: "busy",
+  key_rejected: "bad",
+  paper_jam: "bad",
+  stopped: "bad",
+  unsupported: "bad",
+  disconnected: "off",
+  box_offline: "off",
+};
+const FINE = ["idle", "printing", "disconnected"];
+const WAYS: Record<string, Way> = { key_rejected: "sign_in", box_offline: "device", awaiting_driver: "repairs" };
+
+const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[state] ?? "warn"));
+
+/* Return what is to be shown of a printer with these open jobs. */
+export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): Summary => {
+  // A job on its way is news that the next poll of the printer will only confirm.
+  const sending = printer.status === "idle" && open.some((job) => job.state === "sending");
+  const state = keyRejected ? "key_rejected" : sending ? "printing" : printer.status;
+  // Of a box whose key is refused nothing else is known.
+  const reported = keyRejected ? [] : printer.problems;
+  const own = state !== null && !FINE.includes(state) ? [state] : [];
+  return {
+    state,
+    tone: toneOf(state),
+    problems: [...new Set([...own, ...reported])],
+    way: (state !== null && WAYS[state]) || null,
+    held: open.filter((job) => job.state === "held"),
+  };
+};
+
+/* Return a printer's jobs: open ones in the order in which they print, finished ones with the latest first. */
+export const jobsOf = (feed: Feed, device: string): { open: Job[]; finished: Job[] } => {
+  const jobs = feed.jobs.filter((job) => job.device_id === device);
+  return {
+    open: jobs.filter((job) => OPEN.includes(job.state)).reverse(),
+    finished: jobs.filter((job) => !OPEN.includes(job.state)),
+  };
+};

@@ -1,0 +1,97 @@
+/* The parts of Home Assistant's frontend and of the integration's messages that the card uses. */
+import type { Auth, Connection, HassEntities } from "home-assistant-js-websocket";
+
+export interface HassEntityRegistryEntry {
+  entity_id: string;
+  device_id?: string | null;
+  platform?: string;
+  translation_key?: string;
+}
+
+export type LocalizeFunc = (key: string, values?: Record<string, unknown>) => string;
+
+export interface HomeAssistant {
+  auth: Auth;
+  connection: Connection;
+  language: string;
+  locale?: { language?: string; time_format?: string; time_zone?: string };
+  config?: { time_zone?: string };
+  states: HassEntities;
+  entities: Record<string, HassEntityRegistryEntry>;
+  user?: { is_admin: boolean };
+  localize: LocalizeFunc;
+  loadBackendTranslation(category: string, integration: string): Promise<LocalizeFunc>;
+  callWS<T>(message: { type: string; [key: string]: unknown }): Promise<T>;
+  callService(
+    domain: string,
+    service: string,
+    data: object,
+    target: { entity_id: string },
+    notifyOnError: boolean,
+  ): Promise<unknown>;
+}
+
+export interface Ink {
+  name: string;
+  level: number | null;
+  color: string;
+}
+
+export interface Printer {
+  name: string;
+  status: string | null;
+  waiting: number;
+  hold_reason: string;
+  pages_printed: number;
+  may_control: boolean;
+  ink: Ink[];
+  problems: string[];
+}
+
+export interface Job {
+  job_id: string;
+  device_id: string;
+  title: string;
+  state: string;
+  phase: string;
+  changed_at: string;
+  expires_at: string | null;
+  size: number;
+  sent_bytes: number | null;
+  pages: number | null;
+  pages_printed: number | null;
+  copies: number;
+  hold_reason: string | null;
+  reason: string | null;
+  code: number | null;
+  detail: string;
+  partly_printed: boolean;
+  request_id: string | null;
+  can_cancel: boolean;
+  can_retry: boolean;
+}
+
+/* What `lianke/jobs/subscribe` sends. */
+export interface Feed {
+  printers: Record<string, Printer>;
+  jobs: Job[];
+  key_rejected?: string[];
+}
+
+export interface QuickButton {
+  entity?: string;
+  name?: string;
+  device?: string;
+  data?: Record<string, unknown>;
+}
+
+export interface CardConfig {
+  type: string;
+  devices: string[];
+  title?: string;
+  layout: "full" | "compact";
+  show: string[];
+  history: number;
+  hide_titles?: boolean;
+  buttons: QuickButton[];
+}

@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Batch } from "../src/print/batch";
+import type { PrintItem } from "../src/print/item";
+import { fieldOf, typedErrors } from "../src/print/options";
+import { announced, asked, makeContext, makeHass, makeJob } from "./stand-in";
+
+const DOCUMENT = { media_content_id: "media-source://a", media_content_type: "application/pdf", title: "a.pdf" };
+const OPTIONS = {
+  papers: [
+    { id: 9, name: "A4" },
+    { id: 11, name: "A5" },
+  ],
+  duplex: ["off", "long_edge"],
+  max_copies: 5,
+  max_document_bytes: 1000,
+};
+
+const makeBatch = (answers: Record<string, unknown> = {}) =>
+  new Batch(makeContext(makeHass({ "lianke/printer/options": OPTIONS, ...answers })), "device");
+
+const settled = (batch: Batch, isSo: () => boolean) => vi.waitFor(() => expect(isSo(), batch.problem ?? "").toBe(true));
+const calls = (service: string) => asked.filter((message) => message["service"] === service);
+const data = (service: string) => calls(service).at(-1)?.["service_data"];
+const first = (batch: Batch) => batch.items[0] as PrintItem;
+
+beforeEach(() => {
+  localStorage.clear();
+  asked.length = 0;
+  announced.length = 0;
+});
+afterEach(() => vi.useRealTimers());
+
+test("choosing sends nothing but the question for the options", async () => {
+  const batch = makeBatch();
+  batch.add([new File(["x"], "a.pdf"), new File([], "empty.pdf"), new File(["x".repeat(2000)], "large.pdf")]);
+  await settled(batch, () => batch.offers !== null);
+  expect(asked.map(({ type }) => type)).toEqual(["lianke/printer/options"]);
+  expect(batch.items.map(({ refused }) => refused)).toEqual([
+    null,
+    "The file is empty.",
+    expect.stringContaining("Larger than the limit"),
+  ]);
+});
+
+test("more files than can be taken are refused with a sentence", () => {
+  const batch = makeBatch();
+  batch.add(Array.from({ length: 21 }, (_, at) => new File(["x"], `${at}.pdf`)));
+  expect(batch.items).toHaveLength(20);
+  expect(batch.problem).toContain("20");
+});
+
+test("a document prints once with its own request id, however often print is pressed", async () => {
+  const batch = makeBatch({ print: { jobs: [{}] } });
+  batch.addMedia(DOCUMENT);
+  const { request } = first(batch);
+  await Promise.all([batch.print(), batch.print()]);
+  expect(calls("print")).toHaveLength(1);
+  expect(data("print")).toMatchObject({ device_id: "device", request_id: request });
+  expect(batch.items).toHaveLength(0);
+  expect(announced).toEqual(["a.pdf was submitted"]);
+});
+
+test("a document whose answer was lost goes once its job is seen", async () => {
+  const batch = makeBatch({ print: { code: 3 } });
+  batch.addMedia(DOCUMENT);
+  await batch.print();
+  const [item] = batch.items;
+  expect(item?.error).toContain("still prints only once");
+  batch.notice([makeJob({ request_id: "another" })]);
+  expect(batch.items).toHaveLength(1);
+  batch.notice([makeJob({ request_id: item?.request })]);
+  expect(batch.items).toHaveLength(0);
+});
+
+describe("what was chosen last", () => {
+  test("is offered again, as far as the printer has it", async () => {
+    localStorage.setItem("lianke-card:device", JSON.stringify({ paper: 11, duplex: "short_edge", constructor: "x" }));
+    const batch = makeBatch();
+    batch.addMedia(DOCUMENT);
+    await settled(batch, () => batch.offers !== null);
+    expect(batch.chosen).toEqual({ paper: 11 });
+    expect(batch.asLastTime).toBe(true);
+    batch.reset();
+    expect([batch.chosen, batch.asLastTime]).toEqual([{}, false]);
+    expect(localStorage.getItem("lianke-card:device")).toBe("{}");
+  });
+});
+
+describe("errors at the field", () => {
+  test.each([
+    [{ copies: "0" }, { copies: "Copies: from 1 to 5." }],
+    [{ copies: "6" }, { copies: "Copies: from 1 to 5." }],
+    [{ pages: "2-banana" }, { pages: expect.stringContaining("2-banana") }],
+    [{ pages: "1-3, 5，7" }, {}],
+    [{ pages: "odd" }, {}],
+  ])("%j", (typed, errors) => {
+    expect(typedErrors(makeContext().localizer, OPTIONS, { copies: "", pages: "", ...typed })).toEqual(errors);
+  });
+
+  test("print sends nothing while there is one", async () => {
+    const batch = makeBatch({ print: { jobs: [{}] } });
+    batch.addMedia(DOCUMENT);
+    await settled(batch, () => batch.offers !== null);
+    batch.type("copies", "0");
+    await batch.print();
+    expect(calls("print")).toHaveLength(0);
+    expect(batch.errors["copies"]).toBeTruthy();
+    batch.type("copies", "2.7");
+    await batch.print();
+    expect(data("print")).toMatchObject({ copies: 2 });
+  });
+
+  test("home assistant's own are shown there, too", async () => {
+    const error = { code: "x", message: "no", translation_key: "paper_not_available" };
+    const batch = makeBatch({ print: error });
+    batch.addMedia(DOCUMENT);
+    await batch.print();
+    expect(Object.keys(batch.errors)).toEqual(["paper"]);
+    expect(first(batch).error).toBeNull();
+    expect(fieldOf("invalid_option", { option: "scale" })).toBe("scale");
+    expect(fieldOf("document_gone")).toBeUndefined();
+  });
+});
+
+test("previews follow the options, by the document that is kept", async () => {
+  const preview = { document: "kept", pages: 1, images: ["/api/lianke/preview/1", "https://evil.example/x.png"] };
+  const batch = makeBatch({ preview });
+  batch.addMedia(DOCUMENT);
+  await batch.preview();
+  expect(first(batch).images).toEqual(["/api/lianke/preview/1"]);
+  vi.useFakeTimers();
+  batch.choose("paper", 11);
+  expect(first(batch).stale).toBe(true);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(data("preview")).toMatchObject({ document: "kept", paper: 11 });
+  expect(first(batch).stale).toBe(false);
+});
+
+test("a picture has no pages to choose from", async () => {
+  const batch = makeBatch({ print: { jobs: [{}] } });
+  batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
+  batch.type("pages", "2");
+  await batch.print();
+  expect(data("print")).not.toHaveProperty("pages");
+});
+
+test("files are sorted", () => {
+  const batch = makeBatch();
+  batch.add(["a", "b", "c"].map((name) => new File(["x"], name)));
+  batch.move(0, 2);
+  batch.move(0, -1);
+  expect(batch.items.map(({ name }) => name)).toEqual(["b", "c", "a"]);
+});

@@ -1,0 +1,87 @@
+/* A stand-in for Home Assistant, and what the card is told, for tests of single parts. */
+import { CardContext } from "../src/context";
+import { stubConfig } from "../src/config";
+import { Localizer } from "../src/localize";
+import type { CardConfig, HomeAssistant, Job, Printer } from "../src/types";
+
+export const asked: Record<string, unknown>[] = [];
+
+/* answers: what a command is answered with, by its type or by the name of its action. */
+export const makeHass = (answers: Record<string, unknown> = {}, language = "en"): HomeAssistant =>
+  ({
+    language,
+    locale: { language },
+    states: {},
+    entities: {},
+    user: { is_admin: true },
+    auth: { expired: false, data: { access_token: "token" } },
+    localize: () => "",
+    loadBackendTranslation: async () => () => "",
+    callWS: async (message: Record<string, unknown>) => {
+      asked.push(message);
+      const answer = answers[(message["service"] ?? message["type"]) as string];
+      if (answer instanceof Error || (answer as { code?: unknown } | undefined)?.code) throw answer;
+      return message["type"] === "call_service" ? { response: answer } : answer;
+    },
+  }) as unknown as HomeAssistant;
+
+export const announced: string[] = [];
+
+export const makeContext = (hass = makeHass(), config: Partial<CardConfig> = {}): CardContext =>
+  new CardContext({ hass, announce: (text) => void announced.push(text) }, new Localizer(hass), {
+    type: "custom:lianke-card",
+    ...stubConfig("device"),
+    buttons: [],
+    ...config,
+  });
+
+export const makePrinter = (changes: Partial<Printer> = {}): Printer => ({
+  name: "Laser",
+  status: "idle",
+  waiting: 0,
+  hold_reason: "none",
+  pages_printed: 0,
+  may_control: true,
+  ink: [],
+  problems: [],
+  ...changes,
+});
+
+export const makeJob = (changes: Partial<Job> = {}): Job => ({
+  job_id: "job",
+  device_id: "device",
+  title: "Homework",
+  state: "completed",
+  phase: changes.state ?? "completed",
+  changed_at: "2026-11-26T06:51:34+00:00",
+  expires_at: null,
+  size: 100,
+  sent_bytes: null,
+  pages: 2,
+  pages_printed: null,
+  copies: 1,
+  hold_reason: null,
+  reason: null,
+  code: null,
+  detail: "",
+  partly_printed: false,
+  request_id: null,
+  can_cancel: false,
+  can_retry: false,
+  ...changes,
+});
+
+/* Put an element on the page, drawn with these properties. */
+export const show = async <T extends HTMLElement & { updateComplete: Promise<unknown> }>(
+  name: string,
+  properties: object,
+): Promise<T> => {
+  const element = Object.assign(document.createElement(name), properties) as T;
+  document.body.replaceChildren(element);
+  await element.updateComplete;
+  return element;
+};
+
+/* Return the first element that matches, in this element's own tree. */
+export const find = <T extends HTMLElement = HTMLElement>(element: HTMLElement, selector: string): T =>
+  element.shadowRoot?.querySelector(selector) as T;

