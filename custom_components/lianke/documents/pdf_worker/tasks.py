@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, pages
+from . import draw, pages, raster_pdf
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -11,4 +11,5 @@ TASKS: Final[dict[str, Task]] = {
     "count": pages.count,
     "draw": draw.draw,
     "unlock": pages.unlock,
+    "raster": raster_pdf.convert,
 }

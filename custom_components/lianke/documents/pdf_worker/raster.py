@@ -1,0 +1,177 @@
+"""Decode the raster formats of printers, PWG Raster (PWG 5102.4) and Apple's URF, page by page.
+
+Memory is bounded by a window of the file and some rows. Every function raises TaskError: damaged when
+the file ends too early or contradicts itself, unsupported for colours and sizes that are not taken.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+import struct
+from typing import BinaryIO, Final
+
+from .failure import TaskError
+
+PWG_SYNC: Final = b"RaS2"
+URF_SYNC: Final = b"UNIRAST\0"
+MAX_SIDE_PIXELS: Final = 20_000
+"""A2 with 600 dots per inch has 9,921 × 14,031."""
+LEAST_DPI: Final = 72
+MOST_DPI: Final = 1200
+WINDOW: Final = 1024 * 1024
+"""bytes of the file that are held, besides a row."""
+BATCH: Final = 256 * 1024
+"""bytes of rows that are handed over together."""
+
+_PWG_HEADER: Final = 1796
+_PWG_RESOLUTION: Final = struct.Struct(">II")
+_PWG_NUMBERS: Final = struct.Struct(">IIIIIIII")
+_PWG_GRAY: Final = 18
+_PWG_COLORS: Final = frozenset({1, 19, 20})
+_URF_HEADER: Final = 32
+_URF_NUMBERS: Final = struct.Struct(">III")
+_URF_GRAY: Final = frozenset({0, 4})
+_URF_COLORS: Final = frozenset({1, 3, 5})
+_WHITE: Final = b"\xff"
+_END_OF_LINE: Final = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageHeader:
+    """A page: pixels, dots per inch in both directions, and 1 (grey) or 3 (RGB) bytes a pixel."""
+
+    width: int
+    height: int
+    across_dpi: int
+    along_dpi: int
+    pixel_bytes: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Return the bytes of a row."""
+        return self.width * self.pixel_bytes
+
+
+class RasterReader:
+    """Reads the pages of a raster file in order; each page's rows are read before the next page."""
+
+    def __init__(self, file: BinaryIO, position: int = 0) -> None:
+        """Read the file's mark, or go on where a page ended: `position` of an earlier reader."""
+        self._file = file
+        file.seek(0)
+        mark = file.read(len(URF_SYNC))
+        if mark == URF_SYNC:
+            self._is_urf, start = True, len(URF_SYNC) + 4
+        elif mark[: len(PWG_SYNC)] == PWG_SYNC:
+            self._is_urf, start = False, len(PWG_SYNC)
+        else:
+            raise TaskError("unsupported")
+        self._start = position or start
+        file.seek(self._start)
+        self._window = b""
+        self._at = 0
+
+    @property
+    def position(self) -> int:
+        """Return where the next page begins in the file."""
+        return self._start + self._at
+
+    def next_page(self) -> PageHeader | None:
+        """Return the header of the next page, None behind the last one."""
+        length = _URF_HEADER if self._is_urf else _PWG_HEADER
+        self._fill(length)
+        if self._at == len(self._window):
+            return None
+        if len(self._window) - self._at < length:
+            raise TaskError("damaged")
+        header = self._window[self._at : self._at + length]
+        self._at += length
+        return _urf_page(header) if self._is_urf else _pwg_page(header)
+
+    def rows(self, page: PageHeader) -> Iterator[bytes]:
+        """Yield the pixels of a page, some rows at a time."""
+        size = page.row_bytes
+        # The longest a row can be encoded: a byte for each pixel besides the pixel.
+        most = size + page.width + 2
+        left = page.height
+        batch = bytearray()
+        while left:
+            self._fill(most)
+            if self._at >= len(self._window):
+                raise TaskError("damaged")
+            repeated = self._window[self._at] + 1
+            if repeated > left:
+                raise TaskError("damaged")
+            row = self._row(self._at + 1, page)
+            left -= repeated
+            while repeated:
+                some = min(repeated, max(1, BATCH // size))
+                batch += row * some
+                repeated -= some
+                if len(batch) >= BATCH:
+                    yield bytes(batch)
+                    batch.clear()
+        if batch:
+            yield bytes(batch)
+
+    def _row(self, at: int, page: PageHeader) -> bytes:
+        """Return the pixels of the row encoded from a place in the window on."""
+        data, size, step = self._window, page.row_bytes, page.pixel_bytes
+        row = bytearray()
+        try:
+            while len(row) < size:
+                count = data[at]
+                at += 1
+                if count < _END_OF_LINE:
+                    row += data[at : at + step] * (count + 1)
+                    at += step
+                elif count > _END_OF_LINE:
+                    length = (257 - count) * step
+                    row += data[at : at + length]
+                    at += length
+                else:
+                    row += _WHITE * (size - len(row))
+        except IndexError:
+            raise TaskError("damaged") from None
+        if len(row) != size or at > len(data):
+            raise TaskError("damaged")
+        self._at = at
+        return bytes(row)
+
+    def _fill(self, wanted: int) -> None:
+        """Have so many bytes in the window, or all that are left."""
+        if len(self._window) - self._at >= wanted:
+            return
+        self._start += self._at
+        self._window = self._window[self._at :] + self._file.read(WINDOW + wanted)
+        self._at = 0
+
+
+def _pwg_page(header: bytes) -> PageHeader:
+    across, along = _PWG_RESOLUTION.unpack_from(header, 276)
+    numbers = _PWG_NUMBERS.unpack_from(header, 372)
+    width, height, _, bits, pixel_bits, line_bytes, _, space = numbers
+    color = {8: space == _PWG_GRAY, 24: space in _PWG_COLORS}.get(pixel_bits, False)
+    if bits != 8 or not color:
+        raise TaskError("unsupported")
+    if line_bytes != width * (pixel_bits // 8):
+        raise TaskError("damaged")
+    return _checked(width, height, across, along, pixel_bits // 8)
+
+
+def _urf_page(header: bytes) -> PageHeader:
+    pixel_bits, space = header[0], header[1]
+    width, height, dpi = _URF_NUMBERS.unpack_from(header, 12)
+    known = {8: space in _URF_GRAY, 24: space in _URF_COLORS}.get(pixel_bits, False)
+    if not known:
+        raise TaskError("unsupported")
+    return _checked(width, height, dpi, dpi, pixel_bits // 8)
+
+
+def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> PageHeader:
+    if not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
+        raise TaskError("unsupported")
+    if not (LEAST_DPI <= across <= MOST_DPI and LEAST_DPI <= along <= MOST_DPI):
+        raise TaskError("unsupported")
+    return PageHeader(
+        width=width, height=height, across_dpi=across, along_dpi=along, pixel_bytes=pixel_bytes
+    )

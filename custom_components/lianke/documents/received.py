@@ -1,0 +1,111 @@
+"""Documents that devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .conversion import clean_title, safe_name
+from .document import CONTENT_TYPES, Document, input_error
+from .pdf import async_open_pdf, pdf_error
+from .pdf_client import PdfError, async_get_pdf_worker
+from .pdf_worker.raster import PWG_SYNC, URF_SYNC
+from .sniff import FileType, sniff
+from .spool import Spool
+
+# What one turn of the PDF process may take: a page that it has begun is finished.
+TURN_SECONDS: Final = 50
+# Whoever prints from the network shares one place in the line of the PDF process.
+LAN_USER: Final = "lan"
+_AS_THEY_ARE: Final = frozenset({FileType.PDF, FileType.JPEG})
+
+
+async def async_received_document(
+    hass: HomeAssistant, spool: Spool, path: Path, *, name: str, title: str, limit_bytes: int
+) -> Document:
+    """Return the document for a file that lies in the spool; the file is used up or deleted.
+
+    Raises ServiceValidationError: file_empty, file_damaged, file_too_large, type_not_supported,
+    and what `async_open_pdf` raises; HomeAssistantError: disk_full.
+    """
+    try:
+        if await hass.async_add_executor_job(_is_raster, path):
+            return await _async_convert(
+                hass, spool, path, name=name, title=title, limit_bytes=limit_bytes
+            )
+        document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
+    except BaseException:
+        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+        raise
+    return await async_open_pdf(
+        hass, spool, document, password=None, limit_bytes=limit_bytes, user=LAN_USER
+    )
+
+
+async def _async_convert(
+    hass: HomeAssistant, spool: Spool, path: Path, *, name: str, title: str, limit_bytes: int
+) -> Document:
+    """Return the PDF of a raster file; raises as `async_received_document`."""
+    target = await spool.async_new_path(FileType.PDF)
+    worker = async_get_pdf_worker(hass)
+    answer: dict[str, Any] = {"position": 0, "objects": []}
+    files = {"path": str(path), "target": str(target), "limit": limit_bytes}
+    try:
+        while "pages" not in answer:
+            request = {**files, "position": answer["position"], "objects": answer["objects"]}
+            try:
+                answer = await worker.async_run(
+                    "raster", request, user=LAN_USER, seconds=TURN_SECONDS
+                )
+            except PdfError as err:
+                raise _error(err, name, limit_bytes) from None
+        document = await hass.async_add_executor_job(
+            partial(_document, target, FileType.PDF, name, title=title, pages=answer["pages"])
+        )
+    except BaseException:
+        await hass.async_add_executor_job(partial(target.unlink, missing_ok=True))
+        raise
+    await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+    return document
+
+
+def _error(err: PdfError, name: str, limit_bytes: int) -> HomeAssistantError:
+    """Return the translated error for raster pages that cannot be used."""
+    if err.reason in ("damaged", "missing"):
+        return input_error("file_damaged", name=name)
+    if err.reason in ("unsupported", "unavailable"):
+        return input_error("type_not_supported", name=name)
+    return pdf_error(err, name, limit_bytes=limit_bytes)
+
+
+def _is_raster(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC))
+
+
+def _admit(path: Path, name: str, *, title: str) -> Document:
+    """Return the document for a file that is sent as it is."""
+    try:
+        kind = sniff(path, name)
+    except ServiceValidationError as err:
+        if err.translation_key in ("file_empty", "file_damaged"):
+            raise
+        raise input_error("type_not_supported", name=name) from None
+    if kind not in _AS_THEY_ARE:
+        raise input_error("type_not_supported", name=name)
+    pages = 1 if kind is FileType.JPEG else None
+    return _document(path.rename(path.with_suffix(kind)), kind, name, title=title, pages=pages)
+
+
+def _document(path: Path, kind: FileType, name: str, *, title: str, pages: int | None) -> Document:
+    return Document(
+        path=path,
+        name=safe_name(name, kind),
+        content_type=CONTENT_TYPES[kind],
+        extension=kind,
+        size=path.stat().st_size,
+        pages=pages,
+        title=clean_title(title),
+    )
