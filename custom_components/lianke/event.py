@@ -76,6 +76,7 @@ class JobEvents(JobEntity, EventEntity):
                 "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
                 "code": job.code,
                 "partly_printed": job.partly_printed,
+                "source": job.source,
             },
         )
         asker = job.asker

@@ -153,6 +153,9 @@ class Job:
     retried_as: str | None = None
     # The jobs' folder was copied to another home, where this job was found waiting.
     copied: bool = False
+    # The device of the home network that sent it: its name by its own account, and its address.
+    sender: str | None = None
+    sender_address: str | None = None
 
     @property
     def is_final(self) -> bool:
@@ -167,6 +170,13 @@ class Job:
             and self.handed_over_at is not None
             and self.task_id is None
         )
+
+    @property
+    def source(self) -> str | None:
+        """Return the device of the home network that sent the job, with its address."""
+        if self.sender_address is None:
+            return None
+        return " · ".join(part for part in (self.sender, self.sender_address) if part)
 
     @property
     def can_cancel(self) -> bool:
@@ -244,6 +254,7 @@ class Job:
             "detail": self.detail,
             "partly_printed": self.partly_printed,
             "request_id": self.request_id,
+            "source": self.source,
             "can_cancel": self.can_cancel,
             "can_retry": self.can_retry,
         }
@@ -289,6 +300,8 @@ _ADDED = {
     "generation",
     "retried_as",
     "copied",
+    "sender",
+    "sender_address",
     "document_pages_at_most",
 }
 _TIMES = {"created_at", "changed_at", "expires_at"}
@@ -313,6 +326,8 @@ _OPTIONAL_TEXTS = {
     "task_id",
     "reason",
     "retried_as",
+    "sender",
+    "sender_address",
 }
 _COUNTS = {"size", "copies", "generation"}
 _OPTIONAL_COUNTS = {

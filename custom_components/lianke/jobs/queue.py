@@ -195,9 +195,9 @@ class PrintQueue:
         return await async_finish(taking)
 
     @callback
-    def check_rate(self, printer_key: str, user_id: str | None) -> None:
+    def check_rate(self, printer_key: str, user_id: str | None, *, from_lan: bool = False) -> None:
         """Refuse one who has asked for too many jobs, before a document is made. Raises LimitError."""
-        self._submitter.check_rate(printer_key, user_id)
+        self._submitter.check_rate(printer_key, user_id, from_lan=from_lan)
 
     async def _async_take(self, request: PrintRequest) -> Submission:
         try:

@@ -45,7 +45,7 @@ class PrintRequest:
 
     `options` are checked against the printer already; `requested` is what the caller
     asked for, kept for printing elsewhere. `expires_in` None means the entry's option, `job_id` None
-    that a new one is made.
+    that a new one is made. `sender` and `sender_address` are set for what a device of the home network sent.
     """
 
     printer_key: str
@@ -61,6 +61,8 @@ class PrintRequest:
     ignore_quiet_hours: bool = False
     retry_of: str | None = None
     job_id: str | None = None
+    sender: str | None = None
+    sender_address: str | None = None
 
 
 class Submission(NamedTuple):
@@ -234,11 +236,12 @@ class JobSubmitter:
         ]
 
     @callback
-    def check_rate(self, printer_key: str, user_id: str | None) -> None:
+    def check_rate(self, printer_key: str, user_id: str | None, *, from_lan: bool = False) -> None:
         """Refuse a call that asks for too many jobs before anything is made for it. Raises LimitError."""
         view = self._coordinator.data.printers.get(printer_key)
         if view is not None:
-            self._report_limits(view.key, self._rate_error(view, user_id, []), only_error=True)
+            error = self._rate_error(view, (user_id, from_lan), [])
+            self._report_limits(view.key, error, only_error=True)
 
     @callback
     def _check_limits(self, request: PrintRequest, view: PrinterView, replaced: list[Job]) -> None:
@@ -252,18 +255,19 @@ class JobSubmitter:
             )
         except LimitError as err:
             error = err
-        self._report_limits(
-            view.key, error or self._rate_error(view, request.context.user_id, replaced)
-        )
+        origin = (request.context.user_id, request.sender_address is not None)
+        self._report_limits(view.key, error or self._rate_error(view, origin, replaced))
 
     def _rate_error(
-        self, view: PrinterView, user_id: str | None, replaced: list[Job]
+        self, view: PrinterView, origin: tuple[str | None, bool], replaced: list[Job]
     ) -> LimitError | None:
-        """Return the error for one job more of somebody; others' jobs do not use up theirs."""
+        """Return the error for one job more of a user, or of the home network; each has its own limit."""
         jobs = [
             job
             for job in self._registry.all()
-            if job.printer_key == view.key and job.asker.user_id == user_id and job not in replaced
+            if job.printer_key == view.key
+            and (job.asker.user_id, job.sender_address is not None) == origin
+            and job not in replaced
         ]
         try:
             check_rate(
@@ -324,6 +328,8 @@ class JobSubmitter:
             retry_of=request.retry_of,
             hold=request.hold,
             ignore_quiet_hours=request.ignore_quiet_hours,
+            sender=request.sender,
+            sender_address=request.sender_address,
             asker=Asker(
                 context_id=request.context.id,
                 user_id=request.context.user_id,

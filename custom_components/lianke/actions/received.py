@@ -1,0 +1,66 @@
+"""Print what a device of the home network has sent: the same way as an action does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant
+
+from ..api.options import PrintOptions
+from ..documents.received import LAN_USER, async_received_document
+from ..documents.spool import async_get_spool
+from ..jobs.job import Job
+from ..jobs.queue import PrintRequest
+from ..jobs.settings import max_document_bytes
+from .print import admitted, async_resolve
+from .target import Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A file in the spool, how to print it, and who sent it; `job_id` is the id its job gets."""
+
+    path: Path
+    name: str
+    title: str
+    options: Mapping[str, Any]
+    job_id: str
+    sender: str
+    sender_address: str
+
+
+async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
+    """Make a job of a file and return it once it is on disk; the file is used up.
+
+    Raises ServiceValidationError for what is wrong with options or document, HomeAssistantError when
+    the job cannot be kept.
+    """
+    queue = target.data.queue
+    queue.check_rate(target.printer_key, None, from_lan=True)
+    async with admitted(hass, (target.entry.entry_id, LAN_USER)):
+        options = await async_resolve(
+            target.entry, target.printer_key, PrintOptions(**received.options)
+        )
+        document = await async_received_document(
+            hass,
+            await async_get_spool(hass),
+            received.path,
+            name=received.name,
+            title=received.title,
+            limit_bytes=max_document_bytes(target.entry.options),
+        )
+        submission = await target.data.queue.async_submit(
+            PrintRequest(
+                printer_key=target.printer_key,
+                document=document,
+                title=received.title or document.title,
+                options=options,
+                requested=received.options,
+                context=Context(),
+                job_id=received.job_id,
+                sender=received.sender,
+                sender_address=received.sender_address,
+            )
+        )
+    return submission.job
