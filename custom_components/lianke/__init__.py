@@ -10,7 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import issues, job_signals, keep_alive, services, websocket_api
+from . import issues, job_signals, keep_alive, lan_printer, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -47,6 +47,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions, the card and its data, whether or not a box is set up."""
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
+    lan_printer.async_setup(hass)
     await resource.async_setup(hass)
     return True
 

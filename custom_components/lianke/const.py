@@ -23,6 +23,8 @@ CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 CONF_KEEP_ALIVE: Final = "keep_alive"
+# The tokens of the printers that are offered to the home network, by printer key.
+CONF_LAN_PRINTERS: Final = "lan_printers"
 
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"

@@ -46,7 +46,7 @@ class PrintableSource(MediaSource):
     name: str
 
     def __init__(self, hass: HomeAssistant, name: str) -> None:
-        """Take the source's name in Home Assistant's language."""
+        """Show the source under a name in the language of the house."""
         self.name = name
         super().__init__(DOMAIN)
         self._hass = hass

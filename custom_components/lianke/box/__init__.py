@@ -1,1 +1,1 @@
-"""Data of a box and its printers: polling, status, storage, capabilities, push messages."""
+"""What is known of a box and its printers, and how it is kept up to date."""

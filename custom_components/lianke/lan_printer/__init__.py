@@ -1,1 +1,12 @@
 """Printers offered to phones and computers of the home network by IPP Everywhere and AirPrint."""
+
+from homeassistant.core import HomeAssistant, callback
+
+from .view import IconView, LanPrinterView
+
+
+@callback
+def async_setup(hass: HomeAssistant) -> None:
+    """Register the views; they answer only for printers that are switched on."""
+    hass.http.register_view(LanPrinterView)
+    hass.http.register_view(IconView)

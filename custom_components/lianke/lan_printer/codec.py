@@ -288,7 +288,7 @@ def _encode_value(value: Value) -> bytes:
         case bool():
             return b"\1" if value.content else b"\0"
         case int():
-            if not -MAX_INTEGER <= value.content <= MAX_INTEGER:
+            if not -MAX_INTEGER - 1 <= value.content <= MAX_INTEGER:
                 raise ValueError("an integer is out of range")
             return _INTEGER.pack(value.content)
         case str():

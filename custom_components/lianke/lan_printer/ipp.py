@@ -88,16 +88,6 @@ class Status(IntEnum):
     MULTIPLE_DOCUMENTS_NOT_SUPPORTED = 0x0509
 
 
-class IppError(Exception):
-    """A request that cannot be served; `status` says why, `message` in words for a person."""
-
-    def __init__(self, status: Status, message: str = "") -> None:
-        """Keep the status and the message."""
-        super().__init__(f"{status.name}: {message}")
-        self.status = status
-        self.message = message
-
-
 class Range(NamedTuple):
     """A rangeOfInteger, both ends included."""
 
@@ -146,6 +136,22 @@ class Message:
     def group(self, tag: Tag) -> Attributes:
         """Return the attributes of the first group of a kind, none when it is not there."""
         return next((group.attributes for group in self.groups if group.tag == tag), {})
+
+
+class IppError(Exception):
+    """A request that cannot be served; `status` says why, `message` in words for a person.
+
+    `unsupported` are the attributes that made it fail.
+    """
+
+    def __init__(
+        self, status: Status, message: str = "", unsupported: Attributes | None = None
+    ) -> None:
+        """Keep the status, the message and the attributes."""
+        super().__init__(f"{status.name}: {message}")
+        self.status = status
+        self.message = message
+        self.unsupported = unsupported
 
 
 def shortened(text: str, most: int) -> str:

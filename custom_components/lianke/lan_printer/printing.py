@@ -1,0 +1,170 @@
+"""The operations that make jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from ..actions.received import Received, async_print_received
+from ..documents.conversion import clean_title
+from ..documents.spool import async_get_spool
+from ..jobs.job import Job
+from ..jobs.settings import max_document_bytes
+from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
+from .ipp import Attributes, Group, IppError, Status, Tag
+from .job_attributes import STATE
+from .job_options import JobOptions, read_job_options
+from .lan_jobs import PendingJob, job_number
+from .printer_attributes import COMPRESSIONS, FORMATS
+from .reception import async_receive
+from .requests import Answer, Request
+
+_NO_NAME: Final = "document"
+
+
+async def async_validate_job(request: Request) -> Answer:
+    """Say whether a job like this would be taken, without a document."""
+    return _answer(_checked(request))
+
+
+async def async_print_job(request: Request) -> Answer:
+    """Make a job of the document that follows."""
+    options = _checked(request)
+    job_id = request.server.pending[request.offered.token].new_id(_taken(request))
+    job = await _async_print(request, job_id, _title(request), options)
+    return _answer(options, await async_describe(request, job, STATE))
+
+
+async def async_create_job(request: Request) -> Answer:
+    """Make a job whose document comes with Send-Document."""
+    options = _checked(request)
+    pending = request.server.pending[request.offered.token]
+    if pending.is_full:
+        raise IppError(Status.BUSY, "too many jobs wait for their documents")
+    job = PendingJob(
+        job_id=pending.new_id(_taken(request)),
+        sender=request.sender,
+        title=_title(request),
+        options=options,
+        created_at=datetime.now(UTC),
+    )
+    pending.put(job)
+    return _answer(options, await async_describe(request, job, STATE))
+
+
+async def async_send_document(request: Request) -> Answer:
+    """Take the document of a job; a job has one."""
+    if request.flag("last-document") is None:
+        raise IppError(Status.BAD_REQUEST, "last-document is missing")
+    _check_document(request)
+    job = find_job(request)
+    first = await request.document.read()
+    request.document.unread(first)
+    if not isinstance(job, PendingJob) or job.is_receiving:
+        if first:
+            raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
+        # The end of a job whose document has come already.
+        return _answer(None, await async_describe(request, job, STATE))
+    if job.ended is not None:
+        raise IppError(Status.NOT_POSSIBLE, "the job has ended")
+    pending = request.server.pending[request.offered.token]
+    if not first:
+        pending.end(job, "aborted-by-system")
+        raise IppError(Status.BAD_REQUEST, "the document is empty")
+    pending.put(replace(job, is_receiving=True))
+    title = _title(request) if job.title == _NO_NAME else job.title
+    try:
+        made = await _async_print(request, job.job_id, title, job.options)
+    except BaseException:
+        if not _was_canceled(request, job):
+            pending.end(job, "aborted-by-system")
+        raise
+    if _was_canceled(request, job):
+        made = await target_of(request).data.queue.async_cancel(made.job_id)
+    pending.drop(job)
+    return _answer(None, await async_describe(request, made, STATE))
+
+
+async def async_close_job(request: Request) -> Answer:
+    """End a job to which no more documents come."""
+    job = find_job(request)
+    if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
+        request.server.pending[request.offered.token].end(job, "aborted-by-system")
+    return Answer()
+
+
+def _checked(request: Request) -> JobOptions:
+    """Return the options of a new job. Raises IppError when they must be met and cannot be."""
+    _check_document(request)
+    options = read_job_options(request.message.group(Tag.JOB), profile_of(request))
+    if options.unsupported and request.flag("ipp-attribute-fidelity"):
+        names = ", ".join(options.unsupported)
+        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
+    return options
+
+
+def _check_document(request: Request) -> None:
+    """Check what a request says of its document. Raises IppError."""
+    if request.text("compression", "none") not in COMPRESSIONS:
+        raise IppError(Status.COMPRESSION_NOT_SUPPORTED, "this compression is not supported")
+    if request.text("document-format", FORMATS[-1]) not in FORMATS:
+        raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
+
+
+def _answer(options: JobOptions | None, job: Attributes | None = None) -> Answer:
+    groups = () if job is None else (Group(tag=Tag.JOB, attributes=job),)
+    if options is None or not options.unsupported:
+        return Answer(groups=groups)
+    return Answer(status=Status.OK_SUBSTITUTED, groups=groups, unsupported=options.unsupported)
+
+
+def _title(request: Request) -> str:
+    """Return what the job is called."""
+    name = request.text("job-name") or request.text("document-name")
+    return clean_title(name) or _NO_NAME
+
+
+def _taken(request: Request) -> Callable[[int], bool]:
+    """Return what tells whether a job of the printer has a number already."""
+    numbers = {job_number(job.job_id) for job in lan_jobs(request)}
+    return numbers.__contains__
+
+
+def _was_canceled(request: Request, job: PendingJob) -> bool:
+    now = request.server.pending[request.offered.token].get(job.number)
+    return now is not None and now.ended is not None
+
+
+async def _async_print(
+    request: Request,
+    job_id: str,
+    title: str,
+    options: JobOptions,
+) -> Job:
+    """Receive a document and make a job of it."""
+    hass, target = request.hass, target_of(request)
+    target.data.queue.check_rate(target.printer_key, None, from_lan=True)
+    name = clean_title(request.text("document-name")) or title
+    with request.server.document():
+        path = await async_receive(
+            hass,
+            await async_get_spool(hass),
+            request.document,
+            name=name,
+            compression=request.text("compression", "none"),
+            limit_bytes=max_document_bytes(target.entry.options),
+        )
+    sender = request.sender
+    return await async_print_received(
+        hass,
+        target,
+        Received(
+            path=path,
+            name=name,
+            title=title,
+            options=options.options,
+            job_id=job_id,
+            sender=sender.name,
+            sender_address=sender.address,
+        ),
+    )

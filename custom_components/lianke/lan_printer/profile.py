@@ -1,0 +1,180 @@
+"""What a printer offers to the home network: made from its driver's capabilities and the options of its box."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid5
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+
+from ..actions.request import stored_options
+from ..api.capabilities import Capabilities
+from ..api.errors import LiankeInputError
+from ..api.models import Printer
+from ..api.option_resolver import MAX_COPIES, resolve_options
+from ..api.options import (
+    COLORS,
+    DUPLEX,
+    QUALITIES,
+    PrintOptions,
+    ResolvedOptions,
+    merge_options,
+)
+from ..box.storage import StoredPrinter
+from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
+from ..devices import printer_identifier
+from ..runtime import LiankeConfigEntry
+from .media import Media, keyword_of, media_type_keywords, offered_media, tray_keywords
+
+RESOLUTIONS: Final = (300, 600)
+"""dots per inch of the raster formats that are taken."""
+ONE_SIDED: Final = "one-sided"
+SIDES: Final[Mapping[str, str]] = {
+    ONE_SIDED: "off",
+    "two-sided-long-edge": "long_edge",
+    "two-sided-short-edge": "short_edge",
+}
+DRAFT, NORMAL, HIGH = 3, 4, 5
+"""IPP's print-quality."""
+IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
+_NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """A printer as clients see it; ids are the driver's, sizes in `media` are 0.01 mm."""
+
+    name: str
+    make_and_model: str
+    maker: str
+    model: str
+    location: str
+    uuid: UUID
+    media: tuple[Media, ...]
+    trays: Mapping[str, int | None]
+    media_types: Mapping[str, int | None]
+    default_tray: str
+    default_media_type: str
+    sides: tuple[str, ...]
+    default_sides: str
+    color: bool
+    color_modes: tuple[str, ...]
+    default_color: str
+    default_quality: int
+    default_copies: int
+    max_copies: int
+    printer: Printer
+
+    @property
+    def two_sided(self) -> bool:
+        """Return whether the printer prints on both sides of a sheet."""
+        return len(self.sides) > 1
+
+
+def printer_uuid(token: str) -> UUID:
+    """Return the id of a printer that is offered under this token; it says nothing of the token."""
+    return uuid5(_NAMESPACE, token)
+
+
+def make_profile(
+    hass: HomeAssistant, entry: LiankeConfigEntry, known: StoredPrinter, token: str
+) -> Profile:
+    """Return what a remembered printer offers; asks the service nothing."""
+    able = known.capabilities or Capabilities()
+    defaults = _defaults(entry, known)
+    trays = tray_keywords(known.capabilities)
+    media_types = media_type_keywords(known.capabilities)
+    duplex = {DUPLEX["off"]} if able.duplex is None else able.duplex
+    sides = tuple(
+        word for word, ours in SIDES.items() if word == ONE_SIDED or DUPLEX[ours] in duplex
+    )
+    colors = able.colors or frozenset(COLORS.values())
+    color = COLORS["color"] in colors
+    modes = _color_modes(colors)
+    printer = known.printer
+    device = _device(hass, entry, known.key)
+    maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
+    return Profile(
+        name=_name(device, known),
+        make_and_model=printer.model or printer.product or known.name,
+        maker=maker,
+        model=printer.product or printer.model or known.name,
+        location=_location(hass, device),
+        uuid=printer_uuid(token),
+        media=offered_media(
+            known.capabilities, known.papers, None if defaults is None else defaults.paper
+        ),
+        trays=trays,
+        media_types=media_types,
+        default_tray=keyword_of(trays, None if defaults is None else defaults.tray, "auto"),
+        default_media_type=keyword_of(
+            media_types, None if defaults is None else defaults.media_type, "stationery"
+        ),
+        sides=sides,
+        default_sides=_default_sides(sides, defaults),
+        color=color,
+        color_modes=modes,
+        default_color=_default_color(modes, defaults),
+        default_quality=_default_quality(defaults),
+        default_copies=1 if defaults is None else defaults.copies,
+        max_copies=min(able.max_copies or MAX_COPIES, MAX_COPIES),
+        printer=printer,
+    )
+
+
+def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions | None:
+    """Return the options of a print that names none; None where the paper has to be named."""
+    options = merge_options(
+        stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {})),
+        stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
+    )
+    for asked in (options, PrintOptions()):
+        try:
+            return resolve_options(asked, known.capabilities, known.papers, known.printer.species)
+        except LiankeInputError:
+            continue
+    return None
+
+
+def _default_sides(sides: tuple[str, ...], defaults: ResolvedOptions | None) -> str:
+    wanted = None if defaults is None else defaults.duplex
+    return next((word for word in sides if DUPLEX[SIDES[word]] == wanted), ONE_SIDED)
+
+
+def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
+    """Return the values of print-color-mode; a printer without colour prints black and white."""
+    if COLORS["color"] not in colors:
+        return ("monochrome",)
+    return ("auto", "color", *(("monochrome",) if COLORS["mono"] in colors else ()))
+
+
+def _default_color(modes: tuple[str, ...], defaults: ResolvedOptions | None) -> str:
+    wanted = None if defaults is None else defaults.color
+    word = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(wanted or 0)
+    return word if word in modes else modes[0]
+
+
+def _default_quality(defaults: ResolvedOptions | None) -> int:
+    wanted = None if defaults is None else defaults.quality
+    return next(
+        (number for number, ours in IPP_QUALITIES.items() if QUALITIES[ours] == wanted), NORMAL
+    )
+
+
+def _device(hass: HomeAssistant, entry: LiankeConfigEntry, key: str) -> dr.DeviceEntry | None:
+    registry = dr.async_get(hass)
+    return registry.async_get_device_by_identifier(printer_identifier(entry, key), entry.entry_id)
+
+
+def _name(device: dr.DeviceEntry | None, known: StoredPrinter) -> str:
+    """Return what the user calls the printer."""
+    return (device and (device.name_by_user or device.name)) or known.name
+
+
+def _location(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:
+    """Return the name of the printer's area, "" without one."""
+    if device is None or device.area_id is None:
+        return ""
+    area = ar.async_get(hass).async_get_area(device.area_id)
+    return "" if area is None else area.name

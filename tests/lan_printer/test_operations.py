@@ -1,0 +1,383 @@
+"""What a device sends becomes a job like any other, and the device is told what becomes of it."""
+
+import asyncio
+import gzip
+import zlib
+
+from homeassistant.core import HomeAssistant
+from PIL import Image
+import pypdfium2
+import pytest
+
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.lan_printer import values
+from custom_components.lianke.lan_printer.ipp import Attributes, Operation, Status, Tag
+from tests.documents.rasters import (
+    GRAY,
+    RGB,
+    pack_rows,
+    page_rows,
+    pwg,
+    pwg_header,
+    urf,
+    urf_header,
+)
+from tests.lan_printer.conftest import PDF, LanPrinter, Offer, jobs_of
+from tests.printing import INKJET, LABELS, came_out, data_of, print_one, sent
+from tests.simulator import Outcome, Simulator, make_pdf
+
+LAST = values.boolean(True)
+
+
+def media_col(width: int, height: int, **members: str) -> Attributes:
+    """Return a media-col of a size in 0.01 mm; members have _ for -."""
+    return {
+        "media-col": values.collection(
+            {
+                "media-size": values.collection(
+                    {"x-dimension": values.integer(width), "y-dimension": values.integer(height)}
+                ),
+                **{name.replace("_", "-"): values.keyword(word) for name, word in members.items()},
+            }
+        )
+    }
+
+
+async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+    number = await lan.print(
+        job={
+            "copies": values.integer(2),
+            "sides": values.keyword("two-sided-long-edge"),
+            "page-ranges": values.number_range(2, 3),
+            "print-quality": values.enum(5),
+            "print-color-mode": values.keyword("monochrome"),
+            "print-scaling": values.keyword("fit"),
+            "orientation-requested": values.enum(4),
+            **media_col(14800, 21000, media_source="manual", media_type="labels"),
+        }
+    )
+    (printed,) = await came_out(simulator)
+    assert printed.name == "数学作业.pdf"
+    assert printed.path.read_bytes() == PDF
+    wanted = {
+        "dmCopies": "2",
+        "dmDuplex": "2",
+        "jpPageRange": "2-3",
+        "dmPrintQuality": "-3",
+        "dmColor": "1",
+        "jpScale": "fit",
+        "dmOrientation": "2",
+        "dmPaperSize": "11",
+        "dmDefaultSource": "4",
+        "dmMediaType": "258",
+    }
+    assert wanted.items() <= printed.options.items()
+    reply = await lan.ended(number)
+    assert reply.one("job-state") == 9
+    assert reply.one("job-state-reasons") == "job-completed-successfully"
+    assert reply.one("job-name") == "数学作业.pdf"
+    assert reply.one("job-originating-user-name") == "iPhone von Anna"
+    assert reply.one("job-impressions") == 2
+
+
+async def test_a_jpeg_is_sent_as_it_is(
+    lan: LanPrinter, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("picture") / "x.jpg"
+    Image.new("RGB", (60, 40), "red").save(path)
+    await lan.print(
+        path.read_bytes(),
+        document_format=values.mime_type("image/jpeg"),
+        job_name=values.name("Urlaub"),
+    )
+    (printed,) = await came_out(simulator)
+    assert printed.name == "Urlaub.jpg"
+    assert printed.path.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate", "zlib"])
+async def test_a_compressed_document(
+    lan: LanPrinter, simulator: Simulator, compression: str
+) -> None:
+    packer = zlib.compressobj(wbits=-15)
+    packed = {
+        "gzip": gzip.compress(PDF),
+        "deflate": packer.compress(PDF) + packer.flush(),
+        "zlib": zlib.compress(PDF),
+    }[compression]
+    word = "gzip" if compression == "gzip" else "deflate"
+    await lan.print(packed, compression=values.keyword(word))
+    (printed,) = await came_out(simulator)
+    assert printed.path.read_bytes() == PDF
+
+
+@pytest.mark.parametrize("kind", ["pwg", "urf"])
+@pytest.mark.parametrize("step", [GRAY, RGB])
+async def test_raster_pages_come_out_as_a_pdf(
+    lan: LanPrinter, simulator: Simulator, kind: str, step: int
+) -> None:
+    width, height = 248, 351
+    rows = pack_rows(page_rows(width, height, step), step)
+    header = pwg_header if kind == "pwg" else urf_header
+    page = header(width, height, step, 300) + rows
+    await lan.print((pwg if kind == "pwg" else urf)(page, page))
+    (printed,) = await came_out(simulator)
+    assert printed.name == "数学作业.pdf"
+    assert printed.pages == 2
+    document = pypdfium2.PdfDocument(printed.path)
+    assert document[1].get_size() == pytest.approx((width * 0.24, height * 0.24), abs=0.01)
+    document.close()
+
+
+async def test_what_is_chunked_arrives(lan: LanPrinter, simulator: Simulator) -> None:
+    """In pieces of any size, the attributes cut anywhere, and only after a "100 Continue"."""
+    body = lan.message(Operation.PRINT_JOB) + PDF
+
+    async def pieces() -> object:
+        for at in range(0, len(body), 7):
+            yield body[at : at + 7]
+
+    headers = {"Content-Type": "application/ipp", "Expect": "100-continue"}
+    async with lan.session.post(lan.url, data=pieces(), headers=headers) as answer:
+        assert answer.status == 200
+    (printed,) = await came_out(simulator)
+    assert printed.path.read_bytes() == PDF
+
+
+async def test_a_job_made_first_gets_its_document_later(
+    lan: LanPrinter, simulator: Simulator
+) -> None:
+    created = await lan.ask(
+        Operation.CREATE_JOB, {"copies": values.integer(3)}, job_name=values.name("Brief")
+    )
+    number = created.one("job-id")
+    assert isinstance(number, int)
+    assert created.one("job-state") == 3
+    assert created.one("job-state-reasons") == "job-data-insufficient"
+    assert (await lan.ask(Operation.GET_JOBS)).jobs
+    reply = await lan.ask(
+        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
+    )
+    assert reply.status == Status.OK
+    assert reply.one("job-id") == number
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmCopies"] == "3"
+    # Sent once more, as after an answer that was lost: it is not printed twice.
+    reply = await lan.ask(
+        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
+    )
+    assert reply.status == Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED
+    for operation in (Operation.SEND_DOCUMENT, Operation.CLOSE_JOB):
+        reply = await lan.ask(operation, job_id=values.integer(number), last_document=LAST)
+        assert reply.status == Status.OK
+    await lan.ended(number)
+    await came_out(simulator)
+
+
+async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
+    created = await lan.ask(Operation.CREATE_JOB)
+    number = created.one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    reply = await lan.ask(Operation.SEND_DOCUMENT, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.BAD_REQUEST
+    ended = await lan.job(number)
+    assert (ended.one("job-state"), ended.one("job-state-reasons")) == (8, "aborted-by-system")
+    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.NOT_POSSIBLE
+    reply = await lan.ask(Operation.CANCEL_JOB, job_id=job_id)
+    assert reply.status == Status.NOT_POSSIBLE
+
+
+async def test_cancel_before_the_document(lan: LanPrinter, simulator: Simulator) -> None:
+    number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
+    assert (await lan.job(number)).one("job-state") == 7
+    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.NOT_POSSIBLE
+    assert sent(simulator) == 0
+
+
+async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter, simulator: Simulator) -> None:
+    """They wait here, and the device is told why; cancelled there, they are cancelled here."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.one("printer-state", Tag.PRINTER) == 3
+    assert printer.one("printer-state-reasons", Tag.PRINTER) == "offline-report"
+    assert printer.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+    number = await lan.print()
+    reply = await lan.job(number)
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (3, "printer-stopped")
+    assert reply.one("job-state-message")
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.one("queued-job-count", Tag.PRINTER) == 1
+    (job,) = jobs_of(lan)
+    assert job.state is JobState.HELD
+    assert job.source == "iPhone von Anna · 127.0.0.1"
+    assert job.as_view()["source"] == job.source
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))).status == Status.OK
+    assert (await lan.job(number)).one("job-state") == 7
+    assert jobs_of(lan)[0].state is JobState.CANCELED
+    assert sent(simulator) == 0
+
+
+async def test_cancelled_here_it_is_cancelled_there(
+    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator
+) -> None:
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    number = await lan.print()
+    await data_of(lan.entry).queue.async_cancel(jobs_of(lan)[0].job_id)
+    reply = await lan.job(number)
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (7, "job-canceled-by-user")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason"),
+    [
+        (Outcome(code=200), 9, "job-completed-successfully"),
+        (Outcome(code=502, msg="文件转换失败"), 8, "aborted-by-system"),
+    ],
+)
+async def test_the_end_is_told(
+    lan: LanPrinter, simulator: Simulator, outcome: Outcome, state: int, reason: str
+) -> None:
+    simulator.cloud.plan(simulator.box.printer(1), outcome)
+    reply = await lan.ended(await lan.print())
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (state, reason)
+
+
+async def test_other_devices_jobs_stay_theirs(lan: LanPrinter, simulator: Simulator) -> None:
+    """By the name that a device gives itself or its address; those of Home Assistant are not shown."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    await print_one(lan.hass, text="Einkaufsliste", wait=False)
+    number = await lan.print()
+    queue = data_of(lan.entry).queue
+    (job,) = (job for job in jobs_of(lan) if job.source)
+    await queue._registry.async_change(job, sender_address="192.168.1.99")
+    listed = await lan.ask(Operation.GET_JOBS, requested_attributes=values.keyword("all"))
+    assert [group["job-id"][0].content for group in listed.jobs] == [number]
+    lan.name = "Android von Ben"
+    job_id = values.integer(number)
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.NOT_AUTHORIZED
+    assert (await lan.ask(Operation.GET_JOBS, my_jobs=values.boolean(True))).jobs == []
+    assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
+    assert jobs_of(lan)[0].state is JobState.HELD
+    lan.name = "iPhone von Anna"
+    assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
+    assert (await lan.job(number)).one("job-state") == 7
+
+
+async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+    asked: Attributes = {
+        "copies": values.integer(100),
+        "media": values.keyword("iso_a3_297x420mm"),
+        "print-color-mode": values.keyword("color"),
+        "page-ranges": values.number_range(3, 2),
+        "number-up": values.integer(2),
+        "sides": values.keyword("two-sided-short-edge"),
+    }
+    reply = await lan.ask(
+        Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=values.boolean(True)
+    )
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    refused = {"copies", "media", "print-color-mode", "page-ranges", "number-up"}
+    assert set(reply.unsupported) == refused
+    assert reply.unsupported["number-up"] == values.UNSUPPORTED
+    assert sent(simulator) == 0
+    reply = await lan.ask(Operation.PRINT_JOB, asked, PDF)
+    assert reply.status == Status.OK_SUBSTITUTED
+    assert set(reply.unsupported) == refused
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmCopies"] == "1"
+    assert printed.options["dmDuplex"] == "3"
+
+
+async def test_a_label_printer_offers_its_labels(offer: Offer, simulator: Simulator) -> None:
+    lan = await offer(LABELS)
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("media-supported") == [
+        "om_60x40mm_60x40mm",
+        "om_100x100mm_100x100mm",
+        "om_100x150mm_100x150mm",
+    ]
+    assert reply.many("sides-supported") == ["one-sided"]
+    await lan.print(make_pdf(1), {"media": values.keyword("om_100x150mm_100x150mm")})
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmPaperSize"] == "302"
+
+
+async def test_a_colour_printer_says_so(offer: Offer) -> None:
+    lan = await offer(INKJET)
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.one("color-supported", Tag.PRINTER) is True
+    assert reply.many("print-color-mode-supported") == ["auto", "color", "monochrome"]
+    assert "na_index-4x6_4x6in" in reply.many("media-supported")
+    assert "SRGB24" in reply.many("urf-supported")
+    assert reply.many("marker-levels") == [72, 40, 55, 8]
+    assert "media-col-database" not in reply.printer
+    reply = await lan.ask(
+        Operation.GET_PRINTER_ATTRIBUTES,
+        requested_attributes=values.keyword("media-col-database"),
+    )
+    assert set(reply.printer) == {"media-col-database"}
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        ({"paper": 0}, 5, "media-empty-error"),
+        ({"raw_state": "paperJam"}, 5, "media-jam-error"),
+        ({"raw_state": "headOpened"}, 5, "cover-open-error"),
+        ({"raw_state": "pause"}, 5, "paused"),
+        ({"plugged": False}, 3, "offline-report"),
+    ],
+)
+async def test_the_printers_state_is_told(
+    hass: HomeAssistant,
+    lan: LanPrinter,
+    simulator: Simulator,
+    change: dict[str, object],
+    state: int,
+    reason: str,
+) -> None:
+    printer = simulator.box.printer(1)
+    for name, value in change.items():
+        setattr(printer, name, value)
+    await data_of(lan.entry).coordinator.async_refresh()
+    async with asyncio.timeout(20):
+        while True:
+            reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+            if reply.one("printer-state-reasons", Tag.PRINTER) == reason:
+                break
+            await asyncio.sleep(0.05)
+    assert reply.one("printer-state", Tag.PRINTER) == state
+    assert reply.one("printer-state-message", Tag.PRINTER)
+    assert reply.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+
+
+async def test_the_event_names_the_device(lan: LanPrinter, simulator: Simulator) -> None:
+    await lan.ended(await lan.print())
+    states = [state for state in lan.hass.states.async_all("event") if "source" in state.attributes]
+    assert [state.attributes["source"] for state in states] == ["iPhone von Anna · 127.0.0.1"]
+
+
+async def test_the_picture_of_the_printer(lan: LanPrinter) -> None:
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    icon = reply.one("printer-icons", Tag.PRINTER)
+    assert isinstance(icon, str)
+    async with lan.session.get(icon) as answer:
+        assert answer.status == 200
+        assert (await answer.read()).startswith(b"\x89PNG")
+
+
+async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter, simulator: Simulator) -> None:
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    number = await lan.print()
+    assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    assert (await lan.job(number)).one("job-name") == "数学作业.pdf"
