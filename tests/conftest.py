@@ -16,7 +16,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
-from tests.clock import Clock, moved_by_hand
+from custom_components.lianke.coordinator import LiankeCoordinator
+from custom_components.lianke.runtime import LiankeData
+from tests.clock import Clock, moved_by_hand, rest
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -217,3 +219,22 @@ def all_entities() -> Generator[None]:
         return_value=True,
     ):
         yield
+
+
+@pytest.fixture
+def data(setup: MockConfigEntry) -> LiankeData:
+    """Return the runtime data of the office box."""
+    found: LiankeData = setup.runtime_data
+    return found
+
+
+@pytest.fixture
+def coordinator(data: LiankeData) -> LiankeCoordinator:
+    """Return the office box's coordinator."""
+    return data.coordinator
+
+
+@pytest.fixture
+async def settled(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Wait for the set-up's tasks in the background."""
+    await rest(hass)

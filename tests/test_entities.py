@@ -26,7 +26,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.runtime import LiankeData, preview_signal
 from tests.clock import Clock, elapse, rest
-from tests.conftest import make_entry, set_up, tear_down
+from tests.polling import key_of
 from tests.simulator import Box, Fault, Outcome, Simulator
 
 LASER = "kyocera_ma2000w_gx"
@@ -40,11 +40,6 @@ async def data(hass: HomeAssistant, setup: MockConfigEntry) -> LiankeData:
     await rest(hass)
     found: LiankeData = setup.runtime_data
     return found
-
-
-def key_of(data: LiankeData, name: str) -> str:
-    """Return the key of the printer whose name begins like this."""
-    return next(key for key, known in data.storage.printers.items() if known.name.startswith(name))
 
 
 def state_of(hass: HomeAssistant, entity_id: str) -> str:
@@ -642,87 +637,3 @@ async def test_printing_clears_the_preview_of_its_printer(
     await press(hass, f"{LASER}_print_test_page")
     assert state_of(hass, f"image.{LASER}_preview") == STATE_UNKNOWN
     assert state_of(hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
-
-
-# The page for the nozzles
-
-INKJET = "EPSON"
-
-
-async def inkjet(
-    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box, **options: Any
-) -> MockConfigEntry:
-    """Set the office box up with a plan for its ink-jet: a page at 10:30 after a week."""
-    entry = make_entry(simulator, box)
-    assert await set_up(hass, entry)
-    await rest(hass)
-    key = key_of(entry.runtime_data, INKJET)
-    plan = {"keep_alive": {key: {"days": 7, "at": "10:30:00"}, "gone": {"days": 1, "at": "10:30"}}}
-    hass.config_entries.async_update_entry(entry, options=plan | options)
-    await hass.config.async_set_time_zone("UTC")
-    clock.tick(1800)
-    await rest(hass)
-    return entry
-
-
-async def days(hass: HomeAssistant, clock: Clock, number: int) -> None:
-    """Let days pass, to the same minute."""
-    await elapse(hass, clock, number * 86400, 86400)
-
-
-async def test_keep_alive(
-    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
-    entry = await inkjet(clock, hass, simulator, box)
-    data: LiankeData = entry.runtime_data
-    key = key_of(data, INKJET)
-    await days(hass, clock, 6)
-    assert data.queue.jobs() == []
-    await days(hass, clock, 1)
-    (job,) = data.queue.jobs()
-    assert job.printer_key == key
-    assert job.title == "Color page"
-    assert job.created_at.strftime("%H:%M") == "10:30"
-    await elapse(hass, clock, 60)
-    await elapse(hass, clock, 86400 - 60, 86400 - 60)
-    assert data.queue.get(job.job_id).state is JobState.COMPLETED
-    (printed,) = simulator.cloud.printed
-    page = await hass.async_add_executor_job(printed.path.read_text)
-    assert "Home Assistant has printed nothing here" in page
-    # It counts as ours, so the next is a week away.
-    # The day on which it came out is not over when the page is due again.
-    await days(hass, clock, 6)
-    assert len(data.queue.jobs()) == 1
-    await days(hass, clock, 1)
-    assert len(data.queue.jobs()) == 2
-    await tear_down(hass)
-
-
-@pytest.mark.parametrize(
-    ("options", "prepare"),
-    [
-        ({"quiet_from": "10:00:00", "quiet_to": "11:00:00"}, "nothing"),
-        ({"keep_alive": {}}, "nothing"),
-        ({}, "switch off"),
-        ({}, "print"),
-    ],
-)
-async def test_keep_alive_is_left_out(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    options: dict[str, Any],
-    prepare: str,
-) -> None:
-    entry = await inkjet(clock, hass, simulator, box, **options)
-    data: LiankeData = entry.runtime_data
-    await days(hass, clock, 5)
-    if prepare == "switch off":
-        box.network_printer().on = False
-    elif prepare == "print":
-        data.storage.count_pages(key_of(data, INKJET), "a job", 1)
-    await days(hass, clock, 4)
-    assert data.queue.jobs() == []
-    assert simulator.cloud.count("POST /print/job") == 0
-    await tear_down(hass)

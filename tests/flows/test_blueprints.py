@@ -128,7 +128,7 @@ async def test_all_are_copied_and_valid(
 
 
 def test_shipped_and_offered_are_the_same() -> None:
-    folder = Path(__file__).parent.parent / "custom_components" / DOMAIN / "blueprints"
+    folder = Path(__file__).parents[2] / "custom_components" / DOMAIN / "blueprints"
     assert names_in(folder / "automation") == set(BLUEPRINTS)
 
 

@@ -1,0 +1,69 @@
+"""Cached capabilities and papers of printers."""
+
+import asyncio
+from datetime import timedelta
+
+from custom_components.lianke.box.status import HoldReason
+from custom_components.lianke.runtime import LiankeData
+from tests.clock import Clock
+from tests.polling import PAPERS, PARAMS, key_of
+from tests.simulator import Box, Fault, Simulator
+
+
+async def test_details_are_asked_for_once_in_seven_days(
+    clock: Clock, simulator: Simulator, data: LiankeData, settled: None
+) -> None:
+    key = key_of(data, "Kyocera")
+    able, same = await asyncio.gather(
+        data.coordinator.get_capabilities(key), data.coordinator.get_capabilities(key)
+    )
+    assert able
+    assert able is same
+    assert able.papers
+    assert able.papers["A4"] == 9
+    papers, _ = await asyncio.gather(
+        data.coordinator.get_papers(key), data.coordinator.get_papers(key)
+    )
+    assert {paper.name for paper in papers} == {"A4", "A5", "B5 (JIS)", "Letter", "信封 DL"}
+    assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (1, 1)
+
+    clock.tick(timedelta(days=7, seconds=1))
+    simulator.cloud.fail(PARAMS, Fault(kind="http"))
+    simulator.cloud.fail(PAPERS, Fault(kind="http"))
+    assert await data.coordinator.get_capabilities(key) == able
+    assert await data.coordinator.get_papers(key) == papers
+    # Not at once again after a failure.
+    await data.coordinator.get_capabilities(key)
+    await data.coordinator.get_papers(key)
+    assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (2, 2)
+    clock.tick(301)
+    assert await data.coordinator.get_capabilities(key) == able
+    assert await data.coordinator.get_papers(key) == papers
+    assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (3, 3)
+
+
+async def test_details_that_nobody_can_give(
+    simulator: Simulator, data: LiankeData, settled: None
+) -> None:
+    waiting = key_of(data, "Unknown")
+    assert await data.coordinator.get_capabilities(waiting) is None
+    assert await data.coordinator.get_papers(waiting) == ()
+    assert await data.coordinator.get_capabilities("nobody") is None
+    assert await data.coordinator.get_papers("nobody") == ()
+    assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (0, 0)
+    simulator.cloud.fail(PARAMS, Fault(kind="http"))
+    assert await data.coordinator.get_capabilities(key_of(data, "Kyocera")) is None
+
+
+async def test_support_arrives(
+    simulator: Simulator, box: Box, data: LiankeData, settled: None
+) -> None:
+    key = key_of(data, "Unknown")
+    assert data.coordinator.hold_reason(key) is HoldReason.AWAITING_DRIVER
+    simulator.cloud.support_arrives(box.printer(3), "HP LaserJet 1020")
+    await data.coordinator.async_refresh()
+    view = data.coordinator.data.printers[key]
+    assert view.printer.model == "HP LaserJet 1020"
+    assert data.coordinator.hold_reason(key) is None
+    assert await data.coordinator.get_capabilities(key) is not None
+    assert len(data.coordinator.data.printers) == 6
