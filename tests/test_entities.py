@@ -10,7 +10,7 @@ from unittest.mock import patch
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.translation import async_get_translations
@@ -26,6 +26,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.runtime import LiankeData, preview_signal
 from tests.clock import Clock, elapse, rest
+from tests.conftest import set_up, tear_down
 from tests.polling import key_of
 from tests.simulator import Box, Fault, Outcome, Simulator
 
@@ -100,8 +101,7 @@ PRINTER = {
     "sensor.{}_pages_printed_from_home_assistant": "0",
 }
 CONDITION = {
-    f"binary_sensor.{{}}_{name}": "off"
-    for name in ("cover", "ink_or_toner", "paper", "paper_jam", "ribbon")
+    f"binary_sensor.{{}}_{name}": "off" for name in ("cover", "ink_or_toner", "paper", "paper_jam")
 }
 INK = {"black": "72", "cyan": "40", "magenta": "55", "yellow": "8"}
 
@@ -134,11 +134,15 @@ async def test_what_is_disabled_at_first(
     hass: HomeAssistant, setup: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
     entities = er.async_entries_for_config_entry(entity_registry, setup.entry_id)
-    assert {entity.entity_id for entity in entities if entity.disabled_by} == {
+    disabled = {entity.entity_id for entity in entities if entity.disabled_by}
+    assert {name for name in disabled if LASER in name or "office_box" in name} == {
         "button.office_box_clear_the_cloud_s_queue_all_apps",
+        f"image.{LASER}_preview",
         "sensor.office_box_lan_address",
         "sensor.office_box_wi_fi_address",
+        f"sensor.{LASER}_last_job_title",
     }
+    assert len(disabled) == 3 + 2 * 6
     assert len({entity.unique_id for entity in entities}) == len(entities)
     box_id = setup.data["device_id"]
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)
@@ -299,6 +303,87 @@ async def test_condition_entities_come_when_a_printer_learns_to_report(
     assert hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is not None
 
 
+def faults_of(hass: HomeAssistant, printer: str) -> dict[str, bool]:
+    """Return the faults that a printer has entities for, and whether those are enabled."""
+    registry = er.async_get(hass)
+    names = ("cover", "ink_or_toner", "paper", "paper_jam", "ribbon")
+    found = {name: registry.async_get(f"binary_sensor.{printer}_{name}") for name in names}
+    return {name: entity.disabled_by is None for name, entity in found.items() if entity}
+
+
+async def test_a_printer_has_no_fault_that_its_kind_cannot_have(
+    hass: HomeAssistant, box: Box, data: LiankeData
+) -> None:
+    every_kind = {"cover": True, "paper": True, "paper_jam": True}
+    assert faults_of(hass, LASER) == every_kind | {"ink_or_toner": True}
+    box.printer(2).support_status = True
+    # Nobody knows what this one is: it may have either.
+    box.printer(4).support_status, box.printer(4).species = True, 0
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    assert faults_of(hass, "gprinter_gp_1324d") == every_kind | {"ribbon": False}
+    both = {"ink_or_toner": True, "ribbon": False}
+    assert faults_of(hass, "hp_laserjet_1020") == every_kind | both
+
+
+async def test_entities_of_an_earlier_version_stay(
+    hass: HomeAssistant, entry: MockConfigEntry, box: Box, entity_registry: er.EntityRegistry
+) -> None:
+    """What 0.1.0 registered is neither disabled nor left behind."""
+    assert await set_up(hass, entry)
+    key = key_of(entry.runtime_data, "Kyocera")
+    of_printer = f"{box.device_id}_{key}"
+    names = {
+        "binary_sensor": "ribbon",
+        "image": "preview",
+        "sensor": "last_job_title",
+    }
+    for platform, name in names.items():
+        unique_id = f"{of_printer}_{name}"
+        if known := entity_registry.async_get_entity_id(platform, DOMAIN, unique_id):
+            entity_registry.async_update_entity(known, disabled_by=None)
+        else:
+            entity_registry.async_get_or_create(platform, DOMAIN, unique_id, config_entry=entry)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await rest(hass)
+    for platform, name in names.items():
+        found = entity_registry.async_get_entity_id(platform, DOMAIN, f"{of_printer}_{name}")
+        assert found is not None
+        assert state_of(hass, found) in {"off", STATE_UNKNOWN}
+    await tear_down(hass)
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("192.168.1.40", "http://192.168.1.40"),
+        ("fd00::40", "http://[fd00::40]"),
+        ("8.8.8.8", None),
+        ("127.0.0.1", None),
+        ("0.0.0.0", None),
+        ("printer.example.com", None),
+        ("192.168.1.40/x?y=@evil.example", None),
+        ("", None),
+    ],
+)
+async def test_a_network_printer_has_a_page_of_its_own(
+    hass: HomeAssistant, data: LiankeData, box: Box, address: str, page: str | None
+) -> None:
+    """The address comes from outside: only one of a private network becomes a link."""
+    box.find_printer("192.168.1.40").ip = address
+    await data.coordinator.async_refresh()
+    await rest(hass)
+    pages = {
+        device.name: device.configuration_url
+        for device in dr.async_get(hass).devices
+        if device.name
+    }
+    assert pages["Office box"] == "https://open.liankenet.com"
+    assert pages["Kyocera MA2000w GX"] is None
+    inkjets = [url for name, url in pages.items() if name.startswith("EPSON")]
+    assert page in inkjets
+
+
 async def test_states_are_written_when_they_change(
     hass: HomeAssistant, box: Box, data: LiankeData, all_entities: None
 ) -> None:
@@ -336,6 +421,7 @@ async def test_the_service_s_expiry(hass: HomeAssistant, box: Box, data: LiankeD
 
 
 async def test_a_job_from_the_button_to_paper(
+    all_entities: None,
     reachable: str,
     hass: HomeAssistant,
     simulator: Simulator,
@@ -404,7 +490,7 @@ async def test_a_job_that_fails(
 
 
 async def test_a_held_job_shows_why_and_can_be_cancelled(
-    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
+    all_entities: None, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
 ) -> None:
     box.printer(1).plugged = False
     await data.coordinator.async_refresh()
@@ -437,7 +523,7 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(
 
 
 async def test_held_jobs_are_not_told_again_after_a_restart(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
+    all_entities: None, hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
 ) -> None:
     box.printer(1).plugged = False
     await data.coordinator.async_refresh()
@@ -601,6 +687,7 @@ def show_preview(hass: HomeAssistant, key: str, picture: bytes) -> None:
 
 async def test_the_preview_stays_ten_minutes(
     clock: Clock,
+    all_entities: None,
     hass: HomeAssistant,
     data: LiankeData,
     hass_client: ClientSessionGenerator,
@@ -630,7 +717,7 @@ async def test_the_preview_stays_ten_minutes(
 
 
 async def test_printing_clears_the_preview_of_its_printer(
-    hass: HomeAssistant, box: Box, data: LiankeData
+    all_entities: None, hass: HomeAssistant, box: Box, data: LiankeData
 ) -> None:
     show_preview(hass, key_of(data, "Kyocera"), PNG)
     show_preview(hass, key_of(data, "Gprinter"), PNG)

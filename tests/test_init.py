@@ -329,7 +329,7 @@ async def test_a_removed_box_tells_of_the_jobs_it_drops(
 
 
 async def test_start_without_internet(
-    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+    all_entities: None, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
 ) -> None:
     """The last ink and counters are shown; what acts can be used; the rest is not known."""
     await rest(hass)

@@ -93,6 +93,8 @@ def test_manifest_has_the_keys_that_are_known_in_order() -> None:
     }
     allowed = {
         "after_dependencies",
+        "categories",
+        "connectivity",
         "dependencies",
         "issue_tracker",
         "loggers",
@@ -109,6 +111,8 @@ def test_manifest_says_what_the_project_is() -> None:
     assert manifest["domain"] == INTEGRATION.name == "lianke"
     assert manifest["integration_type"] == "hub"
     assert manifest["iot_class"] == "cloud_polling"
+    assert manifest["categories"] == ["computers_network.printers"]
+    assert manifest["connectivity"] == ["cloud"]
     assert manifest["config_flow"] is True
     assert all(re.fullmatch(r"@[\w-]+", owner) for owner in manifest["codeowners"])
     assert manifest["codeowners"]

@@ -10,10 +10,16 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .api.models import PrinterCondition
+from .api.models import PrinterCondition, Species
 from .box.status import PROBLEMS
 from .box.views import PrinterView
-from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers
+from .entity import (
+    BoxEntity,
+    KnownPrinterEntity,
+    PrinterEntity,
+    async_add_printers,
+    is_registered,
+)
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -47,12 +53,19 @@ _FAULTS: dict[str, Callable[[PrinterCondition], bool | None]] = {
     "ribbon": lambda condition: condition.out_of_ribbon,
 }
 
+# What these kinds of printers do not have.
+_ABSENT: dict[str, frozenset[Species]] = {
+    "ink": frozenset({Species.DOT_MATRIX, Species.RECEIPT, Species.LABEL, Species.CARD}),
+    "ribbon": frozenset({Species.LASER, Species.INKJET}),
+}
+
 CONDITIONS = tuple(
     ConditionDescription(
         key=key,
         translation_key=key,
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=key != "ribbon",
         is_on_fn=is_on_fn,
     )
     for key, is_on_fn in _FAULTS.items()
@@ -70,7 +83,11 @@ async def async_setup_entry(
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
             for description in CONDITIONS:
-                yield ConditionSensor(entry, view.key, description)
+                # What was registered before its absence was known stays.
+                if view.printer.species not in _ABSENT.get(description.key, ()) or is_registered(
+                    hass, entry, "binary_sensor", view.key, description.key
+                ):
+                    yield ConditionSensor(entry, view.key, description)
 
     async_add_printers(entry, async_add_entities, make, [ConnectivitySensor(entry, CONNECTIVITY)])
 

@@ -30,7 +30,7 @@ import voluptuous as vol
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER
-from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
 from .documents.escaping import escape_markdown
 from .flows.binding import (
     FieldError,
@@ -43,7 +43,7 @@ from .flows.binding import (
     listed,
     ready_for_test,
 )
-from .flows.options_flow import CONSOLE_URL, LiankeOptionsFlow
+from .flows.options_flow import LiankeOptionsFlow
 from .runtime import LiankeConfigEntry
 
 CONF_ACCOUNT = "account"

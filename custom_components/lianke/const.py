@@ -4,6 +4,8 @@ from typing import Final
 
 DOMAIN: Final = "lianke"
 MANUFACTURER: Final = "Lianke"
+# The vendor's console, where boxes are bound to an account.
+CONSOLE_URL: Final = "https://open.liankenet.com"
 
 # Facts of the connection, in the entry's data. `api_key`, `device_id` and `webhook_id` have the
 # names that homeassistant.const gives them.

@@ -1,6 +1,7 @@
 """Devices of a box and of the printers behind it."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
@@ -8,8 +9,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 
-from .api.models import Box
-from .const import DOMAIN, MANUFACTURER
+from .api.models import Box, Printer
+from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
 from .runtime import LiankeConfigEntry
 
 
@@ -77,6 +78,7 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                     name=view.name,
                     manufacturer=view.printer.vendor,
                     model=view.printer.model or view.printer.product,
+                    configuration_url=_web_page(view.printer),
                     via_device_id=box_id,
                 ),
             )
@@ -87,10 +89,24 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 def _box_info(entry: LiankeConfigEntry, box: Box | None) -> DeviceInfo:
     info = DeviceInfo(
-        identifiers={box_identifier(entry)}, name=entry.title, manufacturer=MANUFACTURER
+        identifiers={box_identifier(entry)},
+        name=entry.title,
+        manufacturer=MANUFACTURER,
+        configuration_url=CONSOLE_URL,
     )
     if box is not None:
         # `device_type` is a bare number such as 2: no model.
         info["model"] = info["hw_version"] = box.hardware or None
         info["sw_version"] = box.software or None
     return info
+
+
+def _web_page(printer: Printer) -> str | None:
+    """Return the address of a network printer's own page; None without an address of a private network."""
+    try:
+        address = ip_address(printer.ip_address or "")
+    except ValueError:
+        return None
+    if not address.is_private or address.is_loopback or address.is_unspecified:
+        return None
+    return f"http://[{address}]" if address.version == 6 else f"http://{address}"

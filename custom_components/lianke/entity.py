@@ -4,13 +4,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import override
 
-from homeassistant.core import callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .api.models import Species
 from .box.views import PrinterView
+from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier
 from .jobs.job import Job, JobState
@@ -52,7 +54,21 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         """Listen to the coordinator; Home Assistant writes the first state itself."""
         if self._follows_polls:
             await super().async_added_to_hass()
+        self._async_subscribe()
         self._written = (self.available, self.state)
+
+    @callback
+    def _async_subscribe(self) -> None:
+        """Listen to what changes the state besides polls."""
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Keep running under another entity id: no subscription depends on it.
+
+        Home Assistant 2026.10 has no such hook, and adds the entity anew instead.
+        """
+        if (inherited := getattr(super(), "async_entity_id_changed", None)) is not None:
+            inherited(old_entity_id)
 
     @callback
     def async_write_if_changed(self) -> None:
@@ -117,16 +133,23 @@ class QueueEntity(KnownPrinterEntity):
 class JobEntity(QueueEntity):
     """A printer's entity that is notified of each change of its jobs."""
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Listen to the queue."""
-        await super().async_added_to_hass()
+    def _async_subscribe(self) -> None:
         self.async_on_remove(self.lianke.queue.listen(self.on_job, self.printer_key))
 
     @callback
     @abstractmethod
     def on_job(self, job: Job, old: JobState | None) -> None:
         """Handle a changed job of the printer; `old` is its previous state, None for a new job."""
+
+
+def is_registered(
+    hass: HomeAssistant, entry: LiankeConfigEntry, platform: str, printer_key: str, key: str
+) -> bool:
+    """Return whether a printer's entity with this key is in the entity registry."""
+    unique_id = f"{printer_identifier(entry, printer_key)[1]}_{key}"
+    return er.async_get(hass).async_get_entity_id(platform, DOMAIN, unique_id) is not None
 
 
 @callback
@@ -143,14 +166,14 @@ def async_add_printers(
     """
     coordinator = entry.runtime_data.coordinator
     added: set[str] = set()
-    features: dict[str, tuple[bool, list[str]]] = {}
+    features: dict[str, tuple[bool, Species, list[str]]] = {}
 
     @callback
     def add(others: Iterable[Entity] = ()) -> None:
         new: dict[str, Entity] = {}
         for view in coordinator.data.printers.values():
             markers = [marker.name for marker in view.printer.markers]
-            found = (view.printer.reports_condition, markers)
+            found = (view.printer.reports_condition, view.printer.species, markers)
             if features.get(view.key) == found:
                 continue
             features[view.key] = found

@@ -42,15 +42,16 @@ async def async_setup_entry(
 class JobEvents(JobEntity, EventEntity):
     """Fires when a job of the printer reaches a state that matters, once each time."""
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Start with the present states of jobs, which fire no event."""
+    def _async_subscribe(self) -> None:
+        # The present states of jobs fire no event.
         self._fired = {
             job.job_id: job.state
             for job in self.lianke.queue.jobs(self.printer_key)
             if not job.is_final
         }
-        await super().async_added_to_hass()
+        super()._async_subscribe()
 
     @callback
     @override

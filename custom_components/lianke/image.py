@@ -20,7 +20,9 @@ PARALLEL_UPDATES = 0
 # Seconds.
 PREVIEW_TIME = 600
 
-PREVIEW = ImageEntityDescription(key="preview", translation_key="preview")
+PREVIEW = ImageEntityDescription(
+    key="preview", translation_key="preview", entity_registry_enabled_default=False
+)
 
 
 async def async_setup_entry(
@@ -45,10 +47,10 @@ class PreviewImage(JobEntity, ImageEntity):
         JobEntity.__init__(self, entry, printer_key, PREVIEW)
         ImageEntity.__init__(self, hass)
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Listen to previews of the printer."""
-        await super().async_added_to_hass()
+    def _async_subscribe(self) -> None:
+        super()._async_subscribe()
         signal = preview_signal(self.entry, self.printer_key)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._set_picture))
         self.async_on_remove(self._cancel_expiry)

@@ -12,7 +12,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import PERCENTAGE, STATE_UNKNOWN, EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
@@ -123,6 +123,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job_title",
         translation_key="last_job_title",
+        entity_registry_enabled_default=False,
         value_fn=lambda data, key: job.title if (job := data.queue.newest(key)) else None,
     ),
 )
@@ -163,10 +164,9 @@ class LastPushSensor(BoxEntity, SensorEntity):
 
     _follows_polls = False
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Listen to push messages."""
-        await super().async_added_to_hass()
+    def _async_subscribe(self) -> None:
         self.async_on_remove(self.coordinator.pushes.listen(self.async_write_if_changed))
 
     @property
@@ -217,10 +217,9 @@ class JobSensor(QueueEntity, SensorEntity):
 
     entity_description: JobSensorDescription
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Watch the queue."""
-        await super().async_added_to_hass()
+    def _async_subscribe(self) -> None:
         self.async_on_remove(self.lianke.queue.watch(self.async_write_if_changed, self.printer_key))
 
     @property

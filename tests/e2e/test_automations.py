@@ -1,15 +1,17 @@
 """Triggers, conditions and targets in automations of a whole Home Assistant of the newest release."""
 
+import asyncio
 import importlib.util
 import os
 from pathlib import Path
+import sys
 from typing import Any
 
 import pytest
 
 from .binding import DOMAIN, bind, entity_of, printer_device
 from .cloud import SimulatorProcess
-from .hass import RealHomeAssistant, Subscription
+from .hass import ROOT, RealHomeAssistant, Subscription
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -125,6 +127,23 @@ async def test_automations_of_the_newest_home_assistant(
             [said] = await fired(events, "job_printed")
             assert said["printer"] == LASER
 
+            # Under another entity id all goes on; automations name the device.
+            for platform, key in (("sensor", "status"), ("event", "job")):
+                old = await entity_of(home, devices[LASER], platform, key)
+                new = f"{platform}.renamed_{key}"
+                await home.command(
+                    "config/entity_registry/update", entity_id=old, new_entity_id=new
+                )
+                await home.wait_for_state(new, lambda state: state["state"] != "unavailable")
+                assert old not in await home.states()
+            status = "sensor.renamed_status"
+            await home.call(DOMAIN, "print", {"entity_id": status, "text": "x"})
+            await fired(events, "job_printed")
+            job = await home.state("event.renamed_job")
+            assert job is not None
+            assert job["attributes"]["event_type"] == "completed"
+            await check("is_ready")
+
             planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
             await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", planned)
             await home.call(DOMAIN, "print", {"device_id": printers[LASER], "text": "x"})
@@ -157,3 +176,29 @@ async def test_automations_of_the_newest_home_assistant(
             [said] = await fired(events, "ink_low")
             assert said["printer"] == INKJET
         assert not home.problems(DOMAIN)
+
+
+READD = """
+import importlib, inspect
+from homeassistant.helpers.entity import Entity, _entity_class_requires_readd
+for platform in ("binary_sensor", "button", "event", "image", "notify", "sensor"):
+    module = importlib.import_module(f"custom_components.lianke.{platform}")
+    for name, one in inspect.getmembers(module, inspect.isclass):
+        if issubclass(one, Entity) and one.__module__.startswith("custom_components."):
+            print(name, _entity_class_requires_readd(one))
+"""
+
+
+async def test_no_entity_is_removed_and_added_when_it_is_renamed() -> None:
+    """The newest Home Assistant adds entities anew, for now, whose classes do not know of renaming."""
+    process = await asyncio.create_subprocess_exec(
+        os.environ.get("LIANKE_HASS", sys.executable),
+        *("-c", READD),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    told = dict(line.split() for line in out.decode().splitlines())
+    assert {"StatusSensor", "JobSensor", "JobEvents", "PreviewImage"} <= set(told)
+    assert set(told.values()) == {"False"}

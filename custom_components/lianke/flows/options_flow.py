@@ -19,7 +19,7 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
 from ..api.options import merge_options
-from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS
+from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS, CONSOLE_URL
 from ..runtime import async_account_entries
 from .blueprints import async_copy, path_of
 from .option_forms import (
@@ -42,7 +42,6 @@ PUSH_SECONDS = 120
 CONF_TARGET = "target"
 CONF_BLUEPRINTS = "blueprints"
 WHOLE_BOX = "box"
-CONSOLE_URL = "https://open.liankenet.com"
 
 
 def _one_of(options: list[SelectOptionDict]) -> SelectSelector:
