@@ -7,7 +7,6 @@ the live service use.
 from collections.abc import Awaitable, Callable, Mapping
 import copy
 from dataclasses import replace
-from functools import cached_property
 from ssl import SSLContext
 from typing import Self
 
@@ -76,8 +75,8 @@ class LiankeClient:
     def with_throttle(self, throttle: Throttle) -> Self:
         """Return a copy that uses another throttle."""
         other = copy.copy(self)
-        other._transport = self._transport.with_throttle(throttle)  # noqa: SLF001  # a copy of ours
-        other.__dict__.pop("scanners", None)
+        other._transport = copy.copy(self._transport)  # noqa: SLF001  # a copy of ours
+        other._transport.throttle = throttle  # noqa: SLF001
         return other
 
     @property
@@ -90,7 +89,7 @@ class LiankeClient:
         """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown."""
         return self._transport.clock.offset
 
-    @cached_property
+    @property
     def scanners(self) -> Scanners:
         """The scanners behind the box."""
         return Scanners(self._transport, self._auth)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 import re
 
 from .coerce import to_int, to_json, to_list, to_mapping, to_optional_text, to_text
@@ -86,14 +87,9 @@ def _triples(value: object) -> Iterator[tuple[object, object, object]]:
     block = to_mapping(value)
     for names, levels, colors in _LISTS:
         if isinstance(block.get(levels), list):
-            amounts = to_list(block[levels])
+            amounts = to_list(block[levels])[:MAX_ITEMS]
             labels, tints = to_list(block.get(names)), to_list(block.get(colors))
-            for index, amount in enumerate(amounts[:MAX_ITEMS]):
-                yield (
-                    labels[index] if index < len(labels) else None,
-                    amount,
-                    tints[index] if index < len(tints) else None,
-                )
+            yield from islice(zip_longest(labels, amounts, tints), len(amounts))
             return
     for name, item in block.items():
         yield _triple(item, name) if isinstance(item, dict) else (name, item, None)

@@ -11,11 +11,10 @@ handed over, and only as the service's own JSON with a code; what a firewall or 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-import copy
 from http import HTTPStatus
 import re
 from ssl import SSLContext
-from typing import Literal, NoReturn, Self
+from typing import Literal, NoReturn
 
 from aiohttp import (
     ClientConnectionError,
@@ -108,14 +107,8 @@ class Transport:
         self._api_key = api_key.strip()
         self._secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
-        self._throttle = throttle
+        self.throttle = throttle
         self.clock = ServiceClock()
-
-    def with_throttle(self, throttle: Throttle) -> Self:
-        """Return a copy that uses another throttle."""
-        other = copy.copy(self)
-        other._throttle = throttle  # noqa: SLF001  # a copy of ours
-        return other
 
     async def call(
         self,
@@ -272,14 +265,14 @@ class Transport:
     @asynccontextmanager
     async def _slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Wait for the throttle, and report to it when the service complains."""
-        if self._throttle is None:
+        if self.throttle is None:
             yield
             return
-        async with self._throttle.slot(purpose, upload=upload):
+        async with self.throttle.slot(purpose, upload=upload):
             try:
                 yield
             except TooFrequentError:
-                self._throttle.too_frequent()
+                self.throttle.too_frequent()
                 raise
 
     def _headers(self) -> dict[str, str]:

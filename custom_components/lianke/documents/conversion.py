@@ -1,4 +1,4 @@
-"""Turn a file that has just arrived in the spool into a document. Blocks: run it in the executor."""
+"""Convert a file in the spool into a document. Blocks: run it in the executor."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,9 +58,7 @@ def make_document(
         return _admit_text(path, kind, name, style, title=title)
     if kind in CONVERTED_IMAGES:
         path, kind = _convert(path, kind, name)
-    pages = _pages(path, kind)
-    path = path.rename(path.with_suffix(kind))
-    return _document(path, kind, name=name, title=title, pages=pages)
+    return _finish(path, kind, name=name, title=title, pages=_pages(path, kind))
 
 
 def make_page_document(
@@ -74,20 +72,18 @@ def make_page_document(
     if len(data) > MAX_MADE_BYTES:
         raise page_too_large()
     write_bytes(path, data)
-    path = path.rename(path.with_suffix(FileType.HTML))
-    document = _document(path, FileType.HTML, name=name, title=clean_title(title))
+    document = _finish(path, FileType.HTML, name=name, title=clean_title(title))
     return replace(document, pages_at_most=at_most or pages_at_most(html, style))
 
 
 def make_raw_document(path: Path, data: bytes, *, name: str, title: str) -> Document:
     """Write raw printer commands to the new file path and return their document."""
     write_bytes(path, data)
-    path = path.rename(path.with_suffix(FileType.RAW))
-    return _document(path, FileType.RAW, name=name, title=clean_title(title))
+    return _finish(path, FileType.RAW, name=name, title=clean_title(title))
 
 
 def clean_title(title: str) -> str:
-    """Return a title without control characters, on one line, of bearable length."""
+    """Return a title without control characters, on one line, of limited length."""
     # What is cut away in the end must not cost time: a title may be as long as a call.
     start = whole_text(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
@@ -113,9 +109,11 @@ def safe_name(name: str, kind: FileType) -> str:
     return f"{stem[:MAX_STEM].strip(' .') or 'document'}{extension}"
 
 
-def _document(
+def _finish(
     path: Path, kind: FileType, *, name: str, title: str, pages: int | None = None
 ) -> Document:
+    """Give the file the suffix of its type and return its document."""
+    path = path.rename(path.with_suffix(kind))
     return Document(
         path=path,
         name=safe_name(name, kind),

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import partial
 import mimetypes
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
@@ -21,6 +21,10 @@ from .document import Document, digest_of, input_error
 from .lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
+
+if TYPE_CHECKING:
+    from homeassistant.components.camera import Image as CameraImage
+    from homeassistant.components.image import Image
 
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
@@ -39,7 +43,7 @@ async def async_entity_document(
     paper: Paper | None,
     options: PageOptions,
 ) -> Document:
-    """Return a document of what an entity shows now.
+    """Return a document with an entity's current content.
 
     Raises Unauthorized when the user of the context may not read it, ServiceValidationError:
     entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty.
@@ -72,30 +76,23 @@ async def async_entity_document(
     return await async_write_page(hass, spool, build, style, title=title, asked=asked)
 
 
-async def async_snapshot_bytes(hass: HomeAssistant, entity_id: str) -> tuple[bytes, str]:
-    """Return the picture a camera or image entity shows now, and its content type.
-
-    Raises ServiceValidationError: snapshot_failed.
-    """
-    try:
-        # Both bring heavy libraries along, which most installations never need for this.
-        if entity_id.startswith("camera."):
-            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
-
-            snapshot = await get_camera(hass, entity_id)
-            return snapshot.content, snapshot.content_type
-        from homeassistant.components.image import async_get_image  # noqa: PLC0415
-
-        picture = await async_get_image(hass, entity_id)
-    except HomeAssistantError:
-        raise input_error("snapshot_failed", entity=entity_id) from None
-    return picture.content, picture.content_type
-
-
 async def _async_snapshot(
     hass: HomeAssistant, spool: Spool, entity_id: str, *, title: str, limit_bytes: int
 ) -> Document:
-    content, content_type = await async_snapshot_bytes(hass, entity_id)
+    picture: CameraImage | Image
+    try:
+        # Both import large libraries, which an installation without cameras may lack.
+        if entity_id.startswith("camera."):
+            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
+
+            picture = await get_camera(hass, entity_id)
+        else:
+            from homeassistant.components.image import async_get_image  # noqa: PLC0415
+
+            picture = await async_get_image(hass, entity_id)
+    except HomeAssistantError:
+        raise input_error("snapshot_failed", entity=entity_id) from None
+    content, content_type = picture.content, picture.content_type
     if len(content) > limit_bytes:
         raise too_large(title, limit_bytes)
     name = f"{title}{mimetypes.guess_extension(content_type) or ''}"

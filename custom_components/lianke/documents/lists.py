@@ -135,7 +135,7 @@ def agenda_page(
         )
         rows = "".join(_agenda_row(entry, day, style) for entry in todays)
         content = f"<dl>{rows}</dl>" if rows else nothing
-        heading = escape(style.date(datetime.combine(day, time())))
+        heading = escape(style.date(day))
         long = ' class="long"' if len(todays) > 12 else ""
         parts.append(f"<section{long}><h2>{heading}</h2>{content}</section>")
     css = AGENDA_CSS + (NARROW_AGENDA_CSS if style.narrow else "")
@@ -191,9 +191,7 @@ def _todo_item(entry: TodoEntry, style: PageStyle) -> str:
 
 
 def _due_text(due: date | datetime, style: PageStyle) -> str:
-    if isinstance(due, datetime):
-        return style.date_time(due)
-    return style.date(datetime.combine(due, time()))
+    return style.date_time(due) if isinstance(due, datetime) else style.date(due)
 
 
 def _agenda_row(entry: AgendaEntry, day: date, style: PageStyle) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from html import escape, unescape
 import re
 from typing import Final
@@ -117,12 +117,12 @@ class PageStyle:
         """Return one of the page's own texts; its key where it is not translated."""
         return self.texts.get(key, key)
 
-    def date(self, moment: datetime) -> str:
-        """Return the date of a moment with its weekday."""
+    def date(self, day: date) -> str:
+        """Return a date with its weekday."""
         if self.chinese:
-            weekday = WEEKDAYS_ZH[moment.weekday()]
-            return f"{moment.year}年{moment.month}月{moment.day}日 星期{weekday}"
-        return f"{moment:%A}, {moment.day} {moment:%B} {moment.year}"
+            weekday = WEEKDAYS_ZH[day.weekday()]
+            return f"{day.year}年{day.month}月{day.day}日 星期{weekday}"
+        return f"{day:%A}, {day.day} {day:%B} {day.year}"
 
     def date_time(self, moment: datetime) -> str:
         """Return date, weekday and time of a moment."""

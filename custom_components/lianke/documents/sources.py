@@ -54,6 +54,8 @@ FILES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
 """Sources that hold a file, and so may hold raw printer commands."""
+LOCAL_FILES = frozenset({SourceKind.MEDIA, SourceKind.FILE})
+"""Sources of files on this system, whose name may say that they are raw."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,33 +148,38 @@ async def _async_get_document(
     style = await async_style(hass, paper, source.page, header=header)
     if source.kind is SourceKind.URL:
         return await _async_url(hass, spool, source, style, limit_bytes)
+    write: Callable[[Path], str]
     if source.kind is SourceKind.CONTENT:
         name = source.filename or await async_page_text(hass, "page_content")
-        work = partial(
-            _take_content, source=source, name=name, style=style, limit_bytes=limit_bytes
-        )
+        write = partial(_write_content, source.value, name, limit_bytes)
     elif source.kind is SourceKind.UPLOAD:
-        work = partial(_take_upload, hass, source=source, style=style, limit_bytes=limit_bytes)
+        write = partial(_move_upload, hass, source.value, limit_bytes)
     else:
         if source.kind is SourceKind.MEDIA:
             original, roots = await _async_media_path(hass, source.value)
         else:
             original, roots = Path(hass.config.path(source.value)), file_roots
-        work = partial(
-            _take_file, hass, original, roots, source=source, style=style, limit_bytes=limit_bytes
+        write = partial(_copy_file, hass, original, roots, limit_bytes)
+
+    def load(path: Path) -> Document:
+        name = write(path)
+        may_be_raw = source.kind in LOCAL_FILES
+        return make_document(
+            path, name, style, title=source.title, raw=source.raw, may_be_raw=may_be_raw
         )
-    _, document = await spool.async_write(".part", work)
+
+    _, document = await spool.async_write(".part", load)
     return document
 
 
 def is_snapshot(source: Source) -> bool:
-    """Return whether a source is a picture of this moment."""
+    """Return whether a source is a snapshot of a camera or image."""
     entity_id = _entity_id(source)
     return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
-    """Return the path of `FOLDER/PATH` in the media folders; None when it leads nowhere allowed."""
+    """Return the path of `FOLDER/PATH` in the media folders; None when it is not allowed."""
     folder, _, location = identifier.partition("/")
     base = hass.config.media_dirs.get(folder)
     try:
@@ -185,7 +192,7 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
 
 
 def _entity_id(source: Source) -> str | None:
-    """Return the entity that a source names, also by way of the media browser."""
+    """Return the entity that a source names, directly or through the media browser."""
     if source.kind is SourceKind.ENTITY:
         return source.value
     if source.kind is SourceKind.MEDIA:
@@ -227,12 +234,11 @@ async def _async_url(
         raise
 
 
-def _take_upload(
-    hass: HomeAssistant, target: Path, *, source: Source, style: PageStyle, limit_bytes: int
-) -> Document:
+def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Path) -> str:
+    """Move an uploaded file to target; return its name. Blocks."""
     moved = False
     try:
-        with process_uploaded_file(hass, source.value) as original:
+        with process_uploaded_file(hass, file_id) as original:
             name = original.name
             if original.stat().st_size > limit_bytes:
                 raise too_large(name, limit_bytes)
@@ -245,42 +251,34 @@ def _take_upload(
         # has come to the end of it.
         if not moved:
             raise input_error("upload_gone") from None
-    return make_document(target, name, style, title=source.title, raw=source.raw)
+    return name
 
 
-def _take_content(
-    target: Path, *, source: Source, name: str, style: PageStyle, limit_bytes: int
-) -> Document:
+def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> str:
+    """Write a file given in base64 to target; return its name. Blocks."""
     try:
         with translate_disk_errors(), open_private(target) as writer:
-            write_base64(writer, source.value, limit_bytes)
+            write_base64(writer, content, limit_bytes)
     except ContentTooLargeError:
         raise too_large(name, limit_bytes) from None
     except ValueError:
         raise input_error("content_not_base64") from None
-    return make_document(target, name, style, title=source.title, raw=source.raw)
+    return name
 
 
-def _take_file(
-    hass: HomeAssistant,
-    path: Path,
-    roots: Roots,
-    target: Path,
-    *,
-    source: Source,
-    style: PageStyle,
-    limit_bytes: int,
-) -> Document:
-    name = path.name
+def _copy_file(
+    hass: HomeAssistant, path: Path, roots: Roots, limit_bytes: int, target: Path
+) -> str:
+    """Copy a file of this system to target; return its name. Blocks."""
     with open_allowed(path, roots(hass), hass.config.config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
-            raise too_large(name, limit_bytes)
-        copy_opened(reader, target, limit_bytes, name)
-    return make_document(target, name, style, title=source.title, raw=source.raw, may_be_raw=True)
+            raise too_large(path.name, limit_bytes)
+        copy_opened(reader, target, limit_bytes, path.name)
+    return path.name
 
 
 async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, Roots]:
-    """Return the path of a file that the media browser offers, and where it may lie."""
+    """Return the path of a file that the media browser offers, and the folders in which it may be."""
     if not is_media_source_id(media_id):
         raise input_error("media_not_found")
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
