@@ -1,4 +1,4 @@
-"""Binding a box: set-up, a new key, other connection facts."""
+"""Config flow: adds a box, renews its key, changes its connection."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -27,21 +27,20 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
+from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError, ServerAddressError
 from .api.models import Credentials, Printer
-from .api.server import DEFAULT_SERVER
+from .api.server import DEFAULT_SERVER, check_server
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
 from .documents.escaping import escape_markdown
 from .flows.binding import (
+    BoxInfo,
     FieldError,
-    FirstLook,
-    async_first_look,
+    async_fetch_box,
+    async_print_first_page,
     async_read_sticker,
-    async_try_test_page,
     checked_key,
-    checked_server,
-    listed,
-    ready_for_test,
+    printer_list,
+    test_page_printer,
 )
 from .flows.options_flow import LiankeOptionsFlow
 from .runtime import LiankeConfigEntry
@@ -53,7 +52,7 @@ CONF_TEST_PAGE = "test_page"
 SECTION_ADVANCED = "advanced"
 
 
-# What can be said about a refusal while binding; anything else is shown as the service puts it.
+# Errors with a text of their own; for any other the message of the service is shown.
 EXPLAINED = frozenset(
     {
         "address_unknown",
@@ -70,7 +69,7 @@ EXPLAINED = frozenset(
         "unexpected_answer",
     }
 )
-# Errors for which the server's address is worth a look.
+# Errors that the server's address may cause, for which its section is shown open.
 ABOUT_SERVER = frozenset(
     {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
 )
@@ -82,13 +81,13 @@ STICKER: dict[vol.Marker, object] = {
 }
 
 
-def _advanced(server: str, *, collapsed: bool) -> dict[vol.Marker, object]:
-    """Return the section with the service's address."""
+def _advanced(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
+    """Return the section with the service's address, open after an error that it may cause."""
     address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
     return {
         vol.Required(SECTION_ADVANCED): section(
             vol.Schema({vol.Required(CONF_SERVER, default=server): address}),
-            {"collapsed": collapsed},
+            {"collapsed": errors.get("base") not in ABOUT_SERVER},
         )
     }
 
@@ -99,22 +98,22 @@ def _credentials(entry: ConfigEntry) -> Credentials:
 
 
 class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Bind a box; renew its key; change how it is reached.
+    """Config flow of a box.
 
-    What was read once stays in the flow, never in the form: after an error the user mends one thing and
-    leaves the rest empty.
+    Secrets that were read stay in the flow and are never shown again: after an error the user corrects
+    one field and leaves the others empty.
     """
 
     VERSION = 1
     MINOR_VERSION = 1
 
     def __init__(self) -> None:
-        """Start with nothing known."""
+        """Start without input."""
         self._credentials: Credentials | None = None
         self._api_key = ""
         self._server = DEFAULT_SERVER
         self._data: dict[str, str] = {}
-        self._found: FirstLook | None = None
+        self._found: BoxInfo | None = None
         self._test_printer: Printer | None = None
         self._errors: dict[str, str] = {}
         self._details = {"detail": "", "code": ""}
@@ -128,10 +127,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the sticker and the account, and look at the box."""
-        self._forget_errors()
+        """Ask for the sticker and the ApiKey, and fetch the box."""
         if user_input is not None:
-            await self._async_take(user_input)
+            await self._async_read_input(user_input)
             api_key, server = self._account(user_input)
             credentials = self._credentials
             if credentials is None and not self._errors:
@@ -140,7 +138,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 # A form left behind in a closed browser tab must not bar the next one.
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
-                self._found = await self._async_look(api_key, credentials, server)
+                self._found = await self._async_fetch(api_key, credentials, server)
                 if self._found is not None:
                     self._data = {
                         CONF_API_KEY: api_key,
@@ -160,13 +158,13 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_printers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show what was found, offer a test page, and end."""
+        """Show the printers, offer a test page, and create the entry."""
         printers = self._found.printers if self._found else ()
-        ready = ready_for_test(printers)
+        ready = test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
         if user_input is not None:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
-            # Not before: another flow may have used the same key for the first time meanwhile.
+            # Not earlier: another flow may have used the same key for the first time meanwhile.
             webhook_id = self._webhook_id(self._data[CONF_API_KEY])
             return self.async_create_entry(
                 title=f"Lianke {device_id}", data={**self._data, CONF_WEBHOOK_ID: webhook_id}
@@ -177,7 +175,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema(offer if ready else {}),
             description_placeholders={
                 "device_id": escape_markdown(device_id),
-                "printers": listed(printers),
+                "printers": printer_list(printers),
                 "test_printer": escape_markdown(ready.name) if ready else "",
             },
             last_step=True,
@@ -186,17 +184,17 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_no_printers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """End although no printer was found yet."""
+        """Create the entry although no printer was found yet."""
         return await self.async_step_printers(user_input)
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
-        """Print the test page asked for: once, now, and not at a later start."""
+        """Print the test page if the user asked for it."""
         entry: LiankeConfigEntry = result["result"]
         if self._test_printer is not None and entry.state is ConfigEntryState.LOADED:
             entry.async_create_background_task(
                 self.hass,
-                async_try_test_page(self.hass, entry, self._test_printer),
+                async_print_first_page(self.hass, entry, self._test_printer),
                 "print a test page",
             )
         return result
@@ -208,13 +206,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Take a new key, for every box that shared the old one."""
-        self._forget_errors()
+        """Ask for a new key, for every box that shared the old one."""
         entry = self._get_reauth_entry()
         if user_input is not None:
-            await self._async_take(user_input)
+            await self._async_read_input(user_input)
             server = entry.data[CONF_SERVER]
-            if not self._errors and await self._async_look(
+            if not self._errors and await self._async_fetch(
                 self._api_key, _credentials(entry), server
             ):
                 return self._renew(entry)
@@ -222,17 +219,21 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="reauth_confirm",
             data_schema=vol.Schema({vol.Required(CONF_API_KEY): SECRET}),
             errors=self._errors,
-            description_placeholders={
-                "name": escape_markdown(entry.title),
-                "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
-                "console_url": CONSOLE_URL,
-                **self._details,
-            },
+            description_placeholders=self._placeholders(entry),
         )
+
+    def _placeholders(self, entry: ConfigEntry) -> dict[str, str]:
+        """Return the placeholders of a form about an entry."""
+        return {
+            "name": escape_markdown(entry.title),
+            "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
+            "console_url": CONSOLE_URL,
+            **self._details,
+        }
 
     @callback
     def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
-        """Give the new key to every entry that held the old one; each loads again."""
+        """Save the new key in every entry that has the old one, and reload them."""
         updates = {
             CONF_API_KEY: self._api_key,
             CONF_WEBHOOK_ID: self._webhook_id(self._api_key, entry.data[CONF_WEBHOOK_ID]),
@@ -249,18 +250,17 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Change key, sticker or server of the same box; what is left empty stays as it is."""
-        self._forget_errors()
         entry = self._get_reconfigure_entry()
         if user_input is None:
             self._server = entry.data[CONF_SERVER]
         else:
-            await self._async_take(user_input)
+            await self._async_read_input(user_input)
             api_key = self._api_key or entry.data[CONF_API_KEY]
             credentials = self._credentials or _credentials(entry)
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
-                if await self._async_look(api_key, credentials, self._server):
+                if await self._async_fetch(api_key, credentials, self._server):
                     return self.async_update_reload_and_abort(
                         entry,
                         data_updates={
@@ -277,28 +277,18 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 {
                     vol.Optional(CONF_API_KEY): SECRET,
                     **STICKER,
-                    **_advanced(
-                        self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER
-                    ),
+                    **_advanced(self._server, self._errors),
                 }
             ),
             errors=self._errors,
-            description_placeholders={
-                "name": entry.title,
-                "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
-                "console_url": CONSOLE_URL,
-                **self._details,
-            },
+            # The name stands in the title, which is no Markdown.
+            description_placeholders={**self._placeholders(entry), "name": entry.title},
         )
 
-    @callback
-    def _forget_errors(self) -> None:
-        """Begin a step afresh."""
+    async def _async_read_input(self, user_input: dict[str, Any]) -> None:
+        """Check and keep the input of a form, and collect its errors; a photo is consumed."""
         self._errors = {}
         self._details = {"detail": "", "code": ""}
-
-    async def _async_take(self, user_input: dict[str, Any]) -> None:
-        """Keep what a form brought and note what cannot be used; the uploaded photo is used up."""
         try:
             sticker = await async_read_sticker(
                 self.hass, user_input.get(CONF_PHOTO), user_input.get(CONF_QR_TEXT)
@@ -314,9 +304,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         if (advanced := user_input.get(SECTION_ADVANCED)) is not None:
             self._server = advanced[CONF_SERVER]
             try:
-                self._server = checked_server(advanced[CONF_SERVER])
-            except FieldError as err:
-                self._errors[err.field] = err.reason
+                self._server = check_server(self._server)
+            except ServerAddressError as err:
+                self._errors["base"] = err.reason
 
     @callback
     def _account(self, user_input: dict[str, Any]) -> tuple[str, str]:
@@ -333,12 +323,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return "", self._server
         return entry.data[CONF_API_KEY], entry.data[CONF_SERVER]
 
-    async def _async_look(
+    async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str
-    ) -> FirstLook | None:
-        """Look at the box; on an error note what to tell, forget what was wrong and return None."""
+    ) -> BoxInfo | None:
+        """Fetch the box; on an error collect it, drop the wrong input and return None."""
         try:
-            return await async_first_look(
+            return await async_fetch_box(
                 self.hass, api_key=api_key, credentials=credentials, server=server
             )
         except LiankeError as err:
@@ -354,7 +344,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @callback
     def _user_schema(self, user_input: dict[str, Any]) -> vol.Schema:
-        """Return the first form; only what is no secret comes back into it."""
+        """Return the first form; secrets are not filled in again."""
         accounts: dict[str, SelectOptionDict] = {}
         for entry in self.hass.config_entries.async_entries(DOMAIN):
             option = SelectOptionDict(value=entry.entry_id, label=entry.title)
@@ -366,7 +356,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 SelectSelectorConfig(options=list(accounts.values()))
             )
         schema[vol.Optional(CONF_API_KEY)] = SECRET
-        schema |= _advanced(self._server, collapsed=self._errors.get("base") not in ABOUT_SERVER)
+        schema |= _advanced(self._server, self._errors)
         return vol.Schema(schema)
 
     @callback

@@ -46,7 +46,7 @@ class PrintableSource(MediaSource):
     name: str
 
     def __init__(self, hass: HomeAssistant, name: str) -> None:
-        """Show the source under a name in the language of the house."""
+        """Take the source's name in Home Assistant's language."""
         self.name = name
         super().__init__(DOMAIN)
         self._hass = hass

@@ -1,4 +1,4 @@
-"""The ways out of what goes wrong: one flow a repair that has one."""
+"""Repair flows of the integration's issues."""
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -38,7 +38,7 @@ from .issues import (
 )
 from .runtime import LiankeConfigEntry, LiankeData
 
-# What can be said about a refusal here; anything else is shown as the service puts it.
+# Errors with a text of their own; for any other the message of the service is shown.
 EXPLAINED = frozenset(
     {
         "address_unknown",
@@ -60,7 +60,7 @@ PHONE = re.compile(r"\+?\d{7,15}")
 _PHONE_SIGNS = re.compile(r"[\s()-]")
 CONF_PHONE = "phone"
 CONF_LIMIT = "limit"
-# Which option each limit of the paper guard is, its default and its maximum.
+# The option of each print limit, its default and its maximum.
 LIMITS = {
     "guard_pages": (CONF_MAX_PAGES, DEFAULT_MAX_PAGES, 9999),
     "guard_rate": (CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR, 999),
@@ -70,7 +70,7 @@ LIMITS = {
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: IssueData | None
 ) -> RepairsFlow:
-    """Return the flow that mends an issue; one of an entry that is not loaded can only be noted."""
+    """Return the flow that fixes an issue; without a loaded entry it can only be confirmed."""
     facts = data or {}
     entry: LiankeConfigEntry | None = hass.config_entries.async_get_entry(
         str(facts.get("entry_id"))
@@ -80,8 +80,8 @@ async def async_create_fix_flow(
         AWAITING_DRIVER: RequestDriverFlow,
         BOX_NOT_BOUND: CheckAgainFlow,
         ERROR_LIMIT_REACHED: ResetErrorLimitFlow,
-        PUSH_ADDRESS_CHANGED: NewAddressFlow,
-        **dict.fromkeys(LIMITS, PaperGuardFlow),
+        PUSH_ADDRESS_CHANGED: ConfirmAddressFlow,
+        **dict.fromkeys(LIMITS, PrintLimitFlow),
     }
     if kind not in flows or entry is None or entry.state is not ConfigEntryState.LOADED:
         return ConfirmRepairFlow()
@@ -89,16 +89,16 @@ async def async_create_fix_flow(
 
 
 class _FixFlow(RepairsFlow, ABC):
-    """One form; submitting it tries the cure, and an error leaves the form to try again."""
+    """One form; submitting it applies the fix, and an error shows the form again."""
 
     def __init__(self, entry: LiankeConfigEntry, facts: IssueData) -> None:
-        """Take the box and what the issue knows."""
+        """Take the box and the data of the issue."""
         self.entry = entry
         self.facts = facts
 
     @property
     def box(self) -> LiankeData:
-        """Return what is alive of the box."""
+        """Return the runtime data of the box."""
         return self.entry.runtime_data
 
     @property
@@ -117,24 +117,24 @@ class _FixFlow(RepairsFlow, ABC):
         return vol.Schema({})
 
     @abstractmethod
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Try the cure; return an error's key, None when it worked. May raise LiankeError."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Apply the fix; return an error's key, None when it worked. May raise LiankeError."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin with the one form."""
+        """Start with the form."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Show the form, or try the cure."""
+        """Show the form, or apply the fix."""
         errors: dict[str, str] = {}
         details = {"detail": "", "code": ""}
         if self.entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
         if user_input is not None:
             try:
-                reason = await self.async_mend(user_input)
+                reason = await self.async_fix(user_input)
             except LiankeError as err:
                 reason = err.reason if err.reason in EXPLAINED else "refused"
                 details = err.placeholders
@@ -152,14 +152,14 @@ class _FixFlow(RepairsFlow, ABC):
 
 
 class ResetErrorLimitFlow(_FixFlow):
-    """Ask the service to take a printer's jobs again after too many failures."""
+    """Lift the service's pause of a printer after too many failures."""
 
     @override
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Reset the limit and let waiting jobs go."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Reset the limit and release waiting jobs."""
         if (printer := self.printer) is None:
             return None
-        # Nothing to reset: somebody was quicker, or the half hour is over.
+        # Nothing to reset: it was reset already, or the half hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
         self.box.queue.release(self.printer_key)
@@ -171,13 +171,13 @@ class RequestDriverFlow(_FixFlow):
 
     @override
     def schema(self) -> vol.Schema:
-        """Ask for the number at which the vendor can ask back."""
+        """Ask for a phone number for the vendor's questions."""
         phone = TextSelector(TextSelectorConfig(type=TextSelectorType.TEL, autocomplete="tel"))
         return vol.Schema({vol.Required(CONF_PHONE): phone})
 
     @override
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Send the request, and remember it so that nobody is asked again too soon."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Send the request, and record it so that the issue does not return too soon."""
         phone = _PHONE_SIGNS.sub("", answer[CONF_PHONE])
         if not PHONE.fullmatch(phone):
             return "bad_phone"
@@ -189,11 +189,11 @@ class RequestDriverFlow(_FixFlow):
 
 
 class CheckAgainFlow(_FixFlow):
-    """Look whether the box has been bound in the meantime."""
+    """Check whether the box has been bound in the meantime."""
 
     @override
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Poll the box; raises what the service still says."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Poll the box; raises the error of a failed poll."""
         coordinator = self.box.coordinator
         await coordinator.async_refresh()
         if coordinator.last_error is not None:
@@ -201,20 +201,20 @@ class CheckAgainFlow(_FixFlow):
         return None
 
 
-class PaperGuardFlow(_FixFlow):
-    """Take note that the paper guard refused a job, or give it another limit."""
+class PrintLimitFlow(_FixFlow):
+    """Confirm that a print limit refused a job, or change the limit."""
 
     @override
     def schema(self) -> vol.Schema:
-        """Show the limit that holds now."""
+        """Show the present limit."""
         option, default, high = LIMITS[str(self.facts["kind"])]
         config = NumberSelectorConfig(min=1, max=high, step=1, mode=NumberSelectorMode.BOX)
         now = self.entry.options.get(option, default)
         return vol.Schema({vol.Required(CONF_LIMIT, default=now): NumberSelector(config)})
 
     @override
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Keep the limit that was entered."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Save the limit that was entered."""
         option, default, _high = LIMITS[str(self.facts["kind"])]
         limit = int(answer[CONF_LIMIT])
         if limit != self.entry.options.get(option, default):
@@ -224,11 +224,11 @@ class PaperGuardFlow(_FixFlow):
         return None
 
 
-class NewAddressFlow(_FixFlow):
-    """Take note that the console needs the new address for messages."""
+class ConfirmAddressFlow(_FixFlow):
+    """Confirm that the new address was entered in the console."""
 
     @override
-    async def async_mend(self, answer: dict[str, Any]) -> str | None:
-        """Let the new address be the one to expect messages at."""
+    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+        """Expect push messages at the new address."""
         async_accept_address(self.hass, self.entry)
         return None

@@ -17,7 +17,7 @@ import yaml
 from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import MAX_LENGTH, escape_markdown
-from custom_components.lianke.flows.binding import listed
+from custom_components.lianke.flows.binding import printer_list
 from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.limits import LimitError
 from tests.conftest import COMPONENT, make_entry, set_up, tear_down
@@ -117,7 +117,7 @@ def test_the_list_of_printers_found(payload: str) -> None:
         port=631,
         ip_address=payload,
     )
-    lines = listed((printer, printer))
+    lines = printer_list((printer, printer))
     assert not active(lines)
     assert blocks(lines) == blocks("- ✓ x (y)\n- ✓ x (y)")
     assert shown(lines).count(as_shown(payload)) == 4

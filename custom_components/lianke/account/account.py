@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 # last users' lookups. No rate is published (lianke-api, "Ground rules"), and too high a one gets
 # the key banned: a hundred boxes that print at nine must not look like a load test.
 MAX_UNDER_WAY = 4
-# An upload may take minutes: one place stays for whatever is quick.
+# An upload may take minutes: one place stays for quick requests.
 MAX_UPLOADS = 3
 # Lookups under way: of all users, of one user, and with an upload.
 MAX_LOOKUPS = 2
@@ -166,7 +166,7 @@ class UserThrottle:
 class Account:
     """The limits and the address of one ApiKey. Its boxes come and go.
 
-    It is told apart by the webhook's id, which survives a renewed key.
+    It is identified by the webhook's id, which survives a renewed key.
     """
 
     def __init__(self, webhook_id: str) -> None:

@@ -1,15 +1,15 @@
-"""What the actions do. Home Assistant knows them by `services`, which loads this late."""
+"""Handlers and schemas of the actions."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import service
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
+import voluptuous as vol
 
 from ..api.options import PrintOptions
 from ..const import DOMAIN
@@ -17,10 +17,10 @@ from ..documents.document import input_error
 from ..jobs.job import Job
 from ..jobs.queue import Submission
 from ..runtime import LiankeConfigEntry
-from .lookup import async_cloud_tasks, async_search_models, describe_capabilities
+from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_resolve, async_wait
-from .request import read_order
+from .request import parse_parameters, stored_options
 from .schemas import (
     ATTR_CONFIG_ENTRY,
     ATTR_INCLUDE_CLOUD,
@@ -32,7 +32,14 @@ from .schemas import (
     ATTR_TO_DEVICE_ID,
     ATTR_WAIT,
     ATTR_WAIT_TIMEOUT,
-    OPTION_NAMES,
+    CANCEL_SCHEMA,
+    CAPABILITIES_SCHEMA,
+    COUNT_SCHEMA,
+    LIST_SCHEMA,
+    MODELS_SCHEMA,
+    PREVIEW_SCHEMA,
+    PRINT_SCHEMA,
+    RETRY_SCHEMA,
     SERVICE_CANCEL_JOB,
     SERVICE_COUNT_PAGES,
     SERVICE_GET_CAPABILITIES,
@@ -54,7 +61,14 @@ from .target import (
 
 MAX_MODELS: Final = 200
 
-type Handler = Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
+
+class Action(NamedTuple):
+    """An action; its handler raises LiankeError besides errors that Home Assistant shows itself."""
+
+    name: str
+    handler: Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
+    schema: vol.Schema
+    supports_response: SupportsResponse = SupportsResponse.OPTIONAL
 
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
@@ -66,17 +80,15 @@ async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> 
 
 async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Print; wait for the outcome if asked to."""
-    order = read_order(call.data)
+    parameters = parse_parameters(call.data)
     target = await _async_target(hass, call, POLICY_CONTROL)
-    submissions = await async_print(hass, target, order, call.context)
+    submissions = await async_print(hass, target, parameters, call.context)
     if wait := call.data[ATTR_WAIT]:
         seconds = call.data[ATTR_WAIT_TIMEOUT].total_seconds()
         submissions = await async_wait(hass, target, submissions, seconds)
         jobs = [submission.job for submission in submissions]
         if not call.return_response and (failure := await async_failure(hass, jobs)):
             raise failure
-    if not call.return_response:
-        return None
     return {
         "jobs": [
             await async_describe(hass, target, submission, waited=wait)
@@ -86,42 +98,40 @@ async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceRespons
 
 
 async def _async_preview(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Have the pages drawn without printing them."""
-    order = read_order(call.data)
+    """Render the pages without printing them."""
+    parameters = parse_parameters(call.data)
     target = await _async_target(hass, call, POLICY_CONTROL)
-    response = await async_preview(hass, target, order, call.context)
-    return response if call.return_response else None
+    return await async_preview(hass, target, parameters, call.context)
 
 
 async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Count the pages of a document."""
-    order = read_order(call.data)
+    parameters = parse_parameters(call.data)
     target = await _async_target(hass, call, POLICY_CONTROL)
     if ATTR_PAPER in call.data:
-        order = replace(order, options=PrintOptions(paper=call.data[ATTR_PAPER]))
-    return await async_count_pages(hass, target, order, call.context)
+        parameters = replace(parameters, options=PrintOptions(paper=call.data[ATTR_PAPER]))
+    return await async_count_pages(hass, target, parameters, call.context)
 
 
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Cancel a job."""
     target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
-    return await _async_job_response(hass, call, target, Submission(job=job))
+    return await _async_job_response(hass, target, Submission(job=job))
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print the kept document of a job again, here or on another printer."""
+    """Print the stored document of a job again, here or on another printer."""
     target, job = await _async_target_and_job(hass, call)
     if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
         submission = await target.data.queue.async_retry(job.job_id, context=call.context)
-        return await _async_job_response(hass, call, target, submission)
+        return await _async_job_response(hass, target, submission)
     other = async_target(hass, to_device_id)
     await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    wanted = {name: job.requested[name] for name in OPTION_NAMES if name in job.requested}
     options = await async_resolve(
         other.entry,
         other.printer_key,
-        PrintOptions(**wanted),
+        stored_options(job.requested),
         raw=job.document_name.endswith(".prn"),
     )
     submission = await target.data.queue.async_retry(
@@ -131,7 +141,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         options=options,
         queue=other.data.queue,
     )
-    return await _async_job_response(hass, call, other, submission)
+    return await _async_job_response(hass, other, submission)
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -156,17 +166,9 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 
 async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Tell what a printer can do."""
+    """Return what a printer can do."""
     target = await _async_target(hass, call, POLICY_READ)
-    data, key = target.data, target.printer_key
-    view = target.view
-    # What it can do and its papers are one thing to ask for.
-    get_client = cache(partial(data.client_for, call.context))
-    return describe_capabilities(
-        view,
-        await data.coordinator.get_capabilities(key, get_client),
-        await data.coordinator.get_papers(key, get_client),
-    )
+    return await async_describe_capabilities(target, call.context)
 
 
 async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -198,21 +200,23 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
 
 
 async def _async_job_response(
-    hass: HomeAssistant, call: ServiceCall, target: Target, submission: Submission
+    hass: HomeAssistant, target: Target, submission: Submission
 ) -> ServiceResponse:
-    if not call.return_response:
-        return None
     return {"job": await async_describe(hass, target, submission)}
 
 
-HANDLERS: Final[Mapping[str, Handler]] = {
-    SERVICE_PRINT: _async_print,
-    SERVICE_PREVIEW: _async_preview,
-    SERVICE_COUNT_PAGES: _async_count_pages,
-    SERVICE_CANCEL_JOB: _async_cancel_job,
-    SERVICE_RETRY_JOB: _async_retry_job,
-    SERVICE_LIST_JOBS: _async_list_jobs,
-    SERVICE_GET_CAPABILITIES: _async_get_capabilities,
-    SERVICE_SEARCH_MODELS: _async_search_models,
-}
-"""What runs for each action; all raise LiankeError besides what Home Assistant shows by itself."""
+ACTIONS: Final = (
+    Action(SERVICE_PRINT, _async_print, PRINT_SCHEMA),
+    Action(SERVICE_PREVIEW, _async_preview, PREVIEW_SCHEMA),
+    Action(SERVICE_COUNT_PAGES, _async_count_pages, COUNT_SCHEMA, SupportsResponse.ONLY),
+    Action(SERVICE_CANCEL_JOB, _async_cancel_job, CANCEL_SCHEMA),
+    Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
+    Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
+    Action(
+        SERVICE_GET_CAPABILITIES,
+        _async_get_capabilities,
+        CAPABILITIES_SCHEMA,
+        SupportsResponse.ONLY,
+    ),
+    Action(SERVICE_SEARCH_MODELS, _async_search_models, MODELS_SCHEMA, SupportsResponse.ONLY),
+)

@@ -1,9 +1,11 @@
-"""What can be looked up: a printer's abilities, the tasks of a box in the cloud."""
+"""Read-only queries: printer capabilities, models and cloud tasks."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import cache, partial
+import time
 from typing import NamedTuple
 
 from homeassistant.core import Context, HomeAssistant
@@ -18,37 +20,52 @@ from ..api.tasks import DayTask
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..runtime import LiankeConfigEntry
-from .target import loaded_data
+from .target import Target, loaded_data
 
 CLOUD_SECONDS = 60
 # The vendor's list of models changes when a driver is made.
 MODELS_SECONDS = 86400
 
 
-class _Asked(NamedTuple):
-    at: float
-    tasks: tuple[DayTask, ...]
-
-
 class _Models(NamedTuple):
-    """Names of models, and the same ones as they are searched."""
+    """Names of models, and the same ones casefolded for searching."""
 
-    at: float
     names: tuple[str, ...]
     folded: tuple[str, ...]
 
 
-class _Known:
-    """Answers that serve everybody who asks again soon."""
+class _Cache[T]:
+    """Answers of the service that are used again for some time; concurrent callers share one."""
 
-    def __init__(self) -> None:
-        self.tasks: dict[str, _Asked] = {}
-        self.models: dict[str, _Models] = {}
-        # Who asks while somebody else does waits for the same answer.
-        self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.answers: dict[str, tuple[float, T]] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def async_get(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer for a key, by `fetch` if there is no recent one."""
+        async with self._locks[key]:
+            if key not in self.answers or time.monotonic() - self.answers[key][0] > self._seconds:
+                self.answers[key] = (time.monotonic(), await fetch())
+            return self.answers[key][1]
 
 
-DATA_KNOWN: HassKey[_Known] = HassKey(f"{DOMAIN}_lookups")
+DATA_MODELS: HassKey[_Cache[_Models]] = HassKey(f"{DOMAIN}_models")
+DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_tasks")
+
+
+async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
+    """Return what a printer can do; both requests count as one lookup of the user.
+
+    Raises LiankeError, TooManyRequestsError among them; ServiceValidationError: printer_gone.
+    """
+    view, coordinator = target.view, target.data.coordinator
+    get_client = cache(partial(target.data.client_for, context))
+    return describe_capabilities(
+        view,
+        await coordinator.get_capabilities(target.printer_key, get_client),
+        await coordinator.get_papers(target.printer_key, get_client),
+    )
 
 
 def describe_capabilities(
@@ -76,31 +93,25 @@ def describe_capabilities(
 async def async_search_models(
     hass: HomeAssistant, entry: LiankeConfigEntry, query: str, context: Context
 ) -> list[str]:
-    """Return the models with every word of the query in their names; the list is asked for once a day.
+    """Return the models with every word of the query in their names, from a list kept for a day.
 
     Raises LiankeError, TooManyRequestsError among them.
     """
     data = loaded_data(entry)
-    known = hass.data.setdefault(DATA_KNOWN, _Known())
     account = data.account.webhook_id
+    cached = hass.data.setdefault(DATA_MODELS, _Cache(MODELS_SECONDS))
 
-    def fresh() -> _Models | None:
-        models = known.models.get(account)
-        return models if models and hass.loop.time() - models.at < MODELS_SECONDS else None
+    async def fetch() -> _Models:
+        names = await data.client_for(context).printer_models()
+        return _Models(tuple(names), tuple(name.casefold() for name in names))
 
-    if (models := fresh()) is None:
-        client = data.client_for(context)
-        async with known.locks["models", account]:
-            if (models := fresh()) is None:
-                try:
-                    names = await client.printer_models()
-                except LiankeError:
-                    if (models := known.models.get(account)) is None:
-                        raise
-                else:
-                    folded = tuple(name.casefold() for name in names)
-                    models = _Models(hass.loop.time(), names, folded)
-                    known.models[account] = models
+    try:
+        models = await cached.async_get(account, fetch)
+    except LiankeError:
+        if account not in cached.answers:
+            raise
+        # An old list is better than none.
+        models = cached.answers[account][1]
     words = query.casefold().split()
     return [
         name
@@ -112,25 +123,19 @@ async def async_search_models(
 async def async_cloud_tasks(
     hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
 ) -> list[JsonObjectType]:
-    """Return the day's tasks of a box, other apps' too; asked at most once a minute.
+    """Return the day's tasks of a box, other apps' too; requested at most once a minute.
 
     Raises LiankeError, TooManyRequestsError among them.
     """
     data = loaded_data(entry)
-    asked = hass.data.setdefault(DATA_KNOWN, _Known())
+    cached = hass.data.setdefault(DATA_TASKS, _Cache(CLOUD_SECONDS))
 
-    def fresh() -> _Asked | None:
-        tasks = asked.tasks.get(entry.entry_id)
-        return tasks if tasks and hass.loop.time() - tasks.at <= CLOUD_SECONDS else None
+    async def fetch() -> tuple[DayTask, ...]:
+        return await data.client_for(context).day_tasks()
 
-    if (known := fresh()) is None:
-        client = data.client_for(context)
-        async with asked.locks["tasks", entry.entry_id]:
-            if (known := fresh()) is None:
-                known = _Asked(hass.loop.time(), await client.day_tasks())
-                asked.tasks[entry.entry_id] = known
+    tasks = await cached.async_get(entry.entry_id, fetch)
     own = data.queue.own_task_ids
-    return [_describe_task(task, own) for task in known.tasks]
+    return [_describe_task(task, own) for task in tasks]
 
 
 def _describe_task(task: DayTask, own: frozenset[str]) -> JsonObjectType:

@@ -1,4 +1,4 @@
-"""Pages that the integration writes itself: the test page, notifications, the nozzles' page."""
+"""Prints pages that the integration generates: test page, notification, color page."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -14,7 +14,7 @@ from ..runtime import LiankeConfigEntry
 from .print import async_resolve
 from .target import loaded_data
 
-# What is of the moment must not come out of a printer that is switched on tomorrow.
+# These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
 
 type Write = Callable[[Spool, Paper | None], Awaitable[Document]]
@@ -51,22 +51,27 @@ async def async_print_notification(
     title: str | None,
 ) -> Submission:
     """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
-
-    async def write(spool: Spool, paper: Paper | None) -> Document:
-        return await async_notification(hass, spool, message, title, paper=paper)
-
-    return await _async_print(hass, entry, printer_key, write, context)
+    return await _async_print(
+        hass,
+        entry,
+        printer_key,
+        lambda spool, paper: async_notification(hass, spool, message, title, paper=paper),
+        context,
+    )
 
 
 async def async_print_color_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
 ) -> Submission:
-    """Print a little of every ink, now or not at all; raises as `async_print_test_page`."""
-
-    async def write(spool: Spool, paper: Paper | None) -> Document:
-        return await async_color_page(hass, spool, paper=paper)
-
-    return await _async_print(hass, entry, printer_key, write, context, hold=False)
+    """Print a page with every ink, now or not at all; raises as `async_print_test_page`."""
+    return await _async_print(
+        hass,
+        entry,
+        printer_key,
+        lambda spool, paper: async_color_page(hass, spool, paper=paper),
+        context,
+        hold=False,
+    )
 
 
 async def _async_print(

@@ -17,33 +17,33 @@ from ..documents.spool import async_get_spool
 from ..runtime import preview_signal
 from .preview_view import preview_paths
 from .print import async_documents, async_resolve, ticket_scope
-from .request import Order
+from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE
 from .target import Target
 
 
 async def async_preview(
-    hass: HomeAssistant, target: Target, order: Order, context: Context
+    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
-    """Draw one document as it would come out, and keep it for printing.
+    """Draw one document as it would be printed, and keep it for printing.
 
-    PDF files and pictures are drawn here, each page when its picture is asked for; other types, or
-    all if the order says so, by the cloud. Returns the pages, the addresses of the pictures and the
-    handle, all good for an hour; the printer's image entity shows the first page. Raises
+    PDF files and pictures are drawn here, each page when its picture is requested; other types, or
+    all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
+    handle, all valid for an hour; the printer's image entity shows the first page. Raises
     LiankeError besides what printing raises.
     """
-    options = await async_resolve(target.entry, target.printer_key, order.options)
-    document = await _async_one(hass, target, order, options, context)
-    if not order.preview_by_cloud and can_draw(document):
+    options = await async_resolve(target.entry, target.printer_key, parameters.options)
+    document = await _async_one(hass, target, parameters, options, context)
+    if not parameters.preview_by_cloud and can_draw(document):
         with suppress(PdfUnavailableError):
-            return await _async_draw(hass, target, order, document, options, context)
-    return await _async_ask_cloud(hass, target, order, document, options, context)
+            return await _async_draw(hass, target, parameters, document, options, context)
+    return await _async_ask_cloud(hass, target, parameters, document, options, context)
 
 
 async def _async_draw(
     hass: HomeAssistant,
     target: Target,
-    order: Order,
+    parameters: PrintParameters,
     document: Document,
     options: ResolvedOptions,
     context: Context,
@@ -63,18 +63,18 @@ async def _async_draw(
     except BaseException:
         await spool.async_discard(document)
         raise
-    source = order.sources[0]
+    source = parameters.sources[0]
     handle = await spool.async_keep(
         document,
         [first],
         drawing=drawing,
-        # Looked at again with other options, it stays one document.
+        # Previewed again with other options, it stays one document.
         handle=source.value if source.kind is SourceKind.DOCUMENT else None,
     )
     return _describe(
         hass,
         target,
-        order,
+        parameters,
         document,
         handle,
         pages=len(drawing.pages),
@@ -88,7 +88,7 @@ async def _async_draw(
 async def _async_ask_cloud(
     hass: HomeAssistant,
     target: Target,
-    order: Order,
+    parameters: PrintParameters,
     document: Document,
     options: ResolvedOptions,
     context: Context,
@@ -112,7 +112,7 @@ async def _async_ask_cloud(
     return _describe(
         hass,
         target,
-        order,
+        parameters,
         document,
         handle,
         pages=preview.pages,
@@ -123,15 +123,15 @@ async def _async_ask_cloud(
 
 
 async def async_count_pages(
-    hass: HomeAssistant, target: Target, order: Order, context: Context
+    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
     """Count the pages of one document and keep it for printing.
 
-    What can be counted here is; the service is asked for the rest. None means that nobody knows.
+    Counted here where possible, else by the service. Pages are None when they cannot be counted.
     Raises LiankeError besides what printing raises.
     """
-    options = await async_resolve(target.entry, target.printer_key, order.options)
-    document = await _async_one(hass, target, order, options, context)
+    options = await async_resolve(target.entry, target.printer_key, parameters.options)
+    document = await _async_one(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
     if document.pages is None:
         try:
@@ -149,7 +149,7 @@ async def async_count_pages(
         )
     return {
         "device_id": target.device_id,
-        "title": order.sources[0].title or document.title,
+        "title": parameters.sources[0].title or document.title,
         "pages": document.pages,
         "document": await spool.async_keep(document),
     }
@@ -159,7 +159,7 @@ async def async_count_pages(
 def _describe(
     hass: HomeAssistant,
     target: Target,
-    order: Order,
+    parameters: PrintParameters,
     document: Document,
     handle: str,
     *,
@@ -174,7 +174,7 @@ def _describe(
         async_dispatcher_send(hass, preview_signal(target.entry, target.printer_key), first)
     return {
         "device_id": target.device_id,
-        "title": order.sources[0].title or document.title,
+        "title": parameters.sources[0].title or document.title,
         "pages": pages,
         "images": preview_paths(hass, handle, version, pictures),
         "document": handle,
@@ -185,12 +185,12 @@ def _describe(
 async def _async_one(
     hass: HomeAssistant,
     target: Target,
-    order: Order,
+    parameters: PrintParameters,
     options: ResolvedOptions,
     context: Context,
 ) -> Document:
-    """Return the one document of an order. Raises ServiceValidationError: one_document_only."""
-    if len(order.sources) != 1:
+    """Return the one document of a call. Raises ServiceValidationError: one_document_only."""
+    if len(parameters.sources) != 1:
         raise input_error("one_document_only")
-    documents = await async_documents(hass, target, order, options, context)
+    documents = await async_documents(hass, target, parameters, options, context)
     return documents[0]

@@ -1,4 +1,4 @@
-"""The pictures of previews, for whoever has their address."""
+"""HTTP view of the pictures of previews."""
 
 from typing import Final
 
@@ -14,18 +14,18 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import KEEP, async_get_spool
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
-# Tells apart the pictures of a document that is looked at again with other options.
+# Distinguishes the pictures of a document that is previewed again with other options.
 VERSION: Final = "v"
 
 
 class PreviewView(HomeAssistantView):
-    """Hands out the pictures of previews that are kept; the handle is the secret."""
+    """Serves the pictures of stored previews; the handle is the secret."""
 
     url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Return the picture of a page, counted from 1; 404 when it is not kept any more.
+        """Return the picture of a page, counted from 1; 404 when it is not stored any more.
 
         It is drawn if it has not been yet; a page that cannot be drawn is a 404, too.
         """
@@ -39,7 +39,7 @@ class PreviewView(HomeAssistantView):
             picture = None
         if picture is None:
             raise web.HTTPNotFound
-        # A page of somebody's document: no browser and no proxy is to keep it.
+        # A page of somebody's document, which no browser or proxy may cache.
         return web.Response(
             body=picture,
             content_type=picture_type(picture),

@@ -1,14 +1,15 @@
-"""The walk of one print call: options checked, documents fetched, jobs submitted, outcome told."""
+"""One print call: checks options, fetches documents, submits jobs, describes the outcome."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 import hashlib
 import json
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
@@ -24,23 +25,23 @@ from ..api.options import PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..documents.document import Document, input_error
 from ..documents.kinds import SourceKind
-from ..documents.sources import Source, async_get_document, is_snapshot
+from ..documents.sources import async_get_document, is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
 from ..jobs.queue import PrintQueue, PrintRequest, Submission, is_settled
 from ..jobs.settings import max_document_bytes
 from ..runtime import LiankeConfigEntry, translated
-from .request import Order, stored_options
+from .request import PrintParameters, stored_options
 from .target import Target
 
-# A picture of a moment is of no use tomorrow.
-# Seconds between two looks whether a box is there again.
+# Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
+# A snapshot is of no use tomorrow.
 SNAPSHOT_EXPIRY = timedelta(hours=1)
 LANDSCAPE = 2
-# What helps when the service could not convert a document depends on its type; for all others it is
-# to save it as PDF.
+# Suffixes of the error text for a document that the service could not convert, by its type; other
+# documents have the general text.
 CONVERSION_FAILED = "conversion_failed"
 ADVICE = {
     ".pdf": "_pdf",
@@ -52,18 +53,15 @@ UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRME
 FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 
-@dataclass(slots=True)
-class _Turn:
-    """A lock with the number of calls that hold or want it."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    calls: int = 0
-
-
-# Print calls of one user, or of all automations, whose documents are made at the same time for a box.
+# Print calls of one user, or of all automations, whose documents are prepared at once for a box.
 MAX_MADE_AT_ONCE = 50
-DATA_MAKING: HassKey[Counter[tuple[str, str | None]]] = HassKey(f"{DOMAIN}_prints_in_the_making")
-DATA_TURNS: HassKey[dict[tuple[str, str], _Turn]] = HassKey(f"{DOMAIN}_request_turns")
+DATA_PREPARING: HassKey[Counter[tuple[str, str | None]]] = HassKey(
+    f"{DOMAIN}_prints_in_preparation"
+)
+# Locks live as long as a call holds or awaits them.
+DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
+    f"{DOMAIN}_request_locks"
+)
 
 
 async def async_resolve(
@@ -98,16 +96,16 @@ async def async_resolve(
 async def async_documents(
     hass: HomeAssistant,
     target: Target,
-    order: Order,
+    parameters: PrintParameters,
     options: ResolvedOptions,
     context: Context,
 ) -> list[Document]:
-    """Return the documents of an order, laid out for the options; all of them or none."""
+    """Return the documents of a call, laid out for the options; all of them or none."""
     spool = await async_get_spool(hass)
     documents: list[Document] = []
     landscape = options.orientation == LANDSCAPE
     try:
-        for source in order.sources:
+        for source in parameters.sources:
             fetched = await async_get_document(
                 hass,
                 spool,
@@ -124,42 +122,53 @@ async def async_documents(
 
 
 async def async_print(
-    hass: HomeAssistant, target: Target, order: Order, context: Context
+    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> list[Submission]:
-    """Turn an order into jobs, one a source, in order; returns once they are on disk.
+    """Submit one job for each source, in their order; returns once the jobs are on disk.
 
-    Whatever is wrong with the options or any of the sources is raised before the first job is
-    made: ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be kept.
+    Errors in the options or any source are raised before the first job is submitted:
+    ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be stored.
     """
-    if order.request_id is None and order.replace_key is None:
-        # Neither finds a job that is there already: one more, which need not be made to be refused.
+    if parameters.request_id is None and parameters.replace_key is None:
+        # A new job in any case, which can be refused before its documents are prepared.
         target.data.queue.check_rate(target.printer_key, context.user_id)
     async with (
-        admitted(hass, (target.entry.entry_id, context.user_id)),
-        _once(hass, target, order.request_id),
+        limit_calls(hass, (target.entry.entry_id, context.user_id)),
+        _serialize(hass, target, parameters.request_id),
     ):
         options = await async_resolve(
-            target.entry, target.printer_key, order.options, raw=order.raw
+            target.entry, target.printer_key, parameters.options, raw=parameters.raw
         )
         try:
-            documents = await async_documents(hass, target, order, options, context)
+            documents = await async_documents(hass, target, parameters, options, context)
         except HomeAssistantError as err:
-            # The second of two equal calls finds its upload used up by the first.
-            if err.translation_key == "upload_gone" and (job := _known(target, order)):
+            # The second of two equal calls finds its upload consumed by the first.
+            if err.translation_key == "upload_gone" and (
+                job := _find_duplicate(target, parameters)
+            ):
                 return [Submission(job=job, duplicate=True)]
             raise
         spool = await async_get_spool(hass)
         submissions: list[Submission] = []
         try:
-            for number, (source, document) in enumerate(zip(order.sources, documents, strict=True)):
-                request = _request(
-                    target,
-                    order,
-                    options,
-                    number=number,
-                    source=source,
+            for number, (source, document) in enumerate(
+                zip(parameters.sources, documents, strict=True)
+            ):
+                expires_in = parameters.expires_in
+                if expires_in is None and is_snapshot(source):
+                    expires_in = SNAPSHOT_EXPIRY
+                request = PrintRequest(
+                    printer_key=target.printer_key,
                     document=document,
+                    title=source.title or document.title,
+                    options=options,
                     context=context,
+                    requested=parameters.requested,
+                    request_id=_numbered(parameters.request_id, number),
+                    replace_key=_numbered(parameters.replace_key, number),
+                    hold=parameters.hold,
+                    expires_in=expires_in,
+                    ignore_quiet_hours=parameters.ignore_quiet_hours,
                 )
                 submissions.append(await target.data.queue.async_submit(request))
         except HomeAssistantError as err:
@@ -171,38 +180,10 @@ async def async_print(
     return submissions
 
 
-def _request(
-    target: Target,
-    order: Order,
-    options: ResolvedOptions,
-    *,
-    number: int,
-    source: Source,
-    document: Document,
-    context: Context,
-) -> PrintRequest:
-    expires_in = order.expires_in
-    if expires_in is None and is_snapshot(source):
-        expires_in = SNAPSHOT_EXPIRY
-    return PrintRequest(
-        printer_key=target.printer_key,
-        document=document,
-        title=source.title or document.title,
-        options=options,
-        context=context,
-        requested=order.requested,
-        request_id=_numbered(order.request_id, number),
-        replace_key=_numbered(order.replace_key, number),
-        hold=order.hold,
-        expires_in=expires_in,
-        ignore_quiet_hours=order.ignore_quiet_hours,
-    )
-
-
 async def _async_partly(
     hass: HomeAssistant, err: HomeAssistantError, done: int, wanted: int
 ) -> HomeAssistantError:
-    """Return the error for an order of which only the first jobs were taken."""
+    """Return the error for a call of which only the first jobs were submitted."""
     reason = await async_error_text(
         hass, err.translation_key or "", err.translation_placeholders or {}
     )
@@ -218,19 +199,19 @@ async def _async_partly(
 
 
 def _numbered(key: str | None, number: int) -> str | None:
-    """Return the key for one of several documents: each has its own."""
+    """Return the key for one of several documents, which must differ."""
     return key if key is None or number == 0 else f"{key}#{number + 1}"
 
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Return what a preview's ticket is good for: this printer with these options, any copies."""
+    """Return the scope of a preview's ticket: this printer with these options, any copies."""
     fields = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
     text = json.dumps([printer_key, fields], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _scoped(document: Document, target: Target, options: ResolvedOptions) -> Document:
-    """Return the document without a ticket or a count that was given for something else."""
+    """Return the document without a ticket or page count of another scope."""
     scope = ticket_scope(target.printer_key, options)
     if document.ticket is not None and document.ticket_scope != scope:
         document = replace(document, ticket=None, ticket_scope=None)
@@ -239,51 +220,45 @@ def _scoped(document: Document, target: Target, options: ResolvedOptions) -> Doc
     return document
 
 
-def _known(target: Target, order: Order) -> Job | None:
-    """Return the job that an upload with this request id has become."""
-    if order.request_id is None or order.sources[0].kind is not SourceKind.UPLOAD:
+def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
+    """Return the job that an upload with this request id was printed as."""
+    if parameters.request_id is None or parameters.sources[0].kind is not SourceKind.UPLOAD:
         return None
     for job in target.data.queue.jobs(target.printer_key):
-        if job.request_id == order.request_id and job.state not in FREES_REQUEST_ID:
+        if job.request_id == parameters.request_id and job.state not in FREES_REQUEST_ID:
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
 
 
 @asynccontextmanager
-async def admitted(hass: HomeAssistant, asker: tuple[str, str | None]) -> AsyncIterator[None]:
-    """Refuse what a user asks of a box while so much of theirs is just being made for it.
+async def limit_calls(hass: HomeAssistant, asker: tuple[str, str | None]) -> AsyncIterator[None]:
+    """Refuse a call while too many of the same user are being prepared for a box.
 
     Raises ServiceValidationError: too_many_requests.
     """
-    making = hass.data.setdefault(DATA_MAKING, Counter())
-    if making[asker] >= MAX_MADE_AT_ONCE:
+    preparing = hass.data.setdefault(DATA_PREPARING, Counter())
+    if preparing[asker] >= MAX_MADE_AT_ONCE:
         raise input_error("too_many_requests")
-    making[asker] += 1
+    preparing[asker] += 1
     try:
         yield
     finally:
-        making[asker] -= 1
-        if not making[asker]:
-            del making[asker]
+        preparing[asker] -= 1
+        if not preparing[asker]:
+            del preparing[asker]
 
 
 @asynccontextmanager
-async def _once(hass: HomeAssistant, target: Target, request_id: str | None) -> AsyncIterator[None]:
-    """Let calls with the same request id pass one after the other."""
+async def _serialize(
+    hass: HomeAssistant, target: Target, request_id: str | None
+) -> AsyncIterator[None]:
+    """Run calls with the same request id one after the other."""
     if request_id is None:
         yield
         return
-    turns = hass.data.setdefault(DATA_TURNS, {})
-    key = (target.printer_key, request_id)
-    turn = turns.setdefault(key, _Turn())
-    turn.calls += 1
-    try:
-        async with turn.lock:
-            yield
-    finally:
-        turn.calls -= 1
-        if turn.calls == 0:
-            del turns[key]
+    locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
+    async with locks.setdefault((target.printer_key, request_id), asyncio.Lock()):
+        yield
 
 
 async def async_wait(
@@ -315,7 +290,7 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
 async def async_describe(
     hass: HomeAssistant, target: Target, submission: Submission, *, waited: bool = False
 ) -> JsonObjectType:
-    """Return what a response tells of a job: its view, with the reason in words."""
+    """Return a job for a response: its view, with the reason as text."""
     job = submission.job
     return {
         **job.as_view(),
@@ -327,7 +302,7 @@ async def async_describe(
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
-    """Return why a job waits or failed, in the language of the house; None without a reason."""
+    """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
         reason = await _async_hold_reason(hass, job.hold_reason)
         return await async_error_text(hass, "job_held", {"reason": reason})
@@ -336,7 +311,13 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     key = job.reason
     if key == CONVERSION_FAILED:
         key = f"{key}{ADVICE.get(Path(job.document_name).suffix, '')}"
-    return await async_error_text(hass, key, _placeholders(job)) or job.detail or job.reason
+    placeholders = {
+        "code": "" if job.code is None else str(job.code),
+        "detail": job.detail,
+        "title": job.title,
+        "printer": job.printer_name,
+    }
+    return await async_error_text(hass, key, placeholders) or job.detail or job.reason
 
 
 async def async_failure(hass: HomeAssistant, jobs: list[Job]) -> HomeAssistantError | None:
@@ -364,23 +345,10 @@ async def _async_hold_reason(hass: HomeAssistant, reason: str) -> str:
 async def async_error_text(
     hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
 ) -> str | None:
-    """Return an error's text in the language of the house, None when there is none."""
+    """Return an error's text in Home Assistant's language, None when there is none.
+
+    Placeholders that a stored job does not know are empty.
+    """
     texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
     text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message")
-    return None if text is None else text.format_map(_Placeholders(placeholders))
-
-
-def _placeholders(job: Job) -> Mapping[str, str]:
-    return {
-        "code": "" if job.code is None else str(job.code),
-        "detail": job.detail,
-        "title": job.title,
-        "printer": job.printer_name,
-    }
-
-
-class _Placeholders(dict[str, str]):
-    """Placeholders of which those that a stored job does not know are empty."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
+    return None if text is None else text.format_map(defaultdict(str, placeholders))

@@ -13,7 +13,7 @@ from ..documents.spool import async_get_spool
 from ..jobs.job import Job
 from ..jobs.queue import PrintRequest
 from ..jobs.settings import max_document_bytes
-from .print import admitted, async_resolve
+from .print import async_resolve, limit_calls
 from .target import Target
 
 
@@ -38,7 +38,7 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
     """
     queue = target.data.queue
     queue.check_rate(target.printer_key, None, from_lan=True)
-    async with admitted(hass, (target.entry.entry_id, LAN_USER)):
+    async with limit_calls(hass, (target.entry.entry_id, LAN_USER)):
         options = await async_resolve(
             target.entry, target.printer_key, PrintOptions(**received.options)
         )

@@ -1,4 +1,4 @@
-"""A call's data as an order, and stored options as options."""
+"""Parses the data of a call, and stored default options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ from .schemas import (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
-    """What to print and how, as the caller said it; nothing is checked against a printer yet."""
+class PrintParameters:
+    """What to print and how, as given in a call; not checked against a printer yet."""
 
     sources: tuple[Source, ...]
     options: PrintOptions
@@ -52,8 +52,8 @@ class Order:
     preview_by_cloud: bool = False
 
 
-def read_order(data: Mapping[str, Any]) -> Order:
-    """Return the order in the data of a call that its schema let pass.
+def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
+    """Return the print parameters of a call whose data its schema has validated.
 
     Raises ServiceValidationError: source_missing, source_not_one.
     """
@@ -72,7 +72,7 @@ def read_order(data: Mapping[str, Any]) -> Order:
         print_empty=data.get(ATTR_PRINT_EMPTY, False),
     )
     raw = data.get(ATTR_RAW, False)
-    return Order(
+    return PrintParameters(
         sources=tuple(
             Source(
                 kind=kinds[0],
@@ -99,5 +99,5 @@ def read_order(data: Mapping[str, Any]) -> Order:
 
 
 def stored_options(stored: Mapping[str, Any]) -> PrintOptions:
-    """Return default options as the options flow stores them; unknown names are left out."""
+    """Return stored default options as print options, without unknown names."""
     return PrintOptions(**{name: stored[name] for name in OPTION_NAMES if name in stored})

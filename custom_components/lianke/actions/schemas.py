@@ -1,4 +1,4 @@
-"""What the actions are called and take: names of fields, and schemas."""
+"""Names, fields and schemas of the actions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -12,6 +12,7 @@ import voluptuous as vol
 from ..api.options import MAX_PAGE_RANGE, PrintOptions
 from ..documents.document import whole_text
 from ..documents.kinds import RAW_ENCODINGS, SourceKind
+from ..jobs.job import JobState
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"
@@ -234,17 +235,13 @@ MODELS_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_QUERY): _line(MAX_QUERY),
     }
 )
-
-
-def list_schema(states: tuple[str, ...]) -> vol.Schema:
-    """Return the schema of the action that lists jobs; states are those a job can have."""
-    return vol.Schema(
-        {
-            **TARGET,
-            vol.Optional(ATTR_STATE): vol.All(cv.ensure_list, [vol.In(states)]),
-            vol.Optional(ATTR_LIMIT, default=50): vol.All(
-                _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)
-            ),
-            vol.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
-        }
-    )
+LIST_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        vol.Optional(ATTR_STATE): vol.All(cv.ensure_list, [vol.In(tuple(JobState))]),
+        vol.Optional(ATTR_LIMIT, default=50): vol.All(
+            _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)
+        ),
+        vol.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
+    }
+)

@@ -32,7 +32,7 @@ MAX_NAMES: Final = 10
 
 
 class Target(NamedTuple):
-    """A printer's device with what is alive behind it."""
+    """A printer with its device and config entry."""
 
     device_id: str
     entry: LiankeConfigEntry
@@ -40,7 +40,7 @@ class Target(NamedTuple):
 
     @property
     def data(self) -> LiankeData:
-        """Return the parts of the box the printer hangs on; raises as `loaded_data`."""
+        """Return the runtime data of the printer's box; raises as `loaded_data`."""
         return loaded_data(self.entry)
 
     @property
@@ -53,7 +53,7 @@ class Target(NamedTuple):
 
 
 def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
-    """Return what is alive of an entry, which may have been unloaded since the last look.
+    """Return the runtime data of an entry, which may have been unloaded meanwhile.
 
     Raises ServiceValidationError, the one that Home Assistant has for an entry not loaded.
     """

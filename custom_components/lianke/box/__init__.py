@@ -1,1 +1,1 @@
-"""What is known of a box and its printers, and how it is kept up to date."""
+"""Data of a box and its printers: polling, status, storage, capabilities, push messages."""

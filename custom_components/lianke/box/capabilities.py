@@ -30,8 +30,8 @@ type _Detail = Literal["capabilities", "papers"]
 class CapabilityCache:
     """Capabilities and papers of the printers behind one box, stored for seven days.
 
-    When the service does not answer, the stored ones are used for longer. Users who only look
-    something up pass a client of their own by `get_client`; these methods then raise
+    When the service does not answer, the stored ones are used for longer. Lookups of
+    users pass a client of their own by `get_client`; these methods then raise
     TooManyRequestsError when nothing is stored and the user has reached the limit.
     """
 

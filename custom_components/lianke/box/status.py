@@ -94,10 +94,14 @@ def row_status(raw_state: str | None) -> PrinterStatus | None:
     return _RAW_STATES.get(_SEPARATORS.sub("", (raw_state or "").lower()))
 
 
+def faults_of(condition: PrinterCondition) -> list[PrinterStatus]:
+    """Return the faults that a printer reports, the gravest first."""
+    return [status for status, name in _FAULT_FIELDS.items() if getattr(condition, name)]
+
+
 def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
     """Return the gravest fault that a printer reports, None without one."""
-    faults = (status for status, name in _FAULT_FIELDS.items() if getattr(condition, name))
-    return next(faults, None)
+    return next(iter(faults_of(condition)), None)
 
 
 def settled_condition(
@@ -132,8 +136,8 @@ def status_of(
 ) -> PrinterStatus | None:
     """Return a printer's state behind a box that is online, None when it is not known.
 
-    `row_since` is when the row's state last changed: a row that only repeats itself is no news
-    against what the printer has reported since. `ended_at` is when our last job there ended: that
+    `row_since` is when the row's state last changed: a row that only repeats itself is
+    older than what the printer has reported since. `ended_at` is when our last job there ended: that
     it prints, the printer has to have reported since. `printed_at` is when a page of ours was
     last known to be on paper: faults from before it, in the row of `row_at` or the report, are over.
     """
@@ -147,7 +151,7 @@ def status_of(
     if row in _FAULT_FIELDS and row_at < printed_at:
         row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
-        # Busy, as far as one can tell; after a while it counts as gone.
+        # Probably busy; after a while it counts as disconnected.
         return PrinterStatus.PRINTING
     if reading is None or reading.at < row_since:
         return row

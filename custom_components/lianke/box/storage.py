@@ -24,7 +24,7 @@ SAVE_SOON = 1
 SAVE_LATER = 60
 # Jobs whose pages are counted already.
 MAX_COUNTED_JOBS = 500
-# Printers remembered of one box: USB ports are few, and networks of more have print servers.
+# Printers stored of one box: USB ports are few, and networks of more have print servers.
 MAX_PRINTERS = 64
 # A busy printer's row says "no printer": this long it is taken for busy, then for off.
 BUSY_TIME = timedelta(minutes=10)
@@ -32,7 +32,7 @@ BUSY_TIME = timedelta(minutes=10)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPrinter:
-    """A printer as it was last seen. Replaced, never changed.
+    """A printer as it was last polled. Replaced, never changed.
 
     `key` is opaque and given once; `printer` is the last row that described it, with its last
     ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;

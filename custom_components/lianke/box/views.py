@@ -28,7 +28,7 @@ class PrinterView:
 
 
 class BoxData(NamedTuple):
-    """A box and its printers. `online` is None while nobody knows."""
+    """A box and its printers. `online` is None while it is not known."""
 
     box: Box | None
     online: bool | None
@@ -39,7 +39,7 @@ class StatusHistory:
     """When rows changed, jobs ended and pages were printed, in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start empty."""
         # When each printer's row last changed its state, and to what.
         self._row_states: dict[str, tuple[str | None, float]] = {}
         self._rows_at = NEVER
@@ -68,7 +68,7 @@ class StatusHistory:
         self._printed_at[key] = time.monotonic()
 
     def forget(self, key: str) -> None:
-        """Forget a printer."""
+        """Drop the times of a printer."""
         self._row_states.pop(key, None)
         self.ended_at.pop(key, None)
         self._printed_at.pop(key, None)

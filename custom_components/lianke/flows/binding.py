@@ -1,4 +1,4 @@
-"""What the set-up forms share: sticker, key, server's address, a first look, the test page."""
+"""Steps of adding a box: read sticker and key, fetch the box, print a test page."""
 
 import logging
 from typing import NamedTuple
@@ -15,10 +15,8 @@ from ..api.errors import (
     AuthenticationError,
     LiankeInputError,
     LiankeRefusedError,
-    ServerAddressError,
 )
 from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
-from ..api.server import check_server
 from ..api.sticker import parse_credentials, read_photo
 from ..documents.escaping import escape_markdown
 from ..runtime import LiankeConfigEntry
@@ -30,20 +28,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class FieldError(Exception):
-    """One field of a form cannot be used.
-
-    `field` is the field (or "base") that shows the message, `reason` the message's translation key.
-    """
+    """Invalid input in the form field `field`; `reason` is the translation key of its error."""
 
     def __init__(self, field: str, reason: str) -> None:
-        """Keep where and what to show."""
+        """Take the field and the translation key."""
         super().__init__(reason)
         self.field = field
         self.reason = reason
 
 
-class FirstLook(NamedTuple):
-    """What the service says of a box that is being bound."""
+class BoxInfo(NamedTuple):
+    """A box that is being added, and its printers."""
 
     box: Box
     printers: tuple[Printer, ...]
@@ -54,9 +49,8 @@ async def async_read_sticker(
 ) -> Credentials | None:
     """Return the box's credentials from an uploaded photo's id or a pasted text.
 
-    The photo goes first; a text beside it helps out when the photo cannot be read.
-    None when neither was given. The uploaded file is used up in any case.
-    Raises FieldError.
+    The text is used when there is no photo, or it cannot be read; None when neither was given.
+    The uploaded file is consumed in any case. Raises FieldError.
     """
     text = (text or "").strip()
     if photo:
@@ -77,7 +71,7 @@ async def async_read_sticker(
 
 
 def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
-    """Read a photo and remove it: one executor job, since both touch the disk."""
+    """Read a photo and remove it; blocking."""
     with process_uploaded_file(hass, file_id) as path:
         return read_photo(path)
 
@@ -95,23 +89,12 @@ def checked_key(text: str) -> str:
     return key
 
 
-def checked_server(text: str) -> str:
-    """Return the service's base address without a slash at its end; FieldError when it is unsafe.
-
-    Plain http is for this machine alone: the key would cross the network readable.
-    """
-    try:
-        return check_server(text)
-    except ServerAddressError as err:
-        raise FieldError("base", err.reason) from None
-
-
-async def async_first_look(
+async def async_fetch_box(
     hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str
-) -> FirstLook:
-    """Ask the service for the box and its printers; raises LiankeError.
+) -> BoxInfo:
+    """Fetch the box and its printers from the service; raises LiankeError.
 
-    A box that cannot list its printers just now (off, busy) is bound all the same.
+    A box that cannot list its printers at the moment (off, busy) has none.
     """
     client = LiankeClient(
         async_get_clientsession(hass), api_key=api_key, credentials=credentials, server=server
@@ -123,11 +106,11 @@ async def async_first_look(
         raise
     except LiankeRefusedError:
         printers = ()
-    return FirstLook(box=box, printers=tuple(printers))
+    return BoxInfo(box=box, printers=tuple(printers))
 
 
-def listed(printers: tuple[Printer, ...]) -> str:
-    """Return the printers found as a Markdown list."""
+def printer_list(printers: tuple[Printer, ...]) -> str:
+    """Return the printers as a Markdown list."""
     lines = []
     for printer in printers:
         place = (printer.ip_address or "?") if printer.is_network else f"USB {printer.port}"
@@ -136,14 +119,16 @@ def listed(printers: tuple[Printer, ...]) -> str:
     return "\n".join(lines)
 
 
-def ready_for_test(printers: tuple[Printer, ...]) -> Printer | None:
+def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
     """Return the printer to offer a test page on: one that can print, best an idle one."""
     able = [one for one in printers if one.is_printer and one.driver is DriverState.SUPPORTED]
     return next((one for one in able if one.raw_state == "idle"), next(iter(able), None))
 
 
-async def async_try_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer) -> None:
-    """Print a test page on the printer that had this row a moment ago."""
+async def async_print_first_page(
+    hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer
+) -> None:
+    """Print a test page on the printer of this row, as soon as the entry is set up."""
     known = entry.runtime_data.storage.printers.values()
     key = next((one.key for one in known if one.printer.address == row.address), None)
     if key is None:

@@ -1,4 +1,4 @@
-"""Copies the ready-made automations to where Home Assistant looks for blueprints."""
+"""Copies the shipped blueprints to Home Assistant's blueprint folder."""
 
 from collections.abc import Iterable
 import hashlib
@@ -25,7 +25,7 @@ BLUEPRINTS = (
 )
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
-# The last line of a copy tells what the rest was like: a copy that no longer fits it was edited.
+# The last line of a copy has the digest of the rest: a copy that does not match it was edited.
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 

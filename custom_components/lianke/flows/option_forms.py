@@ -1,6 +1,6 @@
-"""The forms of the options flow and what their answers mean.
+"""Forms of the options flow, and the options that their answers stand for.
 
-Every form follows one rule: an answer that equals what holds already changes nothing.
+An answer that equals the present options changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,11 +48,11 @@ from ..const import (
 )
 from .blueprints import BLUEPRINTS
 
-# Under the option keep_alive, by printer key: after so many days without one of our pages, one
-# is printed at this time of day.
+# Fields of the option keep_alive, by printer key: days without one of our pages, and the time of
+# day at which one is printed then.
 KEEP_ALIVE_DAYS = "days"
 KEEP_ALIVE_AT = "at"
-KEEP_ALIVE_USUAL = "10:00:00"
+KEEP_ALIVE_DEFAULT_AT = "10:00:00"
 
 YES = "yes"
 NO = "no"
@@ -81,7 +81,7 @@ _NUMBERS: Mapping[str, _Number] = {
 }
 
 
-def choice(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
+def _choice(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
     """Return a drop-down list whose texts are translated under its name."""
     return SelectSelector(
         SelectSelectorConfig(
@@ -93,7 +93,17 @@ def choice(name: str, options: Iterable[str], *, custom: bool = False) -> Select
     )
 
 
-def _own(options: Iterable[str]) -> SelectSelector:
+def _number(low: float, high: float | None, *, step: float = 1, unit: str | None) -> NumberSelector:
+    """Return a number field with its bounds and unit."""
+    config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
+    if high is not None:
+        config["max"] = high
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return NumberSelector(config)
+
+
+def _driver_names(options: Iterable[str]) -> SelectSelector:
     """Return a drop-down list of the driver's own names, with room for another."""
     return SelectSelector(
         SelectSelectorConfig(
@@ -105,19 +115,15 @@ def _own(options: Iterable[str]) -> SelectSelector:
 
 
 def settings_schema(options: Mapping[str, Any]) -> vol.Schema:
-    """Return the form of the general settings, showing what holds now."""
+    """Return the form of the general settings with their present values."""
     schema: dict[vol.Marker, object] = {}
     for key, number in _NUMBERS.items():
-        config = NumberSelectorConfig(
-            min=number.low, max=number.high, step=1, mode=NumberSelectorMode.BOX
-        )
-        if number.unit:
-            config["unit_of_measurement"] = number.unit
         default = options.get(key, number.default)
-        schema[vol.Required(key, default=default)] = NumberSelector(config)
+        selector = _number(number.low, number.high, unit=number.unit)
+        schema[vol.Required(key, default=default)] = selector
         if key == CONF_POLL_INTERVAL:
             kind = options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
-            schema[vol.Required(CONF_PRINTER_KIND, default=kind)] = choice(
+            schema[vol.Required(CONF_PRINTER_KIND, default=kind)] = _choice(
                 CONF_PRINTER_KIND, PRINTER_KINDS
             )
             for time_key in (CONF_QUIET_FROM, CONF_QUIET_TO):
@@ -127,7 +133,7 @@ def settings_schema(options: Mapping[str, Any]) -> vol.Schema:
 
 
 def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with the general settings."""
+    """Return the errors of the general settings, by field."""
     begin = dt_util.parse_time(answer.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(answer.get(CONF_QUIET_TO) or "")
     if (begin is None) is not (end is None):
@@ -167,8 +173,8 @@ def defaults_schema(
     def possible(
         field: str, values: Mapping[str, int], ids: frozenset[int] | None
     ) -> SelectSelector:
-        # What is stored stays to choose, so that submitting unchanged tells what is wrong with it.
-        return choice(
+        # The stored value stays in the list, so that submitting it shows its error.
+        return _choice(
             field,
             [
                 name
@@ -177,24 +183,20 @@ def defaults_schema(
             ],
         )
 
-    size = NumberSelector(
-        NumberSelectorConfig(
-            min=0.1, step=0.1, mode=NumberSelectorMode.BOX, unit_of_measurement="mm"
-        )
-    )
+    size = _number(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
-        "paper": _own(names or [paper.name for paper in STANDARD]),
+        "paper": _driver_names(names or [paper.name for paper in STANDARD]),
         "paper_width": size,
         "paper_height": size,
         "color": possible("color", COLORS, able.colors),
         "duplex": possible("duplex", DUPLEX, able.duplex),
         "orientation": possible("orientation", ORIENTATIONS, able.orientations),
-        "tray": _own(able.trays or ()),
-        "media_type": _own(able.media_types or ()),
-        "quality": choice("quality", QUALITIES),
-        "scale": choice("scale", SCALES, custom=True),
-        "align": choice("align", ALIGNMENTS),
-        **{name: choice("yes_no", (YES, NO)) for name in SWITCHES},
+        "tray": _driver_names(able.trays or ()),
+        "media_type": _driver_names(able.media_types or ()),
+        "quality": _choice("quality", QUALITIES),
+        "scale": _choice("scale", SCALES, custom=True),
+        "align": _choice("align", ALIGNMENTS),
+        **{name: _choice("yes_no", (YES, NO)) for name in SWITCHES},
     }
     return vol.Schema(
         {
@@ -212,7 +214,7 @@ def _shown(value: object) -> object:
 
 
 def defaults_from(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the default options a form's answer stands for; what is empty is unset."""
+    """Return the default options of an answer; empty fields are unset."""
     chosen: dict[str, Any] = {}
     for name, answered in answer.items():
         value = answered.strip() if isinstance(answered, str) else answered
@@ -221,47 +223,39 @@ def defaults_from(answer: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def as_print_options(stored: Mapping[str, Any]) -> PrintOptions:
-    """Return stored defaults as print options."""
-    return PrintOptions(**stored)
-
-
 def check_defaults(
     options: PrintOptions,
     capabilities: Capabilities | None,
     papers: tuple[Paper, ...],
     species: Species,
 ) -> None:
-    """Raise OptionError when a printer could not take these defaults."""
+    """Raise OptionError when a printer does not support these defaults."""
     try:
         resolve_options(options, capabilities, papers, species)
     except OptionError as err:
         if err.reason != "paper_required":
             raise
-        # Whoever leaves the paper of a label printer open names it in each action; check the rest.
+        # The paper of a label printer may be left to each action; check the rest.
         sized = replace(options, paper_width=100.0, paper_height=100.0)
         resolve_options(sized, capabilities, papers, species)
 
 
 def shown_reason(err: OptionError) -> str:
-    """Return the form's text for an option that cannot be a default."""
+    """Return the form's error key for an option that cannot be a default."""
     if err.reason.endswith("_not_available") or err.reason == "invalid_option":
         return "not_available"
     return err.reason
 
 
 def keep_alive_schema(plan: Mapping[str, Any]) -> vol.Schema:
-    """Return the form for keeping one printer alive, showing what holds now."""
-    days = NumberSelector(
-        NumberSelectorConfig(
-            min=0, max=90, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement="d"
-        )
-    )
+    """Return the form for keeping one printer alive, with its present values."""
     return vol.Schema(
         {
-            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): days,
+            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): _number(
+                0, 90, unit="d"
+            ),
             vol.Required(
-                KEEP_ALIVE_AT, default=plan.get(KEEP_ALIVE_AT, KEEP_ALIVE_USUAL)
+                KEEP_ALIVE_AT, default=plan.get(KEEP_ALIVE_AT, KEEP_ALIVE_DEFAULT_AT)
             ): TimeSelector(),
         }
     )
@@ -274,7 +268,7 @@ def keep_alive_from(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def blueprints_schema(chosen: Iterable[str] | None = None) -> vol.Schema:
-    """Return the form that asks which blueprints to copy; at first all are ticked."""
+    """Return the form with the blueprints to copy, all of them by default."""
     return vol.Schema(
         {
             vol.Required(

@@ -1,4 +1,4 @@
-"""The options of a box: settings, default print options, push, blueprints.
+"""Options flow of a box: settings, default print options, keep-alive, push, blueprints.
 
 Options are read when they are used; saving them reloads nothing.
 """
@@ -15,6 +15,7 @@ from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, Sel
 from homeassistant.util.file import WriteError
 import voluptuous as vol
 
+from ..actions.request import stored_options
 from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
@@ -23,7 +24,6 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS,
 from ..runtime import async_account_entries
 from .blueprints import async_copy, path_of
 from .option_forms import (
-    as_print_options,
     blueprints_schema,
     check_defaults,
     defaults_from,
@@ -53,7 +53,7 @@ type Step = Callable[[LiankeOptionsFlow, dict[str, Any] | None], Awaitable[Confi
 
 
 def _needs_box(step: Step) -> Step:
-    """Let a step end the flow when the box was unloaded while the dialog was open."""
+    """Abort a step when the box was unloaded while the dialog was open."""
 
     @wraps(step)
     async def checked(
@@ -67,7 +67,7 @@ def _needs_box(step: Step) -> Step:
 
 
 class LiankeOptionsFlow(OptionsFlow):
-    """Change what a box does; each way through the menu ends with the options saved."""
+    """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
         """Start at the menu."""
@@ -78,7 +78,7 @@ class LiankeOptionsFlow(OptionsFlow):
         self._kept = ""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Offer what there is to change; some of it needs the box to be loaded."""
+        """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += ["defaults", "keep_alive", "push"]
@@ -104,7 +104,7 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_defaults(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Choose for which printer, or for all, default print options are meant."""
+        """Choose the printer, or the whole box, for default print options."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
@@ -127,7 +127,7 @@ class LiankeOptionsFlow(OptionsFlow):
 
     @callback
     def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
-        """End with these options changed; an empty one is left out."""
+        """Save these options; empty ones are removed."""
         options = {**self.config_entry.options, **changes}
         for key, value in changes.items():
             if not value:
@@ -138,25 +138,28 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_default_options(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Change the print options that count where an action names none."""
-        of_box, of_printers = self._defaults()
-        stored = of_box if self._target == WHOLE_BOX else of_printers.get(self._target, {})
-        able, papers, species = await self._async_abilities()
-        shown = stored
+        """Change the print options used where an action names none."""
+        options = self.config_entry.options
+        shown = of_box = options.get(CONF_DEFAULT_OPTIONS, {})
+        if self._target != WHOLE_BOX:
+            shown = options.get(CONF_PRINTER_OPTIONS, {}).get(self._target, {})
+        able, papers, species = await self._async_capabilities()
         errors: dict[str, str] = {}
         details = {"option": "", "value": "", "allowed": ""}
         if user_input is not None:
             shown = defaults_from(user_input)
-            wanted = as_print_options(shown)
+            wanted = stored_options(shown)
             if self._target != WHOLE_BOX:
-                wanted = merge_options(wanted, as_print_options(of_box))
+                wanted = merge_options(wanted, stored_options(of_box))
             try:
                 check_defaults(wanted, able, papers, species)
             except OptionError as err:
                 details |= err.placeholders
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
             else:
-                return self._save_defaults(shown)
+                if self._target == WHOLE_BOX:
+                    return self._save({CONF_DEFAULT_OPTIONS: shown})
+                return self._save_for_target(CONF_PRINTER_OPTIONS, shown)
         return self.async_show_form(
             step_id="default_options",
             data_schema=defaults_schema(shown, able, papers),
@@ -164,29 +167,24 @@ class LiankeOptionsFlow(OptionsFlow):
             description_placeholders={"name": self._target_name(), **details},
         )
 
-    def _defaults(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Return the default print options of the box and of its printers."""
-        options = self.config_entry.options
-        return options.get(CONF_DEFAULT_OPTIONS, {}), options.get(CONF_PRINTER_OPTIONS, {})
-
-    def _save_defaults(self, chosen: dict[str, Any]) -> ConfigFlowResult:
-        """End with the default print options of the target replaced."""
-        of_box, of_printers = self._defaults()
-        if self._target == WHOLE_BOX:
-            of_box = chosen
-        else:
-            others = {key: kept for key, kept in of_printers.items() if key != self._target}
-            of_printers = others | ({self._target: chosen} if chosen else {})
-        return self._save({CONF_DEFAULT_OPTIONS: of_box, CONF_PRINTER_OPTIONS: of_printers})
+    @callback
+    def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
+        """Save what was chosen for the target printer under an option of all printers."""
+        others = {
+            key: kept
+            for key, kept in self.config_entry.options.get(option, {}).items()
+            if key != self._target
+        }
+        return self._save({option: others | ({self._target: chosen} if chosen else {})})
 
     def _target_name(self) -> str:
-        """Return what the chosen target is called."""
+        """Return the name of the chosen target."""
         printers = self.config_entry.runtime_data.storage.printers
         printer = printers.get(self._target)
         return printer.name if printer else self.config_entry.title
 
-    async def _async_abilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
-        """Return what the target can do: unknown for a whole box, whose printers differ."""
+    async def _async_capabilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
+        """Return the capabilities of the target, unknown for a whole box, whose printers differ."""
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), Species.UNKNOWN
@@ -223,13 +221,11 @@ class LiankeOptionsFlow(OptionsFlow):
                 data_schema=keep_alive_schema(plans.get(self._target, {})),
                 description_placeholders={"name": self._target_name()},
             )
-        plan = keep_alive_from(user_input)
-        others = {key: kept for key, kept in plans.items() if key != self._target}
-        return self._save({CONF_KEEP_ALIVE: others | ({self._target: plan} if plan else {})})
+        return self._save_for_target(CONF_KEEP_ALIVE, keep_alive_from(user_input))
 
     @_needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the address for the console: nowhere else is it shown."""
+        """Show the callback address for the console; it is shown nowhere else."""
         address = self.config_entry.runtime_data.account.address
         if address is None:
             return self.async_show_form(
@@ -247,12 +243,12 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_push_wait(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Wait until a message comes, or the time is over."""
+        """Wait until a message arrives, or the time is over."""
         if self._wait is None:
             account = self.config_entry.runtime_data.account
             self._unclear_before = account.unclear_messages
             self._wait = self.hass.async_create_background_task(
-                self._async_hear(), "wait for a push message"
+                self._async_wait_for_push(), "wait for a push message"
             )
         if not self._wait.done():
             return self.async_show_progress(
@@ -266,13 +262,13 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_push_unheard(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell a message of an unknown form from none at all."""
+        """Distinguish a message of an unknown form from none at all."""
         if self.config_entry.runtime_data.account.unclear_messages > self._unclear_before:
             return await self.async_step_push_unclear()
         return await self.async_step_push_silent()
 
-    async def _async_hear(self) -> bool:
-        """Return whether a message of this account came within two minutes."""
+    async def _async_wait_for_push(self) -> bool:
+        """Return whether a message of this account arrived within two minutes."""
         webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
         boxes = [
             entry.runtime_data
@@ -293,19 +289,19 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_push_heard(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell that push works."""
+        """Confirm that push works."""
         return self.async_show_menu(step_id="push_heard", menu_options=["done"])
 
     async def async_step_push_unclear(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell that what came names no box, so that it is of no use."""
+        """Explain that the message names no box, so that it is of no use."""
         return self.async_show_menu(step_id="push_unclear", menu_options=["push", "done"])
 
     async def async_step_push_silent(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell that nothing came, which does no harm."""
+        """Explain that nothing arrived, which does no harm."""
         return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
 
     async def async_step_blueprints(
@@ -334,7 +330,7 @@ class LiankeOptionsFlow(OptionsFlow):
     async def async_step_blueprints_copied(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell what was copied, and what was edited and stays as it is."""
+        """Show which blueprints were copied, and which were edited and stay."""
         return self.async_show_menu(
             step_id="blueprints_copied",
             menu_options=["done"],

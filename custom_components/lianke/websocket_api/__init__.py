@@ -1,9 +1,8 @@
-"""What the dashboard card and other screens ask: printers and jobs as they change, and how to print.
+"""WebSocket commands of the dashboard card: printers and jobs as they change, and print options.
 
-Nothing here asks the cloud, except for a printer's options that nobody has asked for in a week.
+None of them sends a request to the cloud, except for a printer's options that are not cached.
 """
 
-from functools import cache, partial
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -15,7 +14,7 @@ from homeassistant.exceptions import Unauthorized
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from ..actions.lookup import describe_capabilities
+from ..actions.lookup import async_describe_capabilities
 from ..actions.target import Target, async_may, async_target
 from ..api.errors import LiankeError
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
@@ -68,7 +67,7 @@ def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
 async def _ws_confirm(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Settle an unconfirmed job by the word of a user who has the paper in hand."""
+    """Confirm an unconfirmed job for a user who has the paper in hand."""
     target = _controlled(hass, connection, msg["device_id"])
     queue = target.data.queue
     job = queue.get(msg["job_id"])
@@ -82,20 +81,15 @@ async def _ws_confirm(
 async def _ws_options(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Send what a printer offers, what it does when nothing is chosen, and how large a file may be.
+    """Send a printer's options, their defaults, and how large a file may be.
 
     Lists are None where the driver does not say; the size is in bytes.
     """
     target = _controlled(hass, connection, msg["device_id"])
-    data, key = target.data, target.printer_key
-    # What it can do and its papers are one thing to ask for.
-    get_client = cache(partial(data.client_for, connection.context(msg)))
     try:
-        capabilities = await data.coordinator.get_capabilities(key, get_client)
-        papers = await data.coordinator.get_papers(key, get_client)
+        described = await async_describe_capabilities(target, connection.context(msg))
     except LiankeError as err:
         raise translated(err) from None
-    described = describe_capabilities(target.view, capabilities, papers)
     connection.send_result(
         msg["id"],
         {
@@ -118,7 +112,7 @@ def _controlled(hass: HomeAssistant, connection: ActiveConnection, device_id: st
 
 
 def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:
-    """Return what applies where a call is silent: the printer's option, the entry's, the driver's.
+    """Return the defaults of options: the printer's, else the entry's, else the driver's.
 
     Ids are given by the names that the printer's lists have for them.
     """

@@ -1,7 +1,7 @@
 """Job feed of the dashboard cards: printers and jobs as they change, computed once for all subscriptions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 import logging
@@ -22,12 +22,12 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.json import json_bytes
+from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..actions.target import async_may
-from ..api.models import PrinterCondition
-from ..box.status import PrinterStatus
+from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..devices import printer_identifier
@@ -35,30 +35,23 @@ from ..documents.document import input_error
 from ..jobs.job import Job, JobState
 from ..runtime import LiankeConfigEntry
 
-# Seconds between two messages of a subscription; the first change is told at once.
+# Seconds between two messages of a subscription; the first change is sent at once.
 PACE: Final = 0.25
-# Jobs in a message: finished ones, open ones of a printer, open ones in all. How many wait is told beside.
+# Jobs in a message: finished ones, open ones of a printer, open ones in all.
 MAX_FINISHED: Final = 20
 MAX_OPEN_OF_PRINTER: Final = 50
 MAX_OPEN: Final = 200
 # A dashboard has a subscription a card.
 MAX_SUBSCRIPTIONS: Final = 50
 
-_FAULTS: Mapping[PrinterStatus, Callable[[PrinterCondition], bool | None]] = {
-    PrinterStatus.COVER_OPEN: lambda condition: condition.cover_open,
-    PrinterStatus.PAPER_JAM: lambda condition: condition.paper_jam,
-    PrinterStatus.OUT_OF_PAPER: lambda condition: condition.out_of_paper,
-    PrinterStatus.OUT_OF_RIBBON: lambda condition: condition.out_of_ribbon,
-    PrinterStatus.OUT_OF_INK: lambda condition: condition.out_of_ink,
-}
 _OFF = (PrinterStatus.BOX_OFFLINE, PrinterStatus.DISCONNECTED)
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """What is shown of one printer, whoever looks."""
+class _PrinterJobs:
+    """A printer and its jobs, before permissions are applied."""
 
     device_id: str
     entry: ConfigEntry
@@ -75,7 +68,7 @@ class Subscription:
     def __init__(
         self, connection: ActiveConnection, number: int, device_ids: list[str] | None
     ) -> None:
-        """Prepare messages with this number, about these devices or, with None, about all."""
+        """Take the number of the messages, and the devices to include, None for all."""
         self.connection = connection
         self.device_ids = None if device_ids is None else frozenset(device_ids)
         self._number = number
@@ -83,34 +76,34 @@ class Subscription:
 
     @property
     def audience(self) -> tuple[str, frozenset[str] | None]:
-        """What decides the content: subscriptions of one audience get the same message."""
+        """User and devices: subscriptions of one audience get the same message."""
         return self.connection.user.id, self.device_ids
 
     def send(self, content: bytes) -> None:
-        """Send a message unless it is the same as the last one."""
+        """Send a message unless it equals the last one."""
         if content != self._sent:
             self._sent = content
             self.connection.send_message(construct_event_message(self._number, content))
 
 
 class JobFeed:
-    """Listens to the boxes while there are subscriptions, and sends each audience one message a change."""
+    """Listens to the boxes while there are subscriptions, and sends each audience its messages."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Prepare a feed that listens to nothing yet."""
+        """Start without subscriptions."""
         self._hass = hass
         self._subscriptions: set[Subscription] = set()
         self._signals: list[CALLBACK_TYPE] = []
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
         # Computed at most once between two changes.
-        self._shown: list[_Shown] | None = None
+        self._printers: list[_PrinterJobs] | None = None
         self._refresher = Debouncer(
             hass, _LOGGER, cooldown=PACE, immediate=True, function=self._refresh
         )
 
     @callback
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
-        """Keep a subscription up to date; returns what ends that.
+        """Keep a subscription up to date; returns a function that unsubscribes.
 
         Raises ServiceValidationError: too_many_subscriptions.
         """
@@ -124,7 +117,7 @@ class JobFeed:
 
     @callback
     def async_send(self, subscription: Subscription) -> None:
-        """Send a subscription what is shown now."""
+        """Send a subscription the present content."""
         subscription.send(self._content(subscription))
 
     @callback
@@ -142,7 +135,7 @@ class JobFeed:
         if self._subscriptions:
             return
         self._refresher.async_cancel()
-        self._shown = None
+        self._printers = None
         for entry_id in list(self._boxes):
             self._leave(entry_id)
         while self._signals:
@@ -152,7 +145,7 @@ class JobFeed:
     def _listen(self, entry: LiankeConfigEntry) -> None:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
-            # Once the queue has drawn its conclusions from what is new.
+            # After the queue has handled the update.
             data.coordinator.async_add_deferred_listener(self._changed),
             data.queue.watch(self._changed),
         ]
@@ -185,7 +178,7 @@ class JobFeed:
 
     @callback
     def _changed(self) -> None:
-        self._shown = None
+        self._printers = None
         if self._subscriptions:
             self._refresher.async_schedule_call()
 
@@ -199,15 +192,15 @@ class JobFeed:
             subscription.send(content)
 
     def _content(self, subscription: Subscription) -> bytes:
-        """Return what a subscription may show: printers, open jobs and the last finished ones."""
-        if self._shown is None:
-            self._shown = list(_collect(self._hass))
+        """Return the content of a subscription: printers, open jobs and the last finished ones."""
+        if self._printers is None:
+            self._printers = list(_collect(self._hass))
         user, devices = subscription.connection.user, subscription.device_ids
         return json_bytes(
             _view(
                 self._hass,
                 user,
-                [one for one in self._shown if devices is None or one.device_id in devices],
+                [one for one in self._printers if devices is None or one.device_id in devices],
             )
         )
 
@@ -215,16 +208,15 @@ class JobFeed:
 DATA_FEED: HassKey[JobFeed] = HassKey(f"{DOMAIN}_feed")
 
 
+@singleton(DATA_FEED)
 @callback
 def async_get_feed(hass: HomeAssistant) -> JobFeed:
-    """Return the one feed of this Home Assistant."""
-    if (feed := hass.data.get(DATA_FEED)) is None:
-        feed = hass.data[DATA_FEED] = JobFeed(hass)
-    return feed
+    """Return the job feed of this Home Assistant."""
+    return JobFeed(hass)
 
 
-def _view(hass: HomeAssistant, user: User, shown: Iterable[_Shown]) -> JsonObjectType:
-    """Return the part of what is shown that a user may see."""
+def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> JsonObjectType:
+    """Return the printers and jobs that a user may see."""
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
     open_jobs: list[tuple[Job, str]] = []
@@ -247,15 +239,15 @@ def _view(hass: HomeAssistant, user: User, shown: Iterable[_Shown]) -> JsonObjec
     }
 
 
-def _collect(hass: HomeAssistant) -> Iterable[_Shown]:
-    """Give every printer that has a device."""
+def _collect(hass: HomeAssistant) -> Iterable[_PrinterJobs]:
+    """Yield every printer that has a device."""
     registry = dr.async_get(hass)
     for entry in hass.config_entries.async_loaded_entries(DOMAIN):
         yield from _collect_box(registry, entry)
 
 
-def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Iterable[_Shown]:
-    """Give the printers of a box with the jobs to show of each, by one pass over its records."""
+def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
+    """Yield the printers of a box with the jobs to show of each, by one pass over its records."""
     data = entry.runtime_data
     moving: defaultdict[str, list[Job]] = defaultdict(list)
     held: defaultdict[str, list[Job]] = defaultdict(list)
@@ -273,10 +265,10 @@ def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Itera
         )
         if device is None:
             continue
-        # Beyond the limit, what is on its way goes before what waits.
+        # Beyond the limit, jobs under way go before waiting ones.
         open_jobs = [*moving[key], *held[key]][:MAX_OPEN_OF_PRINTER]
         open_jobs.sort(key=lambda job: job.job_id, reverse=True)
-        yield _Shown(
+        yield _PrinterJobs(
             device_id=device.id,
             entry=entry,
             printer_key=key,
@@ -291,7 +283,7 @@ def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Itera
 
 
 def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
-    """Return what a screen shows of a printer, besides its name."""
+    """Return the state of a printer for a screen, besides its name."""
     data = entry.runtime_data
     known = data.storage.printers.get(printer.key)
     condition = None if printer.status in _OFF else printer.condition
@@ -306,7 +298,7 @@ def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
         ],
         "problems": [
             fault.value
-            for fault, reported in _FAULTS.items()
-            if condition is not None and reported(condition)
+            for fault in (faults_of(condition) if condition else ())
+            if fault is not PrinterStatus.PAUSED
         ],
     }
