@@ -139,13 +139,15 @@ async def test_a_job_fails(
         on(hass, "job_failed"),
         on(hass, "job_failed", outcome="failed") | {"id": "only this"},
         on(hass, "job_failed", outcome=["expired", "unconfirmed"]) | {"id": "not this"},
+        # Ticked in the form, and nothing chosen.
+        on(hass, "job_failed", outcome=[]) | {"id": "no choice"},
         on(hass, "job_printed"),
     )
     box.printer(1).outcomes.append(Outcome(code=502, msg="x"))
     job = await print_text(hass, wait=True)
-    await until(lambda: len(fired) == 2)
+    await until(lambda: len(fired) == 3)
     await rest(hass)
-    assert named(fired) == ["job_failed", "only this"]
+    assert named(fired) == ["job_failed", "only this", "no choice"]
     said = fired[0]
     assert (said["state"], said["reason"]) == ("failed", "conversion_failed")
     assert said["message"] == job["message"] > ""
@@ -480,7 +482,6 @@ BAD: list[dict[str, Any]] = [
         "target": {"device_id": "x"},
         "options": {"outcome": "completed"},
     },
-    {"trigger": "lianke.job_failed", "target": {"device_id": "x"}, "options": {"outcome": []}},
     {"trigger": "lianke.job_held", "target": {"device_id": "x"}, "options": {"reason": "none"}},
     {
         "trigger": "lianke.printer_needs_attention",

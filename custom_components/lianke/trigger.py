@@ -1,7 +1,7 @@
 """Triggers: print jobs that end or wait, and printers that need attention, are ready or low on ink."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, cast, override
 
@@ -62,9 +62,12 @@ NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 _DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period}
 
 
-def _some_of(*values: str) -> vol.All[Any]:
-    """Take one of the values or a list of them."""
-    return vol.All(cv.ensure_list, vol.Length(min=1), [vol.In(values)])
+def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.All[Any]:
+    """Take some of the values; no choice means the default, which is all of them unless given."""
+    allowed, chosen_for_none = list(values), sorted(default or values)
+    return vol.All(
+        cv.ensure_list, [vol.In(allowed)], lambda chosen: chosen or list(chosen_for_none)
+    )
 
 
 def _schema(options: VolDictType | None = None) -> vol.Schema:
@@ -161,7 +164,7 @@ class JobPrinted(JobTrigger):
 class JobFailed(JobTrigger):
     """A job ended in one of the chosen ways without surely being printed."""
 
-    _schema = _schema({vol.Optional(CONF_OUTCOME, default=list(OUTCOMES)): _some_of(*OUTCOMES)})
+    _schema = _schema({vol.Optional(CONF_OUTCOME, default=[]): _choice(OUTCOMES)})
 
     @override
     def _matches(self, update: JobUpdate) -> bool:
@@ -171,7 +174,7 @@ class JobFailed(JobTrigger):
 class JobHeld(JobTrigger):
     """A job is held for one of the chosen reasons, for the first time."""
 
-    _schema = _schema({vol.Optional(CONF_REASON, default=list(REASONS)): _some_of(*REASONS)})
+    _schema = _schema({vol.Optional(CONF_REASON, default=[]): _choice(REASONS)})
 
     @override
     def _matches(self, update: JobUpdate) -> bool:
@@ -299,7 +302,7 @@ class PrinterNeedsAttention(PrinterTrigger):
 
     _schema = _schema(
         {
-            vol.Optional(CONF_FAULT, default=sorted(PROBLEMS)): _some_of(*HoldReason),
+            vol.Optional(CONF_FAULT, default=[]): _choice(HoldReason, PROBLEMS),
             **_DURATION,
         }
     )
