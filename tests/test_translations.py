@@ -34,7 +34,19 @@ LANGUAGES = ("en", "zh-Hans")
 
 CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # Latin words that a Chinese text may hold: names, file types, units, and what one has to type.
-NAMES = {"ApiKey", "Assistant", "Cloud", "Home", "HP", "Lianke", "Office", "Excel", "zbar", "Wi-Fi"}
+NAMES = {
+    "ApiKey",
+    "Assistant",
+    "Cloud",
+    "Home",
+    "HP",
+    "Lianke",
+    "Office",
+    "Excel",
+    "PDFium",
+    "zbar",
+    "Wi-Fi",
+}
 TYPES = {
     "AVIF",
     "CSV",
@@ -49,10 +61,25 @@ TYPES = {
     "UTF",
     "WebP",
 }
-TECHNIQUE = {"Base", "HTTP", "http", "https", "kB", "MB", "mm", "qr", "QR", "URL", "USB"}
+TECHNIQUE = {
+    "Base",
+    "HTTP",
+    "http",
+    "https",
+    "kB",
+    "MB",
+    "mm",
+    "qr",
+    "QR",
+    "R",
+    "TrueType",
+    "URL",
+    "USB",
+}
 TO_TYPE = {
     "imap",
     "fetch",
+    "fonts",
     "part",
     "all",
     "allowlist",

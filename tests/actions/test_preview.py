@@ -56,7 +56,11 @@ def spooled(hass: HomeAssistant) -> list[Path]:
 
 
 async def test_a_pdf_is_drawn_here(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+    hass: HomeAssistant,
+    all_entities: None,
+    client: Client,
+    simulator: Simulator,
+    media: Path,
 ) -> None:
     preview = await ask(hass, "preview", device_id=device_of(hass), file=str(media / "菜单.pdf"))
     assert (preview["pages"], preview["title"], preview["drawn_by"]) == (3, "菜单.pdf", "here")

@@ -44,6 +44,7 @@ SENT = {
 }
 SOURCES = "What to print"
 OPTIONS = "How to print it"
+SHEETS = "Sheets and photos"
 PAGES = "Pages that are made here"
 JOBS = "When to print it, and never twice"
 RAW = "Printer commands"
@@ -205,6 +206,28 @@ async def test_options(house: House, name: str, text: str) -> None:
     for field, value in SENT[name].items():
         assert document.options[field] == value
     assert document.path.read_bytes() == MENU
+
+
+# Sheets and photos
+
+# Sheets that come of a menu of three pages, by the fields of an example.
+MADE = {
+    "sheet": 2,
+    "sheet_order": 1,
+    "sheet_frame": 2,
+    "booklet_side": 1,
+    "poster_columns, poster_rows": 6,
+    "photo_size": 2,
+    "photo_fit": 2,
+    "photo_count": 1,
+}
+
+
+@rows(SHEETS)
+async def test_sheets(house: House, name: str, text: str) -> None:
+    (document,) = await printed(house, file=house.at_home("/media/menu.pdf"), **fragment(text))
+    assert document.path.read_bytes() != MENU
+    assert document.pages == MADE.get(name, 3)
 
 
 # Pages made here

@@ -1,87 +1,94 @@
 """Previews and page counts of documents that are not printed yet."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
-from homeassistant.util.json import JsonObjectType
+from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions
 from ..documents.document import Document, input_error
-from ..documents.drawing import can_draw, plan_drawing
+from ..documents.drawing import PageDrawing, can_draw, plan_drawing
 from ..documents.kinds import SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
-from ..documents.spool import async_get_spool
+from ..documents.spool import Spool, async_get_spool
 from ..runtime import preview_signal
+from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .preview_view import preview_paths
-from .print import async_documents, async_resolve, ticket_scope
+from .print import async_resolve
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE
 from .target import Target
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shown:
+    """What is drawn: the documents of an parameters, or the one that they become on sheets."""
+
+    document: Document
+    options: ResolvedOptions
+
+
 async def async_preview(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
-    """Draw one document as it would be printed, and keep it for printing.
+    """Draw one document, or several on sheets, as it would be printed, and keep it for printing.
 
     PDF files and pictures are drawn here, each page when its picture is requested; other types, or
     all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
-    handle, all valid for an hour; the printer's image entity shows the first page. Raises
-    LiankeError besides what printing raises.
+    handle, or a list of one for each document, all valid for an hour; the printer's image entity
+    shows the first page. Raises LiankeError besides what printing raises.
     """
     options = await async_resolve(target.entry, target.printer_key, parameters.options)
-    document = await _async_one(hass, target, parameters, options, context)
-    if not parameters.preview_by_cloud and can_draw(document):
-        with suppress(PdfUnavailableError):
-            return await _async_draw(hass, target, parameters, document, options, context)
-    return await _async_ask_cloud(hass, target, parameters, document, options, context)
+    documents = await _async_documents(hass, target, parameters, options, context)
+    spool = await async_get_spool(hass)
+    shown = _Shown(document=documents[0], options=options)
+    try:
+        if parameters.sheets.is_set:
+            [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
+            shown = _Shown(document=item.document, options=item.options)
+        if not parameters.preview_by_cloud and can_draw(shown.document):
+            with suppress(PdfUnavailableError):
+                return await _async_draw(hass, target, parameters, documents, shown, context)
+        return await _async_ask_cloud(hass, target, parameters, documents, shown, context)
+    except BaseException:
+        await spool.async_discard(*documents, shown.document)
+        raise
 
 
 async def _async_draw(
     hass: HomeAssistant,
     target: Target,
     parameters: PrintParameters,
-    document: Document,
-    options: ResolvedOptions,
+    documents: list[Document],
+    shown: _Shown,
     context: Context,
 ) -> JsonObjectType:
     """Draw a document here. Raises PdfUnavailableError where that cannot be done."""
     spool = await async_get_spool(hass)
+    drawing = plan_drawing(hass, shown.document, shown.options, context.user_id)
+    if not drawing.pages:
+        raise input_error("pages_not_in_document", count=str(shown.document.pages))
     try:
-        drawing = plan_drawing(hass, document, options, context.user_id)
-        if not drawing.pages:
-            raise input_error("pages_not_in_document", count=str(document.pages))
         first = await spool.async_draw(drawing, 1)
     except PdfUnavailableError:
         raise
     except PdfError as err:
-        await spool.async_discard(document)
-        raise pdf_error(err, document.name) from None
-    except BaseException:
-        await spool.async_discard(document)
-        raise
-    source = parameters.sources[0]
-    handle = await spool.async_keep(
-        document,
-        [first],
-        drawing=drawing,
-        # Previewed again with other options, it stays one document.
-        handle=source.value if source.kind is SourceKind.DOCUMENT else None,
-    )
+        raise pdf_error(err, shown.document.name) from None
+    handles = await _async_keep(spool, parameters, documents, [first], drawing)
     return _describe(
         hass,
         target,
         parameters,
-        document,
-        handle,
+        shown.document,
+        handles,
         pages=len(drawing.pages),
-        pictures=drawing.count,
+        pictures=preview_paths(hass, handles[0], spool.version(handles[0]) or 0, drawing.count),
         first=first,
         drawn_by=BY_HERE,
-        version=spool.version(handle) or 0,
     )
 
 
@@ -89,37 +96,65 @@ async def _async_ask_cloud(
     hass: HomeAssistant,
     target: Target,
     parameters: PrintParameters,
-    document: Document,
-    options: ResolvedOptions,
+    documents: list[Document],
+    shown: _Shown,
     context: Context,
 ) -> JsonObjectType:
     """Have a document drawn by the cloud."""
     spool = await async_get_spool(hass)
-    try:
-        client = target.data.client_for(context)
-        preview = await target.data.queue.previewer.async_preview(
-            target.printer_key, document, options, client
-        )
-    except BaseException:
-        await spool.async_discard(document)
-        raise
-    scope = ticket_scope(target.printer_key, options)
-    document = replace(document, ticket=preview.ticket, ticket_scope=scope)
-    if document.pages is None and not options.page_range:
-        # Of a range of pages it shows only those.
-        document = replace(document, pages=preview.pages, counted_for=scope)
-    handle = await spool.async_keep(document, preview.images)
+    client = target.data.client_for(context)
+    preview = await target.data.queue.previewer.async_preview(
+        target.printer_key, shown.document, shown.options, client
+    )
+    if parameters.sheets.is_set:
+        await spool.async_discard(shown.document)
+    else:
+        # What the cloud has prepared is of the document itself.
+        scope = ticket_scope(target.printer_key, shown.options)
+        [document] = documents
+        document = replace(document, ticket=preview.ticket, ticket_scope=scope)
+        if document.pages is None and not shown.options.page_range:
+            # Of a range of pages it shows only those.
+            document = replace(document, pages=preview.pages, counted_for=scope)
+        documents = [document]
+    handles = await _async_keep(spool, parameters, documents, preview.images)
     return _describe(
         hass,
         target,
         parameters,
-        document,
-        handle,
+        shown.document,
+        handles,
         pages=preview.pages,
-        pictures=len(preview.images),
+        pictures=preview_paths(
+            hass, handles[0], spool.version(handles[0]) or 0, len(preview.images)
+        ),
         first=preview.images[0] if preview.images else None,
         drawn_by=BY_CLOUD,
     )
+
+
+async def _async_keep(
+    spool: Spool,
+    parameters: PrintParameters,
+    documents: list[Document],
+    pictures: Sequence[bytes],
+    drawing: PageDrawing | None = None,
+) -> list[str]:
+    """Keep documents, the pictures with the first; return their handles.
+
+    A document that is previewed again keeps its handle.
+    """
+    handles: list[str] = []
+    for source, document in zip(parameters.sources, documents, strict=True):
+        handles.append(
+            await spool.async_keep(
+                document,
+                () if handles else pictures,
+                drawing=None if handles else drawing,
+                handle=source.value if source.kind is SourceKind.DOCUMENT else None,
+            )
+        )
+    return handles
 
 
 async def async_count_pages(
@@ -131,7 +166,7 @@ async def async_count_pages(
     Raises LiankeError besides what printing raises.
     """
     options = await async_resolve(target.entry, target.printer_key, parameters.options)
-    document = await _async_one(hass, target, parameters, options, context)
+    [document] = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
     if document.pages is None:
         try:
@@ -161,13 +196,12 @@ def _describe(
     target: Target,
     parameters: PrintParameters,
     document: Document,
-    handle: str,
+    handles: list[str],
     *,
     pages: int | None,
-    pictures: int,
+    pictures: list[JsonValueType],
     first: bytes | None,
     drawn_by: str,
-    version: int = 0,
 ) -> JsonObjectType:
     """Return the response for a preview, and show its first page as the printer's image."""
     if first is not None:
@@ -176,21 +210,23 @@ def _describe(
         "device_id": target.device_id,
         "title": parameters.sources[0].title or document.title,
         "pages": pages,
-        "images": preview_paths(hass, handle, version, pictures),
-        "document": handle,
+        "images": pictures,
+        "document": handles[0] if len(handles) == 1 else list[JsonValueType](handles),
         "drawn_by": drawn_by,
     }
 
 
-async def _async_one(
+async def _async_documents(
     hass: HomeAssistant,
     target: Target,
     parameters: PrintParameters,
     options: ResolvedOptions,
     context: Context,
-) -> Document:
-    """Return the one document of a call. Raises ServiceValidationError: one_document_only."""
-    if len(parameters.sources) != 1:
+) -> list[Document]:
+    """Return the documents of a call that become one.
+
+    Raises ServiceValidationError: one_document_only.
+    """
+    if len(parameters.sources) != 1 and not parameters.sheets.joins:
         raise input_error("one_document_only")
-    documents = await async_documents(hass, target, parameters, options, context)
-    return documents[0]
+    return await async_documents(hass, target, parameters, options, context)

@@ -4,10 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
-import hashlib
-import json
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -23,15 +20,15 @@ from ..api.errors import LiankeInputError
 from ..api.option_resolver import resolve_options
 from ..api.options import PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..documents.document import Document, input_error
+from ..documents.document import input_error
 from ..documents.kinds import SourceKind
-from ..documents.sources import async_get_document, is_snapshot
+from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
 from ..jobs.queue import PrintQueue, PrintRequest, Submission, is_settled
-from ..jobs.settings import max_document_bytes
 from ..runtime import LiankeConfigEntry, translated
+from .prepare import async_prepare
 from .request import PrintParameters, stored_options
 from .target import Target
 
@@ -39,7 +36,6 @@ from .target import Target
 RELOAD_PAUSE = 1
 # A snapshot is of no use tomorrow.
 SNAPSHOT_EXPIRY = timedelta(hours=1)
-LANDSCAPE = 2
 # Suffixes of the error text for a document that the service could not convert, by its type; other
 # documents have the general text.
 CONVERSION_FAILED = "conversion_failed"
@@ -93,38 +89,10 @@ async def async_resolve(
         raise translated(err) from None
 
 
-async def async_documents(
-    hass: HomeAssistant,
-    target: Target,
-    parameters: PrintParameters,
-    options: ResolvedOptions,
-    context: Context,
-) -> list[Document]:
-    """Return the documents of a call, laid out for the options; all of them or none."""
-    spool = await async_get_spool(hass)
-    documents: list[Document] = []
-    landscape = options.orientation == LANDSCAPE
-    try:
-        for source in parameters.sources:
-            fetched = await async_get_document(
-                hass,
-                spool,
-                replace(source, page=replace(source.page, landscape=landscape)),
-                limit_bytes=max_document_bytes(target.entry.options),
-                context=context,
-                paper=options.paper,
-            )
-            documents.append(_scoped(fetched, target, options))
-    except BaseException:
-        await spool.async_discard(*documents)
-        raise
-    return documents
-
-
 async def async_print(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> list[Submission]:
-    """Submit one job for each source, in their order; returns once the jobs are on disk.
+    """Submit one job for each source, or one for all, in their order; returns once the jobs are on disk.
 
     Errors in the options or any source are raised before the first job is submitted:
     ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be stored.
@@ -140,7 +108,7 @@ async def async_print(
             target.entry, target.printer_key, parameters.options, raw=parameters.raw
         )
         try:
-            documents = await async_documents(hass, target, parameters, options, context)
+            prepared = await async_prepare(hass, target, parameters, options, context)
         except HomeAssistantError as err:
             # The second of two equal calls finds its upload consumed by the first.
             if err.translation_key == "upload_gone" and (
@@ -151,19 +119,17 @@ async def async_print(
         spool = await async_get_spool(hass)
         submissions: list[Submission] = []
         try:
-            for number, (source, document) in enumerate(
-                zip(parameters.sources, documents, strict=True)
-            ):
+            for number, item in enumerate(prepared):
                 expires_in = parameters.expires_in
-                if expires_in is None and is_snapshot(source):
+                if expires_in is None and is_snapshot(item.source):
                     expires_in = SNAPSHOT_EXPIRY
                 request = PrintRequest(
                     printer_key=target.printer_key,
-                    document=document,
-                    title=source.title or document.title,
-                    options=options,
+                    document=item.document,
+                    title=item.source.title or item.document.title,
+                    options=item.options,
                     context=context,
-                    requested=parameters.requested,
+                    requested=item.requested,
                     request_id=_numbered(parameters.request_id, number),
                     replace_key=_numbered(parameters.replace_key, number),
                     hold=parameters.hold,
@@ -174,9 +140,9 @@ async def async_print(
         except HomeAssistantError as err:
             if not submissions:
                 raise
-            raise await _async_partly(hass, err, len(submissions), len(documents)) from None
+            raise await _async_partly(hass, err, len(submissions), len(prepared)) from None
         finally:
-            await spool.async_discard(*documents[len(submissions) :])
+            await spool.async_discard(*(item.document for item in prepared[len(submissions) :]))
     return submissions
 
 
@@ -201,23 +167,6 @@ async def _async_partly(
 def _numbered(key: str | None, number: int) -> str | None:
     """Return the key for one of several documents, which must differ."""
     return key if key is None or number == 0 else f"{key}#{number + 1}"
-
-
-def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Return the scope of a preview's ticket: this printer with these options, any copies."""
-    fields = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
-    text = json.dumps([printer_key, fields], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _scoped(document: Document, target: Target, options: ResolvedOptions) -> Document:
-    """Return the document without a ticket or page count of another scope."""
-    scope = ticket_scope(target.printer_key, options)
-    if document.ticket is not None and document.ticket_scope != scope:
-        document = replace(document, ticket=None, ticket_scope=None)
-    if document.counted_for is not None and document.counted_for != scope:
-        document = replace(document, pages=None, counted_for=None)
-    return document
 
 
 def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:

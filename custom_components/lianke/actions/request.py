@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.helpers import config_validation as cv
 
@@ -12,6 +12,7 @@ from ..documents.conversion import clean_title
 from ..documents.document import input_error
 from ..documents.kinds import SourceKind
 from ..documents.page_documents import PageOptions
+from ..documents.sheet_options import SheetOptions
 from ..documents.sources import Source
 from .schemas import (
     ATTR_AGENDA,
@@ -35,6 +36,9 @@ from .schemas import (
     OPTION_NAMES,
 )
 
+BOOKLET: Final = "booklet"
+NO_SHEETS: Final = SheetOptions()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrintParameters:
@@ -50,12 +54,13 @@ class PrintParameters:
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     preview_by_cloud: bool = False
+    sheets: SheetOptions = NO_SHEETS
 
 
 def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     """Return the print parameters of a call whose data its schema has validated.
 
-    Raises ServiceValidationError: source_missing, source_not_one.
+    Raises ServiceValidationError: source_missing, source_not_one, sheet_or_photo.
     """
     kinds = [kind for kind in SourceKind if kind.value in data]
     if not kinds:
@@ -63,7 +68,12 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     if len(kinds) > 1:
         raise input_error("source_not_one", sources=", ".join(kinds))
     values = cv.ensure_list(data[kinds[0].value])
+    sheets = SheetOptions.from_fields(data)
+    if sheets.sheet and sheets.photo_size:
+        raise input_error("sheet_or_photo")
     requested = {name: data[name] for name in OPTION_NAMES if name in data}
+    if sheets.sheet == BOOKLET:
+        requested["duplex"] = _booklet_duplex(requested.get("duplex"), sheets)
     page = PageOptions(
         header=data.get(ATTR_HEADER),
         columns=data.get(ATTR_COLUMNS),
@@ -95,7 +105,15 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         expires_in=data.get(ATTR_EXPIRES_IN),
         ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
         preview_by_cloud=data.get(ATTR_PREVIEW_BY) == BY_CLOUD,
+        sheets=sheets,
     )
+
+
+def _booklet_duplex(wanted: str | None, sheets: SheetOptions) -> str:
+    """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge."""
+    if sheets.booklet_side != "both":
+        return "off"
+    return "short_edge" if wanted in (None, "off") else wanted
 
 
 def stored_options(stored: Mapping[str, Any]) -> PrintOptions:

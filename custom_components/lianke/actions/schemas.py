@@ -10,8 +10,20 @@ from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
 from ..api.options import MAX_PAGE_RANGE, PrintOptions
+from ..documents.conversion import clean_title
 from ..documents.document import whole_text
 from ..documents.kinds import RAW_ENCODINGS, SourceKind
+from ..documents.sheet_options import (
+    BOOKLET_SIDES,
+    MAX_PHOTO_COUNT,
+    MAX_TILES,
+    MAX_WATERMARK,
+    PHOTO_FITS,
+    PHOTO_SIZES,
+    SHEET_ORDERS,
+    SHEETS,
+    STAMPS,
+)
 from ..jobs.job import JobState
 
 SERVICE_PRINT: Final = "print"
@@ -134,6 +146,11 @@ def _no_boolean(value: object) -> object:
     return value
 
 
+def _count(most: int) -> vol.All[Any]:
+    """Take a whole number from 1."""
+    return vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=1, max=most))
+
+
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
 _COPIES = vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
@@ -190,6 +207,25 @@ OPTIONS: Final = {
     vol.Optional("excel_fit"): _WORD,
 }
 
+SHEET_FIELDS: Final = {
+    vol.Optional("sheet"): vol.In(SHEETS),
+    vol.Optional("sheet_order"): vol.In(SHEET_ORDERS),
+    vol.Optional("sheet_frame"): cv.boolean,
+    vol.Optional("poster_columns"): _count(MAX_TILES),
+    vol.Optional("poster_rows"): _count(MAX_TILES),
+    vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
+    vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
+    vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
+    vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT),
+    vol.Optional("merge"): cv.boolean,
+    vol.Optional("merge_new_sheet"): cv.boolean,
+    vol.Optional("watermark"): vol.All(
+        _line(MAX_WATERMARK), clean_title, vol.Length(min=1, msg="the watermark is empty")
+    ),
+    vol.Optional("watermark_opacity"): _count(100),
+    vol.Optional("stamp"): vol.All(cv.ensure_list, [vol.In(STAMPS)]),
+}
+
 RAW: Final = {
     vol.Optional(ATTR_RAW, default=False): cv.boolean,
     vol.Optional(ATTR_RAW_ENCODING, default="utf-8"): vol.In(RAW_ENCODINGS),
@@ -207,13 +243,16 @@ JOB: Final = {
     vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
 }
 
-PRINT_SCHEMA: Final = vol.Schema({**TARGET, **SOURCES, **PAGES, **OPTIONS, **RAW, **JOB})
+PRINT_SCHEMA: Final = vol.Schema(
+    {**TARGET, **SOURCES, **PAGES, **OPTIONS, **SHEET_FIELDS, **RAW, **JOB}
+)
 PREVIEW_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
         **SOURCES,
         **PAGES,
         **OPTIONS,
+        **SHEET_FIELDS,
         vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_CLOUD)),
     }
 )

@@ -94,4 +94,5 @@ def paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] |
     if paper is None or paper.width <= 0 or paper.height <= 0:
         return None
     size = paper.width / 10, paper.height / 10
-    return (max(size), min(size)) if landscape else size
+    # Landscape turns a paper, which as a label may be wider than high.
+    return size[::-1] if landscape else size

@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..const import DOMAIN
 from .document import Document, input_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .pdf_worker.process import MEMORY
+from .pdf_worker.process import MAX_SOURCE_PAGES, MEMORY
 from .sniff import FileType
 from .spool import Spool, too_large
 
@@ -110,4 +110,10 @@ def pdf_error(
             return input_error("image_unreadable", name=name)
         case "image_too_large":
             return input_error("image_too_large", name=name)
+        case "too_many_pages":
+            return input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+        case "paper_too_small":
+            return input_error("sheet_paper_too_small")
+        case "no_font":
+            return input_error("watermark_needs_font")
     return input_error("pdf_damaged", name=name)

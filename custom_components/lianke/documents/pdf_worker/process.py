@@ -23,6 +23,8 @@ MEMORY: Final = 384 * 1024 * 1024
 # Seconds. The client gives up earlier; this is for a process whose client was killed.
 TASK_SECONDS: Final = 60
 OPEN_FILES: Final = 32
+# Of all documents that are laid out together, and sheets that come of them.
+MAX_SOURCE_PAGES: Final = 2000
 
 
 def main(site: str) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, pages, raster_pdf
+from . import draw, layout, pages, raster_pdf
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
 TASKS: Final[dict[str, Task]] = {
     "count": pages.count,
     "draw": draw.draw,
+    "lay_out": layout.lay_out,
     "unlock": pages.unlock,
     "raster": raster_pdf.convert,
 }

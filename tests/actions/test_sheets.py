@@ -1,0 +1,338 @@
+"""Layouts by the action: what is sent to the service, and how the call is answered."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestClient
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from PIL import Image
+import pypdfium2
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+import voluptuous as vol
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import pdf_client, sheets as sheets_module
+from tests.printing import (
+    LABELS,
+    OTHER_LASER,
+    ask,
+    came_out,
+    data_of,
+    device_of,
+    make_media,
+    print_one,
+    sent,
+)
+from tests.simulator import Simulator, make_pdf
+
+type Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a media folder with PDF files and pictures."""
+    folder = make_media(hass, tmp_path / "media")
+    (folder / "ten.pdf").write_bytes(make_pdf(10))
+    for name, colour in (("front", "red"), ("back", "blue")):
+        Image.new("RGB", (856, 540), colour).save(folder / f"{name}.jpg")
+    return folder
+
+
+@pytest.fixture
+async def client(
+    reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> Client:
+    """Set everything up and return a browser that nobody has logged in with."""
+    return await hass_client_no_auth()
+
+
+def spooled(hass: HomeAssistant) -> list[Path]:
+    """Return the files in the spool."""
+    return [*Path(hass.config.cache_path(DOMAIN, "spool")).iterdir()]
+
+
+def texts(data: bytes) -> list[str]:
+    """Return the text of each page of a PDF."""
+    return [
+        " ".join(page.get_textpage().get_text_bounded().split())
+        for page in pypdfium2.PdfDocument(data)
+    ]
+
+
+async def reason(hass: HomeAssistant, action: str = "print", **data: Any) -> str | None:
+    """Return why a call is refused."""
+    with pytest.raises(HomeAssistantError) as refused:
+        await ask(hass, action, device_id=device_of(hass), **data)
+    return refused.value.translation_key
+
+
+async def test_several_pages_on_a_sheet(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    job = await print_one(
+        hass,
+        file=str(media / "ten.pdf"),
+        sheet="4_up",
+        pages="1-5",
+        reverse_order=True,
+        title="Ten",
+    )
+    [printed] = simulator.printed
+    assert texts(printed.path.read_bytes()) == ["Page 1 Page 2 Page 3 Page 4", "Page 5"]
+    # What was chosen is not chosen again from the sheets; their order is the service's to turn.
+    assert "jpPageRange" not in printed.options
+    assert printed.options["pdfRev"] == "1"
+    assert (printed.options["jpScale"], printed.options["dmOrientation"]) == ("fit", "1")
+    assert (printed.name, job["title"], job["pages"]) == ("ten.pdf", "Ten", 2)
+    assert spooled(hass) == []
+
+
+async def test_lying_sheets(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    await print_one(hass, file=str(media / "ten.pdf"), sheet="2_up", scale="50%", align="top_left")
+    options = simulator.printed[0].options
+    assert (options["dmOrientation"], options["jpScale"]) == ("2", "fit")
+    assert options["jpAutoAlign"] == "z5"
+
+
+async def test_a_card_becomes_one_job_in_true_size(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    job = await print_one(
+        hass, file=[str(media / "front.jpg"), str(media / "back.jpg")], sheet="id_card"
+    )
+    [printed] = simulator.printed
+    assert (job["title"], job["pages"], printed.name) == ("front.jpg + 1", 1, "front.pdf")
+    assert printed.options["jpScale"] == "none"
+    # A pixel a millimetre.
+    drawn = pypdfium2.PdfDocument(printed.path)[0].render(scale=25.4 / 72).to_pil().convert("RGB")
+    shown = [drawn.getpixel((105, y)) for y in (60, 111, 148, 185, 240)]
+    white, red, blue = (255, 255, 255), (254, 0, 0), (0, 0, 254)
+    assert shown == [white, red, white, blue, white]
+
+
+@pytest.mark.parametrize("duplex", [None, "off", "short_edge"])
+async def test_a_booklet_is_printed_on_both_sides(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path, duplex: str | None
+) -> None:
+    options = {} if duplex is None else {"duplex": duplex}
+    job = await print_one(hass, file=str(media / "ten.pdf"), sheet="booklet", **options)
+    [printed] = simulator.printed
+    assert (printed.options["dmDuplex"], job["pages"]) == ("3", 6)
+    assert texts(printed.path.read_bytes())[-1] in ("Page 6 Page 7", "Page 7 Page 6")
+
+
+async def test_a_booklet_by_hand(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """A printer that prints on one side is refused both, and takes one."""
+    path = str(media / "ten.pdf")
+    device = device_of(hass, OTHER_LASER)
+    with pytest.raises(HomeAssistantError) as refused:
+        await ask(hass, "print", device_id=device, file=path, sheet="booklet")
+    assert refused.value.translation_key == "duplex_not_available"
+    await print_one(hass, device_id=device, file=path, sheet="booklet", booklet_side="back")
+    assert simulator.printed[0].options["dmDuplex"] == "1"
+    assert texts(simulator.printed[0].path.read_bytes())[0] == "Page 2"
+
+
+async def test_documents_are_joined(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    paths = [str(media / name) for name in ("菜单.pdf", "front.jpg", "ten.pdf")]
+    job = await print_one(hass, file=paths, merge=True, pages="1-2", stamp=["page_numbers"])
+    [printed] = simulator.printed
+    assert texts(printed.path.read_bytes()) == [
+        *("Page 1 1 / 5", "Page 2 2 / 5", "3 / 5", "Page 1 4 / 5", "Page 2 5 / 5")
+    ]
+    assert (job["title"], job["pages"]) == ("菜单.pdf + 2", 5)
+
+
+async def test_without_joining_each_document_is_a_job(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    paths = [str(media / name) for name in ("菜单.pdf", "ten.pdf")]
+    answer = await ask(
+        hass, "print", device_id=device_of(hass), file=paths, sheet="9_up", wait=True
+    )
+    assert [job["pages"] for job in answer["jobs"]] == [1, 2]
+    assert [job.name for job in await came_out(simulator, 2)] == ["菜单.pdf", "ten.pdf"]
+    assert spooled(hass) == []
+
+
+async def test_the_limit_counts_sheets(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """The limit is 100 pages: 500 are too many, and on 84 sheets they are not."""
+    (media / "x.pdf").write_bytes(make_pdf(500))
+    path = str(media / "x.pdf")
+    assert await reason(hass, file=path) == "guard_pages"
+    assert await reason(hass, file=path, sheet="4_up") == "guard_pages"
+    assert sent(simulator) == 0
+    assert (await print_one(hass, file=path, sheet="6_up"))["pages"] == 84
+    data: dict[str, Any] = {"file": str(media / "front.jpg"), "photo_size": "6r", "photo_count": 60}
+    assert await reason(hass, **data, copies=2) == "guard_pages"
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"text": "Hello", "sheet": "2_up"}, "sheet_type_not_supported"),
+        ({"text": "Hello", "raw": True, "merge": True}, "sheet_type_not_supported"),
+        ({"markdown": "# Hello", "watermark": "COPY"}, "sheet_type_not_supported"),
+        ({"file": "ten.pdf", "sheet": "2_up", "photo_size": "4r"}, "sheet_or_photo"),
+        ({"file": "ten.pdf", "sheet": "2_up", "pages": "11-12"}, "pages_not_in_document"),
+        ({"file": "front.jpg", "photo_size": "6r", "paper": "A5"}, "sheet_paper_too_small"),
+        ({"file": "ten.pdf", "watermark": "\U00013000"}, "watermark_needs_font"),
+        ({"file": "ten.pdf", "sheet": "poster", "poster_columns": 9}, None),
+        ({"file": "ten.pdf", "sheet": "5_up"}, None),
+        ({"file": "ten.pdf", "watermark": " "}, None),
+        ({"file": "ten.pdf", "watermark": "x" * 61}, None),
+        ({"file": "front.jpg", "photo_size": "4r", "photo_count": 101}, None),
+        ({"file": "ten.pdf", "stamp": ["time"]}, None),
+    ],
+)
+async def test_what_is_refused(
+    hass: HomeAssistant,
+    client: Client,
+    simulator: Simulator,
+    media: Path,
+    data: dict[str, Any],
+    key: str | None,
+) -> None:
+    """Nothing of it is sent, and nothing stays."""
+    if "file" in data:
+        data = data | {"file": str(media / data["file"])}
+    with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
+        await ask(hass, "print", device_id=device_of(hass), **data)
+    if key is not None:
+        assert getattr(refused.value, "translation_key", None) == key
+    assert (sent(simulator), spooled(hass)) == (0, [])
+
+
+async def test_where_pdfium_cannot_run(
+    hass: HomeAssistant, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
+    for name in ("ten.pdf", "front.jpg"):
+        assert await reason(hass, file=str(media / name), sheet="2_up") == "sheet_not_available"
+    assert spooled(hass) == []
+
+
+async def test_a_layout_that_takes_too_long(
+    hass: HomeAssistant,
+    client: Client,
+    simulator: Simulator,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sheets_module, "LAYOUT_SECONDS", 0)
+    path = str(media / "ten.pdf")
+    assert await reason(hass, file=path, sheet="2_up") == "pdf_takes_long"
+    assert (sent(simulator), spooled(hass)) == (0, [])
+
+
+async def test_the_same_request_prints_once(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """Sheets that are made twice differ in their bytes, and are the same request all the same."""
+    data: dict[str, Any] = {
+        "file": str(media / "ten.pdf"),
+        "sheet": "4_up",
+        "request_id": "ten",
+        "stamp": ["date"],
+    }
+    first = await print_one(hass, **data)
+    again = await print_one(hass, **data)
+    assert (again["job_id"], again["duplicate"]) == (first["job_id"], True)
+    assert len(simulator.printed) == 1
+    assert await reason(hass, **(data | {"sheet_frame": True})) == "request_id_conflict"
+
+
+async def test_sheets_are_printed_elsewhere_as_they_are(
+    hass: HomeAssistant, client: Client, setup: MockConfigEntry, simulator: Simulator, media: Path
+) -> None:
+    job = await print_one(hass, file=str(media / "ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
+    requested = data_of(setup).queue.get(job["job_id"]).requested
+    assert dict(requested) == {"orientation": "landscape", "scale": "fit", "align": "center"}
+
+
+async def test_a_preview_shows_the_sheets(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    device = device_of(hass)
+    first = await ask(hass, "preview", device_id=device, file=str(media / "ten.pdf"))
+    handle = first["document"]
+    preview = await ask(hass, "preview", device_id=device, document=handle, sheet="2_up")
+    assert (preview["document"], preview["pages"], preview["drawn_by"]) == (handle, 5, "here")
+    answer = await client.get(preview["images"][4])
+    assert Image.open(BytesIO(await answer.read())).size == (1754, 1240)
+    # The document, its sheets, and the pictures of two of them.
+    assert len(spooled(hass)) == 4
+    # It is the document itself that is kept: once more, and it is laid out otherwise.
+    await print_one(hass, document=handle, sheet="9_up")
+    assert len(texts(simulator.printed[0].path.read_bytes())) == 2
+    await ask(hass, "preview", device_id=device, document=handle)
+    assert len(spooled(hass)) == 2
+
+
+async def test_a_preview_of_several_documents(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    device = device_of(hass)
+    paths = [str(media / "front.jpg"), str(media / "back.jpg")]
+    assert await reason(hass, "preview", file=paths) == "one_document_only"
+    preview = await ask(hass, "preview", device_id=device, file=paths, sheet="id_card")
+    assert (preview["pages"], len(preview["images"]), len(preview["document"])) == (1, 1, 2)
+    preview = await ask(
+        hass,
+        "preview",
+        device_id=device,
+        document=preview["document"],
+        sheet="id_card",
+        color="mono",
+    )
+    assert sent(simulator) == 0
+    assert (await client.get(preview["images"][0])).status == 200
+    job = await print_one(hass, document=preview["document"], sheet="id_card")
+    assert (job["title"], job["pages"]) == ("front.jpg + 1", 1)
+
+
+async def test_the_cloud_draws_sheets_too(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    device = device_of(hass)
+    preview = await ask(
+        hass,
+        "preview",
+        device_id=device,
+        file=str(media / "ten.pdf"),
+        sheet="4_up",
+        preview_by="cloud",
+    )
+    assert (preview["pages"], preview["drawn_by"], sent(simulator)) == (3, "cloud", 1)
+    await print_one(hass, document=preview["document"], sheet="4_up")
+    assert "taskTicket" not in simulator.printed[0].options
+    assert len(texts(simulator.printed[0].path.read_bytes())) == 3
+
+
+async def test_a_label_printer_needs_a_paper(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    await print_one(
+        hass,
+        device_id=device_of(hass, LABELS),
+        file=str(media / "front.jpg"),
+        paper_width=100,
+        paper_height=60,
+        photo_size="paper",
+    )
+    page = pypdfium2.PdfDocument(simulator.printed[0].path)[0]
+    assert [round(side * 25.4 / 72) for side in page.get_size()] == [60, 100]
+    # A label that is wider than high is turned for a photo that stands.
+    assert simulator.printed[0].options["dmOrientation"] == "2"
