@@ -75,7 +75,7 @@ def sent(simulator: Simulator) -> int:
 
 
 def data_of(entry: MockConfigEntry) -> LiankeData:
-    """Return what is alive of an entry."""
+    """Return the runtime data of an entry."""
     data = entry.runtime_data
     assert isinstance(data, LiankeData)
     return data

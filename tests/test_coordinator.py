@@ -198,7 +198,7 @@ async def test_polling_relaxes_once_pushes_are_proven(
     # A push about nothing proves nothing.
     await push()
     assert interval() < 67
-    # One that tells of a change before polling saw it does.
+    # One that announces a change before polling finds it does.
     box.printer(2).plugged = False
     await push()
     assert 300 <= interval() <= 330
@@ -211,7 +211,7 @@ async def test_polling_relaxes_once_pushes_are_proven(
     coordinator.async_on_push()
     await rest(hass)
     assert 300 <= interval() <= 330
-    # What a printer does is told by no push that is known of.
+    # No known push announces what a printer does.
     box.printer(1).paper = 0
     await coordinator.async_refresh()
     assert 300 <= interval() <= 330
@@ -248,7 +248,7 @@ async def test_polling_does_not_relax_while_a_printer_finishes(
     coordinator.async_set_jobs_open(False)
     before = requests(simulator)
     coordinator.async_on_jobs_ended(key)
-    # The look that follows still sees it print; the next poll is a usual one.
+    # The refresh that follows still sees it print; the next poll is a usual one.
     await elapse(hass, clock, 10, 1)
     box.printer(1).raw_state = None
     await elapse(hass, clock, 70, 1)

@@ -37,7 +37,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture
 async def data(hass: HomeAssistant, setup: MockConfigEntry) -> LiankeData:
-    """Return what is alive of the office box, at rest."""
+    """Return the runtime data of the office box, at rest."""
     await rest(hass)
     found: LiankeData = setup.runtime_data
     return found

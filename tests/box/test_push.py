@@ -1,4 +1,4 @@
-"""Push messages about one box: when they are believed, and who hears of them."""
+"""Push messages about one box: when they are trusted, and whom they notify."""
 
 import asyncio
 
@@ -42,14 +42,14 @@ def pushes(hass: HomeAssistant, storage: BoxStorage) -> PushTracker:
     return PushTracker(hass, storage, StubAccount())
 
 
-async def told(calls: list[str]) -> None:
-    """Wait in real time until somebody was told."""
+async def notified(calls: list[str]) -> None:
+    """Wait in real time until a listener was called."""
     async with asyncio.timeout(PAUSE + 5):
         while not calls:  # nothing sets an event here
             await asyncio.sleep(0.01)
 
 
-async def test_many_pushes_are_told_as_one(
+async def test_many_pushes_notify_once(
     hass: HomeAssistant, storage: BoxStorage, pushes: PushTracker
 ) -> None:
     """Anyone who knows the address can send many: they must not become as many states."""
@@ -60,12 +60,12 @@ async def test_many_pushes_are_told_as_one(
         pushes.record()
     assert not calls
     assert storage.last_push_at is not None
-    await told(calls)
+    await notified(calls)
     assert calls == ["one", "two"]
     end()
     calls.clear()
     pushes.record()
-    await told(calls)
+    await notified(calls)
     assert calls == ["one"]
     # And their time outlives a restart.
     await storage.async_flush()
@@ -74,9 +74,9 @@ async def test_many_pushes_are_told_as_one(
     assert again.last_push_at == storage.last_push_at
 
 
-async def test_nobody_is_told_after_the_end(pushes: PushTracker) -> None:
+async def test_nobody_is_notified_after_the_end(pushes: PushTracker) -> None:
     calls: list[str] = []
-    pushes.listen(lambda: calls.append("told"))
+    pushes.listen(lambda: calls.append("notified"))
     pushes.record()
     pushes.stop()
     await asyncio.sleep(PAUSE + 0.1)

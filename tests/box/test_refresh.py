@@ -86,7 +86,7 @@ async def test_one_refresh_after_the_last_job_of_a_printer_that_printed(
     def status() -> PrinterStatus | None:
         return coordinator.data.printers[key].status
 
-    # Nobody saw it print: there is nothing to look for.
+    # It was not seen printing: no refresh is needed.
     before = requests(simulator)
     coordinator.async_on_jobs_ended(key)
     await elapse(hass, clock, 15)

@@ -124,7 +124,7 @@ class House:
 
     @property
     def data(self) -> LiankeData:
-        """What is alive of the box."""
+        """Runtime data of the box."""
         data: LiankeData = self.entry.runtime_data
         return data
 
