@@ -1,1 +1,1 @@
-"""What to print, turned into a file that can be sent."""
+"""Documents: sources converted into spooled files that can be uploaded."""

@@ -1,4 +1,4 @@
-"""Whether the user behind a call may do what it asks for."""
+"""Permission checks for the user of a call."""
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser

@@ -1,4 +1,4 @@
-"""Clean HTML with a parser that reads it as browsers do. Blocks: run it in the executor."""
+"""Sanitize HTML with a parser that reads it as browsers do. Blocks: run it in the executor."""
 
 from html import escape, unescape
 from html.parser import HTMLParser
@@ -29,7 +29,7 @@ TAGS: Final = _words(
     span strike strong style sub summary sup table tbody td tfoot th thead time tr tt u ul var
     wbr"""
 )
-# Elements whose content is no text to be read. Of others that are not allowed the text stays.
+# Elements dropped with their content; of other elements that are not allowed the text stays.
 DROPPED_WITH_CONTENT: Final = frozenset(
     {"script", "title", "iframe", "noscript", "noembed", "noframes", "template"}
 )
@@ -58,7 +58,7 @@ ATTRIBUTES: Final = {
     "ul": {"type"},
 }
 LINK_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:")
-# Tags without an end of their own, or whose end the next of them implies: they nest nothing.
+# Elements that nest nothing: void ones, and those that the next sibling closes.
 _FLAT: Final = _words(
     """area base br col dd dt embed hr img input li link meta option p param rp rt source tbody td
     tfoot th thead tr track wbr"""
@@ -69,9 +69,9 @@ _ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
 
 
 class HtmlFrame(HTMLParser):
-    """Reads how deep HTML nests, and the attributes of its html and body elements.
+    """Parser for the depth of HTML, and the attributes of its html and body elements.
 
-    Nothing of it is shown before it has been cleaned, so it need not agree with browsers.
+    What it reads is sanitized before use, so it need not agree with browsers.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class HtmlFrame(HTMLParser):
             self._depth -= 1
 
     def kept_attributes(self, tag: str) -> str:
-        """Return the allowed attributes of the html or body element as they stand in a tag."""
+        """Return the allowed attributes of the html or body element as written in a tag."""
         kept = []
         for name, value in self.attributes[tag].items():
             if name in EVERYWHERE and (clean := _attribute(tag, name, value)) is not None:
@@ -120,7 +120,7 @@ class HtmlFrame(HTMLParser):
 
 
 def read_frame(source: str) -> HtmlFrame:
-    """Return what is told by the tags of HTML. Raises ServiceValidationError: html_too_deep."""
+    """Parse the tags of HTML. Raises ServiceValidationError: html_too_deep."""
     frame = HtmlFrame()
     frame.feed(source)
     frame.close()
@@ -148,7 +148,7 @@ def clean_html(source: str) -> str:
         url_schemes={"data", "qr", *(scheme.rstrip(":") for scheme in LINK_SCHEMES)},
         url_relative="deny",
     )
-    # In what the cleaner writes, "<" in texts and attributes is escaped: these are elements.
+    # The sanitizer escapes "<" in texts and attributes: what matches here is an element.
     cleaned = _STYLE.sub(lambda found: found[1] + clean_css(found[2]) + found[3], cleaned)
     codes = count(1)
 
@@ -162,11 +162,10 @@ def clean_html(source: str) -> str:
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
-    """Return an attribute's value as it may stay, None to leave the attribute out."""
+    """Return an attribute's sanitized value, None to drop the attribute."""
     if name == "style":
         return clean_css(value)
     if name == "src":
-        # Not more than white space, which both ends may have.
         start = value.strip().lower()
         return value.strip() if start.startswith((SCHEME, "data:image/")) else None
     if name == "href":

@@ -1,4 +1,4 @@
-"""Turn text, Markdown, HTML and tables into one self-contained HTML page.
+"""Compose self-contained HTML pages from text, Markdown, HTML and tables.
 
 Everything here is pure and may take a while for a long text: run it in the executor.
 """
@@ -19,7 +19,7 @@ from .page import PageStyle, is_blank, page
 from .table_fit import WRAP, has_long_words, table_style
 
 MAX_COLUMNS = 60
-# Of all rows together, those included that fill up short ones.
+# Of all rows together, with those that pad short rows.
 MAX_CELLS = 50_000
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
@@ -35,7 +35,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
     With breaks the end of a line is kept; files are often wrapped by hand, and flow without.
 
-    HTML in it is shown, not obeyed. Images are QR codes (`qr:`) or given as data; others
+    HTML in it is escaped. Images are QR codes (`qr:`) or given as data; others
     are replaced by their description. Raises ServiceValidationError: qr_empty, qr_too_long.
     """
     body = render(text, style, breaks=breaks)
@@ -45,7 +45,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Return a page with the table in text, whose delimiter is found by looking."""
+    """Return a page with the table in CSV text; its delimiter is detected."""
     rows = _csv_rows(text)
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:
@@ -59,13 +59,13 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
         line = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
         lines.append(f"<tr>{line}</tr>")
     head, body = "".join(lines[:1]), "".join(lines[1:])
-    # The more columns, the less may be spent on each.
+    # The more columns, the smaller the type.
     size = 1.0 if columns <= 6 else 0.8 if columns <= 12 else 0.6 if columns <= 25 else 0.4
     css = f"table {{ width: 100%; font-size: {size:g}em; }}"
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
     fitted = table_style(rows, style)
-    # The whole text will not do: without blanks behind the commas a row looks like one word.
+    # Cell by cell: without blanks after the commas a row of the text looks like one word.
     if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
         fitted += f"; {WRAP}"
     table = f'<table style="{fitted.lstrip("; ")}">' if fitted else "<table>"
@@ -98,7 +98,7 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
 def _csv_rows(text: str) -> list[list[str]]:
     separator = _SEPARATOR.match(text)
     if separator is not None:
-        # What spreadsheets write to tell themselves the delimiter.
+        # Spreadsheets write their delimiter there.
         text = text[separator.end() :]
     sample = text[:8192]
     try:
@@ -112,12 +112,12 @@ def _csv_rows(text: str) -> list[list[str]]:
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         )
     except csv.Error:
-        # A field beyond the reader's limit: then it is no table but text.
+        # A field beyond the reader's limit: it is text rather than a table.
         return _bounded([line] for line in text.splitlines())
 
 
 def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
-    """Return the rows with something in them; refuse them as soon as they are too many."""
+    """Return the rows that are not empty; raises ServiceValidationError for too many cells."""
     kept: list[list[str]] = []
     cells = 0
     for row in rows:

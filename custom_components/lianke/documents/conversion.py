@@ -84,7 +84,7 @@ def make_raw_document(path: Path, data: bytes, *, name: str, title: str) -> Docu
 
 def clean_title(title: str) -> str:
     """Return a title without control characters, on one line, of limited length."""
-    # What is cut away in the end must not cost time: a title may be as long as a call.
+    # Cut first: a title may be as long as a call.
     start = whole_text(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
@@ -102,7 +102,7 @@ def safe_name(name: str, kind: FileType) -> str:
         ".avif",
     }
     suffix = Path(stem).suffix.lower()
-    # With macros it is another type, which Office does not open under the usual name.
+    # Office does not open a file with macros under the usual name.
     extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
@@ -151,7 +151,7 @@ def _convert(path: Path, kind: FileType, name: str) -> tuple[Path, FileType]:
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    # The caller knows the file by its first path and deletes that one on failure.
+    # On failure the caller deletes the file by its first path.
     target.replace(path)
     return path, converted
 

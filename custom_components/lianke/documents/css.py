@@ -1,4 +1,4 @@
-"""Take out of CSS what loads something. It stays CSS, also in an attribute."""
+"""Remove from CSS what loads something."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 # An escape that hides a letter, a digit or one of the marks of a function's name.
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|([^\n\r\f0-9a-fA-F]))")
-# Nothing in CSS looks like a tag, and nothing that does shall stand in a page.
+# Nothing in valid CSS looks like a tag.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _HIDDEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@(:")
 _LOADS = re.compile(
@@ -18,18 +18,18 @@ _LOADS = re.compile(
 
 
 def clean_css(css: str) -> str:
-    """Return CSS that loads nothing from anywhere; pictures and fonts given as data stay.
+    """Return CSS that loads nothing; pictures and fonts given as data stay.
 
-    Functions and rules that load are renamed, so that browsers pass over just the declaration.
+    Functions and rules that load are renamed, so that browsers skip only that declaration.
     """
     css = _ESCAPE.sub(_unhide, _COMMENT.sub(" ", css))
-    # What was hidden may have been the start of a comment, or of what is renamed here.
+    # Unescaping may have revealed the start of a comment, or of what is renamed here.
     css = _LOADS.sub(_rename, _COMMENT.sub(" ", css))
     return _TAG.sub("< ", css)
 
 
 def _unhide(found: re.Match[str]) -> str:
-    """Write a letter that was escaped as itself; other escapes are text and stay."""
+    """Return an escaped letter as itself; other escapes are text and stay."""
     if found[1] is None:
         return found[2] if found[2] in _HIDDEN else found[0]
     number = int(found[1], 16)
@@ -38,7 +38,7 @@ def _unhide(found: re.Match[str]) -> str:
 
 
 def _rename(found: re.Match[str]) -> str:
-    """Return what loads nothing; data stays as it is."""
+    """Return the match renamed; data stays as it is."""
     text = found[0]
     if text.lower().startswith("url(") and len(text) > len("url("):
         return text

@@ -1,4 +1,4 @@
-"""A document: a file in the spool, with all that is known of it."""
+"""A document: a file in the spool with its type, size and pages."""
 
 from dataclasses import dataclass
 import hashlib
@@ -29,9 +29,9 @@ CONTENT_TYPES: Final = {
 }
 """The types the service takes (lianke-api: POST /print/job, jobFile)."""
 MAX_TEXT_BYTES: Final = 1024 * 1024
-"""of text, Markdown, HTML or a table that becomes a page here."""
+"""of text, Markdown, HTML or a table that is composed into a page."""
 MAX_MADE_BYTES: Final = 12 * 1024 * 1024
-"""what a page made of text may have."""
+"""of a composed page."""
 MAX_QUOTED: Final = 200
 """characters of a caller's words in an error."""
 
@@ -47,25 +47,25 @@ def input_error(key: str, **placeholders: str) -> ServiceValidationError:
 
 
 def page_too_large() -> ServiceValidationError:
-    """Return the error for a text of which more would be made than a page may have."""
+    """Return the error for a text whose page would be too large."""
     return input_error("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
 
 
 def whole_text(text: str) -> str:
-    """Return text that can be written down: the halves of a character joined, lone ones replaced."""
+    """Return text that can be encoded: surrogate pairs joined, lone surrogates replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def digest_of(*asked: object) -> str:
-    """Return the digest of what was asked for."""
+    """Return the digest of a request for a document."""
     return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """A file ready to be sent.
+    """A file ready to be uploaded.
 
-    `path` lies in the spool until someone takes it over. `name` carries the extension that
+    `path` is in the spool until a job takes it over. `name` carries the extension that
     fits the content. `size` is in bytes, `pages` is None when it cannot be known here; then
     `pages_at_most` may be known. `counted_for` names the printer and options that `pages` is
     right for where the service has counted them, None where it is for all. `title` is what a
@@ -90,7 +90,7 @@ class Document:
 
     @property
     def upload(self) -> UploadFile:
-        """Return the file in the shape the client sends."""
+        """Return the file as the client uploads it."""
         return UploadFile(
             path=self.path,
             name=self.name,

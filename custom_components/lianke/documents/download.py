@@ -1,4 +1,4 @@
-"""Fetch a document from a web address without reaching into the local network."""
+"""Download a document from a web address, never from the local network."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
@@ -17,13 +17,13 @@ from .spool import CHUNK_BYTES, open_private, too_large, translate_disk_errors
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
-# What is handed out of IPv6 (RFC 4291, 2.4); ipaddress takes more than that for public.
+# Allocated IPv6 space (RFC 4291, 2.4); ipaddress calls more than that global.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class _NotPublicError(OSError):
-    """A name leads to an address that is not public."""
+    """A name resolves to an address that is not public."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is not public")
@@ -31,7 +31,7 @@ class _NotPublicError(OSError):
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address belongs to the public internet.
+    """Return whether an IP address is on the public internet.
 
     IPv6 addresses that carry an IPv4 address are judged by that one too.
     """
@@ -55,11 +55,11 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
     return ip.ipv4_mapped or ip.sixtofour
 
 
-class _GuardedResolver(AbstractResolver):
-    """Resolves names; refuses private addresses unless told otherwise.
+class _PublicResolver(AbstractResolver):
+    """Resolver that refuses private addresses unless they are allowed.
 
-    It is asked at every connection, so a name that changes its address between two
-    requests gains nothing.
+    It is used for every connection, so changing a name's address between two requests is no way
+    around it.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _GuardedResolver(AbstractResolver):
 
 
 async def async_download(hass: HomeAssistant, address: str, target: Path, limit_bytes: int) -> str:
-    """Fetch address into the new file target; return the name that the server gives it.
+    """Download address into the new file target; return the name that the server gives it.
 
     https with a public address at every redirect; anything else only where the
     `allowlist_external_urls` of Home Assistant names it. At most limit_bytes (after
@@ -92,8 +92,8 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
     then.
     """
     url = _parse(address)
-    resolver = _GuardedResolver()
-    # Neither connections nor names are reused: each hop is resolved, and so judged, by itself.
+    resolver = _PublicResolver()
+    # Neither connections nor names are reused: each hop is resolved, and so checked, by itself.
     connector = aiohttp.TCPConnector(
         resolver=resolver, ssl=get_default_context(), force_close=True, use_dns_cache=False
     )
@@ -110,7 +110,7 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
         except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
             if isinstance(cause, _NotPublicError):
-                # The host at fault may be one that the address passed on to.
+                # It may be the host of a redirect.
                 raise input_error("url_not_public", host=cause.host) from None
             # The text of such an error may contain the whole address.
             raise input_error("url_unreachable", host=url.host or "") from None
@@ -131,7 +131,7 @@ def _parse(address: str) -> URL:
 async def _open(
     hass: HomeAssistant,
     session: aiohttp.ClientSession,
-    resolver: _GuardedResolver,
+    resolver: _PublicResolver,
     url: URL,
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
@@ -149,11 +149,11 @@ async def _open(
 
 
 def _check_public(url: URL) -> None:
-    """Refuse what the resolver never sees: plain http and addresses given as numbers."""
+    """Raise for what the resolver never gets: plain http and addresses given as numbers."""
     host = url.host or ""
     if url.scheme != "https":
         raise input_error("url_not_https", host=host)
-    # Numbers that are no proper address (2130706433, 127.1) are one to the system all the same.
+    # The system takes other notations (2130706433, 127.1) for addresses, too.
     if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):
         raise input_error("url_not_public", host=host)
 

@@ -1,4 +1,7 @@
-"""Tell the encoding of text by the whole of it. Blocks: run it in the executor."""
+"""Detect the encoding of text. Blocks: run it in the executor.
+
+The library alone takes short Chinese texts for Big5, so East Asian encodings are compared here.
+"""
 
 from collections.abc import Callable
 import re
@@ -12,7 +15,7 @@ MARKS: Final = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# Encodings of one byte a letter, among which the guess is left to the library.
+# Single-byte encodings, among which the library decides.
 ONE_BYTE: Final = (
     "cp1252",
     "cp1250",
@@ -29,7 +32,7 @@ SAMPLE_BYTES: Final = 64 * 1024
 ENOUGH: Final = 0.85
 MUCH_KANA: Final = 0.15
 MOSTLY_HANGUL: Final = 0.95
-# A few Chinese letters may all be such as read as Hangul.
+# A few Chinese characters may all read as Hangul.
 SHORT_BYTES: Final = 24
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
@@ -43,7 +46,7 @@ def decode_text(data: bytes) -> str:
 
 
 def guess_encoding(data: bytes) -> str | None:
-    """Return the encoding of text, also of text with some damaged bytes; None when it is none."""
+    """Return the encoding of text, even with some damaged bytes; None when it is no text."""
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             return encoding if _is_readable(data.decode(encoding, errors="replace")) else None
@@ -56,7 +59,7 @@ def guess_encoding(data: bytes) -> str | None:
     encoding = max(shares, key=lambda name: shares[name])
     if shares[encoding] >= ENOUGH:
         return encoding
-    # Of guesses that are as good as each other the more usual encoding.
+    # Among equal guesses the more common encoding.
     guesses = from_bytes(sample, cp_isolation=list(ONE_BYTE))
     best = min(
         guesses,
@@ -71,17 +74,17 @@ def guess_encoding(data: bytes) -> str | None:
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Tell whether most of what is not ASCII is UTF-8."""
+    """Return whether most of what is not ASCII is UTF-8."""
     text = data.decode("utf-8", errors="replace")
     bad = text.count("\ufffd")
     good = sum(letter > "\x7f" for letter in text) - bad
-    # A text that was cut has a part of a letter at one or both ends.
+    # Cut text has part of a character at one or both ends.
     ends = text.startswith("\ufffd") + (len(text) > 1 and text.endswith("\ufffd"))
     return bad == 0 or (good > 0 and bad - ends <= good // 8)
 
 
 def _is_readable(text: str) -> bool:
-    """Tell whether text has hardly anything that no writing has."""
+    """Return whether text has hardly any control or unassigned characters."""
     odd = sum(
         (
             unicodedata.category(letter) in ("Cc", "Cn", "Co", "Cs")
@@ -96,7 +99,7 @@ def _is_readable(text: str) -> bool:
 def _share(
     pairs: re.Pattern[bytes], is_common: Callable[[bytes], bool]
 ) -> Callable[[bytes], float]:
-    """Return a function that tells which share of the letters beyond ASCII is in common use."""
+    """Return a function for the share of characters beyond ASCII that are in common use."""
 
     def share(data: bytes) -> float:
         found = pairs.findall(data)
@@ -125,8 +128,8 @@ _sjis_kana = _share(_PAIR_SJIS, lambda pair: pair[0] in (0x82, 0x83))
 _sjis_share = _share(_PAIR_SJIS, lambda pair: 0x81 <= pair[0] <= 0x97 and len(pair) == 2)
 _euc_share = _share(_PAIR_GB, lambda pair: _between(pair, 0xA1, 0xCF))
 
-# The same bytes are text in several of these: kana and Hangul tell Japanese and Korean, which read
-# as Chinese, too; simplified Chinese comes first where all fit as well.
+# The same bytes are text in several of these: kana and Hangul identify Japanese and Korean, which
+# read as Chinese, too; simplified Chinese comes first where all fit equally.
 _SHARES: Final[dict[str, Callable[[bytes], float]]] = {
     "gb18030": _gb_share,
     "big5hkscs": lambda data: _big5_share(data) - 0.02,

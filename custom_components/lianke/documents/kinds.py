@@ -1,4 +1,4 @@
-"""The names of sources, which the actions' fields have, too."""
+"""Kinds of sources."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ RAW_ENCODINGS = ("utf-8", "gb18030")
 
 
 class SourceKind(StrEnum):
-    """The kinds of sources; the values are the names of the action's fields."""
+    """The kinds of sources; the values are the names of the actions' fields."""
 
     UPLOAD = "upload"
     MEDIA = "media"

@@ -221,7 +221,7 @@ def _day(moment: date | datetime) -> date:
 
 
 def _moment(value: object) -> date | datetime | None:
-    """Return the local moment or the day that an ISO text names."""
+    """Return the local time or the day in an ISO text."""
     if not isinstance(value, str):
         return None
     if (day := dt_util.parse_date(value)) is not None and len(value) <= 10:

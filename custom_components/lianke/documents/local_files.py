@@ -1,4 +1,4 @@
-"""Open local files: the one place that decides which files may be read. Blocks."""
+"""Access to local files: the one place that decides which may be read. Blocks."""
 
 from collections.abc import Iterable
 import os
@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 
 from .document import input_error
 
-# What no setting allows to be printed: names anywhere, folders below the configuration.
+# Never printed, whatever is allowed: names anywhere, folders below the configuration.
 NEVER_NAMES: Final = frozenset({"secrets.yaml"})
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
@@ -44,7 +44,7 @@ def open_allowed(path: Path, roots: Iterable[Path], config_dir: str) -> BinaryIO
     """Open a file below one of the roots.
 
     From the root on, each part is opened within the one before and none may be a link: what was
-    judged is what is opened, whatever changes meanwhile.
+    checked is what is opened, whatever changes meanwhile.
     Raises ServiceValidationError: file_not_allowed, file_not_found, file_not_readable.
     """
     root, real = allowed_path(path, roots, config_dir)
@@ -76,7 +76,7 @@ def _is_secret(real: Path, config_dir: Path) -> bool:
 
 def _open_below(root: Path, parts: tuple[str, ...]) -> int:
     """Return the descriptor of a file, opened part by part from the root on."""
-    # A pipe must not hold the thread until somebody writes into it.
+    # Do not wait for the writer of a pipe.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(root, flags | os.O_DIRECTORY)
     for number, part in enumerate(parts, start=1):

@@ -1,4 +1,4 @@
-"""Markdown to HTML. HTML in it is shown, not obeyed; images are QR codes or given as data."""
+"""Render Markdown. HTML in it is escaped; images are QR codes or given as data."""
 
 from collections.abc import MutableMapping, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from .page import PageStyle
 from .qr import SCHEME, check_codes, qr_image
 from .table_fit import part_long_words, table_style
 
-# The parser makes five hundred times as much of a text while it reads it.
+# The parser needs 500 times the size of a text.
 MAX_BYTES: Final = 96 * 1024
 CODES: Final = "lianke_codes"
 
@@ -41,17 +41,17 @@ def render(text: str, style: PageStyle, *, breaks: bool) -> str:
 
 
 def _check_size(state: StateCore) -> None:
-    """Refuse a text that uses its links so often that the page would be huge."""
+    """Raise for a text that repeats its links so often that the page would be huge."""
     size = 0
     for token in state.tokens:
         for part in (token, *(token.children or [])):
-            # Each letter may take six.
+            # An escaped character may take six.
             size += 6 * sum(len(str(value)) for value in part.attrs.values())
         if size > MAX_MADE_BYTES:
             raise page_too_large()
 
 
-# An address may not have blanks, as names of networks do: then the password stood on the page.
+# CommonMark allows no blanks in an address, but names of networks have some.
 _QR_CODE = re.compile(
     r"!\[([^\]\n]{0,200})\]\(\s*(qr:(?:[^()<>\n\\]|\\.|\([^()\n]{0,500}\)){1,3000}?)\s*\)",
     re.IGNORECASE,
@@ -73,7 +73,7 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
 
 
 def _tick_boxes(state: StateCore) -> None:
-    """Draw `[ ]` and `[x]` at the start of a list item as boxes."""
+    """Replace `[ ]` and `[x]` at the start of a list item by boxes."""
     tokens = state.tokens
     for index, token in enumerate(tokens):
         if token.type != "inline" or index < 2 or tokens[index - 2].type != "list_item_open":
@@ -88,7 +88,7 @@ def _tick_boxes(state: StateCore) -> None:
 
 
 def _fit_tables(state: StateCore, style: PageStyle) -> None:
-    """Give every table type that is small enough for its words."""
+    """Set the type of each table small enough for its words."""
     rows: list[list[str]] = []
     table: Token | None = None
     for token in state.tokens:
@@ -106,7 +106,7 @@ def _fit_tables(state: StateCore, style: PageStyle) -> None:
 
 
 def _part_long_words(children: Sequence[Token]) -> None:
-    """Let words that no column can hold be broken: a zero-width space is where."""
+    """Allow breaks in words that no column can hold, by zero-width spaces."""
     for child in children:
         if child.type in ("text", "code_inline"):
             child.content = part_long_words(child.content)

@@ -1,4 +1,4 @@
-"""The names of what lies at the root of an old Office file (a compound file). Blocks."""
+"""Read the root directory of an old Office file (a compound file). Blocks."""
 
 from io import BufferedReader
 from typing import Final
@@ -13,7 +13,7 @@ HEADER_FAT_SECTORS: Final = 109
 def root_names(file: BufferedReader) -> frozenset[str] | None:
     """Return the names of the streams and folders at the root; None when the file is cut off.
 
-    What is embedded, a document within a document, lies in folders below and is not told.
+    Embedded documents are in folders below, which are left out.
     """
     directory = _directory(file)
     if directory is None:
@@ -32,7 +32,7 @@ def root_names(file: BufferedReader) -> frozenset[str] | None:
         seen.add(index)
         entry = entries[index]
         names.add(entry[:64].decode("utf-16-le", errors="replace").partition("\0")[0])
-        # The neighbours to the left and right; not what lies within.
+        # The siblings left and right; not the children.
         waiting += [_number(entry, 68), _number(entry, 72)]
     return frozenset(names)
 
@@ -58,7 +58,7 @@ def _directory(file: BufferedReader) -> bytes | None:
 
 
 def _next(file: BufferedReader, header: bytes, sector: int, sector_size: int) -> int:
-    """Return the sector after one, by the table of sectors; beyond the header's part of it the next."""
+    """Return the sector after one by the allocation table; beyond the header's part of it the adjacent one."""
     per_sector = sector_size // 4
     table, place = divmod(sector, per_sector)
     if table >= HEADER_FAT_SECTORS:

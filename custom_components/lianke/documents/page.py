@@ -1,4 +1,4 @@
-"""The frame of every page that is composed here: paper, margins, fonts, head."""
+"""Layout of composed pages: paper, margins, fonts, head."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from ..api.capabilities import Paper
 MM_A_POINT: Final = 25.4 / 72
 A4_WIDTH: Final = 210.0
 A4_HEIGHT: Final = 297.0
-# Below this width (mm) a paper is a receipt or a label: every millimetre counts.
+# Below this width (mm) a paper is a receipt or a label.
 NARROW: Final = 120.0
 TINY: Final = 62.0
-# Below this height (mm) it is a label, of which a long page would take many.
+# Below this height (mm) it is a label.
 SHORT: Final = 150.0
 
 CHINESE_FONTS: Final = (
@@ -31,15 +31,15 @@ CHINESE_FONTS: Final = (
     "SimSun-ExtB",
 )
 LATIN_FONTS: Final = ("Noto Sans", "DejaVu Sans", "Arial")
-# In Chinese text, Chinese first: otherwise its punctuation is drawn from Latin fonts. In any other,
-# Latin first: Chinese fonts have wide quotes and lack many accented letters.
+# Chinese fonts first in Chinese text, or its punctuation comes from Latin fonts; last in any other:
+# they have wide quotes and lack many accented letters.
 FONTS: Final = (*CHINESE_FONTS, *LATIN_FONTS)
-# From this share of the letters on, a text is Chinese.
+# The share of letters from which on a text is Chinese.
 CHINESE_SHARE: Final = 0.1
 EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
 MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
 
-# The page is printed by a service elsewhere: it must not load anything, nor run a program.
+# The service renders the page: it must not load or run anything.
 CONTENT_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "base-uri 'none'; form-action 'none'"
@@ -53,7 +53,7 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 
 def is_chinese(html: str, style: PageStyle) -> bool:
-    """Return whether the text of a page is Chinese: in a Chinese house any Chinese word counts."""
+    """Return whether the text of a page is Chinese: where Home Assistant is in Chinese, any Chinese word counts."""
     text = _TAG.sub("", html)
     han = len(_HAN.findall(text))
     if style.chinese:
@@ -66,7 +66,7 @@ _SHOWN = re.compile(r"<(?:img|hr|table|style)\b|\sstyle=|\sbgcolor=", re.IGNOREC
 
 
 def is_visible(text: str) -> bool:
-    """Return whether text has a letter or a sign that leaves ink on paper."""
+    """Return whether text has a character that leaves ink on paper."""
     return any(unicodedata.category(letter)[0] not in "CZM" for letter in text)
 
 
@@ -83,7 +83,7 @@ def font_stack(families: tuple[str, ...], generic: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageStyle:
-    """How a page looks. Lengths in mm; width and height are those of the page as read.
+    """Style of a page. Lengths in mm; width and height are those of the page as read.
 
     `texts` are the page's own texts by their keys, in `language`.
     """
@@ -185,12 +185,12 @@ def page(
 
 
 def base_size(style: PageStyle) -> float:
-    """Return the size of a page's type in points."""
+    """Return the type size of a page in points."""
     return 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
 
 
 def base_css(style: PageStyle, *, chinese: bool) -> str:
-    """Return the style sheet that every page has."""
+    """Return the style sheet of every page."""
     size = base_size(style)
     families = FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS)
     inner = style.height - 2 * style.margin_top
@@ -229,7 +229,7 @@ p, li, h1, h2, h3, h4, h5, h6, th, td, dd, .plain, .what {{ unicode-bidi: plaint
 
 
 def _qr_css(style: PageStyle, inner: float) -> str:
-    """Return how large codes are: on a label beside the text, and never higher than the label."""
+    """Return the style of QR codes: on a label beside the text, and never higher than the label."""
     width = min(40.0, style.width * 0.5)
     if not style.short:
         return f".qr {{ width: {min(width, inner):g}mm; }}\n"

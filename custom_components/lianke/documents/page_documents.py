@@ -27,7 +27,7 @@ PAGE_BUILDERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageOptions:
-    """What a caller may say about the pages that are composed here.
+    """Options of the pages that are composed here.
 
     `header` puts title and date on top; None leaves it to the source: lists and calendars have
     one. `columns` is 1 or 2 for lists. `agenda` says which days of a calendar. `completed` takes
@@ -43,7 +43,7 @@ class PageOptions:
 
 
 DEFAULT_PAGE = PageOptions()
-# The sheets that a test page takes at most: on a small label it needs a second one.
+# The most sheets of a test page: on a small label it needs a second one.
 OWN_PAGES = 2
 
 
@@ -81,7 +81,7 @@ async def async_write_page(
 ) -> Document:
     """Return the document for the page that build() makes; build runs in the executor.
 
-    Two pages for which the same was `asked` count as the same document. `at_most` is the most
+    Two pages with the same `asked` count as the same document. `at_most` is the most
     sheets it can take; None has that estimated.
     """
     title = clean_title(title)
@@ -137,7 +137,7 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
 async def async_notification(
     hass: HomeAssistant, spool: Spool, message: str, title: str | None, *, paper: Paper | None
 ) -> Document:
-    """Return a page for a notification. Its own title does not quote the message.
+    """Return the document for a notification. Its title does not quote the message.
 
     Raises ServiceValidationError: text_empty, text_too_large.
     """
@@ -167,7 +167,7 @@ async def async_test_page(
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
-    """Return the page with a little of every ink."""
+    """Return the page with a little of every ink, which keeps nozzles from drying."""
     style = await async_style(hass, paper, DEFAULT_PAGE)
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(

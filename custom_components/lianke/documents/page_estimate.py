@@ -1,4 +1,4 @@
-"""Estimate how many pages HTML takes at most, before any browser has laid it out.
+"""Estimate the most pages that HTML takes, without a browser.
 
 The estimate is for pages in the integration's own style (`page`) and never lower than what a browser
 makes of them, whatever font it has. HTML that may say otherwise (its own styles, sizes, frames) has
@@ -15,7 +15,7 @@ from .pagination import Paginator
 from .wrapping import BOLD, SPACES, Cell, lines_of, table_lines, wrapped_lines
 
 LINE: Final = 1.45
-# Inline code is set in another font, whose lines are a little higher.
+# Inline code is set in a font with higher lines.
 MIXED_LINE: Final = 1.65
 COLUMN_GAP: Final = 8.0
 QR: Final = 40.0
@@ -50,7 +50,7 @@ INLINE: Final = frozenset(
 BLOCKS: Final = frozenset(
     {*MARGINS, "div", "main", "small", "html", "head", "title", "body", "article", "footer"}
 )
-TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
+TABLE: Final = frozenset({"table", "thead", "tbody", "tr", "td", "th"})
 ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
 )
@@ -65,7 +65,7 @@ _BLANKS: Final = str.maketrans(dict.fromkeys(SPACES, " "))
 
 
 def pages_at_most(html: str, style: PageStyle) -> int | None:
-    """Return the most pages that a page made here takes; None when that cannot be told."""
+    """Return the most pages that a page made here takes; None when unknown."""
     head, mark, body = html.partition("<body>\n")
     if not mark or not PLAIN_FRAME.match(head):
         # Attributes of its own may say anything.
@@ -91,7 +91,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
 
 
 class _UnknownError(Exception):
-    """There is something whose size is not known."""
+    """An element whose size is unknown."""
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class _TableRows:
 
 
 class _Reader(HTMLParser):
-    """Reads a body block by block and puts each onto pages."""
+    """Parser that puts a body block by block onto pages."""
 
     def __init__(
         self, *, em: float, width: float, height: float, qr: float, table_scale: float
@@ -121,11 +121,11 @@ class _Reader(HTMLParser):
         self._mixed = False
         self._plain = 0
         self._table: _TableRows | None = None
-        # Blocks within a section that is not broken.
+        # Height of the blocks within a section that is not broken.
         self._whole: float | None = None
 
     def result(self) -> int:
-        """Return the pages so far."""
+        """Return the number of pages."""
         self._flush()
         self._end_whole()
         self._pages.put(0.0)
@@ -148,11 +148,13 @@ class _Reader(HTMLParser):
             self._text.append("\u2028")
             return
         if tag == "img":
-            self._picture(classes)
+            if classes != "qr" or self._table is not None:
+                raise _UnknownError
+            self._pictures += 1
             return
         if tag == "meta":
             return
-        if tag in TABLE or tag == "table":
+        if tag in TABLE:
             self._start_table(tag, table_style)
             return
         if tag in INLINE:
@@ -169,11 +171,12 @@ class _Reader(HTMLParser):
         self._stack.append(tag)
         if "plain" in classes:
             self._plain = len(self._stack)
-        self._margin(tag)
+        if tag in MARGINS and tag not in HEADINGS:
+            self._put(MARGINS[tag] * self._scale() * self._em)
 
     @override
     def handle_endtag(self, tag: str) -> None:
-        if tag in TABLE or tag == "table":
+        if tag in TABLE:
             self._end_table(tag)
             return
         if tag not in BLOCKS or tag not in self._stack:
@@ -191,17 +194,8 @@ class _Reader(HTMLParser):
         if not self._stack or self._stack[-1] not in ("title", "head"):
             self._text.append(data)
 
-    def _picture(self, classes: str) -> None:
-        if classes != "qr" or self._table is not None:
-            raise _UnknownError
-        self._pictures += 1
-
-    def _margin(self, tag: str) -> None:
-        if (margin := MARGINS.get(tag, 0.0) * self._scale()) and tag not in HEADINGS:
-            self._put(margin * self._em)
-
     def _scale(self) -> float:
-        """Return the size of letters here, as a part of the page's."""
+        """Return the type size here, relative to the page's."""
         scale = 1.0
         for tag in self._stack:
             scale *= HEADINGS.get(tag, 1.0)
@@ -222,7 +216,7 @@ class _Reader(HTMLParser):
             self._pages.put(height)
 
     def _flush(self) -> None:
-        """Put the text since the last block."""
+        """Place the text since the last block."""
         text = "".join(self._text)
         pictures, mixed = self._pictures, self._mixed
         self._text.clear()

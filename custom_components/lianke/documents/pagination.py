@@ -1,4 +1,4 @@
-"""Filling pages from top to bottom."""
+"""Pagination: blocks and lines placed on pages from top to bottom."""
 
 from dataclasses import dataclass
 import math
@@ -6,7 +6,7 @@ import math
 
 @dataclass(slots=True)
 class Paginator:
-    """Fills pages from top to bottom; lengths in mm."""
+    """Counts the pages that blocks and lines fill; lengths in mm."""
 
     height: float
     # What is repeated at the top of each page.
@@ -17,11 +17,11 @@ class Paginator:
     _kept: float = 0.0
 
     def keep(self, height: float) -> None:
-        """Put something that stays with what follows."""
+        """Place a block that stays with what follows."""
         self._kept += height
 
     def put(self, height: float) -> None:
-        """Put something that is not broken unless it is higher than a page."""
+        """Place a block that is not broken unless it is higher than a page."""
         height += self._kept
         self._kept = 0.0
         if self._y + height > self.height:
@@ -34,7 +34,7 @@ class Paginator:
         self._y += height
 
     def put_lines(self, count: int, height: float) -> None:
-        """Put lines, of which the first and last two stay together."""
+        """Place lines, of which the first and last two stay together."""
         if count <= 4:
             self.put(count * height)
             return
@@ -43,7 +43,7 @@ class Paginator:
         self.put(2 * height)
 
     def add_pages(self, count: int) -> None:
-        """Put whole pages, with a new one behind them."""
+        """Place whole pages, with a new one behind them."""
         self.put(0.0)
         self._next(count + 1)
 

@@ -15,13 +15,13 @@ MAX_CODES = 50
 
 
 def check_codes(count: int) -> None:
-    """Refuse a document with too many codes. Raises ServiceValidationError: too_many_codes."""
+    """Check the number of codes in a document. Raises ServiceValidationError: too_many_codes."""
     if count > MAX_CODES:
         raise input_error("too_many_codes", allowed=str(MAX_CODES))
 
 
 def qr_image(address: str, alt: str = "") -> str:
-    """Return an img element with the code drawn in; nothing is loaded from anywhere.
+    """Return an img element that contains the code; nothing is loaded.
 
     address is `qr:` and the content, percent-encoded where the surrounding text needs it.
     Raises ServiceValidationError: qr_empty, qr_too_long.

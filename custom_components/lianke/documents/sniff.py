@@ -1,4 +1,4 @@
-"""Tell the type of a file by what is in it. Everything here blocks: run it in the executor."""
+"""Detect the type of a file by its content. Blocks: run it in the executor."""
 
 from enum import StrEnum
 from io import BufferedReader, FileIO
@@ -18,18 +18,18 @@ RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"}
 )
-# What lies at the root of an old Office file; the first that fits counts.
+# Entries at the root of an old Office file; the first match counts.
 OLE_STREAMS = {
     "WordDocument": ".doc",
     "Workbook": ".xls",
     "Book": ".xls",
     "PowerPoint Document": ".ppt",
 }
-# A new Office file that is protected lies as a whole in one of these.
+# A protected new Office file is as a whole in one of these.
 OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
 OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
 OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
-# Text that is a program for something else: printed as it stands it is only noise.
+# Source code of pages for a program: as text it is only noise.
 _POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
 SURE_ENCODINGS = frozenset({"utf-8", *MARKS.values()})
 FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
@@ -37,7 +37,7 @@ TEXT_SUFFIXES = frozenset({".txt", ".csv", ".md", ".markdown", ".log"})
 
 
 class FileType(StrEnum):
-    """What kind of file it is; the value is its extension."""
+    """The type of a file; the value is its extension."""
 
     PDF = ".pdf"
     JPEG = ".jpg"
@@ -66,7 +66,7 @@ TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
 
 
 def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
-    """Return the kind of the file at path.
+    """Return the type of the file at path.
 
     The name only helps where the content says nothing: text and old Office files. Printer
     commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
@@ -93,7 +93,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
 
 
 def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
-    # Some writers put a few bytes before the mark; readers accept that.
+    # Some programs write a few bytes before the mark; readers accept that.
     if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
         return FileType.PDF
     if head.startswith(b"\xff\xd8\xff"):
@@ -118,7 +118,7 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
 
 
 def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
-    """Tell Word, Excel and PowerPoint apart by what lies at the root of the file."""
+    """Return whether it is Word, Excel or PowerPoint, by the entries at the root of the file."""
     with path.open("rb") as file:
         names = root_names(file)
     if names is None:
@@ -134,21 +134,21 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
 
 
 class _ZipReader(BufferedReader):
-    """A file whose directory zipfile may read, wherever it is told how large that is.
+    """Reader that limits how large a directory zipfile reads.
 
     zipfile reads the whole directory into memory at once and makes a dozen times as much of it.
     """
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next size bytes; raises BadZipFile for more than a directory may have."""
+        """Return the next size bytes; raises BadZipFile beyond the limit of a directory."""
         if size is None or not 0 <= size <= MAX_ZIP_DIRECTORY:
             raise zipfile.BadZipFile
         return super().read(size)
 
 
 def _zip_kind(path: Path, name: str) -> str | None:
-    """Tell new Office files and OFD by the names of their parts."""
+    """Return the type of new Office files and OFD, by the names of their parts."""
     try:
         with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -177,7 +177,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     encoding = guess_encoding(head)
     if encoding is None and suffix in TEXT_SUFFIXES:
         raise input_error("text_unreadable", name=name)
-    # Without a name that says text, only what surely is.
+    # Without a name that says text, only what is certain.
     if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
         return None
     if suffix == ".csv":

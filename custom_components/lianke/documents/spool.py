@@ -32,7 +32,7 @@ CHUNK_BYTES = 1024 * 1024
 KEEP = timedelta(hours=1)
 MAX_KEPT = 50
 MAX_KEPT_BYTES = 500 * 1024 * 1024
-# Far above KEEP and what any call takes: older files were left behind by a call that broke off.
+# Far above KEEP and any call: older files were left behind by an interrupted call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 
@@ -76,7 +76,7 @@ class _Kept:
 
 
 class Spool:
-    """Hands out places for files and keeps documents for a later call."""
+    """Allocates files and keeps documents for a later call."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         """Prepare the spool; the folder is made by async_start."""
@@ -88,13 +88,13 @@ class Spool:
         self._has_folder = False
 
     async def async_start(self) -> None:
-        """Make the folder anew: nothing in it outlives a restart."""
+        """Empty the folder: nothing in it outlives a restart."""
         await self._hass.async_add_executor_job(self._empty)
         self._has_folder = True
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
 
     async def async_new_path(self, suffix: str) -> Path:
-        """Return a path in the spool that nobody else uses; suffix starts with a dot."""
+        """Return a new path in the spool; suffix starts with a dot."""
         if not self._has_folder:
             # A box was added after the last one had been removed.
             await self._hass.async_add_executor_job(self._empty)
@@ -143,7 +143,7 @@ class Spool:
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
-        """Return a document of its own for the caller; the kept one stays usable.
+        """Return a copy of a kept document; the kept one stays usable.
 
         Raises ServiceValidationError: document_gone; HomeAssistantError: disk_full.
         """
@@ -204,7 +204,7 @@ class Spool:
             raise
 
     async def async_discard(self, *documents: Document) -> None:
-        """Delete the files of documents that their owner does not need."""
+        """Delete the files of documents."""
         await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
 
     async def async_clear(self) -> None:
@@ -303,7 +303,7 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Tell the user of a disk that takes no more: whatever writes into the spool does it in here.
+    """Translate errors of the disk; whatever writes into the spool does it in here.
 
     Raises HomeAssistantError: disk_full, instead of OSError.
     """
@@ -366,7 +366,7 @@ def write_bytes(target: Path, data: bytes) -> None:
 
 
 def too_large(name: str, limit_bytes: int) -> ServiceValidationError:
-    """Return the error for a file above the limit, which is told in MB."""
+    """Return the error for a file above the limit, given in MB."""
     return input_error("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
 
 

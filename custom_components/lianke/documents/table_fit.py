@@ -1,4 +1,4 @@
-"""How a table fits a page: smaller type first, then a page on its side, and whole words always."""
+"""Fit tables to the page: smaller type first, then a landscape page, and whole words if possible."""
 
 from collections.abc import Iterable, Sequence
 import re
@@ -8,13 +8,13 @@ import unicodedata
 from .page import MM_A_POINT, PageStyle, base_size
 
 LEAST_SCALE: Final = 0.5
-# Lets words in a table be broken anywhere.
+# Allows breaks anywhere in the words of a table.
 WRAP: Final = "--wrap: anywhere"
 # Measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
 LETTER: Final = 0.6
 WIDE_LETTER: Final = 1.0
 CELL: Final = 0.9
-# Longer words, such as addresses, may be broken: nothing else would let them fit.
+# Longer words, such as addresses, may be broken.
 LONGEST_WORD: Final = 24
 _WORD: Final = re.compile(r"\S+")
 _LONG_WORD: Final = re.compile(rf"[!-~]{{{LONGEST_WORD // 2}}}(?=[!-~]{{{LONGEST_WORD // 2}}})")
@@ -40,7 +40,7 @@ def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
         page, scale = "page: sideways; ", min(1.0, sideways)
     if scale >= LEAST_SCALE:
         return f"{page}font-size: {scale:.2f}em"
-    # Nothing else is left than to break words.
+    # Break words as the last resort.
     return f"{page}font-size: {LEAST_SCALE:g}em; {WRAP}"
 
 

@@ -10,12 +10,12 @@ SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
 MAX_NAMES = 40
-# The height in mm within the margins below which a label takes but little.
+# Height in mm within the margins below which a label gets a shorter page.
 FLAT = 24.0
 LINE_HEIGHT = 1.3
-# The smallest type in points that a label printer of 203 dpi draws clearly.
+# The smallest type (pt) that a label printer of 203 dpi prints clearly.
 LEAST_TYPE = 6.0
-# What a label's test page tells, the most important first.
+# The rows of a label's test page, the most important first.
 SHORT_ROWS = ("page_paper", "page_printer", "page_test", "page_model", "page_time")
 
 CSS = """
@@ -47,7 +47,7 @@ def test_page(
     paper_name: str | None,
     style: PageStyle,
 ) -> str:
-    """Return a page that shows what the printer is and can do.
+    """Return the test page of a printer.
 
     It carries the printer's name, model and abilities, a line in each font and of emoji, a frame
     at the margins and bars of each colour. A label gets the least of it, so that it is one.
@@ -84,7 +84,7 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     """Return the test page of a label: as many lines as fit on it in a type that can be read."""
     inner = style.height - 2 * style.margin_top
     flat = inner < FLAT
-    # What the bars, their margins and the padding leave.
+    # Room beside the bars, their margins and the padding.
     room = inner - (5.0 if flat else 10.0)
     line = base_size(style) * MM_A_POINT * LINE_HEIGHT
     lines = [
@@ -101,7 +101,7 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     ramp = "" if flat else '<div class="ramp"></div>'
     body = f'<div class="frame"></div><main>{_bars()}{ramp}{text}</main>'
     css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
-    # Whatever does not fit on the label would take another one.
+    # What does not fit would take another label.
     css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
     return page(style, body, title=style.text("page_test"), css=css)
 

@@ -1,4 +1,4 @@
-"""Upper estimates of how wide text is, and of the lines that it is wrapped into; lengths in em."""
+"""Upper estimates of the width of text and of its lines when wrapped; lengths in em."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 BOLD: Final = 1.15
-# A line cannot begin or end with some characters: so much of it may stay empty (em).
+# Room (em) that line-breaking rules may leave empty.
 KINSOKU: Final = 3.0
 BREAKING: Final = re.compile("[\n\r\u2028\u2029\x85\x0b\x0c]")
 SPACES: Final = " \t\n\r\f"
@@ -17,7 +17,7 @@ TOKEN: Final = re.compile(f"[{SPACES}]+|[{_CJK}]+|[^{SPACES}{_CJK}]+")
 
 
 class _Widths(dict[str, float]):
-    """The most that a character takes in any common font, in em."""
+    """The greatest width of a character in any common font, in em."""
 
     def __missing__(self, key: str) -> float:
         code = ord(key)
@@ -101,7 +101,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 
 def _width(text: str) -> float:
-    # In pieces, between which other threads get their turn.
+    # In chunks, to let other threads run in between.
     return sum(
         sum(map(_WIDTHS.__getitem__, text[start : start + PIECE]))
         for start in range(0, len(text), PIECE)
@@ -109,7 +109,7 @@ def _width(text: str) -> float:
 
 
 def wrapped_lines(text: str, width: float, bold: float) -> int:
-    """Return the most lines that text takes, in a width in em."""
+    """Return the most lines that text takes in a width (em)."""
     if width < 2:
         return max(1, len(text))
     if len(text) < 2000 and _width(text) * bold <= width:
@@ -125,7 +125,7 @@ def wrapped_lines(text: str, width: float, bold: float) -> int:
             after_cjk = False
             continue
         cjk = token[0] >= "\u2e80"
-        # No line may be broken before some of the characters that follow.
+        # Some characters must not start a line.
         glued = wide + (2.0 if after_cjk != cjk else 0.0)
         after_cjk = cjk
         if x + glued <= width:
