@@ -2,7 +2,6 @@
 
 from dataclasses import fields, replace
 import json
-import time
 from typing import Any, cast
 
 import pytest
@@ -17,13 +16,6 @@ from custom_components.lianke.api.options import (
     SCALES,
     PrintOptions,
     ResolvedOptions,
-    merge_options,
-)
-from custom_components.lianke.api.page_range import (
-    count_selected,
-    most_selected,
-    parse_page_range,
-    select_pages,
 )
 from custom_components.lianke.api.papers import STANDARD, standard_paper
 
@@ -404,93 +396,6 @@ def test_raw_takes_no_option() -> None:
     assert error.placeholders["value"] == "copies, color"
 
 
-# Pages
-
-
-@pytest.mark.parametrize(
-    ("text", "selection"),
-    [
-        ("", ""),
-        (" all ", ""),
-        ("odd", "-1"),
-        ("Even", "-2"),
-        ("1-3,5", "1-3,5"),
-        (" 1 - 3 , 5 ", "1-3,5"),
-        ("1－3，5、7；9", "1-3,5,7,9"),
-        ("1–3", "1-3"),
-        ("2,2", "2,2"),
-    ],
-)
-def test_page_ranges(text: str, selection: str) -> None:
-    assert parse_page_range(text) == selection
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "0",
-        "3-1",
-        "1-",
-        "-3",
-        "-1",
-        "1--2",
-        ",",
-        "1,,2",
-        "a",
-        "1.5",
-        "999999",
-        "١",
-        "1,odd",
-        "1," * 200 + "1",
-    ],
-)
-def test_no_page_ranges(text: str) -> None:
-    with pytest.raises(OptionError) as caught:
-        parse_page_range(text)
-    assert caught.value.reason == "invalid_page_range"
-
-
-@pytest.mark.parametrize(
-    ("selection", "pages", "count"),
-    [
-        ("", 7, 7),
-        ("-1", 7, 4),
-        ("-2", 7, 3),
-        ("1-3,5", 7, 4),
-        ("1-3,2-5", 7, 5),
-        ("5-9", 7, 3),
-        ("8", 7, 0),
-        ("1-3", None, None),
-        ("", None, None),
-        ("1-99999", 3, 3),
-    ],
-)
-def test_count_selected(selection: str, pages: int | None, count: int | None) -> None:
-    assert count_selected(selection, pages) == count
-
-
-def test_select_pages() -> None:
-    assert select_pages("", 3) == [1, 2, 3]
-    assert select_pages("3,1-2,2", 9) == [1, 2, 3]
-    assert [select_pages(selection, 5) for selection in ("-1", "-2")] == [[1, 3, 5], [2, 4]]
-    assert select_pages("2-99999", 3) == [2, 3]
-
-
-@pytest.mark.parametrize(
-    ("selection", "pages", "count"),
-    [("", None, None), ("-1", None, None), ("1-3,2-5,9", None, 6), ("1-3", 2, 2), ("-2", 7, 3)],
-)
-def test_most_selected(selection: str, pages: int | None, count: int | None) -> None:
-    """A range bounds the pages of a document whose length nobody knows."""
-    assert most_selected(selection, pages) == count
-
-
-def test_a_range_of_many_pieces_is_counted_at_once() -> None:
-    started = time.perf_counter()
-    assert most_selected(",".join(["1-99999"] * 100), None) == 99999
-    assert time.perf_counter() - started < 0.05
-
-
 @pytest.mark.parametrize(
     "name", sorted({item.name for item in fields(PrintOptions)} - {"auto_rotate", "reverse_order"})
 )
@@ -502,63 +407,11 @@ def test_booleans_are_refused(name: str) -> None:
         assert (caught.value.option, caught.value.reason) == (name, "invalid_option")
 
 
-# Layers
-
-
-def test_the_first_layer_that_sets_an_option_wins() -> None:
-    merged = merge_options(
-        PrintOptions(copies=2), PrintOptions(copies=3, color="mono"), PrintOptions(color="color")
-    )
-    assert merged == PrintOptions(copies=2, color="mono")
-    assert merge_options() == PrintOptions()
-
-
-def test_false_and_empty_are_set() -> None:
-    merged = merge_options(
-        PrintOptions(auto_rotate=False, pages=""), PrintOptions(auto_rotate=True, pages="1")
-    )
-    assert merged == PrintOptions(auto_rotate=False, pages="")
-
-
-def test_a_size_never_mixes_with_another_layers_paper() -> None:
-    size = PrintOptions(paper_width=100, paper_height=50)
-    assert merge_options(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
-    assert merge_options(size, PrintOptions(paper="A4")) == size
-    assert merge_options(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
-
-
-@pytest.mark.parametrize(
-    "stored", [{}, {"paper_id": 9}, {"copies": 1}, {"paper_id": "x", "copies": 1}]
-)
-def test_damaged_storage(stored: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="without paper or copies"):
-        ResolvedOptions.from_dict(stored)
-
-
 def test_every_option_is_resolved_somewhere() -> None:
     names = {field.name for field in fields(PrintOptions)}
     assert names - {"paper", "paper_width", "paper_height", "pages"} <= {
         field.name for field in fields(ResolvedOptions)
     }
-
-
-def test_standard_papers() -> None:
-    assert len({paper.paper_id for paper in STANDARD}) == len(STANDARD)
-    known = {
-        name: standard_paper(name) for name in ("A4", "a5", " A3 ", "Letter", "B5", "us  letter")
-    }
-    sizes = {
-        name: (paper.paper_id, paper.width, paper.height) for name, paper in known.items() if paper
-    }
-    assert sizes == {
-        "A4": (9, 2100, 2970),
-        "a5": (11, 1480, 2100),
-        " A3 ": (8, 2970, 4200),
-        "Letter": (1, 2159, 2794),
-        "B5": (13, 1820, 2570),
-        "us  letter": (1, 2159, 2794),
-    }
-    assert standard_paper(12345) is None
 
 
 @pytest.mark.parametrize(
