@@ -1,7 +1,6 @@
 """Triggers, conditions and targets in automations of a whole Home Assistant of the newest release."""
 
 import asyncio
-import importlib.util
 import os
 from pathlib import Path
 import sys
@@ -13,7 +12,7 @@ from .binding import DOMAIN, bind, entity_of, printer_device
 from .cloud import SimulatorProcess
 from .hass import ROOT, RealHomeAssistant, Subscription
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("newest")]
 
 LASER = "Kyocera MA2000w GX"
 INKJET = "EPSON L3250 Series (网络)"
@@ -37,17 +36,6 @@ ACTIONS = {
         "retry_job",
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """Leave other processes alone; no part of Home Assistant runs in here."""
-
-
-@pytest.fixture(autouse=True)
-def _needs_home_assistant() -> None:
-    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
-        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
 
 
 async def automate(home: RealHomeAssistant, printers: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -12,7 +11,7 @@ from playwright.async_api import Page, async_playwright
 import pytest
 import pytest_socket
 
-from .card.stage import BROWSER_OPTIONS, find_chromium
+from .card.stage import BROWSER_OPTIONS
 from .cloud import SimulatorProcess
 from .hass import ROOT, RealHomeAssistant
 
@@ -42,21 +41,6 @@ WORDS = {
         "found": "找到的打印机",
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """Leave other processes alone; no part of Home Assistant runs in here."""
-
-
-@pytest.fixture
-def chromium() -> str:
-    """Return the browser, or skip: .ci/run installs one."""
-    if (path := find_chromium()) is None:
-        pytest.skip("there is no Chromium")
-    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
-        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
-    return path
 
 
 @asynccontextmanager

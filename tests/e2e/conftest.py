@@ -1,0 +1,28 @@
+"""What tests with a whole Home Assistant share."""
+
+import importlib.util
+import os
+
+import pytest
+
+from .card.stage import find_chromium
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Leave other processes alone; no part of Home Assistant runs in here."""
+
+
+@pytest.fixture
+def newest() -> None:
+    """Skip a test where there is no Home Assistant with its frontend to start."""
+    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
+        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+
+
+@pytest.fixture
+def chromium(newest: None) -> str:
+    """Return the browser, or skip: .ci/run installs one."""
+    if (path := find_chromium()) is None:
+        pytest.skip("there is no Chromium")
+    return path
