@@ -22,6 +22,7 @@ HEADS = {
 }
 MISSED = {"README.md": " (missed)", "README.zh-Hans.md": "（未达到）"}
 COUNTED = {
+    "bytes": "字节",
     "entities": "个",
     "jobs": "个",
     "polls": "次",
@@ -98,6 +99,18 @@ TEXTS = {
     ),
     "fleet_day_memory": (("Growth of memory in that day", ""), ("这一天内存的增长", "")),
     "fleet_day_disk": (("Growth on disk in that day", ""), ("这一天磁盘占用的增长", "")),
+    "card_bytes": (
+        ("What a dashboard loads for the card, compressed", ""),
+        ("仪表盘为卡片加载的数据（压缩后）", ""),
+    ),
+    "card_paint": (
+        ("The card is drawn so long after a tile of Home Assistant's own, median of 5", ""),
+        ("卡片比 Home Assistant 自带的磁贴晚显示的时间，5 次的中位数", ""),
+    ),
+    "card_long_task": (
+        ("Longest task of the page while 20 jobs change (below 50 ms none is counted)", ""),
+        ("20 个任务变化时页面最长的任务（50 毫秒以下不计）", ""),
+    ),
     "loop_stall": (
         ("Longest stall of the event loop in all of this", ""),
         ("以上过程中事件循环最长的停顿", ""),

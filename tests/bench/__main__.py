@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from . import callbacks, hours, printing, pushes, set_up
+from . import callbacks, card, hours, printing, pushes, set_up
 from .figures import Figure, table
 from .house import House, house
 
@@ -56,6 +56,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:
             folder = Path(name)
             await self._now(folder / "now")
+            await self._card(folder / "card")
             await self._idle(folder / "idle")
             await self._fleet(folder / "fleet")
             await self._day(folder / "day")
@@ -94,6 +95,16 @@ class Bench:
                 entries = await now.add_boxes(boxes[41:])
                 self.take(*await callbacks.measure(now, entries, samples=500, flood=400))
             self.leave(now)
+
+    async def _card(self, folder: Path) -> None:
+        """Measure the dashboard card in a browser."""
+        if not self.wants("card"):
+            return
+        async with house(folder, scenario="fleet-keys", speed=FAST) as shown:
+            box = (await shown.boxes())[0]
+            await shown.add_boxes([box])
+            self.take(*await card.measure(shown, box, rounds=5))
+            self.leave(shown)
 
     async def _idle(self, folder: Path) -> None:
         """Measure what an hour without jobs does.

@@ -22,6 +22,9 @@ export class LiankeHeader extends Part {
     base,
     tones,
     css`
+      :host {
+        container-type: inline-size;
+      }
       .head {
         position: relative;
         display: flex;
@@ -47,6 +50,12 @@ export class LiankeHeader extends Part {
         pointer-events: none;
         position: relative;
       }
+      /* Too narrow for both: the state is written below the name, too. */
+      @container (max-width: 140px) {
+        .badge {
+          display: none;
+        }
+      }
       .name {
         font-size: var(--ha-font-size-m, 14px);
         line-height: 20px;
@@ -56,7 +65,7 @@ export class LiankeHeader extends Part {
         display: -webkit-box;
         -webkit-box-orient: vertical;
         -webkit-line-clamp: 2;
-        overflow-wrap: anywhere;
+        overflow-wrap: break-word;
       }
       slot {
         display: block;

@@ -145,6 +145,8 @@ export class Batch extends EventTarget {
     this.chosen = Object.fromEntries(last) as Chosen;
     this.asLastTime = last.length > 0;
     this._checkSizes();
+    // How many copies it makes at once is known only now.
+    if (Object.keys(this.errors).length) this.tidy();
     this._changed();
   }
 

@@ -24,7 +24,7 @@ export class LiankeOptionsForm extends Part {
     css`
       .form {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(132px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(112px, 1fr));
         gap: 10px 12px;
         align-items: start;
       }

@@ -143,7 +143,7 @@ export class LiankePreview extends Part {
         <div class="pages" tabindex="0" role="group" aria-label=${position} @scrollend=${this._scrolled}>
           ${this._shown.map(
             (src, at) =>
-              html`<div class="page" @dblclick=${this._toggleZoom}>
+              html`<div class="page" tabindex=${this._zoom ? 0 : nothing} @dblclick=${this._toggleZoom}>
                 <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} style=${style} />
               </div>`,
           )}

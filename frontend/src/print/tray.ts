@@ -96,63 +96,67 @@ export class LiankeTray extends Part {
     const resting = printing || !count;
     const noPreview = items.every((item) => item.isRaw || item.refused || item.previewing);
     return html`<div class="column">
-      <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
-        <ul class="column">
-          ${repeat(
-            items,
-            (item) => item.request,
-            (item, index) => this._file(item, index),
-          )}
-        </ul>
-      </ha-sortable>
-      ${repeat(
-        items.filter((item) => item.images.length),
-        (item) => item.request,
-        (item) =>
-          html`<lianke-preview
+        <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
+          <ul class="column">
+            ${repeat(
+              items,
+              (item) => item.request,
+              (item, index) => this._file(item, index),
+            )}
+          </ul>
+        </ha-sortable>
+        ${repeat(
+          items.filter((item) => item.images.length),
+          (item) => item.request,
+          (item) =>
+            html`<lianke-preview
+              .context=${this.context}
+              .images=${item.images}
+              .pages=${item.pages ?? 0}
+              .name=${item.name}
+              .stale=${item.stale || item.previewing}
+            ></lianke-preview>`,
+        )}
+        <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
+        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+        <div class="actions">
+          <button
+            class="main"
+            data-key="print"
+            aria-disabled=${resting ? "true" : nothing}
+            @click=${() => !resting && batch.print()}
+          >
+            <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
+            ${count < 2 ? t.text("print") : printText(t, "print_n", { n: count })}
+          </button>
+          <button
+            data-key="preview"
+            aria-disabled=${resting || noPreview ? "true" : nothing}
+            @click=${() => !resting && !noPreview && batch.preview()}
+          >
+            ${printText(t, "preview")}
+          </button>
+          <lianke-file-chooser
             .context=${this.context}
-            .images=${item.images}
-            .pages=${item.pages ?? 0}
-            .name=${item.name}
-            .stale=${item.stale || item.previewing}
-          ></lianke-preview>`,
-      )}
-      <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
-      ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
-      <div class="actions">
-        <button
-          class="main"
-          data-key="print"
-          aria-disabled=${resting ? "true" : nothing}
-          @click=${() => !resting && batch.print()}
-        >
-          <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-          ${count < 2 ? t.text("print") : printText(t, "print_n", { n: count })}
-        </button>
-        <button
-          data-key="preview"
-          aria-disabled=${resting || noPreview ? "true" : nothing}
-          @click=${() => !resting && !noPreview && batch.preview()}
-        >
-          ${printText(t, "preview")}
-        </button>
-        <lianke-file-chooser .context=${this.context} .label=${printText(t, "add")} .adds=${true}></lianke-file-chooser>
-        ${this._round("media", printText(t, "from_media"), mdiFolderOpenOutline, this._openMedia)}
-        ${
-          "clipboard" in navigator && "read" in navigator.clipboard
-            ? this._round("paste", printText(t, "paste"), mdiContentPaste, this._paste)
-            : nothing
-        }
-        <button
-          data-key="clear"
-          aria-disabled=${printing ? "true" : nothing}
-          @click=${() => !printing && batch.clear()}
-        >
-          ${printText(t, "clear")}
-        </button>
+            .label=${printText(t, "add")}
+            .adds=${true}
+          ></lianke-file-chooser>
+          ${this._round("media", printText(t, "from_media"), mdiFolderOpenOutline, this._openMedia)}
+          ${
+            "clipboard" in navigator && "read" in navigator.clipboard
+              ? this._round("paste", printText(t, "paste"), mdiContentPaste, this._paste)
+              : nothing
+          }
+          <button
+            data-key="clear"
+            aria-disabled=${printing ? "true" : nothing}
+            @click=${() => !printing && batch.clear()}
+          >
+            ${printText(t, "clear")}
+          </button>
+        </div>
       </div>
-      <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>
-    </div>`;
+      <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>`;
   }
 
   private _round(key: string, label: string, icon: string, press: () => void) {

@@ -101,21 +101,18 @@ class Screen:
         """Wait until the first card shows a text; TimeoutError after timeout seconds."""
         await self.card.get_by_text(text).first.wait_for(timeout=timeout * 1000)
 
-    async def axe(self) -> list[str]:
-        """Return the serious faults that axe finds in the cards."""
+    async def axe(self, what: Locator | None = None) -> list[str]:
+        """Return the faults of any weight that axe finds in the cards, or in something else on the page."""
         script = package_files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
         await self.page.evaluate(script)
         faults: list[str] = []
-        for card in await self.page.locator("lianke-card").all():
-            results = await card.evaluate(
-                "(card) => axe.run(card, { resultTypes: ['violations'] })"
-            )
+        for one in await (what or self.page.locator("lianke-card")).all():
+            results = await one.evaluate("(one) => axe.run(one, { resultTypes: ['violations'] })")
             # An empty list would look like a perfect card.
             assert results["passes"], "axe has looked at nothing"
             faults += [
                 f"{fault['id']} ({fault['impact']}): {[node['html'] for node in fault['nodes']][:3]}"
                 for fault in results["violations"]
-                if fault["impact"] in {"serious", "critical"}
             ]
         return faults
 
@@ -173,19 +170,26 @@ class Stage:
         width: int = 1280,
         height: int = 900,
         dark: bool = False,
+        forced: bool = False,
+        touch: bool = False,
         tokens: str | None = None,
         tolerated: tuple[str, ...] = (),
         path: str = f"/{DASHBOARD}/0",
+        kind: str = "sections",
     ) -> AsyncIterator[Screen]:
         """Give a page that shows cards (the laser's full card if none are given).
 
         tokens: what `RealHomeAssistant.browser_tokens` gives for another user. tolerated: parts of error messages that
-        are expected.
+        are expected. forced: with the few colors of a high-contrast mode. touch: on a phone.
+        kind: of the view, sections or masonry.
         """
-        await self.lay_out(*(cards or (self.full(),)))
+        await self.lay_out(*(cards or (self.full(),)), kind=kind)
         context = await self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
+            forced_colors="active" if forced else "none",
+            has_touch=touch,
+            is_mobile=touch,
             device_scale_factor=2 if width < 600 else 1,
         )
         try:
@@ -218,18 +222,18 @@ class Stage:
         """Return the configuration of a card for a printer."""
         return {"type": "custom:lianke-card", "devices": [self.devices[printer]], **config}
 
-    async def lay_out(self, *cards: dict[str, Any]) -> None:
+    async def lay_out(self, *cards: dict[str, Any], kind: str = "sections") -> None:
         """Make these cards the dashboard."""
         boards = await self.home.command("lovelace/dashboards/list")
         if not any(board["url_path"] == DASHBOARD for board in boards):
             await self.home.command(
                 "lovelace/dashboards/create", url_path=DASHBOARD, title="Printing"
             )
-        view = {
-            "title": "Printing",
-            "type": "sections",
-            "sections": [{"type": "grid", "cards": list(cards)}],
-        }
+        view: dict[str, Any] = {"title": "Printing", "type": kind}
+        if kind == "sections":
+            view["sections"] = [{"type": "grid", "cards": list(cards)}]
+        else:
+            view["cards"] = list(cards)
         await self.home.command(
             "lovelace/config/save", url_path=DASHBOARD, config={"views": [view]}
         )

@@ -73,6 +73,31 @@ async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:
         await screen.shows("Idle")
 
 
+async def test_editor_shows_what_is_shown_and_stores_what_was_changed(stage: Stage) -> None:
+    async with stage.screen(
+        stage.full(), path=f"/{DASHBOARD}/0?edit=1", dark=True, tolerated=MAP
+    ) as screen:
+        card = screen.page.locator("hui-card-edit-mode").first
+        await card.hover()
+        await card.locator(".control").click()
+        dialog = screen.page.locator("hui-dialog-edit-card")
+        for label in ("Ink levels", "Pages printed", "Printing files", "Finished jobs"):
+            await expect(dialog.get_by_role("checkbox", name=label, exact=True)).to_be_checked()
+        editor = dialog.locator("lianke-card-editor")
+        # The colors of its fields are Home Assistant's own.
+        faults = await screen.axe(editor)
+        assert [fault for fault in faults if not fault.startswith("color-contrast")] == []
+        await dialog.get_by_text("Ink levels").click()
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
+
+        async def stored() -> dict[str, object]:
+            return (await cards(stage))[0]
+
+        changed = {**stage.full(), "show": ["pages", "print", "jobs"]}
+        await stage.until(stored, lambda found: found == changed)
+
+
 async def test_editor_in_chinese(stage: Stage) -> None:
     async with stage.screen(
         stage.full(buttons=[{"entity": "todo.shopping_list", "name": "购物清单"}]),

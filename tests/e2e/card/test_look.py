@@ -176,3 +176,58 @@ async def test_right_to_left(stage: Stage, tmp_path: Path) -> None:
         assert label is not None
         assert badge["x"] > label["x"] + label["width"] / 2
         await screen.picture(tmp_path / "rtl.png")
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "forced"])
+async def test_every_part_is_free_of_faults(stage: Stage, tmp_path: Path, look: str) -> None:
+    """Card with ink and quick buttons, form with errors, media library, preview; light, dark and in forced colors."""
+    buttons = [{"name": "Note", "data": {"text": "Hello"}}]
+    card = stage.full(INKJET, buttons=buttons, title="Study")
+    async with stage.screen(
+        card, width=400, height=900, dark=look == "dark", forced=look == "forced"
+    ) as screen:
+        await screen.shows("Idle")
+        assert await screen.axe() == []
+        await screen.drop(
+            ("one.pdf", "application/pdf", make_pdf(2)), ("two.pdf", "application/pdf", b"")
+        )
+        await screen.card.get_by_label("Copies").fill("0")
+        await screen.card.get_by_label("Copies").blur()
+        await screen.card.get_by_text("More options").click()
+        await expect(screen.card.get_by_role("alert")).to_have_count(2)
+        assert await screen.axe() == []
+        await no_overflow(screen)
+        await screen.picture(tmp_path / "form.png")
+        await screen.card.get_by_label("Copies").fill("1")
+        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await screen.card.get_by_role("button", name="Enlarge page 1").click()
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=tmp_path / "preview.png")
+        await screen.page.keyboard.press("Escape")
+        await screen.card.get_by_role("button", name="Choose from the media library").click()
+        await expect(
+            screen.card.get_by_role("dialog").get_by_role("listitem").first
+        ).to_be_visible()
+        assert await screen.axe() == []
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+@pytest.mark.parametrize("kind", ["masonry", "sections"])
+async def test_every_width_and_view(stage: Stage, width: int, kind: str) -> None:
+    async with stage.screen(
+        stage.full(INKJET), stage.full(LASER, layout="compact"), width=width, kind=kind
+    ) as screen:
+        await screen.shows("Idle")
+        await no_overflow(screen)
+        await screen.drop(("one.pdf", "application/pdf", make_pdf(1)))
+        await expect(screen.card.get_by_label("Paper")).to_be_visible()
+        await no_overflow(screen)
+
+
+async def test_less_motion_for_who_wants_less(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await screen.page.emulate_media(reduced_motion="reduce")
+        badge = screen.card.locator(".head .badge")
+        await badge.evaluate("(badge) => badge.classList.add('pulse')")
+        assert await badge.evaluate("(badge) => getComputedStyle(badge).animationName") == "none"

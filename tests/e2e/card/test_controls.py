@@ -1,0 +1,207 @@
+"""What the card is worked with beyond Print: details, media library, order of files, large previews, last choice."""
+
+import json
+from pathlib import Path
+import re
+
+from playwright.async_api import expect
+import pytest
+
+from tests.e2e.binding import entity_of
+from tests.simulator import make_pdf
+
+from .stage import INKJET, LASER, Screen, Stage
+from .test_print import PNG
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+PDF = "application/pdf"
+
+
+async def test_header_opens_the_details_of_the_status(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Idle")
+        await screen.card.get_by_role("button", name=f"Details of {LASER}").focus()
+        await screen.page.keyboard.press("Enter")
+        dialog = screen.page.locator("ha-more-info-dialog")
+        await expect(dialog.get_by_text(LASER).first).to_be_visible()
+        status = await entity_of(stage.home, {"id": stage.devices[LASER]}, "sensor", "status")
+        assert await dialog.evaluate("(dialog) => dialog._entityId") == status
+
+
+async def test_document_is_chosen_from_the_media_library(stage: Stage) -> None:
+    before = len(await stage.printed())
+    content = make_pdf(2, "From the library")
+    (stage.home.documents / "library.pdf").write_bytes(content)
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("unwanted.pdf", PDF, make_pdf(1)))
+        await screen.card.get_by_role("button", name="Choose from the media library").click()
+        library = screen.card.get_by_role("dialog", name="Media library")
+        await library.get_by_role("button", name="Documents to print").click()
+        await expect(library.get_by_role("button", name="Back")).to_be_visible()
+        folder = library.get_by_role("button", name=re.compile("media|documents", re.IGNORECASE))
+        if await folder.count():
+            await folder.first.click()
+        await library.get_by_role("button", name="library.pdf").click()
+        await expect(library).to_be_hidden()
+        await screen.card.get_by_role("button", name="Remove unwanted.pdf").click()
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("library.pdf")).to_contain_text("Completed · 2 pages")
+    (printed,) = (await stage.printed())[before:]
+    assert Path(printed["path"]).read_bytes() == content
+
+
+async def names(screen: Screen) -> list[str]:
+    """Return the chosen files in their order."""
+    return await screen.card.locator("li.file .title").all_inner_texts()
+
+
+async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(*((f"{name}.pdf", PDF, make_pdf(1, name)) for name in "abc"))
+        handle = screen.card.get_by_role("button", name="Move a.pdf", exact=True)
+        await handle.focus()
+        await screen.page.keyboard.press("ArrowDown")
+        await expect(screen.card.locator("li.file .title").first).to_have_text("b.pdf")
+        assert await names(screen) == ["b.pdf", "a.pdf", "c.pdf"]
+        await expect(handle).to_be_focused()
+
+        grip = await screen.card.get_by_role("button", name="Move c.pdf", exact=True).bounding_box()
+        goal = await screen.card.locator("li.file").first.bounding_box()
+        assert grip is not None
+        assert goal is not None
+        mouse = screen.page.mouse
+        await mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+        await mouse.down()
+        for step in range(1, 11):
+            y = grip["y"] + (goal["y"] - grip["y"]) * step / 10
+            await mouse.move(grip["x"] + grip["width"] / 2, y + 4)
+        await mouse.up()
+        await expect(screen.card.locator("li.file .title").first).to_have_text("c.pdf")
+        assert await names(screen) == ["c.pdf", "b.pdf", "a.pdf"]
+        await screen.card.get_by_role("button", name="Print 3 files").click()
+        await expect(screen.row("a.pdf")).to_contain_text("Completed")
+    assert [one["name"] for one in (await stage.printed())[before:]] == ["c.pdf", "b.pdf", "a.pdf"]
+
+
+async def test_preview_fills_the_screen_and_follows_the_options(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("large.pdf", PDF, make_pdf(3)))
+        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await screen.card.get_by_role("button", name="Enlarge page 2 of large.pdf").click()
+        full = screen.card.get_by_role("dialog", name="Preview of large.pdf")
+        await expect(full).to_contain_text("2 of 3")
+        box = await full.bounding_box()
+        assert box is not None
+        assert (box["width"], box["height"]) == (1280, 900)
+        await screen.page.keyboard.press("ArrowRight")
+        await expect(full).to_contain_text("3 of 3")
+        picture = full.locator("img").nth(2)
+        fitted = await picture.bounding_box()
+        await full.get_by_role("button", name="Zoom in").click()
+        await full.get_by_role("button", name="Zoom in").click()
+        enlarged = await picture.bounding_box()
+        assert fitted is not None
+        assert enlarged is not None
+        assert enlarged["width"] > 1.5 * fitted["width"]
+        assert await screen.axe() == []
+        await screen.page.keyboard.press("Escape")
+        await expect(full).to_be_hidden()
+        await expect(screen.card.get_by_role("button", name="Enlarge page 2")).to_be_focused()
+
+        await screen.card.get_by_label("Pages").fill("2")
+        await screen.card.get_by_label("Pages").blur()
+        strip = screen.card.locator(".previews")
+        await expect(strip).to_have_class(re.compile("stale"))
+        await expect(strip.locator("img")).to_have_count(1)
+        await expect(strip).not_to_have_class(re.compile("stale"))
+
+
+async def test_print_does_not_wait_for_a_preview(stage: Stage) -> None:
+    before = len(await stage.printed())
+    fault = {"endpoint": "POST /print/job_preview", "times": 1, "kind": "delay", "seconds": 20}
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("hurry.pdf", PDF, make_pdf(1)))
+        await stage.cloud.post("faults", fault)
+        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await screen.shows("Preparing the preview …")
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        await expect(button).to_be_enabled()
+        await button.click()
+        await expect(screen.row("hurry.pdf")).to_contain_text("Completed")
+    assert len(await stage.printed()) == before + 1
+
+
+async def test_last_choice_is_said_and_can_be_reset(stage: Stage) -> None:
+    async with stage.screen(language="zh-Hans") as screen:
+        await screen.shows("把文件拖到这里")
+        await screen.page.evaluate(
+            "([key, value]) => localStorage.setItem(key, value)",
+            [f"lianke-card:{stage.devices[LASER]}", json.dumps({"duplex": "long_edge"})],
+        )
+        await screen.drop(("last.pdf", PDF, make_pdf(2)))
+        await screen.shows("与上次相同：长边翻转")
+        duplex = screen.card.get_by_label("双面打印")
+        await expect(duplex).to_have_value("1")
+        await screen.card.get_by_role("button", name="重置").click()
+        await expect(duplex).to_have_value("")
+        await expect(screen.card.get_by_text("与上次相同")).to_have_count(0)
+
+
+async def test_errors_stand_at_the_field_and_nothing_is_sent(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(stage.full(INKJET)) as screen:
+        await screen.shows("Drop a file here")
+        posts: list[str] = []
+        screen.page.on(
+            "request",
+            lambda request: posts.append(request.url) if request.method == "POST" else None,
+        )
+        await screen.drop(("wrong.pdf", PDF, make_pdf(2)))
+        copies = screen.card.get_by_label("Copies")
+        await copies.fill("0")
+        await copies.blur()
+        field = screen.card.locator(".field").filter(has=screen.page.get_by_label("Copies"))
+        await expect(field.get_by_role("alert")).to_contain_text("from 1 to 30")
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(copies).to_have_value("0")
+        assert not posts
+        # A picture has no pages to choose from.
+        await screen.card.get_by_role("button", name="Discard").click()
+        await screen.drop(("photo.png", "image/png", PNG))
+        await expect(screen.card.get_by_label("Copies")).to_have_value("")
+        await expect(screen.card.get_by_label("Pages")).to_have_count(0)
+    assert len(await stage.printed()) == before
+
+
+async def test_phone_is_offered_its_camera(stage: Stage) -> None:
+    async with stage.screen(width=390, height=844, touch=True) as screen:
+        await screen.shows("Choose a file or take a photo")
+        accepted = await screen.card.locator("input[type=file]").get_attribute("accept")
+        assert accepted is not None
+        assert {"image/*", ".wps", ".et", ".dps"} <= set(accepted.split(","))
+
+
+async def test_picture_is_pasted(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.zone.evaluate(
+            """(zone, bytes) => {
+              const clipboardData = new DataTransfer();
+              clipboardData.items.add(new File([new Uint8Array(bytes)], "pasted.png", { type: "image/png" }));
+              const how = { clipboardData, bubbles: true, cancelable: true, composed: true };
+              zone.dispatchEvent(new ClipboardEvent("paste", how));
+            }""",
+            list(PNG),
+        )
+        await screen.shows("pasted.png")
