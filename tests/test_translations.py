@@ -47,6 +47,7 @@ NAMES = {
     "zbar",
     "Wi-Fi",
 }
+SYSTEMS = {"AirPrint", "Docker", "Linux", "Windows", "macOS"}
 TYPES = {
     "AVIF",
     "CSV",
@@ -90,7 +91,7 @@ TO_TYPE = {
     "odd",
     "urls",
 }
-LATIN = NAMES | TYPES | TECHNIQUE | TO_TYPE
+LATIN = NAMES | SYSTEMS | TYPES | TECHNIQUE | TO_TYPE
 # What each thing is called, wherever the English text names it.
 GLOSSARY = {
     r"box(es)?": "云盒",

@@ -105,6 +105,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     queue.start()
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
+    lan_printer.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"

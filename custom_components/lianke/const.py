@@ -27,6 +27,7 @@ CONF_PRINTER_OPTIONS: Final = "printer_options"
 CONF_KEEP_ALIVE: Final = "keep_alive"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"
+LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"
 
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"

@@ -12,7 +12,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api.server import DEFAULT_SERVER
-from .const import CONF_DEFAULT_OPTIONS, CONF_DEVICE_KEY, CONF_PRINTER_OPTIONS, CONF_SERVER
+from .const import (
+    CONF_DEFAULT_OPTIONS,
+    CONF_DEVICE_KEY,
+    CONF_LAN_PRINTERS,
+    CONF_PRINTER_OPTIONS,
+    CONF_SERVER,
+)
 from .devices import printer_key_of
 from .runtime import LiankeConfigEntry
 
@@ -40,8 +46,12 @@ TO_REDACT = {
     "ip_address",
     "lan_address",
     "lan_mac",
+    CONF_LAN_PRINTERS,
     "request_id",
     "row_id",
+    "sender",
+    "sender_address",
+    "source",
     "title",
     "unique_id",
     "wifi_address",

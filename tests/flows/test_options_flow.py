@@ -8,6 +8,7 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.network import NoURLAvailableError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -97,6 +98,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
         "settings",
         "defaults",
         "keep_alive",
+        "lan_printers",
         "push",
         "blueprints",
     ]
@@ -326,16 +328,62 @@ async def test_keep_alive(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert setup.options == {}
 
 
-async def test_keep_alive_without_printers(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+async def test_lan_printers(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Off at first; each printer has an address of its own, which lasts until it is switched off."""
+    await hass.config.async_update(internal_url="http://192.168.1.2:8123")
+    laser, label = key_of(setup, "Kyocera MA2000w GX"), key_of(setup, "Gprinter GP-1324D")
+    result = await go(hass, setup, "lan_printers")
+    assert shown(result) == {"lan_printers": []}
+    result = await answer(hass, result, {"lan_printers": [laser, label]})
+    assert result["step_id"] == "lan_addresses"
+    assert setup.options == {}
+    addresses = (result["description_placeholders"] or {})["addresses"]
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    tokens = setup.options["lan_printers"]
+    assert list(tokens) == [laser, label]
+    assert len({*tokens.values()}) == 2
+    assert all(len(token) == 24 for token in tokens.values())
+    first = f"ipp://192.168.1.2:8123/api/lianke/ipp/{tokens[laser]}"
+    assert addresses.splitlines()[0] == f"- Kyocera MA2000w GX: `{first}`"
+    result = await go(hass, setup, "lan_printers")
+    assert shown(result) == {"lan_printers": [laser, label]}
+    result = await answer(hass, result, {"lan_printers": [laser]})
+    await answer(hass, result, {})
+    assert setup.options == {"lan_printers": {laser: tokens[laser]}}
+    result = await go(hass, setup, "lan_printers")
+    await answer(hass, result, {"lan_printers": []})
+    assert setup.options == {}
+    # Switched on again, it is found under another address.
+    result = await go(hass, setup, "lan_printers")
+    result = await answer(hass, result, {"lan_printers": [laser]})
+    await answer(hass, result, {})
+    assert setup.options["lan_printers"][laser] != tokens[laser]
+
+
+async def test_lan_addresses_of_a_house_without_one(
+    hass: HomeAssistant, setup: MockConfigEntry
 ) -> None:
+    """The usual name is shown, which most networks know."""
+    key = key_of(setup, "Kyocera MA2000w GX")
+    with patch(
+        "custom_components.lianke.flows.lan_printers.get_url", side_effect=NoURLAvailableError
+    ):
+        result = await answer(hass, await go(hass, setup, "lan_printers"), {"lan_printers": [key]})
+    addresses = (result["description_placeholders"] or {})["addresses"]
+    assert "ipp://homeassistant.local:8123/api/lianke/ipp/" in addresses
+    await answer(hass, result, {})
+
+
+async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """There is nothing to choose then."""
     box.printers.clear()
     entry = make_entry(simulator, box)
     assert await set_up(hass, entry)
-    result = await go(hass, entry, "keep_alive")
-    assert result["step_id"] == "no_printers"
-    result = await answer(hass, result, {})
+    for step in ("keep_alive", "lan_printers"):
+        result = await go(hass, entry, step)
+        assert result["step_id"] == "no_printers"
+        result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {}
     await tear_down(hass)
@@ -351,7 +399,7 @@ async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEnt
     assert setup.options == {}
 
 
-@pytest.mark.parametrize("step", ["defaults", "keep_alive", "push"])
+@pytest.mark.parametrize("step", ["defaults", "keep_alive", "lan_printers", "push"])
 async def test_box_unloaded_meanwhile(
     hass: HomeAssistant, setup: MockConfigEntry, step: str
 ) -> None:

@@ -10,7 +10,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
-from custom_components.lianke.const import CONF_LAN_PRINTERS, CONF_MAX_JOBS_PER_HOUR
+from custom_components.lianke.const import (
+    CONF_LAN_PRINTERS,
+    CONF_MAX_JOBS_PER_HOUR,
+    LAN_PRINTER_PATH,
+)
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan_printer import values
 from custom_components.lianke.lan_printer.codec import decode, encode
@@ -23,7 +27,6 @@ from custom_components.lianke.lan_printer.ipp import (
     Tag,
     Value,
 )
-from custom_components.lianke.lan_printer.server import PATH
 from tests.conftest import set_up, tear_down
 from tests.printing import LASER, data_of
 from tests.simulator import make_pdf
@@ -78,11 +81,11 @@ class LanPrinter:
 
     @property
     def url(self) -> str:
-        return f"{self.base}{PATH}/{self.token}"
+        return f"{self.base}{LAN_PRINTER_PATH}/{self.token}"
 
     @property
     def uri(self) -> str:
-        return f"ipp://{URL(self.base).authority}{PATH}/{self.token}"
+        return f"ipp://{URL(self.base).authority}{LAN_PRINTER_PATH}/{self.token}"
 
     def message(
         self, operation: int, job: Attributes | None = None, **attributes: tuple[Value, ...]

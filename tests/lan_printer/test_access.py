@@ -7,10 +7,11 @@ from aiohttp.test_utils import make_mocked_request
 from homeassistant.core import HomeAssistant
 import pytest
 
+from custom_components.lianke.const import LAN_PRINTER_PATH
 from custom_components.lianke.lan_printer import values
 from custom_components.lianke.lan_printer.access import is_from_home
 from custom_components.lianke.lan_printer.ipp import Operation
-from custom_components.lianke.lan_printer.server import PATH, offered_of
+from custom_components.lianke.lan_printer.server import offered_of
 from tests.lan_printer.conftest import PDF, LanPrinter
 from tests.printing import sent
 from tests.simulator import Simulator
@@ -29,7 +30,7 @@ async def allowed(
     )
     sent_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     request = make_mocked_request(
-        "POST", PATH, headers={"Host": host, **sent_headers}, transport=transport
+        "POST", LAN_PRINTER_PATH, headers={"Host": host, **sent_headers}, transport=transport
     )
     return is_from_home(hass, request)
 

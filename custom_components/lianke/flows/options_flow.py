@@ -20,9 +20,16 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
 from ..api.options import merge_options
-from ..const import CONF_DEFAULT_OPTIONS, CONF_KEEP_ALIVE, CONF_PRINTER_OPTIONS, CONSOLE_URL
+from ..const import (
+    CONF_DEFAULT_OPTIONS,
+    CONF_KEEP_ALIVE,
+    CONF_LAN_PRINTERS,
+    CONF_PRINTER_OPTIONS,
+    CONSOLE_URL,
+)
 from ..runtime import async_account_entries
 from .blueprints import async_copy, path_of
+from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
     blueprints_schema,
     check_defaults,
@@ -74,6 +81,7 @@ class LiankeOptionsFlow(OptionsFlow):
         self._target = WHOLE_BOX
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0
+        self._lan_printers: dict[str, str] = {}
         self._copied = ""
         self._kept = ""
 
@@ -81,7 +89,7 @@ class LiankeOptionsFlow(OptionsFlow):
         """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
-            steps += ["defaults", "keep_alive", "push"]
+            steps += ["defaults", "keep_alive", "lan_printers", "push"]
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 
@@ -222,6 +230,41 @@ class LiankeOptionsFlow(OptionsFlow):
                 description_placeholders={"name": self._target_name()},
             )
         return self._save_for_target(CONF_KEEP_ALIVE, keep_alive_from(user_input))
+
+    @_needs_box
+    async def async_step_lan_printers(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the printers that devices of the home network may print on."""
+        offered: dict[str, str] = self.config_entry.options.get(CONF_LAN_PRINTERS, {})
+        if user_input is not None:
+            self._lan_printers = lan_printers_from(user_input, offered)
+            if self._lan_printers:
+                return await self.async_step_lan_addresses(None)
+            return self._save({CONF_LAN_PRINTERS: {}})
+        printers = self._printers()
+        return self.async_show_form(
+            step_id="lan_printers" if printers else "no_printers",
+            data_schema=lan_printers_schema(printers, offered) if printers else vol.Schema({}),
+            last_step=not printers,
+        )
+
+    @_needs_box
+    async def async_step_lan_addresses(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the printers' addresses, for devices that do not find them by themselves."""
+        if user_input is not None:
+            return self._save({CONF_LAN_PRINTERS: self._lan_printers})
+        names = {printer["value"]: printer["label"] for printer in self._printers()}
+        return self.async_show_form(
+            step_id="lan_addresses",
+            data_schema=vol.Schema({}),
+            description_placeholders={
+                "addresses": lan_addresses(self.hass, names, self._lan_printers)
+            },
+            last_step=True,
+        )
 
     @_needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

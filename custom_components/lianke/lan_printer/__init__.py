@@ -2,7 +2,10 @@
 
 from homeassistant.core import HomeAssistant, callback
 
+from .announce import async_watch
 from .view import IconView, LanPrinterView
+
+__all__ = ["async_setup", "async_watch"]
 
 
 @callback

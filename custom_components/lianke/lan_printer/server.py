@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 import hmac
-import secrets
 from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import CONF_LAN_PRINTERS, DOMAIN
+from ..const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ..runtime import LiankeConfigEntry
 from .ipp import IppError, Status
 from .lan_jobs import PendingJobs
@@ -21,8 +20,6 @@ MAX_REQUESTS: Final = 100
 """requests that are answered at a time."""
 MAX_RECEIVING: Final = 8
 """documents that are received at a time."""
-TOKEN_BYTES: Final = 18
-PATH: Final = f"/api/{DOMAIN}/ipp"
 
 
 class Offered(NamedTuple):
@@ -35,7 +32,7 @@ class Offered(NamedTuple):
     @property
     def path(self) -> str:
         """Return the path of the printer on Home Assistant's web server."""
-        return f"{PATH}/{self.token}"
+        return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
 class LanServer:
@@ -86,11 +83,6 @@ DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")
 def async_get_server(hass: HomeAssistant) -> LanServer:
     """Return the one server of this Home Assistant."""
     return hass.data.setdefault(DATA_SERVER, LanServer())
-
-
-def new_token() -> str:
-    """Return a token that nobody can guess."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 @callback

@@ -12,6 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
 from ..api.errors import LiankeError
+from ..const import LAN_PRINTER_PATH
 from ..runtime import translated
 from . import canceling, printing, querying
 from .access import is_from_home
@@ -21,7 +22,7 @@ from .ipp import IppError, Message, Operation
 from .reception import DocumentStream
 from .refusals import async_refusal
 from .requests import Answer, Request, build_message, check_message
-from .server import PATH, async_find, async_get_server
+from .server import async_find, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,12 +48,14 @@ _HANDLERS: Final[Mapping[int, Handler]] = {
     Operation.IDENTIFY_PRINTER: querying.async_identify_printer,
 }
 
+_WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
+
 
 class LanPrinterView(HomeAssistantView):
     """Answers requests of the protocol; to everybody outside of the home network it is not there."""
 
-    url = f"{PATH}/{{token}}"
-    extra_urls = [f"{PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as its base
+    url = f"{LAN_PRINTER_PATH}/{{token}}"
+    extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as its base
     name = "api:lianke:ipp"
     requires_auth = False
 
@@ -70,6 +73,8 @@ class LanPrinterView(HomeAssistantView):
             try:
                 async with asyncio.timeout(ATTRIBUTES_SECONDS):
                     head, message, rest = await _async_read(request)
+                    if not isinstance(message, Message) or message.code not in _WITH_DOCUMENT:
+                        await _async_finish(request)
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
             version, request_id = (head[0], head[1]), int.from_bytes(head[4:8])
@@ -100,7 +105,7 @@ class LanPrinterView(HomeAssistantView):
 class IconView(HomeAssistantView):
     """Hands out the picture that devices show of a printer."""
 
-    url = f"{PATH}/{{token}}/{ICON}"
+    url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON}"
     name = "api:lianke:ipp:icon"
     requires_auth = False
 
@@ -120,6 +125,13 @@ async def _async_answer(request: Request) -> Answer:
         raise await async_refusal(request.hass, translated(err)) from None
     except HomeAssistantError as err:
         raise await async_refusal(request.hass, err) from None
+
+
+async def _async_finish(request: web.Request) -> None:
+    """Read the end of a request that has no document: some clients take an earlier answer for none."""
+    left = MAX_MESSAGE
+    while left > 0 and (part := await request.content.readany()):
+        left -= len(part)
 
 
 async def _async_read(request: web.Request) -> tuple[bytes, Message | IppError, bytes]:
