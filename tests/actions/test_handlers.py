@@ -656,6 +656,7 @@ async def cloud_preview(hass: HomeAssistant, media: Path) -> dict[str, Any]:
 
 
 async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
+    all_entities: None,
     hass: HomeAssistant,
     ready: MockConfigEntry,
     simulator: Simulator,
