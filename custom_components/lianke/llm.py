@@ -46,8 +46,8 @@ from .runtime import async_loaded_entries
 # Characters an assistant may have printed in one call: some fifty pages.
 MAX_TOOL_TEXT: Final = 200_000
 MAX_LISTED: Final = 20
-# What an assistant is told of a job.
-_TOLD: Final = (
+# What an assistant may know of a job.
+_JOB_FIELDS: Final = (
     "job_id",
     "title",
     "printer",
@@ -147,7 +147,7 @@ class _PrintTool(_PrinterTool):
             **source,
             **{ATTR_REQUEST_ID: request_id},
         )
-        return _told(response["jobs"][0])
+        return _shown_job(response["jobs"][0])
 
 
 class PrintTextTool(_PrintTool):
@@ -258,7 +258,7 @@ class PrinterStatusTool(_PrinterTool):
             "jobs_waiting": queue.waiting(target.printer_key),
             "hold_reason": queue.hold_reason(target.printer_key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},
-            "open_jobs": [_told(job) for job in jobs["jobs"] if job["expires_at"] is not None],
+            "open_jobs": [_shown_job(job) for job in jobs["jobs"] if job["expires_at"] is not None],
         }
 
 
@@ -287,7 +287,7 @@ class ListJobsTool(_PrinterTool):
         response = await _async_act(
             hass, SERVICE_LIST_JOBS, target, llm_context, **{ATTR_LIMIT: MAX_LISTED}
         )
-        return {"jobs": [_told(job) for job in response["jobs"]]}
+        return {"jobs": [_shown_job(job) for job in response["jobs"]]}
 
 
 class CancelJobTool(_PrinterTool):
@@ -317,7 +317,7 @@ class CancelJobTool(_PrinterTool):
         response = await _async_act(
             hass, SERVICE_CANCEL_JOB, target, llm_context, **{ATTR_JOB_ID: data["job_id"]}
         )
-        return _told(response["job"])
+        return _shown_job(response["job"])
 
 
 @callback
@@ -336,9 +336,9 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     return LLMTools(tools=tools)
 
 
-def _told(job: dict[str, Any]) -> JsonObjectType:
-    """Return what an assistant is told of a job."""
-    return {name: job[name] for name in _TOLD if job.get(name) not in (None, False)}
+def _shown_job(job: dict[str, Any]) -> JsonObjectType:
+    """Return what an assistant may know of a job."""
+    return {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
 
 
 @callback
