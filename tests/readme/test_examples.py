@@ -262,7 +262,7 @@ async def test_told_of_a_failure(house: House, block: Example) -> None:
     await house.call("print", file=path, title="Fine", wait=True)
     await house.hass.async_block_till_done()
     ((title, message),) = house.notes
-    assert title == block.data["actions"][1]["data"]["title"]
+    assert title == block.data["actions"][0]["data"]["title"]
     (reason,) = {job["message"] for job in (await house.call("list_jobs"))["jobs"]} - {None}
     assert "云盒" in reason or "box" in reason
     assert message.strip() in {f"menu.pdf: {reason}", f"menu.pdf：{reason}"}
