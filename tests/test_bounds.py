@@ -22,7 +22,6 @@ BOUND = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
 NO_BOUND = {
     "api.papers.MAX_NARROW",
     "issues.ERROR_LIMIT_TIME",
-    "jobs.limits.LIMIT_PERIOD",
     "jobs.uploader.ERROR_LIMIT_PAUSE",
 }
 SHARED = "security/test_bounds.py::"

@@ -204,7 +204,7 @@ async def test_pause_that_is_lifted_elsewhere(
     await print_text(hass)
     await until(lambda: "error_limit_reached" in issues(hass))
     laser.failures = 0
-    loaded.runtime_data.queue.release(key_of(loaded, LASER))
+    loaded.runtime_data.queue.clear_backoff(key_of(loaded, LASER))
     await until(lambda: len(simulator.printed) == 2)
     await until(lambda: "error_limit_reached" not in issues(hass))
 

@@ -51,7 +51,7 @@ async def _async_reset_error_limit(data: LiankeData, key: str, context: Context 
     if (view := data.coordinator.data.printers.get(key)) is None:
         raise input_error("printer_gone")
     await data.client_for(context).reset_error_limit(view.printer.address)
-    data.queue.release(key)
+    data.queue.clear_backoff(key)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,7 +162,7 @@ class ResetErrorLimitFlow(_FixFlow):
         # Nothing to reset: it was reset already, or the half hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
-        self.box.queue.release(self.printer_key)
+        self.box.queue.clear_backoff(self.printer_key)
         return None
 
 

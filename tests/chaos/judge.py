@@ -7,7 +7,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from custom_components.lianke.jobs import reconciliation as evidence
+from custom_components.lianke.jobs import task_matching
 from custom_components.lianke.jobs.job import Job
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
@@ -295,11 +295,11 @@ def _why_not_matched(world: World, story: Story) -> str | None:
     """Return why the only task on the list could not be taken for a job's, None if it could."""
     assert story.record is not None
     job = Job.from_record(story.record)
-    offset = evidence.clock_offset(job, None)
+    offset = task_matching.clock_offset(job, None)
     if not offset.is_known:
         return "how far the clocks were apart was unknown"
     made = world.sim.cloud.shown_time(story.tasks[0].created)
-    begin, end = evidence._window(job, offset)
+    begin, end = task_matching.window(job, offset)
     if not begin <= made <= end:
         return "a clock was put right between the last answer and the upload"
     return None

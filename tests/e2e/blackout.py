@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.reconciliation import LIST_LAG
+from custom_components.lianke.jobs.task_matching import LIST_LAG
 from tests.proof.papers import unlike_any
 
 from .binding import DOMAIN, bind

@@ -13,8 +13,13 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.status import HoldReason
 from custom_components.lianke.jobs import page_count, preview, writer
-from custom_components.lianke.jobs.home import MARKER_NAME, MAX_MARKER_BYTES, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.location import (
+    MARKER_NAME,
+    MAX_MARKER_BYTES,
+    is_copied,
+    record_location,
+)
 from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
 from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
 from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
@@ -89,7 +94,9 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
         for job in jobs:
             shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
         await shop.tick(writer.WRITE_DELAY + 1)
-    assert len(visits) > 1
+        async with asyncio.timeout(30):
+            while sum(visits) < len(jobs):
+                await shop.settle()
     assert max(visits) == 2
 
 
@@ -187,7 +194,7 @@ async def test_counts_of_pages_are_remembered_up_to_a_limit(
     documents = [shop.document(pages=pages) for pages in (1, 2, 3)]
     for document in documents:
         assert await counter.async_count(shop.key(), document, 9) == document.pages
-    assert len(counter._answers) == 2
+    assert len(counter._results) == 2
     asked = shop.sim.cloud.count(COUNT)
     await counter.async_count(shop.key(), documents[2], 9)
     assert shop.sim.cloud.count(COUNT) == asked
@@ -196,7 +203,7 @@ async def test_counts_of_pages_are_remembered_up_to_a_limit(
 
 
 def test_a_long_marker_says_nothing(tmp_path: Path) -> None:
-    settle(tmp_path)
+    record_location(tmp_path)
     marker = tmp_path / MARKER_NAME
     foreign = json.dumps(json.loads(marker.read_text("utf-8")) | {"host": "other", "inode": 1})
     marker.write_text(foreign, "utf-8")

@@ -7,8 +7,8 @@ import shutil
 from homeassistant.core import Context
 import pytest
 
-from custom_components.lianke.jobs.home import MARKER_NAME, is_copied, settle
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.location import MARKER_NAME, is_copied, record_location
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop
 
@@ -60,7 +60,7 @@ def test_what_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     root.mkdir()
     # Version 0.1.0 had no marker.
     assert not is_copied(root)
-    settle(root)
+    record_location(root)
     assert not is_copied(root)
     moved = tmp_path / "moved"
     root.rename(moved)
@@ -69,7 +69,7 @@ def test_what_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         # A container that was made anew.
         patched.setattr("socket.gethostname", lambda: "3f2a9c0d11aa")
         assert not is_copied(moved)
-        settle(moved)
+        record_location(moved)
         assert noted(moved)["host"] == "3f2a9c0d11aa"
         assert not is_copied(moved)
         # A file system that numbers its files anew at each start.

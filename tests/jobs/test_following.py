@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.tasks import Callback
-from custom_components.lianke.jobs import doubts, retention, tracker
+from custom_components.lianke.jobs import reconciliation, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_doubt import in_doubt, lose_answer
@@ -82,10 +82,10 @@ async def test_a_clock_that_is_put_back_stops_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All waits were by our clock: put back by two hours, it stopped following for two hours."""
-    for module in (tracker, doubts):
+    for module in (tracker, reconciliation):
         monkeypatch.setattr(module, "monotonic", shop.clock.loop_time)
     shop.queue._tracker._started = shop.clock.loop_time()
-    shop.queue._tracker._doubts._started = shop.clock.loop_time()
+    shop.queue._tracker._reconciler._started = shop.clock.loop_time()
     shop.printer().paper = 1
     await shop.refresh()
     job = await shop.submit(shop.document(pages=2))

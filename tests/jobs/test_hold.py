@@ -192,7 +192,7 @@ async def test_paused_after_too_many_failures_waits_until_released(shop: Shop) -
     assert (held.state, held.hold_reason) == (JobState.HELD, "error_limit")
     await shop.tick(600)
     assert shop.sim.cloud.count(SUBMIT) == 1
-    shop.queue.release(shop.key())
+    shop.queue.clear_backoff(shop.key())
     await shop.until(job, JobState.COMPLETED)
 
 

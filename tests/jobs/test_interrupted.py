@@ -279,11 +279,11 @@ async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_tra
     kept = shop.queue._store.other_tasks
     upload = PreviewUpload(handed_over_at=dt_util.utcnow(), size=1)
     async with kept._lock:
-        noting = asyncio.create_task(kept.async_note_coming(upload))
+        noting = asyncio.create_task(kept.async_begin(upload))
         await asyncio.sleep(0)
         noting.cancel()
         await asyncio.wait([noting])
-    assert not kept.are_coming
+    assert not kept.has_pending
 
 
 @pytest.mark.parametrize("answer", ["lost", "late"])

@@ -118,7 +118,7 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     with pytest.raises(LiankeError):
         await preview(shop)
     assert not shop.queue._store.other_tasks.lost
-    assert not shop.queue._store.other_tasks.are_coming
+    assert not shop.queue._store.other_tasks.has_pending
 
 
 async def test_an_error_nobody_foresaw_is_a_clear_one(

@@ -10,18 +10,18 @@ from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload
-from custom_components.lianke.jobs.reconciliation import (
+from custom_components.lianke.jobs.task_matching import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,
     LATE,
     LIST_LAG,
     ROUNDING,
     ClockOffset,
-    Finding,
+    Matches,
     _measured,
     clock_offset,
-    examine,
     handed_over,
+    match_tasks,
 )
 from tests.proof.conftest import House
 from tests.simulator import Fault
@@ -129,7 +129,7 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         tasks.append(make_task(f"stranger-{number}", NOW + moment + offset))
     measured = clock_offset(job, _measured(tasks, own))
     assert measured.least - ROUNDING <= offset <= measured.most + ROUNDING
-    found = examine(
+    found = match_tasks(
         tasks,
         age=aged(AFTERWARDS),
         own=own,
@@ -188,10 +188,10 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         for number, (at, taken, accepted, _) in enumerate(doubts)
         if accepted
     ]
-    found = examine(
+    found = match_tasks(
         tasks, age=aged(AFTERWARDS), own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None
     )
-    assert not found.strangers
+    assert not found.foreign
     assert {job_id: task.task_id for job_id, task in found.tasks.items()}.items() <= truth.items()
     if not measured:
         return
@@ -213,7 +213,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
 def test_more_tasks_than_doubts_are_strangers(
     doubts: list[timedelta], tasks: list[timedelta]
 ) -> None:
-    found = examine(
+    found = match_tasks(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
         age=aged(AFTERWARDS),
         own=[],
@@ -222,8 +222,8 @@ def test_more_tasks_than_doubts_are_strangers(
         foreign_seen_at=None,
     )
     if len(tasks) > len(doubts):
-        assert found.strangers
-    if found.strangers:
+        assert found.foreign
+    if found.foreign:
         assert not found.tasks
 
 
@@ -238,8 +238,8 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
         make_task("b", NOW + timedelta(seconds=82)),
     ]
 
-    def examined(*tasks: DayTask) -> dict[str, str]:
-        found = examine(
+    def matched(*tasks: DayTask) -> dict[str, str]:
+        found = match_tasks(
             tasks,
             age=aged(AFTERWARDS),
             own=[own],
@@ -247,13 +247,13 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
             doubtful=[first, second],
             foreign_seen_at=None,
         )
-        assert not found.strangers
+        assert not found.foreign
         return {job_id: task.task_id for job_id, task in found.tasks.items()}
 
-    assert examined(*made) == {first.job_id: "a", second.job_id: "b"}
-    assert examined(made[0], made[1]) == {first.job_id: "a"}
+    assert matched(*made) == {first.job_id: "a", second.job_id: "b"}
+    assert matched(made[0], made[1]) == {first.job_id: "a"}
     # Without the first one's, it may be either's.
-    assert examined(made[0], made[2]) == {}
+    assert matched(made[0], made[2]) == {}
 
 
 def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
@@ -264,7 +264,7 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
         make_task("own", NOW - timedelta(seconds=60)),
         make_task("first", NOW + timedelta(seconds=72)),
     ]
-    found = examine(
+    found = match_tasks(
         made,
         age=aged(AFTERWARDS),
         own=[own],
@@ -281,23 +281,23 @@ def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
     stranger = make_task("stranger", NOW + timedelta(seconds=1))
     ours = make_task("ours", NOW + timedelta(seconds=29))
 
-    def examined(after: float, *tasks: DayTask) -> list[str]:
+    def matched(after: float, *tasks: DayTask) -> list[str]:
         now = NOW + timedelta(seconds=after)
-        found = examine(
+        found = match_tasks(
             tasks, age=aged(now), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
         )
-        assert found.strangers == (len(tasks) > 1)
+        assert found.foreign == (len(tasks) > 1)
         return [task.task_id for task in found.tasks.values()]
 
     taking_in = answer_seconds(job.size)
-    assert examined(10, stranger) == []
-    assert examined(taking_in, stranger) == []
+    assert matched(10, stranger) == []
+    assert matched(taking_in, stranger) == []
     # The list lags, by up to two minutes and for each task differently.
     ripe = taking_in + LIST_LAG.total_seconds()
-    assert examined(ripe - 0.1, stranger) == []
-    assert examined(ripe, stranger, ours) == []
+    assert matched(ripe - 0.1, stranger) == []
+    assert matched(ripe, stranger, ours) == []
     # What is still alone then has but one reading.
-    assert examined(ripe, ours) == ["ours"]
+    assert matched(ripe, ours) == ["ours"]
 
 
 def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
@@ -310,7 +310,7 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
         make_task("stranger", NOW + timedelta(minutes=3)),
         make_task("another", NOW + timedelta(hours=1, seconds=2)),
     ]
-    found = examine(
+    found = match_tasks(
         made,
         age=aged(AFTERWARDS),
         own=[own],
@@ -318,7 +318,7 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
         doubtful=[*earlier, later],
         foreign_seen_at=None,
     )
-    assert found.strangers
+    assert found.foreign
     assert not found.tasks
 
 
@@ -327,7 +327,7 @@ def test_strangers_of_the_day_before_a_doubt_count_for_good() -> None:
     job = make_job(0, NOW)
     seen = NOW - timedelta(hours=23, minutes=30)
     stranger = make_task("stranger", NOW + timedelta(seconds=1))
-    found = examine(
+    found = match_tasks(
         [stranger], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen
     )
     assert not found.tasks
@@ -362,7 +362,7 @@ def test_clocks_twenty_minutes_apart_hide_nothing() -> None:
     for skew in (-1200, 1200):
         job = make_job(0, NOW, **dated(skew))
         ours = make_task("ours", NOW + timedelta(seconds=skew + 1))
-        found = examine(
+        found = match_tasks(
             [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
         )
         assert found.tasks == {job.job_id: ours}
@@ -371,11 +371,11 @@ def test_clocks_twenty_minutes_apart_hide_nothing() -> None:
 def test_clocks_that_nothing_has_compared_prove_nothing() -> None:
     job = make_job(0, NOW, clock_least=None, clock_most=None)
     ours = make_task("ours", NOW + timedelta(seconds=1))
-    found = examine(
+    found = match_tasks(
         [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
     )
     assert not found.tasks
-    assert not found.strangers
+    assert not found.foreign
 
 
 def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
@@ -383,9 +383,9 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
     jobs = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
     others = [make_job(9, NOW + timedelta(hours=2))]
 
-    def examined(
+    def matched(
         *ends: tuple[TaskState, int | None], extra: int = 0, now: datetime = AFTERWARDS
-    ) -> Finding:
+    ) -> Matches:
         made = [
             make_task(f"task-{number}", NOW + timedelta(seconds=2 + number), *end)
             for number, end in enumerate(ends)
@@ -394,7 +394,7 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
             make_task(f"extra-{number}", NOW + timedelta(seconds=3), TaskState.SUCCESS, 200)
             for number in range(extra)
         ]
-        return examine(
+        return match_tasks(
             made,
             age=aged(now),
             own=[],
@@ -405,20 +405,20 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
 
     both = frozenset(job.job_id for job in jobs)
     printed, failed = (TaskState.SUCCESS, 200), (TaskState.SUCCESS, 500)
-    whole = examined(printed, printed)
+    whole = matched(printed, printed)
     assert {job_id: task.task_id for job_id, task in whole.alike.items()} == {
         "job-0": "task-0",
         "job-1": "task-1",
     }
-    assert examined(failed, failed).alike.keys() == both
-    assert examined(printed, (TaskState.SENDING, None)).undecided == both
-    assert examined(printed, failed).ambiguous == both
-    assert examined(printed).ambiguous == both
-    assert examined(printed, printed, now=NOW + timedelta(seconds=60)).ambiguous == both
-    assert examined(printed, printed, extra=1).strangers
-    for finding in (whole, examined(printed, failed), examined(printed)):
+    assert matched(failed, failed).alike.keys() == both
+    assert matched(printed, (TaskState.SENDING, None)).undecided == both
+    assert matched(printed, failed).ambiguous == both
+    assert matched(printed).ambiguous == both
+    assert matched(printed, printed, now=NOW + timedelta(seconds=60)).ambiguous == both
+    assert matched(printed, printed, extra=1).foreign
+    for finding in (whole, matched(printed, failed), matched(printed)):
         assert not finding.tasks
-        assert not finding.strangers
+        assert not finding.foreign
 
 
 def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
@@ -427,8 +427,8 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     preview = PreviewUpload(handed_over_at=earlier, size=1000, clock_least=-500, clock_most=1500)
     job = make_job(1, NOW)
 
-    def look(*made: datetime, doubtful: tuple[Job, ...] = (job,)) -> Finding:
-        return examine(
+    def look(*made: datetime, doubtful: tuple[Job, ...] = (job,)) -> Matches:
+        return match_tasks(
             [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)],
             age=aged(AFTERWARDS),
             own=[],
@@ -439,13 +439,13 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
         )
 
     second = timedelta(seconds=1)
-    assert look(earlier + second, doubtful=()) == Finding()
+    assert look(earlier + second, doubtful=()) == Matches()
     assert look(NOW + second).tasks.keys() == {job.job_id}
     found = look(earlier + second, NOW + second)
-    assert (found.strangers, found.tasks.keys()) == (False, {job.job_id})
+    assert (found.foreign, found.tasks.keys()) == (False, {job.job_id})
     # One more than there are uploads, or one that came at another time.
-    assert look(earlier + second, NOW + second, NOW + second).strangers
-    assert look(earlier + timedelta(minutes=30)).strangers
+    assert look(earlier + second, NOW + second, NOW + second).foreign
+    assert look(earlier + timedelta(minutes=30)).foreign
     # Printed a few seconds after the preview, or alone in its time.
     job = make_job(1, earlier + second)
     for made in [(second,), (second, second), (second * 3, second * 4), (timedelta(minutes=3),)]:
@@ -453,7 +453,7 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
         assert not found.tasks
         assert not found.alike
     found = look(earlier + second * 3, earlier + second * 4, doubtful=(job,))
-    assert (found.strangers, found.ambiguous) == (False, {job.job_id})
+    assert (found.foreign, found.ambiguous) == (False, {job.job_id})
 
 
 def test_more_tasks_than_doubts_cost_no_time() -> None:
@@ -461,10 +461,10 @@ def test_more_tasks_than_doubts_cost_no_time() -> None:
     made = [make_task(f"task-{number}", NOW) for number in range(5000)]
     doubts = [make_job(number, NOW) for number in range(300)]
     began = perf_counter()
-    found = examine(
+    found = match_tasks(
         made, age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=doubts, foreign_seen_at=None
     )
-    assert found.strangers
+    assert found.foreign
     assert perf_counter() - began < 0.5
 
 

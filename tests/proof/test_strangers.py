@@ -15,7 +15,7 @@ import pytest
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import Job
-from custom_components.lianke.jobs.reconciliation import examine, handed_over, search_after
+from custom_components.lianke.jobs.task_matching import handed_over, match_tasks, search_after
 from tests.proof.test_evidence import NOW, make_job, make_task
 
 DAY = 86_400.0
@@ -65,7 +65,7 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
     end = max(DOUBT, search_after(job).total_seconds() + READ_EVERY)
     while read_at < end:
         listed = [task for at, lag, task in made if at + lag <= read_at and at > read_at - DAY]
-        found = examine(
+        found = match_tasks(
             listed,
             age=_aged(read_at),
             own=[],
@@ -73,7 +73,7 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
             doubtful=[job],
             foreign_seen_at=seen,
         )
-        if found.strangers:
+        if found.foreign:
             seen = NOW + timedelta(seconds=read_at)
         for task in found.tasks.values():
             return task.task_id

@@ -26,7 +26,7 @@ from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
-from ..jobs.queue import PrintQueue, PrintRequest, Submission, is_settled
+from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
 from .request import PrintParameters, stored_options
@@ -227,7 +227,7 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
     """Wait for one job, also over a reload, which gives it to another queue."""
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
-    while not is_settled(job) and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
+    while not job.is_settled and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
         if target.entry.state is ConfigEntryState.LOADED and target.data.queue is not last:
             last = target.data.queue
             job = await last.async_wait(job.job_id, left)

@@ -1,18 +1,28 @@
-"""Job callbacks of the cloud: which job they prove, and how far they move it."""
+"""Job callbacks of the cloud: which job they belong to, and how they change it.
+
+A callback with a job's own token proves everything it says, without it nothing. The token outranks the
+list of tasks: where the list led to another task or outcome, the job is corrected, although that revises
+what was published. The list is believed so late, and so seldom, that it should never come to this.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.tasks import Callback
-from .claims import take_claim
-from .job import JobState
+from ..api.tasks import Callback, TaskResult
+from .job import Job, JobState
+from .outcome import changes_for
 from .preview import Previewer
 from .registry import JobRegistry
 from .tracker import TaskTracker
 
 
 class CallbackHandler:
-    """Takes the job callbacks of one box."""
+    """Handles the job callbacks of one box."""
 
     def __init__(
         self,
@@ -20,32 +30,84 @@ class CallbackHandler:
         registry: JobRegistry,
         tracker: TaskTracker,
         previewer: Previewer,
+        review_soon: Callable[[], None],
     ) -> None:
-        """Take what callbacks move; `client` removes secrets from the cloud's words."""
+        """`client` removes secrets from results; `review_soon` is called when a task is to be polled."""
         self._client = client
         self._registry = registry
         self._tracker = tracker
         self._previewer = previewer
+        self._review_soon = review_soon
 
-    async def async_handle(
-        self, token: str | None, claim: Callback, review_soon: Callable[[], None]
-    ) -> bool:
-        """Take a callback and keep what it says; return whether it belongs to a job of this box.
+    async def async_handle(self, token: str | None, report: Callback) -> bool:
+        """Apply a callback and write it to disk; return whether it belongs to a job of this box.
 
-        A job's own token proves the job even when its upload was never answered. Without it a
-        callback is a hint to ask, no more. `review_soon` is called when there is something to
-        ask. Raises JobStoreError when what it says could not be written: the cloud must tell it again.
+        A job's own token proves the job even when its upload was never answered. Without it a callback
+        is only a hint to poll. Raises JobStoreError when the disk refuses: the cloud must repeat it.
         """
-        if self._previewer.on_callback(token, claim):
+        if self._previewer.on_callback(token, report):
             return True
-        job = take_claim(self._registry, token, claim, self._client.clean(claim.result))
+        job = _apply_report(self._registry, token, report, self._client.clean(report.result))
         if job is None:
-            # Anyone who has seen a task's id can say this: the cloud is asked instead.
-            if (named := self._registry.by_task(claim.task_id)) and self._tracker.hint(named):
-                review_soon()
+            # Anyone who has seen a task's id can send this: the cloud is asked instead.
+            if (named := self._registry.by_task(report.task_id)) and self._tracker.hint(named):
+                self._review_soon()
             return False
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._tracker.poll_soon(job)
-            review_soon()
+            self._review_soon()
         await self._registry.async_wait_persisted(job.job_id)
         return True
+
+
+@callback
+def _apply_report(
+    registry: JobRegistry, token: str | None, report: Callback, result: TaskResult | None
+) -> Job | None:
+    """Apply a callback to the job that its token belongs to; return that job, None without one.
+
+    `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
+    """
+    job = registry.by_token(token) if token else None
+    if job is None or job.handed_over_at is None:
+        return None
+    changes: dict[str, Any] = {}
+    moved = job.task_id != report.task_id
+    if moved:
+        if job.task_id is not None and not job.task_from_list:
+            # The answer to the upload named another task.
+            return None
+        if not _release_task(registry, report.task_id, job):
+            return None
+        changes = {"task_id": report.task_id, "task_known_at": dt_util.utcnow()}
+    before = job
+    if job.task_from_list:
+        changes["task_from_list"] = False
+        if job.is_final:
+            # What rests on the list alone may be corrected.
+            before = replace(job, state=JobState.UNCONFIRMED)
+            if moved:
+                changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
+    changes |= changes_for(before, report.state, result) or {}
+    return registry.change(job, **changes) if changes else job
+
+
+@callback
+def _release_task(registry: JobRegistry, task_id: str, wanted_by: Job) -> bool:
+    """Take a task from a job that only the list matched it to; return False if it belongs to another."""
+    other = registry.by_task(task_id)
+    if other is None:
+        return registry.is_free(task_id)
+    if not other.task_from_list:
+        return False
+    if wanted_by.task_id is not None and wanted_by.state is other.state:
+        # Of jobs that were matched as a group, each had the other's task.
+        registry.change(other, task_id=wanted_by.task_id)
+        return True
+    changes: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
+    if other.is_final:
+        changes |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
+    else:
+        changes["state"] = JobState.UPLOADING
+    registry.change(other, **changes)
+    return True

@@ -1,10 +1,10 @@
-"""A print job: what is known of it, and which states may follow which."""
+"""A print job: its fields, its states and the moves between them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
@@ -12,13 +12,13 @@ from homeassistant.util.json import JsonValueType
 from ..api.options import ResolvedOptions
 
 RECORD_VERSION = 1
-# Beyond these a record was not written by this code.
+# A record with other years or larger numbers was not written by this code.
 YEARS = range(2020, 2120)
 MAX_COUNT = 2**48
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The states of a job; those before the final ones only follow each other in this order."""
 
     HELD = "held"
     UPLOADING = "uploading"
@@ -44,26 +44,18 @@ FINAL = frozenset(
 )
 # What the user calls "waiting": here, or at the front of the cloud's queue.
 WAITING = frozenset({JobState.HELD, JobState.QUEUED})
-# The states a task of the cloud can be in while it still moves.
+# The states of a job while the cloud works on its task.
 IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
 RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
 
-_RANK = {
-    JobState.HELD: 0,
-    JobState.UPLOADING: 1,
-    JobState.QUEUED: 2,
-    JobState.PROCESSING: 3,
-    JobState.SENDING: 4,
-    JobState.CANCELING: 5,
-}
+_ORDER = tuple(JobState)
 
 
 def can_move(old: JobState, new: JobState) -> bool:
     """Return whether a job may go from one state to another.
 
-    Moves only lead forward, with two exceptions. An upload of which nothing usable
-    left the house goes back to waiting. And an unconfirmed job becomes final once
-    there is proof.
+    States only move forward, with two exceptions: an upload that surely never arrived
+    goes back to `held`, and an unconfirmed job becomes final once there is proof.
     """
     if old is JobState.UNCONFIRMED:
         return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
@@ -73,7 +65,7 @@ def can_move(old: JobState, new: JobState) -> bool:
         return True
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
         return True
-    return _RANK[new] > _RANK[old]
+    return _ORDER.index(new) > _ORDER.index(old)
 
 
 class RecordError(ValueError):
@@ -82,18 +74,22 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asker:
-    """Who asked for the print: the identifiers of a Home Assistant context."""
+    """Who requested the print: the ids of a Home Assistant context."""
 
     context_id: str | None = None
     user_id: str | None = None
     parent_id: str | None = None
 
 
+# Marks fields that records of version 0.1.0 do not have.
+_ADDED = {"added": True}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One document on its way to one printer.
+    """One document to be printed on one printer.
 
-    Sizes are bytes, pages are sheets' sides as the service counts them. `digest` is empty
+    Sizes are bytes, pages are printed sides as the service counts them. `digest` is empty
     where nothing will compare it. `token` is the secret part of the callback address and
     appears in no view.
     """
@@ -113,7 +109,7 @@ class Job:
     token: str = field(repr=False)
     # Of the whole document, and of one copy once the page range has chosen.
     document_pages: int | None = None
-    document_pages_at_most: int | None = None
+    document_pages_at_most: int | None = field(default=None, metadata=_ADDED)
     pages: int | None = None
     copies: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -127,19 +123,19 @@ class Job:
     hold_reason: str | None = None
     asker: Asker = Asker()
     has_document: bool = True
-    # Set before the end of the upload is handed over, so that a crash cannot hide it.
+    # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
     task_id: str | None = None
     task_known_at: datetime | None = None
-    # Whether only the list of tasks says that it is this one.
-    task_from_list: bool = False
-    # Between how many milliseconds the cloud's clock was ahead of ours at the upload.
-    clock_least: int | None = None
-    clock_most: int | None = None
+    # Whether the task was only matched by the list of tasks.
+    task_from_list: bool = field(default=False, metadata=_ADDED)
+    # By how many milliseconds the cloud's clock was ahead of ours at the upload: bounds.
+    clock_least: int | None = field(default=None, metadata=_ADDED)
+    clock_most: int | None = field(default=None, metadata=_ADDED)
     cancel_requested: bool = False
     expiring: bool = False
-    # When the cloud said, just before it was asked to cancel, that it had not begun.
-    idle_at: datetime | None = None
+    # When the cloud said, right before it was asked to cancel, that the task had not begun.
+    idle_at: datetime | None = field(default=None, metadata=_ADDED)
     reason: str | None = None
     code: int | None = None
     detail: str = ""
@@ -147,29 +143,35 @@ class Job:
     pages_printed: int | None = None
     finished_at: datetime | None = None
     sent_bytes: int | None = None
-    # Grows with every change: an older version never takes a newer one's place on disk.
-    generation: int = 0
-    # The job that printed this one's document once more.
-    retried_as: str | None = None
-    # The jobs' folder was copied to another home, where this job was found waiting.
-    copied: bool = False
+    # Grows with every change: an older version never overwrites a newer one on disk.
+    generation: int = field(default=0, metadata=_ADDED)
+    # The job that prints this one's document again.
+    retried_as: str | None = field(default=None, metadata=_ADDED)
+    # Waits because the job folder was copied from another installation.
+    copied: bool = field(default=False, metadata=_ADDED)
     # The device of the home network that sent it: its name by its own account, and its address.
-    sender: str | None = None
-    sender_address: str | None = None
+    sender: str | None = field(default=None, metadata=_ADDED)
+    sender_address: str | None = field(default=None, metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
-        """Return whether nothing more happens by itself."""
+        """Return whether the job is over."""
         return self.state in FINAL
 
     @property
+    def is_settled(self) -> bool:
+        """Return whether the job is final or held."""
+        return self.is_final or self.state is JobState.HELD
+
+    @property
+    def may_have_unknown_task(self) -> bool:
+        """Return whether the cloud may have made a task of the job whose id is unknown."""
+        return self.handed_over_at is not None and self.task_id is None
+
+    @property
     def is_unsure(self) -> bool:
-        """Return whether the cloud may have the job though it never said so."""
-        return (
-            self.state is JobState.UPLOADING
-            and self.handed_over_at is not None
-            and self.task_id is None
-        )
+        """Return whether the job is in doubt: sent, but never confirmed by the cloud."""
+        return self.state is JobState.UPLOADING and self.may_have_unknown_task
 
     @property
     def source(self) -> str | None:
@@ -180,20 +182,19 @@ class Job:
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether cancelling can still have an effect."""
+        """Return whether the job can be canceled."""
         return not self.is_final and self.state is not JobState.CANCELING
 
     @property
     def can_retry(self) -> bool:
         """Return whether the job may be printed again from the kept document."""
         if self.copied and self.state is JobState.HELD:
-            # It goes on as soon as somebody wants it here.
             return True
         return self.state in RETRYABLE and self.has_document and self.retried_as is None
 
     @property
-    def surely_took_no_paper(self) -> bool:
-        """Return whether the job is over and certainly nothing of it came out."""
+    def was_never_sent(self) -> bool:
+        """Return whether the job ended without having been sent."""
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and self.handed_over_at is None
@@ -207,9 +208,9 @@ class Job:
 
     @property
     def facts(self) -> tuple[object, ...]:
-        """What nobody may be told before it is on disk: what no one could be asked for again.
+        """What must be on disk before it is published, since it could not be found out again.
 
-        Moves within the cloud and the progress of an upload are none.
+        The states of a task in the cloud and the progress of an upload are not part of it.
         """
         ended = (
             self.state,
@@ -231,14 +232,13 @@ class Job:
         )
 
     def as_view(self) -> dict[str, JsonValueType]:
-        """Return what responses, events and screens may show. Holds no secret."""
+        """Return what responses, events and screens show, without secrets."""
         return {
             "job_id": self.job_id,
             "printer_key": self.printer_key,
             "printer": self.printer_name,
             "title": self.title,
             "state": self.state.value,
-            # Where a state is not all there is to say.
             "phase": "checking" if self.is_unsure else self.state.value,
             "created_at": self.created_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
@@ -261,17 +261,11 @@ class Job:
 
     def as_record(self) -> dict[str, Any]:
         """Return the job as it is stored, secrets included."""
-        record: dict[str, Any] = {"version": RECORD_VERSION}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, datetime):
-                value = value.isoformat()
-            elif isinstance(value, Asker):
-                value = {part.name: getattr(value, part.name) for part in fields(value)}
-            elif isinstance(value, Mapping):
-                value = dict(value)
-            record[item.name] = value
-        return record
+        stored = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+        return {"version": RECORD_VERSION, **stored}
 
     @classmethod
     def from_record(cls, record: object) -> Self:
@@ -283,90 +277,25 @@ class Job:
             raise RecordError("not a job record of a known version")
         values: dict[str, Any] = {}
         for item in fields(cls):
-            if item.name not in record:
-                if item.name in _ADDED:
-                    continue
+            if item.name in record:
+                values[item.name] = read_field(item.name, item.type, record[item.name])
+            elif item.metadata != _ADDED:
                 raise RecordError(f"{item.name} is missing")
-            values[item.name] = _read_field(item.name, record[item.name])
         return cls(**values)
 
 
-# Fields that records of earlier versions do not have.
-_ADDED = {
-    "idle_at",
-    "task_from_list",
-    "clock_least",
-    "clock_most",
-    "generation",
-    "retried_as",
-    "copied",
-    "sender",
-    "sender_address",
-    "document_pages_at_most",
-}
-_TIMES = {"created_at", "changed_at", "expires_at"}
-_OPTIONAL_TIMES = {"handed_over_at", "task_known_at", "finished_at", "idle_at"}
-_TEXTS = {
-    "job_id",
-    "printer_key",
-    "printer_name",
-    "title",
-    "document_name",
-    "content_type",
-    "digest",
-    "token",
-    "detail",
-}
-_OPTIONAL_TEXTS = {
-    "ticket",
-    "request_id",
-    "replace_key",
-    "retry_of",
-    "hold_reason",
-    "task_id",
-    "reason",
-    "retried_as",
-    "sender",
-    "sender_address",
-}
-_COUNTS = {"size", "copies", "generation"}
-_OPTIONAL_COUNTS = {
-    "clock_least",
-    "clock_most",
-    "document_pages",
-    "document_pages_at_most",
-    "pages",
-    "code",
-    "pages_printed",
-    "sent_bytes",
-}
-
-
-def _read_field(name: str, value: object) -> Any:
-    """Check one stored field and give it its type back."""
-    if name in _TIMES or (name in _OPTIONAL_TIMES and value is not None):
-        return read_time(name, value)
-    if name in _TEXTS or (name in _OPTIONAL_TEXTS and value is not None):
-        return _expect(name, value, str)
-    if name in _COUNTS or (name in _OPTIONAL_COUNTS and value is not None):
-        count = _expect(name, value, int)
-        if isinstance(value, bool) or abs(count) > MAX_COUNT:
-            raise RecordError(f"{name} is no count")
-        return count
-    if value is None and name in _OPTIONAL_TIMES | _OPTIONAL_TEXTS | _OPTIONAL_COUNTS:
-        return None
+def read_field(name: str, annotation: Any, value: object) -> Any:
+    """Check one stored field and convert it to its annotated type. Raises RecordError."""
+    kind, *optional = get_args(annotation) or (annotation,)
     if name == "options":
         return _read_options(value)
     if name == "requested":
         return _expect(name, value, dict)
-    if name == "state":
-        state = _expect(name, value, str)
-        if state not in JobState:
-            raise RecordError("the state is unknown")
-        return JobState(state)
-    if name == "asker":
-        return _read_asker(value)
-    return _expect(name, value, bool)
+    if value is None and optional:
+        return None
+    if (read := _READERS.get(kind)) is not None:
+        return read(name, value)
+    return _expect(name, value, kind)
 
 
 def read_time(name: str, value: object) -> datetime:
@@ -390,13 +319,26 @@ def _read_options(value: object) -> Mapping[str, Any]:
     return stored
 
 
-def _read_asker(value: object) -> Asker:
-    names = [item.name for item in fields(Asker)]
-    if not isinstance(value, dict) or set(value) != set(names):
+def _read_state(name: str, value: object) -> JobState:
+    if (state := _expect(name, value, str)) not in JobState:
+        raise RecordError("the state is unknown")
+    return JobState(state)
+
+
+def _read_count(name: str, value: object) -> int:
+    count = _expect(name, value, int)
+    if isinstance(value, bool) or abs(count) > MAX_COUNT:
+        raise RecordError(f"{name} is no count")
+    return count
+
+
+def _read_asker(name: str, value: object) -> Asker:
+    names = {item.name for item in fields(Asker)}
+    if not isinstance(value, dict) or value.keys() != names:
         raise RecordError("the asker is malformed")
-    for name in names:
-        if value[name] is not None:
-            _expect(name, value[name], str)
+    for part in value.values():
+        if part is not None:
+            _expect(name, part, str)
     return Asker(**value)
 
 
@@ -404,3 +346,11 @@ def _expect[T](name: str, value: object, kind: type[T]) -> T:
     if not isinstance(value, kind):
         raise RecordError(f"{name} has a wrong type")
     return value
+
+
+_READERS: Mapping[type, Callable[[str, object], Any]] = {
+    datetime: read_time,
+    JobState: _read_state,
+    int: _read_count,
+    Asker: _read_asker,
+}

@@ -1,4 +1,4 @@
-"""The checks a job must pass before it is taken: repetition, and the paper guard."""
+"""Checks of a new job: repetition, and the print limits on pages and jobs."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -9,21 +9,19 @@ from homeassistant.exceptions import ServiceValidationError
 from ..api.options import ResolvedOptions
 from ..api.page_range import count_selected, most_selected
 from ..const import DOMAIN
-from ..documents.document import Document
+from ..documents.document import Document, input_error
 from ..documents.sniff import FileType
 from .job import Job, JobState
 from .outcome import BEFORE_PAPER
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 LIMIT_PERIOD = timedelta(hours=1)
-# A job in one of these may have come out in part, as `partly_printed` tells, but not as a whole.
+# Jobs that were not printed as a whole; `partly_printed` says whether in part.
 _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
-# So many jobs may be withdrawn in an hour before the cloud has them; further ones count as printed.
+# Jobs withdrawn before they became tasks, in an hour, that do not count as printed.
 FREE_WITHDRAWALS = 10
-
-
-# Only a program that converts them knows their pages.
+# Types whose pages are only known once they are converted.
 CONVERTED = frozenset(
     {
         FileType.DOC,
@@ -38,10 +36,10 @@ CONVERTED = frozenset(
 
 
 class LimitError(ServiceValidationError):
-    """The paper guard refused a job; `key` tells which limit."""
+    """A job is beyond a print limit; `key` says which."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
-        """Name the limit and the printer in the user's language; text is its key where it differs."""
+        """`text` is the translation key where it is not `key`."""
         self.key = key
         super().__init__(
             translation_domain=DOMAIN,
@@ -61,9 +59,9 @@ class Content(NamedTuple):
 def find_duplicate(
     jobs: Iterable[Job], request_id: str, content: Content, now: datetime
 ) -> Job | None:
-    """Return the job that already answers this request id, newest first.
+    """Return the newest job with this request id that may have been printed, None without one.
 
-    Raises ServiceValidationError when it asked for something else.
+    Raises ServiceValidationError if its content is another.
     """
     for job in sorted(jobs, key=lambda job: job.created_at, reverse=True):
         if (
@@ -74,31 +72,23 @@ def find_duplicate(
             continue
         same = Content(printer_key=job.printer_key, digest=job.digest, options=dict(job.options))
         if same != content:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="request_id_conflict",
-                translation_placeholders={"request_id": request_id},
-            )
+            raise input_error("request_id_conflict", request_id=request_id)
         return job
     return None
 
 
 def check_pages(document: Document, options: ResolvedOptions, *, limit: int, printer: str) -> None:
-    """Refuse a job unless its pages times copies are surely within the limit.
+    """Check that the pages times copies are surely within the limit.
 
-    The pages are those that the page range takes of the document's own count, else of the most it
-    can have. Where nobody knows, a range bounds them; without one, a document that can only be
-    counted by converting it is printed once, and any other is refused. Commands for the printer
-    have no pages that anybody could count. Raises LimitError, ServiceValidationError.
+    The pages are those of the page range, by the document's own count or the most that it can have. If
+    neither is known, the range bounds them; without one, a document whose pages are only known once it
+    is converted is accepted in one copy, and any other is refused. Raw printer data has no pages.
+    Raises LimitError, ServiceValidationError.
     """
     if document.extension == FileType.RAW:
         return
     if document.pages is not None and not count_selected(options.page_range, document.pages):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="pages_not_in_document",
-            translation_placeholders={"count": str(document.pages)},
-        )
+        raise input_error("pages_not_in_document", count=str(document.pages))
     most = most_pages(document, options)
     if most is None:
         if document.extension in CONVERTED and options.copies == 1:
@@ -110,17 +100,17 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
 
 
 def most_pages(document: Document, options: ResolvedOptions) -> int | None:
-    """Return the most pages that one copy takes; None when nobody knows."""
+    """Return the most pages that one copy can have, None if unknown."""
     known = document.pages if document.pages is not None else document.pages_at_most
     return most_selected(options.page_range, known)
 
 
 def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) -> None:
-    """Refuse a job when its printer has got, or is still to get, too many.
+    """Check that a printer's jobs of the last hour are within the limit. Raises LimitError.
 
-    `jobs` are the printer's. Those that wait count however old they are: a loop that
-    runs all night against a printer that is off must not empty the tray in the morning.
-    Canceled ones count as well once the cloud had them, and beyond a few an hour.
+    `jobs` are the printer's. Waiting ones count at any age: a loop that runs all night against a printer
+    that is off must not empty the tray in the morning. Withdrawn ones count once they were tasks, and
+    beyond FREE_WITHDRAWALS.
     """
     counted = [job for job in jobs if not job.is_final or now - job.created_at < LIMIT_PERIOD]
     withdrawn = sum(_was_withdrawn_early(job) for job in counted)
@@ -131,16 +121,16 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
 
 
 def _surely_not_printed(job: Job) -> bool:
-    """Return whether nothing of a job can be on paper."""
+    """Return whether no paper of a job can have come out."""
     if job.state not in _NOT_PRINTED or job.partly_printed:
         return False
     if job.task_id is None or job.idle_at is not None:
         return True
-    # Records of 0.1.0, which have no generation, do not tell whether a task had begun when it was
-    # canceled, and took more failures for such in which nothing can be on paper.
+    # Records of 0.1.0, which have no generation, do not say whether a task had begun when it was
+    # canceled, and rule paper out after more failures than today.
     return job.state is JobState.FAILED and (job.generation > 0 or job.code in BEFORE_PAPER)
 
 
 def _was_withdrawn_early(job: Job) -> bool:
-    """Return whether a job ended before the cloud had it."""
+    """Return whether a job was canceled or expired before it became a task."""
     return job.state in _WITHDRAWN and job.task_id is None

@@ -1,4 +1,4 @@
-"""What the cloud's word about a task means for a job. Pure functions."""
+"""What a task's state and result mean for its job. Pure functions."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,13 +9,12 @@ from ..api.tasks import TaskResult, TaskState
 from .job import Job, JobState, can_move
 
 PRINTED_CODE = 200
-# The reason of a job that expired and was canceled when it may have been printing.
+# The reason of an expired job that may have been printing when it was canceled.
 CANCELED_TOO_LATE = "taken_back_late"
-# Codes of a finished task after which nothing can have reached the paper: the file was
-# never converted, or was refused as it came.
-# A box or a printer that is gone may have gone while it was printing.
+# Result codes that rule paper out: the file was never converted, or was refused. A box or printer that
+# is gone may have gone while it was printing.
 BEFORE_PAPER = frozenset({400, 502, 11203})
-# A cancellation that takes longer than this proves nothing: printing may have begun meanwhile.
+# After a cancelation that takes longer, printing may have begun meanwhile.
 REVOKE_TIME = timedelta(seconds=20)
 
 _MOVES = {
@@ -44,16 +43,14 @@ _REASONS = {
 def changes_for(
     job: Job, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
-    """Return the changes that a report about its task makes to a job, None for none.
+    """Return the changes of a job by a report about its task, None for none.
 
-    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the
-    cloud's queue (lianke-api, "Job states"). SUCCESS without a result says nothing yet.
+    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the cloud's
+    queue (lianke-api, "Job states"), and without a result says nothing yet.
     """
     if task_state in _MOVES:
-        new = _MOVES[task_state]
-        if not can_move(job.state, new):
-            return None
-        return {"state": new}
+        state = _MOVES[task_state]
+        return {"state": state} if can_move(job.state, state) else None
     if task_state is TaskState.REVOKED:
         return _revoked(job)
     if task_state is TaskState.SUCCESS and result is not None and result.code is not None:
@@ -66,16 +63,16 @@ def changes_for(
 
 
 def _revoked(job: Job) -> dict[str, Any] | None:
-    """Return the changes that the end of a canceled task makes.
+    """Return the changes of a job whose task was canceled.
 
-    REVOKED alone says nothing about sheets: a task that was being sent is revoked as well.
+    REVOKED alone says nothing about paper: a task that was being sent is revoked as well.
     """
     idle = job.idle_at is not None and dt_util.utcnow() - job.idle_at < REVOKE_TIME
     if not job.expiring:
         return _final(job, JobState.CANCELED, partly_printed=not idle)
     if idle:
         return _final(job, JobState.EXPIRED)
-    # `expired` says that it was not printed.
+    # Not `expired`, which says that it was not printed.
     changes = _final(job, JobState.UNCONFIRMED, partly_printed=True)
     return changes and changes | {"reason": CANCELED_TOO_LATE}
 
@@ -96,9 +93,9 @@ def failure(
 
 
 def printed_pages(job: Job, result: TaskResult | None) -> int | None:
-    """Return how many pages came out: our own count, else the cloud's, else None.
+    """Return how many pages were printed: by our own count, else by the cloud's, None if unknown.
 
-    Ours comes first, since it is not known whether the cloud's includes the copies.
+    It is not known whether the cloud's includes the copies.
     """
     if job.pages is not None:
         return job.pages * job.copies
@@ -106,7 +103,7 @@ def printed_pages(job: Job, result: TaskResult | None) -> int | None:
 
 
 def has_other_pages(job: Job, result: TaskResult | None) -> bool:
-    """Return whether a task printed other pages than a job has, with or without the copies."""
+    """Return whether a task printed another number of pages than a job has."""
     if job.pages is None or result is None or result.total_page is None:
         return False
     return result.code == PRINTED_CODE and result.total_page not in (
@@ -116,10 +113,9 @@ def has_other_pages(job: Job, result: TaskResult | None) -> bool:
 
 
 def _may_be_on_paper(result: TaskResult | None) -> bool:
-    """Return whether a failed job may have left something on paper.
+    """Return whether a failed job may be partly printed.
 
-    The cloud counts the bytes that it sent to the printer. Where it does not tell, the
-    code decides, and doubt counts as yes.
+    By the bytes that the cloud sent to the printer; where these are unknown, by the code.
     """
     if result is not None and result.send_total is not None:
         return result.send_total > 0
@@ -129,5 +125,5 @@ def _may_be_on_paper(result: TaskResult | None) -> bool:
 def _final(job: Job, state: JobState, **changes: Any) -> dict[str, Any] | None:
     if not can_move(job.state, state):
         return None
-    # What was the reason for doubt is none any more.
+    # The reason for an earlier doubt is obsolete.
     return {"state": state, "reason": None, **changes}

@@ -1,13 +1,11 @@
-"""Ask the service for the pages of documents that cannot be counted here, once for each."""
+"""Page counts by the service of documents that cannot be counted here, once for each."""
 
 import asyncio
 from dataclasses import replace
 import hashlib
 import logging
 from pathlib import Path
-from typing import Final, NamedTuple
-
-from homeassistant.core import HomeAssistant
+from typing import Final
 
 from ..api.client import MAX_COUNTED_BYTES, LiankeClient
 from ..api.errors import (
@@ -29,9 +27,9 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds that the service gets, the upload included.
 COUNT_SECONDS: Final = 30
-# Answers that are remembered: a bad file that is sent again gets the sender blocked.
+# Results that are remembered: a bad file that is sent again gets the sender blocked.
 MAX_REMEMBERED: Final = 500
-# Answers that are about the document, and the same the next time.
+# Results that are about the document, and the same the next time.
 REFUSALS: Final = (
     BadParameterError,
     ConversionFailedError,
@@ -40,36 +38,27 @@ REFUSALS: Final = (
 )
 
 
-class _Question(NamedTuple):
-    """What the pages of a document depend on."""
-
-    digest: str
-    printer_key: str
-    paper_id: int
-
-
-type _Answer = int | LiankeRefusedError | None
+# What the pages of a document depend on: its digest, the printer and the paper.
+type _Query = tuple[str, str, int]
+type _Result = int | LiankeRefusedError | None
 
 
 class PageCounter:
-    """Counts pages by the service's own count."""
+    """Has the service count pages, and caches the results."""
 
-    def __init__(
-        self, hass: HomeAssistant, *, client: LiankeClient, coordinator: LiankeCoordinator
-    ) -> None:
-        """Remember nothing yet."""
-        self._hass = hass
+    def __init__(self, client: LiankeClient, coordinator: LiankeCoordinator) -> None:
+        """Start with an empty cache."""
+        self._hass = coordinator.hass
         self._client = client
         self._coordinator = coordinator
-        self._answers: dict[_Question, _Answer] = {}
+        self._results: dict[_Query, _Result] = {}
 
     async def async_complete(
         self, printer_key: str, document: Document, options: ResolvedOptions, *, limit: int
     ) -> Document:
-        """Return a document with its pages from the service, if they decide whether it may print.
+        """Return a document with the service's page count, if the page limit depends on it.
 
-        What can be told without is not asked for. The pages stay unknown when the service does
-        not say or is not reached.
+        The pages stay unknown when the service does not count them or is not reached.
         """
         most = most_pages(document, options)
         if (
@@ -97,24 +86,26 @@ class PageCounter:
         *,
         client: LiankeClient | None = None,
     ) -> int | None:
-        """Return the service's count of a document's pages; None when it does not say.
+        """Return the service's count of a document's pages, None if it gives none.
 
-        It is asked by the client of jobs, unless another is given.
-        Raises LiankeError.
+        `client` is the one to ask with, None for that of the jobs. Raises LiankeError.
         """
-        digest = await self._hass.async_add_executor_job(_digest, document.path)
-        question = _Question(digest, printer_key, paper_id)
-        if question not in self._answers:
-            answer = await self._async_ask(client or self._client, printer_key, document, paper_id)
-            self._remember(question, answer)
-        answer = self._answers[question]
-        if isinstance(answer, LiankeRefusedError):
-            raise answer.with_traceback(None)
-        return answer
+        digest = await self._hass.async_add_executor_job(file_digest, document.path)
+        query = (digest, printer_key, paper_id)
+        if query not in self._results:
+            self._results[query] = await self._async_ask(
+                client or self._client, printer_key, document, paper_id
+            )
+            while len(self._results) > MAX_REMEMBERED:
+                del self._results[next(iter(self._results))]
+        result = self._results[query]
+        if isinstance(result, LiankeRefusedError):
+            raise result.with_traceback(None)
+        return result
 
     async def _async_ask(
         self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
-    ) -> _Answer:
+    ) -> _Result:
         address = self._coordinator.data.printers[printer_key].printer.address
         try:
             async with asyncio.timeout(COUNT_SECONDS):
@@ -124,13 +115,8 @@ class PageCounter:
         except REFUSALS as err:
             return err
 
-    def _remember(self, question: _Question, answer: _Answer) -> None:
-        self._answers[question] = answer
-        while len(self._answers) > MAX_REMEMBERED:
-            del self._answers[next(iter(self._answers))]
 
-
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file; blocking."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

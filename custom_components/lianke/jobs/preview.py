@@ -1,7 +1,7 @@
-"""Previews: the cloud draws a document's pages, and no paper moves."""
+"""Previews: pages drawn by the cloud, without printing."""
 
 import asyncio
-from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 import logging
 import secrets
@@ -25,10 +25,11 @@ from ..api.tasks import Callback, TaskResult, TaskState
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from .other_tasks import OtherTasks, PreviewUpload
+from .errors import type_and_place
+from .other_tasks import PreviewUpload
 from .outcome import PRINTED_CODE
+from .registry import JobRegistry
 from .tracker import TaskTracker
-from .unexpected import kind_and_place
 from .uploader import TOKEN_BYTES, CallbackAddress, may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,19 +37,19 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds.
 PREVIEW_TIME = 120
 FIRST_POLL = timedelta(seconds=3)
-# At once on one box: they share its requests with the tracking of jobs.
+# At a time for one box: they share its requests with the tracking of jobs.
 MAX_PREVIEWS = 2
 MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
-# Of all pictures of a preview, which are held in memory together.
+# Of all pictures of a preview together, which are held in memory.
 MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 
 class Preview(NamedTuple):
-    """A document as it would come out.
+    """A document as it would be printed.
 
-    `pages` is the cloud's count, None if it did not tell; `images` are the first pages as
-    picture files, at most MAX_IMAGES; `ticket` lets the cloud reuse what it prepared.
+    `pages` is the cloud's count, None without one; `images` are the first pages as picture
+    files, at most MAX_IMAGES; `ticket` lets the cloud reuse what it prepared.
     """
 
     pages: int | None
@@ -57,30 +58,25 @@ class Preview(NamedTuple):
 
 
 class Previewer:
-    """Asks for previews on one box. They are no jobs: a restart forgets them."""
+    """Requests previews for one box. They are not jobs and do not survive a restart."""
 
     def __init__(
         self,
-        *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
-        others: OtherTasks,
-        is_free: Callable[[str], bool],
+        registry: JobRegistry,
         tracker: TaskTracker,
         addresses: CallbackAddress,
     ) -> None:
-        """Take what a preview needs; previews share the tracker's request budget.
-
-        `is_free` tells whether a task of the cloud belongs to no job and no other preview.
-        """
+        """Previews share the tracker's request budget."""
         self._client = client
         self._coordinator = coordinator
-        self._others = others
-        self._is_free = is_free
+        self._registry = registry
+        self._others = registry.store.other_tasks
         self._tracker = tracker
         self._addresses = addresses
-        self._waiting: dict[str, asyncio.Event] = {}
-        self._places = asyncio.Semaphore(MAX_PREVIEWS)
+        self._callbacks: dict[str, asyncio.Event] = {}
+        self._slots = asyncio.Semaphore(MAX_PREVIEWS)
         self._stopped = False
 
     async def async_preview(
@@ -90,23 +86,22 @@ class Previewer:
         options: ResolvedOptions,
         client: LiankeClient | None = None,
     ) -> Preview:
-        """Have a document drawn for a printer. The document stays the caller's.
+        """Return the preview of a document on a printer. The document stays the caller's.
 
-        `client` is the one of the user who asks, None for the box's own.
-
-        Raises LiankeError: a refusal, a conversion that failed, or no answer within
-        PREVIEW_TIME seconds. Raises HomeAssistantError for what nobody foresaw.
+        `client` is the one to ask with, None for that of the jobs. Raises LiankeError for a refusal,
+        a failed conversion or no answer within PREVIEW_TIME seconds, HomeAssistantError for an
+        unexpected error.
         """
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
             raise PrinterNotFoundError
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        news = self._waiting[token] = asyncio.Event()
+        reported = self._callbacks[token] = asyncio.Event()
         address = view.printer.address
         client = client or self._client
         try:
-            async with asyncio.timeout(PREVIEW_TIME), self._places:
+            async with asyncio.timeout(PREVIEW_TIME), self._slots:
                 task_id = await self._async_submit(client, address, document, options, token)
-                result = await self._async_result(address, task_id, news)
+                result = await self._async_result(address, task_id, reported)
                 return Preview(
                     pages=result.total_page or len(result.images) or None,
                     images=await _async_images(client, result.images),
@@ -116,13 +111,13 @@ class Previewer:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         except LiankeError, HomeAssistantError:
             raise
-        except Exception as err:  # noqa: BLE001  # the one place where all that nobody foresaw ends
-            _LOGGER.error("A preview met an unexpected %s", kind_and_place(err))  # noqa: TRY400
+        except Exception as err:  # noqa: BLE001  # logged without what it may quote
+            _LOGGER.error("A preview met an unexpected %s", type_and_place(err))  # noqa: TRY400
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="preview_unexpected"
             ) from None
         finally:
-            self._waiting.pop(token, None)
+            self._callbacks.pop(token, None)
 
     async def _async_submit(
         self,
@@ -132,10 +127,7 @@ class Previewer:
         options: ResolvedOptions,
         token: str,
     ) -> str:
-        """Hand the document in and note whose task it has become.
-
-        Without an answer the cloud may have made a task all the same: that is noted, too.
-        """
+        """Submit the document and record its task, or that it may have an unknown one."""
         noted: PreviewUpload | None = None
         task_id: str | None = None
         is_lost, is_over = True, False
@@ -149,9 +141,9 @@ class Previewer:
                 clock_least=least,
                 clock_most=most,
             )
-            await self._others.async_note_coming(upload)
+            await self._others.async_begin(upload)
             if is_over:
-                await self._others.async_note_came(upload, None, is_lost=False)
+                await self._others.async_end(upload, None, is_lost=False)
                 raise asyncio.CancelledError
             noted = upload
 
@@ -164,7 +156,7 @@ class Previewer:
                 preview=True,
                 before_end=before_end,
             )
-            if not self._is_free(answer):
+            if not self._registry.is_free(answer):
                 raise LiankeResponseError("another job's task")
             task_id, is_lost = answer, False
         except LiankeError as err:
@@ -173,37 +165,35 @@ class Previewer:
         finally:
             is_over = True
             if noted is not None:
-                await self._others.async_note_came(noted, task_id, is_lost=is_lost)
+                await self._others.async_end(noted, task_id, is_lost=is_lost)
         return answer
 
     @callback
-    def on_callback(self, token: str | None, claim: Callback) -> bool:
-        """Take a callback as a hint to look; return whether it belongs to a preview."""
-        if token is None or (news := self._waiting.get(token)) is None:
+    def on_callback(self, token: str | None, report: Callback) -> bool:
+        """Take a callback as a hint to poll; return whether it belongs to a preview."""
+        if token is None or (reported := self._callbacks.get(token)) is None:
             return False
-        if claim.state in (TaskState.SUCCESS, TaskState.FAILURE):
-            news.set()
+        if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
+            reported.set()
         return True
 
     @callback
     def stop(self) -> None:
-        """Let every preview under way end at once."""
+        """End every preview under way."""
         self._stopped = True
-        for news in self._waiting.values():
-            news.set()
+        for reported in self._callbacks.values():
+            reported.set()
 
     async def _async_result(
-        self, address: PrinterAddress, task_id: str, news: asyncio.Event
+        self, address: PrinterAddress, task_id: str, reported: asyncio.Event
     ) -> TaskResult:
-        """Look at the task until it has a result; a callback makes the next look come at once."""
+        """Poll the task until it has a result; a callback causes a poll at once."""
         pause = FIRST_POLL.total_seconds()
         while not self._stopped:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await news.wait()
-            except TimeoutError:
-                pass
-            news.clear()
+                    await reported.wait()
+            reported.clear()
             now = dt_util.utcnow()
             if (wait := (self._tracker.next_slot(now) - now).total_seconds()) > 0:
                 pause = wait

@@ -1,13 +1,12 @@
-"""Whether a printer may be sent a job now, and if not, why and until when.
+"""Whether a job may be sent to a printer now, and if not, why and until when.
 
-Pauses run by the monotonic clock: a wall clock that is put back must not make them longer.
+Pauses run by the monotonic clock: a wall clock that is set back must not prolong them.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 
@@ -16,7 +15,7 @@ from ..coordinator import LiankeCoordinator
 from .job import Job
 from .settings import quiet_until
 
-# A printer that has just been switched on comes and goes for a while.
+# A printer that was just switched on must be ready for so long.
 STEADY = timedelta(seconds=60)
 BACKOFF_START = timedelta(seconds=60)
 BACKOFF_LIMIT = timedelta(minutes=30)
@@ -24,7 +23,7 @@ _LONG_AGO = float("-inf")
 
 
 class QueueReason(StrEnum):
-    """Reasons to hold a job that lie with the house or the service, not the printer."""
+    """Reasons to hold a job other than the printer's state."""
 
     QUIET_HOURS = "quiet_hours"
     CLOUD_UNREACHABLE = "cloud_unreachable"
@@ -33,13 +32,13 @@ class QueueReason(StrEnum):
     ERROR_LIMIT = "error_limit"
     GETTING_READY = "getting_ready"
     DISK_FULL = "disk_full"
-    # The jobs' folder was copied to another home, which may print them, too.
+    # The job folder is a copy of another installation's, which may print the same jobs.
     COPIED = "copied"
 
 
-# A refusal for one of these is meant for every printer of the box.
+# These concern every printer of the box.
 _OF_THE_BOX = frozenset({HoldReason.BOX_OFFLINE, QueueReason.DISK_FULL})
-# Reasons that cannot pass while somebody waits at the printer are refused, not held.
+# For these a job is refused, not held.
 PERMANENT = frozenset({HoldReason.AWAITING_DRIVER, HoldReason.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
     "none",
@@ -56,17 +55,17 @@ class _Backoff(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`reason` is None when the job may go; `until` is when to look again, if known."""
+    """`reason` is None when the job may be sent; `until` is when to check again, if known."""
 
     reason: str | None
     until: datetime | None = None
 
 
 class Readiness:
-    """Watches readiness over time for the printers of one box."""
+    """Knows since when the printers of one box are ready, and which are backed off from."""
 
     def __init__(self, entry: ConfigEntry, coordinator: LiankeCoordinator) -> None:
-        """Start with nothing known."""
+        """Start without any observation."""
         self._entry = entry
         self._coordinator = coordinator
         self._ready_since: dict[str, float] = {}
@@ -75,7 +74,7 @@ class Readiness:
         self._backoffs: dict[str | None, _Backoff] = {}
 
     def observe(self) -> None:
-        """Note which printers are ready. Call it at every news of the coordinator."""
+        """Note which printers are ready. To be called at every update of the coordinator."""
         if not self._coordinator.is_fresh:
             self._ready_since.clear()
             return
@@ -83,12 +82,12 @@ class Readiness:
             if self._coordinator.hold_reason(key) is not None:
                 self._ready_since.pop(key, None)
             elif key not in self._ready_since:
-                # At the first look nobody saw it come: it has been ready all along.
+                # At the first observation it counts as ready all along.
                 self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
         self._seen = True
 
     def check(self, job: Job, now: datetime) -> Verdict:
-        """Return whether a job may be sent to its printer now."""
+        """Return whether a job may be sent now."""
         if job.copied:
             return Verdict(reason=QueueReason.COPIED)
         return self.check_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
@@ -97,7 +96,6 @@ class Readiness:
         self, key: str, now: datetime, *, ignore_quiet_hours: bool = False
     ) -> Verdict:
         """Return whether a printer may be sent a job now."""
-        options: Mapping[str, Any] = self._entry.options
         if not self._coordinator.is_fresh:
             return Verdict(
                 reason=QueueReason.KEY_REJECTED
@@ -111,7 +109,7 @@ class Readiness:
         for backoff in (self._backoffs.get(None), self._backoffs.get(key)):
             if backoff is not None and (left := backoff.until - time.monotonic()) > 0:
                 return Verdict(reason=backoff.reason, until=now + timedelta(seconds=left))
-        if not ignore_quiet_hours and (end := quiet_until(options, now)):
+        if not ignore_quiet_hours and (end := quiet_until(self._entry.options, now)):
             return Verdict(reason=QueueReason.QUIET_HOURS, until=end)
         ready_for = time.monotonic() - self._ready_since.get(key, time.monotonic())
         if (left := STEADY.total_seconds() - ready_for) > 0:
@@ -119,7 +117,7 @@ class Readiness:
         return Verdict(reason=None)
 
     def back_off(self, key: str, reason: str, pause: timedelta | None = None) -> None:
-        """Leave a printer, or its box, alone for a while, longer each time in a row."""
+        """Back off from a printer, or its box, for a while; longer each time in a row."""
         whose = None if reason in _OF_THE_BOX else key
         last = self._backoffs.get(whose)
         if pause is None:
@@ -128,6 +126,6 @@ class Readiness:
         self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
 
     def clear_backoff(self, key: str) -> None:
-        """Forget past refusals: the printer took a job, or somebody mended it."""
+        """Forget past refusals: the printer accepted a job, or a user says that it is ready."""
         for whose in (key, None):
             self._backoffs.pop(whose, None)

@@ -1,15 +1,16 @@
-"""The jobs in memory, their listeners, and what may be told of them.
+"""The jobs in memory, their listeners, and what is published of them.
 
-*Told means kept*: a job has two versions here. The present one (`get`, `all`, `unsettled`) is what the
-queue acts on. The told one (`get_published`, `all_published`) is what listeners, entities, screens and answers see; a
-fact (see `Job.facts`) gets there once it is on disk. What must be refused when it cannot be written is
-changed by `async_change`, which takes the change back and raises.
+*Persisted before published*: a job has two versions here. The current one (`get`, `all`, `unsettled`) is what
+the queue acts on. The published one (`get_published`, `all_published`) is what listeners, entities, the card
+and responses get; facts (see `Job.facts`) reach it once they are on disk. A change that must be refused when
+the disk refuses goes through `async_change`, which rolls it back and raises.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry
@@ -27,21 +28,23 @@ type JobListener = Callable[[Job, JobState | None], None]
 
 
 class JobRegistry:
-    """Holds every job of one box, tells of changes, and keeps the store in step."""
+    """Holds every job of one box, notifies listeners and keeps the store in step."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: JobStore) -> None:
         """Start empty; `async_load` reads the store."""
+        self.store = store
+        # Jobs about which a decision is being written.
+        self.deciding: set[str] = set()
+        # Held jobs that another one is about to replace.
+        self.reserved: set[str] = set()
         self._hass = hass
-        self._store = store
         self._jobs: dict[str, Job] = {}
-        # The few of them that may still change, and all by the secrets of their addresses.
+        # The few of them that may still change, and all by the tokens of their callback addresses.
         self._unsettled: dict[str, Job] = {}
         self._by_token: dict[str, str] = {}
         self._published: dict[str, Job] = {}
-        # Versions that are still to be told, oldest first.
+        # Versions that are still to be published, oldest first.
         self._unpublished: dict[str, list[Job]] = {}
-        # Jobs about which a decision is just being written.
-        self.deciding: set[str] = set()
         # New jobs whose documents are not on disk yet.
         self._unflushed: set[str] = set()
         self._writer = RecordWriter(
@@ -50,21 +53,19 @@ class JobRegistry:
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
-        # Held jobs whose place another is about to take.
-        self.reserved: set[str] = set()
-        # Printers whose watchers are to be told.
+        # Printers whose watchers are to be called.
         self._stale: set[str] = set()
 
     async def async_load(self) -> None:
         """Read the store. Raises JobStoreError."""
-        for job in await self._store.async_load():
+        for job in await self.store.async_load():
             self._put(job)
-            self._writer.note_persisted(job)
+            self._writer.persisted[job.job_id] = job
             self._published[job.job_id] = job
 
-    async def async_settle(self) -> None:
-        """Let what waits in a folder that was copied from another home wait for a person."""
-        if self._store.was_copied:
+    async def async_hold_copied(self) -> None:
+        """Hold the waiting jobs of a copied folder until a user releases them."""
+        if self.store.was_copied:
             waiting = [
                 job
                 for job in self.unsettled()
@@ -76,150 +77,125 @@ class JobRegistry:
                 for job in waiting:
                     await self.async_wait_persisted(job.job_id)
             except JobStoreError:
-                # The next start finds the folder as it is now.
+                # The folder still counts as copied at the next start.
                 return
-        await self._store.async_settle()
+        await self.store.async_record_location()
 
     async def async_close(self) -> None:
-        """Write what can be written; from then on nothing changes and nothing is written."""
+        """Write what can be written; after that nothing changes and nothing is written."""
         await self._writer.async_close()
 
-    async def async_flush(self) -> None:
-        """Write everything that still waits to be written, or is just being written."""
-        await self._writer.async_flush()
-
     def get(self, job_id: str) -> Job | None:
-        """Return a job by its id, as it is."""
+        """Return the current version of a job, None for an unknown one."""
         return self._jobs.get(job_id)
 
     def state_of(self, job_id: str) -> JobState | None:
         """Return a job's state, None for an unknown one."""
-        job = self._jobs.get(job_id)
-        return job.state if job else None
+        return job.state if (job := self._jobs.get(job_id)) else None
 
     def all(self) -> list[Job]:
-        """Return every job as it is, oldest first."""
+        """Return the current version of every job, oldest first."""
         return list(self._jobs.values())
 
     def unsettled(self) -> list[Job]:
-        """Return the jobs that may still change by themselves, oldest first.
-
-        Those are the ones that are not final, and the unconfirmed ones.
-        """
+        """Return the jobs that are not final or unconfirmed, oldest first."""
         return list(self._unsettled.values())
 
     def get_published(self, job_id: str) -> Job | None:
-        """Return a job as it may be told."""
+        """Return the published version of a job, None for an unknown one."""
         return self._published.get(job_id)
 
     def all_published(self) -> list[Job]:
-        """Return every job as it may be told, oldest first."""
+        """Return the published version of every job, oldest first."""
         return list(self._published.values())
 
     def open_published(self) -> list[Job]:
-        """Return the jobs that are not over as far as may be told, oldest first."""
+        """Return the published versions that are not final, oldest first."""
         return [job for job in self._published.values() if not job.is_final]
 
-    def newest_first(self, printer_key: str | None) -> list[Job]:
-        """Return the jobs of one printer, or of all, as they may be told, newest first."""
+    def newest_first(self, printer_key: str | None = None) -> list[Job]:
+        """Return the published jobs of one printer, or of all, newest first."""
         jobs = reversed(self._published.values())
         return [job for job in jobs if printer_key in (None, job.printer_key)]
 
     @property
     def own_task_ids(self) -> frozenset[str]:
-        """The tasks of the cloud that are surely ours."""
+        """The ids of the cloud's tasks that are known to be ours."""
         ours = {job.task_id for job in self._jobs.values() if job.task_id}
-        return frozenset(ours.union(self._store.other_tasks.task_ids))
-
-    def newest_published(self, printer_key: str) -> Job | None:
-        """Return the newest job of a printer as it may be told."""
-        jobs = reversed(self._published.values())
-        return next((job for job in jobs if job.printer_key == printer_key), None)
+        return frozenset(ours.union(self.store.other_tasks.task_ids))
 
     def by_token(self, token: str) -> Job | None:
-        """Return the job whose callback address carries this secret."""
+        """Return the job whose callback address has this token."""
         return self._jobs.get(self._by_token.get(token, ""))
 
     def by_task(self, task_id: str) -> Job | None:
-        """Return the job that became this task of the cloud."""
+        """Return the job of a task of the cloud."""
         return next((job for job in self._jobs.values() if job.task_id == task_id), None)
 
     def is_free(self, task_id: str) -> bool:
-        """Return whether a task of the cloud belongs to no job and no preview of ours."""
-        return self.by_task(task_id) is None and task_id not in self._store.other_tasks.task_ids
+        """Return whether a task of the cloud belongs to none of our jobs and previews."""
+        return self.by_task(task_id) is None and task_id not in self.store.other_tasks.task_ids
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` at every change that may be told.
+        """Call `listener(job, state before or None when new)` for every published change.
 
-        `printer_key` names the printer whose jobs are of interest, None all.
+        `printer_key` limits it to the jobs of one printer. Returns what unsubscribes.
         """
-        listeners = self._listeners[printer_key]
-        # One that fails must not keep the others from hearing, nor jobs from being written.
+        # One that fails must not keep the others from being called, nor jobs from being written.
         safe = cast(
             JobListener,
             catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
         )
-        listeners.append(safe)
-
-        @callback
-        def unsubscribe() -> None:
-            listeners.remove(safe)
-
-        return unsubscribe
+        self._listeners[printer_key].append(safe)
+        return partial(self._listeners[printer_key].remove, safe)
 
     @callback
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `watcher()` soon after a change, once for all that come in the same moment.
+        """Call `watcher()` soon after changes, once for all of the same moment.
 
-        For what only asks how jobs stand now, so that what hears of each change goes first. Those
-        of all printers are called before those of one.
+        `printer_key` limits it to the jobs of one printer. All listeners come first, then the
+        watchers of all printers, then those of one. Returns what unsubscribes.
         """
-        watchers = self._watchers[printer_key]
-        watchers.append(watcher)
-
-        @callback
-        def unsubscribe() -> None:
-            watchers.remove(watcher)
-
-        return unsubscribe
+        self._watchers[printer_key].append(watcher)
+        return partial(self._watchers[printer_key].remove, watcher)
 
     @callback
     def add(self, job: Job) -> None:
-        """Take up a job whose record is on disk; `publish` tells of it."""
+        """Add a new job whose record is on disk, without publishing it."""
         self._put(job)
-        self._writer.note_persisted(job)
+        self._writer.persisted[job.job_id] = job
         self._unpublished[job.job_id] = [job]
         self._unflushed.add(job.job_id)
         self._schedule_watchers(job.printer_key)
 
     @callback
     def publish(self, job_id: str) -> None:
-        """Tell of a new job, now that its document is on disk, too."""
+        """Publish a new job whose document is on disk now."""
         self._unflushed.discard(job_id)
-        if (persisted := self._writer.persisted(job_id)) is not None:
+        if (persisted := self._writer.persisted.get(job_id)) is not None:
             self._publish_persisted(persisted)
 
     async def async_discard(self, job_id: str) -> None:
-        """Forget a new job that nobody was told of."""
+        """Delete a new job that was not published."""
         if job_id in self._unflushed:
             self._unflushed.discard(job_id)
             self._forget(job_id)
-            await self._store.async_delete([job_id])
+            await self.store.async_delete([job_id])
 
     @callback
     def change(self, job: Job, **changes: Any) -> Job:
-        """Change a job by what cannot be refused: what the cloud has told, or time has brought.
+        """Apply a change that cannot be refused: a report of the cloud, or what time brings.
 
-        Facts are written at once and told when they are; where the disk refuses, they hold here,
-        unpublished, and are written as soon as it takes them. Returns the job as it is now.
+        Facts are written at once and published when they are on disk; a disk that refuses is tried
+        again. Returns the job as it is now.
         """
         current = self._jobs[job.job_id]
         if self._writer.closed:
             return current
         new = current.changed(**changes)
         if new.task_id != current.task_id:
-            # What spoke for a refusal until now is over.
+            # The code and detail of an earlier refusal are obsolete.
             new = replace(new, code=changes.get("code"), detail=changes.get("detail", ""))
         self._put(new)
         self._add_version(new)
@@ -231,9 +207,9 @@ class JobRegistry:
         return new
 
     async def async_change(self, job: Job, **changes: Any) -> Job:
-        """Change a job by a decision of our own: it holds once it is on disk, or not at all.
+        """Apply a change once it is on disk, or not at all. Returns the job as it is now.
 
-        Raises JobStoreError when it cannot be written; then the job is what it was.
+        Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
         old = self._jobs[job.job_id]
         new = self.change(job, **changes)
@@ -249,13 +225,13 @@ class JobRegistry:
         return self._jobs.get(job.job_id, new)
 
     async def async_wait_persisted(self, job_id: str) -> None:
-        """Wait until a job is on disk as it is now. Raises JobStoreError."""
+        """Wait until the current version of a job is on disk. Raises JobStoreError."""
         if (job := self._jobs.get(job_id)) is not None:
             await self._writer.async_persist(job)
 
     @callback
     def _roll_back(self, old: Job, new: Job, changes: dict[str, Any]) -> None:
-        """Undo a change that could not be written, and nothing that has come since."""
+        """Undo a change that could not be written, but none of the later ones."""
         if (current := self._jobs.get(new.job_id)) is None:
             return
         unpublished = self._unpublished.get(new.job_id, [])
@@ -267,18 +243,18 @@ class JobRegistry:
         }
         back = current.changed(**undo)
         self._put(back)
-        # What was taken out of it for a moment goes back to its place.
+        # In the order of the jobs, although this one may have been out of it for a moment.
         self._unsettled = {
             job_id: self._unsettled[job_id] for job_id in self._jobs if job_id in self._unsettled
         }
         self._add_version(back)
-        # The disk may hold the new version all the same: whether it does shows at the next writing.
+        # The disk may have the new version all the same, which is overwritten.
         self._writer.write_later(back.job_id)
         self._schedule_watchers(back.printer_key)
 
     @callback
     def note_document_gone(self, job: Job) -> None:
-        """Note that a finished job's document was thrown away."""
+        """Record that a finished job's document was deleted."""
         if (current := self._jobs.get(job.job_id)) is None or self._writer.closed:
             return
         new = replace(current, has_document=False, generation=current.generation + 1)
@@ -288,7 +264,7 @@ class JobRegistry:
 
     @callback
     def show_progress(self, job: Job, sent_bytes: int) -> None:
-        """Tell how much of a document has left; nothing is written for it."""
+        """Publish the progress of an upload, without writing it to disk."""
         if self._writer.closed or (current := self._jobs.get(job.job_id)) is None:
             return
         new = current.changed(sent_bytes=sent_bytes)
@@ -299,15 +275,15 @@ class JobRegistry:
         """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
         gone = list(to_forget(self._published.values(), now))
-        # Their tasks are still on the day's list.
-        lately = [self._jobs[job_id] for job_id in gone]
-        task_ids = [job.task_id for job in lately if job.task_id and now - job.created_at < LISTED]
+        # Those whose tasks may still be on the cloud's list.
+        jobs = [self._jobs[job_id] for job_id in gone]
+        task_ids = [job.task_id for job in jobs if job.task_id and now - job.created_at < LISTED]
         if task_ids:
-            await self._store.other_tasks.async_note(task_ids)
+            await self.store.other_tasks.async_note(task_ids)
         for job_id in gone:
             self._forget(job_id)
         if gone:
-            await self._store.async_delete(gone)
+            await self.store.async_delete(gone)
 
     @callback
     def _forget(self, job_id: str) -> None:
@@ -330,18 +306,18 @@ class JobRegistry:
 
     @callback
     def _add_version(self, job: Job) -> None:
-        """Tell a version at once when it brings no new fact, else keep it until that is on disk."""
+        """Publish a version at once if it has no new facts, else when these are on disk."""
         unpublished = self._unpublished.setdefault(job.job_id, [])
         if unpublished and (unpublished[-1].facts, unpublished[-1].state) == (job.facts, job.state):
             unpublished[-1] = job
         else:
             unpublished.append(job)
-        if (persisted := self._writer.persisted(job.job_id)) is not None:
+        if (persisted := self._writer.persisted.get(job.job_id)) is not None:
             self._publish_persisted(persisted)
 
     @callback
     def _publish_persisted(self, persisted: Job) -> None:
-        """Tell the versions of a job whose facts are on disk by now, in their order."""
+        """Publish the versions of a job whose facts are on disk, in their order."""
         if persisted.job_id in self._unflushed:
             return
         unpublished = self._unpublished.get(persisted.job_id, [])
@@ -372,7 +348,7 @@ class JobRegistry:
     def _notify_watchers(self) -> None:
         keys, self._stale = self._stale, set()
         watchers = [watcher for key in (None, *keys) for watcher in self._watchers[key]]
-        with ExitStack() as telling:
-            # Runs them all, last in first out; an error of one is raised once the others have heard.
+        with ExitStack() as calls:
+            # Calls them all, last in first out; an error of one is raised after the others.
             for watcher in reversed(watchers):
-                telling.callback(watcher)
+                calls.callback(watcher)

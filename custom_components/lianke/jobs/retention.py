@@ -1,4 +1,4 @@
-"""Which records of finished jobs are kept, and which are forgotten."""
+"""Which records of finished jobs are kept, and which are deleted."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from .job import Job, JobState
 from .limits import LIMIT_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
-# However needed, finished jobs beyond these are forgotten: those of which nothing can be on paper,
-# and all. Only what may become a task, or still counts for the paper guard, is kept beyond them.
+# Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
+# that may have an unknown task, or count for the print limits, are kept beyond them.
 MAX_WITHDRAWN = 100
 MAX_FINISHED = 1000
 MAX_AGE = timedelta(days=30)
-# The day's list of the cloud reaches no further back.
+# The cloud's list of tasks reaches no further back.
 LISTED = timedelta(hours=48)
-# So long a record is needed for the paper guard, and for what may come again.
+# How long records are needed for the print limits, and for requests that are repeated.
 KEPT_FOR_LIMITS = LIMIT_PERIOD
 KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
@@ -29,7 +29,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for index, job in enumerate(free)
         if index < surplus or now - job.created_at > MAX_AGE
     )
-    withdrawn = [job for job in finished if _is_withdrawn(job)]
+    withdrawn = [job for job in finished if job.state is JobState.CANCELED and job.was_never_sent]
     gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
     surplus = len(finished) - len(gone) - MAX_FINISHED
     old = [
@@ -42,19 +42,13 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
     return gone | dict.fromkeys(old[: max(0, surplus)])
 
 
-def _is_withdrawn(job: Job) -> bool:
-    """Return whether a job was canceled before anything of it left the house."""
-    return job.state is JobState.CANCELED and job.handed_over_at is None and job.task_id is None
-
-
 def _may_become_a_task(job: Job, now: datetime) -> bool:
-    """Return whether one of the tasks on the list may be a job's."""
-    unknown = job.handed_over_at is not None and job.task_id is None
-    return unknown and now - job.created_at < LISTED
+    """Return whether one of the tasks on the list may be the job's."""
+    return job.may_have_unknown_task and now - job.created_at < LISTED
 
 
 def _is_needed(job: Job, now: datetime) -> bool:
-    """Return whether a finished job still bears on others, or can be printed again."""
+    """Return whether a finished job still counts for new ones, or can be retried."""
     age = now - job.created_at
     if _may_become_a_task(job, now):
         return True

@@ -1,7 +1,7 @@
-"""What moves the jobs on: one alarm, and one review of everything whenever it rings.
+"""Moves jobs on: one timer, and one review of all open jobs whenever it fires.
 
-News of the coordinator, of an upload or of a callback call for a review as well, so that
-nothing depends on the order in which they come.
+Updates of the coordinator, ends of uploads and callbacks cause a review as well, so that nothing depends
+on the order in which they come.
 """
 
 import asyncio
@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 import logging
 from time import monotonic
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
@@ -24,51 +23,46 @@ from .job import RETRYABLE, Job, JobState
 from .readiness import Readiness
 from .registry import JobRegistry
 from .settings import keep_failed_time
-from .store import JobStore, JobStoreError
+from .store import JobStoreError
 from .tracker import TaskTracker
 from .uploader import PASSING, Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds. Uploads under way may end before the queue stops; when Home Assistant stops, it gives us 20.
+# Seconds for uploads to end before the queue stops; at shutdown Home Assistant gives 20.
 DRAIN_TIME = 30
 SHUTDOWN_DRAIN_TIME = 12
-# Seconds after which the jobs are reviewed in any case: the wall clock may have been put forward.
+# Seconds after which the jobs are reviewed in any case: the wall clock may have been set forward.
 LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
-# What the cloud could not be asked to give back is asked for again.
+# After a request to cancel that failed for a passing reason.
 CANCEL_RETRY = timedelta(minutes=2)
-# Seconds. A task that was waiting when it was asked for may be printing after so long.
+# Seconds between the question whether a task has begun and its cancelation; later it may be printing.
 CANCEL_TIME = 5
-# After a job's end, for all that end about that time.
+# After a job's end, once for all that end about that time.
 CLEANUP_DELAY = timedelta(seconds=1)
 
 
 class JobScheduler:
-    """Sends, follows, expires and tidies up the jobs of one box."""
+    """Starts, tracks, expires and cleans up the jobs of one box."""
 
     def __init__(
         self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
         storage: BoxStorage,
         registry: JobRegistry,
-        store: JobStore,
         readiness: Readiness,
         tracker: TaskTracker,
         uploader: Uploader,
     ) -> None:
-        """Take the parts; nothing runs before the first review."""
-        self._hass = hass
-        self._entry = entry
+        """Nothing runs before the first review."""
+        self._hass = coordinator.hass
+        self._entry = coordinator.config_entry
         self._client = client
         self._coordinator = coordinator
         self._storage = storage
         self._registry = registry
-        self._store = store
         self._readiness = readiness
         self._tracker = tracker
         self._uploader = uploader
@@ -76,20 +70,20 @@ class JobScheduler:
         self._cleanup_at: datetime | None = None
         # Jobs that have just ended.
         self._ended: list[Job] = []
-        # When to ask for jobs back anew; those of which the cloud has answered are None.
+        # When to ask the cloud again to cancel a job; None once it has answered.
         self._cancel_retry_at: dict[str, datetime | None] = {}
-        self._alarm: CALLBACK_TYPE | None = None
-        self._alarm_due: datetime | None = None
-        # Jobs that the cloud is just being asked to cancel, and what came of it.
+        self._stop_timer: CALLBACK_TYPE | None = None
+        self._timer_due: datetime | None = None
+        # Requests to cancel a job that are under way, and their errors.
         self._cancels: dict[str, asyncio.Future[LiankeError | None]] = {}
         self._reviewing = False
         self._again = False
         self._closing = False
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
-        """Stop: uploads under way may end within `upload_time` seconds, everything is written down."""
+        """Stop: wait up to `upload_time` seconds for uploads, then write everything to disk."""
         self._closing = True
-        self._cancel_alarm()
+        self._cancel_timer()
         await self._uploader.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
@@ -98,16 +92,16 @@ class JobScheduler:
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
-        """Note the end of a job; the review that follows does what it entails."""
+        """Note the end of a job for the review that follows."""
         if job.is_final and job.state is not old:
             self._ended.append(job)
         else:
-            # Perhaps they became known later.
+            # They may have become known after the end.
             self.count_pages(job)
 
     @callback
     def _handle_ended(self, now: datetime) -> None:
-        """Do what the ends of jobs entail."""
+        """Count pages, schedule a cleanup and refresh printers after jobs have ended."""
         ended, self._ended = self._ended, []
         for job in ended:
             self.count_pages(job)
@@ -117,11 +111,11 @@ class JobScheduler:
                 self._coordinator.async_refresh_soon("a job failed", job.printer_key)
             if job.state is JobState.COMPLETED:
                 self._coordinator.async_on_page_printed(job.printer_key)
-            if job.task_id and not self._is_expected_at(job.printer_key):
+            if job.task_id and not self._has_tasks_at(job.printer_key):
                 self._coordinator.async_on_jobs_ended(job.printer_key)
 
-    def _is_expected_at(self, printer_key: str) -> bool:
-        """Return whether the cloud still has a job of ours for a printer."""
+    def _has_tasks_at(self, printer_key: str) -> bool:
+        """Return whether the cloud still has tasks of ours for a printer."""
         return any(
             job.printer_key == printer_key and job.task_id and not job.is_final
             for job in self._registry.unsettled()
@@ -129,17 +123,17 @@ class JobScheduler:
 
     @callback
     def count_pages(self, job: Job) -> None:
-        """Count the pages of a job that is proven to be on paper; twice counts once."""
+        """Count the pages of a job that was surely printed; a second call changes nothing."""
         if job.state is JobState.COMPLETED and job.pages_printed is not None:
             self._storage.count_pages(job.printer_key, job.job_id, job.pages_printed)
 
     @callback
     def review(self, _now: datetime | None = None) -> None:
-        """Look at every job, start what is due, and set the alarm for what comes next."""
+        """Review every open job, start what is due and set the timer for what comes next."""
         if self._closing:
             return
         if self._reviewing:
-            # A change made by a review told its listeners, and one of them came back.
+            # A listener to a change made by this review asks for another.
             self._again = True
             return
         self._reviewing = True
@@ -150,29 +144,29 @@ class JobScheduler:
                 due = self._review_once(dt_util.utcnow())
         finally:
             self._reviewing = False
-        self._set_alarm(due)
+        self._set_timer(due)
 
     def _review_once(self, now: datetime) -> datetime | None:
         self._handle_ended(now)
         self._readiness.observe()
-        dues = [
-            self._review_job(job, now) for job in self._registry.unsettled() if not job.is_final
-        ]
-        follow = self._tracker.next_due(now)
-        if self._work_is_due(follow, now):
+        open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
+        dues = [self._review_job(job, now) for job in open_jobs]
+        poll = self._tracker.next_due(now)
+        if self._work_is_due(poll, now):
             self._task = self._entry.async_create_background_task(
-                self._hass, self._async_work(), "follow print jobs"
+                self._hass, self._async_work(), "track print jobs"
             )
         elif not self._is_working:
-            dues += [follow, self._next_cleanup(now)]
-        open_jobs = any(not job.is_final for job in self._registry.unsettled())
-        self._coordinator.async_set_jobs_open(open_jobs)
+            dues += [poll, self._next_cleanup(now)]
+        self._coordinator.async_set_jobs_open(
+            any(not job.is_final for job in self._registry.unsettled())
+        )
         return min((due for due in dues if due is not None), default=None)
 
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
-        """Move one open job on; return when to look at it again."""
+        """Move one open job on; return when it is to be reviewed again."""
         if job.job_id in self._registry.deciding:
-            # What it rests on may still be taken back; then it is reviewed again.
+            # The decision may be rolled back; after either end it is reviewed again.
             return None
         if job.task_id is not None:
             return self._cancel_due(job, now)
@@ -195,7 +189,7 @@ class JobScheduler:
             self._uploader.start(job.printer_key)
             return job.expires_at
         if job.job_id in self._registry.reserved:
-            # Another is about to take its place, which must not print beside it.
+            # The job that is about to replace it must not print beside it.
             return None
         verdict = self._readiness.check(job, now)
         if verdict.reason is None:
@@ -210,17 +204,17 @@ class JobScheduler:
     def _is_working(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def _work_is_due(self, follow: datetime | None, now: datetime) -> bool:
+    def _work_is_due(self, poll: datetime | None, now: datetime) -> bool:
         if self._is_working:
             return False
         return (
-            (follow is not None and follow <= now)
+            (poll is not None and poll <= now)
             or self._next_cleanup(now) <= now
             or any(self._is_cancel_due(job, now) for job in self._registry.unsettled())
         )
 
     async def _async_work(self) -> None:
-        """Do everything due that takes a while, then review again."""
+        """Cancel overdue jobs, poll tasks and clean up, as far as due; then review again."""
         try:
             now = dt_util.utcnow()
             for job in self._registry.unsettled():
@@ -228,7 +222,7 @@ class JobScheduler:
                     await self._async_cancel_overdue(job, now)
             due = self._tracker.next_due(now)
             if due is not None and due <= now:
-                await self._tracker.async_refresh_soon()
+                await self._tracker.async_poll()
             if self._next_cleanup(now) <= now:
                 await self._async_clean_up(now)
         finally:
@@ -236,17 +230,17 @@ class JobScheduler:
             self.review()
 
     async def _async_cancel_overdue(self, job: Job, now: datetime) -> None:
-        """Ask for a job that is in the cloud; how it ends, the cloud tells."""
+        """Ask the cloud to cancel a job that has expired, or was canceled before its task was known."""
         self._cancel_retry_at[job.job_id] = None
         try:
             await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
         except LiankeError as err:
-            _LOGGER.debug("Print job %s could not be taken back: %s", job.job_id, err)
+            _LOGGER.debug("Print job %s could not be canceled: %s", job.job_id, err)
             if isinstance(err, tuple(PASSING)):
                 self._cancel_retry_at[job.job_id] = now + CANCEL_RETRY
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
-        """Return when the cloud is to be asked to cancel: too late, or canceled meanwhile."""
+        """Return when the cloud is to be asked to cancel a job, None for not at all."""
         if job.task_id is None or not job.can_cancel:
             return None
         if not job.cancel_requested and job.state is not JobState.QUEUED:
@@ -260,16 +254,15 @@ class JobScheduler:
         return due is not None and due <= now
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
-        """Ask the cloud to cancel; the job is `canceling` until it tells what became of it.
+        """Ask the cloud to cancel; the job is `canceling` until the cloud reports its end.
 
-        Whoever wants the same meanwhile gets the same answer, so that a storm of cancels costs no
-        more requests than one. Raises LiankeError; then nothing was canceled.
+        Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
         """
-        if (asked := self._cancels.get(job.job_id)) is not None:
-            if (failed := await asyncio.shield(asked)) is not None:
+        if (request := self._cancels.get(job.job_id)) is not None:
+            if (failed := await asyncio.shield(request)) is not None:
                 raise failed.with_traceback(None)
             return
-        asked = self._cancels[job.job_id] = self._hass.loop.create_future()
+        request = self._cancels[job.job_id] = self._hass.loop.create_future()
         failed = None
         try:
             await self._async_ask_to_cancel(job, expiring=expiring)
@@ -278,22 +271,22 @@ class JobScheduler:
             raise
         finally:
             del self._cancels[job.job_id]
-            asked.set_result(failed)
+            request.set_result(failed)
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
-        """Ask for a job's task, then for its end. Raises LiankeError.
+        """Ask for the state of a job's task, then cancel it. Raises LiankeError.
 
-        A job that has ended is not canceled, an expired one that is being printed goes on, and
-        only what has not begun can be said not to be on paper.
+        A job that has ended is not canceled, nor is an expired one that is being printed. Only a
+        task that has not begun is known not to be on paper.
         """
         printer = self._storage.printers.get(job.printer_key)
         if printer is None or job.task_id is None:
             return
         asked_at, began = dt_util.utcnow(), monotonic()
-        state = await self._tracker.async_ask_before_cancel(job)
+        state = await self._tracker.async_poll_before_cancel(job)
         current = self._registry.get(job.job_id)
         if current is None or not current.can_cancel:
-            # It has ended, which is told once it is on disk.
+            # It has ended, which is published once it is on disk.
             with suppress(JobStoreError):
                 await self._registry.async_wait_persisted(job.job_id)
             return
@@ -310,49 +303,49 @@ class JobScheduler:
             self._tracker.poll_soon(current)
 
     def _next_cleanup(self, now: datetime) -> datetime:
-        # Not later than ever, should our clock be put back.
+        # At most one interval away, even if our clock is set back.
         return min(self._cleanup_at or now, now + CLEANUP_INTERVAL)
 
     async def _async_clean_up(self, now: datetime) -> None:
-        """Throw away documents and records that are kept no longer."""
+        """Delete documents and records whose time is over."""
         self._cleanup_at = now + CLEANUP_INTERVAL
-        kept = keep_failed_time(self._entry.options)
+        retention = keep_failed_time(self._entry.options)
         done = [
             job
             for job in self._registry.all_published()
             if job.is_final
             and job.has_document
-            and not (job.state in RETRYABLE and now - job.changed_at < kept)
+            and not (job.state in RETRYABLE and now - job.changed_at < retention)
         ]
         if done:
-            await self._store.async_drop_documents(done)
+            await self._registry.store.async_drop_documents(done)
             for job in done:
                 self._registry.note_document_gone(job)
         await self._registry.async_trim()
 
     @callback
-    def _set_alarm(self, due: datetime | None) -> None:
-        if self._alarm is not None and due == self._alarm_due:
+    def _set_timer(self, due: datetime | None) -> None:
+        if self._stop_timer is not None and due == self._timer_due:
             return
-        self._cancel_alarm()
+        self._cancel_timer()
         if due is not None and not self._closing:
-            self._alarm_due = due
-            # A moment in the past would ring at once, again and again. The wait runs by the monotonic
-            # clock, so that one that is put back does not prolong it.
+            self._timer_due = due
+            # At least a second, so that a moment in the past does not fire again and again. The wait
+            # runs by the monotonic clock: a wall clock that is set back does not prolong it.
             wait = (due - dt_util.utcnow()).total_seconds()
-            self._alarm = async_call_later(
+            self._stop_timer = async_call_later(
                 self._hass,
                 min(max(wait, 1), LONGEST_WAIT),
-                HassJob(self._on_alarm, cancel_on_shutdown=True),
+                HassJob(self._on_timer, cancel_on_shutdown=True),
             )
 
     @callback
-    def _on_alarm(self, now: datetime) -> None:
-        self._alarm = None
+    def _on_timer(self, now: datetime) -> None:
+        self._stop_timer = None
         self.review()
 
     @callback
-    def _cancel_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm()
-            self._alarm = None
+    def _cancel_timer(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None

@@ -1,12 +1,12 @@
-"""The store of print jobs: one folder a job, written before anything is sent.
+"""On-disk job store: one folder per job, written before its upload starts.
 
-The store lies in the cache folder, so that a restored backup cannot print again. Home
-Assistant's own storage helper is not used for it, since it logs a failed write and goes
-on; a job that is not safely on disk must not be sent.
+It lies in the cache folder, so that a restored backup cannot print again. Home Assistant's own storage
+helper logs a failed write and goes on; here a job that is not safely on disk must not be sent.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 import json
 import logging
 import os
@@ -19,8 +19,8 @@ from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
 from ..documents.document import Document
-from .home import is_copied, settle
 from .job import Job, JobState, RecordError
+from .location import is_copied, record_location
 from .other_tasks import OtherTasks
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ CACHE_FOLDER = "lianke"
 RECORD_NAME = "job.json"
 DOCUMENT_STEM = "document"
 DAMAGED_PREFIX = "damaged-"
-# A folder that is being made or deleted. After a power cut nothing in it counts.
+# A folder that is being made or deleted: deleted at the next start.
 PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
-# What begins so in the store is none of its jobs.
+# Names that are not those of jobs.
 NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
-# Lies in a job's folder until its document is on disk.
+# Exists in a job's folder until its document is on disk.
 FLUSHING_NAME = "flushing"
-# A record is a page of text. Anything larger was not written by this code.
+# A larger record was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
 SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
@@ -52,22 +52,18 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> int:
-    """Delete the jobs of a config entry that is being removed; return how many still waited."""
+    """Delete the jobs of a removed config entry; return how many were still to be sent."""
     return await hass.async_add_executor_job(_remove_jobs, jobs_path(hass, entry_id))
 
 
 def _remove_jobs(root: Path) -> int:
-    """Delete a store; return how many of its jobs still waited to be sent."""
     waiting = 0
     for folder in root.iterdir() if root.is_dir() else ():
-        if folder.name.startswith(NO_JOBS) or not folder.is_dir():
-            continue
-        try:
-            job = _read_job(folder)
-        except OSError, RecordError:
-            continue
-        unsent = job.state in (JobState.HELD, JobState.UPLOADING)
-        waiting += unsent and job.handed_over_at is None
+        if _is_job(folder):
+            with suppress(OSError, RecordError):
+                job = _read_job(folder)
+                unsent = job.state in (JobState.HELD, JobState.UPLOADING)
+                waiting += unsent and job.handed_over_at is None
     shutil.rmtree(root, ignore_errors=True)
     return waiting
 
@@ -76,20 +72,19 @@ class JobStore:
     """Reads and writes the jobs of one box. Blocking work runs in the executor."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Prepare the store of a config entry; nothing is touched yet."""
+        """Prepare the store of a config entry, without touching the disk."""
         self._hass = hass
         self._root = jobs_path(hass, entry_id)
         self._lock = asyncio.Lock()
         self.other_tasks = OtherTasks(hass, self._root)
-        # Whether the folder was copied from another home, whose jobs may be printed there, too.
+        # Whether the folder is a copy of another installation's, which may print the same jobs.
         self.was_copied = False
-        # Set by a queue that is unloaded: the next one writes from then on.
         self._closed = False
-        # Documents on their way to the disk, by job.
+        # Documents that are being flushed to disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
     def document_path(self, job: Job) -> Path:
-        """Return where the document of a job lies."""
+        """Return the path of a job's document."""
         suffix = Path(job.document_name).suffix.lower()
         if not SUFFIX.fullmatch(suffix):
             suffix = ""
@@ -101,22 +96,19 @@ class JobStore:
         A damaged folder is set aside and costs one job. Raises JobStoreError if the
         folder itself cannot be made or read.
         """
-        async with self._lock:
-            return await self._hass.async_add_executor_job(self._load)
+        return await self._async_run(self._load)
 
-    async def async_settle(self) -> None:
-        """Note that the jobs belong here from now on."""
-        async with self._lock:
-            await self._hass.async_add_executor_job(settle, self._root)
+    async def async_record_location(self) -> None:
+        """Record that the jobs belong to this folder from now on."""
+        await self._async_run(record_location, self._root)
 
     async def async_create(self, job: Job, document: Document) -> None:
-        """Take over the document and write the job; on return the job is on disk.
+        """Move in the document and write the job; on return the job is on disk.
 
-        Its document is just being flushed to the disk: await `async_flushed` before relying on
-        that. Raises JobStoreError; then nothing of the job is left behind.
+        Its document is still being flushed: await `async_flushed` before relying on it.
+        Raises JobStoreError; then nothing of the job is left behind.
         """
-        async with self._lock:
-            await self._hass.async_add_executor_job(self._create, job, document)
+        await self._async_run(self._create, job, document)
         self._flushing[job.job_id] = self._hass.async_add_executor_job(
             _flush, self.document_path(job)
         )
@@ -128,38 +120,37 @@ class JobStore:
         try:
             await asyncio.shield(flushing)
         except OSError as err:
-            # Whoever asks next is told the same.
+            # It stays in `_flushing`, so that the next caller gets the same error.
             raise JobStoreError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
     def close(self) -> None:
-        """Write no record any more, also none of a visit to the disk that is under way."""
+        """Stop writing, also in the middle of a batch: from now on the next queue's store writes."""
         self._closed = True
         self.other_tasks.close()
 
     async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
-        """Write jobs anew; return the ids of those that could not be written."""
-        async with self._lock:
-            return await self._hass.async_add_executor_job(self._write_all, list(jobs))
+        """Write jobs; return the ids of those that could not be written."""
+        return await self._async_run(self._write_all, list(jobs))
 
     async def async_copy_document(self, job: Job) -> Document | None:
-        """Return a copy of a kept document, None when it is gone. Raises JobStoreError."""
-        async with self._lock:
-            return await self._hass.async_add_executor_job(self._copy_document, job)
+        """Return a copy of a job's document, None when it is gone. Raises JobStoreError."""
+        return await self._async_run(self._copy_document, job)
 
     async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
-        paths = [self.document_path(job) for job in jobs]
-        async with self._lock:
-            await self._hass.async_add_executor_job(_unlink_all, paths)
+        await self._async_run(unlink_all, [self.document_path(job) for job in jobs])
 
     async def async_delete(self, job_ids: Collection[str]) -> None:
-        """Delete jobs with all that belongs to them."""
-        folders = [self._root / job_id for job_id in job_ids]
+        """Delete jobs, records and documents."""
         for job_id in job_ids:
             self._flushing.pop(job_id, None)
+        await self._async_run(_remove_all, [self._root / job_id for job_id in job_ids])
+
+    async def _async_run[*Ts, T](self, target: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Run blocking work in the executor, one at a time."""
         async with self._lock:
-            await self._hass.async_add_executor_job(_remove_all, folders)
+            return await self._hass.async_add_executor_job(target, *args)
 
     def _load(self) -> list[Job]:
         try:
@@ -169,16 +160,16 @@ class JobStore:
         except OSError as err:
             raise JobStoreError("the job folder cannot be read") from err
         _remove_all([path for path in found if path.name.startswith(PART_PREFIX)])
-        _unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
+        unlink_all([path for path in found if path.name.startswith(COPY_PREFIX)])
         self.was_copied = is_copied(self._root)
         self.other_tasks.load()
         jobs = []
         damaged = [path for path in found if path.name.startswith(DAMAGED_PREFIX)]
         for folder in found:
-            if folder.name.startswith(NO_JOBS) or not folder.is_dir():
+            if not _is_job(folder):
                 continue
             if (folder / FLUSHING_NAME).exists():
-                # Nobody was told of this job, and its document may be full of holes.
+                # This job was never published, and its document may be incomplete.
                 _remove_all([folder])
                 continue
             try:
@@ -205,14 +196,14 @@ class JobStore:
             _sync(self._root)
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
-            _unlink_all([document.path])
+            unlink_all([document.path])
             raise JobStoreError("the job could not be written") from err
 
     def _copy_document(self, job: Job) -> Document | None:
         source = self.document_path(job)
         target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
         try:
-            # A second name for the same bytes. Nothing ever writes into a document.
+            # A hard link is enough, since nothing ever writes into a document.
             target.hardlink_to(source)
         except FileNotFoundError:
             return None
@@ -220,7 +211,7 @@ class JobStore:
             try:
                 shutil.copyfile(source, target)
             except OSError as err:
-                _unlink_all([target])
+                unlink_all([target])
                 raise JobStoreError("the document could not be copied") from err
         return Document(
             path=target,
@@ -271,18 +262,16 @@ def _write_record(job: Job, folder: Path) -> None:
 
 
 def _flush(document: Path) -> None:
-    """Have a document on disk, unless it is gone again, and note that it is. Raises OSError."""
-    try:
+    """Flush a document to disk, unless it is gone again, and remove the mark. Raises OSError."""
+    with suppress(FileNotFoundError):
         with document.open("rb") as handle:
             os.fsync(handle.fileno())
         document.with_name(FLUSHING_NAME).unlink(missing_ok=True)
         _sync(document.parent)
-    except FileNotFoundError:
-        return
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder on disk."""
+    """Flush the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -290,8 +279,12 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
+def _is_job(folder: Path) -> bool:
+    return folder.is_dir() and not folder.name.startswith(NO_JOBS)
+
+
 def _read_job(folder: Path) -> Job:
-    """Read one folder. Raises RecordError or OSError."""
+    """Read a job from its folder. Raises RecordError or OSError."""
     record = folder / RECORD_NAME
     if record.stat().st_size > MAX_RECORD_BYTES:
         raise RecordError("the record is too large")
@@ -305,7 +298,7 @@ def _read_job(folder: Path) -> Job:
 
 
 def _set_aside(folder: Path, err: Exception) -> Path:
-    """Rename a damaged folder, so that it is read only once and can be looked at; return its new name."""
+    """Rename a damaged folder, so that it is not read again and can be examined; return its new path."""
     _LOGGER.warning("Print job %s cannot be read and is set aside: %s", folder.name, err)
     aside = folder.with_name(f"{DAMAGED_PREFIX}{folder.name}")
     try:
@@ -315,7 +308,8 @@ def _set_aside(folder: Path, err: Exception) -> Path:
     return aside
 
 
-def _unlink_all(paths: list[Path]) -> None:
+def unlink_all(paths: Iterable[Path]) -> None:
+    """Delete files as far as possible; blocking."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)

@@ -1,16 +1,16 @@
-"""Asking the cloud how jobs stand, sparingly, until each is settled.
+"""Polls the cloud for the jobs of one box, sparingly, until each is settled.
 
-At most one request in ten seconds and box: the task itself while a single job is open, the
-list of tasks while several are, or while one is in doubt. Where the list cannot be read, or does
-not have a job, the tasks are asked for one after the other. All waits are by a clock that only
-runs forward.
+At most one request in ten seconds: the task itself while one job is open, the list of tasks while several
+are, or while one is in doubt. Where the list cannot be read, or does not have a job, the tasks are polled
+one after the other. All waits run by the monotonic clock.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 import logging
 from time import monotonic
-from typing import Any
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
@@ -19,13 +19,11 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
-from ..coordinator import LiankeCoordinator
-from .doubts import DOUBT_TIME, GIVE_UP, Ages, Doubts
 from .job import Job, JobState
 from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, printed_pages
-from .reconciliation import LIST_LAG
+from .reconciliation import DOUBT_TIME, GIVE_UP, Reconciler
 from .registry import JobRegistry
-from .store import JobStore
+from .task_matching import LIST_LAG
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,94 +31,75 @@ _LOGGER = logging.getLogger(__name__)
 SPACING = timedelta(seconds=10)
 FIRST_POLL = timedelta(seconds=5)
 WATCHDOG = timedelta(seconds=60)
-# A job that waits in the cloud for a printer to be switched on is asked for less often.
+# A job that waits in the cloud for a printer to be switched on is polled less often.
 _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), WATCHDOG))
-# Other tasks asked for before the list is read again, while jobs are in doubt.
+# Other tasks polled before the list is read again, while jobs are in doubt.
 TURNS = 3
-# A hint makes us ask no more often than this.
+# Hints cause no more polls of a task than one in this time.
 HINT_SPACING = timedelta(seconds=60)
-# When the list knows how a job ended, its own answer is worth so many requests.
+# When the list has a job's outcome, its own answer is tried so many times for the details.
 TRIES = 2
-# How long a success without a result may stay so before it counts as a failure.
+# A success without a result counts as a failure after this time.
 RESULT_WAIT = timedelta(minutes=2)
-# With so few jobs open, their own answers (which tell the pages) are worth a request.
+# With so few jobs open, their own answers (which have the pages) are worth a request.
 FEW = 3
 
 
+@dataclass(slots=True)
+class _Tracking:
+    """What is remembered of one job; times are seconds of the monotonic clock."""
+
+    next_poll: float | None = None
+    polled_at: float | None = None
+    # Whether its own task is to be polled before the list is read again.
+    wants_poll: bool = False
+    failed_polls: int = 0
+    no_result_since: float | None = None
+    # When it was sent, or its task became known: by the wall clock, and by the monotonic one.
+    since: tuple[datetime, float] | None = None
+
+
 class TaskTracker:
-    """Follows the open jobs of one box."""
+    """Tracks the open jobs of one box."""
 
     def __init__(
         self,
-        *,
         client: LiankeClient,
-        coordinator: LiankeCoordinator,
         storage: BoxStorage,
         registry: JobRegistry,
-        store: JobStore,
         callbacks_proven: Callable[[], bool],
         is_uploading: Callable[[Job], bool],
     ) -> None:
-        """Take what following needs.
-
-        `callbacks_proven` tells whether callbacks are known to arrive just now,
-        `is_uploading` whether a job's answer may still come.
-        """
+        """`callbacks_proven` says whether callbacks arrive, `is_uploading` whether an answer may still come."""
         self._client = client
-        self._coordinator = coordinator
         self._storage = storage
         self._registry = registry
-        self._store = store
         self._callbacks_proven = callbacks_proven
         self._is_uploading = is_uploading
-        # These are seconds of the steady clock.
         self._started = monotonic()
         self._last_request: float | None = None
-        self._next_poll: dict[str, float] = {}
-        self._without_result: dict[str, float] = {}
-        self._asked_at: dict[str, float] = {}
-        # Jobs whose own task is to be asked for before the list is read again.
-        self._ask: dict[str, None] = {}
-        # How often their tasks could not be had.
-        self._failed_polls: dict[str, int] = {}
-        self._ages = Ages()
-        self._doubts = Doubts(
-            storage=storage,
-            registry=registry,
-            store=store,
-            ages=self._ages,
-            is_uploading=is_uploading,
-        )
+        self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
+        self._reconciler = Reconciler(storage, registry, age=self._age, is_uploading=is_uploading)
 
     def tracked(self) -> list[Job]:
-        """Return the jobs that the cloud is still to be asked about."""
-        # Besides what may still change, those of which only the pages are missing.
-        asked = [self._registry.get(job_id) for job_id in self._ask]
-        completed = [job for job in asked if job and job.state is JobState.COMPLETED]
-        return [job for job in self._registry.unsettled() if self._is_tracked(job)] + completed
+        """Return the jobs to ask the cloud about."""
+        jobs = [job for job in self._registry.unsettled() if self._is_tracked(job)]
+        # Completed ones of which only the pages are missing.
+        wanted = [job_id for job_id, tracking in self._trackings.items() if tracking.wants_poll]
+        asked = [self._registry.get(job_id) for job_id in wanted]
+        return jobs + [job for job in asked if job and job.state is JobState.COMPLETED]
 
     def next_due(self, now: datetime) -> datetime | None:
-        """Return when the next request is due, None with nothing to follow."""
+        """Return when the next request is due, None with nothing to track."""
         jobs = self.tracked()
-        self._forget_all_but({job.job_id for job in jobs})
+        job_ids = {job.job_id for job in jobs}
+        for gone in self._trackings.keys() - job_ids:
+            del self._trackings[gone]
+        self._reconciler.keep_only(job_ids)
         if not jobs:
             return None
         due = min(self._due(job) for job in jobs) - monotonic()
         return max(now + timedelta(seconds=due), self.next_slot(now))
-
-    def _forget_all_but(self, job_ids: set[str]) -> None:
-        kept: tuple[dict[str, Any], ...] = (
-            self._next_poll,
-            self._without_result,
-            self._asked_at,
-            self._ask,
-            self._failed_polls,
-        )
-        for of_jobs in kept:
-            for gone in of_jobs.keys() - job_ids:
-                del of_jobs[gone]
-        self._ages.keep_only(job_ids)
-        self._doubts.keep_only(job_ids)
 
     def next_slot(self, now: datetime) -> datetime:
         """Return when the next request may be made."""
@@ -131,86 +110,98 @@ class TaskTracker:
 
     @callback
     def note_request(self) -> None:
-        """Count a request that somebody else made to follow a task of this box."""
+        """Count a request that a preview made to track its task."""
         self._last_request = monotonic()
 
     @callback
     def poll_soon(self, job: Job) -> None:
-        """Ask for this job's own task as soon as the spacing allows."""
-        self._ask[job.job_id] = None
-        self._next_poll[job.job_id] = monotonic()
+        """Poll this job's own task as soon as the spacing allows."""
+        tracking = self._trackings[job.job_id]
+        tracking.wants_poll = True
+        tracking.next_poll = monotonic()
 
     @callback
     def hint(self, job: Job) -> bool:
-        """Ask for a job's own task because somebody says that there is news; return whether we do."""
-        asked = self._asked_at.get(job.job_id)
-        if not self._is_tracked(job) or job.job_id in self._ask:
+        """Poll a job's own task because of an unproven callback; return whether it will be polled."""
+        tracking = self._trackings[job.job_id]
+        if not self._is_tracked(job) or tracking.wants_poll:
             return False
-        if asked is not None and monotonic() - asked < HINT_SPACING.total_seconds():
+        polled_at = tracking.polled_at
+        if polled_at is not None and monotonic() - polled_at < HINT_SPACING.total_seconds():
             return False
         self.poll_soon(job)
         return True
 
-    async def async_refresh_soon(self) -> None:
-        """Make the one request that is due, and settle what it proves."""
+    async def async_poll(self) -> None:
+        """Make the one request that is due, and apply what it proves."""
         now = self._last_request = monotonic()
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            self._next_poll[job.job_id] = now + self._pause(job).total_seconds()
+            self._trackings[job.job_id].next_poll = now + self._pause(job).total_seconds()
         try:
             if single is not None:
-                await self._async_ask_task(single)
+                tracking = self._trackings[single.job_id]
+                tracking.wants_poll = False
+                tracking.polled_at = monotonic()
+                await self._async_poll_task(single)
             elif jobs:
                 await self._async_read_list()
         except LiankeError as err:
-            # Nothing is learnt, and nothing follows from that.
-            _LOGGER.debug("Following print jobs failed: %s", err)
-            if single is None:
-                self._note_no_list(jobs, err)
+            # An error says nothing about the jobs.
+            _LOGGER.debug("Polling print jobs failed: %s", err)
+            if single is not None:
+                self._trackings[single.job_id].failed_polls += 1
             else:
-                self._failed_polls[single.job_id] = self._failed_polls.get(single.job_id, 0) + 1
+                self._reconciler.note_no_list(answered=not isinstance(err, LiankeConnectionError))
+                # Without the list the tasks are polled, some before it is tried again for a doubt.
+                in_doubt = any(job.is_unsure for job in jobs)
+                self._poll_in_turn(jobs, TURNS if in_doubt else len(jobs))
         self._give_up()
 
     @callback
-    def _note_no_list(self, jobs: list[Job], err: LiankeError) -> None:
-        """Ask for the tasks themselves, one after the other, when the list cannot be read."""
-        self._doubts.note_no_list(answered=not isinstance(err, LiankeConnectionError))
-        in_doubt = any(job.is_unsure for job in jobs)
-        self._ask_in_turn(jobs, TURNS if in_doubt else len(jobs))
-
-    @callback
-    def _ask_in_turn(self, jobs: list[Job], number: int) -> None:
-        """Ask for some jobs' own tasks, those first that have waited longest for it."""
-        known = [job for job in jobs if job.task_id]
-        known.sort(key=lambda job: self._asked_at.get(job.job_id, self._started))
-        for job in known[:number]:
+    def _poll_in_turn(self, jobs: list[Job], number: int) -> None:
+        """Poll some jobs' own tasks, those first that have waited longest for it."""
+        for job in sorted((job for job in jobs if job.task_id), key=self._last_poll)[:number]:
             self.poll_soon(job)
+
+    def _last_poll(self, job: Job) -> float:
+        polled_at = self._trackings[job.job_id].polled_at
+        return self._started if polled_at is None else polled_at
 
     def _is_tracked(self, job: Job) -> bool:
         if job.task_id is None:
-            return self._is_lost(job)
+            # In doubt, and the answer to its upload will not come any more.
+            return job.is_unsure and not self._is_uploading(job)
         if job.state is JobState.UNCONFIRMED:
-            # How a revoked task ended is known; no more will be said of the paper.
+            # That a task was revoked is known, and nothing more will be said about the paper.
             return job.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.changed_at < GIVE_UP
         return not job.is_final
 
-    def _is_lost(self, job: Job) -> bool:
-        """Return whether a job is in doubt and its answer will not come any more."""
-        return job.is_unsure and not self._is_uploading(job)
+    def _age(self, job: Job) -> timedelta:
+        """Return how long ago a job was sent, or its task became known.
+
+        The wall clock is read once; setting it afterwards changes nothing.
+        """
+        tracking = self._trackings[job.job_id]
+        sent_at = job.task_known_at or job.handed_over_at or job.created_at
+        if tracking.since is None or tracking.since[0] != sent_at:
+            passed = max(0.0, (dt_util.utcnow() - sent_at).total_seconds())
+            tracking.since = (sent_at, monotonic() - passed)
+        return timedelta(seconds=monotonic() - tracking.since[1])
 
     def _due(self, job: Job) -> float:
-        if job.job_id not in self._next_poll:
-            now = monotonic()
-            since = now - self._ages.of(job).total_seconds()
-            # What called back while nobody was home will not call again.
+        tracking = self._trackings[job.job_id]
+        if tracking.next_poll is None:
+            since = monotonic() - self._age(job).total_seconds()
+            # A callback that came before the start will not come again.
             missed = since < self._started
             pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_POLL
-            self._next_poll[job.job_id] = max(since, self._started) + pause.total_seconds()
-        return self._next_poll[job.job_id]
+            tracking.next_poll = max(since, self._started) + pause.total_seconds()
+        return tracking.next_poll
 
     def _pause(self, job: Job) -> timedelta:
-        age = self._ages.of(job)
+        age = self._age(job)
         if job.is_unsure and age < DOUBT_TIME * 2:
             return SPACING
         for older, pause in _SLOWER:
@@ -219,36 +210,30 @@ class TaskTracker:
         return WATCHDOG if self._callbacks_proven() else SPACING
 
     def _single(self, jobs: list[Job]) -> Job | None:
-        """Return the job whose own task to ask for, None to read the day's list."""
-        asked = [job for job in jobs if job.job_id in self._ask and job.task_id]
-        if asked:
-            return asked[0]
+        """Return the job whose own task to poll, None to read the list."""
+        for job in jobs:
+            if job.task_id and self._trackings[job.job_id].wants_poll:
+                return job
         if len(jobs) == 1 and jobs[0].task_id:
-            # A task that cannot be had may still be on the list.
-            tried = self._failed_polls.get(jobs[0].job_id, 0)
-            return jobs[0] if tried < TRIES else None
+            # A task that cannot be polled may still be on the list.
+            return jobs[0] if self._trackings[jobs[0].job_id].failed_polls < TRIES else None
         return None
 
-    async def _async_ask_task(self, job: Job) -> None:
-        self._ask.pop(job.job_id, None)
-        self._asked_at[job.job_id] = monotonic()
-        await self._async_task(job)
-
-    async def async_ask_before_cancel(self, job: Job) -> TaskState | None:
-        """Ask for a job's task and apply the answer; return its state, None if it cannot be had."""
+    async def async_poll_before_cancel(self, job: Job) -> TaskState | None:
+        """Poll a job's task and apply the answer; return its state, None if the poll fails."""
         try:
-            task = await self._async_task(job)
+            task = await self._async_poll_task(job)
         except LiankeError as err:
-            _LOGGER.debug("Print job %s is canceled unasked: %s", job.job_id, err)
+            _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
             return None
         return task.state if task else None
 
-    async def _async_task(self, job: Job) -> Task | None:
-        """Ask for a job's task and apply the answer. Raises LiankeError."""
+    async def _async_poll_task(self, job: Job) -> Task | None:
+        """Poll a job's task and apply the answer. Raises LiankeError."""
         if job.task_id is None or (known := self._storage.printers.get(job.printer_key)) is None:
             return None
         task = await self._client.task(known.printer.address, job.task_id)
-        self._failed_polls.pop(job.job_id, None)
+        self._trackings[job.job_id].failed_polls = 0
         if (current := self._registry.get(job.job_id)) is not None:
             self._apply_task(current, task)
         return task
@@ -262,7 +247,7 @@ class TaskTracker:
                 self._registry.change(job, pages_printed=pages)
             return
         if job.task_from_list and has_other_pages(job, task.result):
-            # Somebody else's after all.
+            # Another sender's task after all.
             self._storage.record_foreign_task()
             self._registry.change(
                 job,
@@ -280,17 +265,19 @@ class TaskTracker:
     @callback
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
-        now = monotonic()
-        waited = timedelta(seconds=now - self._without_result.setdefault(job.job_id, now))
+        now, tracking = monotonic(), self._trackings[job.job_id]
+        if tracking.no_result_since is None:
+            tracking.no_result_since = now
+        waited = timedelta(seconds=now - tracking.no_result_since)
         if waited >= RESULT_WAIT and (changes := failure(job, None, reason="no_result")):
             self._registry.change(job, **changes)
         else:
-            self._next_poll[job.job_id] = now + SPACING.total_seconds()
+            tracking.next_poll = now + SPACING.total_seconds()
 
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
-        self._doubts.search(tasks, asked_at)
+        self._reconciler.match(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.tracked() if job.task_id]
         missing = []
@@ -299,40 +286,40 @@ class TaskTracker:
                 missing.append(job)
             else:
                 self._apply_listed(job, task, few=len(jobs) <= FEW)
-        overdue = [job for job in missing if self._ages.of(job) > LIST_LAG]
+        overdue = [job for job in missing if self._age(job) > LIST_LAG]
         if overdue:
-            self._ask_in_turn(overdue, TURNS)
-        elif missing and not self._ask:
-            # The list lags. One is asked for, in turn, then the list is read again: by then it
-            # may have the others.
-            longest = min(missing, key=lambda job: self._asked_at.get(job.job_id, self._started))
-            self._ask[longest.job_id] = None
+            self._poll_in_turn(overdue, TURNS)
+        elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
+            # The list lags. One is polled, in turn, then the list is read again: by then it may
+            # have the others.
+            self._trackings[min(missing, key=self._last_poll).job_id].wants_poll = True
 
     @callback
     def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
         result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
         changes = changes_for(job, task.state, result)
+        tracking = self._trackings[job.job_id]
         if changes is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
-                self._ask[job.job_id] = None
+                tracking.wants_poll = True
             return
-        told = changes.get("state")
-        # The list knows neither pages nor what was sent of a failed job.
-        better = told is JobState.FAILED or (
-            told is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few))
+        state = changes.get("state")
+        # The list has neither pages nor what was sent of a failed job.
+        better = state is JobState.FAILED or (
+            state is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few))
         )
-        if better and self._failed_polls.get(job.job_id, 0) < TRIES:
+        if better and tracking.failed_polls < TRIES:
             self.poll_soon(job)
             return
         self._registry.change(job, **changes)
 
     @callback
     def _give_up(self) -> None:
-        """End jobs that nobody can say more about."""
+        """End jobs about which nothing more can be found out."""
         for job in self.tracked():
             if job.is_unsure:
-                reason = self._doubts.unconfirmed_reason(job)
-            elif not job.is_final and job.task_id and self._ages.of(job) >= GIVE_UP:
+                reason = self._reconciler.unconfirmed_reason(job)
+            elif not job.is_final and job.task_id and self._age(job) >= GIVE_UP:
                 reason = "no_outcome"
             else:
                 reason = None

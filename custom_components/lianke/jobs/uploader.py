@@ -1,4 +1,4 @@
-"""Uploading jobs: one at a time a printer, in order, and never twice by accident."""
+"""Uploads jobs: one at a time per printer, in order, and never twice by accident."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,7 @@ import logging
 from time import monotonic
 from typing import Any, Protocol
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
@@ -28,11 +27,11 @@ from ..api.options import ResolvedOptions
 from ..api.upload import Ticket, UploadFile
 from ..box.status import HoldReason
 from ..coordinator import LiankeCoordinator
+from .errors import type_and_place
 from .job import Job, JobState
 from .readiness import QueueReason, Readiness
 from .registry import JobRegistry
-from .store import JobStore, JobStoreError
-from .unexpected import kind_and_place
+from .store import JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ PROGRESS_EVERY = timedelta(seconds=1)
 # The secret in a job's callback address.
 TOKEN_BYTES = 24
 
-# Refusals that pass by themselves: the job goes back to waiting.
+# Errors that pass by themselves: the job goes back to `held`.
 PASSING: dict[type[LiankeError], str] = {
     BoxOfflineError: HoldReason.BOX_OFFLINE,
     BoxNotProvisionedError: HoldReason.BOX_OFFLINE,
@@ -49,51 +48,51 @@ PASSING: dict[type[LiankeError], str] = {
     TooFrequentError: QueueReason.TOO_FREQUENT,
     ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
     AuthenticationError: QueueReason.KEY_REJECTED,
-    # Only where the upload was not handed over; otherwise the job is in doubt.
+    # Only if the upload's end was not sent; otherwise the job is in doubt.
     LiankeConnectionError: QueueReason.CLOUD_UNREACHABLE,
     LiankeResponseError: QueueReason.CLOUD_UNREACHABLE,
 }
 
 
 class CallbackAddress(Protocol):
-    """Where the cloud can reach this Home Assistant."""
+    """The address at which the cloud reaches this Home Assistant."""
 
     def callback_url(self, token: str) -> str | None:
-        """Return the address that carries a job's secret, or None without one."""
+        """Return the callback address with a job's token, None if there is none."""
 
     def callbacks_proven(self) -> bool:
-        """Return whether callbacks are known to arrive at the present address."""
+        """Return whether callbacks are known to arrive at the current address."""
 
 
 class _CanceledError(Exception):
-    """Stops an upload before its end is handed over."""
+    """Stops an upload before its end is sent."""
 
 
 class _BoxOfflineError(Exception):
-    """Stops an upload whose box was found offline before its turn came."""
+    """Stops an upload whose box has gone offline."""
 
 
 class _Handover:
-    """One upload's hold on its box, from the last byte to the answer."""
+    """One upload's lock on its box, from before the last byte until its answer is on disk."""
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self._lock = lock
-        self._held = False
+        self._locked = False
         self._over = False
 
     async def enter(self) -> None:
-        """Wait for the box. An upload that has ended meanwhile must not hold it."""
+        """Lock the box. An upload that has ended meanwhile must not lock it."""
         await self._lock.acquire()
         if self._over:
             self._lock.release()
             raise _CanceledError
-        self._held = True
+        self._locked = True
 
     def leave(self) -> None:
-        """Give the box free."""
+        """Unlock the box."""
         self._over = True
-        if self._held:
-            self._held = False
+        if self._locked:
+            self._locked = False
             self._lock.release()
 
 
@@ -102,39 +101,35 @@ class Uploader:
 
     def __init__(
         self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        *,
         client: LiankeClient,
         coordinator: LiankeCoordinator,
         registry: JobRegistry,
-        store: JobStore,
         readiness: Readiness,
         addresses: CallbackAddress,
-        on_news: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
-        """`on_news` is called when an upload ended, however it did."""
-        self._hass = hass
-        self._entry = entry
+        """`on_end` is called when an upload has ended, however it did."""
+        self._hass = coordinator.hass
+        self._entry = coordinator.config_entry
         self._client = client
         self._coordinator = coordinator
         self._registry = registry
-        self._store = store
+        self._store = registry.store
         self._readiness = readiness
         self._addresses = addresses
-        self._on_news = on_news
-        # From the last byte of an upload until its task is on disk the box is kept to one
-        # job, so that a crash or a lost answer leaves at most one job in doubt.
+        self._on_end = on_end
+        # One job at a time from the last byte of an upload until its task is on disk, so that a
+        # crash or a lost answer leaves at most one job of the box in doubt.
         self._handover = asyncio.Lock()
         self._workers: dict[str, asyncio.Task[None]] = {}
-        # When a job of somebody was last sent to a printer; None is nobody, as for automations.
+        # When a user's job was last sent to a printer; None stands for automations.
         self._turns: dict[tuple[str, str | None], float] = {}
         self._uploads: dict[str, asyncio.Task[Any]] = {}
         self._closing = False
 
     @callback
     def start(self, printer_key: str) -> None:
-        """See to it that the uploads of a printer are under way."""
+        """Start the uploads of a printer unless they are under way."""
         worker = self._workers.get(printer_key)
         if self._closing or (worker is not None and not worker.done()):
             return
@@ -143,18 +138,18 @@ class Uploader:
         )
 
     def is_uploading(self, job: Job) -> bool:
-        """Return whether a job's upload is under way just now."""
+        """Return whether a job's upload is under way."""
         return job.job_id in self._uploads
 
     @callback
     def abort(self, job: Job) -> None:
-        """Stop an upload, unless its end was handed over already."""
+        """Stop an upload unless its end was sent already."""
         upload = self._uploads.get(job.job_id)
         if job.handed_over_at is None and upload is not None:
             upload.cancel()
 
     async def async_drain(self, timeout: float) -> None:
-        """Let running uploads end for at most `timeout` seconds, then stop them."""
+        """Wait for running uploads for at most `timeout` seconds, then cancel them."""
         self._closing = True
         if workers := [worker for worker in self._workers.values() if not worker.done()]:
             _, late = await asyncio.wait(workers, timeout=timeout)
@@ -164,16 +159,16 @@ class Uploader:
                 await asyncio.wait(late, timeout=timeout)
 
     async def _async_work(self, printer_key: str) -> None:
-        """Send what waits for one printer until nothing is left."""
+        """Upload the jobs of one printer until none is left."""
         while not self._closing and (job := self._next(printer_key)):
             self._turns[printer_key, job.asker.user_id] = monotonic()
             await self._async_send(job)
-            self._on_news()
+            self._on_end()
 
     def _next(self, printer_key: str) -> Job | None:
-        """Return the job to send: the oldest of whoever has not had a turn for longest.
+        """Return the next job: the oldest of the user whose last turn was longest ago.
 
-        Otherwise one who prints by the dozen would hold up everybody else.
+        Otherwise one user's many jobs would hold up everybody else's.
         """
         waiting = [
             job
@@ -184,13 +179,14 @@ class Uploader:
             and not job.cancel_requested
             and job.task_id is None
         ]
-        return min(waiting, key=self._last_turn, default=None)
-
-    def _last_turn(self, job: Job) -> float:
-        return self._turns.get((job.printer_key, job.asker.user_id), 0.0)
+        return min(
+            waiting,
+            key=lambda job: self._turns.get((printer_key, job.asker.user_id), 0.0),
+            default=None,
+        )
 
     async def _async_send(self, job: Job) -> None:
-        """Upload one job and note how it went."""
+        """Upload one job and apply the result."""
         handover = _Handover(self._handover)
         upload = self._entry.async_create_background_task(
             self._hass, self._async_upload(job, handover), "upload print job"
@@ -203,11 +199,11 @@ class Uploader:
                 del self._uploads[job.job_id]
             self._note_end(job, upload)
         finally:
-            # Only now, so that the next one knows of a refusal meant for the whole box.
+            # Only now, so that the next upload heeds a refusal that concerns the whole box.
             handover.leave()
 
     async def _async_upload(self, job: Job, handover: _Handover) -> None:
-        """Hand the job to the cloud and write down which task it has become."""
+        """Submit the job to the cloud and write its task id to disk."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
         self._registry.show_progress(job, 0)
@@ -222,7 +218,7 @@ class Uploader:
                 job.hold
                 and self._readiness.check(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
             ):
-                # A sure refusal is not worth the doubt that a power cut would leave now.
+                # It would be refused, and a power cut now would leave it in doubt.
                 raise _BoxOfflineError
             least, most = self._client.clock_offset or (None, None)
             await self._registry.async_change(
@@ -231,7 +227,7 @@ class Uploader:
                 sent_bytes=job.size,
                 clock_least=least,
                 clock_most=most,
-                # What an earlier refusal said is not about this upload.
+                # Those of an earlier refusal are obsolete.
                 code=None,
                 detail="",
             )
@@ -266,46 +262,43 @@ class Uploader:
 
     @callback
     def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
-        """Turn the end of an upload into the job's next state: the one place where its errors end."""
+        """Set the job's next state after its upload; the one place that handles an upload's errors."""
         if self._registry.get(job.job_id) is None:
-            # Its document did not reach the disk, so that nobody was ever told of it.
+            # Discarded before it was published: its document did not reach the disk.
             if not upload.cancelled():
                 upload.exception()
             return
         job = self._current(job)
         if upload.cancelled():
-            # Stopped by the user, or by a queue that closes: the review knows which.
+            # By the user, or by a queue that closes: the review handles both.
             return
         if (err := upload.exception()) is None:
             return
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif isinstance(err, _BoxOfflineError):
-            self._registry.change(
-                job, state=JobState.HELD, hold_reason=HoldReason.BOX_OFFLINE, sent_bytes=None
-            )
+            self._hold(job, HoldReason.BOX_OFFLINE)
         elif job.task_id is not None:
-            # A callback has proved a job whose answer was lost, or only the writing failed.
+            # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, JobStoreError):
-            self._note_full_disk(job)
+            self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
+            self._hold(job, QueueReason.DISK_FULL)
         elif isinstance(err, LiankeError):
             self._note_error(job, err)
         else:
             self._note_unexpected(job, err)
 
     @callback
-    def _note_full_disk(self, job: Job) -> None:
-        """Let a job wait of which the disk did not take what must be kept before it goes."""
-        self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
+    def _hold(self, job: Job, reason: str, **changes: Any) -> None:
         self._registry.change(
-            job, state=JobState.HELD, hold_reason=QueueReason.DISK_FULL, sent_bytes=None
+            job, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
         )
 
     @callback
     def _note_unexpected(self, job: Job, err: BaseException) -> None:
-        """End a job whose upload met an error that nobody foresaw, unless it may have arrived."""
-        _LOGGER.error("Print job %s met an unexpected %s", job.job_id, kind_and_place(err))
+        """Fail a job after an unexpected error, unless it may have arrived."""
+        _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
         if job.handed_over_at is None:
             self._fail(job, "internal_error")
 
@@ -315,7 +308,7 @@ class Uploader:
         if job.task_id is not None:
             return
         if job.handed_over_at is None or not self._registry.is_free(task_id):
-            # An answer that names the task of another is none: the job stays in doubt.
+            # Not an answer to this upload: the job stays in doubt.
             _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
             return
         self._registry.change(
@@ -327,11 +320,11 @@ class Uploader:
 
     @callback
     def _note_error(self, job: Job, err: LiankeError) -> None:
-        """Hold, fail, or leave in doubt."""
+        """Hold or fail a job after an error of the service, or leave it in doubt."""
         if job.handed_over_at is not None and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
-                # What the service said is shown at once, and still there if nobody learns more.
+                # The service's message is shown at once, and stays if nothing more is found out.
                 self._registry.change(job, reason=err.reason, code=err.code, detail=err.detail)
             return
         if job.cancel_requested:
@@ -339,7 +332,7 @@ class Uploader:
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and job.ticket is not None:
-            # What a preview left behind may be gone by now; the document is still here.
+            # What the service prepared for a preview may be gone; the document is still here.
             self._registry.change(job, ticket=None, handed_over_at=None)
             return
         if reason is None or not job.hold:
@@ -350,15 +343,7 @@ class Uploader:
             reason,
             ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
         )
-        self._registry.change(
-            job,
-            state=JobState.HELD,
-            hold_reason=reason,
-            handed_over_at=None,
-            sent_bytes=None,
-            code=err.code,
-            detail=err.detail,
-        )
+        self._hold(job, reason, handed_over_at=None, code=err.code, detail=err.detail)
         self._coordinator.async_refresh_soon("a job was refused")
 
     @callback
@@ -380,7 +365,7 @@ class Uploader:
 
 
 async def _async_end_of(upload: asyncio.Task[None]) -> None:
-    """Wait until an upload has ended; end it when the wait is cancelled."""
+    """Wait until an upload has ended; cancel it when the wait is cancelled."""
     try:
         await asyncio.wait([upload])
     except asyncio.CancelledError:
@@ -390,7 +375,7 @@ async def _async_end_of(upload: asyncio.Task[None]) -> None:
 
 
 def may_have_arrived(err: LiankeError) -> bool:
-    """Return whether the cloud may have taken what it did not surely refuse."""
+    """Return whether the cloud may have accepted an upload in spite of this error."""
     if isinstance(err, LiankeRefusedError):
         return not err.surely_refused
     return getattr(err, "may_have_arrived", True)

@@ -1,11 +1,12 @@
-"""Writing job records to disk: one writer a box, several records at a visit, newest last.
+"""Writes job records to disk, several at a time, always the newest version.
 
-Whoever is to tell something waits here until it is kept. What cannot be written stays unpublished and is
-tried again, until the writer is closed: after that nothing of this entry touches the disk any more.
+Who publishes a change waits here until it is persisted. A record that cannot be written is tried again
+until the writer is closed; after that nothing of this queue touches the disk.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 import logging
 
@@ -18,17 +19,17 @@ from .store import JobStore, JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds until what nobody waits for is written, together with what comes meanwhile.
+# Seconds until a change that nobody waits for is written, together with those of the meantime.
 WRITE_DELAY = 2
-# Seconds until what could not be written is tried again.
+# Seconds until a record that could not be written is tried again.
 WRITE_AGAIN = 30
-# Seconds that a closing writer gives a disk that hangs.
+# Seconds that closing waits for a disk that hangs.
 CLOSE_TIME = 10
 MAX_AT_ONCE = 20
 
 
 class RecordWriter:
-    """Writes the newest version of changed jobs and tells which version is on disk."""
+    """Writes the newest version of changed jobs and knows which version is on disk."""
 
     def __init__(
         self,
@@ -39,13 +40,14 @@ class RecordWriter:
         newest: Callable[[str], Job | None],
         on_persisted: Callable[[Job], None],
     ) -> None:
-        """`newest` returns a job as it is now; `on_persisted` hears of every version that was written."""
+        """`newest` returns the current version of a job; `on_persisted` is called with written ones."""
         self._hass = hass
         self._entry = entry
         self._store = store
         self._newest = newest
         self._on_persisted = on_persisted
-        self._persisted: dict[str, Job] = {}
+        # The versions that are on disk.
+        self.persisted: dict[str, Job] = {}
         self._dirty: dict[str, None] = {}
         self._failed: dict[str, None] = {}
         self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
@@ -54,19 +56,10 @@ class RecordWriter:
         self._warned = False
         self.closed = False
 
-    def persisted(self, job_id: str) -> Job | None:
-        """Return the version of a job that is on disk."""
-        return self._persisted.get(job_id)
-
-    @callback
-    def note_persisted(self, job: Job) -> None:
-        """Take note of a version that is on disk already."""
-        self._persisted[job.job_id] = job
-
     @callback
     def forget(self, job_id: str) -> None:
         """Forget a job whose record is deleted."""
-        for known in (self._persisted, self._dirty, self._failed):
+        for known in (self.persisted, self._dirty, self._failed):
             known.pop(job_id, None)
         self._end_waits(job_id, None, JobStoreError("the job is gone"))
 
@@ -79,15 +72,15 @@ class RecordWriter:
 
     @callback
     def write_later(self, job_id: str) -> None:
-        """Write a job's newest version within a moment; nobody waits for it."""
+        """Write a job's newest version within WRITE_DELAY seconds."""
         if not self.closed:
             self._dirty[job_id] = None
             self._set_timer(WRITE_DELAY)
 
     async def async_persist(self, job: Job) -> None:
         """Wait until this version of a job, or a newer one, is on disk. Raises JobStoreError."""
-        kept = self._persisted.get(job.job_id)
-        if kept is not None and kept.generation >= job.generation:
+        persisted = self.persisted.get(job.job_id)
+        if persisted is not None and persisted.generation >= job.generation:
             return
         if self.closed:
             raise JobStoreError("the writer is closed")
@@ -97,32 +90,31 @@ class RecordWriter:
         await done
 
     async def async_flush(self) -> None:
-        """Write everything that waits to be written; what fails is tried again later."""
-        self._dirty |= self._failed
-        self._failed.clear()
-        self._start()
+        """Write all changed records; those that fail are tried again later."""
+        self._start_all()
         if self._task is not None:
             await asyncio.shield(self._task)
 
     async def async_close(self) -> None:
-        """Write what can be written, and nothing any more afterwards."""
+        """Write what can be written, and nothing after that."""
         if self.closed:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_flush()
-        except TimeoutError:
-            pass
         self.closed = True
         self._store.close()
-        self._cancel_timer()
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
         left = self._dirty | self._failed
         if left:
             _LOGGER.warning(
-                "What became of these print jobs could not be written to disk: %s", ", ".join(left)
+                "The last changes of these print jobs could not be written to disk: %s",
+                ", ".join(left),
             )
         for job_id in list(self._waiters):
             self._end_waits(job_id, None, JobStoreError("the writer is closed"))
@@ -135,7 +127,7 @@ class RecordWriter:
             )
 
     async def _async_write(self) -> None:
-        """Write what waits, several jobs at a time; one that fails waits for the next round."""
+        """Write the changed records in batches; those that fail wait for the timer."""
         while self._dirty and not self.closed:
             batch = list(self._dirty)[:MAX_AT_ONCE]
             for job_id in batch:
@@ -153,7 +145,7 @@ class RecordWriter:
                     self._end_waits(job.job_id, job.generation, err)
                 else:
                     self._failed.pop(job.job_id, None)
-                    self._persisted[job.job_id] = job
+                    self.persisted[job.job_id] = job
                     self._end_waits(job.job_id, job.generation, None)
                     self._on_persisted(job)
         if self._failed and not self._warned:
@@ -164,7 +156,7 @@ class RecordWriter:
 
     @callback
     def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
-        """Let those go on who wait for this version of a job or an older one; None is any."""
+        """End the waits for this version of a job or older ones, None for all, with an error or none."""
         left = []
         for wanted, done in self._waiters.pop(job_id, []):
             if generation is not None and wanted > generation:
@@ -188,12 +180,11 @@ class RecordWriter:
     @callback
     def _on_timer(self, _now: datetime) -> None:
         self._stop_timer = None
+        self._start_all()
+
+    @callback
+    def _start_all(self) -> None:
+        """Write all changed records, including those that failed before."""
         self._dirty |= self._failed
         self._failed.clear()
         self._start()
-
-    @callback
-    def _cancel_timer(self) -> None:
-        if self._stop_timer is not None:
-            self._stop_timer()
-            self._stop_timer = None

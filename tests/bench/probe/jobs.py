@@ -85,5 +85,5 @@ async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, A
         hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._registry
         for entry_id in msg["entry_ids"]
     ]
-    await asyncio.gather(*(registry.async_flush() for registry in registries))
+    await asyncio.gather(*(registry._writer.async_flush() for registry in registries))
     return dict(Counter(job.state.value for registry in registries for job in registry.all()))

@@ -1,0 +1,40 @@
+"""Translated errors of the print queue, and unexpected errors in a log that quotes no document."""
+
+import logging
+import traceback
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from ..const import DOMAIN
+from ..documents.document import input_error
+from .job import Job
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def job_error(key: str, job: Job) -> ServiceValidationError:
+    """Return the error for what this job does not allow."""
+    return input_error(key, title=job.title)
+
+
+def change_not_saved(job: Job) -> HomeAssistantError:
+    """Return the error for a change of a job that could not be written to disk."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="change_not_kept",
+        translation_placeholders={"title": job.title},
+    )
+
+
+def disk_full(err: OSError) -> HomeAssistantError:
+    """Return the error for a job that could not be written to disk, and log why."""
+    _LOGGER.warning("A print job cannot be written to disk: %s", err.__cause__)
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
+
+
+def type_and_place(err: BaseException) -> str:
+    """Return an error's type and where it was raised. Its text may quote the document."""
+    place = traceback.extract_tb(err.__traceback__)[-1:]
+    return type(err).__name__ + "".join(
+        f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place
+    )

@@ -1,0 +1,252 @@
+"""Matches jobs in doubt with tasks on the list of the last 24 hours. Pure functions.
+
+A callback with a job's token is the best proof, then the task itself by its id, then this list. It names no
+senders, so a task on it is taken for a job's only if nothing else is possible: no foreign task on the list
+nor seen on this box for a day, and only one of our jobs in doubt whose upload it can have come from. A job
+is matched once the time of its upload and the list's lag are over, since until then a second task may show
+up, and only where the difference of the cloud's clock to ours is known. A missing task proves nothing.
+
+A preview whose answer was lost is an upload in doubt as well: a task that may be its own is not foreign, and
+settles no job. Jobs in doubt that match as many tasks only as a group are settled as a group if all the tasks
+ended alike: then it makes no difference which is whose.
+
+One error is left: the very first foreign task of a day, which prints as many pages and falls into the window
+of an upload that never arrived. The window is the time of the upload's answer, half a minute for a small
+document, and the few seconds by which the clocks' difference is uncertain. Where a preview was lost, too, and
+never arrived, it falls into the windows of both.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ..api.tasks import DayTask, TaskState
+from ..api.transport import answer_seconds
+from .job import Job
+from .other_tasks import PreviewUpload
+
+# The clocks of the cloud and here may differ so much where no answer has shown by how much.
+CLOCK_SKEW = timedelta(minutes=5)
+# Answers and tasks may be stamped by different clocks.
+CLOCK_SLACK = timedelta(seconds=2)
+# If the difference is less certain than this, no task on the list is matched.
+MAX_UNCERTAINTY = timedelta(minutes=1)
+# The list's times are whole seconds.
+ROUNDING = timedelta(seconds=1)
+# A cloud that hangs may make a task so long after its upload was given up.
+LATE = timedelta(minutes=5)
+# A task may be missing from the list for so long after it was made.
+LIST_LAG = timedelta(minutes=2)
+FOREIGN_MEMORY = timedelta(hours=24)
+type _Fits = Callable[[DayTask, str], bool]
+_ENDED = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
+
+
+type Upload = Job | PreviewUpload
+
+
+class ClockOffset(NamedTuple):
+    """Bounds of how far the cloud's clock is ahead of ours."""
+
+    least: timedelta = -CLOCK_SKEW
+    most: timedelta = CLOCK_SKEW
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the difference is certain enough to match tasks."""
+        return self.most - self.least <= MAX_UNCERTAINTY
+
+
+class Matches(NamedTuple):
+    """What the list of tasks shows.
+
+    `tasks` are the tasks of jobs by the jobs' ids, `foreign` says whether others print. `alike` are the
+    tasks of jobs that match only as a group, `undecided` the jobs of a group whose tasks have not all
+    ended, `ambiguous` those of a group of which only some were printed.
+    """
+
+    tasks: Mapping[str, DayTask] = {}
+    foreign: bool = False
+    alike: Mapping[str, DayTask] = {}
+    undecided: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
+
+
+def match_tasks(
+    tasks: Sequence[DayTask],
+    *,
+    age: Callable[[Job], timedelta],
+    own: Sequence[Job],
+    known_ids: Collection[str],
+    doubtful: Sequence[Job],
+    lost: Sequence[Upload] = (),
+    foreign_seen_at: datetime | None,
+) -> Matches:
+    """Match the jobs in doubt with the box's tasks, as the list has them.
+
+    `age` returns how long before the list was asked for a job was sent. `own` are the jobs whose tasks
+    are known, `known_ids` all tasks that are known to be ours. `doubtful` must be every job that may
+    have an unknown task, `lost` every preview. `foreign_seen_at` is when a foreign task was last seen
+    on this box.
+    """
+    unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
+    previews = {f"preview {number}": upload for number, upload in enumerate(lost)}
+    uploads: dict[str, Upload] = {**{job.job_id: job for job in doubtful}, **previews}
+    if len(unknown) > len(uploads):
+        return Matches(foreign=True)
+    measured = _measured(tasks, own)
+    offsets = {key: clock_offset(upload, measured) for key, upload in uploads.items()}
+
+    def fits(task: DayTask, key: str, late: timedelta = timedelta(0)) -> bool:
+        return _fits(task, uploads[key], offsets[key], late=late)
+
+    left = {
+        task_id: {key for key in uploads if fits(task, key, LATE)}
+        for task_id, task in unknown.items()
+    }
+    maybe_previews = {task_id for task_id, keys in left.items() if keys & previews.keys()}
+    found = _assign(left)
+    if (
+        found is None
+        # A task so late that it may be ours or foreign counts as foreign.
+        or not all(any(fits(task, key) for key in uploads) for task in unknown.values())
+        or not all(fits(unknown[task_id], key) for key, task_id in found.items())
+    ):
+        return Matches(foreign=True)
+    ready = {
+        job.job_id
+        for job in doubtful
+        if age(job) >= search_after(job)
+        and offsets[job.job_id].is_known
+        and not _was_near_foreign(job, foreign_seen_at)
+    }
+    hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
+    matches = Matches(
+        tasks={key: unknown[task_id] for key, task_id in found.items() if key in ready - hidden},
+        ambiguous=frozenset(hidden - previews.keys()),
+    )
+    rest = frozenset[str]().union(*left.values())
+    if not rest:
+        return matches
+    pairs = _pair({key: uploads[key] for key in rest}, [unknown[task_id] for task_id in left], fits)
+    if pairs is None or not rest <= ready:
+        return matches._replace(ambiguous=matches.ambiguous | (rest - previews.keys()))
+    if not all(task.state in _ENDED for task in pairs.values()):
+        return matches._replace(undecided=rest)
+    if len({(task.state, task.code) for task in pairs.values()}) > 1:
+        return matches._replace(ambiguous=matches.ambiguous | rest)
+    return matches._replace(alike=pairs)
+
+
+def search_after(job: Job) -> timedelta:
+    """Return how long after its upload the list surely has a job's task, if there is one."""
+    return _answer_time(job) + LIST_LAG
+
+
+def _was_near_foreign(job: Job, foreign_seen_at: datetime | None) -> bool:
+    """Return whether a foreign task was seen within a day before a job, or since."""
+    return foreign_seen_at is not None and handed_over(job) - foreign_seen_at < FOREIGN_MEMORY
+
+
+def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
+    """Return the task of each job as far as there is only one way, None if there is no way.
+
+    `possible` are the jobs that each task may belong to; what is left in it is undecided. A task that
+    only one job can have is that job's, and then no other task is. A task without a job is foreign.
+    """
+    found: dict[str, str] = {}
+    while possible:
+        task_id, job_ids = min(possible.items(), key=lambda item: len(item[1]))
+        if not job_ids or len(possible) > len(set().union(*possible.values())):
+            return None
+        if len(job_ids) > 1:
+            break
+        (job_id,) = job_ids
+        found[job_id] = task_id
+        del possible[task_id]
+        for others in possible.values():
+            others.discard(job_id)
+    return found
+
+
+def _pair(
+    uploads: Mapping[str, Upload], tasks: Sequence[DayTask], fits: _Fits
+) -> dict[str, DayTask] | None:
+    """Return one way to give each upload a task of its own, None if there is none.
+
+    Both in the order of time; what does not fit in that order stays in doubt.
+    """
+    if len(uploads) != len(tasks):
+        return None
+    by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))
+    first = handed_over(uploads[by_time[0]])
+    made = sorted(tasks, key=lambda task: (task.created_at or first, task.task_id))
+    if not all(fits(task, key) for task, key in zip(made, by_time, strict=True)):
+        return None
+    return dict(zip(by_time, made, strict=True))
+
+
+def clock_offset(job: Upload, measured: ClockOffset | None) -> ClockOffset:
+    """Return how the cloud's clock differed from ours when a job was sent.
+
+    By the answer before its upload, and by the tasks whose jobs are known (`measured`). If they
+    contradict each other, either may be right.
+    """
+    if job.clock_least is None or job.clock_most is None:
+        known = ClockOffset()
+        if measured is None or measured.most < known.least or measured.least > known.most:
+            return known
+    else:
+        known = ClockOffset(
+            least=timedelta(milliseconds=job.clock_least) - CLOCK_SLACK,
+            most=timedelta(milliseconds=job.clock_most) + CLOCK_SLACK,
+        )
+    if measured is None:
+        return known
+    least, most = max(known.least, measured.least), min(known.most, measured.most)
+    if least > most:
+        least, most = min(known.least, measured.least), max(known.most, measured.most)
+    return ClockOffset(least=least, most=most)
+
+
+def _measured(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset | None:
+    """Return how the cloud's clock differs from ours by the tasks of known jobs, None without any.
+
+    The cloud made a task between the end of its upload and the moment when its id became known.
+    """
+    made = {task.task_id: task.created_at for task in tasks}
+    bounds = [
+        (created_at - job.task_known_at, created_at + ROUNDING - job.handed_over_at)
+        for job in own
+        if (created_at := made.get(job.task_id or "")) is not None
+        and job.handed_over_at is not None
+        and job.task_known_at is not None
+        and not job.task_from_list
+    ]
+    if not bounds:
+        return None
+    least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
+    # None as well if one of the clocks was set in the meantime.
+    return ClockOffset(least=least, most=most) if least <= most else None
+
+
+def window(job: Upload, offset: ClockOffset) -> tuple[datetime, datetime]:
+    """Return when the cloud may have made the task of an upload, by the cloud's clock."""
+    return (
+        handed_over(job) + offset.least - ROUNDING,
+        handed_over(job) + _answer_time(job) + offset.most + ROUNDING,
+    )
+
+
+def handed_over(job: Upload) -> datetime:
+    """Return when the end of an upload was sent, by our clock."""
+    return job.handed_over_at or job.created_at
+
+
+def _answer_time(job: Upload) -> timedelta:
+    return timedelta(seconds=answer_seconds(job.size))
+
+
+def _fits(task: DayTask, job: Upload, offset: ClockOffset, *, late: timedelta) -> bool:
+    begin, end = window(job, offset)
+    return task.created_at is not None and begin <= task.created_at <= end + late
