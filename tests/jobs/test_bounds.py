@@ -26,7 +26,7 @@ from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.store import MAX_DAMAGED, MAX_RECORD_BYTES, JobStore, jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_interrupted import options_of
-from tests.jobs.test_records import ended
+from tests.jobs.test_retention import ended
 from tests.simulator import Fault
 
 COUNT = "POST /print/file_pages"

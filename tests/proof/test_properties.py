@@ -25,7 +25,7 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
 from custom_components.lianke.jobs.limits import (
-    LIMIT_PERIOD,
+    RATE_PERIOD,
     REQUEST_ID_LIFE,
     Content,
     LimitError,
@@ -243,7 +243,7 @@ def the_guard_lets_no_more_than_its_limit(
         hour = [
             one
             for one in taken
-            if at - one.created_at < LIMIT_PERIOD
+            if at - one.created_at < RATE_PERIOD
             and one.state not in (JobState.CANCELED, JobState.EXPIRED)
         ]
         assert len(hour) <= limit

@@ -15,7 +15,7 @@ from .job import Job, JobState
 from .outcome import BEFORE_PAPER
 
 REQUEST_ID_LIFE = timedelta(hours=24)
-LIMIT_PERIOD = timedelta(hours=1)
+RATE_PERIOD = timedelta(hours=1)
 # Jobs that were not printed as a whole; `partly_printed` says whether in part.
 _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
@@ -112,7 +112,7 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
     that is off must not empty the tray in the morning. Withdrawn ones count once they were tasks, and
     beyond FREE_WITHDRAWALS.
     """
-    counted = [job for job in jobs if not job.is_final or now - job.created_at < LIMIT_PERIOD]
+    counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = sum(_was_withdrawn_early(job) for job in counted)
     replaced = sum(_was_withdrawn_early(job) and job.reason == "replaced" for job in counted)
     taken = len(counted) - withdrawn

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from .job import Job, JobState
-from .limits import LIMIT_PERIOD, REQUEST_ID_LIFE
+from .limits import RATE_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
 # Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
@@ -15,7 +15,7 @@ MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks reaches no further back.
 LISTED = timedelta(hours=48)
 # How long records are needed for the print limits, and for requests that are repeated.
-KEPT_FOR_LIMITS = LIMIT_PERIOD
+KEPT_FOR_LIMITS = RATE_PERIOD
 KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
 

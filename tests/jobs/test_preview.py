@@ -24,7 +24,7 @@ from custom_components.lianke.jobs.other_tasks import (
 from custom_components.lianke.jobs.preview import Preview
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
-from tests.jobs.test_doubt import in_doubt, lose_answer
+from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"

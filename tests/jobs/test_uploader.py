@@ -10,7 +10,7 @@ from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import Shop
-from tests.jobs.test_doubt import in_doubt, lose_answer
+from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"

@@ -11,7 +11,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
 from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
-from tests.proof.test_evidence import make_job
+from tests.jobs.test_task_matching import make_job
 
 
 def ended(number: int, minutes: float, **changes: object) -> Job:

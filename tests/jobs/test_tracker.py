@@ -10,7 +10,7 @@ from custom_components.lianke.api.tasks import Callback
 from custom_components.lianke.jobs import reconciliation, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.jobs.test_doubt import in_doubt, lose_answer
+from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"

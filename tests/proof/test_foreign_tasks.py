@@ -14,9 +14,11 @@ import pytest
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.task_matching import handed_over, match_tasks, search_after
-from tests.proof.test_evidence import NOW, make_job, make_task
+from tests.jobs.test_task_matching import NOW, make_job, make_task
+from tests.proof.conftest import House
+from tests.simulator import Fault
 
 DAY = 86_400.0
 # Seconds. Reading stops when a doubt ends.
@@ -131,3 +133,35 @@ def test_what_never_arrived_is_wrong_only_for_the_first_stranger_of_a_day(rate: 
 
 def test_the_dice_are_loaded_with_something() -> None:
     assert roll(0.01, arrived=True, first_hour=True, number=50, seed=1).true > 45
+
+
+async def test_a_stranger_shortly_before_is_told_apart(house: House) -> None:
+    """One of our own tasks has shown how the clocks differ, so that two minutes suffice."""
+    jobs = [await house.submit(house.paper(), port=port) for port in (1, 2)]
+    for job in jobs:
+        await house.calm(job)
+    for job in jobs:
+        await house.finish(job)
+    await house.tick(600)
+    house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
+    await house.tick(120)
+    await house.mend()
+    house.sim.cloud.fail("POST /print/job", Fault(kind="reset_after_body"))
+    done = await house.finish(await house.submit(house.paper()))
+    house.judge(done)
+    assert done.state is JobState.UNCONFIRMED
+    assert house.storage.foreign_seen_at is not None
+
+
+async def test_strangers_who_begin_with_a_lost_upload_are_told_apart(house: House) -> None:
+    """The first of them prints as the connection breaks, the second before the upload's time is over."""
+    house.sim.cloud.fail("POST /print/job", Fault(kind="reset_after_body"))
+    job = await house.calm(await house.submit(house.paper()))
+    assert job.is_unsure
+    for _ in range(2):
+        house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
+        await house.tick(12)
+    assert house.sim.cloud.count("POST /print/query_device_task") > 0
+    done = await house.finish(job)
+    house.judge(done)
+    assert done.state is JobState.UNCONFIRMED

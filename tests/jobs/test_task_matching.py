@@ -23,13 +23,10 @@ from custom_components.lianke.jobs.task_matching import (
     handed_over,
     match_tasks,
 )
-from tests.proof.conftest import House
-from tests.simulator import Fault
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 # When no upload of these tests is awaited any more.
 AFTERWARDS = NOW + timedelta(days=1)
-SUBMIT = "POST /print/job"
 
 
 def make_job(number: int, handed_over_at: datetime, **changes: object) -> Job:
@@ -466,35 +463,3 @@ def test_more_tasks_than_doubts_cost_no_time() -> None:
     )
     assert found.foreign
     assert perf_counter() - began < 0.5
-
-
-async def test_a_stranger_shortly_before_is_told_apart(house: House) -> None:
-    """One of our own tasks has shown how the clocks differ, so that two minutes suffice."""
-    jobs = [await house.submit(house.paper(), port=port) for port in (1, 2)]
-    for job in jobs:
-        await house.calm(job)
-    for job in jobs:
-        await house.finish(job)
-    await house.tick(600)
-    house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
-    await house.tick(120)
-    await house.mend()
-    house.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
-    done = await house.finish(await house.submit(house.paper()))
-    house.judge(done)
-    assert done.state is JobState.UNCONFIRMED
-    assert house.storage.foreign_seen_at is not None
-
-
-async def test_strangers_who_begin_with_a_lost_upload_are_told_apart(house: House) -> None:
-    """The first of them prints as the connection breaks, the second before the upload's time is over."""
-    house.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
-    job = await house.calm(await house.submit(house.paper()))
-    assert job.is_unsure
-    for _ in range(2):
-        house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
-        await house.tick(12)
-    assert house.sim.cloud.count("POST /print/query_device_task") > 0
-    done = await house.finish(job)
-    house.judge(done)
-    assert done.state is JobState.UNCONFIRMED
