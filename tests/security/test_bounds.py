@@ -295,7 +295,7 @@ DOCUMENTS: dict[str, Case] = {
 def counted(size: int) -> str | None:
     """Return why the size of a stored job is refused."""
     try:
-        job._read_field("size", size)
+        job.read_field("size", int, size)
     except job.RecordError as err:
         return str(err)
     return None

@@ -298,8 +298,7 @@ def read_field(name: str, annotation: Any, value: object) -> Any:
     return _expect(name, value, kind)
 
 
-def read_time(name: str, value: object) -> datetime:
-    """Read a stored time. Raises RecordError for what is none of ours."""
+def _read_time(name: str, value: object) -> datetime:
     text = _expect(name, value, str)
     try:
         time = dt_util.parse_datetime(text, raise_on_error=True)
@@ -349,7 +348,7 @@ def _expect[T](name: str, value: object, kind: type[T]) -> T:
 
 
 _READERS: Mapping[type, Callable[[str, object], Any]] = {
-    datetime: read_time,
+    datetime: _read_time,
     JobState: _read_state,
     int: _read_count,
     Asker: _read_asker,

@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
+from ..api.errors import CODES
 from ..api.tasks import TaskResult, TaskState
 from .job import Job, JobState, can_move
 
@@ -24,20 +25,9 @@ _MOVES = {
     TaskState.SET_REVOKE: JobState.CANCELING,
 }
 
-_REASONS = {
-    400: "bad_parameter",
-    404: "box_not_found",
-    497: "printer_not_found",
-    500: "box_not_responding",
-    502: "conversion_failed",
-    503: "box_not_responding",
-    5001: "box_not_provisioned",
-    5002: "box_offline",
-    5011: "printer_not_found",
-    5051: "printer_not_found",
-    11203: "error_limit_reached",
-    11404: "box_not_found",
-}
+# Result codes that mean the same as errors of the API.
+_CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
+_REASONS = {code: CODES[code].reason for code in _CODES}
 
 
 def changes_for(

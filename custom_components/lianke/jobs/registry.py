@@ -328,15 +328,11 @@ class JobRegistry:
             job = unpublished.pop(0)
             old = self._published.get(job.job_id)
             self._published[job.job_id] = job
-            self._notify(job, old.state if old else None)
+            for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+                listener(job, old.state if old else None)
+            self._schedule_watchers(job.printer_key)
         if not self._unpublished.get(persisted.job_id):
             self._unpublished.pop(persisted.job_id, None)
-
-    @callback
-    def _notify(self, job: Job, old: JobState | None) -> None:
-        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
-            listener(job, old)
-        self._schedule_watchers(job.printer_key)
 
     @callback
     def _schedule_watchers(self, printer_key: str) -> None:

@@ -124,10 +124,9 @@ class TaskTracker:
     def hint(self, job: Job) -> bool:
         """Poll a job's own task because of an unproven callback; return whether it will be polled."""
         tracking = self._trackings[job.job_id]
-        if not self._is_tracked(job) or tracking.wants_poll:
-            return False
-        polled_at = tracking.polled_at
-        if polled_at is not None and monotonic() - polled_at < HINT_SPACING.total_seconds():
+        spacing = HINT_SPACING.total_seconds()
+        was_polled = tracking.polled_at is not None and monotonic() - tracking.polled_at < spacing
+        if not self._is_tracked(job) or tracking.wants_poll or was_polled:
             return False
         self.poll_soon(job)
         return True
@@ -317,11 +316,10 @@ class TaskTracker:
     def _give_up(self) -> None:
         """End jobs about which nothing more can be found out."""
         for job in self.tracked():
+            reason = None
             if job.is_unsure:
                 reason = self._reconciler.unconfirmed_reason(job)
             elif not job.is_final and job.task_id and self._age(job) >= GIVE_UP:
                 reason = "no_outcome"
-            else:
-                reason = None
             if reason is not None:
                 self._registry.change(job, state=JobState.UNCONFIRMED, reason=reason)
