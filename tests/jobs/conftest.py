@@ -333,7 +333,8 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             clock=clock,
         )
         queue.listen(lambda job, old: shop.history.append((job.job_id, old, job.state)))
-        await queue.async_start()
+        await queue.async_load()
+        queue.start()
         try:
             yield shop
         finally:

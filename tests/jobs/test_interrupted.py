@@ -104,7 +104,8 @@ async def test_what_could_not_be_written_is_written_later(
             await shop.tick(seconds)
             await shop.settle()
         # It waits no longer, but nobody is told: a power cut would bring it back.
-        assert shop.queue._registry.state_of(job.job_id) is JobState.EXPIRED
+        assert (current := shop.queue._registry.get(job.job_id)) is not None
+        assert current.state is JobState.EXPIRED
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
     assert stored(shop, job)["state"] == "held"

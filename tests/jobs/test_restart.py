@@ -340,7 +340,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     shop.queue.watch(lambda: told.append("printer"), job.printer_key)
     with (
         patch.object(retention, "MAX_RECORDS", 0),
-        patch.object(retention, "KEPT_FOR_LIMITS", timedelta()),
+        patch.object(retention, "RATE_PERIOD", timedelta()),
     ):
         await shop.queue._registry.async_trim()
     assert not shop.queue.jobs()

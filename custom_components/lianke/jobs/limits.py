@@ -113,10 +113,10 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
     beyond FREE_WITHDRAWALS.
     """
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
-    withdrawn = sum(_was_withdrawn_early(job) for job in counted)
-    replaced = sum(_was_withdrawn_early(job) and job.reason == "replaced" for job in counted)
-    taken = len(counted) - withdrawn
-    if taken + max(0, withdrawn - replaced - FREE_WITHDRAWALS) >= limit:
+    withdrawn = [job for job in counted if job.state in _WITHDRAWN and job.task_id is None]
+    replaced = sum(job.reason == "replaced" for job in withdrawn)
+    taken = len(counted) - len(withdrawn)
+    if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
         raise LimitError("guard_rate", limit=limit, printer=printer)
 
 
@@ -129,8 +129,3 @@ def _surely_not_printed(job: Job) -> bool:
     # Records of 0.1.0, which have no generation, do not say whether a task had begun when it was
     # canceled, and rule paper out after more failures than today.
     return job.state is JobState.FAILED and (job.generation > 0 or job.code in BEFORE_PAPER)
-
-
-def _was_withdrawn_early(job: Job) -> bool:
-    """Return whether a job was canceled or expired before it became a task."""
-    return job.state in _WITHDRAWN and job.task_id is None

@@ -15,7 +15,7 @@ CANCELED_TOO_LATE = "taken_back_late"
 # Result codes that rule paper out: the file was never converted, or was refused. A box or printer that
 # is gone may have gone while it was printing.
 BEFORE_PAPER = frozenset({400, 502, 11203})
-# After a cancelation that takes longer, printing may have begun meanwhile.
+# After a cancellation that takes longer, printing may have begun meanwhile.
 REVOKE_TIME = timedelta(seconds=20)
 
 _MOVES = {

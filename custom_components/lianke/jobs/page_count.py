@@ -5,7 +5,6 @@ from dataclasses import replace
 import hashlib
 import logging
 from pathlib import Path
-from typing import Final
 
 from ..api.client import MAX_COUNTED_BYTES, LiankeClient
 from ..api.errors import (
@@ -26,16 +25,11 @@ from .limits import most_pages
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds that the service gets, the upload included.
-COUNT_SECONDS: Final = 30
+COUNT_SECONDS = 30
 # Results that are remembered: a bad file that is sent again gets the sender blocked.
-MAX_REMEMBERED: Final = 500
+MAX_REMEMBERED = 500
 # Results that are about the document, and the same the next time.
-REFUSALS: Final = (
-    BadParameterError,
-    ConversionFailedError,
-    DocumentTooLargeError,
-    UnknownCodeError,
-)
+REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
 
 
 # What the pages of a document depend on: its digest, the printer and the paper.

@@ -21,7 +21,6 @@ from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import Readiness
 from .registry import JobRegistry
-from .retries import Retries
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .store import JobStore, JobStoreError
 from .submission import JobSubmitter, PrintRequest, Submission
@@ -50,7 +49,7 @@ class PrintQueue:
         storage: BoxStorage,
         addresses: CallbackAddress,
     ) -> None:
-        """Set up the parts; `async_start` starts them."""
+        """Set up the parts; `async_load` and `start` start them."""
         self._hass = hass
         self._coordinator = coordinator
         self._storage = storage
@@ -85,7 +84,6 @@ class PrintQueue:
             self._uploader,
         )
         self.previewer = Previewer(client, coordinator, self._registry, self._tracker, addresses)
-        self._retries = Retries(self._registry)
         self._callbacks = CallbackHandler(
             client, self._registry, self._tracker, self.previewer, self._review_soon
         )
@@ -101,11 +99,6 @@ class PrintQueue:
         self.jobs = self._registry.newest_first
         self.listen = self._registry.listen
         self.watch = self._registry.watch
-
-    async def async_start(self) -> None:
-        """Load the jobs and resume the open ones. Raises JobStoreError."""
-        await self.async_load()
-        self.start()
 
     async def async_load(self) -> None:
         """Load the jobs; nothing happens to them before `start`. Raises JobStoreError."""
@@ -265,7 +258,7 @@ class PrintQueue:
             await self._async_decide(job, copied=False, hold_reason=None)
             self._review()
             return Submission(job=self.get(job_id))
-        retry = self._retries.async_retry(
+        retry = self._submitter.async_retry(
             job,
             context=context,
             printer_key=printer_key,

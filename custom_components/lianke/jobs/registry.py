@@ -89,16 +89,12 @@ class JobRegistry:
         """Return the current version of a job, None for an unknown one."""
         return self._jobs.get(job_id)
 
-    def state_of(self, job_id: str) -> JobState | None:
-        """Return a job's state, None for an unknown one."""
-        return job.state if (job := self._jobs.get(job_id)) else None
-
     def all(self) -> list[Job]:
         """Return the current version of every job, oldest first."""
         return list(self._jobs.values())
 
     def unsettled(self) -> list[Job]:
-        """Return the jobs that are not final or unconfirmed, oldest first."""
+        """Return the open and the unconfirmed jobs, oldest first."""
         return list(self._unsettled.values())
 
     def get_published(self, job_id: str) -> Job | None:

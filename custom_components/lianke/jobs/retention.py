@@ -14,9 +14,6 @@ MAX_FINISHED = 1000
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks reaches no further back.
 LISTED = timedelta(hours=48)
-# How long records are needed for the print limits, and for requests that are repeated.
-KEPT_FOR_LIMITS = RATE_PERIOD
-KEPT_FOR_REPETITION = REQUEST_ID_LIFE
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
@@ -37,7 +34,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.job_id not in gone
         and not _may_become_a_task(job, now)
-        and now - job.created_at >= KEPT_FOR_LIMITS
+        and now - job.created_at >= RATE_PERIOD
     ]
     return gone | dict.fromkeys(old[: max(0, surplus)])
 
@@ -53,6 +50,6 @@ def _is_needed(job: Job, now: datetime) -> bool:
     if _may_become_a_task(job, now):
         return True
     repeatable = job.request_id is not None or job.has_document
-    return age < KEPT_FOR_LIMITS or (
-        age < KEPT_FOR_REPETITION and (repeatable or job.state is JobState.UNCONFIRMED)
+    return age < RATE_PERIOD or (
+        age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
     )

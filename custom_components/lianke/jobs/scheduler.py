@@ -37,7 +37,7 @@ LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
 # After a request to cancel that failed for a passing reason.
 CANCEL_RETRY = timedelta(minutes=2)
-# Seconds between the question whether a task has begun and its cancelation; later it may be printing.
+# Seconds between the question whether a task has begun and its cancellation; later it may be printing.
 CANCEL_TIME = 5
 # After a job's end, once for all that end about that time.
 CLEANUP_DELAY = timedelta(seconds=1)
@@ -136,9 +136,8 @@ class JobScheduler:
             # A listener to a change made by this review asks for another.
             self._again = True
             return
-        self._reviewing = True
+        self._reviewing = self._again = True
         try:
-            self._again = True
             while self._again:
                 self._again = False
                 due = self._review_once(dt_util.utcnow())
@@ -166,7 +165,7 @@ class JobScheduler:
     def _review_job(self, job: Job, now: datetime) -> datetime | None:
         """Move one open job on; return when it is to be reviewed again."""
         if job.job_id in self._registry.deciding:
-            # The decision may be rolled back; after either end it is reviewed again.
+            # The decision may be rolled back; afterwards the job is reviewed again.
             return None
         if job.task_id is not None:
             return self._cancel_due(job, now)
