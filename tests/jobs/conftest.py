@@ -222,7 +222,7 @@ class Shop:
 
     async def uploaded(self, job: Job) -> Job:
         """Wait in real time until a job's upload has an end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.queue.get(job.job_id).state is JobState.UPLOADING:
                 await self.settle()
         return self.queue.get(job.job_id)

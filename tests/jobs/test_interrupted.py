@@ -376,7 +376,9 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
     left = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(left | {"replace_key": "morning"}), "utf-8")
     async with open_shop(entry=entry) as shop:
-        await shop.settle()
+        async with asyncio.timeout(30):
+            while shop.queue.get(old.job_id).state is JobState.HELD:
+                await shop.settle()
         assert shop.queue.get(old.job_id).reason == "replaced"
         assert shop.queue.get(new.job_id).state is JobState.HELD
 

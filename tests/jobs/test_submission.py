@@ -1,4 +1,4 @@
-"""A job is printed once more at most once."""
+"""Retries: a job is printed again at most once."""
 
 import asyncio
 import json
@@ -21,7 +21,9 @@ SUBMIT = "POST /print/job"
 async def failed(shop: Shop) -> Job:
     """Return a job that the cloud has refused."""
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
-    return await shop.until(await shop.submit(), JobState.FAILED)
+    job = await shop.uploaded(await shop.submit())
+    assert job.state is JobState.FAILED
+    return job
 
 
 def stored(shop: Shop, job: Job) -> dict[str, Any]:
