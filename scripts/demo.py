@@ -15,7 +15,7 @@ import socket
 import sys
 from time import monotonic
 
-from tests.e2e.binding import DOMAIN, bind_first
+from tests.e2e.binding import DOMAIN, announce_changes, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
 from tests.e2e.home import DASHBOARD, TEXTS, furnish
@@ -111,13 +111,15 @@ async def show(port: int, host: str, language: str) -> None:
         if not await hass.entries(DOMAIN):
             await bind_first(hass, cloud)
             await furnish(hass, cloud)
+        (entry, *_) = await hass.entries(DOMAIN)
+        await announce_changes(hass, cloud, entry["entry_id"])
         tell(f"""
   Address    {hass.url}/{DASHBOARD}
   User       {hass.user}
   Password   {hass.password}
 
   Printed documents land in {printed}.
-  The simulated cloud is at {cloud.admin_url} (tests/simulator/README.md says what it can do).
+  The simulated cloud is at {cloud.admin_url}: take paper out, unplug, see what came out.
   Ctrl+C ends both; scripts/demo --reset starts afresh.""")
         ended = asyncio.ensure_future(hass.wait())
         told = asyncio.ensure_future(stop.wait())

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.e2e.binding import printer_device
+from tests.e2e.binding import entity_of, printer_device
 from tests.e2e.card.stage import BROWSER_OPTIONS, find_chromium
 from tests.e2e.hass import ROOT
 from tests.simulator import make_pdf
@@ -60,7 +60,7 @@ async def measure(house: House, box: dict[str, Any], *, rounds: int) -> list[Fig
     if (chromium := find_chromium()) is None:
         raise RuntimeError("The card's figures need Chromium")
     device = await printer_device(house.hass, box["device_id"], box["printers"][0]["name"])
-    await _lay_out(house, device["id"])
+    await _lay_out(house, device)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         delays: list[float] = []
@@ -93,12 +93,12 @@ def first_load() -> int:
     return sum(len(gzip.compress(content)) for content in files)
 
 
-async def _lay_out(house: House, device_id: str) -> None:
-    """Make a dashboard with a tile and the card."""
+async def _lay_out(house: House, device: dict[str, Any]) -> None:
+    """Make a dashboard with a tile and the card of a printer."""
     await house.hass.command("lovelace/dashboards/create", url_path=BOARD, title="Bench")
     cards = [
-        {"type": "tile", "entity": "sun.sun"},
-        {"type": "custom:lianke-card", "devices": [device_id], "history": 20},
+        {"type": "tile", "entity": await entity_of(house.hass, device, "sensor", "status")},
+        {"type": "custom:lianke-card", "devices": [device["id"]], "history": 20},
     ]
     section = {"type": "grid", "cards": cards}
     await house.hass.command(

@@ -2,6 +2,7 @@
 
 import asyncio
 from ctypes.util import find_library
+import json
 from typing import Any
 
 from .cloud import SimulatorProcess
@@ -93,3 +94,25 @@ async def entity_of(hass: RealHomeAssistant, device: dict[str, Any], domain: str
         ):
             return str(entity["entity_id"])
     raise HassError(f"There is no {domain} entity {key!r} of {device['name']}")
+
+
+async def announce_changes(hass: RealHomeAssistant, cloud: SimulatorProcess, entry_id: str) -> None:
+    """Have the cloud push what changes at the first box's account, so that nobody waits for a poll."""
+    storage = hass.config / ".storage" / "core.config_entries"
+
+    def read() -> str | None:
+        if not storage.exists():
+            return None
+        for entry in json.loads(storage.read_text("utf-8"))["data"]["entries"]:
+            if entry["entry_id"] == entry_id:
+                return str(entry["data"]["webhook_id"])
+        return None
+
+    async def webhook() -> str | None:
+        return await asyncio.to_thread(read)
+
+    webhook_id = await hass.poll(webhook, lambda found: found is not None)
+    boxes = await cloud.boxes()
+    account = next(box["account"] for box in boxes if box["device_id"] == cloud.device_id)
+    address = f"{hass.url}/api/webhook/{webhook_id}"
+    await cloud.post(f"accounts/{account}", {"push_url": address, "auto_push": True})

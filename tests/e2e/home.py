@@ -1,6 +1,10 @@
-"""The home that the demo shows: a document to print, a button, an automation and a dashboard."""
+"""The home that the demo shows: things to print, an automation and a dashboard."""
 
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from PIL import Image, ImageDraw
 
 from tests.simulator import make_pdf
 
@@ -9,40 +13,59 @@ from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 
 PRINTER = "Kyocera MA2000w GX"  # the simulated laser printer in the box's first USB port
+INKJET = "EPSON L3250 Series (网络)"  # has ink that runs low
+LABELS = "Gprinter GP-1324D"
 DOCUMENT_PAGES = 3
 DASHBOARD = "lianke-demo"
 BUTTON = "input_button.print_the_document"
 AUTOMATION = "lianke_demo"
-TEXTS = {
+TEXTS: dict[str, dict[str, Any]] = {
     "en": {
         "automation": "Print the document",
-        "box": "The box",
+        "calendar": "Family",
+        "camera": "Front door",
+        "dinner": "Dinner with grandparents",
+        "items": ["Milk", "Bread", "Apples"],
+        "list": "Shopping list",
+        "note": "Note",
+        "note_text": "Back at six. Soup is in the fridge.",
         "button": "Print the document",
         "dashboard": "Printing",
         "document": "Hello from Home Assistant, page",
         "jobs": "Print jobs",
         "printer": "The printer",
         "title": "Demo document",
-        "try": "Press the button: an automation prints a document of three pages. Or drop a file on the card. Nothing "
-        "leaves this machine; printed documents land in the folder `.demo/printed`.",
+        "try": "Drop a file on a card, or press a button: the list, the calendar and the picture of "
+        "the camera are printed, and an automation prints a document of three pages. Nothing leaves "
+        "this machine. At [the simulated cloud]({cloud}) you can take paper out, unplug printers and "
+        "see what came out.",
     },
     "zh-Hans": {
         "automation": "打印文档",
-        "box": "云盒",
+        "calendar": "家庭",
+        "camera": "门口",
+        "dinner": "和爷爷奶奶吃饭",
+        "items": ["牛奶", "面包", "苹果"],
+        "list": "购物清单",
+        "note": "便条",
+        "note_text": "六点回家，汤在冰箱里。",
         "button": "打印文档",
         "dashboard": "打印",
         "document": "Hello from Home Assistant, page",
         "jobs": "打印任务",
         "printer": "打印机",
         "title": "演示文档",
-        "try": "按下按钮，自动化会打印一份三页的文档；也可以把文件拖到卡片上。"
-        "一切都在本机进行，打印结果保存在文件夹 `.demo/printed` 中。",
+        "try": "把文件拖到卡片上，或按一个按钮：打印清单、日历、摄像头画面，或由自动化打印一份三页的文档。"
+        "一切都在本机进行。在[模拟云端]({cloud})可以取走纸张、拔掉打印机，并查看打印结果。",
     },
 }
 
 
 async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
-    """Add document, button, automation and dashboard for the first box; what is there already is written anew."""
+    """Add what can be printed, an automation and a dashboard for the first box.
+
+    What is there already is written anew.
+    """
     texts = TEXTS[hass.language]
     document = hass.documents / "demo.pdf"
     document.write_bytes(make_pdf(DOCUMENT_PAGES, texts["document"]))
@@ -53,7 +76,54 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
     await hass.post(
         f"/api/config/automation/config/{AUTOMATION}", automation(texts, printer, str(document))
     )
+    await _add_sources(hass)
     await _add_dashboard(hass, cloud, printer)
+
+
+async def _add_sources(hass: RealHomeAssistant) -> None:
+    """Add a list, a calendar and a camera with something in each."""
+    texts = TEXTS[hass.language]
+    picture = hass.documents / "front-door.jpg"
+    _draw_door(picture)
+    flows: dict[str, dict[str, Any]] = {
+        "shopping_list": {},
+        "local_calendar": {"calendar_name": texts["calendar"], "import": "create_empty"},
+        "local_file": {"file_path": str(picture)},
+    }
+    for handler, answers in flows.items():
+        if await hass.entries(handler):
+            continue
+        flow = await hass.start_flow(handler)
+        if flow["type"] == "form":
+            await hass.submit(flow, answers)
+    for item in texts["items"]:
+        await hass.call("shopping_list", "add_item", {"name": item})
+    begins = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
+    event = {
+        "entity_id": await _entity(hass, "local_calendar"),
+        "summary": texts["dinner"],
+        "start_date_time": (begins + timedelta(hours=1)).isoformat(),
+        "end_date_time": (begins + timedelta(hours=3)).isoformat(),
+    }
+    await hass.call("calendar", "create_event", event)
+
+
+def _draw_door(path: Path) -> None:
+    """Draw what a camera at the front door could see."""
+    picture = Image.new("RGB", (960, 540), "#a9c7e8")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 380, 960, 540), fill="#7d8f69")
+    draw.rectangle((330, 110, 630, 480), fill="#e9e2d3")
+    draw.polygon([(300, 120), (480, 20), (660, 120)], fill="#8c4a3b")
+    draw.rectangle((430, 270, 530, 480), fill="#5b3a29")
+    draw.ellipse((508, 370, 520, 382), fill="#e0c068")
+    picture.save(path, "JPEG")
+
+
+async def _entity(hass: RealHomeAssistant, platform: str) -> str:
+    """Return the only entity of an integration."""
+    found = [one["entity_id"] for one in await hass.entities() if one["platform"] == platform]
+    return str(found[0])
 
 
 def automation(texts: dict[str, str], printer: dict[str, Any], document: str) -> dict[str, Any]:
@@ -87,30 +157,41 @@ async def _add_dashboard(
             show_in_sidebar=True,
             require_admin=False,
         )
-    status = await entity_of(hass, printer, "sensor", "status")
+    inkjet = await printer_device(hass, cloud.device_id, INKJET)
+    labels = await printer_device(hass, cloud.device_id, LABELS)
+    listed = await _entity(hass, "shopping_list")
+    calendar = await _entity(hass, "local_calendar")
+    camera = await _entity(hass, "local_file")
+    buttons = [
+        {"entity": listed, "name": texts["list"]},
+        {"entity": calendar, "name": texts["calendar"]},
+        {"entity": camera, "name": texts["camera"], "device": inkjet["id"]},
+        {"name": texts["note"], "data": {"text": texts["note_text"]}},
+        {"entity": f"automation.{AUTOMATION}", "name": texts["automation"]},
+    ]
     sections = [
         [
-            {"type": "custom:lianke-card", "devices": [printer["id"]]},
-            {"type": "markdown", "content": texts["try"]},
             {
-                "type": "button",
-                "entity": BUTTON,
-                "name": texts["button"],
-                "show_state": False,
-                # By itself a tap would only show the button's details.
-                "tap_action": {
-                    "action": "perform-action",
-                    "perform_action": "input_button.press",
-                    "target": {"entity_id": BUTTON},
-                },
+                "type": "custom:lianke-card",
+                "devices": [printer["id"]],
+                "buttons": buttons,
+                "history": 5,
             },
+            {"type": "markdown", "content": texts["try"].format(cloud=cloud.admin_url)},
         ],
         [
+            {"type": "custom:lianke-card", "devices": [inkjet["id"]]},
+            {"type": "custom:lianke-card", "devices": [labels["id"]], "layout": "compact"},
+            {"type": "picture-entity", "entity": camera, "name": texts["camera"]},
+        ],
+        [
+            {"type": "todo-list", "entity": listed, "title": texts["list"]},
+            {"type": "calendar", "entities": [calendar], "initial_view": "listWeek"},
             {
                 "type": "entities",
                 "title": texts["printer"],
-                "entities": await _entities(hass, printer, status),
-            }
+                "entities": await _entities(hass, printer),
+            },
         ],
     ]
     view = {
@@ -122,14 +203,7 @@ async def _add_dashboard(
     await hass.command("frontend/set_system_data", key="core", value={"default_panel": DASHBOARD})
 
 
-async def _entities(hass: RealHomeAssistant, printer: dict[str, Any], first: str) -> list[str]:
-    """Return the printer's entities worth a row, the first one on top."""
-    shown = [
-        entity["entity_id"]
-        for entity in await hass.entities()
-        if entity["device_id"] == printer["id"]
-        and entity["entity_id"].split(".")[0] in {"sensor", "binary_sensor"}
-        and not entity["disabled_by"]
-        and not entity["hidden_by"]
-    ]
-    return [first, *sorted(entity_id for entity_id in shown if entity_id != first)]
+async def _entities(hass: RealHomeAssistant, printer: dict[str, Any]) -> list[str]:
+    """Return the entities that say most of the printer."""
+    told = ("status", "last_job", "jobs_waiting", "pages_printed")
+    return [await entity_of(hass, printer, "sensor", key) for key in told]

@@ -15,6 +15,7 @@ from aiohttp import web
 from .checks import checked
 from .faults import Fault
 from .models import Account, Box, Outcome, Printer, Task
+from .page import PAGE, draw_first_page, wants_page
 from .qr import qr_link, qr_png
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ class Admin:
         box = "/_sim/boxes/{device_id}"
         printer = box + "/printers/{printer}"
         table: list[tuple[str, str, Action]] = [
-            ("GET", "/_sim/", self.overview),
             ("GET", "/_sim/variants", self.get_variants),
             ("POST", "/_sim/variants", self.set_variants),
             ("POST", "/_sim/settings", self.set_settings),
@@ -152,9 +152,24 @@ class Admin:
             ("GET", "/_sim/deliveries", self.deliveries),
         ]
         made = [web.route(method, path, _as_handler(action)) for method, path, action in table]
-        return [*made, web.get("/_sim/qr/{device_id}.png", self.qr)]
+        return [
+            *made,
+            web.get("/_sim/", self.index),
+            web.get("/_sim/printed/{seq:[0-9]{1,9}}.png", self.first_page),
+            web.get("/_sim/qr/{device_id}.png", self.qr),
+        ]
 
     # Looking
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """Give people a page, and programs everything at a glance."""
+        if wants_page(request):
+            return web.FileResponse(PAGE)
+        return await _as_handler(self.overview)(request)
+
+    async def first_page(self, request: web.Request) -> web.Response:
+        """Draw the first page of what came out."""
+        return await draw_first_page(self._cloud, int(request.match_info["seq"]))
 
     async def overview(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Everything at a glance."""

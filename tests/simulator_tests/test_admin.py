@@ -23,6 +23,23 @@ from tests.simulator.printing import parse_page_range, safe_name
 from tests.simulator_tests.client import LASER, Api, Listener
 
 
+async def test_browser_gets_a_page_and_a_program_data(sim: Simulator, api: Api) -> None:
+    await api.ended(await api.submit())
+    base = f"{sim.url.removesuffix('/api')}/_sim/"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(base, headers={"Accept": "text/html,*/*"}) as response:
+            assert response.content_type == "text/html"
+            assert "https:" not in await response.text()
+        async with session.get(base) as response:
+            assert "accounts" in await response.json()
+        (job,) = sim.cloud.out_tray
+        async with session.get(f"{base}printed/{job.seq}.png") as response:
+            picture = Image.open(BytesIO(await response.read()))
+            assert picture.format == "PNG"
+        async with session.get(f"{base}printed/999.png") as response:
+            assert response.status == 404
+
+
 async def test_admin_walk(sim: Simulator, api: Api, admin: Callable[..., Any]) -> None:
     box = f"/boxes/{sim.device_id}"
     overview = await admin("GET", "/")

@@ -51,7 +51,7 @@ export class LiankeHeader extends Part {
         position: relative;
       }
       /* Too narrow for both: the state is written below the name, too. */
-      @container (max-width: 140px) {
+      @container (max-width: 150px) {
         .badge {
           display: none;
         }

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Generator
 import importlib.util
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import pytest_asyncio
 import pytest_socket
 
-from tests.e2e.binding import bind
+from tests.e2e.binding import announce_changes, bind
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
@@ -76,7 +75,7 @@ async def stage(
     async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
         entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
         await _allow_many_jobs(home, entry)
-        await _announce_changes(home, cloud, entry)
+        await announce_changes(home, cloud, entry["entry_id"])
         await cloud.post("variants", {"callbacks": "each_state"})
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
@@ -109,28 +108,6 @@ async def _allow_many_jobs(home: RealHomeAssistant, entry: dict[str, Any]) -> No
     }
     flow = await home.submit_options(flow, values | {"max_jobs_per_hour": 900})
     assert flow["type"] == "create_entry", flow
-
-
-async def _announce_changes(
-    home: RealHomeAssistant, cloud: SimulatorProcess, entry: dict[str, Any]
-) -> None:
-    """Have the cloud push what changes at a box, so that no test waits for a poll."""
-    storage = home.config / ".storage" / "core.config_entries"
-
-    async def webhook() -> str | None:
-        if not storage.exists():
-            return None
-        for one in json.loads(storage.read_text("utf-8"))["data"]["entries"]:
-            if one["entry_id"] == entry["entry_id"]:
-                return str(one["data"]["webhook_id"])
-        return None
-
-    webhook_id = await home.poll(webhook, lambda found: found is not None)
-    assert webhook_id is not None
-    boxes = await cloud.boxes()
-    account = next(box["account"] for box in boxes if box["device_id"] == cloud.device_id)
-    address = f"{home.url}/api/webhook/{webhook_id}"
-    await cloud.post(f"accounts/{account}", {"push_url": address, "auto_push": True})
 
 
 @pytest.fixture
