@@ -76,8 +76,7 @@ async def async_send_document(request: Request) -> Answer:
     try:
         made = await _async_print(request, job.job_id, title, job.options)
     except BaseException:
-        if not _was_canceled(request, job):
-            pending.end(job, "aborted-by-system")
+        _abort_unless_canceled(request, job)
         raise
     if _was_canceled(request, job):
         made = await target_of(request).data.queue.async_cancel(made.job_id)
@@ -128,6 +127,11 @@ def _taken(request: Request) -> Callable[[int], bool]:
     """Return what tells whether a job of the printer has a number already."""
     numbers = {job_number(job.job_id) for job in lan_jobs(request)}
     return numbers.__contains__
+
+
+def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
+    if not _was_canceled(request, job):
+        request.server.pending[request.offered.token].end(job, "aborted-by-system")
 
 
 def _was_canceled(request: Request, job: PendingJob) -> bool:
