@@ -613,6 +613,7 @@ async def fuzz(hass: HomeAssistant, entry: MockConfigEntry, examples: int) -> No
     assert grown < 500_000
 
 
+@pytest.mark.short
 async def test_fuzz(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     logging.getLogger("homeassistant.components.webhook").setLevel(logging.WARNING)
     await rest(hass)

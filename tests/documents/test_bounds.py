@@ -211,7 +211,9 @@ def generated(seed: int) -> Made:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "count", [40, pytest.param(1000, marks=pytest.mark.long)], ids=["short", "thousand"]
+    "count",
+    [pytest.param(40, marks=pytest.mark.short), pytest.param(1000, marks=pytest.mark.long)],
+    ids=["short", "thousand"],
 )
 async def test_generated_inputs_stay_within_bounds(feed: Callable[[Made], Any], count: int) -> None:
     await feed((SourceKind.MARKDOWN, "", "![](qr:warm)"))

@@ -155,6 +155,7 @@ def test_every_endpoint_is_used() -> None:
     assert set(ACTS) == set(ENDPOINTS)
 
 
+@pytest.mark.short
 async def test_what_the_user_sees(
     house: House, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -435,6 +436,7 @@ JUDGES: dict[str, Judge] = {
 }
 
 
+@pytest.mark.short
 async def test_what_becomes_of_the_paper(house: House, subtests: pytest.Subtests) -> None:
     for name, judge in JUDGES.items():
         await _go_through(house, some(name), subtests, judge)
@@ -457,6 +459,7 @@ async def _called_back(house: House, cell: Cell) -> None:
     await _upload(house, cell, proof=True)
 
 
+@pytest.mark.short
 async def test_a_callback_is_proof(reachable_house: House, subtests: pytest.Subtests) -> None:
     await _go_through(reachable_house, some("callback"), subtests, _called_back)
 

@@ -403,6 +403,7 @@ def world(
     )
 
 
+@pytest.mark.short
 async def test_stories(world: World) -> None:
     await tell_stories(world, SHORT)
 

@@ -159,6 +159,7 @@ def test_every_endpoint_goes() -> None:
     assert {endpoint for endpoint, _ in SOME} == set(ENDPOINTS) >= {DAY, FOLLOW}
 
 
+@pytest.mark.short
 @pytest.mark.timeout(300)
 async def test_an_endpoint_that_is_gone(
     house: House, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture

@@ -525,6 +525,7 @@ def hold(name: str, examples: int) -> None:
     sized(given(**strategies)(check))()
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_properties(name: str) -> None:
     hold(name, SHORT)
@@ -652,6 +653,7 @@ def make_document(path: Path) -> Document:
     )
 
 
+@pytest.mark.short
 async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Path) -> None:
     await spoil_books(hass, tmp_path, SHORT)
 

@@ -302,6 +302,7 @@ async def attack(house: House, count: int, caplog: pytest.LogCaptureFixture, tal
     assert snapshot(house) == before
 
 
+@pytest.mark.short
 @pytest.mark.timeout(180)
 async def test_bodies(
     reachable_house: House, caplog: pytest.LogCaptureFixture, tally: Tally
