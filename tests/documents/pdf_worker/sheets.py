@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 import ctypes
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,39 +120,35 @@ class Sheets:
                 )
 
 
+REQUEST: dict[str, Any] = {
+    "limit": 50_000_000,
+    "paper": A4,
+    "margin": (5, 5),
+    "sheet": None,
+    "landscape": None,
+    "by_column": False,
+    "frame": False,
+    "side": "both",
+    "columns": 2,
+    "rows": 2,
+    "photo": None,
+    "fill": True,
+    "upright": False,
+    "count": 1,
+    "new_sheet": False,
+    "two_sided": False,
+    "watermark": None,
+    "opacity": 20,
+    "fonts": [],
+    "date": None,
+    "numbers": False,
+}
+"""What a layout is asked for with, besides its files and where it is written."""
+
+
 def laid_out(folder: Path, *files: dict[str, Any], **changes: Any) -> Sheets:
     """Return the sheets that come of files."""
     target = folder / f"sheets-{len([*folder.iterdir()])}.pdf"
-    request = {
-        "files": list(files),
-        "target": str(target),
-        "limit": 10_000_000,
-        "paper": A4,
-        "margin": (5, 5),
-        "sheet": None,
-        "landscape": None,
-        "by_column": False,
-        "frame": False,
-        "side": "both",
-        "columns": 2,
-        "rows": 2,
-        "photo": None,
-        "fill": True,
-        "upright": False,
-        "count": 1,
-        "new_sheet": False,
-        "two_sided": False,
-        "watermark": None,
-        "opacity": 20,
-        "fonts": [],
-        "date": None,
-        "numbers": False,
-    }
-    return Sheets(target, lay_out(request | changes))
-
-
-def bytes_of(image: Image.Image) -> bytes:
-    """Return a picture as PNG."""
-    out = BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+    return Sheets(
+        target, lay_out({**REQUEST, "files": list(files), "target": str(target), **changes})
+    )
