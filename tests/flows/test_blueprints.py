@@ -12,11 +12,13 @@ from homeassistant.components import persistent_notification
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.calendar import CalendarEvent
+from homeassistant.components.folder.sensor import PLATFORM_SCHEMA as FOLDER_SCHEMA
 from homeassistant.components.weather import Forecast, WeatherEntity
 from homeassistant.components.weather.const import WeatherEntityFeature
 from homeassistant.const import ATTR_ENTITY_ID, EVENT_CALL_SERVICE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -690,3 +692,33 @@ async def test_smart_plug_left_on_by_a_restart(
 def is_on(hass: HomeAssistant) -> bool:
     """Return whether the plug is on."""
     return hass.states.is_state("switch.plug", "on")
+
+
+async def test_invoices_of_the_month(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
+) -> None:
+    """21 invoices on a day of the month, in two calls; none on the other days."""
+    folder = make_media(hass, tmp_path / "media") / "invoices"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number:02}.pdf").write_bytes(make_pdf(1, f"Invoice {number}"))
+    (folder / "last.PNG").write_bytes(picture("PNG"))
+    (folder / "notes.txt").write_text("none of them")
+    sensor = FOLDER_SCHEMA({"platform": "folder", "folder": str(folder)})
+    await hass.data[DATA_INSTANCES]["sensor"].async_setup_platform("folder", sensor)
+    await hass.async_block_till_done()
+    day = (dt_util.now() + timedelta(days=2)).day
+    await use(
+        hass,
+        "invoices",
+        printer=device_of(hass),
+        folder="sensor.invoices",
+        day=day,
+        time=f"{dt_util.now() + timedelta(minutes=5):%H:%M}:00",
+    )
+    await elapse(hass, clock, 24 * 3600, 1800)
+    assert simulator.printed == []
+    await elapse(hass, clock, 24 * 3600 + 600, 600)
+    jobs = await came_out(simulator, 2)
+    assert sorted(job.pages for job in jobs if job.pages) == [1, 10]
+    assert {job.options["jpScale"] for job in jobs} == {"fit"}

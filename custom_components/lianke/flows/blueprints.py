@@ -21,6 +21,7 @@ BLUEPRINTS = (
     "doorbell_photo",
     "tell_me",
     "folder",
+    "invoices",
     "smart_plug",
 )
 
