@@ -36,6 +36,10 @@ TEXTS = {
         ("`lianke.print` of 20 MB until the service has it", "a bare upload of the same file"),
         ("`lianke.print` 打印 20 MB，到服务收下为止", "直接上传同一文件"),
     ),
+    "preview_first_page": (
+        ("From dropping a PDF of 20 pages until its first page can be seen", ""),
+        ("从放入一个 20 页的 PDF 到看见首页", ""),
+    ),
     "print_memory_path": (
         ("Memory for 200 MB from a path", ""),
         ("从路径打印 200 MB 所用的内存", ""),

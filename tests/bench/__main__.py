@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from . import callbacks, card, hours, printing, pushes, set_up
+from . import callbacks, card, hours, previews, printing, pushes, set_up
 from .figures import Figure, table
 from .house import House, house
 
@@ -76,12 +76,16 @@ class Bench:
     async def _now(self, folder: Path) -> None:
         """Measure what takes moments, by a clock that goes as always."""
         if not self.wants(
-            *("print_overhead", "print_memory", "setup_cost", "push_latency", "callback")
+            *("print_overhead", "print_memory", "preview_first_page"),
+            *("setup_cost", "push_latency", "callback"),
         ):
             return
         async with house(folder, scenario="fleet-keys", speed=FAST) as now:
             boxes = await now.boxes()
             (first,) = await now.add_boxes(boxes[:1])
+            if self.wants("preview_first_page"):
+                # The first to need the process that draws.
+                self.take(await previews.measure(now, rounds=6))
             if self.wants("print_memory"):
                 self.take(*await printing.measure_memory(now, first))
             if self.wants("print_overhead"):

@@ -187,7 +187,7 @@ class PdfWorker:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-S", "-B", str(SCRIPT), site),
+                *("-I", "-S", str(SCRIPT), site),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

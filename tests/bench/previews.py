@@ -1,0 +1,64 @@
+"""Previews: from a file that is dropped until its first page is there to be seen."""
+
+import asyncio
+from pathlib import Path
+from statistics import median
+import time
+
+from tests.simulator.samples import make_pdf
+
+from .figures import Figure
+from .house import House
+
+PAGES = 20
+# ms; the cloud's own preview takes 3 to 6 s.
+GOAL = 500
+
+
+async def measure(house: House, *, rounds: int) -> Figure:
+    """Upload a PDF, ask for its preview and fetch the first picture, as the card does.
+
+    The first round starts the process that draws; the others find it running.
+    """
+    path = house.hass.documents / "dropped.pdf"
+    await asyncio.to_thread(path.write_bytes, make_pdf(PAGES))
+    devices = await house.hass.command("config/device_registry/list")
+    device = next(one["id"] for one in devices if one["via_device_id"] and one["model"])
+    # The card has asked what the printer offers when it was opened.
+    await house.hass.command("lianke/printer/options", device_id=device)
+    sent = await _sent(house)
+    await house.stalls()
+    spent = [await _first_page(house, path, device) for _ in range(rounds)]
+    await house.stalls("preview_first_page")
+    path.unlink()
+    cold, *warm = spent
+    return Figure(
+        name="preview_first_page",
+        value=cold * 1e3,
+        unit="ms",
+        baseline=None,
+        goal=GOAL,
+        note=f"{median(warm) * 1e3:.0f} ms once the process runs; the cloud takes 3 to 6 s",
+        failed=await _sent(house) != sent,
+    )
+
+
+async def _first_page(house: House, path: Path, device: str) -> float:
+    """Return the seconds until the first page of a file can be seen."""
+    began = time.perf_counter()
+    file_id = await house.hass.upload(path)
+    preview = await house.hass.call(
+        "lianke", "preview", {"device_id": device, "upload": file_id}, response=True
+    )
+    async with house.hass.raw("GET", preview["images"][0]) as answer:
+        picture = await answer.read()
+    spent = time.perf_counter() - began
+    if preview["pages"] != PAGES or not picture.startswith(b"\xff\xd8"):
+        raise RuntimeError(str(preview))
+    return spent
+
+
+async def _sent(house: House) -> int:
+    """Return how many jobs and previews the cloud was sent."""
+    overview = await house.cloud.get("")
+    return int(overview["requests"].get("POST /print/job", 0))
