@@ -215,6 +215,20 @@ async def test_what_is_refused(
     assert (sent(simulator), spooled(hass)) == (0, [])
 
 
+async def test_a_book_is_too_much(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """More pages than can even be named to the process that lays them out."""
+    kids = b"4 0 R " * 40_000
+    (media / "book.pdf").write_bytes(
+        make_pdf(1).replace(b"/Kids [4 0 R]", b"/Kids [" + kids + b"]")
+    )
+    path = str(media / "book.pdf")
+    assert await reason(hass, file=path, sheet="9_up") == "sheet_too_many_pages"
+    assert await reason(hass, file=path, sheet="9_up", pages="1-2001") == "sheet_too_many_pages"
+    assert (sent(simulator), spooled(hass)) == (0, [])
+
+
 async def test_where_pdfium_cannot_run(
     hass: HomeAssistant, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

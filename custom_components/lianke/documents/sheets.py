@@ -16,6 +16,7 @@ from ..api.page_range import select_pages
 from .document import CONTENT_TYPES, Document, digest_of, input_error
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
+from .pdf_worker.process import MAX_SOURCE_PAGES
 from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, SheetOptions
 from .sniff import IMAGES, FileType
 from .spool import Spool
@@ -58,6 +59,8 @@ async def async_lay_out(
     is wrong with a file; HomeAssistantError: disk_full.
     """
     files = [_file(document, options) for document in documents]
+    if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
+        raise input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     title = documents[0].title
     if len(documents) > 1:
         title = f"{title} + {len(documents) - 1}"
