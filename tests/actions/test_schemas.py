@@ -20,7 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
-from custom_components.lianke.actions import own_pages, print as printing
+from custom_components.lianke.actions import own_pages, prepare
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_notification
@@ -310,7 +310,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = ask(hass, action, device_id=device_of(hass), text="x")
     with (
-        patch.object(printing, "async_get_document", unloading(async_get_document)),
+        patch.object(prepare, "async_get_document", unloading(async_get_document)),
         patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
