@@ -73,7 +73,9 @@ def test_each_has_a_section_with_its_options(page: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
     page = (DOCS / language / "triggers.md").read_text("utf-8")
-    source = (DOCS.parent / "custom_components" / "lianke" / "trigger.py").read_text("utf-8")
+    package = DOCS.parent / "custom_components" / "lianke"
+    files = (package / name for name in ("trigger.py", "job_signals.py"))
+    source = "".join(file.read_text("utf-8") for file in files)
     told = set(re.findall(r"`trigger\.(\w+)`", page))
     assert {"printer", "device_id", "job_id", "title", "message", "reason", "ink", "level"} <= told
     for name in told:

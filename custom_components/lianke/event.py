@@ -3,10 +3,11 @@
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import JobEntity, async_add_printers
+from .job_signals import asker_context, event_data
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry
 
@@ -68,20 +69,6 @@ class JobEvents(JobEntity, EventEntity):
             self._fired.pop(job.job_id, None)
         else:
             self._fired[job.job_id] = job.state
-        self._trigger_event(
-            job.state,
-            {
-                "job_id": job.job_id,
-                "title": job.title,
-                "pages": job.pages if job.pages_printed is None else job.pages_printed,
-                "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
-                "code": job.code,
-                "partly_printed": job.partly_printed,
-                "source": job.source,
-            },
-        )
-        asker = job.asker
-        self.async_set_context(
-            Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id)
-        )
+        self._trigger_event(job.state, event_data(job))
+        self.async_set_context(asker_context(job))
         self.async_write_ha_state()

@@ -1,8 +1,8 @@
-"""Dispatcher signal for updates of print jobs that automations act on."""
+"""Dispatcher signal for updates of print jobs that automations act on, and the data they get."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
@@ -23,6 +23,25 @@ class JobUpdate(NamedTuple):
 
 
 SIGNAL_JOB_UPDATED: Final[SignalType[JobUpdate]] = SignalType(f"{DOMAIN}_job_updated")
+
+
+def event_data(job: Job) -> dict[str, Any]:
+    """Return what an event or a trigger says about a job."""
+    return {
+        "job_id": job.job_id,
+        "title": job.title,
+        "pages": job.pages if job.pages_printed is None else job.pages_printed,
+        "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
+        "code": job.code,
+        "partly_printed": job.partly_printed,
+        "source": job.source,
+    }
+
+
+def asker_context(job: Job) -> Context:
+    """Return the context in which a job was asked for."""
+    asker = job.asker
+    return Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id)
 
 
 @callback

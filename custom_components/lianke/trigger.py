@@ -14,7 +14,7 @@ from homeassistant.const import (
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
 )
-from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, State, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, State, callback
 from homeassistant.helpers import (
     config_validation as cv,
     device_registry as dr,
@@ -42,7 +42,7 @@ from .actions.target import async_targeted_devices
 from .box.status import PROBLEMS, READY, HoldReason
 from .const import DOMAIN
 from .devices import async_printer_sensors, printer_identifier
-from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate
+from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 
@@ -123,21 +123,16 @@ class JobTrigger(LiankeTrigger):
 
         async def fire(update: JobUpdate, device: dr.DeviceEntry) -> None:
             job = update.job
-            asker = job.asker
             run_action(
                 {
                     ATTR_DEVICE_ID: device.id,
                     ATTR_PRINTER: device.name_by_user or device.name,
-                    "job_id": job.job_id,
-                    "title": job.title,
                     "state": job.state.value,
-                    "pages": job.pages if job.pages_printed is None else job.pages_printed,
-                    "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
                     ATTR_MESSAGE: await _async_message(self._hass, job),
-                    "partly_printed": job.partly_printed,
+                    **event_data(job),
                 },
                 f"print job {job.state.value}",
-                Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id),
+                asker_context(job),
             )
 
         @callback
