@@ -139,6 +139,23 @@ async def test_a_poll_without_news_writes_nothing(
     assert KEY in hass_storage
 
 
+async def test_a_new_printer_is_written_soon(
+    hass: HomeAssistant,
+    storage: BoxStorage,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    """What may wait for longer put it off: after a power cut its jobs were those of a printer unknown."""
+    storage.save_box(BOX)
+    storage.match([LASER])
+    storage.save_box(replace(BOX, software="2.1.114"))
+    freezer.tick(2)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert the_key(storage) in hass_storage[KEY]["data"]["printers"]
+    assert hass_storage[KEY]["data"]["box"]["software"] == "2.1.114"
+
+
 async def test_a_printer_that_is_off_stays_with_its_ink(storage: BoxStorage) -> None:
     (key,) = storage.match([LASER])
     assert storage.match([]) == {}

@@ -105,6 +105,7 @@ class BoxStorage:
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
         self._dirty = False
+        self._due = 0.0
         self._closed = False
         self._counted: dict[str, None] = {}
         # Hashes of printers that the user removed since the start.
@@ -317,7 +318,11 @@ class BoxStorage:
     def _save(self, delay: float) -> None:
         if self._closed:
             return
-        self._dirty = True
+        due = self._store.hass.loop.time() + delay
+        if self._dirty and self._due <= due:
+            # That write includes this change. The store would put it off until the later time.
+            return
+        self._dirty, self._due = True, due
         self._store.async_delay_save(self._as_stored, delay)
 
     @callback
