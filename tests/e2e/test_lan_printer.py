@@ -1,0 +1,197 @@
+"""Devices of the home network print on a whole Home Assistant: through a power cut, and much at a time."""
+
+import asyncio
+from collections import Counter
+import os
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+import pytest
+
+from custom_components.lianke.const import LAN_PRINTER_PATH
+from custom_components.lianke.lan_printer import values
+from custom_components.lianke.lan_printer.codec import decode, encode
+from custom_components.lianke.lan_printer.ipp import (
+    Group,
+    Message,
+    Operation,
+    Status,
+    Tag,
+    Value,
+)
+from tests.bench.printing import Peak
+from tests.documents.rasters import RGB, pack_rows, urf_header
+from tests.simulator import make_pdf
+
+from .binding import bind, entity_of, printer_device, wait_loaded
+from .cloud import SimulatorProcess
+from .hass import HassError, RealHomeAssistant
+from .home import PRINTER
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
+
+CLIENTS = 5
+JOBS_EACH = 4
+PAGES = 100
+# Bytes of a page, far more than it takes as a PDF, and MB that both processes may need for all.
+RASTER_PAGE = 2 * 1024 * 1024
+MORE_MEMORY = 40
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Leave other processes alone; no part of Home Assistant runs in here."""
+
+
+@pytest.fixture(autouse=True)
+def _may_connect(socket_enabled: None) -> None:
+    """Let tests talk to the processes on this machine."""
+
+
+async def offer(home: RealHomeAssistant, entry_id: str) -> str:
+    """Switch the laser printer on in the options, as a user does; return its address."""
+    flow = await home.start_options(entry_id)
+    flow = await home.submit_options(flow, {"next_step_id": "lan_printers"})
+    (field,) = flow["data_schema"]
+    choices = field["selector"]["select"]["options"]
+    key = next(choice["value"] for choice in choices if choice["label"] == PRINTER)
+    flow = await home.submit_options(flow, {"lan_printers": [key]})
+    address = str(flow["description_placeholders"]["addresses"]).split("`")[1]
+    flow = await home.submit_options(flow, {})
+    assert flow["type"] == "create_entry", flow
+    return f"{home.url}{LAN_PRINTER_PATH}/{address.rpartition('/')[2]}"
+
+
+async def send(session: ClientSession, url: str, document: Any, name: str, user: str) -> int:
+    """Send a document and return the job's number."""
+    attributes = {
+        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "printer-uri": values.uri(url.replace("http", "ipp", 1)),
+        "requesting-user-name": values.name(user),
+        "job-name": values.name(name),
+    }
+    head = encode(
+        Message(
+            code=Operation.PRINT_JOB,
+            request_id=1,
+            groups=(Group(tag=Tag.OPERATION, attributes=attributes),),
+        )
+    )
+
+    async def body() -> Any:
+        yield head
+        for part in document:
+            yield part
+
+    headers = {"Content-Type": "application/ipp"}
+    async with session.post(url, data=body(), headers=headers) as answer:
+        assert answer.status == 200
+        message, _ = decode(await answer.read())
+    assert message.code == Status.OK, message
+    number = message.group(Tag.JOB)["job-id"][0].content
+    assert isinstance(number, int)
+    return number
+
+
+async def seen(home: RealHomeAssistant, cloud: SimulatorProcess, state: str) -> None:
+    """Have the box polled until the printer's new state is known."""
+
+    async def now() -> str:
+        try:
+            device = await printer_device(home, cloud.device_id, PRINTER)
+        except HassError:
+            # The registry had not been written yet, and the box is just being polled.
+            return "unknown"
+        status = await entity_of(home, device, "sensor", "status")
+        await home.call("homeassistant", "update_entity", {"entity_id": status})
+        return str(((await home.state(status)) or {}).get("state"))
+
+    assert await home.poll(now, lambda found: found == state, timeout=60) == state
+
+
+async def test_each_job_of_five_devices_comes_out_once(tmp_path: Path) -> None:
+    """The printer is off, Home Assistant is killed and started again, the printer is switched on."""
+    home = RealHomeAssistant(tmp_path / "config")
+    names = [f"{user}-{number}" for user in range(CLIENTS) for number in range(JOBS_EACH)]
+    async with SimulatorProcess(tmp_path / "printed", speed=50) as cloud, home:
+        entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        url = await offer(home, entry["entry_id"])
+        await cloud.change_printer(cloud.device_id, 1, on=False)
+        await seen(home, cloud, "disconnected")
+        async with ClientSession(timeout=ClientTimeout(total=120)) as session:
+
+            async def client(user: str) -> list[int]:
+                """Send a device's documents, one after the other."""
+                mine = [name for name in names if name.startswith(user)]
+                return [await send(session, url, [make_pdf(1)], name, user) for name in mine]
+
+            sent = await asyncio.gather(*(client(str(user)) for user in range(CLIENTS)))
+        assert len({number for numbers in sent for number in numbers}) == len(names)
+        await home.kill()
+        await home.start()
+        await wait_loaded(home, entry["entry_id"])
+        await cloud.change_printer(cloud.device_id, 1, on=True)
+        await seen(home, cloud, "idle")
+
+        async def printed() -> Counter[str]:
+            return Counter(one["name"].removesuffix(".pdf") for one in await cloud.get("printed"))
+
+        await home.poll(printed, lambda found: found.total() >= len(names), timeout=300)
+        # One too many would come soon after.
+        await asyncio.sleep(5)
+        assert await printed() == Counter(names)
+        assert not home.problems("lianke"), home.problems("lianke")
+
+
+def page(number: int) -> bytes:
+    """Return a page of A4 with 300 dots per inch whose rows do not shrink in the raster format."""
+    width, height = 2480, 3508
+    noisy = [
+        bytes((at * at * 31 + at * number + row * 7) % 251 for at in range(2400))
+        for row in range(4)
+    ]
+    white = b"\xff" * (width * RGB)
+    lines = RASTER_PAGE // 2450
+    rows = [noisy[row % 4] + white[2400:] if row < lines else white for row in range(height)]
+    return urf_header(width, height) + pack_rows(rows, RGB)
+
+
+def worker_of(pid: int) -> int:
+    """Return the process of PDF work of a Home Assistant."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"pdf_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    raise AssertionError("there is no process for PDF work")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the peak of another process is reset by root alone")
+async def test_a_large_raster_takes_little_memory(tmp_path: Path) -> None:
+    home = RealHomeAssistant(tmp_path / "config")
+    async with SimulatorProcess(tmp_path / "printed", speed=50) as cloud, home:
+        entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        url = await offer(home, entry["entry_id"])
+        first = await asyncio.to_thread(page, 1)
+        async with ClientSession(timeout=ClientTimeout(total=500)) as session:
+            mark = b"UNIRAST\0" + (1).to_bytes(4)
+            # What is loaded and compiled at the first one does not depend on its size.
+            await send(session, url, [mark, first], "first", "Anna")
+            assert home.process is not None
+            peaks = [Peak(home.process.pid), Peak(worker_of(home.process.pid))]
+            for peak in peaks:
+                peak.begin()
+            mark = b"UNIRAST\0" + PAGES.to_bytes(4)
+            await send(session, url, [mark, *[first] * PAGES], "large", "Anna")
+        growth = [peak.growth() for peak in peaks]
+        size = len(first) * PAGES / 1024**2
+        print(f"{size:.0f} MB: Home Assistant {growth[0]:.1f} MB, PDF {growth[1]:.1f} MB")  # noqa: T201
+        assert size >= 200
+        assert sum(growth) <= MORE_MEMORY, growth
+        printed = await home.poll(
+            lambda: cloud.get("printed"), lambda found: len(found) == 2, timeout=120
+        )
+        assert printed is not None
+        assert [one["pages"] for one in await cloud.get("printed")] == [1, PAGES]
+        assert not home.problems("lianke"), home.problems("lianke")
