@@ -40,6 +40,10 @@ TEXTS = {
         ("From dropping a PDF of 20 pages until its first page can be seen", ""),
         ("从放入一个 20 页的 PDF 到看见首页", ""),
     ),
+    "lan_overhead": (
+        ("20 MB from a phone, from its last byte until the service has it", "`lianke.print` of it"),
+        ("手机发送 20 MB，从最后一个字节到服务收下为止", "`lianke.print` 打印同一文件"),
+    ),
     "print_memory_path": (
         ("Memory for 200 MB from a path", ""),
         ("从路径打印 200 MB 所用的内存", ""),

@@ -76,7 +76,7 @@ class Bench:
     async def _now(self, folder: Path) -> None:
         """Measure what takes moments, by a clock that goes as always."""
         if not self.wants(
-            *("print_overhead", "print_memory", "preview_first_page"),
+            *("print_overhead", "print_memory", "preview_first_page", "lan_overhead"),
             *("setup_cost", "push_latency", "callback"),
         ):
             return
@@ -90,6 +90,8 @@ class Bench:
                 self.take(*await printing.measure_memory(now, first))
             if self.wants("print_overhead"):
                 self.take(await printing.measure_overhead(now, first, rounds=7))
+            if self.wants("lan_overhead"):
+                self.take(await printing.measure_lan(now, first, rounds=7))
             if self.wants("setup_cost"):
                 self.take(await set_up.measure_set_up(now, rounds=15))
             if self.wants("push_latency"):

@@ -85,6 +85,20 @@ async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figur
     )
 
 
+async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
+    """Print 20 MB as a device of the home network, from its last byte on, beside the action."""
+    path = house.hass.documents / "lan.pdf"
+    await asyncio.to_thread(write_pdf, path, 20 * MB)
+    await house.run("lan_rounds", entry_id=entry_id, path=str(path), rounds=1)
+    await house.stalls()
+    found = await house.run("lan_rounds", entry_id=entry_id, path=str(path), rounds=rounds)
+    await house.stalls("lan_overhead")
+    path.unlink()
+    return Figure.times(
+        "lan_overhead", middle(found["sent"]) * 1e3, "ms", middle(found["printed"]) * 1e3, 1.2
+    )
+
+
 async def measure_memory(house: House, entry_id: str) -> list[Figure]:
     """Print 200 MB from a path and 95 MB from an upload."""
     await house.cloud.post("settings", {"job_limit": 400 * MB})

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "count_states": bare.async_count_states,
     "write": bare.async_write,
     "print_rounds": prints.async_rounds,
+    "lan_rounds": prints.async_lan_rounds,
     "print_once": prints.async_once,
     "start": day.async_start,
 }

@@ -1,6 +1,8 @@
 """Printing one large document, beside the bare upload of the same bytes to the same server."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 import os
 from pathlib import Path
 import time
@@ -12,8 +14,30 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.file import write_utf8_file_atomic
 
+from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
+from custom_components.lianke.lan_printer.codec import encode
+from custom_components.lianke.lan_printer.ipp import Group, Message, Operation, Tag, Value
+from custom_components.lianke.lan_printer.values import uri
+
 from .jobs import async_print, printers_of
 
+LAN_TOKEN = "bench-0123456789abcdef"
+_PRINT_JOB = encode(
+    Message(
+        code=Operation.PRINT_JOB,
+        request_id=1,
+        groups=(
+            Group(
+                tag=Tag.OPERATION,
+                attributes={
+                    "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+                    "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+                    "printer-uri": uri("ipp://127.0.0.1/"),
+                },
+            ),
+        ),
+    )
+)
 DONE = ("completed", "failed", "canceled", "expired", "unconfirmed")
 
 
@@ -111,10 +135,23 @@ async def _upload(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
 async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]) -> float:
     """Print on the first printer; return the seconds until the cloud had taken the job."""
     key, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
+
+    async def start() -> float:
+        began = time.perf_counter()
+        await async_print(hass, device_id, source)
+        return began
+
+    return await _until_taken(entry, key, start)
+
+
+async def _until_taken(
+    entry: ConfigEntry, key: str, start: Callable[[], Awaitable[float]]
+) -> float:
+    """Return the seconds from what `start` returns until the cloud had taken the job that it made."""
     taken = asyncio.Event()
     ended: list[float] = []
-    ours: list[str] = []
-    earlier = {job.job_id for job in entry.runtime_data.queue.jobs()}
+    queue = entry.runtime_data.queue
+    earlier = {job.job_id for job in queue.jobs()}
 
     def on_change(job: Any, _old: Any) -> None:
         if job.printer_key != key or job.job_id in earlier or taken.is_set():
@@ -124,15 +161,59 @@ async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]
         if job.task_id is not None or job.state.value in DONE:
             taken.set()
 
-    unsubscribe = entry.runtime_data.queue.listen(on_change)
+    unsubscribe = queue.listen(on_change)
     try:
-        began = time.perf_counter()
-        ours += await async_print(hass, device_id, source)
+        began = await start()
         async with asyncio.timeout(120):
             await taken.wait()
     finally:
         unsubscribe()
-    job = entry.runtime_data.queue.get(ours[0])
+    (job,) = (job for job in queue.jobs() if job.job_id not in earlier)
     if job.task_id is None or not ended:
         raise RuntimeError(f"the job is {job.state}: {job.reason} {job.detail}")
     return ended[0] - began
+
+
+async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Print a file by the action and as a device of the home network does, in turn; return the seconds of each.
+
+    Those of the device count from its last byte on.
+    """
+    entry = hass.config_entries.async_get_entry(msg["entry_id"])
+    assert entry is not None
+    key = next(iter(printers_of(hass, entry.entry_id)))
+    options = {**entry.options, CONF_LAN_PRINTERS: {key: LAN_TOKEN}}
+    hass.config_entries.async_update_entry(entry, options=options)
+    printed: list[float] = []
+    sent: list[float] = []
+    for _ in range(msg["rounds"]):
+        printed.append(await _print(hass, entry, {"file": msg["path"]}))
+        await asyncio.sleep(0.3)
+        sent.append(await _until_taken(entry, key, partial(_send, hass, Path(msg["path"]))))
+        await asyncio.sleep(0.3)
+    return {"printed": printed, "sent": sent}
+
+
+async def _send(hass: HomeAssistant, path: Path) -> float:
+    """Send a file to the printer of the home network; return when its last byte was on its way."""
+    assert hass.config.api is not None
+    url = f"http://127.0.0.1:{hass.config.api.port}{LAN_PRINTER_PATH}/{LAN_TOKEN}"
+    last: list[float] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield _PRINT_JOB
+        file = await asyncio.to_thread(path.open, "rb")
+        try:
+            while part := await asyncio.to_thread(file.read, 64 * 1024):
+                yield part
+        finally:
+            file.close()
+        last.append(time.perf_counter())
+
+    session = async_get_clientsession(hass)
+    headers = {"Content-Type": "application/ipp"}
+    async with session.post(url, data=body(), headers=headers) as answer:
+        status = int.from_bytes((await answer.read())[2:4])
+    if status:
+        raise RuntimeError(f"the document was refused: {status:#06x}")
+    return last[0]
