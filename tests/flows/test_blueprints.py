@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 import os
 from pathlib import Path
+import re
+import shutil
 from time import sleep
 from typing import Any, override
 
@@ -22,6 +24,7 @@ from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -38,6 +41,9 @@ from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.printing import came_out, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
+LANGUAGES = ("en", "zh-Hans")
+SHIPPED = Path(__file__).parents[2] / "custom_components" / DOMAIN / "blueprints" / "automation"
+TELL_ME_OF_0_1_0 = Path(__file__).parents[1] / "upgrade" / "0_1_0" / "blueprints"
 LASER_ID = "kyocera_ma2000w_gx"
 STATUS = f"sensor.{LASER_ID}"
 WAITING = f"sensor.{LASER_ID}_jobs_waiting"
@@ -67,9 +73,14 @@ def names_in(folder: Path) -> set[str]:
 
 async def use(hass: HomeAssistant, name: str, **inputs: Any) -> str:
     """Copy a blueprint, make an automation of it, and return the automation."""
+    await async_copy(hass, [name])
+    return await automate(hass, name, **inputs)
+
+
+async def automate(hass: HomeAssistant, name: str, **inputs: Any) -> str:
+    """Make an automation of a copied blueprint and return it."""
     for component in ("homeassistant", "conversation", "persistent_notification"):
         assert await async_setup_component(hass, component, {})
-    await async_copy(hass, [name])
     config = {
         "id": name,
         "alias": name,
@@ -103,9 +114,14 @@ async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> d
     return dict(told)
 
 
+@pytest.mark.parametrize(
+    ("language", "in_chinese"),
+    [("en", False), ("de", False), ("zh-Hans", True), ("zh-Hant", True)],
+)
 async def test_all_are_copied_and_valid(
-    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path, language: str, in_chinese: bool
 ) -> None:
+    hass.config.language = language
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
     told = await options(hass, entry, *BLUEPRINTS)
@@ -120,18 +136,64 @@ async def test_all_are_copied_and_valid(
         assert isinstance(blueprint, Blueprint), blueprint
         assert blueprint.validate() is None
         assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
-        assert " / " in blueprint.name
         for described in (blueprint.metadata, *blueprint.inputs.values()):
-            assert described["description"] > ""
-            assert any("\u4e00" <= letter <= "\u9fff" for letter in described["description"])
+            for text in (described["name"], described["description"]):
+                assert bool(re.search("[\u4e00-\u9fff]", text)) is in_chinese, text
         for given in blueprint.inputs.values():
             assert given["selector"]
     assert entry.options == {}
 
 
-def test_shipped_and_offered_are_the_same() -> None:
-    folder = Path(__file__).parents[2] / "custom_components" / DOMAIN / "blueprints"
-    assert names_in(folder / "automation") == set(BLUEPRINTS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shipped_and_offered_are_the_same(language: str) -> None:
+    assert names_in(SHIPPED / language) == set(BLUEPRINTS)
+
+
+# Keys under which texts stand; everything else is the same in all languages.
+TEXTS = {"name", "description", "label", "title", "message", "markdown", "stop", "default"}
+TEXTS |= {"set_conversation_response", "variables", "text"}
+
+
+def shape(value: Any, key: str = "") -> Any:
+    """Return a blueprint with a mark in place of what is there for people to read.
+
+    A string is a text where its key says so; in a template, what is quoted and not ASCII alone is.
+    """
+    if isinstance(value, dict):
+        return {name: shape(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner, key) for inner in value]
+    return key if isinstance(value, str) and key in TEXTS else value
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_the_languages_differ_in_texts_only(name: str) -> None:
+    english, chinese = (
+        load_yaml_dict(SHIPPED / language / f"{name}.yaml") for language in LANGUAGES
+    )
+    assert english != chinese
+    assert shape(english) == shape(chinese)
+    assert list(english) == list(chinese)
+    assert english["blueprint"]["name"].startswith("Lianke: ")
+    assert chinese["blueprint"]["name"].startswith("链科：")
+
+
+INPUTS_OF_0_1_0 = {
+    "shopping_list": {"printer", "list", "buttons", "sentences", "columns", "completed"},
+    "morning_briefing": {"printer", "time", "days", "language", "weather", "calendars", "lists"},
+    "doorbell_photo": {"printer", "doorbells", "camera", "pause"},
+    "folder": {"printer", "folder", "types", "still"},
+    "smart_plug": {"plug", "status", "waiting", "idle", "quiet_from", "quiet_until"},
+}
+
+
+@pytest.mark.parametrize("name", INPUTS_OF_0_1_0)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_automations_of_0_1_0_fit_the_renewed_copies(name: str, language: str) -> None:
+    """What such an automation has set has a meaning still, and nothing more is required of it."""
+    inputs = load_yaml_dict(SHIPPED / language / f"{name}.yaml")["blueprint"]["input"]
+    assert INPUTS_OF_0_1_0[name] <= set(inputs)
+    assert all("default" in inputs[more] for more in set(inputs) - INPUTS_OF_0_1_0[name])
 
 
 async def test_only_the_chosen_are_copied(
@@ -148,17 +210,19 @@ async def test_an_edited_copy_is_kept(
 ) -> None:
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
-    await options(hass, entry, "folder", "tell_me", "smart_plug")
+    await options(hass, entry, "folder", "doorbell_photo", "smart_plug")
     edited = (copies / "folder.yaml").read_text("utf-8").replace("max: 50", "max: 51")
     (copies / "folder.yaml").write_text(edited, "utf-8")
-    added = (copies / "tell_me.yaml").read_text("utf-8") + "# mine\n"
-    (copies / "tell_me.yaml").write_text(added, "utf-8")
+    added = (copies / "doorbell_photo.yaml").read_text("utf-8") + "# mine\n"
+    (copies / "doorbell_photo.yaml").write_text(added, "utf-8")
     (copies / "shopping_list.yaml").write_text("mine: true\n", "utf-8")
     told = await options(hass, entry, *BLUEPRINTS)
-    assert told["kept"] == "lianke/shopping_list.yaml, lianke/tell_me.yaml, lianke/folder.yaml"
+    assert (
+        told["kept"] == "lianke/shopping_list.yaml, lianke/doorbell_photo.yaml, lianke/folder.yaml"
+    )
     assert "lianke/smart_plug.yaml" in told["copied"]
     assert (copies / "folder.yaml").read_text("utf-8") == edited
-    assert (copies / "tell_me.yaml").read_text("utf-8") == added
+    assert (copies / "doorbell_photo.yaml").read_text("utf-8") == added
     assert (copies / "shopping_list.yaml").read_text("utf-8") == "mine: true\n"
 
 
@@ -170,8 +234,8 @@ async def test_an_older_copy_is_renewed(
     tmp_path: Path,
 ) -> None:
     older = tmp_path / "older"
-    older.mkdir()
-    (older / "smart_plug.yaml").write_text("# an older version\n", "utf-8")
+    (older / "en").mkdir(parents=True)
+    (older / "en" / "smart_plug.yaml").write_text("# an older version\n", "utf-8")
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
     with monkeypatch.context() as patched:
@@ -180,7 +244,21 @@ async def test_an_older_copy_is_renewed(
     assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
     told = await options(hass, entry, "smart_plug")
     assert told == {"copied": "lianke/smart_plug.yaml", "kept": "-"}
-    assert "blueprint:" in (copies / "smart_plug.yaml").read_text("utf-8")
+    assert "Lianke: smart plug" in (copies / "smart_plug.yaml").read_text("utf-8")
+
+
+async def test_a_copy_follows_the_language_of_the_house(
+    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
+) -> None:
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "automation", {})
+    for language, name in (("en", "Lianke: folder"), ("zh-Hans", "链科：文件夹")):
+        hass.config.language = language
+        assert await options(hass, entry, "folder") == {
+            "copied": "lianke/folder.yaml",
+            "kept": "-",
+        }
+        assert name in (copies / "folder.yaml").read_text("utf-8")
 
 
 def put_in_the_way(folder: Path) -> None:
@@ -246,7 +324,7 @@ async def test_shopping_list_at_a_button(
 @pytest.mark.parametrize(
     ("sentence", "language", "reply"),
     [
-        ("打印购物清单", "zh-CN", "好的，清单已交给打印机。"),
+        ("打印购物清单", "zh-Hans", "好的，清单已交给打印机。"),
         ("Print the shopping list", "en", "The list is on its way to the printer."),
     ],
 )
@@ -258,6 +336,7 @@ async def test_shopping_list_by_voice(
     language: str,
     reply: str,
 ) -> None:
+    hass.config.language = language
     await use(hass, "shopping_list", printer=device_of(hass), list="todo.shopping", completed=True)
     assert await say(hass, sentence, language) == reply
     await came_out(simulator)
@@ -267,9 +346,10 @@ async def test_shopping_list_by_voice(
 async def test_an_empty_shopping_list(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:
+    hass.config.language = "zh-Hans"
     await add(hass, "todo", [Shopping([])])
     await use(hass, "shopping_list", printer=device_of(hass), list="todo.shopping")
-    assert await say(hass, "打印购物清单", "zh-CN") == "清单是空的。"
+    assert await say(hass, "打印购物清单", "zh-Hans") == "清单是空的。"
     assert data_of(setup).queue.jobs() == []
 
 
@@ -455,16 +535,21 @@ async def hold(hass: HomeAssistant, text: str = "x") -> None:
     await rest(hass)
 
 
-async def test_tell_me_of_paper(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box
+async def use_tell_me(hass: HomeAssistant, copies: Path, **inputs: Any) -> None:
+    """Make an automation of the blueprint that 0.1.0 has copied and that is offered no more."""
+    await hass.async_add_executor_job(
+        shutil.copytree, TELL_ME_OF_0_1_0 / "automation" / DOMAIN, copies
+    )
+    await automate(hass, "tell_me", status=STATUS, waiting=WAITING, job=JOB, **inputs)
+
+
+async def test_tell_me_of_0_1_0_of_paper(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box, copies: Path
 ) -> None:
     calls = async_mock_service(hass, "notify", "phone")
-    await use(
+    await use_tell_me(
         hass,
-        "tell_me",
-        status=STATUS,
-        waiting=WAITING,
-        job=JOB,
+        copies,
         tell=[
             {
                 "action": "notify.phone",
@@ -503,10 +588,15 @@ async def test_tell_me_of_paper(
     assert len(calls) == 2
 
 
-async def test_tell_me_of_a_failure(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+async def test_tell_me_of_0_1_0_of_a_failure(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    copies: Path,
 ) -> None:
-    await use(hass, "tell_me", status=STATUS, waiting=WAITING, job=JOB, language="en")
+    await use_tell_me(hass, copies, language="en")
     await hold(hass, "comes out")
     await elapse_until(hass, clock, lambda: simulator.printed)
     await elapse(hass, clock, 60)
@@ -523,6 +613,114 @@ async def test_tell_me_of_a_failure(
         "Text: The Lianke service could not convert the page that was made of the text (文件转换失败). "
         "Print it with fewer pictures and styles, or make a PDF of it."
     )
+
+
+PHONE = [
+    {"action": "notify.phone", "data": {"title": "{{ title }}", "message": "{{ message }}"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "message"),
+    [
+        ("en", "Kyocera MA2000w GX: Out of paper", "Jobs wait for it."),
+        ("zh-Hans", "Kyocera MA2000w GX：缺纸", "有任务在等待打印。"),
+    ],
+)
+async def test_messages_of_paper(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    box: Box,
+    language: str,
+    title: str,
+    message: str,
+) -> None:
+    hass.config.language = language
+    calls = async_mock_service(hass, "notify", "phone")
+    await use(hass, "printer_messages", printer=device_of(hass), tell=PHONE)
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    assert calls == []  # no job waits
+    await hold(hass)
+    await elapse(hass, clock, 110, 55)
+    assert calls == []  # for less than two minutes
+    await elapse(hass, clock, 20, 10)
+    assert [dict(call.data) for call in calls] == [{"title": title, "message": message}]
+    # It goes on: more jobs, contact lost and found.
+    await hold(hass, "y")
+    box.online = False
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    box.online = True
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    assert len(calls) == 1
+    box.printer(1).paper = 100
+    await look(hass, clock, ready)
+    await elapse_until(hass, clock, lambda: hass.states.is_state(WAITING, "0"))
+    # A fault for a moment only.
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    await hold(hass, "z")
+    box.printer(1).paper = 100
+    await look(hass, clock, ready)
+    await elapse(hass, clock, 300, 100)
+    assert len(calls) == 1
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    await hold(hass, "a")
+    await elapse(hass, clock, 150, 50)
+    assert len(calls) == 2
+
+
+async def test_messages_of_what_is_not_chosen(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box, simulator: Simulator
+) -> None:
+    """To choose nothing means nothing, not anything."""
+    calls = async_mock_service(hass, "notify", "phone")
+    await use(hass, "printer_messages", printer=device_of(hass), faults=[], outcomes=[], tell=PHONE)
+    simulator.cloud.plan(box.printer(1), Outcome(code=502))
+    await hold(hass)
+    await elapse_until(hass, clock, lambda: data_of(ready).queue.jobs()[0].state == "failed")
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    await hold(hass)
+    await elapse(hass, clock, 300, 100)
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "Kyocera MA2000w GX: a job failed"),
+        ("zh-Hans", "Kyocera MA2000w GX：打印失败"),
+    ],
+)
+async def test_messages_of_a_failure(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    language: str,
+    title: str,
+) -> None:
+    hass.config.language = language
+    await use(hass, "printer_messages", printer=device_of(hass))
+    await hold(hass, "comes out")
+    await elapse_until(hass, clock, lambda: simulator.printed)
+    await elapse(hass, clock, 60)
+    assert notices(hass) == []
+    simulator.cloud.plan(box.printer(1), Outcome(code=502))
+    await hold(hass, "![fails](x)")
+    await elapse_until(hass, clock, lambda: notices(hass))
+    [(told, message)] = notices(hass)
+    assert told == title
+    # The sidebar renders Markdown.
+    assert "文件转换失败" in message
+    assert escape_markdown(" (文件转换失败)" if language == "en" else "文件转换失败") in message
 
 
 async def elapse_until(hass: HomeAssistant, clock: Clock, condition: Callable[[], object]) -> None:

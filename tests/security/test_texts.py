@@ -161,14 +161,14 @@ async def test_repairs_of_a_printer(
 # Notifications
 
 
-def blueprint_variables(name: str) -> dict[str, str]:
+def blueprint_variables(name: str, language: str) -> dict[str, str]:
     """Return the variables that the last sequence of a blueprint sets before it tells."""
 
     class Loader(yaml.SafeLoader):
         """Reads what Home Assistant's own tags mark as nothing."""
 
     Loader.add_constructor("!input", lambda _loader, node: str(node.value))
-    path = COMPONENT / "blueprints" / "automation" / f"{name}.yaml"
+    path = COMPONENT / "blueprints" / "automation" / language / f"{name}.yaml"
     blueprint = yaml.load(path.read_text("utf-8"), Loader)
     choices = blueprint["actions"][0]["choose"]
     steps = [step["variables"] for step in choices[-1]["sequence"] if "variables" in step]
@@ -176,20 +176,27 @@ def blueprint_variables(name: str) -> dict[str, str]:
     return variables
 
 
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-async def test_the_notification_of_a_document(hass: HomeAssistant, payload: str) -> None:
+async def test_the_notification_of_a_document(
+    hass: HomeAssistant, payload: str, language: str
+) -> None:
     """A document's title, which a web server or a mail names, is rendered in the sidebar."""
-    variables = blueprint_variables("tell_me")
-    facts = {"job": payload, "reason": payload, "language": "en"}
+    variables = blueprint_variables("printer_messages", language)
+    facts: dict[str, Any] = {"trigger": {"title": payload, "message": payload}}
     facts["message"] = Template(variables["message"], hass).async_render(facts, parse_result=False)
-    assert facts["message"] == f"{payload}: {payload}"
+    colon = ": " if language == "en" else "："
+    assert facts["message"] == f"{payload}{colon}{payload}"
     markdown = Template(variables["markdown"], hass).async_render(facts, parse_result=False)
     assert not active(markdown), markdown
     assert blocks(markdown) == blocks("x")
     assert shown(markdown).count(as_shown(payload)) == 2
 
 
-def test_the_sidebar_gets_the_escaped_message() -> None:
-    source = (COMPONENT / "blueprints" / "automation" / "tell_me.yaml").read_text("utf-8")
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_sidebar_gets_the_escaped_message(language: str) -> None:
+    source = (
+        COMPONENT / "blueprints" / "automation" / language / "printer_messages.yaml"
+    ).read_text("utf-8")
     default = source[source.index("action: persistent_notification.create") :].splitlines()[:4]
     assert any('message: "{{ markdown }}"' in line for line in default)

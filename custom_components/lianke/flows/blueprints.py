@@ -1,4 +1,4 @@
-"""Copies the shipped blueprints to Home Assistant's blueprint folder."""
+"""Copies the shipped blueprints to Home Assistant's blueprint folder, in the language of the house."""
 
 from collections.abc import Iterable
 import hashlib
@@ -19,11 +19,15 @@ BLUEPRINTS = (
     "shopping_list",
     "morning_briefing",
     "doorbell_photo",
-    "tell_me",
+    "printer_messages",
     "folder",
     "invoices",
     "smart_plug",
 )
+
+# The folders of _SHIPPED: each holds all blueprints in one language.
+LANGUAGE_ENGLISH = "en"
+LANGUAGE_CHINESE = "zh-Hans"
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
 # The last line of a copy has the digest of the rest: a copy that does not match it was edited.
@@ -43,14 +47,18 @@ class Copies(NamedTuple):
 async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
     """Copy blueprints by their names out of BLUEPRINTS, and let Home Assistant see them.
 
-    A file that somebody edited, or put there, is left alone. Raises OSError or WriteError when a
-    file cannot be read or written; what was copied before stays.
+    They are copied in the language of the house. A file that somebody edited, or put there, is
+    left alone. Raises OSError or WriteError when a file cannot be read or written; what was copied
+    before stays.
     """
     chosen = [name for name in BLUEPRINTS if name in set(names)]
     blueprints = async_get_blueprints(hass)
     try:
         copies = await hass.async_add_executor_job(
-            _copy, blueprints.blueprint_folder / DOMAIN, chosen
+            _copy,
+            _SHIPPED / language_of(hass.config.language),
+            blueprints.blueprint_folder / DOMAIN,
+            chosen,
         )
     finally:
         await blueprints.async_reset_cache()
@@ -59,12 +67,17 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
     return copies
 
 
+def language_of(language: str) -> str:
+    """Return the folder of shipped blueprints for a language of Home Assistant: Chinese or English."""
+    return LANGUAGE_CHINESE if language.lower().startswith("zh") else LANGUAGE_ENGLISH
+
+
 def path_of(name: str) -> str:
     """Return the path of a copy, as automations name it."""
     return f"{DOMAIN}/{name}.yaml"
 
 
-def _copy(folder: Path, names: list[str]) -> Copies:
+def _copy(shipped: Path, folder: Path, names: list[str]) -> Copies:
     folder.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
     for name in names:
@@ -72,7 +85,7 @@ def _copy(folder: Path, names: list[str]) -> Copies:
         if _is_edited(file):
             kept.append(name)
             continue
-        text = (_SHIPPED / file.name).read_text("utf-8")
+        text = (shipped / file.name).read_text("utf-8")
         write_utf8_file_atomic(str(file), f"{text}{_SEAL}{_digest(text.encode())}\n")
         copied.append(name)
     return Copies(copied=tuple(copied), kept=tuple(kept))
