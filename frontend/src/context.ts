@@ -59,6 +59,11 @@ export class CardContext {
     return (!this.config.hide_titles && job.title) || this.localizer.text("document");
   }
 
+  /* Return the device of the home network that sent a job; it says as much of who prints as a title. */
+  sourceOf(job: Job): string {
+    return (!this.config.hide_titles && job.source) || "";
+  }
+
   /* Call an action of the integration and return its response. */
   async call<T>(service: string, data: object): Promise<Partial<T>> {
     const answer = await this.hass.callWS<{ response?: Partial<T> }>({

@@ -67,6 +67,7 @@ export interface Job {
   detail: string;
   partly_printed: boolean;
   request_id: string | null;
+  source: string | null;
   can_cancel: boolean;
   can_retry: boolean;
 }

@@ -66,6 +66,7 @@ export const makeJob = (changes: Partial<Job> = {}): Job => ({
   detail: "",
   partly_printed: false,
   request_id: null,
+  source: null,
   can_cancel: false,
   can_retry: false,
   ...changes,

@@ -4,22 +4,10 @@ import asyncio
 from collections import Counter
 import os
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
 import pytest
 
-from custom_components.lianke.const import LAN_PRINTER_PATH
-from custom_components.lianke.lan_printer import values
-from custom_components.lianke.lan_printer.codec import decode, encode
-from custom_components.lianke.lan_printer.ipp import (
-    Group,
-    Message,
-    Operation,
-    Status,
-    Tag,
-    Value,
-)
 from tests.bench.printing import Peak
 from tests.documents.rasters import RGB, pack_rows, urf_header
 from tests.simulator import make_pdf
@@ -28,6 +16,7 @@ from .binding import bind, entity_of, printer_device, wait_loaded
 from .cloud import SimulatorProcess
 from .hass import HassError, RealHomeAssistant
 from .home import PRINTER
+from .lan import offer, send
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -47,52 +36,6 @@ def verify_cleanup() -> None:
 @pytest.fixture(autouse=True)
 def _may_connect(socket_enabled: None) -> None:
     """Let tests talk to the processes on this machine."""
-
-
-async def offer(home: RealHomeAssistant, entry_id: str) -> str:
-    """Switch the laser printer on in the options, as a user does; return its address."""
-    flow = await home.start_options(entry_id)
-    flow = await home.submit_options(flow, {"next_step_id": "lan_printers"})
-    (field,) = flow["data_schema"]
-    choices = field["selector"]["select"]["options"]
-    key = next(choice["value"] for choice in choices if choice["label"] == PRINTER)
-    flow = await home.submit_options(flow, {"lan_printers": [key]})
-    address = str(flow["description_placeholders"]["addresses"]).split("`")[1]
-    flow = await home.submit_options(flow, {})
-    assert flow["type"] == "create_entry", flow
-    return f"{home.url}{LAN_PRINTER_PATH}/{address.rpartition('/')[2]}"
-
-
-async def send(session: ClientSession, url: str, document: Any, name: str, user: str) -> int:
-    """Send a document and return the job's number."""
-    attributes = {
-        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
-        "printer-uri": values.uri(url.replace("http", "ipp", 1)),
-        "requesting-user-name": values.name(user),
-        "job-name": values.name(name),
-    }
-    head = encode(
-        Message(
-            code=Operation.PRINT_JOB,
-            request_id=1,
-            groups=(Group(tag=Tag.OPERATION, attributes=attributes),),
-        )
-    )
-
-    async def body() -> Any:
-        yield head
-        for part in document:
-            yield part
-
-    headers = {"Content-Type": "application/ipp"}
-    async with session.post(url, data=body(), headers=headers) as answer:
-        assert answer.status == 200
-        message, _ = decode(await answer.read())
-    assert message.code == Status.OK, message
-    number = message.group(Tag.JOB)["job-id"][0].content
-    assert isinstance(number, int)
-    return number
 
 
 async def seen(home: RealHomeAssistant, cloud: SimulatorProcess, state: str) -> None:

@@ -112,6 +112,7 @@ export class LiankeJobs extends Part {
     const part = uploadedPart(job);
     const reason = jobReason(this.t, job);
     const partly = partlyPrinted(this.t, job);
+    const source = this.context.sourceOf(job);
     const error = this._tasks.errorOf(id);
     return html`<li class="row" data-key=${id}>
       <div class="badge small ${tone} ${tone === "busy" ? "pulse" : ""}">
@@ -120,6 +121,7 @@ export class LiankeJobs extends Part {
       <div class="grow">
         <div class="title"><bdi>${title}</bdi></div>
         <div class="soft">${jobFacts(this.t, job).join(" · ")}</div>
+        ${source ? html`<div class="soft"><bdi>${source}</bdi></div>` : nothing}
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
         ${reason ? html`<p class="soft">${reason}</p>` : nothing}
         ${partly && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}

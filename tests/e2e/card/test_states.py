@@ -5,10 +5,12 @@ from pathlib import Path
 import re
 from typing import Any
 
+from aiohttp import ClientSession
 from playwright.async_api import expect
 import pytest
 
 from tests.e2e.binding import bind, entity_of, printer_device
+from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
 from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
@@ -266,6 +268,19 @@ async def test_hidden_titles(stage: Stage) -> None:
         await screen.shows("Completed")
         assert "private" not in await screen.card.inner_text()
         await screen.shows("Document")
+
+
+async def test_where_a_job_came_from(stage: Stage) -> None:
+    """A device of the home network, unless the card is to hide who prints what."""
+    url = await offer(stage.home, stage.entry_id)
+    async with ClientSession() as session:
+        await send_over_lan(session, url, [make_pdf(1)], "Holiday", "iPhone von Anna")
+    async with stage.screen(stage.full()) as screen:
+        await expect(screen.row("Holiday")).to_contain_text("iPhone von Anna · 127.0.0.1")
+        await expect(screen.row("Holiday")).to_contain_text("Completed")
+    async with stage.screen(stage.full(hide_titles=True)) as screen:
+        await screen.shows("Completed")
+        assert "Anna" not in await screen.card.inner_text()
 
 
 async def test_more_of_the_history(stage: Stage) -> None:

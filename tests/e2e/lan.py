@@ -1,0 +1,68 @@
+"""A device of the home network that prints on a whole Home Assistant."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from aiohttp import ClientSession
+
+from custom_components.lianke.const import LAN_PRINTER_PATH
+from custom_components.lianke.lan_printer import values
+from custom_components.lianke.lan_printer.codec import decode, encode
+from custom_components.lianke.lan_printer.ipp import (
+    Group,
+    Message,
+    Operation,
+    Status,
+    Tag,
+    Value,
+)
+
+from .hass import RealHomeAssistant
+from .home import PRINTER
+
+
+async def offer(home: RealHomeAssistant, entry_id: str) -> str:
+    """Switch the laser printer on in the options, as a user does; return its address."""
+    flow = await home.start_options(entry_id)
+    flow = await home.submit_options(flow, {"next_step_id": "lan_printers"})
+    (field,) = flow["data_schema"]
+    choices = field["selector"]["select"]["options"]
+    key = next(choice["value"] for choice in choices if choice["label"] == PRINTER)
+    flow = await home.submit_options(flow, {"lan_printers": [key]})
+    address = str(flow["description_placeholders"]["addresses"]).split("`")[1]
+    flow = await home.submit_options(flow, {})
+    assert flow["type"] == "create_entry", flow
+    return f"{home.url}{LAN_PRINTER_PATH}/{address.rpartition('/')[2]}"
+
+
+async def send(
+    session: ClientSession, url: str, document: Iterable[bytes], name: str, user: str
+) -> int:
+    """Send a document and return the job's number."""
+    attributes = {
+        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "printer-uri": values.uri(url.replace("http", "ipp", 1)),
+        "requesting-user-name": values.name(user),
+        "job-name": values.name(name),
+    }
+    head = encode(
+        Message(
+            code=Operation.PRINT_JOB,
+            request_id=1,
+            groups=(Group(tag=Tag.OPERATION, attributes=attributes),),
+        )
+    )
+
+    async def body() -> AsyncIterator[bytes]:
+        yield head
+        for part in document:
+            yield part
+
+    headers = {"Content-Type": "application/ipp"}
+    async with session.post(url, data=body(), headers=headers) as answer:
+        assert answer.status == 200
+        message, _ = decode(await answer.read())
+    assert message.code == Status.OK, message
+    number = message.group(Tag.JOB)["job-id"][0].content
+    assert isinstance(number, int)
+    return number
