@@ -1,5 +1,6 @@
 """Previews of PDF files and pictures, which are drawn here and sent to nobody."""
 
+import asyncio
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.actions import print as printing
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
@@ -146,6 +148,26 @@ async def test_what_cannot_be_drawn_is_refused(
         await ask(hass, "preview", device_id=device_of(hass), file=str(media / "x.png"))
     assert refused.value.translation_key == "image_unreadable"
     assert (spooled(hass), sent(simulator)) == ([], 0)
+
+
+async def test_previews_of_a_user_at_once_are_few(
+    hass: HomeAssistant,
+    client: Client,
+    simulator: Simulator,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They ask the cloud for nothing, and so are held back here."""
+    monkeypatch.setattr(printing, "MAX_MADE_AT_ONCE", 2)
+    path = str(media / "菜单.pdf")
+    answers = await asyncio.gather(
+        *(ask(hass, "preview", device_id=device_of(hass), file=path) for _ in range(5)),
+        return_exceptions=True,
+    )
+    refused = [one for one in answers if isinstance(one, ServiceValidationError)]
+    assert [one.translation_key for one in refused] == ["too_many_requests"] * 3
+    assert len(answers) - len(refused) == 2
+    await ask(hass, "preview", device_id=device_of(hass), file=path)
 
 
 async def test_a_page_that_cannot_be_drawn_has_no_picture(

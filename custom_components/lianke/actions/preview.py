@@ -18,7 +18,7 @@ from ..documents.spool import Spool, async_get_spool
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .preview_view import preview_paths
-from .print import async_resolve
+from .print import async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE
 from .target import Target
@@ -42,6 +42,13 @@ async def async_preview(
     handle, or a list of one for each document, all valid for an hour; the printer's image entity
     shows the first page. Raises LiankeError besides what printing raises.
     """
+    async with limit_calls(hass, (target.entry.entry_id, context.user_id)):
+        return await _async_preview(hass, target, parameters, context)
+
+
+async def _async_preview(
+    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
+) -> JsonObjectType:
     options = await async_resolve(target.entry, target.printer_key, parameters.options)
     documents = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
