@@ -72,6 +72,12 @@ async def fired(events: Subscription, *names: str) -> list[dict[str, Any]]:
     return sorted(told, key=lambda one: names.index(one["name"]))
 
 
+async def last_runs(home: RealHomeAssistant) -> dict[str, Any]:
+    """Return when each trigger's automation last ran."""
+    states = await home.states()
+    return {name: states[f"automation.{name}"]["attributes"]["last_triggered"] for name in TRIGGERS}
+
+
 async def test_automations_of_the_newest_home_assistant(
     tmp_path: Path, socket_enabled: None
 ) -> None:
@@ -172,6 +178,23 @@ async def test_automations_of_the_newest_home_assistant(
             await home.call("homeassistant", "update_entity", {"entity_id": status})
             [said] = await fired(events, "ink_low")
             assert said["printer"] == INKJET
+
+            # After a restart nothing is told again, and what is new is told.
+            await cloud.change_printer(cloud.device_id, 1, paper=0)
+            await show("out_of_paper")
+            await fired(events, "printer_needs_attention")
+            await home.call(DOMAIN, "print", {"entity_id": status, "text": "x"})
+            await fired(events, "job_held")
+        before = await last_runs(home)
+        await home.restart()
+        await show("out_of_paper")
+        waiting = await entity_of(home, devices[LASER], "sensor", "jobs_waiting")
+        await home.wait_for_state(waiting, lambda state: state["state"] == "1")
+        assert await last_runs(home) == before
+        async with home.subscribe("subscribe_events", event_type="fired") as events:
+            await cloud.change_printer(cloud.device_id, 1, paper=100)
+            await show("idle")
+            await fired(events, "printer_ready")
         assert not home.problems(DOMAIN)
 
 
