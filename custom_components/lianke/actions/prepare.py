@@ -1,4 +1,4 @@
-"""Get the documents of a call ready: fetched, and laid out on sheets if that is asked for."""
+"""Prepare the documents of a call: fetch them, and lay them out on sheets if requested."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

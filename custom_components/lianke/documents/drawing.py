@@ -13,7 +13,7 @@ from .document import Document
 from .pdf_client import async_get_pdf_worker
 from .sniff import IMAGES, FileType
 
-# Pages of a document that can be looked at; each is drawn when it is asked for.
+# Pages of a document in a preview; each is drawn when its picture is requested.
 MAX_DRAWN: Final = 200
 DEFAULT_ALIGN: Final = 5
 

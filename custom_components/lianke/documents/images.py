@@ -3,13 +3,12 @@
 import contextlib
 import importlib
 from pathlib import Path
-import struct
 import threading
-import zlib
 
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, features
 
 from .document import input_error
+from .pdf_worker.pictures import DECODER_ERRORS, flatten
 from .sniff import FileType
 from .spool import open_private, translate_disk_errors
 
@@ -24,23 +23,8 @@ JPEG_QUALITY = 92
 MAX_FRAMES = 2000
 HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
-# What decoders raise for damaged pictures, besides what they should.
-UNREADABLE = (
-    UnidentifiedImageError,
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
+# What decoders raise for damaged pictures, here also where the memory is not enough.
+UNREADABLE = (*DECODER_ERRORS, MemoryError)
 # One picture at a time, or the peaks add up.
 _CONVERTING = threading.Lock()
 
@@ -53,7 +37,7 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
     """
     with _CONVERTING:
         try:
-            picture = _flatten(_decode(source, name))
+            picture = flatten(_decode(source, name))
         except Image.DecompressionBombError:
             raise input_error("image_too_large", name=name) from None
         except UNREADABLE:
@@ -76,18 +60,6 @@ def _decode(source: Path, name: str) -> Image.Image:
         picture = opened.copy()
     ImageOps.exif_transpose(picture, in_place=True)
     return picture
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture in grey or color, white where it is transparent."""
-    if picture.mode in ("L", "RGB"):
-        return picture
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    flat = Image.new("RGB", layer.size, "white")
-    flat.paste(layer, mask=layer.getchannel("A"))
-    return flat
 
 
 def can_read_heif(path: Path) -> bool:

@@ -169,7 +169,7 @@ def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
         return USUAL_MARGIN, USUAL_MARGIN
     across = (paper.width - paper.printable_width) / 20
     up = (paper.height - paper.printable_height) / 20
-    # A driver that says nothing of its margins has some all the same, unless the name tells.
+    # A driver that says nothing of its margins has some all the same, unless the paper is named borderless.
     if sheets.layout == "photos" and across <= 0 and up <= 0 and BORDERLESS.search(paper.name):
         return 0.0, 0.0
     return max(across, USUAL_MARGIN), max(up, USUAL_MARGIN)
@@ -191,7 +191,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
 
 
 def _measure(made: Path, documents: Sequence[Document]) -> tuple[int, list[str]]:
-    """Return the size of a file, and what tells documents apart; blocks."""
+    """Return the size of a file, and the digests of documents; blocks."""
     return made.stat().st_size, [
         document.digest or _digest(document.path) for document in documents
     ]

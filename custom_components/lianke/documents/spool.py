@@ -38,7 +38,7 @@ SWEEP_INTERVAL = timedelta(minutes=30)
 
 
 class Drawing(Protocol):
-    """What draws the pages of a kept document, each when it is asked for."""
+    """Draws the pages of a kept document, each when its picture is requested."""
 
     @property
     def path(self) -> Path:

@@ -81,7 +81,7 @@ class Lettering:
 
 @lru_cache(maxsize=8)
 def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
-    """Return a text as outlines; fonts are looked for in folders, and in those below them.
+    """Return a text as outlines; searches folders and their subfolders for a font.
 
     Raises TaskError: no_font where none has all characters.
     """

@@ -19,7 +19,7 @@ MAX_JPEG_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
 DEFAULT_DPI: Final = 96
 # What decoders raise for damaged pictures, besides what they should.
-UNREADABLE: Final = (
+DECODER_ERRORS: Final = (
     UnidentifiedImageError,
     OSError,
     ValueError,
@@ -45,7 +45,7 @@ def reading() -> Iterator[None]:
         raise
     except Image.DecompressionBombError, Image.DecompressionBombWarning:
         raise TaskError("image_too_large") from None
-    except UNREADABLE:
+    except DECODER_ERRORS:
         raise TaskError("image_damaged") from None
 
 
@@ -76,7 +76,7 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
             picture = _plain(picture)
             picture.thumbnail((most, most))
         ImageOps.exif_transpose(picture, in_place=True)
-        picture = _flat(_srgb(picture))
+        picture = flatten(_srgb(picture))
     size = Size(full[0] * 72 / dpi, full[1] * 72 / dpi)
     return picture, size.turned if turned else size
 
@@ -123,13 +123,13 @@ def _srgb(picture: Image.Image) -> Image.Image:
         converted = ImageCms.profileToProfile(
             picture, source, ImageCms.createProfile("sRGB"), outputMode=mode
         )
-    except ImageCms.PyCMSError, OSError, ValueError, TypeError:
-        # A profile that fits nothing: the colours are taken as they are.
+    except ImageCms.PyCMSError, OSError, ValueError, TypeError, ImportError:
+        # A profile that fits nothing, or Pillow without LittleCMS: the colours are taken as they are.
         return picture
     return converted or picture
 
 
-def _flat(picture: Image.Image) -> Image.Image:
+def flatten(picture: Image.Image) -> Image.Image:
     """Return the picture in grey or colour, white where it is transparent."""
     if picture.mode in ("L", "RGB"):
         return picture

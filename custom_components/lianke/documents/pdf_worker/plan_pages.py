@@ -143,7 +143,7 @@ def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
 
 
 def _framed(sheet: Sheet, *, frame: bool) -> Sheet:
-    """Return the sheet with a frame around each page, if that is asked for."""
+    """Return the sheet with a frame around each page, if requested."""
     if frame:
         sheet.frames = [item.place for item in sheet.items]
     return sheet
