@@ -109,6 +109,7 @@ def _secrets(hass: HomeAssistant, simulator: Simulator | None) -> set[str]:
         found |= {box.device_key for box in simulator.cloud.boxes.values()}
     for entry in hass.config_entries.async_entries(DOMAIN):
         found.add(entry.data.get("webhook_id") or "no webhook")
+        found |= set(entry.options.get("lan_printers", {}).values())
         if (data := getattr(entry, "runtime_data", None)) is not None:
             found |= {job.token for job in data.queue.jobs()}
     return found
