@@ -19,6 +19,12 @@ interface AddFiles {
   reject(error: unknown): void;
 }
 
+/*
+ * Home Assistant makes its cards anew, after a reconnect for example. What somebody was about to print on a card that is
+ * gone is kept for the next one of the same configuration.
+ */
+const orphans = new Map<string, Map<string, Batch>>();
+
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
 @define(CARD)
 export class LiankeCard extends LitElement {
@@ -27,7 +33,7 @@ export class LiankeCard extends LitElement {
   @state() private _announced = "";
 
   private _hass: HomeAssistant | undefined;
-  private readonly _batches = new Map<string, Batch>();
+  private _batches = new Map<string, Batch>();
   private readonly _states = new Map<string, string>();
   private readonly _feed = new FeedController(this, (data) => this._received(data));
 
@@ -77,6 +83,28 @@ export class LiankeCard extends LitElement {
     this._setUp();
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this._adopt();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    const isBusy = [...this._batches.values()].some((batch) => batch.items.length > 0);
+    if (isBusy) orphans.set(JSON.stringify(this._config), this._batches);
+  }
+
+  /* Take over what a card of the same configuration has left. */
+  private _adopt(): void {
+    const key = JSON.stringify(this._config);
+    const batches = orphans.get(key);
+    if (!batches || !this._context) return;
+    orphans.delete(key);
+    this._batches = batches;
+    for (const batch of batches.values()) batch.context = this._context;
+    this.requestUpdate();
+  }
+
   getCardSize(): number {
     return this._config?.layout === "compact" ? 1 : 6;
   }
@@ -117,6 +145,8 @@ export class LiankeCard extends LitElement {
 
   private _received(data: Feed): void {
     const context = this._context;
+    // The card before this one may have gone only now.
+    this._adopt();
     for (const batch of this._batches.values()) batch.notice(data.jobs);
     for (const job of data.jobs) {
       const before = this._states.get(job.job_id);

@@ -1,5 +1,6 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
+import { BatchWatcher } from "../batch-watcher";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import type { Batch } from "../print/batch";
@@ -32,8 +33,8 @@ export class LiankePrinter extends Part {
   @state() private _over = false;
 
   protected readonly _focus = new FocusKeeper(this);
+  protected readonly _watcher = new BatchWatcher(this);
   private readonly _tasks = new TaskController(this);
-  private _watched: Batch | undefined;
 
   static override styles = [
     base,
@@ -56,20 +57,6 @@ export class LiankePrinter extends Part {
       }
     `,
   ];
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this._watch(this.batch);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this._watch(undefined);
-  }
-
-  protected override willUpdate(): void {
-    if (this.isConnected) this._watch(this.batch);
-  }
 
   private get _mayPrint(): boolean {
     return this.context.shows("print") && Boolean(this.printer?.may_control);
@@ -187,15 +174,6 @@ export class LiankePrinter extends Part {
       @files-chosen=${(event: CustomEvent<File[]>) => batch.add(event.detail)}
     ></lianke-tray>`;
   }
-
-  private _watch(batch: Batch | undefined): void {
-    if (this._watched === batch) return;
-    this._watched?.removeEventListener("change", this._changed);
-    batch?.addEventListener("change", this._changed);
-    this._watched = batch;
-  }
-
-  private readonly _changed = () => this.requestUpdate();
 
   private readonly _chosen = async (event: CustomEvent<File[]>) => {
     const focused = this.shadowRoot?.activeElement?.localName === "lianke-file-chooser";

@@ -2,6 +2,7 @@ import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { mdiClose, mdiContentPaste, mdiDrag, mdiFileDocumentOutline, mdiFolderOpenOutline, mdiPrinter } from "@mdi/js";
+import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
 import { Part } from "../components/part";
 import { define } from "../define";
@@ -22,7 +23,7 @@ export class LiankeTray extends Part {
   @property({ attribute: false }) batch!: Batch;
 
   protected readonly _focus = new FocusKeeper(this);
-  private _watched: Batch | undefined;
+  protected readonly _watcher = new BatchWatcher(this);
 
   static override styles = [
     base,
@@ -61,33 +62,10 @@ export class LiankeTray extends Part {
     `,
   ];
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    if (this.batch) this._watch(this.batch);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this._watch(undefined);
-  }
-
-  protected override willUpdate(): void {
-    if (this.isConnected) this._watch(this.batch);
-  }
-
   /* Focus what adds files. */
   override focus(options?: FocusOptions): void {
     this.renderRoot.querySelector<HTMLElement>("lianke-file-chooser")?.focus(options);
   }
-
-  private _watch(batch: Batch | undefined): void {
-    if (this._watched === batch) return;
-    this._watched?.removeEventListener("change", this._changed);
-    batch?.addEventListener("change", this._changed);
-    this._watched = batch;
-  }
-
-  private readonly _changed = () => this.requestUpdate();
 
   protected override render() {
     const { batch, t } = this;

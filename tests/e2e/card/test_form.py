@@ -184,3 +184,25 @@ async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Sta
         await screen.drop(("again.pdf", PDF, make_pdf(2)))
         await expect(screen.card.get_by_label("Two-sided")).to_have_value("1")
         await expect(screen.card.get_by_text("Its defaults are used.")).to_have_count(0)
+
+
+async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(("kept.pdf", PDF, make_pdf(4)))
+        await screen.card.get_by_label("Two-sided").select_option(label="Long edge")
+        await screen.card.get_by_label("Copies").fill("2")
+        await stage.home.post(f"/api/config/config_entries/entry/{stage.entry_id}/reload")
+        await expect(screen.card).to_contain_text("Idle")
+        await expect(screen.card.get_by_label("Copies")).to_have_value("2")
+        # Home Assistant makes its cards anew once it is connected again.
+        await screen.card.evaluate("(card) => { window.old = card; }")
+        await screen.page.evaluate(
+            "document.querySelector('home-assistant').hass.connection.reconnect(true)"
+        )
+        await screen.page.wait_for_function("!window.old.isConnected")
+        await expect(screen.card.get_by_label("Copies")).to_have_value("2")
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("kept.pdf")).to_contain_text("Completed")
+    sent = await options(stage)
+    assert (sent["dmCopies"], sent["dmDuplex"]) == ("2", "2")

@@ -97,6 +97,8 @@ async def test_box_offline(stage: Stage) -> None:
         await stage.cloud.change_box(other["device_id"], online=False)
         await screen.shows("Box offline")
         await screen.shows("Check the print box's power and network.")
+        way = screen.card.get_by_role("link", name="Show the device")
+        await expect(way).to_have_attribute("href", f"/config/devices/device/{printer['id']}")
         compact = screen.page.locator("lianke-card").nth(1)
         await expect(compact).to_contain_text("Box offline")
         await stage.cloud.change_box(other["device_id"], online=True)
