@@ -15,7 +15,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .api.capabilities import Capabilities, Paper
 from .api.client import LiankeClient
-from .api.errors import AuthenticationError, LiankeError
+from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .box.capabilities import CapabilityCache, ClientFactory
 from .box.polling import PollingAccount, async_poll
@@ -135,6 +135,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def key_rejected(self) -> bool:
         """Return whether the service does not accept the ApiKey."""
         return isinstance(self.last_error, AuthenticationError)
+
+    @property
+    def service_expired(self) -> bool:
+        """Return whether the vendor's service period of the box is over."""
+        box = self._storage.box
+        return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
     def hold_reason(self, key: str) -> HoldReason | None:
         """Return why a printer cannot take a job now; None when nothing is known against it."""

@@ -13,7 +13,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.util import dt as dt_util
 
-from .api.errors import BoxNotBoundError, ServiceExpiredError
+from .api.errors import BoxNotBoundError
 from .api.models import DriverState
 from .const import DOMAIN
 from .documents.escaping import escape_markdown
@@ -229,8 +229,7 @@ class _Watcher:
         """Raise an issue when the service has expired or soon will; return its id."""
         box = self._data.storage.box
         expires = box.expires if box else None
-        error = self._data.coordinator.last_error
-        if (box and box.expired) or isinstance(error, ServiceExpiredError):
+        if self._data.coordinator.service_expired:
             found = issue_id(SERVICE_EXPIRED, self._entry)
             self._create_issue(
                 found, SERVICE_EXPIRED, fixable=False, severity=ir.IssueSeverity.ERROR

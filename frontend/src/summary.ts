@@ -5,7 +5,7 @@ export type Tone = "good" | "busy" | "warn" | "bad" | "off";
 export type Way = "sign_in" | "device" | "repairs";
 
 export interface Summary {
-  /* A status of the printer's sensor, or key_rejected; null while nothing is known. */
+  /* A status of the printer's sensor, key_rejected or service_expired; null while nothing is known. */
   state: string | null;
   tone: Tone;
   /* What is wrong, the gravest first. */
@@ -22,6 +22,7 @@ const TONES: Record<string, Tone> = {
   idle: "good",
   printing: "busy",
   key_rejected: "bad",
+  service_expired: "bad",
   paper_jam: "bad",
   stopped: "bad",
   unsupported: "bad",
@@ -29,7 +30,12 @@ const TONES: Record<string, Tone> = {
   box_offline: "off",
 };
 const FINE = ["idle", "printing", "disconnected"];
-const WAYS: Record<string, Way> = { key_rejected: "sign_in", box_offline: "device", awaiting_driver: "repairs" };
+const WAYS: Record<string, Way> = {
+  key_rejected: "sign_in",
+  service_expired: "repairs",
+  box_offline: "device",
+  awaiting_driver: "repairs",
+};
 
 const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[state] ?? "warn"));
 
@@ -37,9 +43,10 @@ const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[
 export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): Summary => {
   // A job on its way is news that the next poll of the printer will only confirm.
   const sending = printer.status === "idle" && open.some((job) => job.state === "sending");
-  const state = keyRejected ? "key_rejected" : sending ? "printing" : printer.status;
-  // Of a box whose key is refused nothing else is known.
-  const reported = keyRejected ? [] : printer.problems;
+  const refused = keyRejected ? "key_rejected" : printer.service_expired ? "service_expired" : null;
+  const state = refused ?? (sending ? "printing" : printer.status);
+  // Of a box that the service refuses nothing else is known.
+  const reported = refused ? [] : printer.problems;
   const own = state !== null && !FINE.includes(state) ? [state] : [];
   return {
     state,

@@ -40,6 +40,7 @@ export interface Ink {
 export interface Printer {
   name: string;
   status: string | null;
+  service_expired?: boolean;
   waiting: number;
   hold_reason: string;
   pages_printed: number;

@@ -29,6 +29,12 @@ describe("one state for header and banner", () => {
     });
   });
 
+  test("an expired service leads to the repairs", () => {
+    const printer = makePrinter({ status: "idle", service_expired: true });
+    expect(summarize(printer, [], false)).toMatchObject({ state: "service_expired", tone: "bad", way: "repairs" });
+    expect(summarize(printer, [], true).state).toBe("key_rejected");
+  });
+
   test("a job on its way is printing before the next poll says so", () => {
     const sending = [makeJob({ state: "sending" })];
     expect(summarize(makePrinter(), sending, false).state).toBe("printing");

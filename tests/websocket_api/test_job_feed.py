@@ -241,3 +241,22 @@ async def test_a_refused_key_is_told_to_the_cards(
     async with client_of(hass, hass_ws_client, policy) as reader:
         await subscribe(reader)
         assert (await reader.receive_json())["event"]["key_rejected"] == [laser]
+
+
+async def test_an_expired_service_is_shown_on_the_cards(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    """With an expired service the card kept showing an idle printer, while nothing was printed."""
+    client = await hass_ws_client()
+    await subscribe(client)
+    view = (await client.receive_json())["event"]
+    assert not any(one["service_expired"] for one in view["printers"].values())
+    simulator.box.expired = True
+    await setup.runtime_data.coordinator.async_refresh()
+    view = await until(
+        client, lambda view: any(one["service_expired"] for one in view["printers"].values())
+    )
+    assert all(one["service_expired"] for one in view["printers"].values())

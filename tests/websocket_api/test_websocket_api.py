@@ -94,6 +94,7 @@ async def test_first_message_shows_printers(
         "name": "Kyocera MA2000w GX",
         "status": "idle",
         "may_control": True,
+        "service_expired": False,
         "waiting": 0,
         "hold_reason": None,
         "pages_printed": 0,

@@ -289,6 +289,7 @@ def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
     condition = None if printer.status in _OFF else printer.condition
     return {
         "status": None if printer.status is None else printer.status.value,
+        "service_expired": data.coordinator.service_expired,
         "waiting": data.queue.waiting(printer.key),
         "hold_reason": data.queue.hold_reason(printer.key),
         "pages_printed": 0 if known is None else known.pages_printed,

@@ -142,7 +142,7 @@ export class LiankePrinter extends Part {
   private _stateText(current: string | null, off: boolean, held: Job[]): string {
     const { t } = this;
     if (current === null) return t.text("unknown");
-    if (current === "key_rejected") return t.text("key_rejected");
+    if (current === "key_rejected" || current === "service_expired") return t.text(current);
     const status = t.state("status", current);
     if (!off) return status;
     const [first] = held
