@@ -14,6 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.capabilities import Capabilities, Paper
+from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
 from ..api.tasks import DayTask
@@ -42,12 +43,25 @@ class _Cache[T]:
         self.answers: dict[str, tuple[float, T]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def async_get(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        """Return the answer for a key, by `fetch` if there is no recent one."""
-        async with self._locks[key]:
-            if key not in self.answers or time.monotonic() - self.answers[key][0] > self._seconds:
-                self.answers[key] = (time.monotonic(), await fetch())
-            return self.answers[key][1]
+    async def async_get(
+        self,
+        key: str,
+        get_client: Callable[[], LiankeClient],
+        fetch: Callable[[LiankeClient], Awaitable[T]],
+    ) -> T:
+        """Return the answer for a key, by `fetch` if there is no recent one.
+
+        `get_client` counts as a lookup of the user, also where another call fetches meanwhile.
+        """
+        if not self._is_fresh(key):
+            client = get_client()
+            async with self._locks[key]:
+                if not self._is_fresh(key):
+                    self.answers[key] = (time.monotonic(), await fetch(client))
+        return self.answers[key][1]
+
+    def _is_fresh(self, key: str) -> bool:
+        return key in self.answers and time.monotonic() - self.answers[key][0] <= self._seconds
 
 
 DATA_MODELS: HassKey[_Cache[_Models]] = HassKey(f"{DOMAIN}_models")
@@ -101,12 +115,12 @@ async def async_search_models(
     account = data.account.webhook_id
     cached = hass.data.setdefault(DATA_MODELS, _Cache(MODELS_SECONDS))
 
-    async def fetch() -> _Models:
-        names = await data.client_for(context).printer_models()
+    async def fetch(client: LiankeClient) -> _Models:
+        names = await client.printer_models()
         return _Models(tuple(names), tuple(name.casefold() for name in names))
 
     try:
-        models = await cached.async_get(account, fetch)
+        models = await cached.async_get(account, partial(data.client_for, context), fetch)
     except LiankeError:
         if account not in cached.answers:
             raise
@@ -130,10 +144,9 @@ async def async_cloud_tasks(
     data = loaded_data(entry)
     cached = hass.data.setdefault(DATA_TASKS, _Cache(CLOUD_SECONDS))
 
-    async def fetch() -> tuple[DayTask, ...]:
-        return await data.client_for(context).day_tasks()
-
-    tasks = await cached.async_get(entry.entry_id, fetch)
+    tasks = await cached.async_get(
+        entry.entry_id, partial(data.client_for, context), lambda client: client.day_tasks()
+    )
     own = data.queue.own_task_ids
     return [_describe_task(task, own) for task in tasks]
 
