@@ -1,6 +1,7 @@
 """The blueprints: copied by the options, never over an edited one, and each of them does its work."""
 
 import asyncio
+import base64
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 import os
@@ -11,15 +12,32 @@ from time import sleep
 from typing import Any, override
 
 from homeassistant.components import persistent_notification
+from homeassistant.components.ai_task import (
+    AITaskEntity,
+    AITaskEntityFeature,
+    GenImageTask,
+    GenImageTaskResult,
+)
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.calendar import CalendarEvent
+from homeassistant.components.conversation import ChatLog
 from homeassistant.components.folder.sensor import PLATFORM_SCHEMA as FOLDER_SCHEMA
 from homeassistant.components.weather import Forecast, WeatherEntity
 from homeassistant.components.weather.const import WeatherEntityFeature
 from homeassistant.const import ATTR_ENTITY_ID, EVENT_CALL_SERVICE
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import (
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
@@ -31,6 +49,7 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
     async_mock_service,
 )
+import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import escape_markdown
@@ -151,14 +170,11 @@ def test_shipped_and_offered_are_the_same(language: str) -> None:
 
 # Keys under which texts stand; everything else is the same in all languages.
 TEXTS = {"name", "description", "label", "title", "message", "markdown", "stop", "default"}
-TEXTS |= {"set_conversation_response", "variables", "text"}
+TEXTS |= {"set_conversation_response", "doing", "task_name"}
 
 
 def shape(value: Any, key: str = "") -> Any:
-    """Return a blueprint with a mark in place of what is there for people to read.
-
-    A string is a text where its key says so; in a template, what is quoted and not ASCII alone is.
-    """
+    """Return a blueprint with a mark in place of what is there for people to read."""
     if isinstance(value, dict):
         return {name: shape(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
@@ -366,6 +382,307 @@ async def say(hass: HomeAssistant, sentence: str, language: str) -> str:
     assert answer is not None
     response: dict[str, Any] = answer["response"]  # type: ignore[assignment] # any JSON
     return str(response["speech"]["plain"]["speech"])
+
+
+VOICE = {
+    "en": {
+        "list": "Print the shopping list",
+        "status": "What is the printer doing?",
+        "reason": "Why doesn't it print?",
+        "answers": {
+            "sent": "The list is on its way to the printer.",
+            "idle": "The printer: Idle.",
+            "nothing": "Nothing waits. The printer: Idle.",
+            "held": "The list waits for the printer: Out of paper.",
+            "waiting": "The printer: Out of paper. 1 waiting.",
+            "why": "Shopping list waits: Out of paper.",
+        },
+    },
+    "zh-Hans": {
+        "list": "打印购物清单",
+        "status": "打印机在干什么？",
+        "reason": "打印机为什么不打印？",
+        "answers": {
+            "sent": "好的，清单已交给打印机。",
+            "idle": "打印机状态：空闲。",
+            "nothing": "没有任务在等待。打印机状态：空闲。",
+            "held": "清单在等待打印机：缺纸。",
+            "waiting": "打印机状态：缺纸。1 个任务在等待。",
+            "why": "购物清单在等待：缺纸。",
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_voice(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    language: str,
+) -> None:
+    hass.config.language = language
+    voice: dict[str, Any] = VOICE[language]
+    answers = voice["answers"]
+    await use(hass, "voice", printer=device_of(hass), list="todo.shopping")
+    assert await say(hass, voice["status"], language) == answers["idle"]
+    assert await say(hass, voice["reason"], language) == answers["nothing"]
+    assert await say(hass, voice["list"], language) == answers["sent"]
+    await elapse_until(hass, clock, lambda: simulator.printed)
+    assert "牛奶" in page_of(simulator)
+    await elapse_until(hass, clock, lambda: hass.states.is_state(STATUS, "idle"))
+    box.printer(1).paper = 0
+    await look(hass, clock, ready)
+    assert await say(hass, voice["list"], language) == answers["held"]
+    assert await say(hass, voice["status"], language) == answers["waiting"]
+    assert (await say(hass, voice["reason"], language)).endswith(answers["why"][-12:])
+    assert len(simulator.printed) == 1
+
+
+async def test_voice_about_a_failure_and_a_refusal(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
+) -> None:
+    await use(hass, "voice", printer=device_of(hass), list="todo.gone")
+    assert await say(hass, "print my shopping list", "en") == "The list could not be printed."
+    simulator.cloud.plan(box.printer(1), Outcome(code=502))
+    await hold(hass)
+    await elapse_until(hass, clock, lambda: data_of(ready).queue.jobs()[0].state == "failed")
+    told = await say(hass, "why is not the printer printing", "en")
+    assert told.startswith("Text was not printed: The Lianke service could not convert")
+    assert simulator.printed == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_arithmetic(
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, language: str
+) -> None:
+    """Every exercise can be solved with numbers of the chosen size."""
+    hass.config.language = language
+    await use(
+        hass,
+        "arithmetic",
+        printer=device_of(hass),
+        time=(dt_util.now() + timedelta(minutes=1)).strftime("%H:%M:%S"),
+        days=["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        kinds=["plus", "minus", "times", "divided"],
+        largest=30,
+        tables=7,
+        rows=20,
+    )
+    await elapse(hass, clock, 90)
+    [job] = data_of(ready).queue.jobs()
+    assert job.expires_at is not None
+    await elapse_until(hass, clock, lambda: simulator.printed)
+    found = re.findall(r"(\d+) ([+−×÷]) (\d+) =", page_of(simulator))
+    assert len(found) == 60
+    assert {sign for _, sign, _ in found} == set("+−×÷")
+    for first, sign, second in found:
+        one, other = int(first), int(second)
+        if sign == "+":
+            assert one + other <= 30
+        elif sign == "−":
+            assert 0 <= other <= one <= 30
+        elif sign == "×":
+            assert max(one, other) <= 7
+        else:
+            assert one % other == 0
+            assert one // other <= 7
+
+
+class Painter(AITaskEntity):
+    """An AI task that always draws the same."""
+
+    _attr_supported_features = AITaskEntityFeature.GENERATE_IMAGE
+
+    def __init__(self) -> None:
+        self.entity_id = "ai_task.painter"
+        self.asked: list[str] = []
+
+    @override
+    async def _async_generate_image(
+        self, task: GenImageTask, chat_log: ChatLog
+    ) -> GenImageTaskResult:
+        self.asked.append(task.instructions)
+        return GenImageTaskResult(
+            image_data=picture("PNG"),
+            conversation_id=chat_log.conversation_id,
+            mime_type="image/png",
+        )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_ai_picture(
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    tmp_path: Path,
+    language: str,
+) -> None:
+    hass.config.language = language
+    make_media(hass, tmp_path / "media")
+    painter = Painter()
+    assert await async_setup_component(hass, "homeassistant", {})
+    await add(hass, "ai_task", [painter])
+    await use(
+        hass,
+        "ai_picture",
+        printer=device_of(hass),
+        ai="ai_task.painter",
+        instructions="A cat",
+        buttons=["input_button.print"],
+    )
+    await press(hass)
+    [job] = await came_out(simulator)
+    assert painter.asked == ["A cat"]
+    assert job.path.read_bytes() == picture("PNG")
+
+
+MAIL = {
+    "entry_id": "mailbox",
+    "sender": "Anna@Example.com",
+    "subject": "Please print",
+    "uid": "12",
+    "initial": True,
+    "text": "Hello *there*,\r\n1. see below",
+    "parts": {},
+}
+
+
+def attachment(name: str, encoding: str = "base64") -> dict[str, str]:
+    """Return what the event of a mail says about an attachment."""
+    return {"filename": name, "content_transfer_encoding": encoding}
+
+
+def mailbox(hass: HomeAssistant, parts: dict[str, bytes], encoding: str = "base64") -> None:
+    """Answer for the integration of mailboxes, which needs a package that tests do not have."""
+
+    async def fetch_part(call: ServiceCall) -> ServiceResponse:
+        if (data := parts.get(call.data["part"])) is None:
+            raise ServiceValidationError("no such part")
+        return {
+            "part_data": base64.encodebytes(data).decode("ascii"),
+            "content_transfer_encoding": encoding,
+        }
+
+    hass.services.async_register(
+        "imap",
+        "fetch_part",
+        fetch_part,
+        vol.Schema(dict.fromkeys(("entry", "uid", "part"), cv.string)),
+        supports_response=SupportsResponse.ONLY,
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "Please print: 2 handed to the printer, 2 could not be printed."),
+        ("zh-Hans", "Please print：2 个已交给打印机，2 个没能打印。"),
+    ],
+)
+async def test_mail_to_paper(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, language: str, message: str
+) -> None:
+    """Attachments that can be printed are, once each; the answer counts the others."""
+    hass.config.language = language
+    calls = async_mock_service(hass, "notify", "phone")
+    pdf = make_pdf(2)
+    mailbox(hass, {"0": pdf, "1,0": picture("JPEG"), "2": bytes(200_000)})
+    await use(
+        hass,
+        "mail_to_paper",
+        printer=device_of(hass),
+        senders=["anna@example.com"],
+        subject="PRINT",
+        tell=PHONE,
+    )
+    parts = {
+        "0": attachment("invoice.PDF"),
+        "1,0": attachment("photo.jpg"),
+        "2": attachment("large.pdf"),
+        "3": attachment("gone.pdf"),
+        "4": attachment("virus.exe"),
+        "5": {"content_type": "text/plain"},
+    }
+    mail = MAIL | {"parts": parts, "date": dt_util.utcnow()}
+    for left_alone in (
+        {"sender": "eve@example.com"},
+        {"subject": "Hello"},
+        {"initial": False},
+    ):
+        hass.bus.async_fire("imap_content", mail | left_alone)
+        await rest(hass)
+    assert (calls, data_of(ready).queue.jobs()) == ([], [])
+    hass.bus.async_fire("imap_content", mail)
+    printed = await came_out(simulator, 2)
+    assert {job.path.read_bytes() for job in printed} == {pdf, picture("JPEG")}
+    await rest(hass)
+    assert [call.data["message"] for call in calls] == [message]
+    # The same mail again prints nothing more.
+    hass.bus.async_fire("imap_content", mail)
+    await rest(hass)
+    assert len(data_of(ready).queue.jobs()) == 2
+
+
+async def test_mail_without_an_attachment(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    await use(hass, "mail_to_paper", printer=device_of(hass), senders=["anna@example.com"])
+    hass.bus.async_fire("imap_content", MAIL | {"date": dt_util.utcnow()})
+    await came_out(simulator)
+    # What people write is shown as they wrote it, not taken for Markdown.
+    assert re.search(r"Hello \*there\*,<br ?/?>\s*1\. see below", page_of(simulator))
+    [(title, message)] = notices(hass)
+    assert (title, message) == (
+        "Mail from Anna@Example.com",
+        escape_markdown("Please print: 1 handed to the printer."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["1, 2: handed to the printer.", "could not be printed."]),
+        ("zh-Hans", ["1, 2：已交给打印机。", "没能打印。"]),
+    ],
+)
+async def test_share_from_phone(
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    language: str,
+    told: list[str],
+) -> None:
+    hass.config.language = language
+    calls = async_mock_service(hass, "notify", "phone")
+    await use(hass, "share_from_phone", printer=device_of(hass), tell=PHONE)
+    hass.bus.async_fire("mobile_app.share", {"caller": "android-app://x"})
+    hass.bus.async_fire("mobile_app.share", {"text": "1, 2"})
+    await came_out(simulator)
+    assert "1, 2" in page_of(simulator)
+    for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
+        hass.bus.async_fire("mobile_app.share", data)
+    await rest(hass)
+    messages = [call.data["message"] for call in calls]
+    assert messages[0] == told[0]
+    assert len(messages) == 3
+    assert all(message.endswith(told[1]) for message in messages[1:])
+    assert len(simulator.printed) == 1
+
+
+async def test_a_link_from_the_phone(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    """A link goes to the printer as a document, shared as such or as a text."""
+    await use(hass, "share_from_phone", printer=device_of(hass), tell=[])
+    calls = async_capture_events(hass, EVENT_CALL_SERVICE)
+    for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
+        hass.bus.async_fire("mobile_app.share", data)
+    await rest(hass)
+    asked = [call.data["service_data"] for call in calls if call.data["domain"] == DOMAIN]
+    assert [data["url"] for data in asked] == ["https://127.0.0.1/a.pdf", "https://127.0.0.1/b.pdf"]
 
 
 class Sky(WeatherEntity):

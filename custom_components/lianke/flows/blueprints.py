@@ -17,8 +17,13 @@ from ..const import DOMAIN
 # In the order in which they are offered; each is a file of this name.
 BLUEPRINTS = (
     "shopping_list",
+    "voice",
     "morning_briefing",
+    "arithmetic",
     "doorbell_photo",
+    "ai_picture",
+    "mail_to_paper",
+    "share_from_phone",
     "printer_messages",
     "folder",
     "invoices",
