@@ -43,8 +43,6 @@ ROUND_TIME = 75.0
 # A round takes at least so long: twenty documents and two starts are a lot of requests for one cloud.
 PACE = 30.0
 DOUBT_TIME = 345.0
-# How long the largest job that got no answer can lay claim to tasks.
-CLAIM_TIME = 480.0
 SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
 # So much later than it should a cloud that hangs may still make a task.
@@ -188,10 +186,6 @@ class Home:
     async def round(self, number: int) -> None:
         """Ask for twenty documents, cut the power at some moment, and start again."""
         await asyncio.sleep(max(0.0, self._begun + PACE - time.monotonic()))
-        if self.reachable:
-            # Else one upload that never arrived would take the proof from each power cut after it: power that goes
-            # once a minute is not what that share of doubts is to stand for.
-            await self._until(CLAIM_TIME, self._has_no_claims)
         self._begun = time.monotonic()
         orders = await asyncio.to_thread(self._write_documents, number)
         self.orders += orders
@@ -302,16 +296,6 @@ class Home:
         if not self.reachable:
             moving = [one for one in moving if not is_unsure(one)]
         return not moving
-
-    async def _has_no_claims(self) -> bool:
-        """Tell whether no job without a task can lay claim to one that is made from now on."""
-        records = await asyncio.to_thread(lambda: list(self.records()))
-        now = datetime.now(CHINA)
-        return all(
-            handed_over(one) + claim(one) < now
-            for one in records
-            if one["handed_over_at"] and one["task_id"] is None
-        )
 
     async def settle(self, *, doubts_too: bool) -> None:
         """Wait until every job has an end, or is in a doubt that only time will end."""
