@@ -18,6 +18,7 @@ from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import MAX_LENGTH, escape_markdown
 from custom_components.lianke.flows.binding import printer_list
+from custom_components.lianke.flows.lan_printers import lan_addresses
 from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.limits import LimitError
 from tests.conftest import COMPONENT, make_entry, set_up, tear_down
@@ -27,7 +28,7 @@ from tests.simulator import Simulator
 LANGUAGES = ("en", "zh-Hans")
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept"}
-ESCAPED = {"box", "device_id", "name", "printer", "printers", "test_printer"}
+ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer"}
 
 
 def texts(language: str) -> dict[str, Any]:
@@ -48,6 +49,15 @@ def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
         for key, item in part.items()
         for where, text in rendered_texts(item, (*path, key)).items()
     }
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_addresses_in_the_home_network_show_names_as_they_are(
+    hass: HomeAssistant, payload: str
+) -> None:
+    markdown = lan_addresses(hass, {"key": payload}, {"key": "token"})
+    assert not active(markdown), markdown
+    assert as_shown(payload) in shown(markdown)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)

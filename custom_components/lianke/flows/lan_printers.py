@@ -16,6 +16,7 @@ import voluptuous as vol
 from yarl import URL
 
 from ..const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
+from ..documents.escaping import escape_markdown
 
 TOKEN_BYTES: Final = 18
 """of the last part of a printer's address, which nobody can guess."""
@@ -52,6 +53,6 @@ def lan_addresses(hass: HomeAssistant, names: Mapping[str, str], tokens: Mapping
         base = URL(_USUAL_URL)
     scheme = "ipps" if base.scheme == "https" else "ipp"
     return "\n".join(
-        f"- {names.get(key, key)}: `{scheme}://{base.host}:{base.port}{LAN_PRINTER_PATH}/{token}`"
+        f"- {escape_markdown(names.get(key, key))}: `{scheme}://{base.host}:{base.port}{LAN_PRINTER_PATH}/{token}`"
         for key, token in tokens.items()
     )
