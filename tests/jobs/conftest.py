@@ -118,6 +118,8 @@ class Shop:
     clock: Clock
     history: list[tuple[str, JobState | None, JobState]] = field(default_factory=list)
     made: int = 0
+    # How often to look, a hundredth of a second apart, whether a request has its answer.
+    patience: int = 200
 
     @property
     def box(self) -> Box:
@@ -193,10 +195,13 @@ class Shop:
             await asyncio.sleep(0.01)
             await self.hass.async_block_till_done()
         # A request that is under way must not seem to take as long as the clock is moved next.
-        for _ in range(20):
+        for _ in range(self.patience):
             if not self.queue._scheduler._is_working:
                 break
             await asyncio.sleep(0.01)
+        else:
+            # It hangs by a fault, until the clock is moved.
+            self.patience = 20
 
     async def refresh(self) -> None:
         """Poll the box now, a moment after whatever was seen of it before."""

@@ -333,9 +333,9 @@ async def test_an_expired_job_is_asked_back_until_the_cloud_answers(
     job = await shop.submit(expires_in=timedelta(minutes=10))
     assert (await shop.uploaded(job)).state is JobState.QUEUED
     shop.sim.cloud.fail(CANCEL, fault, times=3)
-    for _ in range(90):
-        await shop.tick(20)
-    assert shop.queue.get(job.job_id).state is JobState.EXPIRED
+    await shop.until(job, JobState.CANCELING, JobState.EXPIRED, seconds=1800, step=20)
+    # The cancellation is seen in time to tell that nothing was printed.
+    await shop.until(job, JobState.EXPIRED, seconds=60)
     shop.printer().on = True
     for _ in range(20):
         await shop.tick(20)

@@ -39,6 +39,23 @@ async def test_a_job_canceled_in_the_middle_may_be_on_paper(shop: Shop) -> None:
     assert shop.sim.cloud.partly_printed
 
 
+async def test_a_revocation_that_takes_a_moment_is_seen_in_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that old is polled once a minute: too late to know that nothing was printed."""
+    monkeypatch.setattr("tests.simulator.printing.REVOKE_SECONDS", 500.0)
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    job = await shop.submit(expires_in=timedelta(minutes=30))
+    assert (await shop.uploaded(job)).state is JobState.QUEUED
+    await shop.until(job, JobState.CANCELING, seconds=2400, step=20)
+    (task,) = shop.sim.cloud.tasks.values()
+    async with asyncio.timeout(30):
+        while task.state != "REVOKED":
+            await shop.settle()
+    await shop.until(job, JobState.EXPIRED, seconds=60)
+
+
 async def test_a_job_that_may_be_on_paper_keeps_its_request_id(shop: Shop) -> None:
     """The same id must not print the same sheets once more."""
     content = shop.document(pages=3).path.read_bytes()

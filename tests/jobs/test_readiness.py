@@ -137,7 +137,8 @@ async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(shop: Shop) -> 
     shop.printer().on = False
     job = await shop.submit(expires_in=timedelta(minutes=10))
     assert (await shop.uploaded(job)).state is JobState.QUEUED
-    await shop.until(job, JobState.EXPIRED, seconds=1200, step=20)
+    await shop.until(job, JobState.CANCELING, JobState.EXPIRED, seconds=1200, step=20)
+    await shop.until(job, JobState.EXPIRED, seconds=60)
     shop.printer().on = True
     await shop.tick(600)
     assert not shop.sim.cloud.printed

@@ -20,7 +20,14 @@ from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
 from .job import Job, JobState
-from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, printed_pages
+from .outcome import (
+    CANCELED_TOO_LATE,
+    REVOKE_TIME,
+    changes_for,
+    failure,
+    has_other_pages,
+    printed_pages,
+)
 from .reconciliation import DOUBT_TIME, GIVE_UP, Reconciler
 from .registry import JobRegistry
 from .task_matching import LIST_LAG
@@ -202,6 +209,9 @@ class TaskTracker:
     def _pause(self, job: Job) -> timedelta:
         age = self._age(job)
         if job.is_unsure and age < DOUBT_TIME * 2:
+            return SPACING
+        if job.idle_at is not None and dt_util.utcnow() - job.idle_at < REVOKE_TIME:
+            # Only an end that is seen in this time shows that nothing was printed.
             return SPACING
         for older, pause in _SLOWER:
             if age > older:
