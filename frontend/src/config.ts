@@ -6,6 +6,8 @@ export const CARD = "lianke-card";
 export const SECTIONS = ["ink", "pages", "print", "jobs"];
 /* Domains of entities that are printed, and of those that are run. */
 export const SOURCES = ["todo", "calendar", "camera", "image"];
+/* Those for whose dashboards a card is suggested that prints them. */
+const PRINTED = ["todo", "calendar"];
 export const RUNNABLE: Record<string, string> = {
   script: "turn_on",
   scene: "turn_on",
@@ -49,9 +51,15 @@ export const withDefaults = (config: Record<string, unknown>): CardConfig => {
 export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
   entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && Boolean(entry.device_id);
 
-/* Return a card for an entity of a printer, null for any other entity. */
+/* Return a card for an entity of a printer, or one that prints a list or calendar; null for any other entity. */
 export const suggestCard = (hass: HomeAssistant, entityId: string) => {
+  const printers = Object.values(hass.entities).filter(isPrinterEntity);
+  const [printer] = printers;
+  if (printer && PRINTED.some((domain) => entityId.startsWith(`${domain}.`))) {
+    const config = { ...stubConfig(printer.device_id), show: ["jobs"], history: 0, buttons: [{ entity: entityId }] };
+    return { config: { type: `custom:${CARD}`, ...config } };
+  }
   const device = hass.entities[entityId]?.device_id;
-  const isPrinter = Object.values(hass.entities).some((one) => isPrinterEntity(one) && one.device_id === device);
+  const isPrinter = printers.some((one) => one.device_id === device);
   return device && isPrinter ? { config: { type: `custom:${CARD}`, ...stubConfig(device) } } : null;
 };

@@ -114,16 +114,18 @@ async def test_editor_in_chinese(stage: Stage) -> None:
         await expect(dialog.locator("ha-selector-object")).to_contain_text("购物清单")
 
 
-async def test_card_is_suggested_for_a_printer_only(stage: Stage) -> None:
+async def test_card_is_suggested_for_printers_lists_and_calendars(stage: Stage) -> None:
+    printed = ["todo.shopping", "calendar.family"]
     async with stage.screen() as screen:
         await screen.shows("Idle")
         suggested = await screen.page.evaluate(
-            """() => {
+            """(lists) => {
               const { hass } = document.querySelector("home-assistant");
               const card = window.customCards.find(({ type }) => type === "lianke-card");
               return Object.fromEntries(
-                Object.keys(hass.states).map((id) => [id, card.getEntitySuggestion(hass, id)]));
-            }"""
+                [...Object.keys(hass.states), ...lists].map((id) => [id, card.getEntitySuggestion(hass, id)]));
+            }""",
+            printed,
         )
         offered = {entity for entity, config in suggested.items() if config}
         ours = {
@@ -131,7 +133,9 @@ async def test_card_is_suggested_for_a_printer_only(stage: Stage) -> None:
             for entity in await stage.home.entities()
             if entity["device_id"] in stage.devices.values()
         }
-        assert offered == ours & set(suggested)
+        assert offered == (ours & set(suggested)) | set(printed)
+        for entity in printed:
+            assert suggested[entity]["config"]["buttons"] == [{"entity": entity}]
         status = next(entity for entity in offered if entity.startswith("sensor.kyocera"))
         assert suggested[status]["config"]["devices"] == [stage.devices[LASER]]
 

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { assertConfig, suggestCard, withDefaults } from "../src/config";
+import { makeHass } from "./stand-in";
+import type { HomeAssistant } from "../src/types";
+
+const house = (): HomeAssistant => {
+  const hass = makeHass();
+  hass.entities = {
+    "notify.laser": { entity_id: "notify.laser", device_id: "laser", platform: "lianke" },
+    "sensor.laser": { entity_id: "sensor.laser", device_id: "laser", platform: "lianke" },
+    "notify.phone": { entity_id: "notify.phone", device_id: "phone", platform: "mobile_app" },
+    "todo.shopping": { entity_id: "todo.shopping", platform: "local_todo" },
+  };
+  return hass;
+};
+
+test("a card is suggested for each entity of a printer", () => {
+  expect(suggestCard(house(), "sensor.laser")?.config.devices).toEqual(["laser"]);
+  expect(suggestCard(house(), "notify.phone")).toBeNull();
+});
+
+test("a card that prints it is suggested for a list and a calendar", () => {
+  for (const entity of ["todo.shopping", "calendar.family"]) {
+    const config = suggestCard(house(), entity)?.config ?? {};
+    expect(config).toMatchObject({ devices: ["laser"], buttons: [{ entity }], show: ["jobs"] });
+    expect(() => assertConfig(config)).not.toThrow();
+    expect(withDefaults(config).buttons).toEqual([{ entity }]);
+  }
+});
+
+test("without a printer nothing is suggested", () => {
+  expect(suggestCard(makeHass(), "todo.shopping")).toBeNull();
+});
