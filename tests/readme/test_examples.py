@@ -17,11 +17,10 @@ import yaml
 
 from custom_components.lianke.actions.schemas import PRINT_SCHEMA
 from custom_components.lianke.jobs.job import JobState
-from tests.conftest import COMPONENT
 from tests.simulator import Outcome
 from tests.simulator.models import PrintedJob
 
-from . import LANGUAGES, Example, read, section
+from . import LANGUAGES, ROOT, Example, read, section
 from .conftest import LETTER, MENU, House
 
 RUN: set[tuple[str, int]] = set()
@@ -314,9 +313,9 @@ async def test_built_in_cards(house: House, block: Example) -> None:
 def test_our_card(block: Example) -> None:
     """Hold the configuration against what the card itself accepts."""
     config = block.data
-    script = (COMPONENT / "frontend" / "lianke-card.js").read_text("utf-8")
+    source = (ROOT / "frontend" / "src" / "config.ts").read_text("utf-8")
     assert config.pop("type") == "custom:lianke-card"
-    assert 'const TYPE = "lianke-card"' in script
+    assert 'CARD = "lianke-card"' in source
     rows = section("en", "Dashboard").rows()
     assert set(config) <= {row[0].text for row in rows}
     for button in config["buttons"]:
