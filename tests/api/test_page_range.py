@@ -92,6 +92,6 @@ def test_most_selected(selection: str, pages: int | None, count: int | None) -> 
 
 
 def test_a_range_of_many_pieces_is_counted_at_once() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert most_selected(",".join(["1-99999"] * 100), None) == 99999
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05

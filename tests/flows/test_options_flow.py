@@ -438,7 +438,7 @@ async def boxes(
 
 async def settled(hass: HomeAssistant, flow_id: str) -> ConfigFlowResult:
     """Wait until a flow no longer shows progress."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             await hass.async_block_till_done()
             result = await hass.config_entries.options.async_configure(flow_id)

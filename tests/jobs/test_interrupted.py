@@ -234,7 +234,7 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
     async with open_shop() as shop:
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
         job = await shop.submit()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not shop.queue.get(job.job_id).handed_over_at:
                 await asyncio.sleep(0.01)
         await hass.async_stop(force=True)

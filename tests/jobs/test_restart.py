@@ -391,9 +391,11 @@ async def test_records_are_limited_in_age(open_shop: OpenShop) -> None:
 
 async def test_a_reload_waits_for_an_upload(open_shop: OpenShop, receiver: Receiver) -> None:
     async with open_shop() as shop:
-        shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=2))
         job = await shop.submit()
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            while shop.queue.get(job.job_id).handed_over_at is None:
+                await asyncio.sleep(0.01)
         assert shop.queue.get(job.job_id).state is JobState.UPLOADING
         await shop.queue.async_drain()
         assert shop.queue.get(job.job_id).task_id is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import thread_time
 
 from hypothesis import given, settings, strategies as st
 
@@ -457,9 +457,9 @@ def test_more_tasks_than_doubts_cost_no_time() -> None:
     """A list of thousands of strangers' tasks is not compared with hundreds of doubts."""
     made = [make_task(f"task-{number}", NOW) for number in range(5000)]
     doubts = [make_job(number, NOW) for number in range(300)]
-    began = perf_counter()
+    began = thread_time()
     found = match_tasks(
         made, age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=doubts, foreign_seen_at=None
     )
     assert found.foreign
-    assert perf_counter() - began < 0.5
+    assert thread_time() - began < 0.5
