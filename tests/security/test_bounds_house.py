@@ -171,12 +171,13 @@ async def test_messages_to_the_webhook(
     assert webhook._parse(b"&".join([b"a=1"] * (webhook.MAX_FIELDS + 1))) is None
     tokens: list[str | None] = []
 
-    async def take(_data: object, _claim: object, token: str | None) -> None:
+    async def take(token: str | None, _claim: object) -> bool:
         tokens.append(token)
+        return False
 
     client = await hass_client_no_auth()
     path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}?job={'x' * 5000}"
-    with patch.object(webhook, "_async_take", take):
+    with patch.object(data_of(setup).queue, "async_on_callback", take):
         told = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
         assert told.status == HTTPStatus.OK
         assert tokens == ["x" * webhook.MAX_TOKEN]
