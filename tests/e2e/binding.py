@@ -96,17 +96,34 @@ async def entity_of(hass: RealHomeAssistant, device: dict[str, Any], domain: str
     raise HassError(f"There is no {domain} entity {key!r} of {device['name']}")
 
 
+def written_entry(hass: RealHomeAssistant, entry_id: str) -> dict[str, Any] | None:
+    """Return a config entry as it is on disk, None while it is not there."""
+    storage = hass.config / ".storage" / "core.config_entries"
+    if not storage.exists():
+        return None
+    entries: list[dict[str, Any]] = json.loads(storage.read_text("utf-8"))["data"]["entries"]
+    return next((entry for entry in entries if entry["entry_id"] == entry_id), None)
+
+
+async def wait_written(hass: RealHomeAssistant, entry_id: str, option: str) -> None:
+    """Return once an entry with an option is on disk: Home Assistant writes it a little later."""
+
+    async def written() -> dict[str, Any] | None:
+        return await asyncio.to_thread(written_entry, hass, entry_id)
+
+    def has_option(entry: dict[str, Any] | None) -> bool:
+        return entry is not None and option in entry["options"]
+
+    if not await hass.poll(written, has_option, timeout=60):
+        raise HassError(f"The option {option} is not on disk")
+
+
 async def announce_changes(hass: RealHomeAssistant, cloud: SimulatorProcess, entry_id: str) -> None:
     """Have the cloud push what changes at the first box's account, so that nobody waits for a poll."""
-    storage = hass.config / ".storage" / "core.config_entries"
 
     def read() -> str | None:
-        if not storage.exists():
-            return None
-        for entry in json.loads(storage.read_text("utf-8"))["data"]["entries"]:
-            if entry["entry_id"] == entry_id:
-                return str(entry["data"]["webhook_id"])
-        return None
+        entry = written_entry(hass, entry_id)
+        return None if entry is None else str(entry["data"]["webhook_id"])
 
     async def webhook() -> str | None:
         return await asyncio.to_thread(read)

@@ -12,7 +12,7 @@ from tests.bench.printing import Peak
 from tests.documents.rasters import RGB, pack_rows, urf_header
 from tests.simulator import make_pdf
 
-from .binding import bind, entity_of, printer_device, wait_loaded
+from .binding import bind, entity_of, printer_device, wait_loaded, wait_written
 from .cloud import SimulatorProcess
 from .hass import HassError, RealHomeAssistant
 from .home import PRINTER
@@ -72,6 +72,7 @@ async def test_each_job_of_five_devices_comes_out_once(tmp_path: Path) -> None:
 
             sent = await asyncio.gather(*(client(str(user)) for user in range(CLIENTS)))
         assert len({number for numbers in sent for number in numbers}) == len(names)
+        await wait_written(home, entry["entry_id"], "lan_printers")
         await home.kill()
         await home.start()
         await wait_loaded(home, entry["entry_id"])
