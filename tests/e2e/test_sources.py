@@ -26,7 +26,7 @@ def _may_connect(socket_enabled: None) -> None:
 async def test_entities_are_printed(tmp_path: Path) -> None:
     home = RealHomeAssistant(tmp_path / "config")
     async with SimulatorProcess(tmp_path / "printed", speed=50) as cloud, home:
-        await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
         device = (await printer_device(home, cloud.device_id, PRINTER))["id"]
 
         async def printed(**source: str) -> tuple[str, bytes]:
@@ -48,12 +48,16 @@ async def test_entities_are_printed(tmp_path: Path) -> None:
         assert name.endswith(".png")
         assert content == photo.read_bytes()
 
-        await home.call("lianke", "preview", {"device_id": device, "text": "页面"}, response=True)
         image = next(
             entity["entity_id"]
             for entity in await home.entities()
             if entity["device_id"] == device and entity["entity_id"].startswith("image.")
         )
+        # Disabled at first.
+        await home.command("config/entity_registry/update", entity_id=image, disabled_by=None)
+        await home.post(f"/api/config/config_entries/entry/{entry['entry_id']}/reload")
+        await home.wait_for_state(image, lambda _state: True)
+        await home.call("lianke", "preview", {"device_id": device, "text": "页面"}, response=True)
         _, content = await printed(source_entity=image)
         assert content[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0")
 
