@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 import errno
 import json
+import threading
 import time
 from typing import Any
 from unittest.mock import patch
@@ -87,6 +88,30 @@ async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
         await shop.queue.async_drain()
         assert stored(shop, job)["state"] == "canceled"
         await cancel
+
+
+async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> None:
+    """Where the answer to the upload came before the disk's, reviews followed one another without end."""
+    write, on_disk = JobStore._write_all, threading.Event()
+
+    def slow(self: JobStore, jobs: list[Job]) -> list[str]:
+        on_disk.wait(timeout=60)
+        return write(self, jobs)
+
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1))
+    job = await shop.submit()
+    async with asyncio.timeout(30):
+        while not shop.queue.get(job.job_id).handed_over_at:
+            await asyncio.sleep(0.01)
+    with patch.object(JobStore, "_write_all", slow):
+        cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+        async with asyncio.timeout(30):
+            while shop.queue._registry.all()[0].task_id is None:
+                await asyncio.sleep(0.01)
+        shop.queue._review()
+        on_disk.set()
+        await cancel
+    await shop.until(job, JobState.CANCELED, JobState.COMPLETED)
 
 
 async def test_what_could_not_be_written_is_written_later(

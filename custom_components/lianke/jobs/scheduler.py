@@ -217,7 +217,7 @@ class JobScheduler:
         try:
             now = dt_util.utcnow()
             for job in self._registry.unsettled():
-                if self._is_cancel_due(job, now) and job.job_id not in self._registry.deciding:
+                if self._is_cancel_due(job, now):
                     await self._async_cancel_overdue(job, now)
             due = self._tracker.next_due(now)
             if due is not None and due <= now:
@@ -249,6 +249,9 @@ class JobScheduler:
         return None if again is None else max(due, min(again, now + CANCEL_RETRY))
 
     def _is_cancel_due(self, job: Job, now: datetime) -> bool:
+        if job.job_id in self._registry.deciding:
+            # The request to cancel it may be rolled back; afterwards the job is reviewed again.
+            return False
         due = self._cancel_due(job, now)
         return due is not None and due <= now
 
