@@ -16,6 +16,7 @@ from custom_components.lianke.account import account
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeData
 from tests.simulator import PrintedJob, Simulator, make_pdf
+from tests.simulator.models import Printer
 
 LASER = "Kyocera MA2000w GX"
 LABELS = "Gprinter GP-1324D"
@@ -38,6 +39,13 @@ def make_media(hass: HomeAssistant, folder: Path) -> Path:
 def device_of(hass: HomeAssistant, name: str = LASER) -> str:
     """Return the device of a printer by its name."""
     return next(device.id for device in dr.async_get(hass).devices if device.name == name)
+
+
+def show_state(printer: Printer, raw_state: str) -> None:
+    """Let a printer's row say something, and what it reports itself agree."""
+    printer.raw_state = raw_state
+    printer.paper = 0 if raw_state == "outOfPaper" else None
+    printer.paper_jam = raw_state == "paperJam"
 
 
 async def ask(

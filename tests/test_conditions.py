@@ -18,7 +18,7 @@ import voluptuous as vol
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, elapse, rest
-from tests.printing import LABELS, LASER, ask, data_of, device_of
+from tests.printing import LABELS, LASER, ask, data_of, device_of, show_state
 from tests.simulator import Box, Fault, Simulator
 
 STATUS = "sensor.kyocera_ma2000w_gx"
@@ -84,7 +84,7 @@ async def test_each_state_of_a_printer(
         ("stopped", {"needs_attention"}),
         ("printing", {"is_ready"}),
     ):
-        printer.raw_state = raw_state
+        show_state(printer, raw_state)
         await data.coordinator.async_refresh()
         await rest(hass)
         assert await check() == expected, raw_state
@@ -132,7 +132,7 @@ async def test_several_printers(
         all_trouble=when(hass, "needs_attention", *both, behavior="all"),
     )
     assert await check() == {"any", "all"}
-    box.printer(1).raw_state = "paperJam"
+    show_state(box.printer(1), "paperJam")
     await data.coordinator.async_refresh()
     await rest(hass)
     assert await check() == {"any", "any_trouble"}

@@ -25,7 +25,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest
-from tests.printing import INKJET, LABELS, LASER, ask, data_of, device_of
+from tests.printing import INKJET, LABELS, LASER, ask, data_of, device_of, show_state
 from tests.simulator import Box, Fault, Outcome, Simulator
 
 STATUS = "sensor.kyocera_ma2000w_gx"
@@ -213,7 +213,7 @@ async def test_a_job_is_held(
     # The same job, for another reason; and again for the first one.
     for _ in range(2):
         box.online = True
-        box.printer(1).raw_state = "outOfPaper"
+        show_state(box.printer(1), "outOfPaper")
         await show(hass, ready)
         await until(lambda: ready.queue.get(job["job_id"]).hold_reason == "out_of_paper")
         box.online = False
@@ -293,7 +293,7 @@ async def test_a_printer_needs_attention(
         on(hass, "printer_ready"),
     )
     printer = box.printer(1)
-    printer.raw_state = "outOfPaper"
+    show_state(printer, "outOfPaper")
     await show(hass, ready)
     assert named(fired) == ["printer_needs_attention"]
     said = fired[0]
@@ -301,12 +301,12 @@ async def test_a_printer_needs_attention(
     assert (said["printer"], said["device_id"]) == (LASER, device_of(hass))
     assert said["entity_id"] == STATUS
     # The same incident goes on with another fault.
-    printer.raw_state = "paperJam"
+    show_state(printer, "paperJam")
     await show(hass, ready)
     assert named(fired) == ["printer_needs_attention", "jam"]
-    printer.raw_state = "idle"
+    show_state(printer, "idle")
     await show(hass, ready)
-    printer.raw_state = "printing"
+    show_state(printer, "printing")
     await show(hass, ready)
     assert named(fired) == ["printer_needs_attention", "jam", "printer_ready"]
     # Being off is nothing to see to, unless it is asked for.
@@ -314,7 +314,7 @@ async def test_a_printer_needs_attention(
     await show(hass, ready)
     assert named(fired)[3:] == ["off"]
     printer.plugged = True
-    printer.raw_state = "idle"
+    show_state(printer, "idle")
     await show(hass, ready)
     assert named(fired)[4:] == ["printer_ready"]
 
@@ -340,7 +340,7 @@ async def test_what_is_not_known_in_between_changes_nothing(
         assert state.state == "unknown"
         simulator.cloud.faults.clear()
 
-    box.printer(1).raw_state = "outOfPaper"
+    show_state(box.printer(1), "outOfPaper")
     await show(hass, ready)
     assert named(fired) == ["printer_needs_attention"]
     await lose_contact()
@@ -352,7 +352,7 @@ async def test_what_is_not_known_in_between_changes_nothing(
     assert named(fired) == ["printer_needs_attention"]
     # It was seen to while nobody could know.
     await lose_contact()
-    box.printer(1).raw_state = "idle"
+    show_state(box.printer(1), "idle")
     await show(hass, ready)
     assert named(fired) == ["printer_needs_attention", "printer_ready"]
 
@@ -398,7 +398,7 @@ async def test_a_fault_from_before_is_not_told(
     hass: HomeAssistant, ready: LiankeData, box: Box, automate: Automate
 ) -> None:
     """As with Home Assistant's own triggers, also where the state is not known yet at first."""
-    box.printer(1).raw_state = "outOfPaper"
+    show_state(box.printer(1), "outOfPaper")
     await show(hass, ready)
     fired = await automate(on(hass, "printer_needs_attention"))
     await show(hass, ready)
