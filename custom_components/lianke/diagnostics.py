@@ -29,8 +29,8 @@ _SHAPES = re.compile(
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
     r"|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
-    r"|[^\s/\\\"'“”‘’《》:：,，()（）]{1,200}"
-    r"\.(?:pdf|docx?|xlsx?|pptx?|txt|csv|md|html?|jpe?g|png|bmp|gif|tiff?|webp|heic|ofd|prn|wps|et|dps)\b",
+    r"|(?:[^\s/\\\"'“”‘’《》:：,，()（）.]{0,200}\.){1,20}"
+    r"(?:pdf|docx?|xlsx?|pptx?|txt|csv|md|html?|jpe?g|png|bmp|gif|tiff?|webp|heic|ofd|prn|wps|et|dps)\b",
     re.IGNORECASE,
 )
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
