@@ -6,7 +6,7 @@ calendars whose entity, is exposed to the assistant.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, override
+from typing import Any, Final, NamedTuple, override
 
 from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
@@ -64,6 +64,33 @@ _JOB_FIELDS: Final = (
 type _Names = dict[str, str]
 
 
+class _Call(NamedTuple):
+    """One call of a tool, with the printer that it is for."""
+
+    hass: HomeAssistant
+    target: Target
+    data: dict[str, Any]
+    tool_input: ToolInput
+    llm_context: LLMContext
+
+    async def act(self, action: str, **data: Any) -> dict[str, Any]:
+        """Call one of the integration's actions and return its response."""
+        response = await self.hass.services.async_call(
+            DOMAIN,
+            action,
+            {ATTR_DEVICE_ID: self.target.device_id, **data},
+            blocking=True,
+            context=self.llm_context.context,
+            return_response=True,
+        )
+        assert isinstance(response, dict)
+        return response
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """Return the printer's newest jobs."""
+        return list((await self.act(SERVICE_LIST_JOBS, **{ATTR_LIMIT: MAX_LISTED}))["jobs"])
+
+
 class _PrinterTool(Tool):
     """A tool that acts on one of the exposed printers."""
 
@@ -94,33 +121,10 @@ class _PrinterTool(Tool):
         target = async_target(hass, device_id)
         if not _is_exposed(hass, llm_context, target):
             raise input_error("printer_not_exposed")
-        return ToolResult(data=await self._run(hass, target, data, tool_input, llm_context))
+        return ToolResult(data=await self._run(_Call(hass, target, data, tool_input, llm_context)))
 
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
+    async def _run(self, call: _Call) -> JsonObjectType:
         raise NotImplementedError
-
-
-async def _async_act(
-    hass: HomeAssistant, action: str, target: Target, llm_context: LLMContext, **data: Any
-) -> dict[str, Any]:
-    """Call one of the integration's actions and return its response."""
-    response = await hass.services.async_call(
-        DOMAIN,
-        action,
-        {ATTR_DEVICE_ID: target.device_id, **data},
-        blocking=True,
-        context=llm_context.context,
-        return_response=True,
-    )
-    assert isinstance(response, dict)
-    return response
 
 
 class _PrintTool(_PrinterTool):
@@ -128,25 +132,11 @@ class _PrintTool(_PrinterTool):
 
     annotations = ToolAnnotations(destructive=False, open_world=True)
 
-    async def _print(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-        **source: Any,
-    ) -> JsonObjectType:
+    async def _print(self, call: _Call, **source: Any) -> JsonObjectType:
         """Print; a repeated tool call finds the job of the first."""
-        context_id = llm_context.context.id if llm_context.context else ""
-        request_id = f"{tool_input.tool_name} {context_id} {tool_input.id}"[:MAX_KEY]
-        response = await _async_act(
-            hass,
-            SERVICE_PRINT,
-            target,
-            llm_context,
-            **source,
-            **{ATTR_REQUEST_ID: request_id},
-        )
+        context_id = call.llm_context.context.id if call.llm_context.context else ""
+        request_id = f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[:MAX_KEY]
+        response = await call.act(SERVICE_PRINT, **source, **{ATTR_REQUEST_ID: request_id})
         return _shown_job(response["jobs"][0])
 
 
@@ -172,22 +162,15 @@ class PrintTextTool(_PrintTool):
         }
 
     @override
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
-        if len(data["text"]) > MAX_TOOL_TEXT:
+    async def _run(self, call: _Call) -> JsonObjectType:
+        if len(call.data["text"]) > MAX_TOOL_TEXT:
             raise input_error("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
-        source = {SourceKind.MARKDOWN.value: data["text"]}
-        if title := data.get("title"):
+        source = {SourceKind.MARKDOWN.value: call.data["text"]}
+        if title := call.data.get("title"):
             source[ATTR_TITLE] = title[:MAX_NAME]
-        if copies := data.get("copies"):
+        if copies := call.data.get("copies"):
             source["copies"] = copies
-        return await self._print(hass, target, tool_input, llm_context, **source)
+        return await self._print(call, **source)
 
 
 class PrintListTool(_PrintTool):
@@ -214,16 +197,9 @@ class PrintListTool(_PrintTool):
         }
 
     @override
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
-        source = {SourceKind.ENTITY.value: self._lists[data["list"]]}
-        return await self._print(hass, target, tool_input, llm_context, **source)
+    async def _run(self, call: _Call) -> JsonObjectType:
+        source = {SourceKind.ENTITY.value: self._lists[call.data["list"]]}
+        return await self._print(call, **source)
 
 
 class PrinterStatusTool(_PrinterTool):
@@ -240,25 +216,16 @@ class PrinterStatusTool(_PrinterTool):
     )
 
     @override
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
-        view, queue = target.view, target.data.queue
-        jobs = await _async_act(
-            hass, SERVICE_LIST_JOBS, target, llm_context, **{ATTR_LIMIT: MAX_LISTED}
-        )
+    async def _run(self, call: _Call) -> JsonObjectType:
+        view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
+        jobs = await call.jobs()
         return {
             "printer": view.name,
             "status": None if view.status is None else view.status.value,
-            "jobs_waiting": queue.waiting(target.printer_key),
-            "hold_reason": queue.hold_reason(target.printer_key),
+            "jobs_waiting": queue.waiting(key),
+            "hold_reason": queue.hold_reason(key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},
-            "open_jobs": [_shown_job(job) for job in jobs["jobs"] if job["expires_at"] is not None],
+            "open_jobs": [_shown_job(job) for job in jobs if job["expires_at"] is not None],
         }
 
 
@@ -276,18 +243,8 @@ class ListJobsTool(_PrinterTool):
     )
 
     @override
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
-        response = await _async_act(
-            hass, SERVICE_LIST_JOBS, target, llm_context, **{ATTR_LIMIT: MAX_LISTED}
-        )
-        return {"jobs": [_shown_job(job) for job in response["jobs"]]}
+    async def _run(self, call: _Call) -> JsonObjectType:
+        return {"jobs": [_shown_job(job) for job in await call.jobs()]}
 
 
 class CancelJobTool(_PrinterTool):
@@ -306,17 +263,8 @@ class CancelJobTool(_PrinterTool):
         return {vol.Required("job_id", description=f"As {DOMAIN}__list_jobs gives it"): str}
 
     @override
-    async def _run(
-        self,
-        hass: HomeAssistant,
-        target: Target,
-        data: dict[str, Any],
-        tool_input: ToolInput,
-        llm_context: LLMContext,
-    ) -> JsonObjectType:
-        response = await _async_act(
-            hass, SERVICE_CANCEL_JOB, target, llm_context, **{ATTR_JOB_ID: data["job_id"]}
-        )
+    async def _run(self, call: _Call) -> JsonObjectType:
+        response = await call.act(SERVICE_CANCEL_JOB, **{ATTR_JOB_ID: call.data["job_id"]})
         return _shown_job(response["job"])
 
 
