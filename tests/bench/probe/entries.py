@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 import tracemalloc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -15,6 +15,9 @@ from custom_components.lianke.api.models import Box, parse_printers
 
 from .moved import moving
 from .stalls import DATA_STALLS
+
+if TYPE_CHECKING:
+    from custom_components.lianke.runtime import LiankeData
 
 # Seconds after which all that adding an entry puts off for a moment, as writing files, has been done.
 PUT_OFF = 2.0
@@ -155,15 +158,15 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
     """
     spent = []
     for entry_id in msg["entry_ids"]:
-        data = hass.config_entries.async_get_known_entry(entry_id).runtime_data
+        data: LiankeData = hass.config_entries.async_get_known_entry(entry_id).runtime_data
         transport, who = data.client._transport, data.client._auth
-        info = await transport.call("GET", "/device/device_info", query=who, seconds=10)
+        info = await transport.call("GET", "/device/device_info", query=who)
         rows = await transport.call(
-            "GET", "/external_api/printer_list", query=who | {"printerType": "3"}, seconds=10
+            "GET", "/external_api/printer_list", query=who | {"printerType": "3"}
         )
         await asyncio.sleep(0.03)
         began = time.perf_counter()
-        data.coordinator._take(Box.from_json(info), parse_printers(rows))
+        data.coordinator._store(Box.from_json(info), parse_printers(rows))
         assert data.coordinator._view() == data.coordinator.data
         data.coordinator.async_update_listeners()
         spent.append(time.perf_counter() - began)
