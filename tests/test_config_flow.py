@@ -27,6 +27,7 @@ from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
 VENDOR = "https://cloud.liankenet.com/api"
 WRONG_KEY = "Q" * 32
+DOTS = "•" * 12  # stand for a key that the flow holds already
 STRANGE_CODE = 4711
 
 pytestmark = pytest.mark.usefixtures("ready")
@@ -58,11 +59,24 @@ async def begin(hass: HomeAssistant) -> ConfigFlowResult:
 async def answer(
     hass: HomeAssistant, result: ConfigFlowResult, server: str | None = None, **fields: Any
 ) -> ConfigFlowResult:
-    """Submit a form; a server goes into its section."""
-    user_input = dict(fields)
+    """Submit a form as a browser does, with what it suggests; a server goes into its section, None empties a field."""
+    schema = result["data_schema"]
+    user_input = {
+        str(marker): marker.description["suggested_value"]
+        for marker in (schema.schema if schema else ())
+        if marker.description
+    } | fields
+    user_input = {name: value for name, value in user_input.items() if value is not None}
     if server is not None:
         user_input["advanced"] = {"server": server}
     return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
+
+
+async def recognized(hass: HomeAssistant, link: str) -> ConfigFlowResult:
+    """Paste a box's link into the first form, and expect the second one."""
+    result = await answer(hass, await begin(hass), qr_text=link)
+    assert result["step_id"] == "account"
+    return result
 
 
 async def upload(hass_client: ClientSessionGenerator, picture: bytes) -> str:
@@ -105,7 +119,11 @@ async def test_bound_by_photo(
     """A photo and a key are all it takes; the photo is deleted after use."""
     result = await begin(hass)
     photo = await upload(hass_client, sticker_photo(box))
-    result = await answer(hass, result, simulator.url, photo=photo, api_key=f" {key_of(box)}\n")
+    result = await answer(hass, result, photo=photo)
+    assert result["step_id"] == "account"
+    assert (result["description_placeholders"] or {})["device_id"] == box.device_id
+    assert not simulator.cloud.requests
+    result = await answer(hass, result, simulator.url, api_key=f" {key_of(box)}\n")
     assert result["step_id"] == "printers"
     shown = result["description_placeholders"]
     assert shown is not None
@@ -138,7 +156,7 @@ async def test_bound_by_pasted_link(hass: HomeAssistant, simulator: Simulator, b
     """Without a photo, the link does."""
     link = qr_link(box.device_id, box.device_key)
     result = await answer(
-        hass, await begin(hass), simulator.url + "/", qr_text=f"{link}\n", api_key=key_of(box)
+        hass, await recognized(hass, f"{link}\n"), simulator.url + "/", api_key=key_of(box)
     )
     assert result["step_id"] == "printers"
     result = await answer(hass, result, test_page=False)
@@ -146,9 +164,9 @@ async def test_bound_by_pasted_link(hass: HomeAssistant, simulator: Simulator, b
     assert result["data"]["server"] == simulator.url
 
 
-async def test_the_vendors_server_is_the_default(hass: HomeAssistant) -> None:
+async def test_the_vendors_server_is_the_default(hass: HomeAssistant, box: Box) -> None:
     """Nobody needs to open the section."""
-    result = await begin(hass)
+    result = await recognized(hass, qr_link(box.device_id, box.device_key))
     schema = result["data_schema"]
     assert schema is not None
     filled = schema({"advanced": {}})
@@ -157,11 +175,15 @@ async def test_the_vendors_server_is_the_default(hass: HomeAssistant) -> None:
     assert section.options["collapsed"] is True
 
 
-async def test_first_field_is_the_photo(hass: HomeAssistant) -> None:
-    """The photo goes first: WeChat does not show the link."""
+async def test_one_thing_at_a_time(hass: HomeAssistant, box: Box) -> None:
+    """First the sticker, the photo before the link, which WeChat does not show; then the account."""
     schema = (await begin(hass))["data_schema"]
     assert schema is not None
-    assert list(schema.schema) == ["photo", "qr_text", "api_key", "advanced"]
+    assert list(schema.schema) == ["photo", "qr_text"]
+    result = await recognized(hass, qr_link(box.device_id, box.device_key))
+    assert result["data_schema"] is not None
+    assert list(result["data_schema"].schema) == ["api_key", "advanced"]
+    assert box.device_key not in shown_text(result)
 
 
 async def test_text_helps_out_when_the_photo_shows_no_code(
@@ -175,10 +197,8 @@ async def test_text_helps_out_when_the_photo_shows_no_code(
     Image.new("RGB", (400, 300), "white").save(blank, "PNG")
     link = qr_link(box.device_id, box.device_key)
     for photo in (await upload(hass_client, blank.getvalue()), "0" * 32):
-        result = await answer(
-            hass, await begin(hass), simulator.url, photo=photo, qr_text=link, api_key=key_of(box)
-        )
-        assert result["step_id"] == "printers"
+        result = await answer(hass, await begin(hass), photo=photo, qr_text=link)
+        assert result["step_id"] == "account"
         hass.config_entries.flow.async_abort(result["flow_id"])
 
 
@@ -200,21 +220,22 @@ async def test_unusable_photos(
     }
     for reason, picture in bad.items():
         photo = await upload(hass_client, picture)
-        result = await answer(hass, result, simulator.url, photo=photo, api_key=key_of(box))
-        assert result["type"] is FlowResultType.FORM
+        result = await answer(hass, result, photo=photo)
+        assert result["step_id"] == "user"
         assert result["errors"] == {"photo": reason}
         assert photo not in shown_text(result)
-    result = await answer(hass, result, simulator.url, photo=photo)
+    result = await answer(hass, result, photo=photo)
     assert result["errors"] == {"photo": "photo_gone"}
-    result = await answer(hass, result, simulator.url)
+    result = await answer(hass, result)
     assert result["errors"] == {"photo": "sticker_missing"}
-    result = await answer(hass, result, simulator.url, qr_text="https://example.com/?shop=1")
+    result = await answer(hass, result, qr_text="https://example.com/?shop=1")
     assert result["errors"] == {"qr_text": "invalid_qr_code"}
-    assert not simulator.cloud.requests
 
     photo = await upload(hass_client, sticker_photo(box))
-    result = await answer(hass, result, simulator.url, photo=photo)
-    assert result["step_id"] == "printers", "the key typed at first is still known"
+    result = await answer(hass, result, photo=photo)
+    assert result["step_id"] == "account"
+    assert not result["errors"]
+    assert not simulator.cloud.requests
 
 
 async def test_missing_qr_library(
@@ -226,13 +247,11 @@ async def test_missing_qr_library(
     """Without the system's zbar library the link must be pasted."""
     photo = await upload(hass_client, sticker_photo(box))
     with patch.dict("sys.modules", {"pyzbar": None, "pyzbar.pyzbar": None}):
-        result = await answer(
-            hass, await begin(hass), simulator.url, photo=photo, api_key=key_of(box)
-        )
+        result = await answer(hass, await begin(hass), photo=photo)
     assert result["errors"] == {"photo": "qr_reader_missing"}
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, result, simulator.url, qr_text=link)
-    assert result["step_id"] == "printers"
+    result = await answer(hass, result, qr_text=link)
+    assert result["step_id"] == "account"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +275,7 @@ async def test_keys_that_cannot_be_one(
     """They are refused here; then only the key is asked again."""
     link = qr_link(box.device_id, box.device_key)
     fields = {} if key is None else {"api_key": key}
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, **fields)
+    result = await answer(hass, await recognized(hass, link), simulator.url, **fields)
     assert result["errors"] == {"api_key": reason}
     assert not simulator.cloud.requests
     result = await answer(hass, result, simulator.url, api_key=key_of(box))
@@ -281,7 +300,7 @@ async def test_servers_that_are_not_safe(
 ) -> None:
     """Keys travel encrypted, or not at all; the section opens to show what is wrong."""
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), server, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), server, api_key=key_of(box))
     assert result["errors"] == {"base": "invalid_server"}
     schema = result["data_schema"]
     assert schema is not None
@@ -299,7 +318,7 @@ async def test_a_server_address_with_a_wrong_path(
     simulator.cloud.variants.update(missing_answer=answered)
     link = qr_link(box.device_id, box.device_key)
     wrong = simulator.url.removesuffix("/api") + "/v3"
-    result = await answer(hass, await begin(hass), wrong, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), wrong, api_key=key_of(box))
     assert result["errors"] == {"base": "address_unknown"}
     schema = result["data_schema"]
     assert schema is not None
@@ -317,7 +336,7 @@ async def test_a_service_without_a_printer_list(
     """It is told while binding, instead of binding a box whose every poll would fail."""
     simulator.cloud.variants.missing_endpoints = ["GET /external_api/printer_list"]
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["errors"] == {"base": "address_unknown"}
 
 
@@ -344,7 +363,7 @@ async def test_refusals_of_the_service(
     """Each is told in words, nothing secret returns to the form, and submitting again goes on."""
     simulator.cloud.fail("GET /device/device_info", fault, times=None)
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == {"base": reason}
     shown = shown_text(result)
@@ -369,7 +388,7 @@ async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> 
     link = qr_link(box.device_id, box.device_key)
     with patch("custom_components.lianke.api.client.LIST_SECONDS", 0.1):
         result = await answer(
-            hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box)
+            hass, await recognized(hass, link), simulator.url, api_key=key_of(box)
         )
     assert result["errors"] == {"base": "timed_out"}
     await asyncio.sleep(0.4)
@@ -380,26 +399,93 @@ async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> 
 async def test_rejected_key(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """The wrong key is forgotten, the sticker is not."""
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=WRONG_KEY)
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=WRONG_KEY)
+    assert result["step_id"] == "account"
     assert result["errors"] == {"api_key": "invalid_api_key"}
     assert WRONG_KEY not in shown_text(result)
+    assert DOTS not in shown_text(result)
     result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"api_key": "api_key_missing"}
+    result = await answer(hass, result, simulator.url, api_key=DOTS)
+    assert result["errors"] == {"api_key": "api_key_malformed"}, "there is none that they stand for"
     result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
+
+
+async def test_a_key_is_typed_once(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """After an error of another cause dots stand for it; typed over or emptied, they do not."""
+    simulator.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
+    link = qr_link(box.device_id, box.device_key)
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    assert DOTS in shown_text(result)
+    assert key_of(box) not in shown_text(result)
+    result = await answer(hass, result, simulator.url, api_key=DOTS + "x")
+    assert result["errors"] == {"api_key": "api_key_malformed"}
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
+    result = await answer(hass, result, simulator.url, api_key=None)
+    assert result["errors"] == {"api_key": "api_key_missing"}
+    result = await answer(hass, result, simulator.url, api_key=WRONG_KEY)
+    simulator.cloud.faults.clear()
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
+    result = await answer(hass, result, test_page=False)
+    assert result["data"]["api_key"] == key_of(box)
 
 
 async def test_sticker_of_an_unknown_box(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
-    """The wrong sticker is forgotten, the key is not."""
+    """It leads back to the sticker, which is forgotten; key and server are not."""
     link = qr_link(box.device_id, "A" * 16)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    assert result["step_id"] == "user"
     assert result["errors"] == {"base": "box_not_found"}
-    result = await answer(hass, result, simulator.url)
+    result = await answer(hass, result)
+    assert result["step_id"] == "user"
     assert result["errors"] == {"photo": "sticker_missing"}
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, result, simulator.url, qr_text=link)
+    result = await answer(hass, result, qr_text=qr_link(box.device_id, box.device_key))
+    assert result["step_id"] == "account"
+    assert not result["errors"]
+    assert simulator.url in shown_text(result)
+    result = await answer(hass, result, simulator.url)
+    assert result["step_id"] == "printers"
+
+
+async def test_an_unknown_box_of_the_same_account(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """The account that was chosen is still chosen after the way back to the sticker."""
+    first = make_entry(simulator, box, title="Office box")
+    first.add_to_hass(hass)
+    twin = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
+    )
+    result = await recognized(hass, qr_link(twin.device_id, "A" * 16))
+    result = await answer(hass, result, VENDOR, account=first.entry_id)
+    assert result["errors"] == {"base": "box_not_found"}
+    result = await answer(hass, result, qr_text=qr_link(twin.device_id, twin.device_key))
+    result = await answer(hass, result, VENDOR)
+    assert result["step_id"] == "printers"
+
+
+async def test_the_chosen_account_was_closed(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """Its key is rejected: the choice is taken back, and a key can be typed."""
+    first = make_entry(simulator, box, title="Office box")
+    first.add_to_hass(hass)
+    twin = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
+    )
+    assert box.account is not None
+    new = simulator.cloud.renew_key(box.account)
+    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
+    result = await answer(hass, result, simulator.url, account=first.entry_id)
+    assert result["errors"] == {"api_key": "invalid_api_key"}
+    result = await answer(hass, result, simulator.url, api_key=new)
     assert result["step_id"] == "printers"
 
 
@@ -407,7 +493,7 @@ async def test_box_of_another_account(hass: HomeAssistant, simulator: Simulator,
     """The user is told to bind it first; once bound, submitting again is enough."""
     other = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
     link = qr_link(other.device_id, other.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["errors"] == {"base": "box_not_bound"}
     other.account = box.account
     result = await answer(hass, result, simulator.url)
@@ -415,10 +501,10 @@ async def test_box_of_another_account(hass: HomeAssistant, simulator: Simulator,
 
 
 async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
-    """A second entry of the same box is refused before the service is asked."""
+    """A second entry of the same box is refused before a key is asked for, and the service."""
     make_entry(simulator, box).add_to_hass(hass)
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await begin(hass), qr_text=link)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert not simulator.cloud.requests
@@ -426,11 +512,10 @@ async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, 
 
 async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A form that a closed browser tab has left does not stand in the way of another, and ends with it."""
-    fields = {"qr_text": qr_link(box.device_id, box.device_key), "api_key": WRONG_KEY}
-    left = await answer(hass, await begin(hass), simulator.url, **fields)
+    link = qr_link(box.device_id, box.device_key)
+    left = await answer(hass, await recognized(hass, link), simulator.url, api_key=WRONG_KEY)
     assert left["errors"] == {"api_key": "invalid_api_key"}
-    fields["api_key"] = key_of(box)
-    result = await answer(hass, await begin(hass), simulator.url, **fields)
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
     entry = (await answer(hass, result, test_page=False))["result"]
     assert not hass.config_entries.flow.async_progress()
@@ -452,9 +537,8 @@ async def test_two_boxes_bound_at_the_same_time_share_a_webhook(
     flows = [
         await answer(
             hass,
-            await begin(hass),
+            await recognized(hass, qr_link(one.device_id, one.device_key)),
             simulator.url,
-            qr_text=qr_link(one.device_id, one.device_key),
             api_key=key_of(one),
         )
         for one in (box, other)
@@ -482,15 +566,15 @@ async def test_second_box_by_the_same_account(
     stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
 
-    result = await begin(hass)
+    link = qr_link(twin.device_id, twin.device_key)
+    result = await recognized(hass, link)
     schema = result["data_schema"]
     assert schema is not None
     accounts = schema.schema["account"].config["options"]
     assert [one["label"] for one in accounts] == ["Office box", "Shop box"]
     assert key_of(box) not in shown_text(result)
 
-    link = qr_link(twin.device_id, twin.device_key)
-    result = await answer(hass, result, VENDOR, qr_text=link, account=first.entry_id)
+    result = await answer(hass, result, VENDOR, account=first.entry_id)
     assert result["step_id"] == "printers"
     result = await answer(hass, result, test_page=False)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -498,7 +582,8 @@ async def test_second_box_by_the_same_account(
     assert result["data"]["server"] == simulator.url
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
-    schema = (await begin(hass))["data_schema"]
+    third = qr_link("lc26ha99999999", "A" * 16)
+    schema = (await recognized(hass, third))["data_schema"]
     assert schema is not None
     accounts = schema.schema["account"].config["options"]
     assert [one["label"] for one in accounts] == ["Office box", "Shop box"], "one line an account"
@@ -518,9 +603,8 @@ async def test_account_and_key_contradict(
     link = qr_link(twin.device_id, twin.device_key)
     result = await answer(
         hass,
-        await begin(hass),
+        await recognized(hass, link),
         simulator.url,
-        qr_text=link,
         account=first.entry_id,
         api_key=WRONG_KEY,
     )
@@ -530,9 +614,12 @@ async def test_account_and_key_contradict(
     marker = next(marker for marker in schema.schema if marker == "account")
     assert marker.description == {"suggested_value": first.entry_id}
 
+    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
     await hass.config_entries.async_remove(first.entry_id)
-    result = await answer(hass, result, simulator.url, account=first.entry_id)
+    result = await answer(hass, result, simulator.url, api_key=None)
     assert result["errors"] == {"account": "account_gone"}
+    assert first.entry_id not in shown_text(result)
     result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
 
@@ -549,7 +636,7 @@ async def test_same_key_typed_again_shares_the_webhook(
         if one.account is box.account and one is not box
     )
     link = qr_link(twin.device_id, twin.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     result = await answer(hass, result, test_page=False)
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
@@ -558,7 +645,7 @@ async def test_box_without_printers(hass: HomeAssistant, simulator: Simulator, b
     """It is bound all the same, and no test page is offered."""
     box.printers.clear()
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["step_id"] == "no_printers"
     schema = result["data_schema"]
     assert schema is not None
@@ -575,20 +662,20 @@ async def test_box_that_cannot_list_its_printers(
         "GET /external_api/printer_list", Fault(kind="code", code=5002, msg="设备离线")
     )
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["step_id"] == "no_printers"
     hass.config_entries.flow.async_abort(result["flow_id"])
 
     simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="http", status=401))
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     assert result["errors"] == {"api_key": "invalid_api_key"}
 
 
 async def to_last_step(hass: HomeAssistant, simulator: Simulator, box: Box) -> ConfigFlowResult:
     """Go as far as the form that lists the printers."""
     link = qr_link(box.device_id, box.device_key)
-    result = await begin(hass)
-    result = await answer(hass, result, simulator.url, qr_text=link, api_key=key_of(box))
+    result = await recognized(hass, link)
+    result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
     return result
 
@@ -643,7 +730,7 @@ async def test_names_of_printers_are_shown_as_they_are(
     """A name is no Markdown, whatever it contains."""
     box.printers[0].name = "**bold** [link](https://example.com)\n# Title <b>"
     link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), simulator.url, qr_text=link, api_key=key_of(box))
+    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
     shown = result["description_placeholders"]
     assert shown is not None
     first = shown["printers"].splitlines()[0]

@@ -348,7 +348,8 @@ def test_set_up_fields(language: str) -> None:
     steps = texts(language)["config"]["step"]
     fields = [
         *steps["user"]["data"].values(),
-        *steps["user"]["sections"]["advanced"]["data"].values(),
+        *steps["account"]["data"].values(),
+        *steps["account"]["sections"]["advanced"]["data"].values(),
         *steps["printers"]["data"].values(),
     ]
     rows = section(language, "Setting up").rows()

@@ -16,8 +16,8 @@ import voluptuous as vol
 from custom_components.lianke.api import errors
 from custom_components.lianke.api.errors import LiankeError, OptionError
 from custom_components.lianke.box.status import PrinterStatus
-from custom_components.lianke.config_flow import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.flows.binding_forms import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.flows.option_forms import (
     defaults_schema,
     keep_alive_schema,
@@ -365,10 +365,15 @@ async def test_fields_of_setting_up_are_described(
         for one in simulator.cloud.boxes.values()
         if one.account is simulator.box.account and one is not simulator.box
     )
-    answer = {"advanced": {"server": simulator.url}, "account": setup.entry_id}
-    result = await flows.async_configure(result["flow_id"], answer)
+    result = await flows.async_configure(result["flow_id"], {})
     check(result)
-    answer["qr_text"] = qr_link(twin.device_id, twin.device_key)
+    link = qr_link(twin.device_id, twin.device_key)
+    result = await flows.async_configure(result["flow_id"], {"qr_text": link})
+    check(result)
+    advanced = {"server": simulator.url}
+    result = await flows.async_configure(result["flow_id"], {"advanced": advanced})
+    check(result)
+    answer = {"advanced": advanced, "account": setup.entry_id}
     result = await flows.async_configure(result["flow_id"], answer)
     check(result)
     flows.async_abort(result["flow_id"])
@@ -376,5 +381,5 @@ async def test_fields_of_setting_up_are_described(
     check(await setup.start_reconfigure_flow(hass))
     for progress in flows.async_progress():
         flows.async_abort(progress["flow_id"])
-    assert seen == {"user", "printers", "reauth_confirm", "reconfigure"}
+    assert seen == {"user", "account", "printers", "reauth_confirm", "reconfigure"}
     assert seen | {"no_printers"} == EN["config"]["step"].keys()

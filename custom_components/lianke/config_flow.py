@@ -13,18 +13,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    FileSelector,
-    FileSelectorConfig,
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
+from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError, ServerAddressError
@@ -42,66 +31,34 @@ from .flows.binding import (
     printer_list,
     test_page_printer,
 )
+from .flows.binding_forms import (
+    CONF_ACCOUNT,
+    CONF_PHOTO,
+    CONF_QR_TEXT,
+    EXPLAINED,
+    KEPT_KEY,
+    SECTION_ADVANCED,
+    account_schema,
+    reauth_schema,
+    reconfigure_schema,
+    sticker_schema,
+)
 from .flows.options_flow import LiankeOptionsFlow
 from .runtime import LiankeConfigEntry
 
-CONF_ACCOUNT = "account"
-CONF_PHOTO = "photo"
-CONF_QR_TEXT = "qr_text"
 CONF_TEST_PAGE = "test_page"
-SECTION_ADVANCED = "advanced"
 
 
-# Errors with a text of their own; for any other the message of the service is shown.
-EXPLAINED = frozenset(
-    {
-        "address_unknown",
-        "box_never_activated",
-        "box_not_bound",
-        "box_not_found",
-        "box_not_provisioned",
-        "box_not_responding",
-        "box_offline",
-        "cannot_connect",
-        "service_expired",
-        "timed_out",
-        "too_frequent",
-        "unexpected_answer",
-    }
-)
-# Errors that the server's address may cause, for which its section is shown open.
-ABOUT_SERVER = frozenset(
-    {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
-)
-
-SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-STICKER: dict[vol.Marker, object] = {
-    vol.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
-    vol.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
-}
-
-
-def _advanced(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
-    """Return the section with the service's address, open after an error that it may cause."""
-    address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
-    return {
-        vol.Required(SECTION_ADVANCED): section(
-            vol.Schema({vol.Required(CONF_SERVER, default=server): address}),
-            {"collapsed": errors.get("base") not in ABOUT_SERVER},
-        )
-    }
-
-
-def _credentials(entry: ConfigEntry) -> Credentials:
-    """Return the credentials that an entry holds."""
-    return Credentials(device_id=entry.data[CONF_DEVICE_ID], device_key=entry.data[CONF_DEVICE_KEY])
+def _credentials(data: Mapping[str, Any]) -> Credentials:
+    """Return the credentials in the data of an entry, or of one that is being made."""
+    return Credentials(device_id=data[CONF_DEVICE_ID], device_key=data[CONF_DEVICE_KEY])
 
 
 class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     """Config flow of a box.
 
     Secrets that were read stay in the flow and are never shown again: after an error the user corrects
-    one field and leaves the others empty.
+    one field, and a key that was not rejected is shown as dots.
     """
 
     VERSION = 1
@@ -111,6 +68,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         """Start without input."""
         self._credentials: Credentials | None = None
         self._api_key = ""
+        self._account: str | None = None
         self._server = DEFAULT_SERVER
         self._data: dict[str, str] = {}
         self._found: BoxInfo | None = None
@@ -127,31 +85,63 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the sticker and the ApiKey, and fetch the box."""
+        """Ask for the sticker, which tells the box."""
         if user_input is not None:
-            await self._async_read_input(user_input)
-            api_key, server = self._account(user_input)
-            credentials = self._credentials
-            if credentials is None and not self._errors:
+            await self._async_read_sticker(user_input)
+            if self._errors:
+                pass
+            elif (sticker := self._credentials) is None:
                 self._errors[CONF_PHOTO] = "sticker_missing"
-            if credentials is not None and not self._errors:
+            else:
                 # A form left behind in a closed browser tab must not bar the next one.
-                await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
+                await self.async_set_unique_id(sticker.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
-                self._found = await self._async_fetch(api_key, credentials, server)
-                if self._found is not None:
-                    self._data = {
-                        CONF_API_KEY: api_key,
-                        CONF_DEVICE_ID: credentials.device_id,
-                        CONF_DEVICE_KEY: credentials.device_key,
-                        CONF_SERVER: server,
-                    }
-                    return await self.async_step_printers()
+                self._data = {
+                    CONF_DEVICE_ID: sticker.device_id,
+                    CONF_DEVICE_KEY: sticker.device_key,
+                }
+                return await self.async_step_account()
+        return self._sticker_form()
+
+    @callback
+    def _sticker_form(self) -> ConfigFlowResult:
+        """Show the first form."""
         return self.async_show_form(
-            step_id="user",
-            data_schema=self._user_schema(user_input or {}),
+            step_id="user", data_schema=sticker_schema(), errors=self._errors, last_step=False
+        )
+
+    async def async_step_account(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the ApiKey, and fetch the box; one that the service does not know leads back."""
+        if user_input is not None:
+            self._forget_errors()
+            self._read_connection(user_input)
+            self._account = user_input.get(CONF_ACCOUNT)
+            api_key, server = self._key_and_server(user_input)
+            if not self._errors:
+                sticker = _credentials(self._data)
+                self._found = await self._async_fetch(api_key, sticker, server)
+                if self._found is not None:
+                    self._data |= {CONF_API_KEY: api_key, CONF_SERVER: server}
+                    return await self.async_step_printers()
+                if self._credentials is None:
+                    return self._sticker_form()
+        return self.async_show_form(
+            step_id="account",
+            data_schema=account_schema(
+                self.hass.config_entries.async_entries(DOMAIN),
+                self._account,
+                key_kept=bool(self._api_key),
+                server=self._server,
+                errors=self._errors,
+            ),
             errors=self._errors,
-            description_placeholders={"console_url": CONSOLE_URL, **self._details},
+            description_placeholders={
+                "device_id": escape_markdown(self._data[CONF_DEVICE_ID]),
+                "console_url": CONSOLE_URL,
+                **self._details,
+            },
             last_step=False,
         )
 
@@ -209,15 +199,16 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for a new key, for every box that shared the old one."""
         entry = self._get_reauth_entry()
         if user_input is not None:
-            await self._async_read_input(user_input)
+            self._forget_errors()
+            self._read_connection(user_input)
             server = entry.data[CONF_SERVER]
             if not self._errors and await self._async_fetch(
-                self._api_key, _credentials(entry), server
+                self._api_key, _credentials(entry.data), server
             ):
                 return self._renew(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
-            data_schema=vol.Schema({vol.Required(CONF_API_KEY): SECRET}),
+            data_schema=reauth_schema(key_kept=bool(self._api_key)),
             errors=self._errors,
             description_placeholders=self._placeholders(entry),
         )
@@ -254,9 +245,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is None:
             self._server = entry.data[CONF_SERVER]
         else:
-            await self._async_read_input(user_input)
+            await self._async_read_sticker(user_input)
+            self._read_connection(user_input)
             api_key = self._api_key or entry.data[CONF_API_KEY]
-            credentials = self._credentials or _credentials(entry)
+            credentials = self._credentials or _credentials(entry.data)
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
@@ -273,22 +265,17 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                     )
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=vol.Schema(
-                {
-                    vol.Optional(CONF_API_KEY): SECRET,
-                    **STICKER,
-                    **_advanced(self._server, self._errors),
-                }
+            data_schema=reconfigure_schema(
+                key_kept=bool(self._api_key), server=self._server, errors=self._errors
             ),
             errors=self._errors,
             # The name stands in the title, which is no Markdown.
             description_placeholders={**self._placeholders(entry), "name": entry.title},
         )
 
-    async def _async_read_input(self, user_input: dict[str, Any]) -> None:
-        """Check and keep the input of a form, and collect its errors; a photo is consumed."""
-        self._errors = {}
-        self._details = {"detail": "", "code": ""}
+    async def _async_read_sticker(self, user_input: dict[str, Any]) -> None:
+        """Read the sticker of a form and keep it, or collect the error; a photo is consumed."""
+        self._forget_errors()
         try:
             sticker = await async_read_sticker(
                 self.hass, user_input.get(CONF_PHOTO), user_input.get(CONF_QR_TEXT)
@@ -296,9 +283,14 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._credentials = sticker or self._credentials
         except FieldError as err:
             self._errors[err.field] = err.reason
+
+    @callback
+    def _read_connection(self, user_input: dict[str, Any]) -> None:
+        """Check and keep key and server of a form, and collect their errors."""
+        kept, self._api_key = self._api_key, ""
         if (api_key := user_input.get(CONF_API_KEY)) is not None:
             try:
-                self._api_key = checked_key(api_key)
+                self._api_key = kept if kept and api_key == KEPT_KEY else checked_key(api_key)
             except FieldError as err:
                 self._errors[err.field] = err.reason
         if (advanced := user_input.get(SECTION_ADVANCED)) is not None:
@@ -309,17 +301,23 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._errors["base"] = err.reason
 
     @callback
-    def _account(self, user_input: dict[str, Any]) -> tuple[str, str]:
+    def _forget_errors(self) -> None:
+        """Forget what was wrong with the form before."""
+        self._errors = {}
+        self._details = {"detail": "", "code": ""}
+
+    @callback
+    def _key_and_server(self, user_input: dict[str, Any]) -> tuple[str, str]:
         """Return the ApiKey and the server to use: the ones typed, or another entry's."""
-        if (entry_id := user_input.get(CONF_ACCOUNT)) is None:
+        if self._account is None:
             if not self._api_key:
                 self._errors.setdefault(CONF_API_KEY, "api_key_missing")
             return self._api_key, self._server
-        entry = self.hass.config_entries.async_get_entry(entry_id)
+        entry = self.hass.config_entries.async_get_entry(self._account)
         if user_input.get(CONF_API_KEY):
             self._errors[CONF_ACCOUNT] = "key_or_account"
         if entry is None:
-            self._errors[CONF_ACCOUNT] = "account_gone"
+            self._errors[CONF_ACCOUNT], self._account = "account_gone", None
             return "", self._server
         return entry.data[CONF_API_KEY], entry.data[CONF_SERVER]
 
@@ -335,29 +333,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._details = err.placeholders
             if isinstance(err, AuthenticationError):
                 self._errors[CONF_API_KEY] = err.reason
-                self._api_key = ""
+                self._api_key, self._account = "", None
             else:
                 self._errors["base"] = err.reason if err.reason in EXPLAINED else "refused"
             if isinstance(err, BoxNotFoundError):
                 self._credentials = None
             return None
-
-    @callback
-    def _user_schema(self, user_input: dict[str, Any]) -> vol.Schema:
-        """Return the first form; secrets are not filled in again."""
-        accounts: dict[str, SelectOptionDict] = {}
-        for entry in self.hass.config_entries.async_entries(DOMAIN):
-            option = SelectOptionDict(value=entry.entry_id, label=entry.title)
-            accounts.setdefault(entry.data[CONF_API_KEY], option)
-        schema: dict[vol.Marker, object] = dict(STICKER)
-        if accounts:
-            chosen = {"suggested_value": user_input.get(CONF_ACCOUNT)}
-            schema[vol.Optional(CONF_ACCOUNT, description=chosen)] = SelectSelector(
-                SelectSelectorConfig(options=list(accounts.values()))
-            )
-        schema[vol.Optional(CONF_API_KEY)] = SECRET
-        schema |= _advanced(self._server, self._errors)
-        return vol.Schema(schema)
 
     @callback
     def _entries_of(self, api_key: str) -> list[ConfigEntry]:

@@ -26,16 +26,20 @@ async def bind(
     photo is the picture of its QR code, or qr_text the link in it; account is the entry id of a box of the same
     account, in place of server and api_key. Raises HassError when a step does not lead on.
     """
-    data: dict[str, Any] = {"advanced": {"server": server}}
+    sticker: dict[str, str] = {}
     if photo is not None:
-        data["photo"] = await hass.upload(photo, "sticker.png")
+        sticker["photo"] = await hass.upload(photo, "sticker.png")
     if qr_text is not None:
-        data["qr_text"] = qr_text
+        sticker["qr_text"] = qr_text
+    flow = await hass.submit(await hass.start_flow(DOMAIN), sticker)
+    if flow["type"] != "form" or flow["step_id"] != "account":
+        raise HassError(f"The sticker was not read: {flow.get('errors') or flow.get('reason')}")
+    data: dict[str, Any] = {"advanced": {"server": server}}
     if api_key is not None:
         data["api_key"] = api_key
     if account is not None:
         data["account"] = account
-    flow = await hass.submit(await hass.start_flow(DOMAIN), data)
+    flow = await hass.submit(flow, data)
     if flow["type"] != "form" or flow["step_id"] not in {"printers", "no_printers"}:
         raise HassError(f"The box was not accepted: {flow.get('errors') or flow.get('reason')}")
     offered = {field["name"] for field in flow["data_schema"]}

@@ -6,7 +6,7 @@ needs pytest. In short::
     async with RealHomeAssistant(tmp_path / "config") as hass:          # free port, 127.0.0.1, onboarded
         file_id = await hass.upload(Path("sticker.png"))
         flow = await hass.start_flow("lianke")
-        flow = await hass.submit(flow, {"photo": file_id, "api_key": "…"})
+        flow = await hass.submit(flow, {"photo": file_id})
         answer = await hass.call("lianke", "print", {...}, response=True)
         state = await hass.wait_for_state("sensor.x", lambda state: state["state"] == "idle")
         await hass.kill()                                               # SIGKILL, as a power cut would

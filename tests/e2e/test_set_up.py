@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 import pytest
 import pytest_socket
 
@@ -28,6 +28,8 @@ WORDS = {
         "submit": "Submit",
         "finish": "finish",
         "search": "Search for a brand name",
+        "rejected": "rejects this ApiKey",
+        "wrong_address": "has nothing at this address",
         "found": "Printers found",
     },
     "zh-Hans": {
@@ -38,6 +40,8 @@ WORDS = {
         "submit": "提交",
         "finish": "完成",
         "search": "搜索品牌名称",
+        "rejected": "不接受此 ApiKey",
+        "wrong_address": "这个地址不存在",
         "found": "找到的打印机",
     },
 }
@@ -92,8 +96,23 @@ async def test_bind_in_the_browser(
         await photo.set_input_files(sticker)  # type: ignore[arg-type]
         await page.get_by_text("sticker.png").wait_for()
         await take(page, "setup-box", language)
-        await page.locator("input[type=password]").fill(cloud.api_key)
+        await page.get_by_role("button", name=words["next"], exact=True).click()
+        # Markdown shows the number of the box as it is.
+        await page.get_by_text(cloud.device_id).wait_for()
+        # What is wrong is told where it is seen, and nothing else is asked again.
+        key = page.locator("input[type=password]")
+        await key.fill("Q" * 32)
         await page.get_by_text(words["server"], exact=True).click()
+        await page.locator("input[type=url]").fill(cloud.url)
+        await page.get_by_role("button", name=words["next"], exact=True).click()
+        await expect(page.get_by_text(words["rejected"])).to_be_in_viewport()
+        await expect(key).to_have_value("")
+        await key.fill(cloud.api_key)
+        await page.get_by_text(words["server"], exact=True).click()
+        await page.locator("input[type=url]").fill(cloud.url.removesuffix("/api") + "/v3")
+        await page.get_by_role("button", name=words["next"], exact=True).click()
+        await expect(page.get_by_text(words["wrong_address"])).to_be_in_viewport()
+        await expect(key).to_have_value("•" * 12)
         await page.locator("input[type=url]").fill(cloud.url)
         await page.get_by_role("button", name=words["next"], exact=True).click()
         await page.get_by_text(words["found"]).wait_for()
