@@ -554,6 +554,8 @@ def test_other_fields_are_told(language: str) -> None:
         one = section(language, title)
         said = one.text + "".join(example.content for example in one.examples)
         for name in fields_of(services()[action]):
+            if name in OPTION_NAMES:
+                continue
             assert re.search(rf"\b{name}\b", said, re.ASCII), (action, name)
 
 

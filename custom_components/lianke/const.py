@@ -22,6 +22,7 @@ CONF_MAX_DOCUMENT_MB: Final = "max_document_mb"
 CONF_MAX_PAGES: Final = "max_pages"
 CONF_MAX_JOBS_PER_HOUR: Final = "max_jobs_per_hour"
 CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
+CONF_KEEP_PRINTED_HOURS: Final = "keep_printed_hours"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 CONF_KEEP_ALIVE: Final = "keep_alive"
@@ -39,6 +40,8 @@ MAX_POLL_INTERVAL: Final = 3600
 
 DEFAULT_HOLD_HOURS: Final = 12
 DEFAULT_KEEP_FAILED_HOURS: Final = 24
+# Off: it is somebody's paper.
+DEFAULT_KEEP_PRINTED_HOURS: Final = 0
 DEFAULT_MAX_DOCUMENT_MB: Final = 50
 # Pages times copies of one job.
 DEFAULT_MAX_PAGES: Final = 100

@@ -7,6 +7,7 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError
+from custom_components.lianke.jobs.queue import Changes
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
@@ -143,9 +144,8 @@ async def test_retry_elsewhere(shop: Shop) -> None:
     job = await shop.submit(shop.document(pages=1))
     await shop.until(job, JobState.FAILED)
     other = shop.request(port=2).options
-    again = await shop.queue.async_retry(
-        job.job_id, context=Context(), printer_key=shop.key(2), options=other
-    )
+    changes = Changes(printer_key=shop.key(2), options=other, requested={})
+    again = await shop.queue.async_retry(job.job_id, context=Context(), changes=changes)
     await shop.until(again.job, JobState.COMPLETED)
     assert again.job.printer_key == shop.key(2)
 

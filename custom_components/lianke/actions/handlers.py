@@ -17,10 +17,11 @@ from ..documents.document import input_error
 from ..jobs.job import Job
 from ..jobs.queue import Submission
 from ..runtime import LiankeConfigEntry
+from .again import async_changes, chosen_options
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
-from .print import async_describe, async_failure, async_print, async_resolve, async_wait
-from .request import parse_parameters, stored_options
+from .print import async_describe, async_failure, async_print, async_wait
+from .request import parse_parameters
 from .schemas import (
     ATTR_CONFIG_ENTRY,
     ATTR_INCLUDE_CLOUD,
@@ -121,24 +122,21 @@ async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print the stored document of a job again, here or on another printer."""
+    """Print the kept document of a job again, here or elsewhere, as before or with other options."""
     target, job = await _async_target_and_job(hass, call)
-    if (to_device_id := call.data.get(ATTR_TO_DEVICE_ID)) is None:
+    chosen = chosen_options(call.data)
+    to_device_id = call.data.get(ATTR_TO_DEVICE_ID)
+    if to_device_id is None and not chosen:
         submission = await target.data.queue.async_retry(job.job_id, context=call.context)
         return await _async_job_response(hass, target, submission)
-    other = async_target(hass, to_device_id)
-    await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    options = await async_resolve(
-        other.entry,
-        other.printer_key,
-        stored_options(job.requested),
-        raw=job.document_name.endswith(".prn"),
-    )
+    other = target
+    if to_device_id is not None:
+        other = async_target(hass, to_device_id)
+        await async_check_target(hass, other, call.context, POLICY_CONTROL)
     submission = await target.data.queue.async_retry(
         job.job_id,
         context=call.context,
-        printer_key=other.printer_key,
-        options=options,
+        changes=await async_changes(other, job, chosen),
         queue=other.data.queue,
     )
     return await _async_job_response(hass, other, submission)

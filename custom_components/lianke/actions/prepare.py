@@ -25,13 +25,15 @@ DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
 class Prepared:
     """A document that is ready to be printed, with the options that go with it.
 
-    `requested` are the options by name, for printing it elsewhere.
+    `requested` are the options by name, for printing it elsewhere; `laid_out` says that it became
+    sheets for these options.
     """
 
     source: Source
     document: Document
     options: ResolvedOptions
     requested: Mapping[str, Any]
+    laid_out: bool = False
 
 
 async def async_prepare(
@@ -86,6 +88,7 @@ async def async_lay_out_all(
                     document=laid_out.document,
                     options=laid_out.options,
                     requested=_requested(parameters, laid_out.options),
+                    laid_out=parameters.sheets.layout is not None,
                 )
             )
     except BaseException:

@@ -135,6 +135,7 @@ async def async_print(
                     hold=parameters.hold,
                     expires_in=expires_in,
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
+                    laid_out=item.laid_out,
                 )
                 submissions.append(await target.data.queue.async_submit(request))
         except HomeAssistantError as err:

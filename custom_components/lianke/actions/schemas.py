@@ -265,6 +265,7 @@ RETRY_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
+        **OPTIONS,
     }
 )
 CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)

@@ -28,6 +28,7 @@ from ..api.papers import STANDARD
 from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
+    CONF_KEEP_PRINTED_HOURS,
     CONF_MAX_DOCUMENT_MB,
     CONF_MAX_JOBS_PER_HOUR,
     CONF_MAX_PAGES,
@@ -37,6 +38,7 @@ from ..const import (
     CONF_QUIET_TO,
     DEFAULT_HOLD_HOURS,
     DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_KEEP_PRINTED_HOURS,
     DEFAULT_MAX_DOCUMENT_MB,
     DEFAULT_MAX_JOBS_PER_HOUR,
     DEFAULT_MAX_PAGES,
@@ -78,6 +80,7 @@ _NUMBERS: Mapping[str, _Number] = {
     CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999),
     CONF_MAX_JOBS_PER_HOUR: _Number(default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999),
     CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="h"),
+    CONF_KEEP_PRINTED_HOURS: _Number(default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="h"),
 }
 
 

@@ -26,6 +26,11 @@ def change_not_saved(job: Job) -> HomeAssistantError:
     )
 
 
+def already_retried(again: Job) -> ServiceValidationError:
+    """Return the error for a second retry of one job; `again` is the job that the first one made."""
+    return input_error("job_retried_already", title=again.title, job_id=again.job_id)
+
+
 def disk_full(err: OSError) -> HomeAssistantError:
     """Return the error for a job that could not be written to disk, and log why."""
     _LOGGER.warning("A print job cannot be written to disk: %s", err.__cause__)

@@ -47,6 +47,10 @@ WAITING = frozenset({JobState.HELD, JobState.QUEUED})
 # The states of a job while the cloud works on its task.
 IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
 RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
+# Ended as somebody wanted: printing its document again is a job of its own, as often as wanted.
+REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
+# Reasons of canceled jobs whose document another job has.
+HANDED_ON = frozenset({"replaced"})
 
 _ORDER = tuple(JobState)
 
@@ -152,6 +156,10 @@ class Job:
     # The device of the home network that sent it: its name by its own account, and its address.
     sender: str | None = field(default=None, metadata=_ADDED)
     sender_address: str | None = field(default=None, metadata=_ADDED)
+    # Its document was laid out on sheets here, for these options.
+    laid_out: bool = field(default=False, metadata=_ADDED)
+    # Its document stays after an end that was wanted.
+    document_kept: bool = field(default=False, metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
@@ -191,6 +199,16 @@ class Job:
         if self.copied and self.state is JobState.HELD:
             return True
         return self.state in RETRYABLE and self.has_document and self.retried_as is None
+
+    @property
+    def may_keep_document(self) -> bool:
+        """Return whether the document may be kept although the job ended as it was wanted."""
+        return self.state in REPRINTABLE and self.has_document and self.reason not in HANDED_ON
+
+    @property
+    def can_print_again(self) -> bool:
+        """Return whether the kept document may be printed again, although the job ended as wanted."""
+        return self.may_keep_document and self.document_kept
 
     @property
     def was_never_sent(self) -> bool:
@@ -257,6 +275,7 @@ class Job:
             "source": self.source,
             "can_cancel": self.can_cancel,
             "can_retry": self.can_retry,
+            "can_print_again": self.can_print_again,
         }
 
     def as_record(self) -> dict[str, Any]:

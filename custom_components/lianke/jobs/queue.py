@@ -10,7 +10,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
 
 from ..api.client import LiankeClient
-from ..api.options import ResolvedOptions
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from ..documents.document import input_error
@@ -21,6 +20,7 @@ from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import Readiness
 from .registry import JobRegistry
+from .retry import Changes, JobRetrier
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .store import JobStore, JobStoreError
 from .submission import JobSubmitter, PrintRequest, Submission
@@ -30,7 +30,7 @@ from .uploader import CallbackAddress, Uploader
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["PrintQueue", "PrintRequest", "Submission"]
+__all__ = ["Changes", "PrintQueue", "PrintRequest", "Submission"]
 
 
 class PrintQueue:
@@ -67,6 +67,7 @@ class PrintQueue:
             self.page_counter,
             abort=self._uploader.abort,
         )
+        self._retrier = JobRetrier(self._registry)
         self._tracker = TaskTracker(
             client,
             storage,
@@ -242,27 +243,24 @@ class PrintQueue:
         job_id: str,
         *,
         context: Context,
-        printer_key: str | None = None,
-        options: ResolvedOptions | None = None,
+        changes: Changes | None = None,
         queue: PrintQueue | None = None,
     ) -> Submission:
-        """Print the document of a job that may not have come out again; each job at most once.
+        """Print a finished job's document again: one that may not have come out, at most once.
 
-        `options` are needed for another printer, `queue` for one of another box. A job that is held
-        because its folder was copied is released instead. A cancelled caller does not stop it.
-        Raises like `async_submit`.
+        `queue` is needed for a printer of another box. A job that is held because its folder was
+        copied is released instead. A cancelled caller does not stop it. Raises like `async_submit`.
         """
         job = self.find(job_id) or self.get(job_id)
         target = queue or self
-        if job.copied and job.state is JobState.HELD and printer_key in (None, job.printer_key):
+        if job.copied and job.state is JobState.HELD and changes is None:
             await self._async_decide(job, copied=False, hold_reason=None)
             self._review()
             return Submission(job=self.get(job_id))
-        retry = self._submitter.async_retry(
+        retry = self._retrier.async_retry(
             job,
             context=context,
-            printer_key=printer_key,
-            options=options,
+            changes=changes,
             submit=target.async_submit,
             find=target.find,
         )

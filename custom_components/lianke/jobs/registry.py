@@ -249,11 +249,16 @@ class JobRegistry:
         self._schedule_watchers(back.printer_key)
 
     @callback
-    def note_document_gone(self, job: Job) -> None:
-        """Record that a finished job's document was deleted."""
+    def note_document(self, job: Job, *, has_document: bool, document_kept: bool) -> None:
+        """Record what became of a finished job's document."""
         if (current := self._jobs.get(job.job_id)) is None or self._writer.closed:
             return
-        new = replace(current, has_document=False, generation=current.generation + 1)
+        new = replace(
+            current,
+            has_document=has_document,
+            document_kept=document_kept,
+            generation=current.generation + 1,
+        )
         self._put(new)
         self._add_version(new)
         self._writer.write_later(job.job_id)

@@ -1,9 +1,9 @@
 """Which records of finished jobs are kept, and which are deleted."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from .job import Job, JobState
+from .job import RETRYABLE, Job, JobState
 from .limits import RATE_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
@@ -14,6 +14,29 @@ MAX_FINISHED = 1000
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks reaches no further back.
 LISTED = timedelta(hours=48)
+# Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
+MAX_KEPT_BYTES = 1024 * 1024 * 1024
+
+
+def documents_to_keep(
+    jobs: Sequence[Job], now: datetime, *, failed: timedelta, wanted: timedelta
+) -> frozenset[str]:
+    """Return the ids of the finished jobs whose documents are kept.
+
+    `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
+    printed or canceled. `jobs` are oldest first.
+    """
+    kept = set()
+    left = MAX_KEPT_BYTES
+    for job in reversed(jobs):
+        if job.state in RETRYABLE:
+            if now - job.changed_at < failed:
+                kept.add(job.job_id)
+        elif job.may_keep_document and now - job.changed_at < wanted:
+            left -= job.size
+            if left >= 0:
+                kept.add(job.job_id)
+    return frozenset(kept)
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:

@@ -19,10 +19,11 @@ from ..api.errors import LiankeError
 from ..api.tasks import TaskState
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
-from .job import RETRYABLE, Job, JobState
+from .job import Job, JobState
 from .readiness import Readiness
 from .registry import JobRegistry
-from .settings import keep_failed_time
+from .retention import documents_to_keep
+from .settings import keep_failed_time, keep_printed_time
 from .store import JobStoreError
 from .tracker import TaskTracker
 from .uploader import PASSING, Uploader
@@ -311,18 +312,19 @@ class JobScheduler:
     async def _async_clean_up(self, now: datetime) -> None:
         """Delete documents and records whose time is over."""
         self._cleanup_at = now + CLEANUP_INTERVAL
-        retention = keep_failed_time(self._entry.options)
-        done = [
-            job
-            for job in self._registry.all_published()
-            if job.is_final
-            and job.has_document
-            and not (job.state in RETRYABLE and now - job.changed_at < retention)
-        ]
+        options = self._entry.options
+        ended = [job for job in self._registry.all_published() if job.is_final and job.has_document]
+        kept = documents_to_keep(
+            ended, now, failed=keep_failed_time(options), wanted=keep_printed_time(options)
+        )
+        done = [job for job in ended if job.job_id not in kept]
         if done:
             await self._registry.store.async_drop_documents(done)
-            for job in done:
-                self._registry.note_document_gone(job)
+        for job in done:
+            self._registry.note_document(job, has_document=False, document_kept=False)
+        for job in ended:
+            if job.job_id in kept and job.may_keep_document and not job.document_kept:
+                self._registry.note_document(job, has_document=True, document_kept=True)
         await self._registry.async_trim()
 
     @callback

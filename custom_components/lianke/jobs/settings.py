@@ -9,6 +9,7 @@ from homeassistant.util import dt as dt_util
 from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
+    CONF_KEEP_PRINTED_HOURS,
     CONF_MAX_DOCUMENT_MB,
     CONF_MAX_JOBS_PER_HOUR,
     CONF_MAX_PAGES,
@@ -16,6 +17,7 @@ from ..const import (
     CONF_QUIET_TO,
     DEFAULT_HOLD_HOURS,
     DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_KEEP_PRINTED_HOURS,
     DEFAULT_MAX_DOCUMENT_MB,
     DEFAULT_MAX_JOBS_PER_HOUR,
     DEFAULT_MAX_PAGES,
@@ -30,6 +32,11 @@ def hold_time(options: Mapping[str, Any]) -> timedelta:
 def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
     """Return how long the document of a job that was not printed is kept."""
     return timedelta(hours=options.get(CONF_KEEP_FAILED_HOURS, DEFAULT_KEEP_FAILED_HOURS))
+
+
+def keep_printed_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long the document of a job that was printed or canceled is kept."""
+    return timedelta(hours=options.get(CONF_KEEP_PRINTED_HOURS, DEFAULT_KEEP_PRINTED_HOURS))
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:

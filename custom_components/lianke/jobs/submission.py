@@ -1,7 +1,7 @@
-"""Submitting and retrying jobs: checks, then the write to disk; only then may anything be sent."""
+"""Submitting jobs: checks, then the write to disk; only then may anything be sent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +9,6 @@ import secrets
 from typing import Any, NamedTuple
 
 from homeassistant.core import CALLBACK_TYPE, Context, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
@@ -19,7 +18,7 @@ from ..api.page_range import count_selected
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document, input_error
-from .errors import change_not_saved, disk_full, job_error
+from .errors import already_retried, disk_full
 from .job import Asker, Job, JobState
 from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
 from .page_count import PageCounter, file_digest
@@ -39,7 +38,8 @@ class PrintRequest:
 
     `options` were checked against the printer; `requested` is what the caller asked for, kept for
     printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
-    and `sender_address` are those of a device of the home network.
+    and `sender_address` are those of a device of the home network. `laid_out` says that the document
+    was laid out on sheets for these options.
     """
 
     printer_key: str
@@ -57,6 +57,7 @@ class PrintRequest:
     job_id: str | None = None
     sender: str | None = None
     sender_address: str | None = None
+    laid_out: bool = False
 
 
 class Submission(NamedTuple):
@@ -87,7 +88,6 @@ class JobSubmitter:
         self._counter = counter
         self._abort = abort
         self._lock = asyncio.Lock()
-        self._retry_lock = asyncio.Lock()
         self._closed = False
         self._limit_listeners: list[LimitListener] = []
 
@@ -192,64 +192,6 @@ class JobSubmitter:
             raise disk_full(err) from None
         self._registry.publish(job_id)
 
-    async def async_retry(
-        self,
-        job: Job,
-        *,
-        context: Context,
-        printer_key: str | None,
-        options: ResolvedOptions | None,
-        submit: Callable[[PrintRequest], Awaitable[Submission]],
-        find: Callable[[str], Job | None],
-    ) -> Submission:
-        """Submit a job's document again by `submit`; `find` returns jobs of that queue by their ids.
-
-        One at a time, so that no job is retried twice. Raises ServiceValidationError when the job
-        cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
-        """
-        async with self._retry_lock:
-            job = self._registry.get(job.job_id) or job
-            if job.retried_as is not None:
-                again = find(job.retried_as) or self._registry.get(job.retried_as)
-                # A retry that was never sent does not count.
-                if again is None or not again.was_never_sent or again.can_retry:
-                    raise _already_retried(again or replace(job, job_id=job.retried_as))
-            elif not job.can_retry or job.state is JobState.HELD:
-                raise job_error("job_not_retryable", job)
-            # Written before the new job is, perhaps in another box's folder: a power cut in between
-            # leaves a mark without a job, and never two jobs.
-            again_id, before = ulid_now(), job.retried_as
-            try:
-                await self._registry.async_change(job, retried_as=again_id)
-            except JobStoreError:
-                raise change_not_saved(job) from None
-            try:
-                return await submit(
-                    PrintRequest(
-                        job_id=again_id,
-                        printer_key=printer_key or job.printer_key,
-                        document=await self._async_copy_document(job),
-                        title=job.title,
-                        options=options or ResolvedOptions.from_dict(job.options),
-                        requested=job.requested,
-                        context=context,
-                        ignore_quiet_hours=job.ignore_quiet_hours,
-                        retry_of=job.job_id,
-                    )
-                )
-            except BaseException:
-                self._registry.change(job, retried_as=before)
-                raise
-
-    async def _async_copy_document(self, job: Job) -> Document:
-        try:
-            document = await self._store.async_copy_document(job)
-        except JobStoreError as err:
-            raise disk_full(err) from None
-        if document is None:
-            raise job_error("document_gone", job)
-        return document
-
     async def _async_digest(self, request: PrintRequest) -> str:
         """Return the digest that tells the document apart, empty where nothing will compare it."""
         document = request.document
@@ -261,7 +203,7 @@ class JobSubmitter:
         """Refuse to retry a job that another job retries already."""
         for job in self._registry.all():
             if job.retry_of == job_id and not job.was_never_sent:
-                raise _already_retried(job)
+                raise already_retried(job)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the held jobs that this request replaces."""
@@ -367,14 +309,10 @@ class JobSubmitter:
             ignore_quiet_hours=request.ignore_quiet_hours,
             sender=request.sender,
             sender_address=request.sender_address,
+            laid_out=request.laid_out,
             asker=Asker(
                 context_id=request.context.id,
                 user_id=request.context.user_id,
                 parent_id=request.context.parent_id,
             ),
         )
-
-
-def _already_retried(again: Job) -> ServiceValidationError:
-    """Return the error for a second retry of one job; `again` is the job that the first one made."""
-    return input_error("job_retried_already", title=again.title, job_id=again.job_id)
