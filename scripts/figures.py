@@ -1,7 +1,7 @@
-"""Puts what scripts/bench has measured into the READMEs: `scripts/bench | python3 scripts/figures.py`.
+"""Puts what scripts/bench has measured into the manual: `scripts/bench | python3 scripts/figures.py`.
 
-Reads its lines of JSON, passes everything on, and writes the table in the chapter on performance anew, in each
-language.
+Reads its lines of JSON, passes everything on, and writes the table at the end of the page on performance anew, in
+each language.
 Figures that were not measured this time are left out, so measure all of them.
 """
 
@@ -11,16 +11,13 @@ from pathlib import Path
 import sys
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-CHAPTERS = {
-    "README.md": ("## Performance", "## Privacy"),
-    "README.zh-Hans.md": ("## 性能", "## 隐私"),
-}
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = "performance.md"
 HEADS = {
-    "README.md": "| Figure | What it is | Measured | Beside | Goal |",
-    "README.zh-Hans.md": "| 指标 | 内容 | 结果 | 对照 | 目标 |",
+    "en": "| Figure | What it is | Measured | Beside | Goal |",
+    "zh-Hans": "| 指标 | 内容 | 结果 | 对照 | 目标 |",
 }
-MISSED = {"README.md": " (missed)", "README.zh-Hans.md": "（未达到）"}
+MISSED = {"en": " (missed)", "zh-Hans": "（未达到）"}
 COUNTED = {
     "bytes": "字节",
     "entities": "个",
@@ -102,7 +99,7 @@ TEXTS = {
         ("100 台云盒、5000 个任务、故障不断的一天的请求数", ""),
     ),
     "fleet_day_unsettled": (
-        ("Jobs of that day lost or told wrongly", ""),
+        ("Jobs of that day lost or misreported", ""),
         ("这一天丢失或误报的任务", ""),
     ),
     "fleet_day_memory": (("Growth of memory in that day", ""), ("这一天内存的增长", "")),
@@ -131,9 +128,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def row(figure: dict[str, Any], file: str) -> str:
+def row(figure: dict[str, Any], language: str) -> str:
     """Return a figure's row."""
-    chinese = file == "README.zh-Hans.md"
+    chinese = language == "zh-Hans"
     what, beside = TEXTS[figure["name"]][chinese]
     baseline, goal, unit = figure["baseline"], figure["goal"], figure["unit"]
     sign = "≥" if unit == "/s" else "≤"
@@ -148,23 +145,19 @@ def row(figure: dict[str, Any], file: str) -> str:
         aim = f"{sign} {number(goal)}{unit}"
     else:
         aim = f"{sign} {goal / baseline:.2f} ×"
-    missed = "" if figure["ok"] else MISSED[file]
+    missed = "" if figure["ok"] else MISSED[language]
     measured = f"{number(figure['value'])}{unit}"
     return f"| `{figure['name']}` | {what} | {measured} | {told} | {aim}{missed} |"
 
 
 def write(figures: dict[str, dict[str, Any]]) -> None:
-    """Write the tables of both READMEs."""
-    for file, (chapter, following) in CHAPTERS.items():
-        text = (ROOT / file).read_text("utf-8")
-        before, _, rest = text.partition(f"\n{chapter}\n")
-        said, _, after = rest.partition(f"\n{following}\n")
-        words = said.partition("\n|")[0].rstrip()
-        rows = [row(figures[name], file) for name in TEXTS if name in figures]
-        table = "\n".join([HEADS[file], "|---|---|---|---|---|", *rows])
-        (ROOT / file).write_text(
-            f"{before}\n{chapter}\n{words}\n\n{table}\n\n{following}\n{after}", "utf-8"
-        )
+    """Write the tables of both pages."""
+    for language, head in HEADS.items():
+        path = DOCS / language / PAGE
+        words = path.read_text("utf-8").partition(head)[0].rstrip()
+        rows = [row(figures[name], language) for name in TEXTS if name in figures]
+        table = "\n".join([head, "|---|---|---|---|---|", *rows])
+        path.write_text(f"{words}\n\n{table}\n", "utf-8")
 
 
 def main(lines: Iterable[str]) -> int:

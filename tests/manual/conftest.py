@@ -1,4 +1,4 @@
-"""A house to run the READMEs' examples in: printers in the simulated cloud, files, a list, a calendar, a camera."""
+"""A house to run the manual's examples in: printers in the simulated cloud, files, a list, a calendar, a camera."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -226,6 +226,8 @@ async def house(
     (tmp_path / "share").mkdir()
     (media / "menu.pdf").write_bytes(MENU)
     (media / "letter.pdf").write_bytes(LETTER)
+    for side in ("front.jpg", "back.jpg"):
+        (media / side).write_bytes(FRAME)
     hass.config.media_dirs = {"local": str(media)}
     hass.config.allowlist_external_dirs = {str(media)}
     assert await set_up(hass, entry)

@@ -1,4 +1,4 @@
-"""The two READMEs taken apart: sections, tables, examples, links."""
+"""The READMEs and the manual's pages taken apart: sections, tables, examples, links."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,8 +12,12 @@ from markdown_it.token import Token
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FILES = {"en": ROOT / "README.md", "zh-Hans": ROOT / "README.zh-Hans.md"}
-LANGUAGES = tuple(FILES)
+DOCS = ROOT / "docs"
+README = "README"
+READMES = {"en": ROOT / "README.md", "zh-Hans": ROOT / "README.zh-Hans.md"}
+LANGUAGES = tuple(READMES)
+PAGES = tuple(sorted(path.stem for path in (DOCS / "en").glob("*.md")))
+DOCUMENTS = (README, *PAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,19 @@ class Example:
 class Section:
     """A heading with what stands below it, up to the next heading."""
 
+    document: str
     title: str
     level: int
     tables: list[list[list[Cell]]] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    quotes: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """Return the paragraphs and list items as plain text."""
+        """Return the paragraphs and list items as plain text, without quotes."""
         return "\n".join(self.texts)
 
     def rows(self, number: int = 0) -> list[list[Cell]]:
@@ -59,16 +65,34 @@ class Section:
         return self.tables[number][1:]
 
 
+def path_of(language: str, document: str) -> Path:
+    """Return the file of a document in a language."""
+    return READMES[language] if document == README else DOCS / language / f"{document}.md"
+
+
+@cache
+def text_of(language: str, document: str) -> str:
+    """Return a document's Markdown."""
+    return path_of(language, document).read_text("utf-8")
+
+
+@cache
+def sections(language: str, document: str) -> list[Section]:
+    """Return the sections of a document, in order."""
+    return list(_sections(document, text_of(language, document)))
+
+
 @cache
 def read(language: str) -> list[Section]:
-    """Return the sections of a README, in order."""
-    return list(_sections(FILES[language].read_text("utf-8")))
+    """Return the sections of all documents, in order."""
+    return [one for document in DOCUMENTS for one in sections(language, document)]
 
 
 def section(language: str, title: str) -> Section:
     """Return the section with this English title; in another language, the one in its place."""
-    place = next(number for number, one in enumerate(read("en")) if one.title == title)
-    return read(language)[place]
+    (found,) = [one for one in read("en") if one.title == title]
+    place = sections("en", found.document).index(found)
+    return sections(language, found.document)[place]
 
 
 def anchor(title: str) -> str:
@@ -83,16 +107,20 @@ def fragment(example: str) -> dict[str, Any]:
     return found
 
 
-def _sections(text: str) -> Iterator[Section]:
+def _sections(document: str, text: str) -> Iterator[Section]:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     current: Section | None = None
+    quoted = 0
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             if current is not None:
                 yield current
-            current = Section(tokens[number + 1].content, int(token.tag[1:]))
+            title = tokens[number + 1].content.replace("`", "")
+            current = Section(document, title, int(token.tag[1:]))
         elif current is None:
             continue
+        elif token.type.startswith("blockquote"):
+            quoted += token.nesting
         elif token.type == "table_open":
             current.tables.append([])
         elif token.type == "tr_open":
@@ -102,12 +130,12 @@ def _sections(text: str) -> Iterator[Section]:
         elif token.type == "html_block":
             current.images += re.findall(r'src="([^"]+)"', token.content)
         elif token.type == "inline":
-            _add_inline(current, token, tokens[number - 1])
+            _add_inline(current, token, tokens[number - 1], quoted=bool(quoted))
     if current is not None:
         yield current
 
 
-def _add_inline(current: Section, token: Token, opener: Token) -> None:
+def _add_inline(current: Section, token: Token, opener: Token, *, quoted: bool) -> None:
     children = token.children or []
     current.links += [str(child.attrGet("href")) for child in children if child.type == "link_open"]
     for child in children:
@@ -121,5 +149,7 @@ def _add_inline(current: Section, token: Token, opener: Token) -> None:
     if opener.type in {"th_open", "td_open"}:
         codes = tuple(child.content for child in children if child.type == "code_inline")
         current.tables[-1][-1].append(Cell(plain, codes))
-    elif opener.type != "heading_open":
+    elif quoted:
+        current.quotes.append(plain)
+    elif opener.type != "heading_open" and plain:
         current.texts.append(plain)

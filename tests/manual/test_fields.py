@@ -1,4 +1,4 @@
-"""Every example in the READMEs' tables of sources, options and other fields: called, and what arrived is looked at."""
+"""Every example in the manual's tables of sources, options and other fields: called, and what arrived is looked at."""
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -44,9 +44,9 @@ SENT = {
 }
 SOURCES = "What to print"
 OPTIONS = "How to print it"
-SHEETS = "Sheets and photos"
-PAGES = "Pages that are made here"
-JOBS = "When to print it, and never twice"
+SHEETS = "All fields"
+PAGES = "Pages laid out by Home Assistant"
+JOBS = "When to print, and never twice"
 RAW = "Printer commands"
 
 type Upload = Callable[[str, bytes], Awaitable[str]]

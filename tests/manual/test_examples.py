@@ -1,4 +1,4 @@
-"""Every block of YAML in the two READMEs, run."""
+"""Every block of YAML in the READMEs and the manual, run."""
 
 from datetime import timedelta
 import json
@@ -24,6 +24,8 @@ from . import LANGUAGES, ROOT, Example, read, section
 from .conftest import LETTER, MENU, House
 
 RUN: set[tuple[str, int]] = set()
+# Pages whose examples are run by test_automation_pages.py and test_blueprint_pages.py.
+OTHERS = {"assistants", "blueprints", "conditions", "triggers"}
 CORE_CARDS = {"button", "entities", "picture-entity", "tile", "vertical-stack"}
 
 
@@ -61,9 +63,33 @@ def test_every_block_is_run() -> None:
         (one.title, number)
         for one in read("en")
         for number, block in enumerate(one.examples)
-        if block.kind != "sh"
+        if block.kind != "sh" and one.document not in OTHERS
     }
     assert blocks == RUN
+
+
+# First steps
+
+
+@example("Print something")
+async def test_first_print(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert block.data["data"]["text"] in document.path.read_text("utf-8")
+
+
+@example("Print something", 1)
+async def test_morning_page(house: House, block: Example) -> None:
+    await automate(house, block)
+    (automation,) = house.hass.states.async_all(AUTOMATION)
+    await house.hass.services.async_call(
+        AUTOMATION, "trigger", {"entity_id": automation.entity_id}, blocking=True
+    )
+    await house.finish()
+    assert sorted(job.title for job in house.jobs) == ["Family", "Shopping list"]
+    pages = "".join(document.path.read_text("utf-8") for document in house.simulator.printed)
+    assert "牛奶" in pages
+    assert "Dentist" in pages
+    assert {job.expires_at - job.created_at for job in house.jobs} == {timedelta(hours=3)}
 
 
 # Printing
@@ -126,7 +152,33 @@ async def test_label(house: House, block: Example) -> None:
     assert "size: 60mm 40mm" in document.path.read_text("utf-8")
 
 
-@example("Pages that are made here")
+@example("Several pages on a sheet")
+async def test_four_on_a_sheet(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert document.pages == 1
+    assert document.path.read_bytes() != MENU
+
+
+@example("Invoices")
+async def test_invoices(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert document.pages == 2  # four vouchers: three pages and one
+
+
+@example("ID cards")
+async def test_id_card(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert document.pages == 1
+    assert document.options["jpScale"] == "100%"
+
+
+@example("Photos")
+async def test_photos(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert document.pages == 1
+
+
+@example("Pages laid out by Home Assistant")
 async def test_agenda(house: House, block: Example) -> None:
     (document,) = await printed(house, at_home(house, block))
     page = document.path.read_text("utf-8")
@@ -135,7 +187,7 @@ async def test_agenda(house: House, block: Example) -> None:
     assert document.options["dmPaperSize"] == "11"
 
 
-@example("When to print it, and never twice")
+@example("When to print, and never twice")
 async def test_once_a_day(house: House, block: Example) -> None:
     (document,) = await printed(house, [at_home(house, block), at_home(house, block)])
     assert "Dentist" in document.path.read_text("utf-8")
@@ -145,7 +197,7 @@ async def test_once_a_day(house: House, block: Example) -> None:
     assert job.expires_at - job.created_at == timedelta(hours=3)
 
 
-@example("When to print it, and never twice", 1)
+@example("When to print, and never twice", 1)
 async def test_wait_and_tell(house: House, block: Example) -> None:
     await house.run(at_home(house, block))
     ((title, message),) = house.notes
@@ -162,7 +214,7 @@ async def test_wait_and_tell(house: House, block: Example) -> None:
     assert house.jobs[-1].expires_at.isoformat() in waits
 
 
-@example("When to print it, and never twice", 2)
+@example("When to print, and never twice", 2)
 async def test_response(house: House, block: Example) -> None:
     answer = await house.call("print", file=house.at_home("/media/menu.pdf"), wait=True)
     shown = json.loads(block.content)["jobs"][0]
@@ -182,7 +234,7 @@ async def test_commands(house: House, block: Example) -> None:
     assert document.path.read_bytes() == block.data["data"]["text"].encode("gb18030")
 
 
-@example("Looking before paper is used")
+@example("Previews and page counts")
 async def test_preview_then_print(house: House, block: Example) -> None:
     variables = await house.run(at_home(house, block))
     assert variables["preview"]["pages"] == 3
@@ -194,7 +246,7 @@ async def test_preview_then_print(house: House, block: Example) -> None:
     assert house.simulator.cloud.count("POST /print/job") == 1
 
 
-@example("Looking before paper is used", 1)
+@example("Previews and page counts", 1)
 async def test_count(house: House, block: Example) -> None:
     variables = await house.run(at_home(house, block))
     assert variables["counted"]["pages"] == 3
@@ -213,6 +265,17 @@ async def test_print_again(house: House, block: Example) -> None:
     assert document.path.read_bytes() == MENU
 
 
+@example("With other options")
+async def test_print_again_otherwise(house: House, block: Example) -> None:
+    house.simulator.cloud.plan(house.laser, Outcome(code=503))
+    await house.call("print", file=house.at_home("/media/menu.pdf"), wait=True)
+    await house.run(at_home(house, block))
+    failed, again = await house.finish()
+    assert (failed.state, again.state) == (JobState.FAILED, JobState.COMPLETED)
+    (document,) = house.simulator.printed
+    assert (document.options["dmPaperSize"], document.options["jpPageRange"]) == ("11", "1")
+
+
 @example("Jobs", 1)
 async def test_cancel_what_waits(house: House, block: Example) -> None:
     house.laser.paper = 0
@@ -226,23 +289,23 @@ async def test_cancel_what_waits(house: House, block: Example) -> None:
     assert {job.state for job in house.jobs} == {JobState.CANCELED}
 
 
-@example("Looking things up")
+@example("Capabilities and models")
 async def test_capabilities(house: House, block: Example) -> None:
     able = (await house.run(at_home(house, block)))["able"]
-    told = section("en", "Looking things up").text
+    told = section("en", "Capabilities and models").text
     for key in able:
         assert re.search(rf"\b{key}\b", told), key
     assert {key: able["papers"][0][key] for key in ("name", "id")} == {"name": "A4", "id": 9}
 
 
-@example("Looking things up", 1)
+@example("Capabilities and models", 1)
 async def test_models(house: House, block: Example) -> None:
     found = (await house.run(at_home(house, block)))["found"]
     assert "HP LaserJet 1020" in found["models"]
     assert set(found) == {"models", "total"}
 
 
-@example("A message on paper")
+@example("Printing a message")
 async def test_message(house: House, block: Example) -> None:
     (document,) = await printed(house, at_home(house, block))
     page = document.path.read_text("utf-8")
@@ -304,19 +367,19 @@ def check_card(house: House, card: dict[str, Any]) -> None:
         check_card(house, inner)
 
 
-@example("Dashboard", 1)
+@example("The card", 1)
 async def test_built_in_cards(house: House, block: Example) -> None:
     check_card(house, block.data)
 
 
-@example("Dashboard")
+@example("The card")
 def test_our_card(block: Example) -> None:
     """Hold the configuration against what the card itself accepts."""
     config = block.data
     source = (ROOT / "frontend" / "src" / "config.ts").read_text("utf-8")
     assert config.pop("type") == "custom:lianke-card"
     assert 'CARD = "lianke-card"' in source
-    rows = section("en", "Dashboard").rows()
+    rows = section("en", "The card").rows()
     assert set(config) <= {row[0].text for row in rows}
     for button in config["buttons"]:
         assert set(button) <= {"name", "entity", "device", "data"}
