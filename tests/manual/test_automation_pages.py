@@ -14,7 +14,7 @@ import yaml
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.trigger import TRIGGERS
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGES = ("en", "zh-Hans")
 PAGES: dict[str, Mapping[str, Any]] = {"triggers": TRIGGERS, "conditions": CONDITIONS}
 MAX_PAGE = 10 * 1024

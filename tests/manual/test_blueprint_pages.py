@@ -13,7 +13,7 @@ import yaml
 from custom_components.lianke import llm
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGES = ("en", "zh-Hans")
 PAGES = ("assistants", "blueprints")
 MAX_PAGE = 10 * 1024
