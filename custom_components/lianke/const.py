@@ -25,6 +25,8 @@ CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
 CONF_KEEP_PRINTED_HOURS: Final = "keep_printed_hours"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
+# Ids of the users who approve jobs; without any, administrators do.
+CONF_APPROVERS: Final = "approvers"
 CONF_KEEP_ALIVE: Final = "keep_alive"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"

@@ -23,7 +23,7 @@ from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.status import HoldReason
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, RecordError, can_move
+from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, can_move
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
@@ -36,6 +36,7 @@ from custom_components.lianke.jobs.limits import (
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.readiness import STEADY, Readiness
+from custom_components.lianke.jobs.record import RecordError
 from custom_components.lianke.jobs.settings import quiet_until
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,

@@ -16,7 +16,12 @@ from PIL import Image
 import pytest
 import voluptuous as vol
 
-from custom_components.lianke.actions.schemas import CANCEL_SCHEMA, MODELS_SCHEMA, PRINT_SCHEMA
+from custom_components.lianke.actions.schemas import (
+    CANCEL_SCHEMA,
+    MODELS_SCHEMA,
+    PRINT_SCHEMA,
+    REJECT_SCHEMA,
+)
 from custom_components.lianke.api import (
     callbacks,
     capabilities,
@@ -39,6 +44,7 @@ from custom_components.lianke.documents.pdf_worker import process
 from custom_components.lianke.documents.sniff import FileType
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
+from custom_components.lianke.jobs.record import RecordError
 
 TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
 MANY = 30_000
@@ -236,6 +242,10 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
         lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n),
         255,
     ),
+    "actions.schemas.MAX_MESSAGE": (
+        lambda n: refused(REJECT_SCHEMA, job_id="x", message="x" * n),
+        200,
+    ),
     "actions.schemas.MAX_QUERY": (
         lambda n: refused(MODELS_SCHEMA, config_entry="x", query="x" * n),
         64,
@@ -288,7 +298,7 @@ DOCUMENTS: dict[str, Case] = {
         lambda: testpage._names(many(int)).count(","),
         39,
     ),
-    "jobs.job.MAX_COUNT": (lambda: counted(2**48 + 1), "size is no count"),
+    "jobs.record.MAX_COUNT": (lambda: counted(2**48 + 1), "size is no count"),
 }
 
 
@@ -296,7 +306,7 @@ def counted(size: int) -> str | None:
     """Return why the size of a stored job is refused."""
     try:
         job.read_field("size", int, size)
-    except job.RecordError as err:
+    except RecordError as err:
         return str(err)
     return None
 

@@ -7,17 +7,15 @@ from typing import Final, NamedTuple
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import service
-from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..api.options import PrintOptions
 from ..const import DOMAIN
-from ..documents.document import input_error
-from ..jobs.job import Job
 from ..jobs.queue import Submission
 from ..runtime import LiankeConfigEntry
 from .again import async_changes, chosen_options
+from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
@@ -25,7 +23,6 @@ from .request import parse_parameters
 from .schemas import (
     ATTR_CONFIG_ENTRY,
     ATTR_INCLUDE_CLOUD,
-    ATTR_JOB_ID,
     ATTR_LIMIT,
     ATTR_PAPER,
     ATTR_QUERY,
@@ -35,18 +32,22 @@ from .schemas import (
     ATTR_WAIT_TIMEOUT,
     CANCEL_SCHEMA,
     CAPABILITIES_SCHEMA,
+    CONTINUE_SCHEMA,
     COUNT_SCHEMA,
     LIST_SCHEMA,
     MODELS_SCHEMA,
     PREVIEW_SCHEMA,
     PRINT_SCHEMA,
+    REJECT_SCHEMA,
     RETRY_SCHEMA,
     SERVICE_CANCEL_JOB,
+    SERVICE_CONTINUE_JOB,
     SERVICE_COUNT_PAGES,
     SERVICE_GET_CAPABILITIES,
     SERVICE_LIST_JOBS,
     SERVICE_PREVIEW,
     SERVICE_PRINT,
+    SERVICE_REJECT_JOB,
     SERVICE_RETRY_JOB,
     SERVICE_SEARCH_MODELS,
 )
@@ -57,7 +58,7 @@ from .target import (
     async_may_read_box,
     async_resolve_target,
     async_target,
-    async_target_of_job,
+    async_target_and_job,
 )
 
 MAX_MODELS: Final = 200
@@ -116,19 +117,19 @@ async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceR
 
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Cancel a job."""
-    target, job = await _async_target_and_job(hass, call)
+    target, job = await async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
-    return await _async_job_response(hass, target, Submission(job=job))
+    return await async_job_response(hass, target, Submission(job=job))
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Print the kept document of a job again, here or elsewhere, as before or with other options."""
-    target, job = await _async_target_and_job(hass, call)
+    target, job = await async_target_and_job(hass, call)
     chosen = chosen_options(call.data)
     to_device_id = call.data.get(ATTR_TO_DEVICE_ID)
     if to_device_id is None and not chosen:
         submission = await target.data.queue.async_retry(job.job_id, context=call.context)
-        return await _async_job_response(hass, target, submission)
+        return await async_job_response(hass, target, submission)
     other = target
     if to_device_id is not None:
         other = async_target(hass, to_device_id)
@@ -139,7 +140,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         changes=await async_changes(other, job, chosen),
         queue=other.data.queue,
     )
-    return await _async_job_response(hass, other, submission)
+    return await async_job_response(hass, other, submission)
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -179,35 +180,13 @@ async def _async_search_models(hass: HomeAssistant, call: ServiceCall) -> Servic
     return {"models": list[JsonValueType](models[:MAX_MODELS]), "total": len(models)}
 
 
-async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Return the job of a call and its printer, which the caller may control.
-
-    A target is not needed; where there is one, the job must be its printer's. Raises
-    ServiceValidationError: job_not_found, and as `async_resolve_target`.
-    """
-    job_id = call.data[ATTR_JOB_ID]
-    if not TargetSelection(call.data).has_any_target:
-        target, job = async_target_of_job(hass, job_id)
-        await async_check_target(hass, target, call.context, POLICY_CONTROL)
-        return target, job
-    target = await _async_target(hass, call, POLICY_CONTROL)
-    job = target.data.queue.get(job_id)
-    if job.printer_key != target.printer_key:
-        raise input_error("job_not_found", job_id=job.job_id)
-    return target, job
-
-
-async def _async_job_response(
-    hass: HomeAssistant, target: Target, submission: Submission
-) -> ServiceResponse:
-    return {"job": await async_describe(hass, target, submission)}
-
-
 ACTIONS: Final = (
     Action(SERVICE_PRINT, _async_print, PRINT_SCHEMA),
     Action(SERVICE_PREVIEW, _async_preview, PREVIEW_SCHEMA),
     Action(SERVICE_COUNT_PAGES, _async_count_pages, COUNT_SCHEMA, SupportsResponse.ONLY),
     Action(SERVICE_CANCEL_JOB, _async_cancel_job, CANCEL_SCHEMA),
+    Action(SERVICE_CONTINUE_JOB, async_continue_job, CONTINUE_SCHEMA),
+    Action(SERVICE_REJECT_JOB, async_reject_job, REJECT_SCHEMA),
     Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
     Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
     Action(

@@ -38,6 +38,7 @@ RELOAD_PAUSE = 1
 SNAPSHOT_EXPIRY = timedelta(hours=1)
 # Suffixes of the error text for a document that the service could not convert, by its type; other
 # documents have the general text.
+REJECTED = "rejected"
 CONVERSION_FAILED = "conversion_failed"
 ADVICE = {
     ".pdf": "_pdf",
@@ -255,12 +256,16 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
         reason = await _async_hold_reason(hass, job.hold_reason)
+        if job.can_continue:
+            return reason
         return await async_error_text(hass, "job_held", {"reason": reason})
     if job.reason is None:
         return None
     key = job.reason
     if key == CONVERSION_FAILED:
         key = f"{key}{ADVICE.get(Path(job.document_name).suffix, '')}"
+    if key == REJECTED and job.detail:
+        key = f"{key}_by"
     placeholders = {
         "code": "" if job.code is None else str(job.code),
         "detail": job.detail,

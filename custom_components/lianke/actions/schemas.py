@@ -25,11 +25,14 @@ from ..documents.sheet_options import (
     STAMPS,
 )
 from ..jobs.job import JobState
+from ..jobs.people import PersonReason
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"
 SERVICE_COUNT_PAGES: Final = "count_pages"
 SERVICE_CANCEL_JOB: Final = "cancel_job"
+SERVICE_CONTINUE_JOB: Final = "continue_job"
+SERVICE_REJECT_JOB: Final = "reject_job"
 SERVICE_RETRY_JOB: Final = "retry_job"
 SERVICE_LIST_JOBS: Final = "list_jobs"
 SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
@@ -48,11 +51,13 @@ ATTR_INCLUDE_CLOUD: Final = "include_cloud"
 ATTR_JOB_ID: Final = "job_id"
 ATTR_LIMIT: Final = "limit"
 ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
+ATTR_MESSAGE: Final = "message"
 ATTR_PAPER: Final = "paper"
 ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
 ATTR_PREVIEW_BY: Final = "preview_by"
 ATTR_PRINT_EMPTY: Final = "print_empty"
 ATTR_QUERY: Final = "query"
+ATTR_REASON: Final = "reason"
 ATTR_RAW: Final = "raw"
 ATTR_RAW_ENCODING: Final = "raw_encoding"
 ATTR_REPLACE_KEY: Final = "replace_key"
@@ -75,6 +80,7 @@ MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
 MAX_TARGETS: Final = 100
 MAX_KEY: Final = 128
+MAX_MESSAGE: Final = 200
 MAX_NAME: Final = 255
 MAX_PASSWORD: Final = 255
 MAX_QUERY: Final = 64
@@ -260,6 +266,20 @@ COUNT_SCHEMA: Final = vol.Schema(
     {**TARGET, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
 )
 CANCEL_SCHEMA: Final = vol.Schema({**TARGET, vol.Required(ATTR_JOB_ID): _NAME})
+CONTINUE_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        vol.Required(ATTR_JOB_ID): _NAME,
+        vol.Optional(ATTR_REASON): vol.In([reason.value for reason in PersonReason]),
+    }
+)
+REJECT_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        vol.Required(ATTR_JOB_ID): _NAME,
+        vol.Optional(ATTR_MESSAGE, default=""): vol.All(_line(MAX_MESSAGE), clean_title),
+    }
+)
 RETRY_SCHEMA: Final = vol.Schema(
     {
         **TARGET,

@@ -4,9 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, Context, HomeAssistant, callback
+from homeassistant.core import (
+    DOMAIN as HOMEASSISTANT_DOMAIN,
+    Context,
+    HomeAssistant,
+    ServiceCall,
+    callback,
+)
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import (
     area_registry as ar,
@@ -24,6 +30,7 @@ from ..documents.access import async_check_entity
 from ..documents.document import input_error
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
+from .schemas import ATTR_JOB_ID
 
 STATUS_KEY = "status"
 CONNECTIVITY_KEY = "connectivity"
@@ -124,6 +131,25 @@ def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> s
     return selected.referenced_devices | {
         entity.device_id for entity in entities if entity is not None and entity.device_id
     }
+
+
+async def async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
+    """Return the job of a call and its printer, which the caller may control.
+
+    A target is not needed; where there is one, the job must be its printer's. Raises
+    ServiceValidationError: job_not_found, and as `async_resolve_target`.
+    """
+    job_id = call.data[ATTR_JOB_ID]
+    if not TargetSelection(call.data).has_any_target:
+        target, job = async_target_of_job(hass, job_id)
+        await async_check_target(hass, target, call.context, POLICY_CONTROL)
+        return target, job
+    target = async_resolve_target(hass, call.data)
+    await async_check_target(hass, target, call.context, POLICY_CONTROL)
+    job = target.data.queue.get(job_id)
+    if job.printer_key != target.printer_key:
+        raise input_error("job_not_found", job_id=job.job_id)
+    return target, job
 
 
 @callback

@@ -10,11 +10,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions
+from .people import read_reasons
+from .record import RecordError, expect, read_count, read_time
 
 RECORD_VERSION = 1
-# A record with other years or larger numbers was not written by this code.
-YEARS = range(2020, 2120)
-MAX_COUNT = 2**48
 
 
 class JobState(StrEnum):
@@ -70,10 +69,6 @@ def can_move(old: JobState, new: JobState) -> bool:
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
         return True
     return _ORDER.index(new) > _ORDER.index(old)
-
-
-class RecordError(ValueError):
-    """A stored job cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +155,10 @@ class Job:
     laid_out: bool = field(default=False, metadata=_ADDED)
     # Its document stays after an end that was wanted.
     document_kept: bool = field(default=False, metadata=_ADDED)
+    # Where it was asked for; None in records of 0.1.0.
+    origin: str | None = field(default=None, metadata=_ADDED)
+    # The reasons for which people are to be asked, one after the other; see `PersonReason`.
+    waits_for: tuple[str, ...] = field(default=(), metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
@@ -192,6 +191,11 @@ class Job:
     def can_cancel(self) -> bool:
         """Return whether the job can be canceled."""
         return not self.is_final and self.state is not JobState.CANCELING
+
+    @property
+    def can_continue(self) -> bool:
+        """Return whether the job waits for a person's answer."""
+        return self.state is JobState.HELD and bool(self.waits_for) and not self.copied
 
     @property
     def can_retry(self) -> bool:
@@ -247,6 +251,7 @@ class Job:
             self.expiring,
             self.retried_as,
             self.copied,
+            self.waits_for,
         )
 
     def as_view(self) -> dict[str, JsonValueType]:
@@ -273,6 +278,8 @@ class Job:
             "partly_printed": self.partly_printed,
             "request_id": self.request_id,
             "source": self.source,
+            "waits_for": [] if self.is_final else list(self.waits_for),
+            "can_continue": self.can_continue,
             "can_cancel": self.can_cancel,
             "can_retry": self.can_retry,
             "can_print_again": self.can_print_again,
@@ -308,28 +315,19 @@ def read_field(name: str, annotation: Any, value: object) -> Any:
     kind, *optional = get_args(annotation) or (annotation,)
     if name == "options":
         return _read_options(value)
+    if name == "waits_for":
+        return _read_waits(value)
     if name == "requested":
-        return _expect(name, value, dict)
+        return expect(name, value, dict)
     if value is None and optional:
         return None
     if (read := _READERS.get(kind)) is not None:
         return read(name, value)
-    return _expect(name, value, kind)
-
-
-def _read_time(name: str, value: object) -> datetime:
-    text = _expect(name, value, str)
-    try:
-        time = dt_util.parse_datetime(text, raise_on_error=True)
-    except ValueError:
-        raise RecordError(f"{name} is no time") from None
-    if time.tzinfo is None or time.year not in YEARS:
-        raise RecordError(f"{name} is no time of ours")
-    return dt_util.as_utc(time)
+    return expect(name, value, kind)
 
 
 def _read_options(value: object) -> Mapping[str, Any]:
-    stored = _expect("options", value, dict)
+    stored = expect("options", value, dict)
     try:
         ResolvedOptions.from_dict(stored)
     except ValueError:
@@ -337,17 +335,17 @@ def _read_options(value: object) -> Mapping[str, Any]:
     return stored
 
 
+def _read_waits(value: object) -> tuple[str, ...]:
+    try:
+        return read_reasons(value)
+    except ValueError:
+        raise RecordError("the reasons to wait are malformed") from None
+
+
 def _read_state(name: str, value: object) -> JobState:
-    if (state := _expect(name, value, str)) not in JobState:
+    if (state := expect(name, value, str)) not in JobState:
         raise RecordError("the state is unknown")
     return JobState(state)
-
-
-def _read_count(name: str, value: object) -> int:
-    count = _expect(name, value, int)
-    if isinstance(value, bool) or abs(count) > MAX_COUNT:
-        raise RecordError(f"{name} is no count")
-    return count
 
 
 def _read_asker(name: str, value: object) -> Asker:
@@ -356,19 +354,13 @@ def _read_asker(name: str, value: object) -> Asker:
         raise RecordError("the asker is malformed")
     for part in value.values():
         if part is not None:
-            _expect(name, part, str)
+            expect(name, part, str)
     return Asker(**value)
 
 
-def _expect[T](name: str, value: object, kind: type[T]) -> T:
-    if not isinstance(value, kind):
-        raise RecordError(f"{name} has a wrong type")
-    return value
-
-
 _READERS: Mapping[type, Callable[[str, object], Any]] = {
-    datetime: _read_time,
+    datetime: read_time,
     JobState: _read_state,
-    int: _read_count,
+    int: read_count,
     Asker: _read_asker,
 }

@@ -13,7 +13,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 
-from .job import RecordError, read_field
+from .job import read_field
+from .record import RecordError
 from .retention import LISTED
 
 _LOGGER = logging.getLogger(__name__)

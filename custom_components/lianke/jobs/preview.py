@@ -29,8 +29,9 @@ from .errors import type_and_place
 from .other_tasks import PreviewUpload
 from .outcome import PRINTED_CODE
 from .registry import JobRegistry
+from .request import TOKEN_BYTES
 from .tracker import TaskTracker
-from .uploader import TOKEN_BYTES, CallbackAddress, may_have_arrived
+from .uploader import CallbackAddress, may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
 

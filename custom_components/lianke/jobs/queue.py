@@ -20,10 +20,11 @@ from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import Readiness
 from .registry import JobRegistry
+from .request import PrintRequest, Submission
 from .retry import Changes, JobRetrier
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .store import JobStore, JobStoreError
-from .submission import JobSubmitter, PrintRequest, Submission
+from .submission import JobSubmitter
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, Uploader
 
@@ -227,6 +228,33 @@ class PrintQueue:
             self._uploader.abort(job)
             self._review()
             await self.async_wait(job_id, ABORT_TIME)
+        self._review()
+        return self.get(job_id)
+
+    async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
+        """Answer the first of the reasons for which a job waits for people; it goes on with the next.
+
+        `reason` is the one that is answered, None for whichever it is. Returns the job as it is then.
+        Raises ServiceValidationError for a job that does not wait (for that), HomeAssistantError if
+        the disk refuses.
+        """
+        job = self.find(job_id) or self.get(job_id)
+        if not job.can_continue or reason not in (None, job.waits_for[0]):
+            raise job_error("job_not_waiting", job)
+        left = job.waits_for[1:]
+        await self._async_decide(job, waits_for=left, hold_reason=left[0] if left else None)
+        self._review()
+        return self.get(job_id)
+
+    async def async_reject(self, job_id: str, *, detail: str = "") -> Job:
+        """Cancel a job that waits for a person because the answer is no; `detail` says whose and why.
+
+        Raises like `async_continue`.
+        """
+        job = self.find(job_id) or self.get(job_id)
+        if not job.can_continue:
+            raise job_error("job_not_waiting", job)
+        await self._async_decide(job, state=JobState.CANCELED, reason="rejected", detail=detail)
         self._review()
         return self.get(job_id)
 

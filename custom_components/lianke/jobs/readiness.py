@@ -13,6 +13,7 @@ from homeassistant.config_entries import ConfigEntry
 from ..box.status import HoldReason
 from ..coordinator import LiankeCoordinator
 from .job import Job
+from .people import PersonReason
 from .settings import quiet_until
 
 # A printer that was just switched on must be ready for so long.
@@ -44,6 +45,7 @@ HOLD_REASONS: tuple[str, ...] = (
     "none",
     *(reason.value for reason in HoldReason),
     *(reason.value for reason in QueueReason),
+    *(reason.value for reason in PersonReason),
 )
 
 
@@ -90,6 +92,8 @@ class Readiness:
         """Return whether a job may be sent now."""
         if job.copied:
             return Verdict(reason=QueueReason.COPIED)
+        if job.waits_for:
+            return Verdict(reason=job.waits_for[0])
         return self.check_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
 
     def check_printer(

@@ -14,8 +14,8 @@ from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job, JobState
 from .limits import CONVERTED
 from .registry import JobRegistry
+from .request import PrintRequest, Submission
 from .store import JobStoreError
-from .submission import PrintRequest, Submission
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -159,7 +159,8 @@ class JobScheduler:
         elif not self._is_working:
             dues += [poll, self._next_cleanup(now)]
         self._coordinator.async_set_jobs_open(
-            any(not job.is_final for job in self._registry.unsettled())
+            # One that waits for a person does not wait for the printer.
+            any(not job.is_final and not job.can_continue for job in self._registry.unsettled())
         )
         return min((due for due in dues if due is not None), default=None)
 

@@ -19,9 +19,10 @@ from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
 from ..documents.document import Document
-from .job import Job, JobState, RecordError
+from .job import Job, JobState
 from .location import is_copied, record_location
 from .other_tasks import OtherTasks
+from .record import RecordError
 
 _LOGGER = logging.getLogger(__name__)
 

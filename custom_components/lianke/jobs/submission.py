@@ -1,70 +1,30 @@
 """Submitting jobs: checks, then the write to disk; only then may anything be sent."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-import secrets
-from typing import Any, NamedTuple
+from dataclasses import replace
 
-from homeassistant.core import CALLBACK_TYPE, Context, callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
-from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
-from ..api.options import ResolvedOptions
-from ..api.page_range import count_selected
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
-from ..documents.document import Document, input_error
+from ..documents.document import input_error
+from .approval import reasons_to_ask
 from .errors import already_retried, disk_full
-from .job import Asker, Job, JobState
+from .job import Job, JobState
 from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
 from .page_count import PageCounter, file_digest
 from .readiness import PERMANENT, Readiness
 from .registry import JobRegistry
-from .settings import hold_time, max_jobs_per_hour, max_pages
+from .request import PrintRequest, Submission, new_job
+from .settings import max_jobs_per_hour, max_pages
 from .store import JobStoreError, unlink_all
-from .uploader import TOKEN_BYTES
 
 # Called with a printer's key and the error, or None when a job passed.
 type LimitListener = Callable[[str, LimitError | None], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PrintRequest:
-    """A request to print one document on one printer.
-
-    `options` were checked against the printer; `requested` is what the caller asked for, kept for
-    printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
-    and `sender_address` are those of a device of the home network. `laid_out` says that the document
-    was laid out on sheets for these options.
-    """
-
-    printer_key: str
-    document: Document
-    title: str
-    options: ResolvedOptions
-    context: Context
-    requested: Mapping[str, Any] = field(default_factory=dict)
-    request_id: str | None = None
-    replace_key: str | None = None
-    hold: bool = True
-    expires_in: timedelta | None = None
-    ignore_quiet_hours: bool = False
-    retry_of: str | None = None
-    job_id: str | None = None
-    sender: str | None = None
-    sender_address: str | None = None
-    laid_out: bool = False
-
-
-class Submission(NamedTuple):
-    """A job that was accepted, or the earlier one with the same request id."""
-
-    job: Job
-    duplicate: bool = False
 
 
 class JobSubmitter:
@@ -148,7 +108,10 @@ class JobSubmitter:
         ).reason
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise input_error(f"not_ready_{reason}", printer=view.name)
-        job = self._new_job(request, view, reason, digest, now)
+        if request.waits_for is None:
+            asks = reasons_to_ask(self._entry.options, request, view)
+            request = replace(request, waits_for=asks)
+        job = new_job(self._entry.options, request, view, reason, digest, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
             await self._store.async_create(job, request.document)
@@ -269,50 +232,4 @@ class JobSubmitter:
             dt_util.utcnow(),
             limit=max_jobs_per_hour(self._entry.options),
             printer=view.name,
-        )
-
-    def _new_job(
-        self,
-        request: PrintRequest,
-        view: PrinterView,
-        reason: str | None,
-        digest: str,
-        now: datetime,
-    ) -> Job:
-        document = request.document
-        return Job(
-            job_id=request.job_id or ulid_now(),
-            printer_key=view.key,
-            printer_name=view.name,
-            title=request.title,
-            state=JobState.HELD if reason else JobState.UPLOADING,
-            hold_reason=reason,
-            created_at=now,
-            changed_at=now,
-            expires_at=now + (request.expires_in or hold_time(self._entry.options)),
-            document_name=document.name,
-            content_type=document.content_type,
-            size=document.size,
-            digest=digest,
-            token=secrets.token_urlsafe(TOKEN_BYTES),
-            document_pages=document.pages,
-            document_pages_at_most=document.pages_at_most,
-            pages=count_selected(request.options.page_range, document.pages),
-            copies=request.options.copies,
-            options=request.options.as_dict(),
-            requested=dict(request.requested),
-            ticket=document.ticket,
-            request_id=request.request_id,
-            replace_key=request.replace_key,
-            retry_of=request.retry_of,
-            hold=request.hold,
-            ignore_quiet_hours=request.ignore_quiet_hours,
-            sender=request.sender,
-            sender_address=request.sender_address,
-            laid_out=request.laid_out,
-            asker=Asker(
-                context_id=request.context.id,
-                user_id=request.context.user_id,
-                parent_id=request.context.parent_id,
-            ),
         )

@@ -37,8 +37,6 @@ _LOGGER = logging.getLogger(__name__)
 
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 PROGRESS_EVERY = timedelta(seconds=1)
-# The secret in a job's callback address.
-TOKEN_BYTES = 24
 
 # Errors that pass by themselves: the job goes back to `held`.
 PASSING: dict[type[LiankeError], str] = {

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from ..box.status import HoldReason
 from ..jobs.job import Job, JobState
+from ..jobs.people import PersonReason
 from . import values
 from .ipp import Attributes, Value
 from .lan_jobs import PendingJob, job_number
@@ -32,6 +33,10 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.FAILED: (ABORTED, "aborted-by-system"),
     JobState.EXPIRED: (ABORTED, "aborted-by-system"),
     JobState.CANCELED: (CANCELED, "job-canceled-by-user"),
+}
+_BY_PERSON: Final[dict[str, str]] = {
+    PersonReason.APPROVAL: "job-held-for-authorization",
+    PersonReason.RELEASE: "job-release-wait",
 }
 _BY_PRINTER: Final = frozenset(reason.value for reason in HoldReason)
 
@@ -68,6 +73,8 @@ def state_of(job: Job | PendingJob) -> Described:
     if job.hold_reason is None:
         return Described(PENDING, "none")
     # For quiet hours, a person or the service.
+    if job.waits_for:
+        return Described(HELD, _BY_PERSON.get(job.waits_for[0], "job-hold-until-specified"))
     return Described(HELD, "job-hold-until-specified")
 
 

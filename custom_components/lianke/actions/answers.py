@@ -1,0 +1,57 @@
+"""Answers of people to jobs that wait for them: continue and reject."""
+
+from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse
+
+from ..documents.document import input_error
+from ..jobs.approval import may_approve
+from ..jobs.job import Job
+from ..jobs.people import PersonReason
+from ..jobs.queue import Submission
+from ..runtime import LiankeConfigEntry
+from .print import async_describe
+from .schemas import ATTR_MESSAGE, ATTR_REASON
+from .target import Target, async_target_and_job
+
+
+async def async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Let a job go on that waits for a person."""
+    target, job = await async_target_and_job(hass, call)
+    await async_check_may_answer(hass, target.entry, job, call.context)
+    job = await target.data.queue.async_continue(job.job_id, reason=call.data.get(ATTR_REASON))
+    return await async_job_response(hass, target, Submission(job=job))
+
+
+async def async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Cancel a job that waits for a person."""
+    target, job = await async_target_and_job(hass, call)
+    await async_check_may_answer(hass, target.entry, job, call.context)
+    detail = await _async_signed(hass, call.context, call.data[ATTR_MESSAGE])
+    job = await target.data.queue.async_reject(job.job_id, detail=detail)
+    return await async_job_response(hass, target, Submission(job=job))
+
+
+async def async_check_may_answer(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, context: Context
+) -> None:
+    """Check that the caller may answer for what a job waits for; approvals are for approvers.
+
+    Raises ServiceValidationError: not_an_approver.
+    """
+    if context.user_id is None or PersonReason.APPROVAL not in job.waits_for[:1]:
+        return
+    user = await hass.auth.async_get_user(context.user_id)
+    if user is None or not may_approve(entry.options, user.id, is_admin=user.is_admin):
+        raise input_error("not_an_approver", title=job.title)
+
+
+async def _async_signed(hass: HomeAssistant, context: Context, message: str) -> str:
+    """Return a message with the name of who sends it."""
+    user = await hass.auth.async_get_user(context.user_id) if context.user_id else None
+    return ": ".join(part for part in (user and user.name, message) if part)
+
+
+async def async_job_response(
+    hass: HomeAssistant, target: Target, submission: Submission
+) -> ServiceResponse:
+    """Return the response of an action on one job."""
+    return {"job": await async_describe(hass, target, submission)}

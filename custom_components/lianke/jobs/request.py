@@ -1,0 +1,116 @@
+"""A request to print, and the job that comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+import secrets
+from typing import Any, NamedTuple
+
+from homeassistant.core import Context
+from homeassistant.util.ulid import ulid_now
+
+from ..api.options import ResolvedOptions
+from ..api.page_range import count_selected
+from ..box.views import PrinterView
+from ..documents.document import Document
+from .job import Asker, Job, JobState
+from .people import Origin
+from .settings import hold_time
+
+# The secret in a job's callback address.
+TOKEN_BYTES = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintRequest:
+    """A request to print one document on one printer.
+
+    `options` were checked against the printer; `requested` is what the caller asked for, kept for
+    printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
+    and `sender_address` are those of a device of the home network. `laid_out` says that the document
+    was laid out on sheets for these options. `waits_for` None means that the options
+    decide for whom the job waits.
+    """
+
+    printer_key: str
+    document: Document
+    title: str
+    options: ResolvedOptions
+    context: Context
+    requested: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    replace_key: str | None = None
+    hold: bool = True
+    expires_in: timedelta | None = None
+    ignore_quiet_hours: bool = False
+    retry_of: str | None = None
+    job_id: str | None = None
+    sender: str | None = None
+    sender_address: str | None = None
+    laid_out: bool = False
+    origin: str | None = None
+    waits_for: tuple[str, ...] | None = None
+
+
+class Submission(NamedTuple):
+    """A job that was accepted, or the earlier one with the same request id."""
+
+    job: Job
+    duplicate: bool = False
+
+
+def origin_of(request: PrintRequest) -> Origin:
+    """Return where a job is asked for, as far as the request shows."""
+    if request.sender_address is not None:
+        return Origin.LAN_PRINTER
+    return Origin.AUTOMATION if request.context.user_id is None else Origin.USER
+
+
+def new_job(
+    entry_options: Mapping[str, Any],
+    request: PrintRequest,
+    view: PrinterView,
+    reason: str | None,
+    digest: str,
+    now: datetime,
+) -> Job:
+    """Return the job of an accepted request; `reason` is why its printer cannot take it now."""
+    document, waits_for = request.document, request.waits_for or ()
+    return Job(
+        job_id=request.job_id or ulid_now(),
+        printer_key=view.key,
+        printer_name=view.name,
+        title=request.title,
+        state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
+        hold_reason=waits_for[0] if waits_for else reason,
+        waits_for=waits_for,
+        origin=request.origin or origin_of(request),
+        created_at=now,
+        changed_at=now,
+        expires_at=now + (request.expires_in or hold_time(entry_options)),
+        document_name=document.name,
+        content_type=document.content_type,
+        size=document.size,
+        digest=digest,
+        token=secrets.token_urlsafe(TOKEN_BYTES),
+        document_pages=document.pages,
+        document_pages_at_most=document.pages_at_most,
+        pages=count_selected(request.options.page_range, document.pages),
+        copies=request.options.copies,
+        options=request.options.as_dict(),
+        requested=dict(request.requested),
+        ticket=document.ticket,
+        request_id=request.request_id,
+        replace_key=request.replace_key,
+        retry_of=request.retry_of,
+        hold=request.hold,
+        ignore_quiet_hours=request.ignore_quiet_hours,
+        sender=request.sender,
+        sender_address=request.sender_address,
+        laid_out=request.laid_out,
+        asker=Asker(
+            context_id=request.context.id,
+            user_id=request.context.user_id,
+            parent_id=request.context.parent_id,
+        ),
+    )

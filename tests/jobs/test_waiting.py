@@ -1,0 +1,155 @@
+"""Jobs that wait for a person: nothing is sent before the answer, and others go on meanwhile."""
+
+from datetime import timedelta
+import json
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.people import MAX_REASONS
+from custom_components.lianke.jobs.record import RecordError
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from tests.jobs.conftest import OpenShop, Shop
+
+APPROVAL, RELEASE = ("approval",), ("release",)
+
+
+async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
+    waiting = await shop.submit(waits_for=APPROVAL)
+    assert (waiting.state, waiting.hold_reason) == (JobState.HELD, "approval")
+    assert waiting.as_view()["waits_for"] == ["approval"]
+    assert waiting.can_continue
+    assert waiting.can_cancel
+    assert not waiting.can_retry
+    await shop.until(await shop.submit(), JobState.COMPLETED)
+    await shop.tick(3600)
+    assert len(shop.sim.cloud.printed) == 1
+    assert shop.queue.get(waiting.job_id).hold_reason == "approval"
+    await shop.queue.async_continue(waiting.job_id)
+    done = await shop.until(waiting, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 2
+    assert not done.as_view()["waits_for"]
+    assert not done.can_continue
+
+
+async def test_reasons_are_answered_one_after_the_other(shop: Shop) -> None:
+    job = await shop.submit(waits_for=APPROVAL + RELEASE)
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_continue(job.job_id, reason="release")
+    told = await shop.queue.async_continue(job.job_id, reason="approval")
+    assert (told.hold_reason, told.waits_for) == ("release", RELEASE)
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        # A second press of the button that approves does not release it.
+        await shop.queue.async_continue(job.job_id, reason="approval")
+    await shop.tick(600)
+    assert not shop.sim.cloud.tasks
+    await shop.queue.async_continue(job.job_id, reason="release")
+    await shop.until(job, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 1
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_continue(job.job_id)
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_reject(job.job_id)
+
+
+async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
+    shop.box.online = False
+    await shop.refresh()
+    job = await shop.submit(waits_for=APPROVAL)
+    other = await shop.submit()
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        # It waits for the printer.
+        await shop.queue.async_continue(other.job_id)
+    await shop.queue.async_continue(job.job_id)
+    told = shop.queue.get(job.job_id)
+    assert (told.state, told.hold_reason) == (JobState.HELD, "box_offline")
+    shop.box.online = True
+    await shop.refresh()
+    await shop.until(job, JobState.COMPLETED)
+    await shop.until(other, JobState.COMPLETED)
+    assert len(shop.sim.cloud.printed) == 2
+
+
+async def test_a_rejected_job_never_prints(shop: Shop) -> None:
+    job = await shop.submit(waits_for=APPROVAL)
+    told = await shop.queue.async_reject(job.job_id, detail="Anna: too long")
+    assert (told.state, told.reason, told.detail) == (
+        JobState.CANCELED,
+        "rejected",
+        "Anna: too long",
+    )
+    assert told.was_never_sent
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_continue(job.job_id)
+    await shop.tick(3600)
+    assert not shop.sim.cloud.tasks
+
+
+async def test_without_an_answer_it_expires(shop: Shop) -> None:
+    job = await shop.submit(waits_for=APPROVAL, expires_in=timedelta(hours=2))
+    await shop.tick(7190)
+    assert shop.queue.get(job.job_id).state is JobState.HELD
+    told = await shop.until(job, JobState.EXPIRED)
+    assert (told.reason, told.was_never_sent) == ("expired", True)
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_continue(job.job_id)
+    assert not shop.sim.cloud.tasks
+
+
+async def test_it_waits_over_restarts(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        job = await shop.submit(waits_for=APPROVAL + RELEASE)
+        await shop.queue.async_continue(job.job_id)
+    async with open_shop(entry=shop.entry) as shop:
+        await shop.tick(600)
+        told = shop.queue.get(job.job_id)
+        assert (told.state, told.hold_reason, told.waits_for) == (JobState.HELD, "release", RELEASE)
+        assert not shop.sim.cloud.tasks
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+
+
+@pytest.mark.parametrize("answer", ["continue", "reject"])
+async def test_an_answer_that_cannot_be_written_is_none(
+    shop: Shop, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await shop.submit(waits_for=APPROVAL)
+
+    async def full(*_args: object) -> None:
+        raise JobStoreError("disk full")
+
+    act = shop.queue.async_continue if answer == "continue" else shop.queue.async_reject
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.queue._registry._writer, "async_persist", full)
+        with pytest.raises(HomeAssistantError, match="change_not_kept"):
+            await act(job.job_id)
+    told = await shop.until(job, JobState.HELD)
+    assert (told.hold_reason, told.waits_for) == ("approval", APPROVAL)
+    await shop.tick(600)
+    assert not shop.sim.cloud.tasks
+    await act(job.job_id)
+    await shop.until(job, JobState.COMPLETED, JobState.CANCELED)
+    assert len(shop.sim.cloud.printed) == (answer == "continue")
+
+
+async def test_polling_is_relaxed_while_only_people_are_waited_for(shop: Shop) -> None:
+    await shop.submit(waits_for=APPROVAL)
+    await shop.settle()
+    assert not shop.coordinator._jobs_open
+
+
+async def test_what_a_record_says_of_people(shop: Shop) -> None:
+    job = await shop.submit(waits_for=APPROVAL)
+    path = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+    record = json.loads(path.read_text("utf-8"))
+    assert Job.from_record(record).waits_for == APPROVAL
+    # Of a later version: somebody is asked in any case.
+    assert Job.from_record(record | {"waits_for": ["full_moon"]}).waits_for == APPROVAL
+    for damaged in ("approval", None, 3, ["release"] * (MAX_REASONS + 1)):
+        with pytest.raises(RecordError):
+            Job.from_record(record | {"waits_for": damaged})
+    # Version 0.1.0 had none.
+    del record["waits_for"], record["origin"]
+    assert Job.from_record(record).waits_for == ()
