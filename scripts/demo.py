@@ -18,19 +18,12 @@ from time import monotonic
 from tests.e2e.binding import DOMAIN, announce_changes, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
-from tests.e2e.home import DASHBOARD, TEXTS, furnish
+from tests.e2e.home import CONFIGURATION, DASHBOARD, TEXTS, furnish
 from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
 CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
-CONFIGURATION = """\
-input_button:
-history:
-logbook:
-recorder:
-  commit_interval: 5
-"""
 
 
 def arguments() -> argparse.Namespace:

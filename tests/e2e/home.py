@@ -1,4 +1,7 @@
-"""The home that the demo shows: things to print, an automation and a dashboard."""
+"""The home that the demo shows: things to print, an automation and a dashboard.
+
+It holds everything that the manual's examples name, so that they can be pasted as they are.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,39 @@ DOCUMENT_PAGES = 3
 DASHBOARD = "lianke-demo"
 BUTTON = "input_button.print_the_document"
 AUTOMATION = "lianke_demo"
+CALENDAR = "calendar.family"
+CAMERA = "camera.front_door"
+# A smart plug and a door's contact, for the examples that switch the printer on or watch the door.
+CONFIGURATION = """\
+input_button:
+history:
+logbook:
+recorder:
+  commit_interval: 5
+input_boolean:
+  front_door:
+  printer_plug:
+template:
+  - binary_sensor:
+      - name: Front door
+        unique_id: front_door
+        default_entity_id: binary_sensor.front_door
+        device_class: door
+        state: "{{ is_state('input_boolean.front_door', 'on') }}"
+  - switch:
+      - name: Printer plug
+        unique_id: printer_plug
+        default_entity_id: switch.printer_plug
+        state: "{{ is_state('input_boolean.printer_plug', 'on') }}"
+        turn_on:
+          action: input_boolean.turn_on
+          target:
+            entity_id: input_boolean.printer_plug
+        turn_off:
+          action: input_boolean.turn_off
+          target:
+            entity_id: input_boolean.printer_plug
+"""
 TEXTS: dict[str, dict[str, Any]] = {
     "en": {
         "automation": "Print the document",
@@ -69,6 +105,10 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
     texts = TEXTS[hass.language]
     document = hass.documents / "demo.pdf"
     document.write_bytes(make_pdf(DOCUMENT_PAGES, texts["document"]))
+    for name, pages in (("menu.pdf", DOCUMENT_PAGES), ("letter.pdf", 1)):
+        (hass.documents / name).write_bytes(make_pdf(pages, texts["document"]))
+    for name, color in (("front.jpg", "#3d6b8e"), ("back.jpg", "#8e6b3d")):
+        _draw_card(hass.documents / name, color)
     if not await hass.command("input_button/list"):
         # The name makes the entity id, which the automation refers to; the dashboard shows its own text.
         await hass.command("input_button/create", name="Print the document", icon="mdi:printer")
@@ -100,12 +140,13 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
         await hass.call("shopping_list", "add_item", {"name": item})
     begins = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
     event = {
-        "entity_id": await _entity(hass, "local_calendar"),
+        "entity_id": await _entity(hass, "local_calendar", CALENDAR),
         "summary": texts["dinner"],
         "start_date_time": (begins + timedelta(hours=1)).isoformat(),
         "end_date_time": (begins + timedelta(hours=3)).isoformat(),
     }
     await hass.call("calendar", "create_event", event)
+    await _entity(hass, "local_file", CAMERA)
 
 
 def _draw_door(path: Path) -> None:
@@ -120,10 +161,22 @@ def _draw_door(path: Path) -> None:
     picture.save(path, "JPEG")
 
 
-async def _entity(hass: RealHomeAssistant, platform: str) -> str:
-    """Return the only entity of an integration."""
+def _draw_card(path: Path, color: str) -> None:
+    """Draw one side of a card of the shape of an ID card."""
+    picture = Image.new("RGB", (856, 540), color)
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((60, 60, 320, 400), 20, fill="#f4efe6")
+    for line in range(4):
+        draw.rectangle((380, 90 + 90 * line, 790, 130 + 90 * line), fill="#f4efe6")
+    picture.save(path, "JPEG")
+
+
+async def _entity(hass: RealHomeAssistant, platform: str, name: str | None = None) -> str:
+    """Return the only entity of an integration, under a name of its own if one is given."""
     found = [one["entity_id"] for one in await hass.entities() if one["platform"] == platform]
-    return str(found[0])
+    if name is not None and found[0] != name:
+        await hass.command("config/entity_registry/update", entity_id=found[0], new_entity_id=name)
+    return str(found[0] if name is None else name)
 
 
 def automation(texts: dict[str, str], printer: dict[str, Any], document: str) -> dict[str, Any]:
@@ -160,12 +213,10 @@ async def _add_dashboard(
     inkjet = await printer_device(hass, cloud.device_id, INKJET)
     labels = await printer_device(hass, cloud.device_id, LABELS)
     listed = await _entity(hass, "shopping_list")
-    calendar = await _entity(hass, "local_calendar")
-    camera = await _entity(hass, "local_file")
     buttons = [
         {"entity": listed, "name": texts["list"]},
-        {"entity": calendar, "name": texts["calendar"]},
-        {"entity": camera, "name": texts["camera"], "device": inkjet["id"]},
+        {"entity": CALENDAR, "name": texts["calendar"]},
+        {"entity": CAMERA, "name": texts["camera"], "device": inkjet["id"]},
         {"name": texts["note"], "data": {"text": texts["note_text"]}},
         {"entity": f"automation.{AUTOMATION}", "name": texts["automation"]},
     ]
@@ -182,11 +233,11 @@ async def _add_dashboard(
         [
             {"type": "custom:lianke-card", "devices": [inkjet["id"]]},
             {"type": "custom:lianke-card", "devices": [labels["id"]], "layout": "compact"},
-            {"type": "picture-entity", "entity": camera, "name": texts["camera"]},
+            {"type": "picture-entity", "entity": CAMERA, "name": texts["camera"]},
         ],
         [
             {"type": "todo-list", "entity": listed, "title": texts["list"]},
-            {"type": "calendar", "entities": [calendar], "initial_view": "listWeek"},
+            {"type": "calendar", "entities": [CALENDAR], "initial_view": "listWeek"},
             {
                 "type": "entities",
                 "title": texts["printer"],

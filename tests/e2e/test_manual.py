@@ -1,0 +1,102 @@
+"""The manual's examples, pasted as they are into the home that the demo shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.manual import DOCUMENTS, LANGUAGES, sections
+
+from .binding import DOMAIN, bind_first, printer_device
+from .cloud import SimulatorProcess
+from .hass import RealHomeAssistant
+from .home import CONFIGURATION, LABELS, PRINTER, furnish
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("newest")]
+
+# What is no automation and no action, and what names a device, which is chosen in the editor.
+NOT_PASTED = ("homeassistant", "logger", "type", "use_blueprint")
+OPEN = ("held", "uploading", "queued", "processing", "sending", "canceling")
+ENOUGH = 30  # examples; fewer means that they were not found
+
+
+def examples(language: str) -> list[tuple[str, Any]]:
+    """Return what can be pasted, with the heading above it."""
+    found = [
+        (f"{document}: {one.title}", example.data)
+        for document in DOCUMENTS
+        for one in sections(language, document)
+        for example in one.examples
+        if example.kind == "yaml"
+    ]
+    return [
+        (where, data)
+        for where, data in found
+        if isinstance(data, list) or not set(data) & set(NOT_PASTED)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _may_connect(socket_enabled: None) -> None:
+    """Let tests talk to the processes on this machine."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_every_example_can_be_pasted(tmp_path: Path, language: str) -> None:
+    """Actions print, and Home Assistant takes the automations."""
+    pasted = examples(language)
+    assert len(pasted) >= ENOUGH
+    home = RealHomeAssistant(tmp_path / "config", language=language, extra=CONFIGURATION)
+    async with SimulatorProcess(tmp_path / "printed", speed=50) as cloud, home:
+        await bind_first(home, cloud)
+        await furnish(home, cloud)
+        devices = [
+            (await printer_device(home, cloud.device_id, name))["id"] for name in (PRINTER, LABELS)
+        ]
+
+        async def jobs() -> list[dict[str, Any]]:
+            return [
+                job
+                for device in devices
+                for job in (
+                    await home.call(DOMAIN, "list_jobs", {"device_id": device}, response=True)
+                )["jobs"]
+            ]
+
+        for number, (where, data) in enumerate(pasted):
+            if isinstance(data, dict) and "triggers" in data:
+                await home.post(f"/api/config/automation/config/pasted_{number}", data)
+                continue
+            await home.command("execute_script", sequence=data)
+            done = await home.poll(
+                jobs, lambda found: all(job["state"] not in OPEN for job in found)
+            )
+            assert done is not None, where
+            assert {job["state"] for job in await jobs()} <= {"completed"}, where
+        # An automation that is not valid has no entity that is on.
+        states = await home.states()
+        on = {
+            state["attributes"].get("friendly_name")
+            for name, state in states.items()
+            if name.startswith("automation.") and state["state"] == "on"
+        }
+        aliases = {
+            data["alias"] for _, data in pasted if isinstance(data, dict) and "alias" in data
+        }
+        assert aliases <= on
+        for _, data in pasted:
+            assert_known(data, states)
+
+
+def assert_known(data: Any, states: dict[str, Any]) -> None:
+    """Check that every entity an example names is in the demo's home."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key in {"entity_id", "source_entity"}:
+                for entity in value if isinstance(value, list) else [value]:
+                    assert entity in states, entity
+            else:
+                assert_known(value, states)
+    elif isinstance(data, list):
+        for one in data:
+            assert_known(one, states)
