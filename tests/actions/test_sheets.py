@@ -317,6 +317,50 @@ async def test_a_preview_of_several_documents(
     assert (job["title"], job["pages"]) == ("front.jpg + 1", 1)
 
 
+async def test_a_count_is_of_sheets(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """What is counted is what a print with the same fields would take, and is kept for it."""
+    device, path = device_of(hass), str(media / "ten.pdf")
+    for fields, pages in (
+        ({"sheet": "4_up"}, 3),
+        ({"sheet": "4_up", "pages": "1-4"}, 1),
+        ({"sheet": "booklet"}, 6),
+        ({"stamp": ["date"]}, 10),
+        ({"pages": "2-4"}, 3),
+    ):
+        answer = await ask(hass, "count_pages", device_id=device, file=path, **fields)
+        assert (answer["pages"], answer["title"]) == (pages, "ten.pdf")
+    # On both sides each document begins on a sheet of paper of its own.
+    joined: dict[str, Any] = {"merge": True, "pages": "1", "duplex": "long_edge"}
+    paths = [path, str(media / "front.jpg")]
+    answer = await ask(hass, "count_pages", device_id=device, file=paths, **joined)
+    assert answer["pages"] == 3
+    assert sent(simulator) == 0
+    # The documents alone are kept.
+    assert len(spooled(hass)) == 7
+    job = await print_one(hass, document=answer["document"], **joined)
+    assert job["pages"] == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"file": "ten.pdf", "sheet": "2_up", "photo_size": "4r"}, "sheet_or_photo"),
+        ({"file": "ten.pdf", "pages": "11-12"}, "pages_not_in_document"),
+        ({"text": "Hello", "sheet": "2_up"}, "sheet_type_not_supported"),
+        ({"file": "front.jpg", "photo_size": "6r", "paper": "A5"}, "sheet_paper_too_small"),
+    ],
+)
+async def test_what_is_not_counted(
+    hass: HomeAssistant, client: Client, media: Path, fields: dict[str, Any], key: str
+) -> None:
+    if "file" in fields:
+        fields = fields | {"file": str(media / fields["file"])}
+    assert await reason(hass, "count_pages", **fields) == key
+    assert spooled(hass) == []
+
+
 async def test_the_cloud_draws_sheets_too(
     hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
 ) -> None:

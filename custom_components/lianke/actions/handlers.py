@@ -1,7 +1,6 @@
 """Handlers and schemas of the actions."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -10,7 +9,6 @@ from homeassistant.helpers import service
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from ..api.options import PrintOptions
 from ..const import DOMAIN
 from ..jobs.queue import Submission
 from ..runtime import LiankeConfigEntry
@@ -24,7 +22,6 @@ from .schemas import (
     ATTR_CONFIG_ENTRY,
     ATTR_INCLUDE_CLOUD,
     ATTR_LIMIT,
-    ATTR_PAPER,
     ATTR_QUERY,
     ATTR_STATE,
     ATTR_TO_DEVICE_ID,
@@ -110,8 +107,6 @@ async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceR
     """Count the pages of a document."""
     parameters = parse_parameters(call.data)
     target = await _async_target(hass, call, POLICY_CONTROL)
-    if ATTR_PAPER in call.data:
-        parameters = replace(parameters, options=PrintOptions(paper=call.data[ATTR_PAPER]))
     return await async_count_pages(hass, target, parameters, call.context)
 
 

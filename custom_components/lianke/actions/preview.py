@@ -9,6 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions
+from ..api.page_range import count_selected
 from ..documents.document import Document, input_error
 from ..documents.drawing import PageDrawing, can_draw, plan_drawing
 from ..documents.kinds import SourceKind
@@ -167,34 +168,58 @@ async def _async_keep(
 async def async_count_pages(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
-    """Count the pages of one document and keep it for printing.
+    """Count what one document, or several on sheets, come to, and keep them for printing.
 
-    Counted here where possible, else by the service. Pages are None when they cannot be counted.
-    Raises LiankeError besides what printing raises.
+    Counted here where possible, else by the service; sheets are laid out for it. Pages are None when
+    they cannot be counted. Raises LiankeError besides what printing raises.
     """
     options = await async_resolve(target.entry, target.printer_key, parameters.options)
-    [document] = await _async_documents(hass, target, parameters, options, context)
+    documents = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
-    if document.pages is None:
-        try:
-            pages = await target.data.queue.page_counter.async_count(
-                target.printer_key,
-                document,
-                options.paper_id,
-                client=target.data.client_for(context),
-            )
-        except BaseException:
-            await spool.async_discard(document)
-            raise
-        document = replace(
-            document, pages=pages, counted_for=ticket_scope(target.printer_key, options)
-        )
+    try:
+        if parameters.sheets.is_set:
+            [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
+            await spool.async_discard(item.document)
+            pages = item.document.pages
+        else:
+            documents = [await _async_counted(target, documents[0], options, context)]
+            pages = _selected(options, documents[0].pages)
+    except BaseException:
+        await spool.async_discard(*documents)
+        raise
+    handles = [await spool.async_keep(document) for document in documents]
     return {
         "device_id": target.device_id,
-        "title": parameters.sources[0].title or document.title,
-        "pages": document.pages,
-        "document": await spool.async_keep(document),
+        "title": parameters.sources[0].title or documents[0].title,
+        "pages": pages,
+        "document": _handles(handles),
     }
+
+
+async def _async_counted(
+    target: Target, document: Document, options: ResolvedOptions, context: Context
+) -> Document:
+    """Return a document with its pages, by the service if they could not be counted here."""
+    if document.pages is not None:
+        return document
+    pages = await target.data.queue.page_counter.async_count(
+        target.printer_key, document, options.paper_id, client=target.data.client_for(context)
+    )
+    return replace(document, pages=pages, counted_for=ticket_scope(target.printer_key, options))
+
+
+def _selected(options: ResolvedOptions, pages: int | None) -> int | None:
+    """Return how many of a document's pages are printed. Raises ServiceValidationError."""
+    if pages is None:
+        return None
+    if not (selected := count_selected(options.page_range, pages)):
+        raise input_error("pages_not_in_document", count=str(pages))
+    return selected
+
+
+def _handles(handles: list[str]) -> JsonValueType:
+    """Return the handle of a document, or a list where there are several."""
+    return handles[0] if len(handles) == 1 else list[JsonValueType](handles)
 
 
 @callback
@@ -218,7 +243,7 @@ def _describe(
         "title": parameters.sources[0].title or document.title,
         "pages": pages,
         "images": pictures,
-        "document": handles[0] if len(handles) == 1 else list[JsonValueType](handles),
+        "document": _handles(handles),
         "drawn_by": drawn_by,
     }
 

@@ -52,7 +52,6 @@ ATTR_JOB_ID: Final = "job_id"
 ATTR_LIMIT: Final = "limit"
 ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
 ATTR_MESSAGE: Final = "message"
-ATTR_PAPER: Final = "paper"
 ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
 ATTR_PREVIEW_BY: Final = "preview_by"
 ATTR_PRINT_EMPTY: Final = "print_empty"
@@ -262,8 +261,16 @@ PREVIEW_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_CLOUD)),
     }
 )
+# Of the print options, those that the number of sheets depends on.
+_COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "duplex", "orientation")
 COUNT_SCHEMA: Final = vol.Schema(
-    {**TARGET, **SOURCES, **PAGES, vol.Optional(ATTR_PAPER): _NAME_OR_ID}
+    {
+        **TARGET,
+        **SOURCES,
+        **PAGES,
+        **{name: check for name, check in OPTIONS.items() if name in _COUNTED_OPTIONS},
+        **SHEET_FIELDS,
+    }
 )
 CANCEL_SCHEMA: Final = vol.Schema({**TARGET, vol.Required(ATTR_JOB_ID): _NAME})
 CONTINUE_SCHEMA: Final = vol.Schema(
