@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from PIL import Image
+from PIL import Image, ImageChops
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -116,6 +116,43 @@ async def test_a_card_becomes_one_job_in_true_size(
     assert shown == [white, red, white, blue, white]
 
 
+async def test_a_card_is_cropped_by_hand(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """Each picture has its own crop, in the order of the files; one that is not said is the middle."""
+    photo = Image.new("RGB", (1200, 1200), "red")
+    photo.paste("blue", (300, 400, 1156, 940))
+    photo.rotate(90).save(media / "photo.png")
+    paths = [str(media / name) for name in ("back.jpg", "photo.png")]
+    crop: list[dict[str, float]] = [
+        {},
+        {"left": 300 / 1200, "top": 400 / 1200, "right": 1156 / 1200, "bottom": 940 / 1200}
+        | {"turn": 90},
+    ]
+    device = device_of(hass)
+    fields: dict[str, Any] = {"sheet": "id_card", "id_card_crop": crop}
+    preview = await ask(hass, "preview", device_id=device, file=paths, **fields)
+    await print_one(hass, document=preview["document"], **fields)
+    drawn = pypdfium2.PdfDocument(simulator.printed[0].path)[0].render(scale=1).to_pil()
+    red = (
+        drawn.convert("RGB")
+        .getchannel("R")
+        .crop((200, 300, 400, 540))
+        .point(lambda value: 255 if value > 250 else 0)
+    )
+    green = (
+        drawn.convert("RGB")
+        .getchannel("G")
+        .crop((200, 300, 400, 540))
+        .point(lambda value: 255 if value < 5 else 0)
+    )
+    # Nothing of the red around the card is left.
+    assert ImageChops.darker(red, green).getbbox() is None
+    # More than there are pictures says nothing.
+    await print_one(hass, file=paths, sheet="id_card", id_card_crop=[*crop, {"turn": 1}])
+    assert len(simulator.printed) == 2
+
+
 @pytest.mark.parametrize("duplex", [None, "off", "short_edge"])
 async def test_a_booklet_is_printed_on_both_sides(
     hass: HomeAssistant, client: Client, simulator: Simulator, media: Path, duplex: str | None
@@ -195,6 +232,11 @@ async def test_the_limit_counts_sheets(
         ({"file": "ten.pdf", "watermark": "x" * 61}, None),
         ({"file": "front.jpg", "photo_size": "4r", "photo_count": 101}, None),
         ({"file": "ten.pdf", "stamp": ["time"]}, None),
+        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"left": 0.96}}, None),
+        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"bottom": float("nan")}}, None),
+        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"turn": 1e9}}, None),
+        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"up": 1}}, None),
+        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 21}, None),
     ],
 )
 async def test_what_is_refused(

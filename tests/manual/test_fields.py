@@ -216,6 +216,7 @@ MADE = {
     "sheet_order": 1,
     "sheet_frame": 2,
     "booklet_side": 1,
+    "id_card_crop": 2,
     "poster_columns, poster_rows": 6,
     "photo_size": 2,
     "photo_fit": 2,

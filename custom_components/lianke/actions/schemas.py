@@ -18,6 +18,7 @@ from ..documents.sheet_options import (
     MAX_PHOTO_COUNT,
     MAX_TILES,
     MAX_WATERMARK,
+    MIN_CUT,
     PHOTO_FITS,
     PHOTO_SIZES,
     SHEET_ORDERS,
@@ -156,6 +157,27 @@ def _count(most: int) -> vol.All[Any]:
     return vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=1, max=most))
 
 
+def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
+    """Refuse a part of a picture that is nothing, or next to nothing, of it."""
+    across = cut.get("right", 1.0) - cut.get("left", 0.0)
+    down = cut.get("bottom", 1.0) - cut.get("top", 0.0)
+    if min(across, down) < MIN_CUT:
+        raise vol.Invalid("right and bottom must be larger than left and top, by 0.05 or more")
+    return cut
+
+
+_PART = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=0, max=1))
+_CUT = vol.All(
+    vol.Schema(
+        {
+            **{vol.Optional(edge): _PART for edge in ("left", "top", "right", "bottom")},
+            vol.Optional("turn"): vol.All(
+                _no_boolean, vol.Coerce(float), vol.Range(min=-360, max=360)
+            ),
+        }
+    ),
+    _some_of_it,
+)
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
 _COPIES = vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
@@ -219,6 +241,7 @@ SHEET_FIELDS: Final = {
     vol.Optional("poster_columns"): _count(MAX_TILES),
     vol.Optional("poster_rows"): _count(MAX_TILES),
     vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
+    vol.Optional("id_card_crop"): vol.All(cv.ensure_list, [_CUT], vol.Length(max=MAX_SOURCES)),
     vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
     vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
     vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT),

@@ -30,9 +30,22 @@ PHOTO_SIZES: Final[dict[str, tuple[float, float] | None]] = {
 }
 # ID photos are never turned: a head stays upright.
 UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
+# The least part of a picture's width and height that can be cut out.
+MIN_CUT: Final = 0.05
 MAX_TILES: Final = 6
 MAX_PHOTO_COUNT: Final = 100
 MAX_WATERMARK: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """The part of a picture that is printed, as `pdf_worker.crop.Cut` takes it."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +53,8 @@ class SheetOptions:
     """How documents are laid out before they are sent; the names are the action's fields.
 
     `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
-    document of several. `watermark_opacity` is in percent.
+    document of several. `id_card_crop` has an entry for each document. `watermark_opacity` is in
+    percent.
     """
 
     sheet: str | None = None
@@ -49,6 +63,7 @@ class SheetOptions:
     poster_columns: int = 2
     poster_rows: int = 2
     booklet_side: str = "both"
+    id_card_crop: tuple[Cut, ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
     photo_count: int = 1
@@ -64,6 +79,8 @@ class SheetOptions:
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         if "stamp" in given:
             given["stamp"] = tuple(given["stamp"])
+        if "id_card_crop" in given:
+            given["id_card_crop"] = tuple(Cut(**cut) for cut in given["id_card_crop"])
         return cls(**given)
 
     @property

@@ -1,8 +1,9 @@
 """Lay out documents on sheets of paper: a PDF that the PDF worker makes of PDF files and pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 import hashlib
+from itertools import zip_longest
 from pathlib import Path
 import re
 from typing import Any, Final
@@ -58,7 +59,11 @@ async def async_lay_out(
     sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, watermark_needs_font, and what
     is wrong with a file; HomeAssistantError: disk_full.
     """
-    files = [_file(document, options) for document in documents]
+    cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
+    files = [
+        _file(document, options) | {"cut": None if cut is None else asdict(cut)}
+        for document, cut in zip_longest(documents, cuts[: len(documents)])
+    ]
     if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
         raise input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     title = documents[0].title

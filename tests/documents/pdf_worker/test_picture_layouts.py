@@ -50,6 +50,77 @@ def test_both_sides_of_a_card(tmp_path: Path) -> None:
     assert parts["blue"].top == pytest.approx(place.top, abs=EXACT)
 
 
+def make_card(path: Path, turn: int = 0) -> dict[str, Any]:
+    """Return a photo of a card on a table: red and blue halves, a fifth of the photo from its edges.
+
+    The table is green; the photo was turned counter-clockwise by some degrees.
+    """
+    photo = Image.new("RGB", (1600, 1000), (0, 200, 0))
+    photo.paste("red", (320, 200, 800, 800))
+    photo.paste("blue", (800, 200, 1280, 800))
+    photo.rotate(turn, Image.Resampling.BICUBIC, expand=True, fillcolor=(0, 200, 0)).save(path)
+    return {"path": str(path), "is_pdf": False, "pages": [0]}
+
+
+UNCUT = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0}
+BY_HAND = {"left": 0.2, "top": 0.2, "right": 0.8, "bottom": 0.8}
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270, -90])
+def test_a_card_is_cropped_and_turned_by_hand(tmp_path: Path, turn: int) -> None:
+    """What was chosen fills the card, upright: the table is gone, and the halves are in order."""
+    file = make_card(tmp_path / "x.png", turn) | {"cut": UNCUT | BY_HAND | {"turn": turn}}
+    sheets = laid_out(tmp_path, file, sheet="id_card")
+    place = whole(sheets)
+    assert place.width == pytest.approx(85.6, abs=EXACT)
+    assert place.height == pytest.approx(54, abs=EXACT)
+    parts = dict(sheets.colours(0))
+    assert parts["red"].width == pytest.approx(42.8, abs=EXACT)
+    assert parts["red"].left < parts["blue"].left
+    middle = sheets.picture(0, dpi=254).crop((630, 850, 1470, 1380))
+    assert max(middle.getchannel("G").histogram()[60:], default=0) == 0
+
+
+def test_a_card_is_turned_by_a_few_degrees(tmp_path: Path) -> None:
+    """The frame that holds the turned picture is what the edges are parts of."""
+    file = make_card(tmp_path / "x.png", 7)
+    turned = Image.open(file["path"]).rotate(-7, expand=True)
+    across, down = 960 / turned.width / 2, 600 / turned.height / 2
+    cut = {"left": 0.5 - across, "right": 0.5 + across, "top": 0.5 - down, "bottom": 0.5 + down}
+    sheets = laid_out(tmp_path, file | {"cut": UNCUT | cut | {"turn": 7}}, sheet="id_card")
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((85.6, 54), abs=EXACT)
+    red = dict(sheets.colours(0))["red"]
+    assert (red.width, red.height) == pytest.approx((42.8, 54), abs=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("cut", "red"),
+    [
+        # A little too narrow: all of it is there.
+        ({"left": 0.25, "top": 0.2, "right": 0.8, "bottom": 0.8}, 38.9),
+        # Much too narrow, and still wider than high: its middle fills the card.
+        ({"left": 0.35, "top": 0.2, "right": 0.8, "bottom": 0.8}, 28.5),
+        # The card stands in the photo after all.
+        ({"left": 0.2, "top": 0.2, "right": 0.5, "bottom": 0.8}, 85.6),
+    ],
+)
+def test_a_part_of_another_shape(tmp_path: Path, cut: dict[str, float], red: float) -> None:
+    file = make_card(tmp_path / "x.png") | {"cut": UNCUT | cut}
+    sheets = laid_out(tmp_path, file, sheet="id_card")
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((85.6, 54), abs=EXACT)
+    assert dict(sheets.colours(0))["red"].width == pytest.approx(red, abs=EXACT)
+
+
+def test_a_part_of_a_few_pixels(tmp_path: Path) -> None:
+    file = make_picture(tmp_path / "x.png", (3, 2))
+    cut = {"left": 0.9, "top": 0.9, "right": 1.0, "bottom": 1.0}
+    for turn in (0, 45, 359.5):
+        made = laid_out(tmp_path, file | {"cut": UNCUT | cut | {"turn": turn}}, sheet="id_card")
+        assert len(made) == 1
+
+
 def test_a_scanned_card_keeps_its_shape(tmp_path: Path) -> None:
     """A page of a PDF is not cropped: it is as large as it can be within a card."""
     sheets = laid_out(tmp_path, make_pages(tmp_path / "x.pdf", A4), sheet="id_card")

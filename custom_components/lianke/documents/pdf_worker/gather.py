@@ -3,14 +3,15 @@
 import ctypes
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from PIL import Image
 import pypdfium2
 
+from .crop import Crop, Cut, cropped
 from .failure import TaskError
 from .files import opened
-from .geometry import Rect, Size
+from .geometry import Size
 from .pictures import as_jpeg, read_picture
 from .process import MAX_SOURCE_PAGES
 
@@ -30,17 +31,11 @@ class Gathered:
     starts: list[int] = field(default_factory=list)
 
 
-class Crop(NamedTuple):
-    """The shape that pictures are cropped to; it lies or stands as each of them if it `turns`."""
-
-    shape: Size
-    turns: bool
-
-
 def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
     """Return the pages of files in one new document.
 
-    Each file has `path`, `is_pdf` and `pages`, their numbers from 0. Raises TaskError.
+    Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
+    fields of the Cut that was chosen of it. Raises TaskError.
     """
     gathered = Gathered(pypdfium2.PdfDocument.new())
     for file in files:
@@ -51,8 +46,14 @@ def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
             _add_pages(gathered, file)
         else:
             for frame in file["pages"]:
-                _add_picture(gathered, file["path"], frame, crop)
+                _add_picture(gathered, file, frame, crop)
     return gathered
+
+
+def _reduce(picture: Image.Image) -> None:
+    """Make a picture that is larger than can be seen smaller."""
+    if max(picture.size) > MOST_PIXELS:
+        picture.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
 
 
 def import_pages(target: Any, source: Any, pages: list[int]) -> None:
@@ -82,12 +83,16 @@ def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
         import_pages(gathered.document, document, file["pages"])
 
 
-def _add_picture(gathered: Gathered, path: str, frame: int, crop: Crop | None) -> None:
-    picture, size = read_picture(path, frame, MOST_PIXELS)
+def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Crop | None) -> None:
+    picture, size = read_picture(file["path"], frame, MOST_PIXELS)
+    cut = Cut(**file["cut"]) if file.get("cut") else None
+    if cut is not None:
+        # Turned it may take twice the space.
+        _reduce(picture)
+        picture, size = cut.apply(picture, size)
     if crop is not None:
-        picture, size = _cropped(picture, size, crop)
-    if max(picture.size) > MOST_PIXELS:
-        picture.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
+        picture, size = cropped(picture, size, crop, by_hand=cut is not None)
+    _reduce(picture)
     factor = min(1.0, LARGEST / max(size))
     size = Size(size.width * factor, size.height * factor)
     document = gathered.document
@@ -99,20 +104,3 @@ def _add_picture(gathered: Gathered, path: str, frame: int, crop: Crop | None) -
     page.gen_content()
     page.close()
     gathered.sizes.append(size)
-
-
-def _cropped(picture: Image.Image, size: Size, crop: Crop) -> tuple[Image.Image, Size]:
-    """Return the middle of a picture in another shape."""
-    shape = crop.shape
-    if crop.turns and size.is_landscape != shape.is_landscape:
-        shape = shape.turned
-    factor = min(size.width / shape.width, size.height / shape.height)
-    kept = Rect(0, 0, shape.width * factor / size.width, shape.height * factor / size.height)
-    left, top = (1 - kept.width) / 2 * picture.width, (1 - kept.height) / 2 * picture.height
-    box = (
-        round(left),
-        round(top),
-        max(round(left) + 1, round(picture.width - left)),
-        max(round(top) + 1, round(picture.height - top)),
-    )
-    return picture.crop(box), Size(shape.width * factor, shape.height * factor)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from .crop import Crop
 from .failure import TaskError
 from .files import save_new
-from .gather import Crop, Gathered, gather
+from .gather import Gathered, gather
 from .geometry import Rect, Size, mm
 from .impose import impose
 from .lettering import lettering
