@@ -11,6 +11,7 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
@@ -111,16 +112,16 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert printer
     assert of_box
 
-    async def remove(device_id: str) -> bool:
+    async def remove(device_id: str) -> str | None:
         answer = await client.remove_device(device_id)
-        return bool(answer["success"])
+        return None if answer["success"] else answer["error"]["translation_key"]
 
-    assert not await remove(of_box.id)
-    assert not await remove(printer.id)
+    assert await remove(of_box.id) == "box_not_removable"
+    assert await remove(printer.id) == "printer_connected"
     box.printer(1).plugged = False
     await coordinator.async_refresh()
     assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "disconnected"  # type: ignore[union-attr]
-    assert await remove(printer.id)
+    assert await remove(printer.id) is None
     await hass.async_block_till_done()
     assert hass.states.get("sensor.kyocera_ma2000w_gx") is None
     assert key not in setup.runtime_data.storage.printers
@@ -132,7 +133,7 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
 
     await hass.config_entries.async_unload(setup.entry_id)
-    assert not await async_remove_config_entry_device(hass, setup, of_box)
+    assert await remove(of_box.id) == "box_not_removable"
 
 
 async def test_a_printer_of_a_box_that_is_off_can_be_removed(
@@ -144,7 +145,13 @@ async def test_a_printer_of_a_box_that_is_off_can_be_removed(
         (DOMAIN, f"{box.device_id}_{key}"), setup.entry_id
     )
     assert printer
-    assert not await async_remove_config_entry_device(hass, setup, printer)
+    with pytest.raises(ServiceValidationError, match="still connected"):
+        await async_remove_config_entry_device(hass, setup, printer)
+    await hass.config_entries.async_unload(setup.entry_id)
+    with pytest.raises(ServiceValidationError, match="not loaded"):
+        await async_remove_config_entry_device(hass, setup, printer)
+    assert await hass.config_entries.async_setup(setup.entry_id)
+    coordinator = setup.runtime_data.coordinator
     box.online = False
     await coordinator.async_refresh()
     assert await async_remove_config_entry_device(hass, setup, printer)

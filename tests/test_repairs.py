@@ -249,7 +249,7 @@ async def test_driver_is_asked_for_once(
     """A phone number is asked for; then there is peace for the vendor's 72 hours."""
     printer = unknown_printer(simulator.box)
     issue = issues(hass)["awaiting_driver"]
-    assert issue.translation_placeholders == names(loaded, printer.name)
+    assert issue.translation_placeholders == names(loaded, f"{printer.name} (Qixun QX-77)")
     result = await open_fix(hass_client, issue)
     assert [field["name"] for field in result["data_schema"]] == ["phone"]
     result = await submit(hass_client, result, phone="call me")
@@ -262,7 +262,9 @@ async def test_driver_is_asked_for_once(
     assert result["errors"] == {"base": "bad_phone"}
     assert not printer.driver_requested
     result = await submit(hass_client, result, phone=PHONE)
-    assert result["type"] == "create_entry"
+    # Nothing is repaired yet.
+    assert (result["type"], result["reason"]) == ("abort", "driver_requested")
+    assert "awaiting_driver" not in issues(hass)
     assert printer.driver_requested
 
     await look(hass, loaded)

@@ -323,6 +323,9 @@ def check_form(schema: vol.Schema, texts: dict[str, Any], where: str) -> None:
         if (key := config.get("translation_key")) is None or key == "target":
             continue
         for texts_of in (EN, ZH):
+            if (unit := config.get("unit_of_measurement")) is not None:
+                assert unit in texts_of["selector"][key]["unit_of_measurement"], where
+                continue
             assert texts_of["selector"][key]["options"].keys() >= set(config["options"]), where
 
 

@@ -17,6 +17,7 @@ from .box.storage import BoxStorage
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
+from .documents.document import input_error
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .frontend import resource
@@ -142,15 +143,20 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Return whether the user may remove a device: a printer that is not known to be connected."""
-    if entry.state is not ConfigEntryState.LOADED or box_identifier(entry) in device.identifiers:
-        return False
+    """Return whether the user may remove a device: a printer that is not known to be connected.
+
+    Raises ServiceValidationError, since for False Home Assistant has words in English only.
+    """
+    if box_identifier(entry) in device.identifiers:
+        raise input_error("box_not_removable")
+    if entry.state is not ConfigEntryState.LOADED:
+        raise input_error("box_not_loaded_for_removal")
     if (key := printer_key_of(entry, device)) is None:
         # Left over from stored data that was damaged.
         return True
     coordinator = entry.runtime_data.coordinator
     view = coordinator.data.printers.get(key)
     if view is not None and view.present and coordinator.data.online is not False:
-        return False
+        raise input_error("printer_connected", name=view.name)
     coordinator.async_forget(key)
     return True

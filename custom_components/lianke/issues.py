@@ -15,6 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from .api.errors import BoxNotBoundError
 from .api.models import DriverState
+from .box.storage import StoredPrinter
 from .const import DOMAIN
 from .documents.escaping import escape_markdown
 from .jobs.job import IN_CLOUD, Job, JobState
@@ -128,7 +129,7 @@ def _create_issue(
     if printer_key is not None:
         facts["printer_key"] = printer_key
         known = entry.runtime_data.storage.printers.get(printer_key)
-        texts["printer_name"] = known.name if known else ""
+        texts["printer_name"] = _full_name(known) if known else ""
         texts["printer"] = escape_markdown(texts["printer_name"])
     ir.async_create_issue(
         hass,
@@ -141,6 +142,13 @@ def _create_issue(
         translation_key=kind,
         translation_placeholders=texts,
     )
+
+
+def _full_name(known: StoredPrinter) -> str:
+    """Return a printer's name, with what it says of itself while it has no driver to be named by."""
+    printer = known.printer
+    told = " ".join(filter(None, (printer.vendor, printer.product)))
+    return f"{known.name} ({told})" if told and not printer.model else known.name
 
 
 class _Watcher:

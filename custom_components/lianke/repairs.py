@@ -7,7 +7,7 @@ from typing import Any, override
 
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import (
     NumberSelector,
@@ -116,6 +116,11 @@ class _FixFlow(RepairsFlow, ABC):
         """Return what the form asks for."""
         return vol.Schema({})
 
+    @callback
+    def done(self) -> RepairsFlowResult:
+        """End the flow after the fix: the issue is gone."""
+        return self.async_create_entry(data={})
+
     @abstractmethod
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
         """Apply the fix; return an error's key, None when it worked. May raise LiankeError."""
@@ -139,7 +144,7 @@ class _FixFlow(RepairsFlow, ABC):
                 reason = err.reason if err.reason in EXPLAINED else "refused"
                 details = err.placeholders
             if reason is None:
-                return self.async_create_entry(data={})
+                return self.done()
             errors["base"] = reason
         issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
         shown = (issue.translation_placeholders if issue else None) or {}
@@ -186,6 +191,13 @@ class RequestDriverFlow(_FixFlow):
         await self.box.client.request_driver(printer.row_id, phone)
         self.box.storage.record_driver_request(self.printer_key)
         return None
+
+    @callback
+    @override
+    def done(self) -> RepairsFlowResult:
+        """Say what was asked for; nothing is repaired yet."""
+        ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
+        return self.async_abort(reason="driver_requested")
 
 
 class CheckAgainFlow(_FixFlow):

@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import timedelta
+import json
 import os
 from pathlib import Path
 import re
@@ -61,6 +62,7 @@ from tests.printing import came_out, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
+TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
 SHIPPED = Path(__file__).parents[2] / "custom_components" / DOMAIN / "blueprints" / "automation"
 TELL_ME_OF_0_1_0 = Path(__file__).parents[1] / "upgrade" / "0_1_0" / "blueprints"
 LASER_ID = "kyocera_ma2000w_gx"
@@ -133,6 +135,14 @@ async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> d
     return dict(told)
 
 
+def listed(names: Iterable[str], *, in_chinese: bool) -> str:
+    """Return what the form says of copies: their titles, one a line."""
+    file = TRANSLATIONS / f"{'zh-Hans' if in_chinese else 'en'}.json"
+    texts = json.loads(file.read_text("utf-8"))
+    titles = texts["selector"]["blueprints"]["options"]
+    return "\n".join(f"- {titles[name]}" for name in names)
+
+
 @pytest.mark.parametrize(
     ("language", "in_chinese"),
     [("en", False), ("de", False), ("zh-Hans", True), ("zh-Hant", True)],
@@ -145,8 +155,8 @@ async def test_all_are_copied_and_valid(
     assert await async_setup_component(hass, "automation", {})
     told = await options(hass, entry, *BLUEPRINTS)
     assert told == {
-        "copied": ", ".join(f"{DOMAIN}/{name}.yaml" for name in BLUEPRINTS),
-        "kept": "-",
+        "copied": listed(BLUEPRINTS, in_chinese=in_chinese),
+        "kept": "- –",
     }
     assert names_in(copies) == set(BLUEPRINTS)
     after = await async_get_blueprints(hass).async_get_blueprints()
@@ -233,10 +243,8 @@ async def test_an_edited_copy_is_kept(
     (copies / "doorbell_photo.yaml").write_text(added, "utf-8")
     (copies / "shopping_list.yaml").write_text("mine: true\n", "utf-8")
     told = await options(hass, entry, *BLUEPRINTS)
-    assert (
-        told["kept"] == "lianke/shopping_list.yaml, lianke/doorbell_photo.yaml, lianke/folder.yaml"
-    )
-    assert "lianke/smart_plug.yaml" in told["copied"]
+    assert told["kept"] == "- Shopping list\n- Doorbell photo\n- Folder"
+    assert "- Smart plug" in told["copied"].splitlines()
     assert (copies / "folder.yaml").read_text("utf-8") == edited
     assert (copies / "doorbell_photo.yaml").read_text("utf-8") == added
     assert (copies / "shopping_list.yaml").read_text("utf-8") == "mine: true\n"
@@ -259,7 +267,7 @@ async def test_an_older_copy_is_renewed(
         await options(hass, entry, "smart_plug")
     assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
     told = await options(hass, entry, "smart_plug")
-    assert told == {"copied": "lianke/smart_plug.yaml", "kept": "-"}
+    assert told == {"copied": "- Smart plug", "kept": "- –"}
     assert "Lianke: smart plug" in (copies / "smart_plug.yaml").read_text("utf-8")
 
 
@@ -268,11 +276,14 @@ async def test_a_copy_follows_the_language_of_the_house(
 ) -> None:
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
-    for language, name in (("en", "Lianke: folder"), ("zh-Hans", "链科：文件夹")):
+    for language, name, title in (
+        ("en", "Lianke: folder", "Folder"),
+        ("zh-Hans", "链科：文件夹", "文件夹"),
+    ):
         hass.config.language = language
         assert await options(hass, entry, "folder") == {
-            "copied": "lianke/folder.yaml",
-            "kept": "-",
+            "copied": f"- {title}",
+            "kept": "- –",
         }
         assert name in (copies / "folder.yaml").read_text("utf-8")
 

@@ -9,9 +9,15 @@ from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.selector import NumberSelector
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.flows.option_forms import (
+    defaults_schema,
+    keep_alive_schema,
+    settings_schema,
+)
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Box, Simulator
 
@@ -328,6 +334,60 @@ async def test_keep_alive(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert setup.options == {}
 
 
+async def test_printers_that_fit_are_offered(
+    hass: HomeAssistant, setup: MockConfigEntry, box: Box
+) -> None:
+    """No printer without a driver, and ink-jets alone where nozzles are cared for, one of them chosen."""
+    stored = setup.runtime_data.storage.printers.values()
+    able = [one.name for one in stored if one.printer.model]
+    assert len(able) == len(box.printers) - 1
+    result = await go(hass, setup, "defaults")
+    assert choices(result, "target") == ["box", *able]
+    hass.config_entries.options.async_abort(result["flow_id"])
+    result = await go(hass, setup, "lan_printers")
+    assert choices(result, "lan_printers") == able
+    hass.config_entries.options.async_abort(result["flow_id"])
+    result = await go(hass, setup, "keep_alive")
+    inkjet = "EPSON L3250 Series (网络)"
+    assert choices(result, "target") == [inkjet]
+    assert shown(result) == {"target": key_of(setup, inkjet)}
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+    # A printer that says nothing of itself may be one; one that has a plan can lose it.
+    laser = key_of(setup, "Kyocera MA2000w GX")
+    box.printers[-1].species, box.printers[-1].name = 0, "No species"
+    await setup.runtime_data.coordinator.async_refresh()
+    plan = {"days": 7, "at": "10:00:00"}
+    hass.config_entries.async_update_entry(setup, options={"keep_alive": {laser: plan}})
+    result = await go(hass, setup, "keep_alive")
+    assert choices(result, "target") == ["Kyocera MA2000w GX", inkjet, "No species"]
+
+
+async def test_box_without_ink_jets(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """The user is told why there is nothing to choose."""
+    box.printers = [one for one in box.printers if one.species == 4]
+    entry = make_entry(simulator, box)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await go(hass, entry, "keep_alive")
+    assert result["step_id"] == "no_ink_jets"
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {}
+    await tear_down(hass)
+
+
+def test_every_number_has_its_unit_and_bounds() -> None:
+    """Nobody has to guess what a number counts, or how far it goes."""
+    for schema in (settings_schema({}), defaults_schema({}), keep_alive_schema({})):
+        for marker, selector in schema.schema.items():
+            if isinstance(selector, NumberSelector):
+                assert selector.config["unit_of_measurement"], marker
+                assert "min" in selector.config, marker
+                # A paper's size has an error of its own.
+                assert "max" in selector.config or str(marker).startswith("paper_"), marker
+
+
 async def test_lan_printers(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """Off at first; each printer has an address of its own, which lasts until it is switched off."""
     await hass.config.async_update(internal_url="http://192.168.1.2:8123")
@@ -380,9 +440,9 @@ async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: 
     box.printers.clear()
     entry = make_entry(simulator, box)
     assert await set_up(hass, entry)
-    for step in ("keep_alive", "lan_printers"):
+    for step, told in (("keep_alive", "no_ink_jets"), ("lan_printers", "no_printers")):
         result = await go(hass, entry, step)
-        assert result["step_id"] == "no_printers"
+        assert result["step_id"] == told
         result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {}

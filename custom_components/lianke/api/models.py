@@ -267,7 +267,7 @@ class Printer(Stored):
             reports_condition=to_bool(fields.get("support_status")) or False,
             markers=parse_markers(fields.get("markers")),
             vendor=to_optional_text(fields.get("vendor")),
-            product=to_optional_text(fields.get("product")),
+            product=to_optional_text(fields.get("product")) or to_optional_text(fields.get("MDL")),
         )
 
 

@@ -10,6 +10,7 @@ from homeassistant.components.automation.const import DOMAIN as AUTOMATION_DOMAI
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.const import SERVICE_RELOAD
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.file import write_utf8_file_atomic
 
 from ..const import DOMAIN
@@ -75,6 +76,15 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
 def language_of(language: str) -> str:
     """Return the folder of shipped blueprints for a language of Home Assistant: Chinese or English."""
     return LANGUAGE_CHINESE if language.lower().startswith("zh") else LANGUAGE_ENGLISH
+
+
+async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
+    """Return a list in Markdown of blueprints by their titles, as the form offers them."""
+    texts = await async_get_translations(
+        hass, language_of(hass.config.language), "selector", [DOMAIN]
+    )
+    prefix = f"component.{DOMAIN}.selector.blueprints.options."
+    return "\n".join(f"- {texts.get(prefix + name, name)}" for name in names) or "- –"
 
 
 def path_of(name: str) -> str:

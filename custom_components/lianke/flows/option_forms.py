@@ -56,6 +56,8 @@ KEEP_ALIVE_DAYS = "days"
 KEEP_ALIVE_AT = "at"
 KEEP_ALIVE_DEFAULT_AT = "10:00:00"
 
+_TRANSLATED_UNITS = frozenset({"days", "jobs", "pages"})
+
 YES = "yes"
 NO = "no"
 SWITCHES = ("auto_rotate", "reverse_order")
@@ -68,7 +70,7 @@ class _Number(NamedTuple):
     default: int
     low: int
     high: int
-    unit: str | None = None
+    unit: str
 
 
 _NUMBERS: Mapping[str, _Number] = {
@@ -77,8 +79,10 @@ _NUMBERS: Mapping[str, _Number] = {
     ),
     CONF_HOLD_HOURS: _Number(default=DEFAULT_HOLD_HOURS, low=1, high=168, unit="h"),
     CONF_MAX_DOCUMENT_MB: _Number(default=DEFAULT_MAX_DOCUMENT_MB, low=1, high=200, unit="MB"),
-    CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999),
-    CONF_MAX_JOBS_PER_HOUR: _Number(default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999),
+    CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999, unit="pages"),
+    CONF_MAX_JOBS_PER_HOUR: _Number(
+        default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999, unit="jobs"
+    ),
     CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="h"),
     CONF_KEEP_PRINTED_HOURS: _Number(default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="h"),
 }
@@ -96,13 +100,15 @@ def _choice(name: str, options: Iterable[str], *, custom: bool = False) -> Selec
     )
 
 
-def _number(low: float, high: float | None, *, step: float = 1, unit: str | None) -> NumberSelector:
-    """Return a number field with its bounds and unit."""
-    config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
+def _number(low: float, high: float | None, *, step: float = 1, unit: str) -> NumberSelector:
+    """Return a number field with its bounds and unit, which is a symbol or translated."""
+    config = NumberSelectorConfig(
+        min=low, step=step, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
+    )
     if high is not None:
         config["max"] = high
-    if unit is not None:
-        config["unit_of_measurement"] = unit
+    if unit in _TRANSLATED_UNITS:
+        config["translation_key"] = "unit"
     return NumberSelector(config)
 
 
@@ -186,6 +192,7 @@ def defaults_schema(
             ],
         )
 
+    # A size beyond the range gets an error of our own, which says what is possible.
     size = _number(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
         "paper": _driver_names(names or [paper.name for paper in STANDARD]),
@@ -255,7 +262,7 @@ def keep_alive_schema(plan: Mapping[str, Any]) -> vol.Schema:
     return vol.Schema(
         {
             vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): _number(
-                0, 90, unit="d"
+                0, 90, unit="days"
             ),
             vol.Required(
                 KEEP_ALIVE_AT, default=plan.get(KEEP_ALIVE_AT, KEEP_ALIVE_DEFAULT_AT)

@@ -4,14 +4,14 @@ Options are read when they are used; saving them reloads nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from functools import wraps
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import callback
-from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.selector import SelectOptionDict
 from homeassistant.util.file import WriteError
 import voluptuous as vol
 
@@ -28,7 +28,8 @@ from ..const import (
     CONSOLE_URL,
 )
 from ..runtime import async_account_entries
-from .blueprints import async_copy, path_of
+from .blueprints import async_copy, async_listed
+from .fitting_printers import CONF_TARGET, fitting, ink_jets, offers, one_of
 from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
     blueprints_schema,
@@ -46,14 +47,8 @@ from .option_forms import (
 # Seconds to wait for a push message.
 PUSH_SECONDS = 120
 
-CONF_TARGET = "target"
 CONF_BLUEPRINTS = "blueprints"
 WHOLE_BOX = "box"
-
-
-def _one_of(options: list[SelectOptionDict]) -> SelectSelector:
-    """Return a choice between the whole box and printers, or printers alone."""
-    return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
 
 
 type Step = Callable[[LiankeOptionsFlow, dict[str, Any] | None], Awaitable[ConfigFlowResult]]
@@ -116,22 +111,26 @@ class LiankeOptionsFlow(OptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
+        chosen = self.config_entry.options.get(CONF_PRINTER_OPTIONS, {})
         return self.async_show_form(
             step_id="defaults",
             data_schema=vol.Schema(
                 {
-                    vol.Required(CONF_TARGET, default=WHOLE_BOX): _one_of(
-                        [SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX), *self._printers()]
+                    vol.Required(CONF_TARGET, default=WHOLE_BOX): one_of(
+                        [
+                            SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX),
+                            *self._printers(chosen),
+                        ]
                     )
                 }
             ),
             last_step=False,
         )
 
-    def _printers(self) -> list[SelectOptionDict]:
-        """Return the printers of the box to choose from."""
-        printers = self.config_entry.runtime_data.storage.printers.values()
-        return [SelectOptionDict(value=known.key, label=known.name) for known in printers]
+    def _printers(self, chosen: Container[str]) -> list[SelectOptionDict]:
+        """Return the printers that can print, and those that an option is set for."""
+        known = self.config_entry.runtime_data.storage.printers.values()
+        return offers(known, fitting, chosen)
 
     @callback
     def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
@@ -208,11 +207,13 @@ class LiankeOptionsFlow(OptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_keep_alive_printer(None)
-        printers = self._printers()
+        known = self.config_entry.runtime_data.storage.printers.values()
+        printers = offers(known, ink_jets, self.config_entry.options.get(CONF_KEEP_ALIVE, {}))
+        first = printers[0]["value"] if printers else vol.UNDEFINED
         return self.async_show_form(
-            step_id="keep_alive" if printers else "no_printers",
+            step_id="keep_alive" if printers else "no_ink_jets",
             data_schema=vol.Schema(
-                {vol.Required(CONF_TARGET): _one_of(printers)} if printers else {}
+                {vol.Required(CONF_TARGET, default=first): one_of(printers)} if printers else {}
             ),
             last_step=not printers,
         )
@@ -242,7 +243,7 @@ class LiankeOptionsFlow(OptionsFlow):
             if self._lan_printers:
                 return await self.async_step_lan_addresses(None)
             return self._save({CONF_LAN_PRINTERS: {}})
-        printers = self._printers()
+        printers = self._printers(offered)
         return self.async_show_form(
             step_id="lan_printers" if printers else "no_printers",
             data_schema=lan_printers_schema(printers, offered) if printers else vol.Schema({}),
@@ -256,7 +257,9 @@ class LiankeOptionsFlow(OptionsFlow):
         """Show the printers' addresses, for devices that do not find them by themselves."""
         if user_input is not None:
             return self._save({CONF_LAN_PRINTERS: self._lan_printers})
-        names = {printer["value"]: printer["label"] for printer in self._printers()}
+        names = {
+            printer["value"]: printer["label"] for printer in self._printers(self._lan_printers)
+        }
         return self.async_show_form(
             step_id="lan_addresses",
             data_schema=vol.Schema({}),
@@ -358,10 +361,8 @@ class LiankeOptionsFlow(OptionsFlow):
             except OSError, WriteError:
                 errors["base"] = "blueprints_not_written"
             else:
-                self._copied, self._kept = (
-                    ", ".join(path_of(name) for name in names) or "-"
-                    for names in (copies.copied, copies.kept)
-                )
+                self._copied = await async_listed(self.hass, copies.copied)
+                self._kept = await async_listed(self.hass, copies.kept)
                 return await self.async_step_blueprints_copied()
         return self.async_show_form(
             step_id="blueprints",
@@ -386,6 +387,7 @@ class LiankeOptionsFlow(OptionsFlow):
 
     async_step_no_address = async_step_done
     async_step_no_printers = async_step_done
+    async_step_no_ink_jets = async_step_done
 
     @callback
     @override
