@@ -117,7 +117,8 @@ def test_both_have_the_same_shape(document: str) -> None:
 def place(one: Section, link: str) -> tuple[str, str | int]:
     """Return where a link leads, the same for the same place in either language."""
     if urlsplit(link).scheme:
-        return ("", link)
+        # Blueprints are imported in the reader's language.
+        return ("", link.replace("/automation/zh-Hans/", "/automation/en/"))
     language = "en" if one in read("en") else "zh-Hans"
     path, _, name = link.partition("#")
     here = path_of(language, one.document)
@@ -272,6 +273,20 @@ def test_my_buttons_lead_to_this_integration(language: str) -> None:
         "config_flow_start": {"domain": ["lianke"]},
         "blueprints": {},
     }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_blueprints_are_imported_in_their_language(language: str) -> None:
+    """Each has a link, to a file that there is."""
+    folder = ROOT / "custom_components" / "lianke" / "blueprints" / "automation" / language
+    imports = [
+        parse_qs(urlsplit(link).query)["blueprint_url"][0]
+        for one in sections(language, "blueprints")
+        for link in one.links
+        if "blueprint_import" in link
+    ]
+    main = f"https://github.com/lianke-home-assistant/lianke/blob/main/{folder.relative_to(ROOT)}/"
+    assert sorted(imports) == [f"{main}{path.name}" for path in sorted(folder.iterdir())]
 
 
 # What the newest Home Assistant shows
