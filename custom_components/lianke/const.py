@@ -27,6 +27,13 @@ CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 # Ids of the users who approve jobs; without any, administrators do.
 CONF_APPROVERS: Final = "approvers"
+# What is to be approved: jobs above so many pages, of these users, sources and printers.
+CONF_APPROVAL_PAGES: Final = "approval_pages"
+CONF_APPROVAL_USERS: Final = "approval_users"
+CONF_APPROVAL_SOURCES: Final = "approval_sources"
+CONF_APPROVAL_PRINTERS: Final = "approval_printers"
+# Notify entities and actions that reach the approvers.
+CONF_APPROVAL_NOTIFY: Final = "approval_notify"
 CONF_KEEP_ALIVE: Final = "keep_alive"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"

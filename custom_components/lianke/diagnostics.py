@@ -13,6 +13,9 @@ from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api.server import DEFAULT_SERVER
 from .const import (
+    CONF_APPROVAL_NOTIFY,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVERS,
     CONF_DEFAULT_OPTIONS,
     CONF_DEVICE_KEY,
     CONF_LAN_PRINTERS,
@@ -20,6 +23,7 @@ from .const import (
     CONF_SERVER,
 )
 from .devices import printer_key_of
+from .jobs.people import REJECTED
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
@@ -38,6 +42,9 @@ _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])"
 _MIN_TITLE = 3
 # Secrets, and what reveals where somebody lives or what somebody prints.
 TO_REDACT = {
+    CONF_APPROVAL_NOTIFY,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVERS,
     CONF_API_KEY,
     CONF_DEVICE_ID,
     CONF_DEVICE_KEY,
@@ -146,7 +153,12 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     return [
         {
             **job.as_view(),
-            "detail": _without_titles(entry, job.detail),
+            # What a person says when a job is rejected, with the name.
+            "detail": (
+                REDACTED
+                if job.reason == REJECTED and job.detail
+                else _without_titles(entry, job.detail)
+            ),
             "hold": job.hold,
             "has_task": job.task_id is not None,
             "unsure": job.is_unsure,

@@ -41,6 +41,7 @@ from .actions.target import STATUS_KEY, Target, async_target
 from .const import DOMAIN
 from .documents.document import input_error
 from .documents.kinds import SourceKind
+from .jobs.people import Origin, current_origin
 from .runtime import async_loaded_entries
 
 # Characters an assistant may have printed in one call: some fifty pages.
@@ -75,14 +76,18 @@ class _Call(NamedTuple):
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         """Call one of the integration's actions and return its response."""
-        response = await self.hass.services.async_call(
-            DOMAIN,
-            action,
-            {ATTR_DEVICE_ID: self.target.device_id, **data},
-            blocking=True,
-            context=self.llm_context.context,
-            return_response=True,
-        )
+        asks = current_origin.set(Origin.ASSISTANT)
+        try:
+            response = await self.hass.services.async_call(
+                DOMAIN,
+                action,
+                {ATTR_DEVICE_ID: self.target.device_id, **data},
+                blocking=True,
+                context=self.llm_context.context,
+                return_response=True,
+            )
+        finally:
+            current_origin.reset(asks)
         assert isinstance(response, dict)
         return response
 

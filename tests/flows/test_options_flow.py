@@ -104,6 +104,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
         "settings",
         "defaults",
         "keep_alive",
+        "approval",
         "lan_printers",
         "push",
         "blueprints",
@@ -459,7 +460,7 @@ async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEnt
     assert setup.options == {}
 
 
-@pytest.mark.parametrize("step", ["defaults", "keep_alive", "lan_printers", "push"])
+@pytest.mark.parametrize("step", ["defaults", "keep_alive", "approval", "lan_printers", "push"])
 async def test_box_unloaded_meanwhile(
     hass: HomeAssistant, setup: MockConfigEntry, step: str
 ) -> None:

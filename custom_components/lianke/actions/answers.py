@@ -3,7 +3,7 @@
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse
 
 from ..documents.document import input_error
-from ..jobs.approval import may_approve
+from ..jobs.approval import async_may_approve
 from ..jobs.job import Job
 from ..jobs.people import PersonReason
 from ..jobs.queue import Submission
@@ -39,8 +39,7 @@ async def async_check_may_answer(
     """
     if context.user_id is None or PersonReason.APPROVAL not in job.waits_for[:1]:
         return
-    user = await hass.auth.async_get_user(context.user_id)
-    if user is None or not may_approve(entry.options, user.id, is_admin=user.is_admin):
+    if not await async_may_approve(hass, entry.options, context.user_id):
         raise input_error("not_an_approver", title=job.title)
 
 

@@ -26,6 +26,7 @@ from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
+from ..jobs.people import REJECTED, current_origin
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
@@ -38,7 +39,6 @@ RELOAD_PAUSE = 1
 SNAPSHOT_EXPIRY = timedelta(hours=1)
 # Suffixes of the error text for a document that the service could not convert, by its type; other
 # documents have the general text.
-REJECTED = "rejected"
 CONVERSION_FAILED = "conversion_failed"
 ADVICE = {
     ".pdf": "_pdf",
@@ -137,6 +137,7 @@ async def async_print(
                     expires_in=expires_in,
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
                     laid_out=item.laid_out,
+                    origin=current_origin.get(),
                 )
                 submissions.append(await target.data.queue.async_submit(request))
         except HomeAssistantError as err:

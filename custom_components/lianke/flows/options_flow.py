@@ -4,11 +4,9 @@ Options are read when they are used; saving them reloads nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container
-from functools import wraps
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import callback
 from homeassistant.helpers.selector import SelectOptionDict
@@ -28,8 +26,9 @@ from ..const import (
     CONSOLE_URL,
 )
 from ..runtime import async_account_entries
+from .base import WHOLE_BOX, needs_box
 from .blueprints import async_copy, async_listed
-from .fitting_printers import CONF_TARGET, fitting, ink_jets, offers, one_of
+from .fitting_printers import CONF_TARGET, ink_jets, offers, one_of
 from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
     blueprints_schema,
@@ -43,37 +42,20 @@ from .option_forms import (
     settings_schema,
     shown_reason,
 )
+from .people import PeopleSteps
 
 # Seconds to wait for a push message.
 PUSH_SECONDS = 120
 
 CONF_BLUEPRINTS = "blueprints"
-WHOLE_BOX = "box"
 
 
-type Step = Callable[[LiankeOptionsFlow, dict[str, Any] | None], Awaitable[ConfigFlowResult]]
-
-
-def _needs_box(step: Step) -> Step:
-    """Abort a step when the box was unloaded while the dialog was open."""
-
-    @wraps(step)
-    async def checked(
-        flow: LiankeOptionsFlow, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        if flow.config_entry.state is not ConfigEntryState.LOADED:
-            return flow.async_abort(reason="not_loaded")
-        return await step(flow, user_input)
-
-    return checked
-
-
-class LiankeOptionsFlow(OptionsFlow):
+class LiankeOptionsFlow(PeopleSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
         """Start at the menu."""
-        self._target = WHOLE_BOX
+        super().__init__()
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0
         self._lan_printers: dict[str, str] = {}
@@ -84,7 +66,7 @@ class LiankeOptionsFlow(OptionsFlow):
         """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
-            steps += ["defaults", "keep_alive", "lan_printers", "push"]
+            steps += ["defaults", "keep_alive", "approval", "lan_printers", "push"]
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 
@@ -103,7 +85,7 @@ class LiankeOptionsFlow(OptionsFlow):
             schema = self.add_suggested_values_to_schema(schema, user_input)
         return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
 
-    @_needs_box
+    @needs_box
     async def async_step_defaults(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -127,21 +109,7 @@ class LiankeOptionsFlow(OptionsFlow):
             last_step=False,
         )
 
-    def _printers(self, chosen: Container[str]) -> list[SelectOptionDict]:
-        """Return the printers that can print, and those that an option is set for."""
-        known = self.config_entry.runtime_data.storage.printers.values()
-        return offers(known, fitting, chosen)
-
-    @callback
-    def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
-        """Save these options; empty ones are removed."""
-        options = {**self.config_entry.options, **changes}
-        for key, value in changes.items():
-            if not value:
-                del options[key]
-        return self.async_create_entry(data=options)
-
-    @_needs_box
+    @needs_box
     async def async_step_default_options(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -174,22 +142,6 @@ class LiankeOptionsFlow(OptionsFlow):
             description_placeholders={"name": self._target_name(), **details},
         )
 
-    @callback
-    def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
-        """Save what was chosen for the target printer under an option of all printers."""
-        others = {
-            key: kept
-            for key, kept in self.config_entry.options.get(option, {}).items()
-            if key != self._target
-        }
-        return self._save({option: others | ({self._target: chosen} if chosen else {})})
-
-    def _target_name(self) -> str:
-        """Return the name of the chosen target."""
-        printers = self.config_entry.runtime_data.storage.printers
-        printer = printers.get(self._target)
-        return printer.name if printer else self.config_entry.title
-
     async def _async_capabilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
         """Return the capabilities of the target, unknown for a whole box, whose printers differ."""
         data = self.config_entry.runtime_data
@@ -199,7 +151,7 @@ class LiankeOptionsFlow(OptionsFlow):
         papers = await data.coordinator.get_papers(self._target)
         return able, papers, printer.printer.species
 
-    @_needs_box
+    @needs_box
     async def async_step_keep_alive(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -218,7 +170,7 @@ class LiankeOptionsFlow(OptionsFlow):
             last_step=not printers,
         )
 
-    @_needs_box
+    @needs_box
     async def async_step_keep_alive_printer(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -232,7 +184,7 @@ class LiankeOptionsFlow(OptionsFlow):
             )
         return self._save_for_target(CONF_KEEP_ALIVE, keep_alive_from(user_input))
 
-    @_needs_box
+    @needs_box
     async def async_step_lan_printers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -250,7 +202,7 @@ class LiankeOptionsFlow(OptionsFlow):
             last_step=not printers,
         )
 
-    @_needs_box
+    @needs_box
     async def async_step_lan_addresses(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -269,7 +221,7 @@ class LiankeOptionsFlow(OptionsFlow):
             last_step=True,
         )
 
-    @_needs_box
+    @needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the callback address for the console; it is shown nowhere else."""
         address = self.config_entry.runtime_data.account.address
@@ -304,7 +256,7 @@ class LiankeOptionsFlow(OptionsFlow):
         self._wait = None
         return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_unheard")
 
-    @_needs_box
+    @needs_box
     async def async_step_push_unheard(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:

@@ -3,22 +3,61 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant.core import HomeAssistant
+
 from ..box.views import PrinterView
-from ..const import CONF_APPROVERS
-from .request import PrintRequest
+from ..const import (
+    CONF_APPROVAL_PAGES,
+    CONF_APPROVAL_PRINTERS,
+    CONF_APPROVAL_SOURCES,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVERS,
+)
+from .limits import most_pages
+from .people import PersonReason
+from .request import PrintRequest, origin_of
 
 
-def reasons_to_ask(
-    _options: Mapping[str, Any], _request: PrintRequest, _view: PrinterView
+async def async_reasons_to_ask(
+    hass: HomeAssistant, options: Mapping[str, Any], request: PrintRequest, view: PrinterView
 ) -> tuple[str, ...]:
     """Return the reasons for which a new job waits for people, in their order.
 
     `options` are those of the config entry.
     """
-    return ()
+    reasons: list[str] = []
+    if _is_to_be_approved(options, request, view) and not await async_may_approve(
+        hass, options, request.context.user_id
+    ):
+        reasons.append(PersonReason.APPROVAL)
+    return tuple(reasons)
 
 
-def may_approve(options: Mapping[str, Any], user_id: str, *, is_admin: bool) -> bool:
+def _is_to_be_approved(
+    options: Mapping[str, Any], request: PrintRequest, view: PrinterView
+) -> bool:
+    """Return whether the options ask for an approval, whoever prints."""
+    return (
+        view.key in options.get(CONF_APPROVAL_PRINTERS, [])
+        or request.context.user_id in options.get(CONF_APPROVAL_USERS, [])
+        or origin_of(request) in options.get(CONF_APPROVAL_SOURCES, [])
+        or _has_many_pages(options, request)
+    )
+
+
+def _has_many_pages(options: Mapping[str, Any], request: PrintRequest) -> bool:
+    """Return whether a job has, or may have, more pages than need no approval."""
+    if not (limit := options.get(CONF_APPROVAL_PAGES, 0)):
+        return False
+    most = most_pages(request.document, request.options)
+    return most is None or most * request.options.copies > limit
+
+
+async def async_may_approve(
+    hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
+) -> bool:
     """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
+    if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
+        return False
     approvers: list[str] = options.get(CONF_APPROVERS, [])
-    return user_id in approvers if approvers else is_admin
+    return user.is_active and (user_id in approvers if approvers else user.is_admin)

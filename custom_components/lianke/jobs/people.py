@@ -1,10 +1,13 @@
 """Reasons for which a job waits for a person, and where a job came from."""
 
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import Final
 
 # Reasons of one job; a stored record with more is malformed.
 MAX_REASONS: Final = 8
+# The reason of a job that a person did not let go on.
+REJECTED: Final = "rejected"
 
 
 class PersonReason(StrEnum):
@@ -22,6 +25,10 @@ class Origin(StrEnum):
     AUTOMATION = "automation"
     ASSISTANT = "assistant"
     LAN_PRINTER = "lan_printer"
+
+
+# What asks on behalf of a call's user, where that is not the user alone.
+current_origin: ContextVar[Origin | None] = ContextVar("current_origin", default=None)
 
 
 def read_reasons(value: object) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from .callbacks import CallbackHandler
 from .errors import change_not_saved, job_error
 from .job import WAITING, Job, JobState
 from .page_count import PageCounter
+from .people import REJECTED
 from .preview import Previewer
 from .readiness import Readiness
 from .registry import JobRegistry
@@ -254,7 +255,7 @@ class PrintQueue:
         job = self.find(job_id) or self.get(job_id)
         if not job.can_continue:
             raise job_error("job_not_waiting", job)
-        await self._async_decide(job, state=JobState.CANCELED, reason="rejected", detail=detail)
+        await self._async_decide(job, state=JobState.CANCELED, reason=REJECTED, detail=detail)
         self._review()
         return self.get(job_id)
 

@@ -48,7 +48,7 @@ class PrintRequest:
     sender: str | None = None
     sender_address: str | None = None
     laid_out: bool = False
-    origin: str | None = None
+    origin: Origin | None = None
     waits_for: tuple[str, ...] | None = None
 
 
@@ -61,6 +61,8 @@ class Submission(NamedTuple):
 
 def origin_of(request: PrintRequest) -> Origin:
     """Return where a job is asked for, as far as the request shows."""
+    if request.origin is not None:
+        return Origin(request.origin)
     if request.sender_address is not None:
         return Origin.LAN_PRINTER
     return Origin.AUTOMATION if request.context.user_id is None else Origin.USER
@@ -84,7 +86,7 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         waits_for=waits_for,
-        origin=request.origin or origin_of(request),
+        origin=origin_of(request),
         created_at=now,
         changed_at=now,
         expires_at=now + (request.expires_in or hold_time(entry_options)),

@@ -12,7 +12,7 @@ from ..api.models import DriverState
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..documents.document import input_error
-from .approval import reasons_to_ask
+from .approval import async_reasons_to_ask
 from .errors import already_retried, disk_full
 from .job import Job, JobState
 from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
@@ -109,7 +109,7 @@ class JobSubmitter:
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise input_error(f"not_ready_{reason}", printer=view.name)
         if request.waits_for is None:
-            asks = reasons_to_ask(self._entry.options, request, view)
+            asks = await async_reasons_to_ask(self._hass, self._entry.options, request, view)
             request = replace(request, waits_for=asks)
         job = new_job(self._entry.options, request, view, reason, digest, now)
         self._registry.reserved |= {old.job_id for old in replaced}

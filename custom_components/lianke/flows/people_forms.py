@@ -1,0 +1,135 @@
+"""Forms about jobs that wait for people, and the options that their answers stand for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN
+from homeassistant.const import ATTR_FRIENDLY_NAME
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+import voluptuous as vol
+
+from ..const import (
+    CONF_APPROVAL_NOTIFY,
+    CONF_APPROVAL_PAGES,
+    CONF_APPROVAL_PRINTERS,
+    CONF_APPROVAL_SOURCES,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVERS,
+    DOMAIN,
+)
+from ..jobs.people import Origin
+
+# Sources that may need an approval; users are chosen one by one.
+SOURCES: Final = (Origin.LAN_PRINTER, Origin.ASSISTANT, Origin.AUTOMATION)
+# Actions of the domain that are no device of somebody's.
+_GENERAL: Final = frozenset({"notify", "send_message", "persistent_notification"})
+_APPROVAL: Final = (
+    CONF_APPROVAL_PAGES,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVAL_SOURCES,
+    CONF_APPROVAL_PRINTERS,
+    CONF_APPROVERS,
+    CONF_APPROVAL_NOTIFY,
+)
+
+
+def several(
+    options: Sequence[SelectOptionDict] | Sequence[str],
+    *,
+    key: str | None = None,
+    custom: bool = False,
+) -> SelectSelector:
+    """Return a field for several of these options; `key` is where their texts are translated."""
+    config = SelectSelectorConfig(
+        options=options,
+        multiple=True,
+        custom_value=custom,
+        mode=SelectSelectorMode.DROPDOWN,
+    )
+    if key is not None:
+        config["translation_key"] = key
+        config["mode"] = SelectSelectorMode.LIST
+    return SelectSelector(config)
+
+
+async def async_user_choices(hass: HomeAssistant) -> list[SelectOptionDict]:
+    """Return the people who use this Home Assistant, by name."""
+    users = [
+        SelectOptionDict(value=user.id, label=user.name or user.id)
+        for user in await hass.auth.async_get_users()
+        if user.is_active and not user.system_generated
+    ]
+    return sorted(users, key=lambda user: user["label"])
+
+
+@callback
+def notify_choices(hass: HomeAssistant) -> list[SelectOptionDict]:
+    """Return the ways to reach people: actions of their phones, and notify entities but for printers."""
+    printers = {
+        entry.entity_id
+        for entry in er.async_get(hass).entities.values()
+        if entry.platform == DOMAIN and entry.domain == NOTIFY_DOMAIN
+    }
+    found = {
+        f"{NOTIFY_DOMAIN}.{name}": f"{NOTIFY_DOMAIN}.{name}"
+        for name in hass.services.async_services_for_domain(NOTIFY_DOMAIN)
+        if name not in _GENERAL
+    }
+    for state in hass.states.async_all(NOTIFY_DOMAIN):
+        if state.entity_id not in printers:
+            found.setdefault(
+                state.entity_id, state.attributes.get(ATTR_FRIENDLY_NAME, state.entity_id)
+            )
+    return [SelectOptionDict(value=value, label=label) for value, label in sorted(found.items())]
+
+
+def approval_schema(
+    options: Mapping[str, Any],
+    *,
+    printers: list[SelectOptionDict],
+    users: list[SelectOptionDict],
+    notify: list[SelectOptionDict],
+) -> vol.Schema:
+    """Return the form of what is to be approved, with the present values."""
+    known = {user["value"] for user in users}
+
+    def chosen(name: str, allowed: Iterable[str]) -> vol.Marker:
+        offered = set(allowed)
+        return vol.Optional(name, default=[one for one in options.get(name, []) if one in offered])
+
+    return vol.Schema(
+        {
+            vol.Required(
+                CONF_APPROVAL_PAGES, default=options.get(CONF_APPROVAL_PAGES, 0)
+            ): NumberSelector(
+                NumberSelectorConfig(min=0, max=9999, step=1, mode=NumberSelectorMode.BOX)
+            ),
+            chosen(CONF_APPROVAL_USERS, known): several(users),
+            chosen(CONF_APPROVAL_SOURCES, SOURCES): several(
+                [source.value for source in SOURCES], key="origin"
+            ),
+            chosen(CONF_APPROVAL_PRINTERS, [one["value"] for one in printers]): several(printers),
+            chosen(CONF_APPROVERS, known): several(users),
+            vol.Optional(
+                CONF_APPROVAL_NOTIFY, default=options.get(CONF_APPROVAL_NOTIFY, [])
+            ): several(notify, custom=True),
+        }
+    )
+
+
+def approval_from(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an answer; what is empty is removed."""
+    return {
+        name: int(answer[name]) if name == CONF_APPROVAL_PAGES else list(answer.get(name, []))
+        for name in _APPROVAL
+    }

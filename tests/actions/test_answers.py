@@ -1,0 +1,143 @@
+"""Answers to jobs that wait for a person: which jobs wait, and who may answer."""
+
+from pathlib import Path
+from typing import Any
+
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.models import User
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.approval import async_reasons_to_ask
+from custom_components.lianke.jobs.people import Origin
+from custom_components.lianke.jobs.request import PrintRequest
+from tests.printing import LASER, ask, came_out, data_of, device_of, print_one, sent
+from tests.simulator import Simulator
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Keep the jobs and the spool of a test apart from those of other runs."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def anna(hass: HomeAssistant, boss: User) -> User:
+    """Return a user who is no administrator; the first one of a house is one."""
+    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+
+
+@pytest.fixture
+async def boss(hass: HomeAssistant) -> User:
+    """Return an administrator."""
+    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+
+
+def option(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
+    """Set options."""
+    hass.config_entries.async_update_entry(entry, options=options)
+
+
+def acting(user: User) -> Context:
+    """Return the context of what a user does."""
+    return Context(user_id=user.id)
+
+
+async def print_as(hass: HomeAssistant, user: User, **data: Any) -> dict[str, Any]:
+    """Print a text as a user and return the job."""
+    response = await ask(
+        hass, "print", acting(user), device_id=device_of(hass), text="Hello", **data
+    )
+    return dict(response["jobs"][0])
+
+
+async def test_a_job_is_approved(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+) -> None:
+    option(hass, setup, approval_users=[anna.id])
+    job = await print_as(hass, anna)
+    assert (job["state"], job["hold_reason"]) == ("held", "approval")
+    assert job["message"] == "Waiting for approval"
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await ask(hass, "continue_job", acting(anna), job_id=job["job_id"])
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await ask(hass, "reject_job", acting(anna), job_id=job["job_id"])
+    assert not sent(simulator)
+    await ask(hass, "continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+    await came_out(simulator)
+    with pytest.raises(ServiceValidationError, match="does not wait"):
+        await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
+    # Their own jobs, and those of others, wait for nobody.
+    assert (await print_as(hass, boss))["state"] == "uploading"
+    assert (await print_one(hass, text="Hello"))["state"] == "completed"
+
+
+async def test_a_job_is_rejected(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+) -> None:
+    option(
+        hass, setup, approval_printers=list(data_of(setup).storage.printers), approvers=[anna.id]
+    )
+    job = await print_as(hass, boss)
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        # There are approvers, and an administrator is none of them.
+        await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
+    told = (
+        await ask(hass, "reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
+    )["job"]
+    assert (told["state"], told["reason"]) == ("canceled", "rejected")
+    assert told["message"] == "The job was rejected, and was not printed. Anna: Read it here"
+    assert not sent(simulator)
+
+
+LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "off": ({"approval_pages": 0}, {"pages": 99}, False),
+    "as many": ({"approval_pages": 6}, {"pages": 3, "copies": 2}, False),
+    "one more": ({"approval_pages": 6}, {"pages": 7}, True),
+    "with its copies": ({"approval_pages": 6}, {"pages": 4, "copies": 2}, True),
+    "not known": ({"approval_pages": 6}, {"pages": None}, True),
+    "some of many": ({"approval_pages": 6}, {"pages": 99, "range": "1-6"}, False),
+    "home network": ({"approval_sources": ["lan_printer"]}, {"sender_address": "10.0.0.2"}, True),
+    "an automation": ({"approval_sources": ["automation"]}, {}, True),
+    "an assistant": ({"approval_sources": ["assistant"]}, {"origin": Origin.ASSISTANT}, True),
+    "no assistant": ({"approval_sources": ["assistant"]}, {}, False),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+async def test_what_is_to_be_approved(
+    hass: HomeAssistant, setup: MockConfigEntry, case: str
+) -> None:
+    options, asked, expected = LIMITS[case]
+    view = next(
+        view for view in data_of(setup).coordinator.data.printers.values() if view.name == LASER
+    )
+    request = PrintRequest(
+        printer_key=view.key,
+        document=Document(
+            path=Path("unread.pdf"),
+            name="Report.pdf",
+            content_type="application/pdf",
+            extension=".pdf",
+            size=1,
+            pages=asked.get("pages", 1),
+            title="Report",
+        ),
+        title="Report",
+        options=resolve_options(
+            PrintOptions(copies=asked.get("copies"), pages=asked.get("range")),
+            None,
+            (),
+            view.printer.species,
+        ),
+        context=Context(),
+        sender_address=asked.get("sender_address"),
+        origin=asked.get("origin"),
+    )
+    reasons = await async_reasons_to_ask(hass, options, request, view)
+    assert reasons == (("approval",) if expected else ())
