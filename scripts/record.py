@@ -1,7 +1,8 @@
 """Asks a real box everything that can be asked without changing anything, and writes the answers without secrets.
 
 One request a second, some twenty in all: the box, its printers in each of the three lists, the condition of printers
-that report one, their drivers' abilities and papers, today's tasks and the last few of them. One JSON file an answer.
+that report one, their drivers' abilities and papers, today's tasks and the last few of them. One JSON file an answer,
+and one with what the integration does not know of them; the folder can be put below tests/api/recorded as it is.
 The ApiKey and the sticker's link are asked for, or taken from LIANKE_API_KEY and LIANKE_QR; they are never written.
 
 Look through the files before you hand them on.
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from getpass import getpass
 import json
 import os
@@ -30,12 +32,16 @@ from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is
 from custom_components.lianke.api.sticker import parse_credentials, read_photo
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.transport import ErrorCodes, Method, Transport
+from custom_components.lianke.api.unknown import Unknown
 from scripts.redact import Redactor
 
 PAUSE = 1.0  # seconds between two requests, at least, unless the server is on this machine
 MAX_MODELS = 5
 MAX_TASKS = 3
+UNKNOWN_FILE = "unknown.json"
 MAX_TEXT = 2000
+# Fields of a request whose values say what was asked for, and nothing about anybody.
+ASKED = {"printerModel", "printerType", "usbPort"}
 
 
 class Pace:
@@ -70,6 +76,7 @@ class RecordingTransport(Transport):
             secrets=(credentials.device_key,),
             server=server,
             throttle=pace,
+            observer=book.observe,
         )
         self._book = book
         self._asked: dict[str, object] = {}
@@ -92,6 +99,7 @@ class RecordingTransport(Transport):
             "method": method,
             "path": path,
             "fields": sorted({**(query or {}), **(body or {})}),
+            "asked": {name: value for name, value in (query or {}).items() if name in ASKED},
         }
         self._since = time.monotonic()
         return await super().call(
@@ -106,10 +114,12 @@ class RecordingTransport(Transport):
         )
 
     @override
-    async def _interpret(self, status: int, raw: bytes, error_codes: ErrorCodes | None) -> object:
+    async def _interpret(
+        self, where: str, status: int, raw: bytes, error_codes: ErrorCodes | None
+    ) -> object:
         taken = round(time.monotonic() - self._since, 2)
         self._book.write({**self._asked, "status": status, "seconds": taken}, raw)
-        return await super()._interpret(status, raw, error_codes)
+        return await super()._interpret(where, status, raw, error_codes)
 
 
 class Recorder(LiankeClient):
@@ -134,6 +144,12 @@ class Book:
         token = link.partition("token=")[2].partition("#")[0].partition("&")[0]
         self._redactor = Redactor((api_key, credentials.device_key, credentials.device_id, token))
         self._answers: list[tuple[str, str]] = []
+        self.unknown: list[Unknown] = []
+
+    def observe(self, unknown: Unknown) -> None:
+        """Keep what the client does not know; names and shapes only."""
+        if unknown not in self.unknown:
+            self.unknown.append(unknown)
 
     def write(self, asked: Mapping[str, object], raw: bytes) -> None:
         """Keep an answer, redacted."""
@@ -148,13 +164,19 @@ class Book:
         self._answers.append((f"{number:02d}-{name}.json", f"{content}\n"))
 
     def save(self) -> list[Path]:
-        """Write the files and return them; ValueError, and nothing written, if a secret is in one of them."""
-        for name, content in self._answers:
+        """Write the files and return them; ValueError, and nothing written, if a secret is in one of them.
+
+        The last file has what the client does not know of the answers.
+        """
+        unknown = [asdict(one) for one in self.unknown]
+        content = json.dumps(unknown, indent=2, ensure_ascii=False)
+        files = [*self._answers, (UNKNOWN_FILE, f"{content}\n")]
+        for name, content in files:
             if self._redactor.leaks(content):
                 raise ValueError(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for name, content in self._answers:
+        for name, content in files:
             path = self.folder / name
             path.write_text(content, encoding="utf-8")
             paths.append(path)
@@ -237,6 +259,8 @@ def main() -> int:
     except ValueError as err:
         print(f"✗ A secret would have been in {err}. Nothing was written.", file=sys.stderr)
         return 1
+    for one in book.unknown:
+        print(f"? {one.where}: unknown {one.kind} {one.name}")
     print(f"{len(paths)} files in {chosen.out}. Look through them before you hand them on.")
     return 0
 

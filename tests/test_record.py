@@ -15,8 +15,9 @@ import pytest
 from custom_components.lianke.api.capabilities import Capabilities, parse_papers
 from custom_components.lianke.api.errors import AuthenticationError
 from custom_components.lianke.api.models import Box, Credentials, parse_printers
-from scripts.record import Book, record
+from scripts.record import UNKNOWN_FILE, Book, record
 from scripts.redact import Redactor
+from tests.api.test_recorded import check_answer
 from tests.simulator import Simulator, qr_link
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +41,9 @@ def book_of(simulator: Simulator, folder: Path) -> Book:
 async def recorded(simulator: Simulator, folder: Path) -> list[dict[str, Any]]:
     book = book_of(simulator, folder)
     await record(book, simulator.url, pause=0, tell=lambda _: None)
-    return [json.loads(path.read_text("utf-8")) for path in book.save()]
+    return [
+        json.loads(path.read_text("utf-8")) for path in book.save() if path.name != UNKNOWN_FILE
+    ]
 
 
 def answers(files: list[dict[str, Any]], path: str) -> list[Any]:
@@ -129,6 +132,39 @@ async def test_refusals_are_recorded(simulator: Simulator, tmp_path: Path) -> No
     simulator.box.online = False
     files = await recorded(simulator, tmp_path / "recorded")
     assert any(one["answer"]["code"] in (5002, "5002") for one in files)
+
+
+async def test_what_is_unknown_is_told(simulator: Simulator, tmp_path: Path) -> None:
+    """The last file has the parts of the answers that the integration does not know, once each."""
+    laser = simulator.box.printer(1)
+    laser.extras |= {"owner": "Anna", "driver_type": 7}
+    book = book_of(simulator, tmp_path / "recorded")
+    await record(book, simulator.url, pause=0, tell=lambda _: None)
+    *_, last = book.save()
+    assert last.name == UNKNOWN_FILE
+    told = {(one["kind"], one["name"]): one["shape"] for one in json.loads(last.read_text("utf-8"))}
+    assert told == {("field", "row/owner"): "[aA]{4}", ("state", "row/driver_type 7"): ""}
+
+
+async def test_what_was_asked_for_is_written(simulator: Simulator, tmp_path: Path) -> None:
+    """An answer is a fixture only with the question: which printers, which port, which model."""
+    files = await recorded(simulator, tmp_path / "recorded")
+    asked = [(one["path"], one["asked"]) for one in files]
+    assert ("/external_api/printer_list", {"printerType": "3"}) in asked
+    assert ("/print/printer_params", {"printerModel": "Kyocera MA2000w GX"}) in asked
+    assert ("/device/printer_status", {"usbPort": "1"}) in asked
+    assert ("/device/device_info", {}) in asked
+
+
+async def test_a_recording_is_a_fixture(simulator: Simulator, tmp_path: Path) -> None:
+    """The folder as it is goes below tests/api/recorded, and the tests there read it."""
+    simulator.cloud.variants.list_lag = 0
+    simulator.cloud.print_as_someone_else(simulator.box, simulator.box.printer(1), 1)
+    await recorded(simulator, tmp_path / "recorded")
+    paths = sorted((tmp_path / "recorded").glob("[0-9]*.json"))
+    assert {name for path in paths if (name := check_answer(path))} >= READ_ONLY - {
+        "GET /device/printer_status"
+    }
 
 
 async def test_a_wrong_key_ends_it(simulator: Simulator, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         server=entry.data[CONF_SERVER],
         throttle=account,
         ssl=get_default_context(),
+        observer=storage.unknown.observe,
     )
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:

@@ -17,6 +17,7 @@ from .api.capabilities import Capabilities, Paper
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
+from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache, ClientFactory
 from .box.polling import PollingAccount, async_poll
 from .box.printer_status import ConditionReader
@@ -54,8 +55,6 @@ KEY_RETRY = 3600
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
 POLL_REQUESTS = 2
-# Unknown states of printers that are logged.
-MAX_LOGGED_STATES = 20
 
 _KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
 
@@ -111,7 +110,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         # Printers whose condition to read after the next poll; None for the next in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
         self._history = StatusHistory()
-        self._logged_states: set[str] = set()
         # Printers where our last job has ended and that still count as printing.
         self._finishing: set[str] = set()
         self._capabilities = CapabilityCache(client, storage)
@@ -316,7 +314,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             return
         found = self._storage.match(rows)
         for raw_state in self._history.record_rows(found):
-            self._log_unknown_state(raw_state)
+            self._report_unknown_state(raw_state)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     @callback
@@ -342,12 +340,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._conditions.request(printer_key)
 
     @callback
-    def _log_unknown_state(self, raw_state: str | None) -> None:
-        if len(self._logged_states) >= MAX_LOGGED_STATES:
-            return
-        if raw_state and row_status(raw_state) is None and raw_state not in self._logged_states:
-            self._logged_states.add(raw_state)
-            self.logger.info("A printer reports the unknown state %.60r", raw_state)
+    def _report_unknown_state(self, raw_state: str | None) -> None:
+        if raw_state and row_status(raw_state) is None:
+            self._storage.unknown.observe(
+                unknown_state("GET /external_api/printer_list", "row/printer_state", raw_state)
+            )
 
     def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
         """Return what pushes announce: box online or offline, printers plugged in or not."""

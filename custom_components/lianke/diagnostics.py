@@ -10,6 +10,7 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.loader import async_get_integration
 
 from .api.server import DEFAULT_SERVER
 from .const import (
@@ -86,7 +87,7 @@ async def async_get_config_entry_diagnostics(
         "printers": [_printer(entry, key) for key in storage.printers],
         "jobs": _jobs(entry, None),
     }
-    return _redacted(entry, report)
+    return await _with_unknown(hass, entry, _redacted(entry, report))
 
 
 async def async_get_device_diagnostics(
@@ -97,7 +98,7 @@ async def async_get_device_diagnostics(
     if (key := printer_key_of(entry, device)) is None:
         box = data.storage.box
         report: dict[str, Any] = {"box": box.as_dict() if box else None, "polling": _polling(entry)}
-        return _redacted(entry, report)
+        return await _with_unknown(hass, entry, _redacted(entry, report))
     known = data.storage.printers[key]
     report = {
         "printer": _printer(entry, key),
@@ -108,6 +109,30 @@ async def async_get_device_diagnostics(
         "jobs": _jobs(entry, key),
     }
     return _redacted(entry, report)
+
+
+async def _with_unknown(
+    hass: HomeAssistant, entry: LiankeConfigEntry, report: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a report with a section that the user can paste into an issue: what is unknown, without values.
+
+    Only names and shapes are in it, so that fields may be called `title` or `device_id` here.
+    """
+    integration = await async_get_integration(hass, entry.domain)
+    storage = entry.runtime_data.storage
+    section = {
+        "what_this_is": (
+            "Parts of the service's answers and messages that are documented nowhere: names and shapes, no"
+            f" values. If there are any, please paste this section into an issue: {integration.issue_tracker}"
+        ),
+        "version": str(integration.version),
+        "box": {
+            "hardware": storage.box.hardware if storage.box else None,
+            "software": storage.box.software if storage.box else None,
+        },
+        "seen": _scrubbed(storage.unknown.as_stored(), _secrets(entry)),
+    }
+    return {**report, "unknown": section}
 
 
 def _connection(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,12 +209,16 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
 
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
     """Return a report without secrets, by the names of the fields and by their content."""
-    secrets = [
+    cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), _secrets(entry))
+    return cleaned
+
+
+def _secrets(entry: LiankeConfigEntry) -> list[str]:
+    """Return the secrets of an entry, which may stand in any text."""
+    return [
         str(entry.data[name])
         for name in (CONF_API_KEY, CONF_DEVICE_ID, CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
     ]
-    cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), secrets)
-    return cleaned
 
 
 def _scrubbed(value: Any, secrets: list[str]) -> Any:

@@ -8,6 +8,7 @@ answers.
 import asyncio
 from http import HTTPStatus
 import logging
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.const import CONF_DEVICE_ID, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
@@ -24,6 +25,7 @@ from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
 from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.server import is_loopback
+from .api.unknown import CALLBACK, UnknownKind, unknown_message, unknown_parts
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_updates
 from .jobs.store import JobStoreError
@@ -38,6 +40,9 @@ BODY_TIME: Final = 10
 MAX_FIELDS: Final = 100
 # What a job's token has at most.
 MAX_TOKEN: Final = 64
+_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
+# Headers that may hold a signature: the service has a secret for callbacks, and says nowhere how it is used.
+_SIGNS: Final = re.compile(r"(?i)sign|nonce|timestamp|digest|hmac|lianke")
 
 MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_url_managers")
 
@@ -85,13 +90,21 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
 
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
     """Handle one message; while its box reloads, ask the cloud to repeat it."""
-    message = _parse(await _async_read(request))
+    body = await _async_read(request)
+    message = _parse(body)
     token = request.query.get("job", "")[:MAX_TOKEN] or None
     claim = parse_callback(message) if isinstance(message, dict) else None
     named = parse_push(message) if claim is None else (claim.device_id,)
     boxes = [box for device_id in named if (box := _box(hass, webhook_id, device_id)) is not None]
     if not boxes:
-        return _answer(_ignore(hass, webhook_id, unclear=claim is None and bool(message)))
+        if (member := _loaded_box(hass, webhook_id)) is None:
+            return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
+        if claim is None:
+            _remember(hass, member, "of no box of ours", request, body)
+            if message:
+                # Payloads are not documented: the user who sets push up should learn that one arrived.
+                member.runtime_data.account.count_unclear_message()
+        return _answer(HTTPStatus.OK)
     status = HTTPStatus.OK
     for box in boxes:
         if box.state is not ConfigEntryState.LOADED:
@@ -101,10 +114,12 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
             try:
                 if await data.queue.async_on_callback(token, claim):
                     data.storage.save_callback_address(data.account.fingerprint)
+                    data.storage.unknown.observe_all(unknown_parts(CALLBACK, message))
             except JobStoreError:
                 # What is not on disk would be lost in a power cut: the cloud is to repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
+            _remember(hass, box, "a push", request, body)
             box.runtime_data.coordinator.async_on_push()
     if claim is not None:
         # State updates of the job come before our answer.
@@ -124,15 +139,46 @@ def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEn
 
 
 @callback
-def _ignore(hass: HomeAssistant, webhook_id: str, *, unclear: bool) -> HTTPStatus:
-    """Return the status for a message about no box of the account."""
-    for member in async_account_entries(hass, webhook_id):
-        if member.state is ConfigEntryState.LOADED:
-            if unclear:
-                # Payloads are not documented: the user who sets push up should learn that one arrived.
-                member.runtime_data.account.count_unclear_message()
-            return HTTPStatus.OK
-    return HTTPStatus.SERVICE_UNAVAILABLE
+def _loaded_box(hass: HomeAssistant, webhook_id: str) -> LiankeConfigEntry | None:
+    """Return a box of the account that is set up, None if none is."""
+    members = async_account_entries(hass, webhook_id)
+    return next((one for one in members if one.state is ConfigEntryState.LOADED), None)
+
+
+@callback
+def _remember(
+    hass: HomeAssistant, box: LiankeConfigEntry, name: str, request: web.Request, body: bytes
+) -> None:
+    """Remember the shape of a message that is no callback: what these look like is documented nowhere.
+
+    Headers that may sign it are a part of it, those that tell where it came from are not.
+    """
+    log = box.runtime_data.storage.unknown
+    query = {key: value for key, value in request.query.items() if key != "job"}
+    if not log.has_room(UnknownKind.MESSAGE) or not (body or query):
+        return
+    signed = {name.lower(): value for name, value in request.headers.items() if _SIGNS.search(name)}
+    seen = {
+        "method": request.method,
+        "type": request.headers.get("Content-Type", "").partition(";")[0],
+        "headers": signed,
+        "query": query,
+        "body": _parse(body) or _text(body),
+    }
+    known = {text: text for text in (*METHODS, *_TYPES)} | {
+        member.data[CONF_DEVICE_ID]: "id of a box of ours"
+        for member in async_account_entries(hass, box.data[CONF_WEBHOOK_ID])
+    }
+    message = {part: value for part, value in seen.items() if value}
+    log.observe(unknown_message(name, message, known))
+
+
+def _text(body: bytes) -> str | bytes:
+    """Return a body that is neither JSON nor a form."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
 
 
 async def _async_read(request: web.Request) -> bytes:

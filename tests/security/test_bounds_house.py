@@ -38,7 +38,6 @@ from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.throttle import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions
-from custom_components.lianke.coordinator import MAX_LOGGED_STATES
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.documents.pdf_worker import pages, process as pdf_process
@@ -185,17 +184,6 @@ async def test_messages_to_the_webhook(
         long = json.dumps({"device_id": setup.unique_id, "task_id": "t"}) + " " * webhook.MAX_BODY
         assert (await client.post(path, data=long)).status == HTTPStatus.OK
     assert len(tokens) == 1
-
-
-async def test_unknown_states_in_the_log(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A printer with a new state at each poll filled the log, and the memory, for ever."""
-    coordinator = data_of(setup).coordinator
-    for number in range(MAX_LOGGED_STATES + 5):
-        coordinator._log_unknown_state(f"odd {number}")
-    assert len(coordinator._logged_states) == MAX_LOGGED_STATES
-    assert caplog.text.count("the unknown state 'odd") == MAX_LOGGED_STATES
 
 
 async def test_printers_asked_after_a_push(

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 
+from custom_components.lianke.box.unknown import MAX_OF_A_KIND
 from custom_components.lianke.jobs.job import JobState
 from tests.conftest import LOGGER
 from tests.proof.conftest import (
@@ -219,8 +220,11 @@ async def open_jobs(house: House) -> list[str]:
 
 
 def snapshot(house: House) -> dict[str, Any]:
-    """Return all that could change, but for when a push came last."""
+    """Return all that could change, but for when a push came last, and the shapes of some messages."""
     stored = house.storage._as_stored()
+    shapes = stored.pop("unknown")
+    assert len(shapes) <= MAX_OF_A_KIND
+    assert {shape["kind"] for shape in shapes} <= {"message"}
     stored.pop("last_push_at", None)
     pushes = house.entity("sensor", "last_push", None)
     return {

@@ -31,6 +31,7 @@ from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .throttle import Purpose, Throttle
 from .transport import ErrorCodes, Transport
+from .unknown import Observer
 from .upload import Links, Ticket, UploadFile, is_web_page, open_form
 
 LIST_SECONDS = 5.0
@@ -57,10 +58,11 @@ class LiankeClient:
         server: str = DEFAULT_SERVER,
         throttle: Throttle | None = None,
         ssl: SSLContext | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Initialize with a session that the caller closes and the base address with `/api`.
 
-        `ssl` is for connections that no other request may use.
+        `ssl` is for connections that no other request may use; `observer` gets what is unknown in answers.
         """
         self._transport = Transport(
             session,
@@ -69,6 +71,7 @@ class LiankeClient:
             server=server,
             throttle=throttle,
             ssl=ssl,
+            observer=observer,
         )
         self._credentials = credentials
 

@@ -52,6 +52,7 @@ from .errors import (
 from .server import is_loopback, is_public_name
 from .service_clock import Moment, ServiceClock
 from .throttle import Purpose, Throttle
+from .unknown import Observer, Watch
 from .upload import JobForm
 
 MAX_ANSWER = 8 * 1024 * 1024
@@ -97,16 +98,19 @@ class Transport:
         server: str,
         throttle: Throttle | None,
         ssl: SSLContext | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Initialize with the key, the secrets that no message may show, and the base address with `/api`.
 
-        `ssl` is used for connections of their own, None for aiohttp's default.
+        `ssl` is used for connections of their own, None for aiohttp's default; `observer` is called with
+        each unknown part of an answer.
         """
         self._session = session
         self._ssl = ssl
         self._api_key = api_key.strip()
         self._secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
+        self._watch = Watch(observer)
         self.throttle = throttle
         self.clock = ServiceClock()
 
@@ -149,7 +153,7 @@ class Transport:
                     status = response.status
             except (ClientError, OSError) as err:
                 _raise_clean(err, may_have_arrived=True)
-            data = await self._interpret(status, raw, error_codes)
+            data = await self._interpret(f"{method} {path}", status, raw, error_codes)
             self.clock.update(date, sent, answered)
             return data
 
@@ -168,9 +172,10 @@ class Transport:
                 if form.failure is not None:
                     raise form.failure from None
                 _raise_clean(err, may_have_arrived=form.handed_over)
+            where = f"POST {path}"
             if not form.answered_after_end:
-                return await self._interpret_early(status, raw)
-            return await self._interpret_upload(status, raw)
+                return await self._interpret_early(where, status, raw)
+            return await self._interpret_upload(where, status, raw)
 
     @asynccontextmanager
     async def _connections(self, *, own: bool) -> AsyncIterator[ClientSession]:
@@ -283,7 +288,9 @@ class Transport:
             raise AuthenticationError
         return {"ApiKey": self._api_key}
 
-    async def _interpret(self, status: int, raw: bytes, error_codes: ErrorCodes | None) -> object:
+    async def _interpret(
+        self, where: str, status: int, raw: bytes, error_codes: ErrorCodes | None
+    ) -> object:
         """Return the `data` of an answer; raises the LiankeError it stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise AuthenticationError(code=status)
@@ -299,23 +306,24 @@ class Transport:
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
-            return answer.get("data")
+            return self._watch.data(where, answer.get("data"))
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code == HTTPStatus.OK or (code is None and not message):
+            self._watch.answer(where, answer)
             raise LiankeResponseError(f"HTTP {status} without a code", code=status)
-        raise refusal(code, message, error_codes)
+        raise self._watch.error(where, refusal(code, message, error_codes))
 
-    async def _interpret_early(self, status: int, raw: bytes) -> NoReturn:
+    async def _interpret_early(self, where: str, status: int, raw: bytes) -> NoReturn:
         """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
         try:
-            await self._interpret(status, raw, None)
+            await self._interpret(where, status, raw, None)
         except LiankeError as err:
             if isinstance(err, LiankeRefusedError) and err.surely_refused:
                 raise
             raise LiankeConnectionError(err.detail, may_have_arrived=False, code=err.code) from None
         raise LiankeConnectionError("accepted before its end", may_have_arrived=False)
 
-    async def _interpret_upload(self, status: int, raw: bytes) -> object:
+    async def _interpret_upload(self, where: str, status: int, raw: bytes) -> object:
         """Return the `data` of the answer to a whole upload.
 
         Only the service's own JSON with a code says what became of it. Raises LiankeResponseError, which leaves that
@@ -331,12 +339,12 @@ class Transport:
                 message or f"HTTP {status} without a code", code=status if code is None else code
             )
         if code == HTTPStatus.OK and status < 300:
-            return answer.get("data")
+            return self._watch.data(where, answer.get("data"))
         if status in _NO_SUCH_ADDRESS and code in (HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK:
             raise LiankeResponseError(f"HTTP {status} with code 200", code=status)
-        raise refusal(code, message)
+        raise self._watch.error(where, refusal(code, message))
 
     async def _parse(self, status: int, raw: bytes) -> Mapping[str, object]:
         """Return the JSON object of an answer."""

@@ -15,6 +15,7 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.models import Box, DriverState, Printer
 from ..const import DOMAIN
 from .matching import assign
+from .unknown import UnknownLog
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ class BoxStorage:
         # Fingerprints of the addresses at which callbacks, and useful pushes, have arrived.
         self.callback_address: str | None = None
         self.push_address: str | None = None
+        self.unknown = UnknownLog(lambda: self._save(SAVE_LATER))
 
     async def async_load(self) -> None:
         """Read the file; what cannot be read is skipped, since polls find it again."""
@@ -137,6 +139,7 @@ class BoxStorage:
         self.last_push_at = _read_time(stored.get("last_push_at"))
         self.callback_address = _text(stored.get("callback_address"))
         self.push_address = _text(stored.get("push_address"))
+        self.unknown.load(stored.get("unknown"))
 
     async def async_flush(self) -> None:
         """Write pending changes now."""
@@ -336,6 +339,7 @@ class BoxStorage:
             "last_push_at": _stored_time(self.last_push_at),
             "callback_address": self.callback_address,
             "push_address": self.push_address,
+            "unknown": self.unknown.as_stored(),
         }
 
 

@@ -1,0 +1,122 @@
+"""Unknown parts of the service's answers and messages, remembered for a report by the user."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+import json
+import logging
+from typing import Any, NamedTuple
+
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
+
+from ..api.coerce import to_mapping, to_text
+from ..api.unknown import Unknown, UnknownKind
+
+_LOGGER = logging.getLogger(__name__)
+
+# Of each kind: messages, which anyone with the address can send, must not crowd out the rest.
+MAX_OF_A_KIND = 20
+# Characters of one shape, and of a name.
+MAX_SHAPE = 4000
+MAX_NAME = 200
+
+
+class SeenUnknown(NamedTuple):
+    """An unknown part, and when it was first seen."""
+
+    unknown: Unknown
+    first_seen: datetime
+
+
+type _Key = tuple[str, str, str, str]
+
+
+class UnknownLog:
+    """Remembers each unknown part once, and logs it once."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        """`save` is called when there is something new to store."""
+        self._save = save
+        self._seen: dict[_Key, SeenUnknown] = {}
+        self._warned = False
+
+    @property
+    def seen(self) -> list[SeenUnknown]:
+        """Return all unknown parts, the oldest first."""
+        return list(self._seen.values())
+
+    def has_room(self, kind: UnknownKind) -> bool:
+        """Return whether another unknown part of this kind would be remembered."""
+        return sum(one.unknown.kind is kind for one in self._seen.values()) < MAX_OF_A_KIND
+
+    @callback
+    def observe(self, unknown: Unknown) -> None:
+        """Remember an unknown part, unless it is known by now or there are too many of its kind."""
+        key = _key(unknown)
+        if key in self._seen or len(unknown.where) + len(unknown.name) > MAX_NAME:
+            return
+        if not self.has_room(unknown.kind) or len(json.dumps(unknown.shape)) > MAX_SHAPE:
+            return
+        self._seen[key] = SeenUnknown(unknown, dt_util.utcnow())
+        if unknown.kind is UnknownKind.MESSAGE:
+            # Anyone who knows the address can send these, and must not reach the log.
+            level = logging.DEBUG
+        else:
+            # One warning tells the user; more would only fill the log.
+            level = logging.INFO if self._warned else logging.WARNING
+            self._warned = True
+        _LOGGER.log(
+            level,
+            "The service said something unknown (%s: %s, %s). Nothing is lost; please download the diagnostics of"
+            " the box and paste their section 'unknown' into an issue",
+            unknown.kind,
+            unknown.where,
+            unknown.name,
+        )
+        self._save()
+
+    @callback
+    def load(self, stored: object) -> None:
+        """Read what `as_stored` wrote; what cannot be read is left out."""
+        for item in stored[: MAX_OF_A_KIND * len(UnknownKind)] if isinstance(stored, list) else ():
+            fields = to_mapping(item)
+            first_seen = dt_util.parse_datetime(to_text(fields.get("first_seen")))
+            name, where = to_text(fields.get("name")), to_text(fields.get("where"))
+            if first_seen is None or not name or fields.get("kind") not in list(UnknownKind):
+                continue
+            shape: Any = fields.get("shape", "")
+            unknown = Unknown(
+                kind=UnknownKind(str(fields["kind"])), where=where, name=name, shape=shape
+            )
+            self._seen[_key(unknown)] = SeenUnknown(unknown, first_seen)
+        # What was stored has been told.
+        self._warned = any(
+            seen.unknown.kind is not UnknownKind.MESSAGE for seen in self._seen.values()
+        )
+
+    @callback
+    def as_stored(self) -> list[dict[str, Any]]:
+        """Return plain JSON data, for storage and for the report."""
+        return [
+            {
+                "kind": seen.unknown.kind.value,
+                "where": seen.unknown.where,
+                "name": seen.unknown.name,
+                "shape": seen.unknown.shape,
+                "first_seen": seen.first_seen.isoformat(timespec="seconds"),
+            }
+            for seen in self._seen.values()
+        ]
+
+    @callback
+    def observe_all(self, unknowns: Iterable[Unknown]) -> None:
+        """Remember several."""
+        for unknown in unknowns:
+            self.observe(unknown)
+
+
+def _key(unknown: Unknown) -> _Key:
+    """Return what an unknown part is told apart by: of messages, the shape is all there is."""
+    by_shape = unknown.kind in (UnknownKind.MESSAGE, UnknownKind.ANSWER)
+    shape = json.dumps(unknown.shape, sort_keys=True) if by_shape else ""
+    return unknown.kind.value, unknown.where, unknown.name, shape

@@ -1,0 +1,112 @@
+"""Shapes tell kind and length of what came from outside, and nothing of what it said."""
+
+import itertools
+import json
+import string
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.lianke.api import shapes
+from custom_components.lianke.api.shapes import is_word, name_of, pattern_of, shape_of
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        ("lk00ab00000000", "[a9]{14}"),
+        ("2026-11-26 06:51:34", "9{4}-9{2}-9{2} 9{2}:9{2}:9{2}"),
+        ("作业.pdf", "文{2}.a{3}"),
+        ("OFFLINE", "A{7}"),
+        ("", ""),
+        (True, "true or false"),
+        (None, "null"),
+        (1763000000000, "number of 13 digits"),
+        (-7, "number of 1 digits"),
+        (10**30, "number"),
+        (0.5, "fraction"),
+        (b"\xff\x00", "2 bytes"),
+        ([], []),
+        ({"sn": "ab", "data": {"at": [1, 2]}}, {
+            "sn": "a{2}",
+            "data": {"at": ["number of 1 digits", "number of 1 digits"]},
+        }),
+        ('{"type": "x"}', {"JSON in a text": {"type": "a{1}"}}),
+        ("{broken", "{a{6}"),
+    ],
+)  # fmt: skip
+def test_shapes(value: object, shape: object) -> None:
+    assert shape_of(value) == shape
+
+
+def test_known_values_have_names() -> None:
+    assert shape_of({"sn": "lk00ab00000000"}, {"lk00ab00000000": "id of a box of ours"}) == {
+        "sn": "id of a box of ours"
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["deviceId", "isPrinter", "MDL", "task_done_timestamp", "ipv6", "printer-state", "data.code"],
+)
+def test_words(name: str) -> None:
+    assert name_of(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lk00ab00000000",
+        "AbCdEfGh12345678",
+        "13812345678",
+        "作业",
+        "Letter to grandmother",
+        "anna@home.example",
+        "",
+        "42",
+        "a" * 40,
+    ],
+)
+def test_what_could_be_a_key_or_personal_is_no_word(name: str) -> None:
+    assert not is_word(name)
+    assert not name or name not in name_of(name)
+
+
+KEYS = st.text(string.ascii_letters + string.digits, min_size=16, max_size=32).filter(
+    # As keys are: drawn at random.
+    lambda key: sum(one.isupper() != other.isupper() for one, other in itertools.pairwise(key)) > 5
+    or sum(map(str.isdigit, key)) > 2
+)  # fmt: skip
+
+
+@given(key=KEYS, deep=st.integers(0, 3))
+def test_no_key_is_in_a_shape(key: str, deep: int) -> None:
+    value: object = {key: key, "token": f"key={key}", "list": [key, {"x": key}]}
+    for _ in range(deep):
+        value = {"data": value, "text": json.dumps(value)}
+    assert key not in json.dumps(shape_of(value))
+
+
+@given(text=st.text(min_size=1))
+def test_patterns_have_no_letters_of_the_text(text: str) -> None:
+    kept = [letter for letter in text if letter.isalnum() and letter not in "aA9文?textof"]
+    if len(text) <= shapes.MAX_PATTERN:
+        digits = set(string.digits)
+        assert not (set(pattern_of(text)) - digits) & set(kept)
+
+
+def test_shapes_are_small() -> None:
+    """Whatever is sent, what is remembered of it is short."""
+    deep: object = "x"
+    for _ in range(shapes.MAX_DEPTH + 5):
+        deep = [deep]
+    assert json.dumps(shape_of(deep)).count("[") == shapes.MAX_DEPTH + 1
+    assert len(shape_of({f"f{'a' * n}": 1 for n in range(60)})) == shapes.MAX_FIELDS + 1
+    assert shape_of([1] * 9) == ["number of 1 digits"] * shapes.MAX_ITEMS + ["9 in all"]
+    bush = {f"f{'a' * n}": [[1, 2, 3], [1, 2, 3], [1, 2, 3]] for n in range(28)}
+    assert json.dumps(shape_of(bush)).count("number") < shapes.MAX_NODES
+    assert shape_of("a" * (shapes.MAX_PATTERN + 1)) == "text of 61"
+    told = json.dumps({"a": "b" * shapes.MAX_JSON_TEXT})
+    assert shape_of(told) == f"text of {len(told)}"
+    assert is_word("a" * shapes.MAX_NAME)
+    assert not is_word("a" * (shapes.MAX_NAME + 1))
