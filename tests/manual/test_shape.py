@@ -193,11 +193,11 @@ def test_each_keeps_to_its_language(language: str) -> None:
 def test_chinese_readers_find_their_way_from_the_only_page_that_is_shown() -> None:
     """The Marketplace shows README.md alone: its first screen says what, how to install and how to bind in Chinese."""
     (first, *_) = sections("en", README)
-    block = first.quotes[0]
+    block = "\n".join(first.quotes)
     for words in ("安装", "市场", "从链接添加", "绑定", "ApiKey"):
         assert words in block, words
     links = {link for link in first.links if "zh-Hans" in link}
-    assert links == {"README.zh-Hans.md", "docs/zh-Hans/index.md"}
+    assert {"README.zh-Hans.md", "docs/zh-Hans/index.md"} <= links
     assert text_of("en", README).index("**中文**") < 1_500
 
 
