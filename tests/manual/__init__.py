@@ -52,6 +52,7 @@ class Section:
     examples: list[Example] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
+    proses: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
 
@@ -59,6 +60,11 @@ class Section:
     def text(self) -> str:
         """Return the paragraphs and list items as plain text, without quotes."""
         return "\n".join(self.texts)
+
+    @property
+    def prose(self) -> str:
+        """Return the same without code."""
+        return "\n".join(self.proses)
 
     def rows(self, number: int = 0) -> list[list[Cell]]:
         """Return the rows of a table without its head."""
@@ -153,3 +159,4 @@ def _add_inline(current: Section, token: Token, opener: Token, *, quoted: bool) 
         current.quotes.append(plain)
     elif opener.type != "heading_open" and plain:
         current.texts.append(plain)
+        current.proses.append("".join(it.content for it in children if it.type == "text"))
