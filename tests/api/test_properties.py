@@ -50,9 +50,10 @@ from custom_components.lianke.api.page_range import count_selected, parse_page_r
 from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
 from custom_components.lianke.api.tasks import Callback, Task, parse_day_tasks
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
+from tests.examples import examples
 from tests.simulator import qr_png
 
-many = settings(max_examples=400, deadline=None)
+many = settings(max_examples=examples(400), deadline=None)
 
 texts = st.text(st.characters(), max_size=40)
 scalars = st.one_of(
@@ -220,7 +221,7 @@ def test_markers_of_one_name_never_share_it(levels: list[tuple[str, int]]) -> No
     assert len({marker.name for marker in markers}) == len(markers)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(
     st.one_of(
         texts,
@@ -244,7 +245,7 @@ def test_any_text_is_credentials_or_one_error(text: str) -> None:
 WORD = st.from_regex(r"[A-Za-z0-9]{8,40}", fullmatch=True)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(WORD, WORD, st.data())
 def test_every_form_gives_back_the_same(
     device_id: str, device_key: str, data: st.DataObject
@@ -270,7 +271,9 @@ def test_every_form_gives_back_the_same(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=40), st.integers(0, 10**6), st.booleans())
 def test_damaged_photos(tmp_path: Path, junk: bytes, where: int, cut: bool) -> None:
@@ -309,7 +312,7 @@ callback_bodies = st.dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(callback_bodies)
 def test_callbacks(body: dict[str, object]) -> None:
     callback = parse_callback(body)
@@ -321,7 +324,7 @@ def test_callbacks(body: dict[str, object]) -> None:
         repr(callback).encode()
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(
     st.one_of(
         json_values,
@@ -437,7 +440,7 @@ paper_lists = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(option_sets, capabilities, paper_lists, st.sampled_from(Species), st.booleans())
 def test_options(
     options: PrintOptions,

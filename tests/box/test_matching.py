@@ -7,6 +7,7 @@ import pytest
 
 from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.box.matching import assign
+from tests.examples import examples
 
 LASER = Printer(
     row_id=1,
@@ -157,7 +158,7 @@ PRINTERS = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(PRINTERS, max_size=6), st.dictionaries(st.sampled_from("abcdef"), PRINTERS))
 def test_every_row_is_given_once(rows: list[Printer], known: dict[str, Printer]) -> None:
     found, unknown = assign(rows, known)
@@ -166,7 +167,7 @@ def test_every_row_is_given_once(rows: list[Printer], known: dict[str, Printer])
     assert found.keys() <= known.keys()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(PRINTERS, min_size=1, max_size=6))
 def test_an_unchanged_list_with_ids_keeps_its_keys(printers: list[Printer]) -> None:
     known = {

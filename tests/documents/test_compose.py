@@ -12,6 +12,7 @@ from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import CONTENT_POLICY, PageStyle, paper_size
 from custom_components.lianke.documents.qr import qr_image
+from tests.examples import examples
 
 STYLE = PageStyle(language="zh-Hans", now=datetime(2026, 11, 24, 7, 30, tzinfo=UTC))
 
@@ -312,7 +313,7 @@ def test_an_enormous_field_is_shown_as_text() -> None:
     assert "x" * 1000 in page
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(max_size=400))
 def test_nothing_that_is_written_breaks_out(text: str) -> None:
     """Whatever is written, the page has one body, no program and no foreign address to load."""
@@ -326,7 +327,7 @@ def test_nothing_that_is_written_breaks_out(text: str) -> None:
         assert not re.search(r'src="(?!data:image/)', page)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

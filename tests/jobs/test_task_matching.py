@@ -23,6 +23,7 @@ from custom_components.lianke.jobs.task_matching import (
     handed_over,
     match_tasks,
 )
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 # When no upload of these tests is awaited any more.
@@ -85,7 +86,7 @@ moments = st.integers(-3600, 3600).map(lambda seconds: timedelta(seconds=seconds
 waits = st.floats(0, 25).map(lambda seconds: timedelta(seconds=seconds))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     skew=st.integers(-290, 290),
     uploads=st.lists(st.tuples(moments, waits, waits), max_size=5),
@@ -152,7 +153,7 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         assert len(strangers) == 1
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(
     skew=st.integers(-290, 290),
     measured=st.booleans(),
@@ -202,7 +203,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
             assert job.job_id in found.tasks
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(moments, min_size=1, max_size=4),
     st.lists(moments, min_size=1, max_size=6),
