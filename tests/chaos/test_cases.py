@@ -11,7 +11,7 @@ from tests.e2e.hass import ROOT
 
 from .cases import CASES
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("chaos cases")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos cases")]
 
 
 @pytest.fixture(scope="module")

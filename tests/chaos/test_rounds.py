@@ -12,6 +12,7 @@ SEED = 1
 ROUNDS = 6
 
 
+@pytest.mark.e2e
 @pytest.mark.timeout(400)
 def test_random_rounds() -> None:
     """Nobody is told wrongly, and no paper is wasted, whatever breaks."""

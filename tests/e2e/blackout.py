@@ -43,7 +43,6 @@ ROUND_TIME = 75.0
 # A round takes at least so long: twenty documents and two starts are a lot of requests for one cloud.
 PACE = 30.0
 DOUBT_TIME = 345.0
-SETTLE_TIME = 150.0
 FINAL = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
 # So much later than it should a cloud that hangs may still make a task.
 LATE = timedelta(minutes=5)
@@ -297,18 +296,16 @@ class Home:
             moving = [one for one in moving if not is_unsure(one)]
         return not moving
 
-    async def settle(self, *, doubts_too: bool) -> None:
-        """Wait until every job has an end, or is in a doubt that only time will end."""
+    async def settle(self) -> None:
+        """Wait until every job has an end, also those in a doubt that only time will end."""
 
         async def ended() -> bool:
             records = await asyncio.to_thread(lambda: list(self.records()))
-            unsure = {one["job_id"] for one in records if is_unsure(one)}
-            if doubts_too and unsure:
+            if any(map(is_unsure, records)):
                 return False
-            jobs = await self._jobs()
-            return all(job["state"] in FINAL or job["job_id"] in unsure for job in jobs)
+            return all(job["state"] in FINAL for job in await self._jobs())
 
-        await self._until(DOUBT_TIME if doubts_too else SETTLE_TIME, ended)
+        await self._until(DOUBT_TIME, ended)
 
     async def _until(self, seconds: float, condition: Any) -> None:
         with suppress(TimeoutError):

@@ -25,6 +25,7 @@ PNG = bytes.fromhex(
 )
 
 
+@pytest.mark.smoke
 async def test_drop_preview_and_print_once(stage: Stage) -> None:
     before = len(await stage.printed())
     content = make_pdf(6, "Homework")
