@@ -10,7 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import issues, job_signals, keep_alive, lan_printer, services, websocket_api
+from . import approvals, issues, job_signals, keep_alive, lan_printer, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -49,6 +49,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     lan_printer.async_setup(hass)
+    approvals.async_setup(hass)
     await resource.async_setup(hass)
     return True
 
@@ -108,6 +109,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
+    approvals.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"

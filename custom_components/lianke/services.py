@@ -3,6 +3,7 @@
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, callback
 
 from .actions.handlers import ACTIONS, Action
+from .actions.job_picture import JobPictureView
 from .actions.preview_view import PreviewView
 from .api.errors import LiankeError
 from .const import DOMAIN
@@ -15,6 +16,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for action in ACTIONS:
         _register(hass, action)
     hass.http.register_view(PreviewView)
+    hass.http.register_view(JobPictureView)
 
 
 @callback

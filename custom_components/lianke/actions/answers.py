@@ -4,6 +4,7 @@ from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceRespo
 
 from ..documents.document import input_error
 from ..jobs.approval import async_may_approve
+from ..jobs.errors import job_error
 from ..jobs.job import Job
 from ..jobs.people import PersonReason
 from ..jobs.queue import Submission
@@ -16,21 +17,46 @@ from .target import Target, async_target_and_job
 async def async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Let a job go on that waits for a person."""
     target, job = await async_target_and_job(hass, call)
-    await async_check_may_answer(hass, target.entry, job, call.context)
-    job = await target.data.queue.async_continue(job.job_id, reason=call.data.get(ATTR_REASON))
+    job = await async_answer(
+        hass, target, job, call.context, approve=True, reason=call.data.get(ATTR_REASON)
+    )
     return await async_job_response(hass, target, Submission(job=job))
 
 
 async def async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Cancel a job that waits for a person."""
     target, job = await async_target_and_job(hass, call)
-    await async_check_may_answer(hass, target.entry, job, call.context)
-    detail = await _async_signed(hass, call.context, call.data[ATTR_MESSAGE])
-    job = await target.data.queue.async_reject(job.job_id, detail=detail)
+    job = await async_answer(
+        hass, target, job, call.context, approve=False, message=call.data[ATTR_MESSAGE]
+    )
     return await async_job_response(hass, target, Submission(job=job))
 
 
-async def async_check_may_answer(
+async def async_answer(
+    hass: HomeAssistant,
+    target: Target,
+    job: Job,
+    context: Context,
+    *,
+    approve: bool,
+    reason: str | None = None,
+    message: str = "",
+) -> Job:
+    """Answer for a job that waits for a person; return it as it is then.
+
+    `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
+    ServiceValidationError: not_an_approver, job_not_waiting; HomeAssistantError if the disk refuses.
+    """
+    queue = target.data.queue
+    if reason is not None and reason not in job.waits_for[:1]:
+        raise job_error("job_not_waiting", job)
+    await _async_check_may_answer(hass, target.entry, job, context)
+    if approve:
+        return await queue.async_continue(job.job_id, reason=reason)
+    return await queue.async_reject(job.job_id, detail=await _async_signed(hass, context, message))
+
+
+async def _async_check_may_answer(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, context: Context
 ) -> None:
     """Check that the caller may answer for what a job waits for; approvals are for approvers.

@@ -102,6 +102,7 @@ class PrintQueue:
         self.jobs = self._registry.newest_first
         self.listen = self._registry.listen
         self.watch = self._registry.watch
+        self.document_path = self._store.document_path
 
     async def async_load(self) -> None:
         """Load the jobs; nothing happens to them before `start`. Raises JobStoreError."""

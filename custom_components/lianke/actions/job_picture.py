@@ -1,0 +1,92 @@
+"""HTTP view of the first page of a job's document, for whoever is to decide about it."""
+
+from typing import Final
+
+from aiohttp import hdrs, web
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.components.http.const import KEY_HASS_USER
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.util import dt as dt_util
+
+from ..api.options import ResolvedOptions
+from ..const import DOMAIN
+from ..documents.document import Document
+from ..documents.drawing import can_draw, plan_drawing
+from ..documents.pdf_client import PdfError
+from ..documents.spool import async_get_spool
+from ..jobs.job import Job
+from .preview_view import picture_type
+from .target import Target, async_may, async_target_of_job
+
+PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
+
+
+class JobPictureView(HomeAssistantView):
+    """Serves the first page of a job that is not over, to those who may control its printer."""
+
+    url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
+    name = f"api:{DOMAIN}:job_picture"
+
+    async def get(self, request: web.Request, job_id: str) -> web.Response:
+        """Return the picture; 404 where there is none, or none for this user."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        user: User = request[KEY_HASS_USER]
+        try:
+            target, job = async_target_of_job(hass, job_id)
+            document = _document(target, job)
+            if document is None or not _may_see(hass, user, target):
+                raise web.HTTPNotFound
+            options = ResolvedOptions.from_dict(job.options)
+            drawing = plan_drawing(hass, document, options, user.id)
+            if not drawing.pages:
+                raise web.HTTPNotFound
+            picture = await (await async_get_spool(hass)).async_draw(drawing, 1)
+        except PdfError, HomeAssistantError, OSError:
+            raise web.HTTPNotFound from None
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def _may_see(hass: HomeAssistant, user: User, target: Target) -> bool:
+    """Return whether a user may see a document: who has a signed address, or may control the printer."""
+    return user.system_generated or async_may(
+        hass, user, target.entry, target.printer_key, POLICY_CONTROL
+    )
+
+
+def _document(target: Target, job: Job) -> Document | None:
+    """Return the document of a job that is not over, None where its pages cannot be drawn."""
+    if job.is_final or not job.has_document:
+        return None
+    path = target.data.queue.document_path(job)
+    document = Document(
+        path=path,
+        name=job.document_name,
+        content_type=job.content_type,
+        extension=path.suffix,
+        size=job.size,
+        pages=job.document_pages,
+        title=job.title,
+    )
+    return document if can_draw(document) else None
+
+
+@callback
+def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
+    """Return the signed address of a job's picture for as long as it waits, None without one."""
+    target, _ = async_target_of_job(hass, job.job_id)
+    if _document(target, job) is None:
+        return None
+    return async_sign_path(
+        hass,
+        f"{PICTURE_URL}/{job.job_id}",
+        job.expires_at - dt_util.utcnow(),
+        use_content_user=True,
+    )
