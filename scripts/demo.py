@@ -1,20 +1,23 @@
 """Shows the integration in a real Home Assistant with a simulated cloud behind it, or proves that it works.
 
 Without --check both keep running until Ctrl+C, and what was set up is there again the next time. With --check a fresh
-Home Assistant walks through binding and printing by its own HTTP and WebSocket interface: one line a step, and the
-exit code is not 0 if any step fails.
+Home Assistant that has nothing but the zip of a release walks through binding and printing by its own HTTP and
+WebSocket interface: one line a step, and the exit code is not 0 if any step fails.
 """
 
 import argparse
 import asyncio
 from contextlib import AsyncExitStack
 import os
+from pathlib import Path
 import shutil
 import signal
 import socket
 import sys
 from time import monotonic
+import zipfile
 
+from scripts.release import pack
 from tests.e2e.binding import DOMAIN, announce_changes, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
@@ -32,6 +35,9 @@ def arguments() -> argparse.Namespace:
         prog="scripts/demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="prove that it works, then end")
+    parser.add_argument(
+        "--zip", type=Path, help="the release to check; default: one packed from this folder"
+    )
     parser.add_argument("--reset", action="store_true", help="forget what earlier runs kept")
     parser.add_argument(
         "--port", type=int, default=PORT, help="of Home Assistant; the simulator takes the next one"
@@ -64,10 +70,24 @@ def ensure_free(port: int) -> None:
             raise HassError(f"Port {port} is taken. Choose another one with --port.")
 
 
-async def check(language: str) -> None:
-    """Walk through everything with a fresh Home Assistant on a free port."""
+def unpack_release(release: Path | None, folder: Path) -> int:
+    """Empty the folder, unpack a release into its Home Assistant as installing does; return how many files it has."""
+    shutil.rmtree(folder, ignore_errors=True)
+    target = folder / "home" / "custom_components" / DOMAIN
+    target.mkdir(parents=True)
+    if release is None:
+        release = folder / "lianke.zip"
+        pack(release)
+    with zipfile.ZipFile(release) as archive:
+        archive.extractall(target)
+        return len(archive.namelist())
+
+
+async def check(language: str, release: Path | None) -> None:
+    """Walk through everything with a fresh Home Assistant on a free port, into which a release was unpacked."""
     folder = STATE / "check"
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    count = await asyncio.to_thread(unpack_release, release, folder)
+    tell(f"✓ The zip of the release is unpacked ({count} files)")
     began = monotonic()
     async with AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(
@@ -131,7 +151,7 @@ def main() -> int:
         if chosen.reset:
             shutil.rmtree(STATE, ignore_errors=True)
         if chosen.check:
-            asyncio.run(check(chosen.language))
+            asyncio.run(check(chosen.language, chosen.zip))
         else:
             asyncio.run(show(chosen.port, chosen.host, chosen.language))
     except (WalkError, HassError, CloudError) as err:

@@ -16,6 +16,7 @@ import yaml
 
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.trigger import TRIGGERS
+from scripts.release import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "lianke"
@@ -127,7 +128,7 @@ def test_manifest_says_what_the_project_is() -> None:
 def test_version_is_one_that_home_assistant_takes() -> None:
     """The version decides about updates, so it has to be comparable, and the changelog has to know it."""
     version = load(INTEGRATION / "manifest.json")["version"]
-    assert AwesomeVersion(version).simple
+    assert AwesomeVersion(version).strategy in STRATEGIES
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
@@ -409,7 +410,7 @@ def test_repository_holds_one_integration() -> None:
 def test_project_has_what_strangers_look_for() -> None:
     """Licence and read-me; the licence is one that HACS accepts."""
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License\n")
-    for name in ("README.md", "README.zh-Hans.md", "CHANGELOG.md"):
+    for name in ("README.md", "README.zh-Hans.md", "CHANGELOG.md", "CHANGELOG.zh-Hans.md"):
         assert (ROOT / name).stat().st_size > 0, name
 
 

@@ -1,0 +1,144 @@
+"""Checks, packs and describes a release: what the workflow of a tag does, and what can be tried before.
+
+  check TAG       the tag is the manifest's version, and both changelogs describe it
+  notes VERSION   the text of the release: what changed, in both languages
+  pack FILE       the zip that Home Assistant's Marketplace and HACS install
+
+The zip has what lies below custom_components/lianke and git does not ignore, in order and with one time, so that the
+same content gives the same bytes.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import zipfile
+
+from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
+
+ROOT = Path(__file__).resolve().parents[1]
+INTEGRATION = Path("custom_components", "lianke")
+CHANGELOGS = ("CHANGELOG.md", "CHANGELOG.zh-Hans.md")
+# What Home Assistant takes as the version of a custom integration, as far as it tells what is newer.
+STRATEGIES = [AwesomeVersionStrategy.SEMVER, AwesomeVersionStrategy.PEP440]
+# The earliest time that a zip can hold.
+TIME = (1980, 1, 1, 0, 0, 0)
+NOT_SHIPPED = ("__pycache__", ".pyc")
+
+
+class ReleaseError(Exception):
+    """The release is not as it has to be."""
+
+
+def manifest_version(root: Path = ROOT) -> str:
+    """Return the version in the manifest."""
+    manifest = json.loads((root / INTEGRATION / "manifest.json").read_text("utf-8"))
+    return str(manifest["version"])
+
+
+def section(path: Path, version: str) -> str:
+    """Return what a changelog says about a version; raises ReleaseError if that is nothing."""
+    text = path.read_text("utf-8")
+    found = re.search(
+        rf"^## {re.escape(version)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+    )
+    if found is None or not found[1].strip():
+        raise ReleaseError(f"{path.name} has no section about {version}.")
+    return found[1].strip()
+
+
+def is_prerelease(version: str) -> bool:
+    """Return whether a version comes before the one of its number, as 0.2.0b1 does before 0.2.0."""
+    parsed = AwesomeVersion(version)
+    return bool(parsed.alpha or parsed.beta or parsed.release_candidate or parsed.dev)
+
+
+def check(tag: str, root: Path = ROOT) -> str:
+    """Return the version that a tag releases; raises ReleaseError if tag, manifest and changelogs differ."""
+    version = manifest_version(root)
+    if tag != version:
+        raise ReleaseError(f"The tag is {tag}, the manifest says {version}.")
+    if AwesomeVersion(version).strategy not in STRATEGIES:
+        raise ReleaseError(f"{version} is no version such as 0.2.0 or 0.2.0b1.")
+    for name in CHANGELOGS:
+        section(root / name, version)
+        if "\n## Unreleased\n" in (root / name).read_text("utf-8") and not is_prerelease(version):
+            raise ReleaseError(f"{name} has a section Unreleased.")
+    return version
+
+
+def notes(version: str, root: Path = ROOT) -> str:
+    """Return the text of a release in both languages; raises ReleaseError if one is missing."""
+    english, chinese = (section(root / name, version) for name in CHANGELOGS)
+    return (
+        f"[中文](#user-content-zh)\n\n{english}\n\n---\n\n"
+        f'<a id="user-content-zh"></a>\n\n## 更新内容\n\n{chinese}\n'
+    )
+
+
+def shipped(root: Path = ROOT) -> list[Path]:
+    """Return the files of the integration, below its folder: those that git does not ignore."""
+    folder = root / INTEGRATION
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
+    try:
+        listed = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
+    except OSError, subprocess.CalledProcessError:
+        # The sources without their history.
+        names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    else:
+        names = set(listed.stdout.split("\0"))
+    return [
+        Path(name)
+        for name in sorted(names)
+        if (folder / name).is_file() and not any(part in name for part in NOT_SHIPPED)
+    ]
+
+
+def pack(target: Path, root: Path = ROOT) -> int:
+    """Write the zip and return how many files are in it."""
+    files = shipped(root)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in files:
+            entry = zipfile.ZipInfo(name.as_posix(), TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, (root / INTEGRATION / name).read_bytes())
+    return len(files)
+
+
+def tell_workflow(**outputs: str) -> None:
+    """Hand outputs to the workflow's later steps, if this runs in one."""
+    if path := os.environ.get("GITHUB_OUTPUT"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/release", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=["check", "notes", "pack"])
+    parser.add_argument("subject", help="the tag, the version, or the file to write")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.what == "check":
+            version = check(chosen.subject)
+            tell_workflow(version=version, prerelease=str(is_prerelease(version)).lower())
+            print(f"{version} can be released.")
+        elif chosen.what == "notes":
+            print(notes(chosen.subject), end="")
+        else:
+            count = pack(Path(chosen.subject))
+            print(f"{count} files in {chosen.subject}.")
+    except ReleaseError as err:
+        print(f"::error::{err}" if "GITHUB_ACTIONS" in os.environ else f"✗ {err}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What scripts/release does for the workflow of a tag: check, describe, pack."""
+
+import hashlib
+import json
+from pathlib import Path
+import re
+import shutil
+import zipfile
+
+import pytest
+import yaml
+
+from scripts.release import (
+    CHANGELOGS,
+    INTEGRATION,
+    ROOT,
+    ReleaseError,
+    check,
+    is_prerelease,
+    main,
+    manifest_version,
+    notes,
+    pack,
+    section,
+)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a copy of what a release is made of, without git."""
+    shutil.copytree(ROOT / INTEGRATION, tmp_path / INTEGRATION)
+    for name in CHANGELOGS:
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def set_version(root: Path, version: str) -> None:
+    path = root / INTEGRATION / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "version": version}))
+    for name in CHANGELOGS:
+        text = (root / name).read_text("utf-8")
+        changed = text.replace("\n## ", f"\n## {version}\n\n### New\n\n- It works.\n\n## ", 1)
+        (root / name).write_text(changed, "utf-8")
+
+
+def test_what_is_here_is_described() -> None:
+    """Both changelogs know the manifest's version, and have the same versions and parts."""
+    version = manifest_version()
+    first, second = ((ROOT / name).read_text("utf-8") for name in CHANGELOGS)
+    assert section(ROOT / CHANGELOGS[0], version)
+    versions = [re.findall(r"^## (\S+)$", text, re.MULTILINE) for text in (first, second)]
+    assert [one for one in versions[0] if one != "Unreleased"] == versions[1]
+    for one in versions[1]:
+        parts = [section(ROOT / name, one).count("\n### ") for name in CHANGELOGS]
+        assert parts[0] == parts[1], one
+
+
+def test_a_tag_that_fits(repository: Path) -> None:
+    set_version(repository, "0.3.0")
+    assert check("0.3.0", repository) == "0.3.0"
+    text = notes("0.3.0", repository)
+    assert text.count("- It works.") == 2
+    assert "更新内容" in text
+    assert "0.1.0" not in text
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "words"),
+    [
+        ("v0.3.0", "0.3.0", "The tag is v0.3.0"),
+        ("0.3.1", "0.3.0", "the manifest says 0.3.0"),
+        ("0.3", "0.3", "no version such as"),
+        ("latest", "latest", "no version such as"),
+    ],
+)
+def test_tags_that_do_not_fit(repository: Path, tag: str, version: str, words: str) -> None:
+    set_version(repository, version)
+    with pytest.raises(ReleaseError, match=words):
+        check(tag, repository)
+
+
+@pytest.mark.parametrize("name", CHANGELOGS)
+def test_a_changelog_that_does_not_know_the_version(repository: Path, name: str) -> None:
+    before = (repository / name).read_text("utf-8")
+    set_version(repository, "0.3.0")
+    (repository / name).write_text(before, "utf-8")
+    with pytest.raises(ReleaseError, match=re.escape(f"{name} has no section about 0.3.0")):
+        check("0.3.0", repository)
+
+
+def test_what_is_unreleased_belongs_to_a_version(repository: Path) -> None:
+    """In a beta it may stay."""
+    for version, fits in (("0.3.0b1", True), ("0.3.0", False)):
+        set_version(repository, version)
+        path = repository / CHANGELOGS[0]
+        path.write_text(path.read_text("utf-8") + "\n## Unreleased\n\n- More.\n", "utf-8")
+        if fits:
+            assert check(version, repository) == version
+        else:
+            with pytest.raises(ReleaseError, match="Unreleased"):
+                check(version, repository)
+
+
+@pytest.mark.parametrize(
+    ("version", "pre"),
+    [
+        ("0.2.0", False),
+        ("1.0.0", False),
+        ("0.2.0b1", True),
+        ("0.2.0rc1", True),
+        ("0.2.0-beta.1", True),
+    ],
+)
+def test_betas_are_prereleases(version: str, pre: bool) -> None:
+    assert is_prerelease(version) is pre
+
+
+def test_the_workflow_learns_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "output"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    version = manifest_version()
+    assert main(["check", version]) == 0
+    assert output.read_text("utf-8") == f"version={version}\nprerelease=false\n"
+    assert main(["check", "9.9.9"]) == 1
+    assert capsys.readouterr().err.startswith("::error::The tag is 9.9.9")
+    assert main(["notes", version]) == 0
+    assert main(["pack", str(tmp_path / "x.zip")]) == 0
+
+
+def test_the_zip_is_the_integration(tmp_path: Path) -> None:
+    """All that is shipped and nothing else, the same bytes each time, also without git."""
+    first, second = tmp_path / "a.zip", tmp_path / "b.zip"
+    assert pack(first) == pack(second) > 200
+    assert (
+        hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
+    )
+    with zipfile.ZipFile(first) as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        manifest = archive.read("manifest.json")
+        assert manifest == (ROOT / INTEGRATION / "manifest.json").read_bytes()
+    assert names == sorted(names)
+    assert {
+        "__init__.py",
+        "translations/zh-Hans.json",
+        "brand/icon.png",
+        "quality_scale.yaml",
+    } <= set(names)
+    assert not [name for name in names if "__pycache__" in name or name.startswith(("/", "."))]
+    copy = tmp_path / "copy"
+    shutil.copytree(
+        ROOT / INTEGRATION, copy / INTEGRATION, ignore=shutil.ignore_patterns("__pycache__", ".*")
+    )
+    assert pack(tmp_path / "c.zip", copy) == len(names)
+
+
+def test_the_workflow_does_what_the_page_says() -> None:
+    """It tests first, signs what it publishes, and may write only where it publishes."""
+    folder = ROOT / ".github" / "workflows"
+    text = (folder / "release.yml").read_text("utf-8")
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    jobs = workflow["jobs"]
+    assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
+    assert "workflow_call" in yaml.safe_load((folder / "test.yml").read_text("utf-8"))[True]
+    assert jobs["release"]["needs"] == "test"
+    assert jobs["release"]["permissions"] == {
+        "contents": "write",
+        "id-token": "write",
+        "attestations": "write",
+    }
+    steps = jobs["release"]["steps"]
+    order = [step.get("uses", "").partition("@")[0] or step["run"].split()[1] for step in steps]
+    assert order[-4:] == ["check", "pack", "actions/attest-build-provenance", "notes"]
+    hacs = json.loads((ROOT / "hacs.json").read_text("utf-8"))
+    assert steps[-2]["with"]["subject-path"] == hacs["filename"]
+    assert "--prerelease" in text
