@@ -33,6 +33,7 @@ ACTIONS = {
         "list_jobs",
         "get_capabilities",
         "cancel_job",
+        "move_job",
         "retry_job",
     ),
 }

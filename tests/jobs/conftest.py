@@ -280,7 +280,7 @@ async def receiver(socket_enabled: None) -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenShop:
-    """Return what opens a shop on the first box; `restart` in the same folder by `entry`."""
+    """Return what opens a shop on the first box, or another; in the same folder again by `entry`."""
     hass.config.config_dir = str(tmp_path / "config")
 
     @asynccontextmanager
@@ -288,10 +288,11 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         receiver: Receiver | None = None,
         entry: MockConfigEntry | None = None,
         refresh: bool = True,
+        number: int = 0,
         **options: Any,
     ) -> AsyncIterator[Shop]:
         receiver = receiver or Receiver()
-        box = next(iter(sim.cloud.boxes.values()))
+        box = list(sim.cloud.boxes.values())[number]
         assert box.account is not None
         if entry is None:
             entry = MockConfigEntry(
@@ -299,7 +300,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
                 title="Box",
                 data={"device_id": box.device_id, "webhook_id": "test_webhook"},
                 options=options,
-                entry_id="test_entry",
+                entry_id=f"test_entry_{number}" if number else "test_entry",
             )
             entry.add_to_hass(hass)
         client = LiankeClient(

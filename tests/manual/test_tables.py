@@ -382,6 +382,7 @@ def test_other_fields_are_told(language: str) -> None:
         ("list_jobs", "Jobs"),
         ("cancel_job", "Jobs"),
         ("retry_job", "Jobs"),
+        ("move_job", "Move a job to another printer"),
         ("get_capabilities", "Capabilities and models"),
         ("search_models", "Capabilities and models"),
     ):

@@ -37,6 +37,7 @@ ACTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "count_pages": ("control", {"text": "x"}),
     "cancel_job": ("control", {"job_id": "x"}),
     "retry_job": ("control", {"job_id": "x"}),
+    "move_job": ("control", {"job_id": "x", "to_device_id": "x"}),
     "continue_job": ("control", {"job_id": "x"}),
     "reject_job": ("control", {"job_id": "x"}),
     "list_jobs": ("read", {}),

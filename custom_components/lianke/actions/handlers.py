@@ -15,6 +15,7 @@ from ..runtime import LiankeConfigEntry
 from .again import async_changes, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
+from .move import async_move_job
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
 from .request import parse_parameters
@@ -33,6 +34,7 @@ from .schemas import (
     COUNT_SCHEMA,
     LIST_SCHEMA,
     MODELS_SCHEMA,
+    MOVE_SCHEMA,
     PREVIEW_SCHEMA,
     PRINT_SCHEMA,
     REJECT_SCHEMA,
@@ -42,6 +44,7 @@ from .schemas import (
     SERVICE_COUNT_PAGES,
     SERVICE_GET_CAPABILITIES,
     SERVICE_LIST_JOBS,
+    SERVICE_MOVE_JOB,
     SERVICE_PREVIEW,
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
@@ -182,6 +185,7 @@ ACTIONS: Final = (
     Action(SERVICE_CANCEL_JOB, _async_cancel_job, CANCEL_SCHEMA),
     Action(SERVICE_CONTINUE_JOB, async_continue_job, CONTINUE_SCHEMA),
     Action(SERVICE_REJECT_JOB, async_reject_job, REJECT_SCHEMA),
+    Action(SERVICE_MOVE_JOB, async_move_job, MOVE_SCHEMA),
     Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
     Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
     Action(

@@ -24,7 +24,7 @@ from ..documents.document import input_error
 from ..documents.kinds import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
-from ..jobs.job import Job, JobState
+from ..jobs.job import MOVED, Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
 from ..jobs.people import REJECTED, current_origin
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
@@ -177,7 +177,9 @@ def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
     if parameters.request_id is None or parameters.sources[0].kind is not SourceKind.UPLOAD:
         return None
     for job in target.data.queue.jobs(target.printer_key):
-        if job.request_id == parameters.request_id and job.state not in FREES_REQUEST_ID:
+        if job.request_id == parameters.request_id and (
+            job.state not in FREES_REQUEST_ID or job.reason == MOVED
+        ):
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
 

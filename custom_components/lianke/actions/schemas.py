@@ -34,6 +34,7 @@ SERVICE_COUNT_PAGES: Final = "count_pages"
 SERVICE_CANCEL_JOB: Final = "cancel_job"
 SERVICE_CONTINUE_JOB: Final = "continue_job"
 SERVICE_REJECT_JOB: Final = "reject_job"
+SERVICE_MOVE_JOB: Final = "move_job"
 SERVICE_RETRY_JOB: Final = "retry_job"
 SERVICE_LIST_JOBS: Final = "list_jobs"
 SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
@@ -316,6 +317,13 @@ RETRY_SCHEMA: Final = vol.Schema(
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
         **OPTIONS,
+    }
+)
+MOVE_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        vol.Required(ATTR_JOB_ID): _NAME,
+        vol.Required(ATTR_TO_DEVICE_ID): _one_device,
     }
 )
 CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)

@@ -236,6 +236,14 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
     return None if size is None else Paper.of_size(paper_id, name or _size_name(*size), *size)
 
 
+def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -> list[Paper]:
+    """Return the papers of a printer whose sizes are known; the standard ones where it lists none."""
+    able = capabilities or _UNKNOWN
+    ids = _known_ids(able.papers, papers)
+    described = [_describe(paper_id, able, papers) for paper_id in sorted(ids)]
+    return [paper for paper in described if paper is not None] if ids else [*STANDARD]
+
+
 def _copies(wanted: int | None, capabilities: Capabilities) -> int:
     """Return the number of copies, checked against the printer's maximum."""
     limit = min(capabilities.max_copies or MAX_COPIES, MAX_COPIES)

@@ -1,74 +1,44 @@
-"""A print job: its fields, its states and the moves between them."""
+"""A print job: its fields, and what they allow."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self, get_args
 
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions
-from .people import read_reasons
+from .people import PersonReason, read_reasons
 from .record import RecordError, expect, read_count, read_time
+from .states import (
+    FINAL,
+    HANDED_ON,
+    IN_CLOUD,
+    MOVED,
+    REPRINTABLE,
+    RETRYABLE,
+    WAITING,
+    JobState,
+    can_move,
+)
+
+__all__ = [
+    "FINAL",
+    "HANDED_ON",
+    "IN_CLOUD",
+    "MOVED",
+    "REPRINTABLE",
+    "RETRYABLE",
+    "WAITING",
+    "Asker",
+    "Job",
+    "JobState",
+    "can_move",
+    "read_field",
+]
 
 RECORD_VERSION = 1
-
-
-class JobState(StrEnum):
-    """The states of a job; those before the final ones only follow each other in this order."""
-
-    HELD = "held"
-    UPLOADING = "uploading"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    SENDING = "sending"
-    CANCELING = "canceling"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-    UNCONFIRMED = "unconfirmed"
-
-
-FINAL = frozenset(
-    {
-        JobState.COMPLETED,
-        JobState.FAILED,
-        JobState.CANCELED,
-        JobState.EXPIRED,
-        JobState.UNCONFIRMED,
-    }
-)
-# What the user calls "waiting": here, or at the front of the cloud's queue.
-WAITING = frozenset({JobState.HELD, JobState.QUEUED})
-# The states of a job while the cloud works on its task.
-IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
-RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-# Ended as somebody wanted: printing its document again is a job of its own, as often as wanted.
-REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
-# Reasons of canceled jobs whose document another job has.
-HANDED_ON = frozenset({"replaced"})
-
-_ORDER = tuple(JobState)
-
-
-def can_move(old: JobState, new: JobState) -> bool:
-    """Return whether a job may go from one state to another.
-
-    States only move forward, with two exceptions: an upload that surely never arrived
-    goes back to `held`, and an unconfirmed job becomes final once there is proof.
-    """
-    if old is JobState.UNCONFIRMED:
-        return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
-    if old in FINAL:
-        return False
-    if new in FINAL:
-        return True
-    if (old, new) == (JobState.UPLOADING, JobState.HELD):
-        return True
-    return _ORDER.index(new) > _ORDER.index(old)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +129,12 @@ class Job:
     origin: str | None = field(default=None, metadata=_ADDED)
     # The reasons for which people are to be asked, one after the other; see `PersonReason`.
     waits_for: tuple[str, ...] = field(default=(), metadata=_ADDED)
+    # The job at another printer that takes its place, "<config entry>/<job>": it cannot print any more
+    # unless there turns out to be no such job.
+    moving_to: str | None = field(default=None, metadata=_ADDED)
+    # The job whose place it took; `move_open` until that one is known to be over.
+    moved_from: str | None = field(default=None, metadata=_ADDED)
+    move_open: bool = field(default=False, metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
@@ -190,12 +166,37 @@ class Job:
     @property
     def can_cancel(self) -> bool:
         """Return whether the job can be canceled."""
-        return not self.is_final and self.state is not JobState.CANCELING
+        return not (self.is_final or self.state is JobState.CANCELING or self.is_moving)
+
+    @property
+    def is_moving(self) -> bool:
+        """Return whether the job is being moved to another printer."""
+        return self.state is JobState.HELD and self.moving_to is not None
+
+    @property
+    def moved_to(self) -> str | None:
+        """Return the id of the job that took this one's place at another printer."""
+        return self.moving_to.partition("/")[2] if self.moving_to and self.reason == MOVED else None
+
+    @property
+    def can_move(self) -> bool:
+        """Return whether the job can be moved to another printer: nothing of it was printed or sent."""
+        return (
+            self.state is JobState.HELD
+            and not (self.copied or self.is_moving or self.partly_printed)
+            and self.handed_over_at is None
+            and PersonReason.TURN_PAPER not in self.waits_for
+        )
 
     @property
     def can_continue(self) -> bool:
         """Return whether the job waits for a person's answer."""
-        return self.state is JobState.HELD and bool(self.waits_for) and not self.copied
+        return (
+            self.state is JobState.HELD
+            and bool(self.waits_for)
+            and not self.copied
+            and not self.is_moving
+        )
 
     @property
     def can_retry(self) -> bool:
@@ -222,6 +223,7 @@ class Job:
             and self.handed_over_at is None
             and self.task_id is None
             and not self.partly_printed
+            and self.reason != MOVED
         )
 
     def changed(self, **changes: Any) -> Self:
@@ -252,6 +254,7 @@ class Job:
             self.retried_as,
             self.copied,
             self.waits_for,
+            self.moving_to,
         )
 
     def as_view(self) -> dict[str, JsonValueType]:
@@ -281,6 +284,9 @@ class Job:
             "waits_for": [] if self.is_final else list(self.waits_for),
             "can_continue": self.can_continue,
             "can_cancel": self.can_cancel,
+            "can_move": self.can_move,
+            "moved_from": self.moved_from,
+            "moved_to": self.moved_to,
             "can_retry": self.can_retry,
             "can_print_again": self.can_print_again,
         }

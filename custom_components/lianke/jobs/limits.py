@@ -11,7 +11,7 @@ from ..api.page_range import count_selected, most_selected
 from ..const import DOMAIN
 from ..documents.document import Document, input_error
 from ..documents.sniff import FileType
-from .job import Job, JobState
+from .job import HANDED_ON, MOVED, Job, JobState
 from .outcome import BEFORE_PAPER
 
 REQUEST_ID_LIFE = timedelta(hours=24)
@@ -63,10 +63,12 @@ def find_duplicate(
 
     Raises ServiceValidationError if its content is another.
     """
-    for job in sorted(jobs, key=lambda job: job.created_at, reverse=True):
+    known = {job.job_id: job for job in jobs if job.request_id == request_id}
+    for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
+        # For a job that was moved here the one stands that it was asked for as.
         if (
-            job.request_id != request_id
-            or _surely_not_printed(job)
+            job.moved_from in known
+            or _surely_not_printed(known.get(job.moved_to or "", job))
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
@@ -114,7 +116,7 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
     """
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = [job for job in counted if job.state in _WITHDRAWN and job.task_id is None]
-    replaced = sum(job.reason == "replaced" for job in withdrawn)
+    replaced = sum(job.reason in HANDED_ON for job in withdrawn)
     taken = len(counted) - len(withdrawn)
     if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
         raise LimitError("guard_rate", limit=limit, printer=printer)
@@ -122,7 +124,7 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
 
 def _surely_not_printed(job: Job) -> bool:
     """Return whether no paper of a job can have come out."""
-    if job.state not in _NOT_PRINTED or job.partly_printed:
+    if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if job.task_id is None or job.idle_at is not None:
         return True

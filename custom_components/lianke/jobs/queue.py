@@ -16,6 +16,7 @@ from ..documents.document import input_error
 from .callbacks import CallbackHandler
 from .errors import change_not_saved, job_error
 from .job import WAITING, Job, JobState
+from .moving import JobMover
 from .page_count import PageCounter
 from .people import REJECTED
 from .preview import Previewer
@@ -77,6 +78,7 @@ class PrintQueue:
             callbacks_proven=addresses.callbacks_proven,
             is_uploading=self._uploader.is_uploading,
         )
+        self._mover = JobMover(hass, entry, self._registry, self._review_soon)
         self._scheduler = JobScheduler(
             client,
             coordinator,
@@ -85,13 +87,14 @@ class PrintQueue:
             self._readiness,
             self._tracker,
             self._uploader,
+            self._mover,
         )
         self.previewer = Previewer(client, coordinator, self._registry, self._tracker, addresses)
         self._callbacks = CallbackHandler(
             client, self._registry, self._tracker, self.previewer, self._review_soon
         )
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._submitting: set[asyncio.Task[Submission]] = set()
+        self._submitting: set[asyncio.Task[Any]] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
         self.check_rate = self._submitter.check_rate
@@ -99,6 +102,8 @@ class PrintQueue:
         self.async_on_callback = self._callbacks.async_handle
         # Jobs as they are (`find`), and as they may be published (`jobs`).
         self.find = self._registry.get
+        self.forget_move = self._registry.forget_move
+        self.resolve_moves = self._review_soon
         self.jobs = self._registry.newest_first
         self.listen = self._registry.listen
         self.watch = self._registry.watch
@@ -130,6 +135,7 @@ class PrintQueue:
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
             ),
         ]
+        self._mover.open(self)
         self._review()
 
     @callback
@@ -140,7 +146,7 @@ class PrintQueue:
             if job.state is JobState.UPLOADING and not job.is_unsure:
                 # It was never sent, and its printer may not be ready any more.
                 self._registry.change(job, state=JobState.HELD, sent_bytes=None)
-            elif job.state is not JobState.HELD:
+            elif job.state is not JobState.HELD or job.is_moving:
                 continue
             key = (job.printer_key, job.replace_key or job.job_id)
             if newest.setdefault(key, job) is not job:
@@ -151,6 +157,7 @@ class PrintQueue:
         if self._stopped:
             return
         self._stopped = True
+        self._mover.close(self)
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
@@ -219,6 +226,8 @@ class PrintQueue:
         cloud refuses.
         """
         job = self.find(job_id) or self.get(job_id)
+        if job.is_moving:
+            raise job_error("job_is_moving", job)
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
@@ -295,6 +304,23 @@ class PrintQueue:
             find=target.find,
         )
         return await _async_finish(asyncio.ensure_future(retry))
+
+    async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
+        """Move a held job to a printer of the box with this config entry; return the job there.
+
+        The new job has everything of the old one but its options; the old one ends as canceled. A
+        cancelled caller does not stop it. Raises like `async_submit`, job_not_movable and job_is_moving;
+        then the job stays as it was.
+        """
+        job = self.find(job_id) or self.get(job_id)
+        if self._stopped:
+            raise input_error("not_ready_getting_ready", printer=job.printer_name)
+        task = self._hass.async_create_task(
+            self._mover.async_move(job_id, changes, entry_id), "move print job"
+        )
+        self._submitting.add(task)
+        task.add_done_callback(self._submitting.discard)
+        return await _async_finish(task)
 
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user says that it was printed.

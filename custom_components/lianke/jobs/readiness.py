@@ -35,6 +35,8 @@ class QueueReason(StrEnum):
     DISK_FULL = "disk_full"
     # The job folder is a copy of another installation's, which may print the same jobs.
     COPIED = "copied"
+    # It was being moved to a printer of a box that is not set up now.
+    MOVING = "moving"
 
 
 # These concern every printer of the box.
@@ -92,6 +94,8 @@ class Readiness:
         """Return whether a job may be sent now."""
         if job.copied:
             return Verdict(reason=QueueReason.COPIED)
+        if job.is_moving:
+            return Verdict(reason=QueueReason.MOVING)
         if job.waits_for:
             return Verdict(reason=job.waits_for[0])
         return self.check_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)

@@ -264,6 +264,13 @@ class JobRegistry:
         self._writer.write_later(job.job_id)
 
     @callback
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which a moved one took the place of is over."""
+        if (job := self._jobs.get(job_id)) is not None and not self._writer.closed:
+            self._put(replace(job, move_open=False, generation=job.generation + 1))
+            self._writer.write_later(job_id)
+
+    @callback
     def show_progress(self, job: Job, sent_bytes: int) -> None:
         """Publish the progress of an upload, without writing it to disk."""
         if self._writer.closed or (current := self._jobs.get(job.job_id)) is None:

@@ -29,7 +29,7 @@ class PrintRequest:
     printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
     and `sender_address` are those of a device of the home network. `laid_out` says that the document
     was laid out on sheets for these options. `waits_for` None means that the options
-    decide for whom the job waits.
+    decide for whom the job waits. `moved` is a job whose place the new one takes.
     """
 
     printer_key: str
@@ -50,6 +50,7 @@ class PrintRequest:
     laid_out: bool = False
     origin: Origin | None = None
     waits_for: tuple[str, ...] | None = None
+    moved: Job | None = None
 
 
 class Submission(NamedTuple):
@@ -77,7 +78,7 @@ def new_job(
     now: datetime,
 ) -> Job:
     """Return the job of an accepted request; `reason` is why its printer cannot take it now."""
-    document, waits_for = request.document, request.waits_for or ()
+    document, waits_for, moved = request.document, request.waits_for or (), request.moved
     return Job(
         job_id=request.job_id or ulid_now(),
         printer_key=view.key,
@@ -87,9 +88,13 @@ def new_job(
         hold_reason=waits_for[0] if waits_for else reason,
         waits_for=waits_for,
         origin=origin_of(request),
-        created_at=now,
+        created_at=moved.created_at if moved else now,
         changed_at=now,
-        expires_at=now + (request.expires_in or hold_time(entry_options)),
+        expires_at=(
+            moved.expires_at if moved else now + (request.expires_in or hold_time(entry_options))
+        ),
+        moved_from=moved.job_id if moved else None,
+        move_open=moved is not None,
         document_name=document.name,
         content_type=document.content_type,
         size=document.size,

@@ -20,6 +20,7 @@ from ..api.tasks import TaskState
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .job import Job, JobState
+from .moving import JobMover
 from .readiness import Readiness
 from .registry import JobRegistry
 from .retention import documents_to_keep
@@ -56,6 +57,7 @@ class JobScheduler:
         readiness: Readiness,
         tracker: TaskTracker,
         uploader: Uploader,
+        mover: JobMover,
     ) -> None:
         """Nothing runs before the first review."""
         self._hass = coordinator.hass
@@ -67,6 +69,7 @@ class JobScheduler:
         self._readiness = readiness
         self._tracker = tracker
         self._uploader = uploader
+        self._mover = mover
         self._task: asyncio.Task[None] | None = None
         self._cleanup_at: datetime | None = None
         # Jobs that have just ended.
@@ -171,6 +174,8 @@ class JobScheduler:
             return None
         if job.task_id is not None:
             return self._cancel_due(job, now)
+        if job.is_moving:
+            return self._mover.resolve(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure

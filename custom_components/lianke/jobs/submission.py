@@ -87,7 +87,7 @@ class JobSubmitter:
         now = dt_util.utcnow()
         if request.retry_of:
             self._check_retry(request.retry_of)
-        if request.request_id:
+        if request.request_id and request.moved is None:
             content = Content(
                 printer_key=request.printer_key, digest=digest, options=request.options.as_dict()
             )
@@ -110,7 +110,9 @@ class JobSubmitter:
             raise input_error(f"not_ready_{reason}", printer=view.name)
         if request.waits_for is None:
             asks = await async_reasons_to_ask(self._hass, self._entry.options, request, view)
-            request = replace(request, waits_for=asks)
+            # What people are to be asked about a job is asked wherever it is moved to.
+            before = request.moved.waits_for if request.moved else ()
+            request = replace(request, waits_for=tuple(dict.fromkeys((*before, *asks))))
         job = new_job(self._entry.options, request, view, reason, digest, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
@@ -169,15 +171,23 @@ class JobSubmitter:
                 raise already_retried(job)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
-        """Return the held jobs that this request replaces."""
-        return [
+        """Return the held jobs that this request replaces.
+
+        Raises ServiceValidationError when it is a moved job itself that a newer one has replaced.
+        """
+        waiting = [
             job
             for job in self._registry.all()
             if job.printer_key == request.printer_key
             and job.state is JobState.HELD
+            and not job.is_moving
             and job.replace_key
             and job.replace_key == request.replace_key
         ]
+        moved = request.moved
+        if moved is not None and any(job.created_at > moved.created_at for job in waiting):
+            raise input_error("newer_job_waits", title=moved.title)
+        return waiting
 
     @callback
     def check_rate(self, printer_key: str, user_id: str | None, *, from_lan: bool = False) -> None:

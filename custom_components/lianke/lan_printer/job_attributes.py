@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ..box.status import HoldReason
-from ..jobs.job import Job, JobState
+from ..jobs.job import MOVED, Job, JobState
 from ..jobs.people import PersonReason
 from . import values
 from .ipp import Attributes, Value
@@ -66,6 +66,9 @@ def state_of(job: Job | PendingJob) -> Described:
             )
         canceled = job.ended == "job-canceled-by-user"
         return Described(CANCELED if canceled else ABORTED, job.ended)
+    if job.reason == MOVED:
+        # Another printer has it, which this one cannot tell any more of.
+        return Described(COMPLETED, "queued-in-device")
     if job.state is not JobState.HELD:
         return Described(*_STATES[job.state])
     if job.hold_reason in _BY_PRINTER:
