@@ -454,12 +454,11 @@ def test_claimed_scale_is_earned() -> None:
 
 
 def test_no_file_is_too_long_to_read() -> None:
-    """About 400 lines a module."""
     lengths = {
         str(path.relative_to(INTEGRATION)): len(path.read_text("utf-8").splitlines())
         for path in INTEGRATION.rglob("*.py")
     }
-    assert {name: length for name, length in lengths.items() if length > 420} == {}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 @pytest.mark.parametrize("name", ["en", "zh-Hans"])

@@ -56,8 +56,6 @@ KEY_RETRY = 3600
 JITTER = 0.1
 POLL_REQUESTS = 2
 
-_KINDS = {"usb": PrinterKind.USB, "network": PrinterKind.NETWORK, "both": PrinterKind.BOTH}
-
 
 @callback
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
@@ -247,7 +245,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
         self._refreshes.last_started = time.monotonic()
         announced = self.pushes.consume()
-        kind = _KINDS[self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)]
+        listed: str = self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
+        kind = PrinterKind[listed.upper()]
         try:
             with self._refreshes.polling():
                 box, rows = await async_poll(self._client, kind, was_online=self._online is True)
@@ -360,12 +359,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             interval = max(interval, OFFLINE_INTERVAL)
         elif self.pushes.proven and not self._jobs_open and not self._finishing:
             interval = max(interval, RELAXED_INTERVAL)
-        self.update_interval = timedelta(
-            seconds=self._jittered(self._account.stretch_interval(interval))
-        )
+        seconds = self._jittered(self._account.stretch_interval(interval))
+        self.update_interval = timedelta(seconds=seconds)
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * (1 + JITTER * self._random.random())
+        return seconds * self._random.uniform(1, 1 + JITTER)
 
     @callback
     def _update_view(self) -> None:

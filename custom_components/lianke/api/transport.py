@@ -22,13 +22,10 @@ from aiohttp import (
     ClientError,
     ClientHandlerType,
     ClientOSError,
-    ClientPayloadError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
-    ConnectionTimeoutError,
-    InvalidURL,
     ServerDisconnectedError,
     TCPConnector,
     ThreadedResolver,
@@ -36,6 +33,7 @@ from aiohttp import (
 from yarl import URL
 
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
+from .connection_errors import raise_clean
 from .errors import (
     AddressUnknownError,
     AuthenticationError,
@@ -45,7 +43,6 @@ from .errors import (
     LiankeError,
     LiankeRefusedError,
     LiankeResponseError,
-    LiankeTimeoutError,
     TooFrequentError,
     refusal,
 )
@@ -152,7 +149,7 @@ class Transport:
                     raw = await _read(response, MAX_ANSWER)
                     status = response.status
             except (ClientError, OSError) as err:
-                _raise_clean(err, may_have_arrived=True)
+                raise_clean(err, may_have_arrived=True)
             data = await self._interpret(f"{method} {path}", status, raw, error_codes)
             self.clock.update(date, sent, answered)
             return data
@@ -171,7 +168,7 @@ class Transport:
             except (ClientError, OSError) as err:
                 if form.failure is not None:
                     raise form.failure from None
-                _raise_clean(err, may_have_arrived=form.handed_over)
+                raise_clean(err, may_have_arrived=form.handed_over)
             where = f"POST {path}"
             if not form.answered_after_end:
                 return await self._interpret_early(where, status, raw)
@@ -250,7 +247,7 @@ class Transport:
                         raise LiankeResponseError(f"HTTP {response.status}", code=response.status)
                     return await _read(response, limit_bytes)
             except (ClientError, OSError) as err:
-                _raise_clean(err, may_have_arrived=True)
+                raise_clean(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
         """Return the URL of an address from an answer; raises LiankeResponseError if it may not be fetched."""
@@ -385,19 +382,3 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
             response.close()
             raise LiankeResponseError("too long", code=response.status)
     return bytes(body)
-
-
-def _raise_clean(err: ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
-    """Raise the LiankeError for a failure below, without its text and cause, which hold the address."""
-    failure: LiankeError
-    if isinstance(err, ConnectionTimeoutError):
-        failure = LiankeTimeoutError(may_have_arrived=False)
-    elif isinstance(err, TimeoutError):
-        failure = LiankeTimeoutError(may_have_arrived=may_have_arrived)
-    elif isinstance(err, ClientConnectorError | InvalidURL):
-        failure = LiankeConnectionError(may_have_arrived=False)
-    elif isinstance(err, ClientConnectionError | ClientPayloadError | OSError):
-        failure = LiankeConnectionError(may_have_arrived=may_have_arrived)
-    else:
-        failure = LiankeResponseError("no HTTP")
-    raise failure from None
