@@ -73,17 +73,21 @@ async def test_every_example_can_be_pasted(tmp_path: Path, language: str) -> Non
             )
             assert done is not None, where
             assert {job["state"] for job in await jobs()} <= {"completed"}, where
-        # An automation that is not valid has no entity that is on.
-        states = await home.states()
-        on = {
-            state["attributes"].get("friendly_name")
-            for name, state in states.items()
-            if name.startswith("automation.") and state["state"] == "on"
-        }
         aliases = {
             data["alias"] for _, data in pasted if isinstance(data, dict) and "alias" in data
         }
-        assert aliases <= on
+
+        async def on() -> set[str]:
+            return {
+                state["attributes"].get("friendly_name")
+                for name, state in (await home.states()).items()
+                if name.startswith("automation.") and state["state"] == "on"
+            }
+
+        # An automation that is not valid has no entity that is on.
+        if await home.poll(on, lambda found: aliases <= found) is None:
+            assert aliases <= await on()
+        states = await home.states()
         for _, data in pasted:
             assert_known(data, states)
 
