@@ -293,6 +293,19 @@ async def test_cancel_what_waits(house: House, block: Example) -> None:
     assert {job.state for job in house.jobs} == {JobState.CANCELED}
 
 
+@example("Move a job to another printer")
+async def test_move_what_waits(house: House, block: Example) -> None:
+    house.laser.paper = 0
+    await house.look()
+    await house.call("print", file=house.at_home("/media/menu.pdf"))
+    await house.run(at_home(house, block))
+    jobs = await house.finish()
+    assert sorted(job.state for job in jobs) == [JobState.CANCELED, JobState.COMPLETED]
+    (document,) = house.simulator.printed
+    assert document.path.read_bytes() == MENU
+    assert document.port != house.laser.port
+
+
 @example("Capabilities and models")
 async def test_capabilities(house: House, block: Example) -> None:
     able = (await house.run(at_home(house, block)))["able"]
