@@ -48,6 +48,9 @@ class Cut:
     turn: float = 0.0
 
 
+WHOLE: Final = Cut()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetOptions:
     """How documents are laid out before they are sent; the names are the action's fields.

@@ -18,7 +18,7 @@ from .document import CONTENT_TYPES, Document, digest_of, input_error
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .pdf_worker.process import MAX_SOURCE_PAGES
-from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, SheetOptions
+from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, WHOLE, SheetOptions
 from .sniff import IMAGES, FileType
 from .spool import Spool
 
@@ -61,7 +61,7 @@ async def async_lay_out(
     """
     cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
     files = [
-        _file(document, options) | {"cut": None if cut is None else asdict(cut)}
+        _file(document, options) | {"cut": None if cut in (None, WHOLE) else asdict(cut)}
         for document, cut in zip_longest(documents, cuts[: len(documents)])
     ]
     if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:

@@ -7,6 +7,8 @@
 import { isLost, type CardContext, type CommandError } from "../context";
 import type { Job } from "../types";
 import { PrintItem, type MediaChoice } from "./item";
+import { Joint } from "./joint";
+import { layoutsFor, type Cut, type LayoutName } from "./layouts";
 import {
   fieldOf,
   LISTS,
@@ -19,24 +21,12 @@ import {
   type PrinterOptions,
   type Typed,
 } from "./options";
+import { isOwnPicture, Sending, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
-import { upload } from "./upload";
 
 const MAX_FILES = 20;
 const PREVIEW_AFTER = 1000; // ms without another change of options
 const BLANK: Typed = { copies: "", pages: "" };
-
-interface PrintAnswer {
-  jobs: { duplicate?: boolean }[];
-}
-interface PreviewAnswer {
-  document: string;
-  pages: number | null;
-  images: string[];
-}
-
-/* Only pictures that Home Assistant itself serves. */
-const isOwnPicture = (url: string) => /^\/(?!\/)/.test(url) || url.startsWith("data:image/");
 
 export class Batch extends EventTarget {
   items: PrintItem[] = [];
@@ -51,6 +41,9 @@ export class Batch extends EventTarget {
   /* What is wrong with none of the files. */
   problem: string | null = null;
   printing = false;
+  /* How all documents are printed together, if they are. */
+  joint: Joint | null = null;
+  readonly sending = new Sending(this);
 
   private _loading: Promise<void> | null = null;
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
@@ -66,7 +59,24 @@ export class Batch extends EventTarget {
     return this.context.localizer;
   }
 
-  private _changed(): void {
+  /* The documents that can be printed. */
+  get usable(): PrintItem[] {
+    return this.items.filter((item) => !item.refused);
+  }
+
+  /* The layouts that make sense for them. */
+  get layouts(): LayoutName[] {
+    const isTwoSided = this.offers?.duplex?.some((mode) => mode !== "off") ?? false;
+    const found = layoutsFor(this.usable, isTwoSided);
+    return this.joint && !found.includes(this.joint.layout) ? [this.joint.layout, ...found] : found;
+  }
+
+  /* Whether nobody knows if something was submitted, so that it must not be put together in another way. */
+  get isLost(): boolean {
+    return !!this.joint?.lost || this.items.some((item) => item.lost);
+  }
+
+  changed(): void {
     this.dispatchEvent(new Event("change"));
   }
 
@@ -87,28 +97,32 @@ export class Batch extends EventTarget {
       if (item.file?.size === 0) item.refused = printText(this._t, "empty");
       this.items = [...this.items, item];
     }
+    this._recompose();
     if (this.offers && !this.offers.failed) this._checkSizes();
     else this._loading ??= this._loadOffers().finally(() => (this._loading = null));
-    this._changed();
+    this.changed();
   }
 
   /* Have a problem shown that is none of the files'. */
   complain(problem: string): void {
     this.problem = problem;
-    this._changed();
+    this.changed();
   }
 
   /* Jobs that Home Assistant knows: one with our request id was submitted, though the answer may have been lost. */
   notice(jobs: Job[]): void {
-    for (const item of this.items.filter((one) => one.lost))
-      if (jobs.some((job) => job.request_id === item.request)) this.remove(item);
+    const known = new Set(jobs.map((job) => job.request_id));
+    for (const item of this.items.filter((one) => one.lost)) if (known.has(item.request)) this.remove(item);
+    const { joint } = this;
+    if (joint?.lost && known.has(joint.request)) this.done(joint.sent);
   }
 
   remove(item: PrintItem): void {
     item.discard();
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
-    this._changed();
+    this._recompose();
+    this.changed();
   }
 
   clear(): void {
@@ -119,6 +133,36 @@ export class Batch extends EventTarget {
   private _clear(): void {
     this.typed = { ...BLANK };
     this.errors = {};
+    this.joint = null;
+  }
+
+  /* Print all documents together in a layout and show what comes of it, or print each by itself again. */
+  lay(layout: LayoutName | null): void {
+    if (this.printing || this.isLost) return;
+    this.joint = layout && new Joint(this, layout);
+    this.problem = null;
+    this.changed();
+    if (layout) void this.preview();
+  }
+
+  setCut(item: PrintItem, cut: Cut | null): void {
+    this.joint?.setCut(item, cut);
+    this._optionsChanged();
+  }
+
+  setWatermark(text: string): void {
+    if (this.joint) this.joint.watermark = text;
+    this._optionsChanged();
+  }
+
+  /* Other documents, or another order of them, are another print, if it still makes sense. */
+  private _recompose(): void {
+    const { joint } = this;
+    if (!joint || joint.lost || this.printing) return;
+    // A booklet that could be chosen stays one.
+    if (layoutsFor(this.usable, true).includes(joint.layout)) joint.renew();
+    else this.joint = null;
+    this._optionsChanged();
   }
 
   move(from: number, to: number): void {
@@ -127,7 +171,8 @@ export class Batch extends EventTarget {
     if (!item || to < 0 || to > items.length) return;
     items.splice(to, 0, item);
     this.items = items;
-    this._changed();
+    this._recompose();
+    this.changed();
   }
 
   private async _loadOffers(): Promise<void> {
@@ -147,7 +192,7 @@ export class Batch extends EventTarget {
     this._checkSizes();
     // How many copies it makes at once is known only now.
     if (Object.keys(this.errors).length) this.tidy();
-    this._changed();
+    this.changed();
   }
 
   private _checkSizes(): void {
@@ -189,26 +234,32 @@ export class Batch extends EventTarget {
     this.typed = tidied(this.typed);
     const found = typedErrors(this._t, this.offers, this.typed);
     this.errors = { ...this.errors, ...found };
-    this._changed();
+    this.changed();
     return !Object.keys(found).length;
   }
 
   /* Previews follow the options, once these have been left alone for a moment. */
   private _optionsChanged(): void {
     for (const item of this.items) item.stale = item.images.length > 0;
+    if (this.joint) this.joint.stale = this.joint.images.length > 0;
+    this.renewSoon();
+    this.changed();
+  }
+
+  /* Have previews that are stale made anew, in a moment. */
+  renewSoon(): void {
     clearTimeout(this._previewTimer);
-    if (this.items.some((item) => item.stale))
+    if (this.joint ? this.joint.stale : this.items.some((item) => item.stale))
       this._previewTimer = setTimeout(() => void this._renewPreviews(), PREVIEW_AFTER);
-    this._changed();
   }
 
   private async _renewPreviews(): Promise<void> {
     if (!this.printing && !Object.keys(typedErrors(this._t, this.offers, tidied(this.typed))).length)
-      await this._previewAll(this.items.filter((item) => item.stale && !item.refused));
+      await this._previewAll(this.usable.filter((item) => item.stale));
   }
 
   /* Return the options as the action takes them. */
-  private _options(): Record<string, unknown> {
+  options(): Record<string, unknown> {
     const { copies, pages } = tidied(this.typed);
     const given = copies ? { copies: Number(copies) } : {};
     // A picture has no pages to choose from.
@@ -221,16 +272,16 @@ export class Batch extends EventTarget {
     if (this.printing || !this.tidy()) return;
     this.printing = true;
     clearTimeout(this._previewTimer);
-    this._changed();
+    this.changed();
     await this._loading;
     // What was typed too early to be checked is checked now.
-    if (this.tidy()) await this._printAll(this.items.filter((item) => !item.refused));
+    if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(this.usable));
     this.printing = false;
-    this._changed();
+    this.changed();
   }
 
   private async _printAll(items: PrintItem[]): Promise<void> {
-    const options = this._options();
+    const options = this.options();
     for (const item of items) {
       if (!this.items.includes(item)) continue; // removed while another was under way
       item.error = null;
@@ -242,7 +293,7 @@ export class Batch extends EventTarget {
         await this._explain(item, error as CommandError);
       }
       item.phase = null;
-      this._changed();
+      this.changed();
     }
     // Copies and pages were meant for these files, not for what was added meanwhile.
     if (!items.some((item) => this.items.includes(item))) this._clear();
@@ -250,10 +301,10 @@ export class Batch extends EventTarget {
 
   private async _print(item: PrintItem, options: object): Promise<void> {
     const data = { ...options, request_id: item.request };
-    const answer = await this._withDocument<PrintAnswer>(item, "print", data, (sent) => {
+    const answer = await this.sending.withDocument<PrintAnswer>(item, "print", data, (sent) => {
       item.phase = sent === null ? "submit" : "upload";
       item.sent = sent ?? item.sent;
-      this._changed();
+      this.changed();
     });
     const duplicate = answer.jobs?.[0]?.duplicate;
     this.context.announceSubmitted(item.name, duplicate ? printText(this._t, "duplicate") : undefined);
@@ -263,70 +314,57 @@ export class Batch extends EventTarget {
   /* Show an error where it belongs: at the field that it is about, else at the file. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
     const text = await this.context.explain(error);
+    if (!this._explainField(error, text)) item.error = text;
+  }
+
+  private _explainField(error: CommandError, text: string): boolean {
     const field = fieldOf(error.translation_key, error.translation_placeholders);
     if (field) this.errors = { ...this.errors, [field]: text };
-    else item.error = text;
+    return !!field;
   }
 
   /* Have previews made; printing does not wait for them. */
   async preview(): Promise<void> {
     if (!this.tidy()) return;
     await this._loading;
-    await this._previewAll(this.items.filter((item) => !item.refused));
+    await this._previewAll(this.usable);
   }
 
   private async _previewAll(items: PrintItem[]): Promise<void> {
+    if (this.joint) return this.joint.preview();
     for (const item of items) {
       if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) continue;
       item.previewing = true;
       item.error = null;
-      this._changed();
+      this.changed();
       try {
         await this._preview(item);
       } catch (error) {
         if (!this.printing && this.items.includes(item)) await this._explain(item, error as CommandError);
       }
       item.previewing = false;
-      this._changed();
+      this.changed();
     }
   }
 
   private async _preview(item: PrintItem): Promise<void> {
-    const options = this._options();
-    const answer = await this._withDocument<PreviewAnswer>(item, "preview", options, () => undefined);
+    const options = this.options();
+    const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", options, () => undefined);
     item.document = answer.document ?? item.document;
     item.pages = answer.pages ?? null;
     item.images = (answer.images ?? []).filter(isOwnPicture);
-    item.stale = JSON.stringify(options) !== JSON.stringify(this._options());
+    item.stale = JSON.stringify(options) !== JSON.stringify(this.options());
   }
 
-  /*
-   * Call an action with a document: by the handle of an earlier preview while that is kept, else by a new upload.
-   * progress is called with the bytes uploaded, and with null once the action is called.
-   */
-  private async _withDocument<T>(
-    item: PrintItem,
-    service: string,
-    data: object,
-    progress: (sent: number | null) => void,
-  ): Promise<Partial<T>> {
-    const call = (source: object) => {
-      progress(null);
-      return this.context.call<T>(service, { device_id: this.device, ...data, ...source });
-    };
-    if (item.document) {
-      try {
-        return await call({ document: item.document });
-      } catch (error) {
-        if ((error as CommandError)?.translation_key !== "document_gone") throw error;
-        item.document = null;
-      }
-    }
-    if (item.media) {
-      const { media_content_id, media_content_type } = item.media;
-      return call({ media: { media_content_id, media_content_type } });
-    }
-    progress(0);
-    return call({ upload: await upload(this.context, item.file as File, progress, item.signal) });
+  /* Forget documents that were submitted together. */
+  done(items: PrintItem[]): void {
+    this.joint = null;
+    for (const item of items) this.remove(item);
+  }
+
+  /* Show an error of documents that are printed together. */
+  async explainJoint(error: CommandError): Promise<void> {
+    const text = await this.context.explain(error);
+    if (!this._explainField(error, text)) this.problem = text;
   }
 }

@@ -65,6 +65,11 @@ export class PrintItem {
     );
   }
 
+  /* Whether the browser can show the picture itself. */
+  get canBeShown(): boolean {
+    return this.picture !== null || SHOWN_PICTURE.test(this.media?.media_content_type ?? "");
+  }
+
   /* End what is under way and let go of the picture. */
   discard(): void {
     this._abort.abort();

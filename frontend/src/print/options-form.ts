@@ -6,6 +6,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
+import { fields } from "./fields";
 import { FIRST, MORE, choiceName, maxCopies, offered, optionName, type Typed } from "./options";
 import { printText } from "./texts";
 
@@ -21,44 +22,13 @@ export class LiankeOptionsForm extends Part {
   static override styles = [
     base,
     buttons,
+    fields,
     css`
       .form {
         display: grid;
         grid-template-columns: repeat(auto-fill, minmax(112px, 1fr));
         gap: 10px 12px;
         align-items: start;
-      }
-      .field,
-      .skeleton {
-        display: flex;
-        flex-direction: column;
-        gap: 4px;
-        min-width: 0;
-      }
-      select,
-      input,
-      .skeleton i {
-        font: inherit;
-        color: inherit;
-        width: 100%;
-        box-sizing: border-box;
-        height: 40px;
-        padding: 0 10px;
-        border-radius: var(--ha-border-radius-md, 8px);
-        text-overflow: ellipsis;
-        border: 1px solid color-mix(in srgb, var(--primary-text-color) 30%, transparent);
-        background: var(--card-background-color);
-      }
-      .skeleton i {
-        border-color: transparent;
-        background: var(--tint);
-      }
-      [aria-invalid="true"] {
-        border-color: var(--error-color, #db4437);
-      }
-      .error {
-        font-size: var(--ha-font-size-s, 12px);
-        line-height: 16px;
       }
       :disabled {
         opacity: 0.6;

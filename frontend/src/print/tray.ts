@@ -11,11 +11,13 @@ import { bars, base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { pastedFiles } from "./clipboard";
 import type { MediaChoice, PrintItem } from "./item";
+import { titleOf, type Joint } from "./joint";
 import type { LiankeMediaBrowser } from "./media-browser";
 import { printText } from "./texts";
 import "./media-browser";
 import "./options-form";
 import "./preview";
+import "./sheets";
 
 /* The files chosen for a printer, their previews and options, and the buttons that print. */
 @define("lianke-tray")
@@ -69,10 +71,10 @@ export class LiankeTray extends Part {
 
   protected override render() {
     const { batch, t } = this;
-    const { items, problem, printing } = batch;
+    const { items, joint, problem, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
-    const noPreview = items.every((item) => item.isRaw || item.refused || item.previewing);
+    const noPreview = joint ? joint.previewing : items.every((item) => item.isRaw || item.refused || item.previewing);
     return html`<div class="column">
         <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
           <ul class="column">
@@ -83,18 +85,8 @@ export class LiankeTray extends Part {
             )}
           </ul>
         </ha-sortable>
-        ${repeat(
-          items.filter((item) => item.images.length),
-          (item) => item.request,
-          (item) =>
-            html`<lianke-preview
-              .context=${this.context}
-              .images=${item.images}
-              .pages=${item.pages ?? 0}
-              .name=${item.name}
-              .stale=${item.stale || item.previewing}
-            ></lianke-preview>`,
-        )}
+        <lianke-sheets .context=${this.context} .batch=${batch} .revision=${{}}></lianke-sheets>
+        ${joint ? this._jointPreview(joint) : this._previews()}
         <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
         ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
         <div class="actions">
@@ -105,7 +97,7 @@ export class LiankeTray extends Part {
             @click=${() => !resting && batch.print()}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-            ${count < 2 ? t.text("print") : printText(t, "print_n", { n: count })}
+            ${count < 2 || joint ? t.text("print") : printText(t, "print_n", { n: count })}
           </button>
           <button
             data-key="preview"
@@ -135,6 +127,33 @@ export class LiankeTray extends Part {
         </div>
       </div>
       <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>`;
+  }
+
+  private _previews() {
+    return repeat(
+      this.batch.items.filter((item) => item.images.length),
+      (item) => item.request,
+      (item) =>
+        html`<lianke-preview
+          .context=${this.context}
+          .images=${item.images}
+          .pages=${item.pages ?? 0}
+          .name=${item.name}
+          .stale=${item.stale || item.previewing}
+        ></lianke-preview>`,
+    );
+  }
+
+  private _jointPreview(joint: Joint) {
+    if (!joint.images.length)
+      return joint.previewing ? html`<p class="soft pulse">${printText(this.t, "preview_busy")}</p>` : nothing;
+    return html`<lianke-preview
+      .context=${this.context}
+      .images=${joint.images}
+      .pages=${joint.pages ?? 0}
+      .name=${titleOf(this.batch.usable)}
+      .stale=${joint.stale || joint.previewing}
+    ></lianke-preview>`;
   }
 
   private _round(key: string, label: string, icon: string, press: () => void) {

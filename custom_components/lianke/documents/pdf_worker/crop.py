@@ -8,7 +8,7 @@ from .geometry import Rect, Size
 
 # A part that differs from the shape by no more than this, as a photo taken from a little aside
 # does, is stretched to it; of any other the middle is kept.
-MOST_STRETCHED = 0.1
+STRETCHED = 0.1
 
 
 class Crop(NamedTuple):
@@ -71,7 +71,7 @@ def cropped(
     factor = min(size.width / shape.width, size.height / shape.height)
     wanted = Size(shape.width * factor, shape.height * factor)
     kept = Rect(0, 0, wanted.width / size.width, wanted.height / size.height)
-    if by_hand and min(kept.size) >= 1 - MOST_STRETCHED:
+    if by_hand and min(kept.size) >= 1 - STRETCHED:
         return picture, wanted
     left, top = (1 - kept.width) / 2 * picture.width, (1 - kept.height) / 2 * picture.height
     box = _box(picture, (left, top), (picture.width - left, picture.height - top))

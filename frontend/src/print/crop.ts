@@ -1,0 +1,408 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing } from "lit";
+import { state } from "lit/decorators.js";
+import { mdiClose } from "@mdi/js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import type { PrintItem } from "./item";
+import type { Cut } from "./layouts";
+import { printText } from "./texts";
+
+type Edge = "left" | "top" | "right" | "bottom";
+
+const LABELS = { left: "crop_left", top: "crop_top", right: "crop_right", bottom: "crop_bottom" } as const;
+const EDGES: Edge[] = ["left", "top", "right", "bottom"];
+const CORNERS: [Edge, Edge][] = [
+  ["left", "top"],
+  ["right", "top"],
+  ["left", "bottom"],
+  ["right", "bottom"],
+];
+const CARD = 85.6 / 54;
+const STRETCHED = 0.1; // as the process that lays cards out has it
+const MIN_PART = 0.06; // a little more than Home Assistant asks for
+const STEP = 0.005;
+const LARGE_STEP = 0.05;
+const STRAIGHTEN = 15; // degrees to either side
+const PIXELS = 1400; // of the picture that is shown
+
+const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
+
+/* Return the size of the frame that holds a picture turned by some degrees. */
+export const frameOf = (width: number, height: number, turn: number): [number, number] => {
+  const sin = Math.abs(Math.sin((turn * Math.PI) / 180));
+  const cos = Math.abs(Math.cos((turn * Math.PI) / 180));
+  return [width * cos + height * sin, width * sin + height * cos];
+};
+
+/* Return the largest part in the middle of a frame that has the shape of a card. */
+export const middleOf = ([width, height]: [number, number], turn: number): Cut => {
+  const shape = width > height ? CARD : 1 / CARD;
+  const across = (1 - Math.min(1, (height * shape) / width)) / 2;
+  const down = (1 - Math.min(1, width / shape / height)) / 2;
+  return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
+};
+
+/* Return a part after the picture was turned by a quarter, clockwise or not. */
+export const quarter = ({ left, top, right, bottom, turn }: Cut, clockwise: boolean): Cut =>
+  clockwise
+    ? { left: 1 - bottom, top: left, right: 1 - top, bottom: right, turn: (turn + 90) % 360 }
+    : { left: top, top: 1 - right, right: bottom, bottom: 1 - left, turn: (turn + 270) % 360 };
+
+/* Return a part with some of its edges elsewhere; it stays in the frame and keeps a least size. */
+export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
+  const next = { ...cut };
+  if (edges.length === 4) {
+    const x = clamp(dx, -cut.left, 1 - cut.right);
+    const y = clamp(dy, -cut.top, 1 - cut.bottom);
+    return { ...next, left: cut.left + x, right: cut.right + x, top: cut.top + y, bottom: cut.bottom + y };
+  }
+  if (edges.includes("left")) next.left = clamp(cut.left + dx, 0, cut.right - MIN_PART);
+  if (edges.includes("right")) next.right = clamp(cut.right + dx, cut.left + MIN_PART, 1);
+  if (edges.includes("top")) next.top = clamp(cut.top + dy, 0, cut.bottom - MIN_PART);
+  if (edges.includes("bottom")) next.bottom = clamp(cut.bottom + dy, cut.top + MIN_PART, 1);
+  return next;
+};
+
+/* Fires `cropped` with the picture's item and the part of it that was chosen, null for its middle. */
+@define("lianke-crop")
+export class LiankeCrop extends Part {
+  @state() private _item: PrintItem | null = null;
+  @state() private _cut: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
+  @state() private _failed = false;
+
+  private _picture: HTMLImageElement | null = null;
+  private _drawn: number | null = null; // the turn that is shown
+  private _drag: { edges: Edge[]; x: number; y: number; cut: Cut } | null = null;
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      dialog {
+        box-sizing: border-box;
+        width: 100vw;
+        height: 100dvh;
+        max-width: none;
+        max-height: none;
+        margin: 0;
+        padding: env(safe-area-inset-top) 12px 12px;
+        border: none;
+        background: var(--primary-background-color, #fafafa);
+        color: var(--primary-text-color);
+      }
+      .whole {
+        display: flex;
+        flex-direction: column;
+        height: 100%;
+        gap: var(--gap);
+      }
+      .bar {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+      }
+      .stage {
+        flex: 1;
+        min-height: 0;
+        display: grid;
+        place-items: center;
+        padding: 12px;
+      }
+      .frame {
+        position: relative;
+        touch-action: none;
+        user-select: none;
+        direction: ltr;
+      }
+      canvas {
+        display: block;
+        max-width: calc(100vw - 48px);
+        max-height: calc(100dvh - 190px);
+      }
+      .part {
+        position: absolute;
+        box-sizing: border-box;
+        outline: 2px solid #fff;
+        box-shadow:
+          0 0 0 3px #000,
+          0 0 0 9999px rgb(0 0 0 / 50%);
+        cursor: move;
+      }
+      .clip {
+        position: absolute;
+        inset: 0;
+        overflow: hidden;
+      }
+      .edge,
+      .corner {
+        position: absolute;
+        width: 44px;
+        height: 44px;
+        margin: -22px;
+        display: grid;
+        place-items: center;
+        border-radius: 50%;
+      }
+      :is(.edge, .corner)::after {
+        content: "";
+        width: 16px;
+        height: 16px;
+        border-radius: 50%;
+        background: #fff;
+        border: 2px solid #000;
+      }
+      .edge::after {
+        border-radius: 4px;
+      }
+      .edge:focus-visible {
+        outline: 3px solid var(--primary-color);
+      }
+      .left,
+      .right {
+        cursor: ew-resize;
+      }
+      .top,
+      .bottom {
+        cursor: ns-resize;
+      }
+      .corner {
+        cursor: move;
+      }
+      label {
+        display: flex;
+        align-items: center;
+        gap: var(--gap);
+        flex: 1 1 200px;
+      }
+      input {
+        flex: 1;
+        min-width: 80px;
+        min-height: 36px;
+        accent-color: var(--primary-color);
+      }
+    `,
+  ];
+
+  /* Show a picture at an address, with the part of it that was chosen before. */
+  async open(item: PrintItem, address: string, cut: Cut | null): Promise<void> {
+    const picture = new Image();
+    this._item = item;
+    this._picture = this._drawn = null;
+    this._failed = false;
+    await this.updateComplete;
+    this._dialog.showModal();
+    try {
+      picture.src = address;
+      await picture.decode();
+      if (this._item !== item) return; // closed meanwhile
+      this._picture = picture;
+      this._cut = cut ?? this._middle(0);
+    } catch {
+      this._failed = true;
+    }
+    this.requestUpdate();
+  }
+
+  private get _dialog(): HTMLDialogElement {
+    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
+  }
+
+  private get _canvas(): HTMLCanvasElement {
+    return this.renderRoot.querySelector("canvas") as HTMLCanvasElement;
+  }
+
+  private get _frame(): HTMLElement {
+    return this.renderRoot.querySelector(".frame") as HTMLElement;
+  }
+
+  private _middle(turn: number): Cut {
+    const { naturalWidth: width, naturalHeight: height } = this._picture as HTMLImageElement;
+    return middleOf(frameOf(width, height, turn), turn);
+  }
+
+  protected override updated(): void {
+    super.updated();
+    if (this._picture && this._drawn !== this._cut.turn) this._draw(this._picture);
+  }
+
+  /* Draw the picture as it is turned, upright as the browser knows it. */
+  private _draw(picture: HTMLImageElement): void {
+    const { turn } = this._cut;
+    const factor = Math.min(1, PIXELS / Math.max(picture.naturalWidth, picture.naturalHeight));
+    const [width, height] = [picture.naturalWidth * factor, picture.naturalHeight * factor];
+    const canvas = this._canvas;
+    [canvas.width, canvas.height] = frameOf(width, height, turn).map(Math.round) as [number, number];
+    const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.translate(canvas.width / 2, canvas.height / 2);
+    context.rotate((turn * Math.PI) / 180);
+    context.drawImage(picture, -width / 2, -height / 2, width, height);
+    this._drawn = turn;
+  }
+
+  /* Whether the part has nearly the shape of a card, so that all of it is printed. */
+  private get _fits(): boolean {
+    const { _canvas: canvas, _cut: cut } = this;
+    const width = (cut.right - cut.left) * canvas.width;
+    const height = (cut.bottom - cut.top) * canvas.height;
+    const shape = width > height ? width / height : height / width;
+    return Math.min(shape / CARD, CARD / shape) >= 1 - STRETCHED;
+  }
+
+  protected override render() {
+    const { t, _item: item } = this;
+    if (!item) return nothing;
+    const title = printText(t, "crop_name", { name: item.name });
+    const ready = !!this._picture;
+    const help = this._failed ? "crop_failed" : !ready || this._fits ? "crop_help" : "crop_shape";
+    return html`<dialog aria-label=${title} @close=${this._closed}>
+      <div class="whole">
+        <div class="bar">
+          <span class="grow title"><bdi>${title}</bdi></span>
+          <button
+            class="round"
+            aria-label=${printText(t, "close")}
+            title=${printText(t, "close")}
+            @click=${() => this._dialog.close()}
+          >
+            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+          </button>
+        </div>
+        <div class="stage">
+          <div
+            class="frame"
+            ?hidden=${!ready}
+            @pointermove=${this._dragged}
+            @pointerup=${this._dropped}
+            @pointercancel=${this._dropped}
+          >
+            <canvas></canvas>
+            ${ready ? this._handles() : nothing}
+          </div>
+        </div>
+        <p class="soft" role="status">${printText(t, help)}</p>
+        <div class="actions">
+          <button @click=${() => this._turn(false)}>${printText(t, "crop_turn_left")}</button>
+          <button @click=${() => this._turn(true)}>${printText(t, "crop_turn_right")}</button>
+          <label>
+            ${printText(t, "crop_straighten")}
+            <input
+              type="range"
+              min=${-STRAIGHTEN}
+              max=${STRAIGHTEN}
+              step="0.5"
+              .value=${String(this._slant)}
+              @input=${this._straighten}
+            />
+          </label>
+          <button @click=${this._reset}>${printText(t, "crop_reset")}</button>
+          <button class="main" aria-disabled=${ready ? nothing : "true"} @click=${this._done}>
+            ${printText(t, "crop_done")}
+          </button>
+        </div>
+      </div>
+    </dialog>`;
+  }
+
+  private _handles() {
+    const { left, top, right, bottom } = this._cut;
+    const style = `left: ${left * 100}%; top: ${top * 100}%; width: ${(right - left) * 100}%; height: ${(bottom - top) * 100}%`;
+    const at = (x: number, y: number) => `left: ${x * 100}%; top: ${y * 100}%`;
+    const middle: Record<Edge, string> = {
+      left: at(left, (top + bottom) / 2),
+      right: at(right, (top + bottom) / 2),
+      top: at((left + right) / 2, top),
+      bottom: at((left + right) / 2, bottom),
+    };
+    return html`<div class="clip">
+        <div class="part" style=${style} @pointerdown=${(event: PointerEvent) => this._grab(event, EDGES)}></div>
+      </div>
+      ${CORNERS.map(
+        ([x, y]) =>
+          html`<div
+            class="corner"
+            style=${at(this._cut[x], this._cut[y])}
+            @pointerdown=${(event: PointerEvent) => this._grab(event, [x, y])}
+          ></div>`,
+      )}
+      ${EDGES.map(
+        (edge) =>
+          html`<div
+            class="edge ${edge}"
+            role="slider"
+            tabindex="0"
+            style=${middle[edge]}
+            aria-label=${printText(this.t, LABELS[edge])}
+            aria-orientation=${edge === "left" || edge === "right" ? "horizontal" : "vertical"}
+            aria-valuemin="0"
+            aria-valuemax="100"
+            aria-valuenow=${Math.round(this._cut[edge] * 100)}
+            @pointerdown=${(event: PointerEvent) => this._grab(event, [edge])}
+            @keydown=${(event: KeyboardEvent) => this._press(event, edge)}
+          ></div>`,
+      )}`;
+  }
+
+  private _grab(event: PointerEvent, edges: Edge[]): void {
+    if (event.button) return;
+    event.preventDefault();
+    (event.currentTarget as HTMLElement).focus({ preventScroll: true });
+    // From here on its moves come to the frame, wherever the pointer is.
+    this._frame.setPointerCapture(event.pointerId);
+    this._drag = { edges, x: event.clientX, y: event.clientY, cut: this._cut };
+  }
+
+  private readonly _dragged = (event: PointerEvent) => {
+    if (!this._drag) return;
+    const { width, height } = this._frame.getBoundingClientRect();
+    const { edges, x, y, cut } = this._drag;
+    this._cut = moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
+  };
+
+  private readonly _dropped = () => {
+    this._drag = null;
+  };
+
+  private _press(event: KeyboardEvent, edge: Edge): void {
+    const direction = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 }[event.key];
+    if (!direction) return;
+    event.preventDefault();
+    const step = Math.abs(direction) > 1 || event.shiftKey ? LARGE_STEP : STEP;
+    const by = Math.sign(direction) * step;
+    this._cut = moved(this._cut, [edge], by, by);
+  }
+
+  /* How far the picture is turned beside its quarters. */
+  private get _slant(): number {
+    const rest = this._cut.turn % 90;
+    return rest > 45 ? rest - 90 : rest;
+  }
+
+  private _turn(clockwise: boolean): void {
+    this._cut = quarter(this._cut, clockwise);
+  }
+
+  private readonly _straighten = (event: Event) => {
+    const slant = Number((event.target as HTMLInputElement).value);
+    this._cut = { ...this._cut, turn: (this._cut.turn - this._slant + slant + 360) % 360 };
+  };
+
+  private readonly _reset = () => {
+    if (this._picture) this._cut = this._middle(0);
+  };
+
+  private readonly _done = () => {
+    if (!this._picture) return;
+    const middle = this._middle(0);
+    const isMiddle = this._cut.turn === 0 && EDGES.every((edge) => this._cut[edge] === middle[edge]);
+    this.fire("cropped", [this._item, isMiddle ? null : this._cut]);
+    this._dialog.close();
+  };
+
+  private readonly _closed = () => {
+    this._item = this._picture = null;
+  };
+}

@@ -1,0 +1,112 @@
+/* The documents of a batch while they are printed together, on sheets. */
+import { isLost, randomId, type CommandError } from "../context";
+import type { Batch } from "./batch";
+import type { PrintItem } from "./item";
+import { fieldsOf, type Cut, type LayoutName } from "./layouts";
+import { isOwnPicture, type PreviewAnswer, type PrintAnswer } from "./sending";
+import { printText } from "./texts";
+
+/* Return what documents are called together. */
+export const titleOf = (items: PrintItem[]): string =>
+  items.length > 1 ? `${items[0]?.name} + ${items.length - 1}` : (items[0]?.name ?? "");
+
+/*
+ * The request id stays as long as the answer to its print is lost: until the job is seen, whatever is pressed asks for the
+ * same print.
+ */
+export class Joint {
+  request = `card-${randomId()}`;
+  lost = false;
+  /* The documents of the last try to print. */
+  sent: PrintItem[] = [];
+  previewing = false;
+  /* Whether the pictures show something else than what is chosen now. */
+  stale = false;
+  images: string[] = [];
+  pages: number | null = null;
+  watermark = "";
+
+  private readonly _cuts = new Map<PrintItem, Cut>();
+
+  constructor(
+    private readonly _batch: Batch,
+    readonly layout: LayoutName,
+  ) {}
+
+  get isCard(): boolean {
+    return this.layout === "layout_id_card";
+  }
+
+  cut(item: PrintItem): Cut | undefined {
+    return this._cuts.get(item);
+  }
+
+  setCut(item: PrintItem, cut: Cut | null): void {
+    if (cut) this._cuts.set(item, cut);
+    else this._cuts.delete(item);
+  }
+
+  /* Other documents are another print. */
+  renew(): void {
+    if (!this.lost) this.request = `card-${randomId()}`;
+  }
+
+  /* Return the action's fields: the options of all, and the layout. */
+  private _data(): Record<string, unknown> {
+    const items = this._batch.usable;
+    const data = { ...this._batch.options(), ...fieldsOf(this.layout) };
+    const watermark = this.watermark.trim();
+    if (this.isCard && watermark) data["watermark"] = watermark;
+    if (this.isCard && items.some((item) => this._cuts.has(item)))
+      data["id_card_crop"] = items.map((item) => this._cuts.get(item) ?? {});
+    return data;
+  }
+
+  async print(): Promise<void> {
+    const batch = this._batch;
+    const { context, usable: items } = batch;
+    const data = { ...this._data(), request_id: this.request };
+    this.sent = items;
+    this.lost = false;
+    batch.problem = null;
+    try {
+      const answer = await batch.sending.withAll<PrintAnswer>(items, "print", data, () => {
+        for (const item of items) item.phase = "submit";
+        batch.changed();
+      });
+      const duplicate = answer.jobs?.[0]?.duplicate;
+      context.announceSubmitted(titleOf(items), duplicate ? printText(context.localizer, "duplicate") : undefined);
+      batch.done(items);
+    } catch (error) {
+      this.lost = isLost(error as CommandError);
+      await batch.explainJoint(error as CommandError);
+    }
+    for (const item of items) item.phase = null;
+    batch.changed();
+  }
+
+  async preview(): Promise<void> {
+    if (this.previewing) return;
+    const batch = this._batch;
+    const items = batch.usable;
+    const data = this._data();
+    const isAsItWas = () =>
+      JSON.stringify(data) === JSON.stringify(this._data()) && items.every((item, at) => batch.usable[at] === item);
+    this.previewing = true;
+    batch.problem = null;
+    batch.changed();
+    try {
+      const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
+      this.images = (answer.images ?? []).filter(isOwnPicture);
+      this.pages = answer.pages ?? null;
+    } catch (error) {
+      // An error of what is not wanted any more says nothing, and Print shows its own.
+      if (!batch.printing && batch.joint === this && isAsItWas()) await batch.explainJoint(error as CommandError);
+    }
+    if (!batch.printing) for (const item of items) item.phase = null;
+    this.previewing = false;
+    this.stale = !isAsItWas();
+    if (batch.joint === this) batch.renewSoon();
+    batch.changed();
+  }
+}

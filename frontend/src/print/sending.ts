@@ -1,0 +1,104 @@
+/* Calls actions with the documents that somebody has chosen. */
+import { UserError, type CardContext, type CommandError } from "../context";
+import type { PrintItem } from "./item";
+import { printText } from "./texts";
+import { upload } from "./upload";
+
+export interface PrintAnswer {
+  jobs: { duplicate?: boolean }[];
+}
+export interface PreviewAnswer {
+  document: string;
+  pages: number | null;
+  images: string[];
+}
+
+/* Only pictures that Home Assistant itself serves. */
+export const isOwnPicture = (url: string) => /^\/(?!\/)/.test(url) || url.startsWith("data:image/");
+
+const isGone = (error: unknown) => (error as CommandError)?.translation_key === "document_gone";
+
+interface Sender {
+  context: CardContext;
+  readonly device: string;
+  readonly items: PrintItem[];
+  changed(): void;
+}
+
+export class Sending {
+  private readonly _keeping = new Map<PrintItem, Promise<void>>();
+
+  constructor(private readonly _sender: Sender) {}
+
+  private _call<T>(service: string, data: object): Promise<Partial<T>> {
+    return this._sender.context.call<T>(service, { device_id: this._sender.device, ...data });
+  }
+
+  /*
+   * Call an action with a document: by the handle of an earlier preview while that is kept, else by a new upload.
+   * progress is called with the bytes uploaded, and with null once the action is called.
+   */
+  async withDocument<T>(
+    item: PrintItem,
+    service: string,
+    data: object,
+    progress: (sent: number | null) => void,
+  ): Promise<Partial<T>> {
+    const call = (source: object) => {
+      progress(null);
+      return this._call<T>(service, { ...data, ...source });
+    };
+    if (item.document) {
+      try {
+        return await call({ document: item.document });
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        item.document = null;
+      }
+    }
+    if (item.media) {
+      const { media_content_id, media_content_type } = item.media;
+      return call({ media: { media_content_id, media_content_type } });
+    }
+    progress(0);
+    return call({ upload: await upload(this._sender.context, item.file as File, progress, item.signal) });
+  }
+
+  /*
+   * Call an action with all documents at once. Home Assistant is given each before, to be kept; one that it has forgotten
+   * comes again. begin is called right before the call.
+   */
+  async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
+    const call = async () => {
+      for (const item of items) await this._keep(item);
+      if (!items.every((item) => this._sender.items.includes(item)))
+        throw new UserError(printText(this._sender.context.localizer, "changed"));
+      begin();
+      return this._call<T>(service, { ...data, document: items.map((item) => item.document) });
+    };
+    try {
+      return await call();
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      for (const item of items) item.document = null;
+      return call();
+    }
+  }
+
+  /* Have Home Assistant keep a document, and count its pages; once, whoever asks. */
+  private async _keep(item: PrintItem): Promise<void> {
+    if (item.document) return;
+    const keep = async () => {
+      const answer = await this.withDocument<PreviewAnswer>(item, "count_pages", {}, (sent) => {
+        item.phase = sent === null ? null : "upload";
+        item.sent = sent ?? item.sent;
+        this._sender.changed();
+      });
+      item.document = answer.document ?? null;
+      item.pages = answer.pages ?? null;
+    };
+    let keeping = this._keeping.get(item);
+    if (!keeping) this._keeping.set(item, (keeping = keep().finally(() => this._keeping.delete(item))));
+    await keeping;
+  }
+}

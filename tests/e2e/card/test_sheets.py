@@ -1,0 +1,123 @@
+"""Layouts on the card: offered for what was dropped, chosen with one tap, cropped by hand."""
+
+from io import BytesIO
+import os
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageDraw
+from playwright.async_api import expect
+import pypdfium2
+import pytest
+
+from tests.simulator import make_pdf
+
+from .stage import Screen, Stage
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("card"),
+]
+
+PDF = "application/pdf"
+
+
+def photo(colour: str) -> bytes:
+    """Return a photo of a card that lies in the middle of a green table, a fifth from its edges."""
+    picture = Image.new("RGB", (1600, 1010), (0, 200, 0))
+    picture.paste(colour, (320, 202, 1280, 808))
+    ImageDraw.Draw(picture).text((400, 300), "ID", fill="white", font_size=200)
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+async def picture(screen: Screen, name: str) -> None:
+    """Keep a picture of the whole screen, where somebody wants to look at it."""
+    if folder := os.environ.get("LIANKE_LOOK"):
+        await screen.page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+async def previews(screen: Screen, count: int) -> None:
+    """Wait until so many pictures of sheets are there, of what is chosen now."""
+    await expect(screen.card.locator(".previews:not(.stale) img")).to_have_count(count)
+
+
+async def test_two_photos_become_an_id_card(stage: Stage) -> None:
+    """One tap, a crop by the keyboard, a print: 85.6 × 54 mm, and the table is gone."""
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        await screen.drop(
+            ("front.png", "image/png", photo("red")), ("back.png", "image/png", photo("blue"))
+        )
+        offer = screen.card.get_by_role("button", name="ID card", exact=True)
+        await expect(offer).to_have_attribute("aria-pressed", "false")
+        await picture(screen, "offers")
+        await offer.click()
+        await expect(offer).to_have_attribute("aria-pressed", "true")
+        await previews(screen, 1)
+        assert len(await stage.printed()) == before
+        for name in ("front.png", "back.png"):
+            await screen.card.get_by_role("button", name=f"Crop {name}").click()
+            dialog = screen.card.get_by_role("dialog", name=f"Crop {name}")
+            await expect(dialog.locator("canvas")).to_be_visible()
+            for edge, key in (
+                ("Left edge", "ArrowRight"),
+                ("Right edge", "ArrowLeft"),
+                ("Top edge", "ArrowDown"),
+                ("Bottom edge", "ArrowUp"),
+            ):
+                await dialog.get_by_role("slider", name=edge).focus()
+                for _ in range(4):
+                    await screen.page.keyboard.press(f"Shift+{key}")
+            if name == "front.png":
+                await picture(screen, "crop")
+                assert await screen.axe(dialog) == []
+            await dialog.get_by_role("button", name="Done").click()
+            await expect(dialog).to_have_count(0)
+        await screen.card.get_by_label("Watermark").fill("COPY")
+        await previews(screen, 1)
+        await picture(screen, "id-card")
+        assert await screen.axe() == []
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("front.png + 1")).to_contain_text("Completed · 1 page")
+    (printed,) = (await stage.printed())[before:]
+    assert printed["options"]["jpScale"] == "none"
+    drawn = pypdfium2.PdfDocument(printed["path"])[0].render(scale=254 / 72).to_pil().convert("RGB")
+    box = drawn.point(lambda value: 255 if value < 250 else 0).convert("L").getbbox()
+    assert [(box[2] - box[0]) / 10, (box[3] - box[1]) / 10] == pytest.approx([85.6, 128], abs=0.3)
+    # No green of the table.
+    _, green, blue = drawn.split()
+    red = ImageChops.subtract(drawn.getchannel("R"), green)
+    others = ImageChops.lighter(red, ImageChops.subtract(blue, green))
+    table = ImageChops.subtract(ImageChops.subtract(green, drawn.getchannel("R")), others)
+    assert table.point(lambda value: 255 if value > 60 else 0).getbbox() is None
+
+
+async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(language="zh-Hans", width=400, touch=True) as screen:
+        await screen.zone.wait_for()
+        await screen.drop(
+            *((f"发票 {number}.pdf", PDF, make_pdf(1, f"Voucher {number}")) for number in (1, 2, 3))
+        )
+        await screen.card.get_by_role("button", name="发票，一张两份").click()
+        await previews(screen, 2)
+        await picture(screen, "invoices")
+        # The preview follows what is removed.
+        await screen.card.get_by_role("button", name="移除 发票 3.pdf").click()
+        await previews(screen, 1)
+        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await expect(screen.row("发票 1.pdf + 1")).to_contain_text("已完成")
+        await screen.drop(("书.pdf", PDF, make_pdf(6, "Book")))
+        await screen.card.get_by_role("button", name="一张两页").click()
+        await previews(screen, 3)
+        assert await screen.axe() == []
+        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await expect(screen.row("书.pdf")).to_contain_text("已完成")
+    sheets = (await stage.printed())[before:]
+    assert [one["pages"] for one in sheets] == [1, 3]
+    assert sheets[1]["options"]["dmOrientation"] == "2"
