@@ -26,7 +26,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.runtime import LiankeData, preview_signal
 from tests.clock import Clock, elapse, rest
-from tests.conftest import set_up, tear_down
+from tests.conftest import make_entry, set_up, tear_down
 from tests.polling import key_of
 from tests.simulator import Box, Fault, Outcome, Simulator
 
@@ -724,3 +724,22 @@ async def test_printing_clears_the_preview_of_its_printer(
     await press(hass, f"{LASER}_print_test_page")
     assert state_of(hass, f"image.{LASER}_preview") == STATE_UNKNOWN
     assert state_of(hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
+
+
+async def test_inks_have_names_in_the_language_of_the_house(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """What the printer calls by a name of its own keeps it."""
+    inkjet = next(one for one in box.printers if one.markers)
+    inkjet.markers = [*(inkjet.markers or ()), {"name": "Waste box", "level": 3}]
+    await hass.config.async_update(language="zh-Hans")
+    entry = make_entry(simulator, box)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    names = {
+        state.name.partition("余墨/余粉")[2].strip()
+        for state in hass.states.async_all("sensor")
+        if "余墨/余粉" in state.name
+    }
+    assert names == {"黑色", "青色", "品红", "黄色", "Waste box"}
+    await tear_down(hass)

@@ -14,12 +14,15 @@ from homeassistant.components.sensor import (
 from homeassistant.const import PERCENTAGE, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
+from .api.markers import ink_of
 from .api.models import Box
 from .box.status import PrinterStatus
 from .box.views import PrinterView
+from .const import DOMAIN
 from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import JobState
 from .jobs.readiness import HOLD_REASONS
@@ -137,12 +140,16 @@ async def async_setup_entry(
     """Add the box's sensors, and those of its printers as they appear."""
     of_box = [BoxSensor(entry, description) for description in BOX_SENSORS]
 
+    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
+    prefix = f"component.{DOMAIN}.common.ink_"
+    inks = {key.removeprefix(prefix): text for key, text in texts.items()}
+
     def make(view: PrinterView) -> Iterator[SensorEntity]:
         yield StatusSensor(entry, view.key, STATUS)
         for description in JOB_SENSORS:
             yield JobSensor(entry, view.key, description)
         for marker in view.printer.markers:
-            yield InkSensor(entry, view.key, marker.name)
+            yield InkSensor(entry, view.key, marker.name, inks.get(ink_of(marker.name) or ""))
 
     async_add_printers(entry, async_add_entities, make, [*of_box, LastPushSensor(entry, LAST_PUSH)])
 
@@ -196,12 +203,14 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
 class InkSensor(KnownPrinterEntity, SensorEntity):
     """The level of one colour, as it was when the printer was last connected."""
 
-    def __init__(self, entry: LiankeConfigEntry, printer_key: str, marker: str) -> None:
-        """Show the marker of this name."""
+    def __init__(
+        self, entry: LiankeConfigEntry, printer_key: str, marker: str, ink: str | None
+    ) -> None:
+        """Show the marker of this name, under the ink's own name in the user's language."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
         self._attr_unique_id = f"{self._attr_unique_id}_{_slug_of(marker)}"
-        self._attr_translation_placeholders = {"marker": marker}
+        self._attr_translation_placeholders = {"marker": ink or marker}
 
     @property
     @override

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from custom_components.lianke.api.markers import Marker, parse_markers, to_level
+from custom_components.lianke.api.markers import Marker, ink_of, parse_markers, to_level
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,27 @@ def test_a_level_in_a_long_list_costs_no_more_than_a_short_one() -> None:
         Marker(name="c0", level=0),
         Marker(name="c1", level=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "ink"),
+    [
+        ("Black", "black"),
+        ("black ink", "black"),
+        ("黑", "black"),
+        ("PK", "photo_black"),
+        ("Matte Black", "matte_black"),
+        ("light-gray", "light_gray"),
+        ("Cyan", "cyan"),
+        ("浅青色", "light_cyan"),
+        ("Magenta Toner", "magenta"),
+        ("品红", "magenta"),
+        ("LM", "light_magenta"),
+        ("Y", "yellow"),
+        ("Waste box", None),
+        ("Blackboard", None),
+        ("", None),
+    ],
+)
+def test_the_usual_inks(name: str, ink: str | None) -> None:
+    assert ink_of(name) == ink

@@ -28,6 +28,7 @@ WORDS = {
         "submit": "Submit",
         "finish": "finish",
         "search": "Search for a brand name",
+        "brand": "Lianke",
         "rejected": "rejects this ApiKey",
         "wrong_address": "has nothing at this address",
         "found": "Printers found",
@@ -40,6 +41,7 @@ WORDS = {
         "submit": "提交",
         "finish": "完成",
         "search": "搜索品牌名称",
+        "brand": "链科",
         "rejected": "不接受此 ApiKey",
         "wrong_address": "这个地址不存在",
         "found": "找到的打印机",
@@ -88,7 +90,7 @@ async def test_bind_in_the_browser(
     ):
         await page.goto(f"{home.url}/config/integrations/dashboard")
         await page.get_by_role("button", name=words["add"]).last.click()
-        await page.get_by_placeholder(words["search"]).fill("Lianke")
+        await page.get_by_placeholder(words["search"]).fill(words["brand"])
         # This list shows the names in the manifests, in any language.
         await page.get_by_text("Lianke Cloud Print").first.click()
         photo = page.locator("input[type=file]")

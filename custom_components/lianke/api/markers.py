@@ -27,6 +27,19 @@ _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
 _LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
 MAX_ITEMS = 64
 MAX_LEVEL = 32
+# How printers call the usual inks.
+_INKS = {
+    "black": re.compile(r"black|黑色?|k"),
+    "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),
+    "matte_black": re.compile(r"matte? ?black|粗面黑色?|mk|mbk"),
+    "gray": re.compile(r"gr[ae]y|灰色?|gy"),
+    "light_gray": re.compile(r"light ?gr[ae]y|[浅淡]灰色?|lgy"),
+    "cyan": re.compile(r"cyan|青色?|c"),
+    "light_cyan": re.compile(r"light ?cyan|[浅淡]青色?|lc"),
+    "magenta": re.compile(r"magenta|品红色?|洋红色?|m"),
+    "light_magenta": re.compile(r"light ?magenta|[浅淡](?:品|洋)红色?|lm"),
+    "yellow": re.compile(r"yellow|黄色?|y"),
+}
 _SEPARATORS = re.compile(r"[,;\n]")
 _SIGN = re.compile(r"[:=]")
 _PERCENT = re.compile(r"(\d{1,3})(\.\d+)?\s*[%％]?")
@@ -52,6 +65,12 @@ class Marker(Stored):
     color: str | None = field(
         default=None, metadata={READ: lambda value: to_optional_text(value, MAX_NAME)}
     )
+
+
+def ink_of(name: str) -> str | None:
+    """Return which of the usual inks a marker's name stands for, None for another one."""
+    text = name.casefold().removesuffix(" ink").removesuffix(" toner").replace("-", " ").strip()
+    return next((ink for ink, called in _INKS.items() if called.fullmatch(text)), None)
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:

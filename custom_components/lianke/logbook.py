@@ -1,0 +1,72 @@
+"""Describes the ends of print jobs in the logbook, one line each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from homeassistant.components.logbook.const import (
+    LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.translation import async_get_cached_translations
+
+from .const import DOMAIN
+from .devices import printer_identifier
+from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
+
+EVENT_JOB_ENDED: Final = f"{DOMAIN}_job_ended"
+
+
+@callback
+def async_describe_events(
+    hass: HomeAssistant,
+    async_describe_event: Callable[[str, str, Callable[[Event], dict[str, Any]]], None],
+) -> None:
+    """Describe the event that a print job ends with, in the language of the house."""
+
+    @callback
+    def describe(event: Event) -> dict[str, Any]:
+        device = dr.async_get(hass).async_get(str(event.data[ATTR_DEVICE_ID]))
+        return {
+            LOGBOOK_ENTRY_NAME: (device.name_by_user or device.name) if device else None,
+            LOGBOOK_ENTRY_MESSAGE: _message(hass, event.data),
+            LOGBOOK_ENTRY_ENTITY_ID: event.data.get(ATTR_ENTITY_ID),
+        }
+
+    @callback
+    def fire(update: JobUpdate) -> None:
+        if update.job.is_final:
+            _fire(hass, update)
+
+    async_describe_event(DOMAIN, EVENT_JOB_ENDED, describe)
+    # For the time that Home Assistant runs: there is one logbook.
+    async_dispatcher_connect(hass, SIGNAL_JOB_UPDATED, fire)
+
+
+@callback
+def _fire(hass: HomeAssistant, update: JobUpdate) -> None:
+    """Fire the event of a job that has ended, which is the logbook's line."""
+    entry, job, _reasons = update
+    identifier = printer_identifier(entry, job.printer_key)
+    device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
+    if device is None:
+        return
+    status = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{identifier[1]}_status")
+    data = {ATTR_DEVICE_ID: device.id, ATTR_ENTITY_ID: status, "state": job.state.value}
+    hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=asker_context(job))
+
+
+def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
+    """Return what became of a job, with its pages where they were counted."""
+    texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
+    key = str(data["state"])
+    if data.get("partly_printed"):
+        key = "partly_printed"
+    elif key == "completed" and (pages := data.get("pages")) is not None:
+        key = "completed_page" if pages == 1 else "completed_pages"
+    text = texts.get(f"component.{DOMAIN}.common.logbook_{key}", key)
+    return text.format(title=data["title"], pages=data.get("pages"))
