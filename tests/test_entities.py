@@ -88,6 +88,7 @@ OFFICE = {
 PRINTER = {
     "binary_sensor.{}_problem": "off",
     "button.{}_cancel_waiting_jobs": "unknown",
+    "button.{}_release_waiting_jobs": "unknown",
     "button.{}_print_test_page": "unknown",
     "button.{}_reset_the_error_limit": "unknown",
     "event.{}_print_job": "unknown",
@@ -137,12 +138,13 @@ async def test_what_is_disabled_at_first(
     disabled = {entity.entity_id for entity in entities if entity.disabled_by}
     assert {name for name in disabled if LASER in name or "office_box" in name} == {
         "button.office_box_clear_the_cloud_s_queue_all_apps",
+        f"button.{LASER}_release_waiting_jobs",
         f"image.{LASER}_preview",
         "sensor.office_box_lan_address",
         "sensor.office_box_wi_fi_address",
         f"sensor.{LASER}_last_job_title",
     }
-    assert len(disabled) == 3 + 2 * 6
+    assert len(disabled) == 3 + 3 * 6
     assert len({entity.unique_id for entity in entities}) == len(entities)
     box_id = setup.data["device_id"]
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)

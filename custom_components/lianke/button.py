@@ -15,7 +15,9 @@ from .api.errors import LiankeError
 from .box.views import PrinterView
 from .documents.document import input_error
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
+from .jobs.errors import job_error
 from .jobs.job import WAITING
+from .jobs.people import PersonReason
 from .runtime import LiankeConfigEntry, LiankeData, translated
 
 PARALLEL_UPDATES = 1
@@ -45,6 +47,20 @@ async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | 
     for job in data.queue.jobs(key):
         if job.state in WAITING and job.can_cancel:
             await data.queue.async_cancel(job.job_id)
+
+
+async def _async_release(data: LiankeData, key: str, _context: Context | None) -> None:
+    """Release the jobs that wait for somebody at the printer, but for those that need a code."""
+    waiting = [
+        job
+        for job in data.queue.jobs(key)
+        if job.can_continue and job.waits_for[0] == PersonReason.RELEASE
+    ]
+    for job in reversed(waiting):
+        if not job.needs_code:
+            await data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)
+    if waiting and all(job.needs_code for job in waiting):
+        raise job_error("code_missing", waiting[0])
 
 
 async def _async_reset_error_limit(data: LiankeData, key: str, context: Context | None) -> None:
@@ -100,6 +116,13 @@ CANCEL_WAITING_JOBS = PrinterButtonDescription(
     press_fn=_async_cancel_waiting,
 )
 
+RELEASE_JOBS = PrinterButtonDescription(
+    key="release_jobs",
+    translation_key="release_jobs",
+    entity_registry_enabled_default=False,
+    press_fn=_async_release,
+)
+
 RESET_ERROR_LIMIT = PrinterButtonDescription(
     key="reset_error_limit",
     translation_key="reset_error_limit",
@@ -118,7 +141,8 @@ async def async_setup_entry(
 
     def make(view: PrinterView) -> Iterator[ButtonEntity]:
         yield TestPageButton(entry, view.key, TEST_PAGE)
-        yield CancelButton(entry, view.key, CANCEL_WAITING_JOBS)
+        yield QueueButton(entry, view.key, CANCEL_WAITING_JOBS)
+        yield QueueButton(entry, view.key, RELEASE_JOBS)
         yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
 
     async_add_printers(entry, async_add_entities, make, of_box)
@@ -152,8 +176,8 @@ class PrinterButton(PrinterEntity, ButtonEntity):
             raise translated(err) from None
 
 
-class CancelButton(QueueEntity, PrinterButton):
-    """Cancels waiting jobs, also while the printer is off."""
+class QueueButton(QueueEntity, PrinterButton):
+    """Does something to the jobs of a printer, also while it is off."""
 
 
 class TestPageButton(QueueEntity, ButtonEntity):

@@ -34,6 +34,10 @@ CONF_APPROVAL_SOURCES: Final = "approval_sources"
 CONF_APPROVAL_PRINTERS: Final = "approval_printers"
 # Notify entities and actions that reach the approvers.
 CONF_APPROVAL_NOTIFY: Final = "approval_notify"
+# Whose jobs wait for somebody at the printer, and users' codes for it, hashed.
+CONF_RELEASE_PRINTERS: Final = "release_printers"
+CONF_RELEASE_USERS: Final = "release_users"
+CONF_RELEASE_CODES: Final = "release_codes"
 CONF_KEEP_ALIVE: Final = "keep_alive"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"

@@ -21,6 +21,8 @@ from .const import (
     CONF_DEVICE_KEY,
     CONF_LAN_PRINTERS,
     CONF_PRINTER_OPTIONS,
+    CONF_RELEASE_CODES,
+    CONF_RELEASE_USERS,
     CONF_SERVER,
 )
 from .devices import printer_key_of
@@ -55,6 +57,8 @@ TO_REDACT = {
     "lan_address",
     "lan_mac",
     CONF_LAN_PRINTERS,
+    CONF_RELEASE_CODES,
+    CONF_RELEASE_USERS,
     "request_id",
     "row_id",
     "sender",
@@ -62,6 +66,7 @@ TO_REDACT = {
     "source",
     "title",
     "unique_id",
+    "user_id",
     "wifi_address",
 }
 

@@ -105,6 +105,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
         "defaults",
         "keep_alive",
         "approval",
+        "release",
         "lan_printers",
         "push",
         "blueprints",
@@ -460,7 +461,9 @@ async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEnt
     assert setup.options == {}
 
 
-@pytest.mark.parametrize("step", ["defaults", "keep_alive", "approval", "lan_printers", "push"])
+@pytest.mark.parametrize(
+    "step", ["defaults", "keep_alive", "approval", "release", "lan_printers", "push"]
+)
 async def test_box_unloaded_meanwhile(
     hass: HomeAssistant, setup: MockConfigEntry, step: str
 ) -> None:

@@ -3,6 +3,7 @@
 from homeassistant.core import HomeAssistant, ServiceCall
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
+from custom_components.lianke.jobs.release_code import is_code
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown
 from tests.printing import LASER
 
@@ -58,4 +59,32 @@ async def test_those_who_are_gone_are_not_offered(
     result = await go(hass, setup, "approval")
     assert shown(result)["approvers"] == []
     await answer(hass, result, shown(result))
+    assert setup.options == {}
+
+
+async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    anna = MockUser(name="Anna").add_to_hass(hass)
+    result = await go(hass, setup, "release")
+    nothing: dict[str, list[str]] = {"release_printers": [], "release_users": []}
+    assert shown(result) == nothing
+    chosen = {"release_printers": [key_of(setup, LASER)], "release_users": [anna.id]}
+    for wrong, errors in (
+        ({"code": "1234"}, {"code_user": "code_needs_user"}),
+        ({"code": "123", "code_user": anna.id}, {"code": "code_length"}),
+        ({"code": "1" * 65, "code_user": anna.id}, {"code": "code_length"}),
+    ):
+        result = await answer(hass, result, chosen | wrong)
+        assert result["errors"] == errors
+        assert shown(result) == chosen
+    await answer(hass, result, chosen | {"code": " 1234 ", "code_user": anna.id})
+    stored = setup.options["release_codes"][anna.id]
+    assert "1234" not in stored.split(":")
+    assert is_code("1234", stored)
+    result = await go(hass, setup, "release")
+    # Who has a code is shown, the code is not.
+    assert shown(result) == chosen
+    assert result["description_placeholders"] == {"users": "Anna"}
+    await answer(hass, result, chosen)
+    assert setup.options == chosen | {"release_codes": {anna.id: stored}}
+    await answer(hass, await go(hass, setup, "release"), nothing | {"code_user": anna.id})
     assert setup.options == {}

@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import hashlib
 import zlib
 
-from homeassistant.core import HomeAssistant
+from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.core import Context, HomeAssistant
 from PIL import Image
 import pypdfium2
 import pytest
@@ -23,7 +25,7 @@ from tests.documents.rasters import (
     urf_header,
 )
 from tests.lan_printer.conftest import PDF, LanPrinter, Offer, jobs_of
-from tests.printing import INKJET, LABELS, came_out, data_of, print_one, sent
+from tests.printing import INKJET, LABELS, ask, came_out, data_of, print_one, sent
 from tests.simulator import Outcome, Simulator, make_pdf
 
 LAST = values.boolean(True)
@@ -381,3 +383,56 @@ async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter, simulator: Sim
     number = await lan.print()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert (await lan.job(number)).one("job-name") == "数学作业.pdf"
+
+
+def code(sent_code: bytes, encryption: str | None = None) -> Attributes:
+    """Return the operation attributes for a job with a code."""
+    encrypted = (
+        {} if encryption is None else {"job_password_encryption": values.keyword(encryption)}
+    )
+    return {"job_password": values.octets(sent_code), **encrypted}
+
+
+@pytest.mark.parametrize("encryption", [None, "none", "sha2-256"])
+async def test_a_code_of_the_print_dialog(
+    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator, encryption: str | None
+) -> None:
+    offered = (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).printer
+    assert offered["job-password-encryption-supported"] == values.keyword("none", "sha2-256")
+    assert offered["job-password-supported"] == values.integer(64)
+    secret = hashlib.sha256(b"4711").digest() if encryption == "sha2-256" else b"4711"
+    answer = await lan.ask(Operation.PRINT_JOB, None, PDF, **code(secret, encryption))
+    assert answer.one("job-state") == 4
+    assert answer.one("job-state-reasons") == "job-release-wait"
+    [job] = jobs_of(lan)
+    assert (job.hold_reason, job.needs_code) == ("release", True)
+    answer = await lan.ask(Operation.CREATE_JOB, None, b"", **code(secret, encryption))
+    number = answer.one("job-id")
+    assert isinstance(number, int)
+    await lan.ask(
+        Operation.SEND_DOCUMENT,
+        document=PDF,
+        job_id=values.integer(number),
+        last_document=LAST,
+    )
+    assert all(one.needs_code for one in jobs_of(lan))
+    assert not sent(simulator)
+    user = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    for one in jobs_of(lan):
+        data = {"job_id": one.job_id, "code": "4711"}
+        await ask(hass, "continue_job", Context(user_id=user.id), **data)
+    await came_out(simulator, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [code(b"4711", "md5"), code(b"471"), code(b"1" * 65), code(b""), code(b"", "sha2-256")]
+)
+async def test_a_code_that_cannot_be_used(
+    lan: LanPrinter, simulator: Simulator, wrong: Attributes
+) -> None:
+    for operation in (Operation.VALIDATE_JOB, Operation.PRINT_JOB, Operation.CREATE_JOB):
+        answer = await lan.ask(operation, None, PDF, **wrong)
+        assert answer.status == Status.ATTRIBUTES_NOT_SUPPORTED
+        assert "job-password" in answer.unsupported
+    assert not sent(simulator)
+    assert not jobs_of(lan)

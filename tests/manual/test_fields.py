@@ -300,6 +300,14 @@ async def _ignore(house: House, data: dict[str, Any]) -> None:
     assert goes["state"] == "completed"
 
 
+async def _release(house: House, data: dict[str, Any]) -> None:
+    job = (await house.call("print", text="x", **data))["jobs"][0]
+    assert (job["hold_reason"], job["needs_code"]) == ("release", True)
+    await house.call("continue_job", job_id=job["job_id"], code=data["release_code"])
+    await house.finish()
+    assert len(house.simulator.printed) == 1
+
+
 async def _once(house: House, data: dict[str, Any]) -> None:
     file = house.at_home("/media/menu.pdf")
     first, second = [(await house.call("print", file=file, **data))["jobs"][0] for _ in range(2)]
@@ -325,6 +333,7 @@ JOB_TESTS = {
     "if_not_ready": _fail,
     "expires_in": _expire,
     "ignore_quiet_hours": _ignore,
+    "release_code": _release,
     "request_id": _once,
     "replace_key": _replace,
 }

@@ -32,6 +32,7 @@ from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.button import (
     BOX_BUTTONS,
     CANCEL_WAITING_JOBS,
+    RELEASE_JOBS,
     RESET_ERROR_LIMIT,
     TEST_PAGE,
 )
@@ -260,6 +261,7 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
                 ("notify", NOTIFY),
                 ("button", TEST_PAGE),
                 ("button", CANCEL_WAITING_JOBS),
+                ("button", RELEASE_JOBS),
                 ("button", RESET_ERROR_LIMIT),
             ],
         ),

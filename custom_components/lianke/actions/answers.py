@@ -6,11 +6,12 @@ from ..documents.document import input_error
 from ..jobs.approval import async_may_approve
 from ..jobs.errors import job_error
 from ..jobs.job import Job
-from ..jobs.people import PersonReason
+from ..jobs.people import Origin, PersonReason, current_origin
 from ..jobs.queue import Submission
+from ..jobs.release_code import async_get_code_checker
 from ..runtime import LiankeConfigEntry
 from .print import async_describe
-from .schemas import ATTR_MESSAGE, ATTR_REASON
+from .schemas import ATTR_CODE, ATTR_MESSAGE, ATTR_REASON
 from .target import Target, async_target_and_job
 
 
@@ -18,7 +19,13 @@ async def async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceR
     """Let a job go on that waits for a person."""
     target, job = await async_target_and_job(hass, call)
     job = await async_answer(
-        hass, target, job, call.context, approve=True, reason=call.data.get(ATTR_REASON)
+        hass,
+        target,
+        job,
+        call.context,
+        approve=True,
+        reason=call.data.get(ATTR_REASON),
+        code=call.data.get(ATTR_CODE),
     )
     return await async_job_response(hass, target, Submission(job=job))
 
@@ -41,17 +48,23 @@ async def async_answer(
     approve: bool,
     reason: str | None = None,
     message: str = "",
+    code: str | None = None,
 ) -> Job:
     """Answer for a job that waits for a person; return it as it is then.
 
     `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    ServiceValidationError: not_an_approver, job_not_waiting; HomeAssistantError if the disk refuses.
+    ServiceValidationError: not_an_approver, job_not_waiting, and what is wrong with the code;
+    HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
     if reason is not None and reason not in job.waits_for[:1]:
         raise job_error("job_not_waiting", job)
     await _async_check_may_answer(hass, target.entry, job, context)
     if approve:
+        if job.needs_code and job.release_code and not _is_trusted(context):
+            await async_get_code_checker(hass).async_check(job.release_code, code, job.title)
+            # The check takes a moment, and a second answer in it counts for nothing else.
+            reason = PersonReason.RELEASE
         return await queue.async_continue(job.job_id, reason=reason)
     return await queue.async_reject(job.job_id, detail=await _async_signed(hass, context, message))
 
@@ -63,10 +76,18 @@ async def _async_check_may_answer(
 
     Raises ServiceValidationError: not_an_approver.
     """
-    if context.user_id is None or PersonReason.APPROVAL not in job.waits_for[:1]:
+    if _is_trusted(context) or PersonReason.APPROVAL not in job.waits_for[:1]:
         return
     if not await async_may_approve(hass, entry.options, context.user_id):
         raise input_error("not_an_approver", title=job.title)
+
+
+def _is_trusted(context: Context) -> bool:
+    """Return whether an answer comes from an automation, which an administrator has made.
+
+    An assistant that does not know its user speaks for anybody who is near it.
+    """
+    return context.user_id is None and current_origin.get() is not Origin.ASSISTANT
 
 
 async def _async_signed(hass: HomeAssistant, context: Context, message: str) -> str:

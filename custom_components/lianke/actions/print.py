@@ -28,6 +28,7 @@ from ..jobs.job import MOVED, Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
 from ..jobs.people import REJECTED, current_origin
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
+from ..jobs.release_code import hash_code
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
 from .request import PrintParameters, stored_options
@@ -118,6 +119,8 @@ async def async_print(
                 return [Submission(job=job, duplicate=True)]
             raise
         spool = await async_get_spool(hass)
+        code = parameters.release_code
+        hashed = None if code is None else await hass.async_add_executor_job(hash_code, code)
         submissions: list[Submission] = []
         try:
             for number, item in enumerate(prepared):
@@ -138,6 +141,7 @@ async def async_print(
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
                     laid_out=item.laid_out,
                     origin=current_origin.get(),
+                    release_code=hashed,
                 )
                 submissions.append(await target.data.queue.async_submit(request))
         except HomeAssistantError as err:

@@ -28,6 +28,7 @@ class Received:
     job_id: str
     sender: str
     sender_address: str
+    release_code: str | None = None
 
 
 async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
@@ -61,6 +62,7 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
                 job_id=received.job_id,
                 sender=received.sender,
                 sender_address=received.sender_address,
+                release_code=received.release_code,
             )
         )
     return submission.job

@@ -1,7 +1,7 @@
 """Parses the data of a call, and stored default options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from .schemas import (
     ATTR_PRINT_EMPTY,
     ATTR_RAW,
     ATTR_RAW_ENCODING,
+    ATTR_RELEASE_CODE,
     ATTR_REPLACE_KEY,
     ATTR_REQUEST_ID,
     ATTR_TITLE,
@@ -53,6 +54,7 @@ class PrintParameters:
     hold: bool = True
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
+    release_code: str | None = field(default=None, repr=False)
     preview_by_cloud: bool = False
     sheets: SheetOptions = NO_SHEETS
 
@@ -104,6 +106,7 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         hold=data.get(ATTR_IF_NOT_READY, HOLD) == HOLD,
         expires_in=data.get(ATTR_EXPIRES_IN),
         ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
+        release_code=data.get(ATTR_RELEASE_CODE),
         preview_by_cloud=data.get(ATTR_PREVIEW_BY) == BY_CLOUD,
         sheets=sheets,
     )

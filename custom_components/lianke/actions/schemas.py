@@ -27,6 +27,7 @@ from ..documents.sheet_options import (
 )
 from ..jobs.job import JobState
 from ..jobs.people import PersonReason
+from ..jobs.release_code import MAX_CODE, MIN_CODE
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"
@@ -41,6 +42,7 @@ SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
 SERVICE_SEARCH_MODELS: Final = "search_models"
 
 ATTR_AGENDA: Final = "agenda"
+ATTR_CODE: Final = "code"
 ATTR_COLUMNS: Final = "columns"
 ATTR_COMPLETED: Final = "completed"
 ATTR_CONFIG_ENTRY: Final = "config_entry"
@@ -61,6 +63,7 @@ ATTR_QUERY: Final = "query"
 ATTR_REASON: Final = "reason"
 ATTR_RAW: Final = "raw"
 ATTR_RAW_ENCODING: Final = "raw_encoding"
+ATTR_RELEASE_CODE: Final = "release_code"
 ATTR_REPLACE_KEY: Final = "replace_key"
 ATTR_REQUEST_ID: Final = "request_id"
 ATTR_STATE: Final = "state"
@@ -270,6 +273,7 @@ JOB: Final = {
     vol.Optional(ATTR_IF_NOT_READY, default=HOLD): vol.In((HOLD, FAIL)),
     vol.Optional(ATTR_EXPIRES_IN): vol.All(_PERIOD, vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)),
     vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
+    vol.Optional(ATTR_RELEASE_CODE): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
 
 PRINT_SCHEMA: Final = vol.Schema(
@@ -302,6 +306,7 @@ CONTINUE_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_REASON): vol.In([reason.value for reason in PersonReason]),
+        vol.Optional(ATTR_CODE): _line(MAX_CODE),
     }
 )
 REJECT_SCHEMA: Final = vol.Schema(

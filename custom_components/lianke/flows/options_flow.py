@@ -66,7 +66,7 @@ class LiankeOptionsFlow(PeopleSteps):
         """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
-            steps += ["defaults", "keep_alive", "approval", "lan_printers", "push"]
+            steps += ["defaults", "keep_alive", "approval", "release", "lan_printers", "push"]
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 

@@ -4,13 +4,21 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
 
-from ..const import CONF_APPROVAL_PRINTERS
+from ..const import CONF_APPROVAL_PRINTERS, CONF_RELEASE_CODES, CONF_RELEASE_PRINTERS
 from .base import BoxOptionsFlow, needs_box
-from .people_forms import approval_from, approval_schema, async_user_choices, notify_choices
+from .people_forms import (
+    approval_from,
+    approval_schema,
+    async_user_choices,
+    notify_choices,
+    release_errors,
+    release_from,
+    release_schema,
+)
 
 
 class PeopleSteps(BoxOptionsFlow):
-    """Which jobs are to be approved, and by whom."""
+    """Which jobs wait for whom."""
 
     @needs_box
     async def async_step_approval(
@@ -26,3 +34,27 @@ class PeopleSteps(BoxOptionsFlow):
             notify=notify_choices(self.hass),
         )
         return self.async_show_form(step_id="approval", data_schema=schema)
+
+    @needs_box
+    async def async_step_release(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose whose jobs wait for somebody at the printer, and set a user's code."""
+        options, errors = self.config_entry.options, {}
+        if user_input is not None and not (errors := release_errors(user_input)):
+            changes = await self.hass.async_add_executor_job(release_from, user_input, options)
+            return self._save(changes)
+        users = await async_user_choices(self.hass)
+        codes = options.get(CONF_RELEASE_CODES, {})
+        return self.async_show_form(
+            step_id="release",
+            data_schema=release_schema(
+                user_input or options,
+                printers=self._printers(options.get(CONF_RELEASE_PRINTERS, [])),
+                users=users,
+            ),
+            description_placeholders={
+                "users": ", ".join(one["label"] for one in users if one["value"] in codes) or "-"
+            },
+            errors=errors,
+        )

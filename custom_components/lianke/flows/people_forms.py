@@ -15,6 +15,9 @@ from homeassistant.helpers.selector import (
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
 )
 import voluptuous as vol
 
@@ -25,10 +28,17 @@ from ..const import (
     CONF_APPROVAL_SOURCES,
     CONF_APPROVAL_USERS,
     CONF_APPROVERS,
+    CONF_RELEASE_CODES,
+    CONF_RELEASE_PRINTERS,
+    CONF_RELEASE_USERS,
     DOMAIN,
 )
 from ..jobs.people import Origin
+from ..jobs.release_code import MAX_CODE, MIN_CODE, hash_code
 
+# The fields that set a code.
+CODE_USER: Final = "code_user"
+CODE: Final = "code"
 # Sources that may need an approval; users are chosen one by one.
 SOURCES: Final = (Origin.LAN_PRINTER, Origin.ASSISTANT, Origin.AUTOMATION)
 # Actions of the domain that are no device of somebody's.
@@ -93,6 +103,12 @@ def notify_choices(hass: HomeAssistant) -> list[SelectOptionDict]:
     return [SelectOptionDict(value=value, label=label) for value, label in sorted(found.items())]
 
 
+def chosen_of(options: Mapping[str, Any], name: str, allowed: Iterable[str]) -> vol.Marker:
+    """Return the marker of a field whose chosen values are those that are still there."""
+    offered = set(allowed)
+    return vol.Optional(name, default=[one for one in options.get(name, []) if one in offered])
+
+
 def approval_schema(
     options: Mapping[str, Any],
     *,
@@ -101,11 +117,10 @@ def approval_schema(
     notify: list[SelectOptionDict],
 ) -> vol.Schema:
     """Return the form of what is to be approved, with the present values."""
-    known = {user["value"] for user in users}
+    known = [user["value"] for user in users]
 
     def chosen(name: str, allowed: Iterable[str]) -> vol.Marker:
-        offered = set(allowed)
-        return vol.Optional(name, default=[one for one in options.get(name, []) if one in offered])
+        return chosen_of(options, name, allowed)
 
     return vol.Schema(
         {
@@ -132,4 +147,47 @@ def approval_from(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: int(answer[name]) if name == CONF_APPROVAL_PAGES else list(answer.get(name, []))
         for name in _APPROVAL
+    }
+
+
+def release_schema(
+    options: Mapping[str, Any], *, printers: list[SelectOptionDict], users: list[SelectOptionDict]
+) -> vol.Schema:
+    """Return the form of what waits for somebody at the printer; codes are never shown."""
+    known = [user["value"] for user in users]
+    return vol.Schema(
+        {
+            chosen_of(options, CONF_RELEASE_PRINTERS, (one["value"] for one in printers)): several(
+                printers
+            ),
+            chosen_of(options, CONF_RELEASE_USERS, known): several(users),
+            vol.Optional(CODE_USER): SelectSelector(
+                SelectSelectorConfig(options=users, mode=SelectSelectorMode.DROPDOWN)
+            ),
+            vol.Optional(CODE): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
+        }
+    )
+
+
+def release_errors(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a code, by field."""
+    code = answer.get(CODE, "").strip()
+    if code and CODE_USER not in answer:
+        return {CODE_USER: "code_needs_user"}
+    if code and not MIN_CODE <= len(code) <= MAX_CODE:
+        return {CODE: "code_length"}
+    return {}
+
+
+def release_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an answer; a user without a code has none any more. Blocks for a moment."""
+    codes = dict(options.get(CONF_RELEASE_CODES, {}))
+    if (user := answer.get(CODE_USER)) is not None:
+        codes.pop(user, None)
+        if code := answer.get(CODE, "").strip():
+            codes[user] = hash_code(code)
+    return {
+        CONF_RELEASE_PRINTERS: list(answer.get(CONF_RELEASE_PRINTERS, [])),
+        CONF_RELEASE_USERS: list(answer.get(CONF_RELEASE_USERS, [])),
+        CONF_RELEASE_CODES: codes,
     }

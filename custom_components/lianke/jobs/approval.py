@@ -12,6 +12,9 @@ from ..const import (
     CONF_APPROVAL_SOURCES,
     CONF_APPROVAL_USERS,
     CONF_APPROVERS,
+    CONF_RELEASE_CODES,
+    CONF_RELEASE_PRINTERS,
+    CONF_RELEASE_USERS,
 )
 from .limits import most_pages
 from .people import PersonReason
@@ -30,7 +33,20 @@ async def async_reasons_to_ask(
         hass, options, request.context.user_id
     ):
         reasons.append(PersonReason.APPROVAL)
+    if (
+        request.release_code is not None
+        or view.key in options.get(CONF_RELEASE_PRINTERS, [])
+        or request.context.user_id in options.get(CONF_RELEASE_USERS, [])
+    ):
+        reasons.append(PersonReason.RELEASE)
     return tuple(reasons)
+
+
+def release_code(options: Mapping[str, Any], request: PrintRequest) -> str | None:
+    """Return the hashed code that releases a job: its own, or its user's; None without one."""
+    codes: Mapping[str, str] = options.get(CONF_RELEASE_CODES, {})
+    given = request.release_code or (request.moved and request.moved.release_code)
+    return given or codes.get(request.context.user_id or "")
 
 
 def _is_to_be_approved(

@@ -135,6 +135,8 @@ class Job:
     # The job whose place it took; `move_open` until that one is known to be over.
     moved_from: str | None = field(default=None, metadata=_ADDED)
     move_open: bool = field(default=False, metadata=_ADDED)
+    # The hashed code that releases it at the printer.
+    release_code: str | None = field(default=None, repr=False, metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
@@ -197,6 +199,12 @@ class Job:
             and not self.copied
             and not self.is_moving
         )
+
+    @property
+    def needs_code(self) -> bool:
+        """Return whether the answer that the job waits for takes a code."""
+        is_release = self.can_continue and self.waits_for[0] == PersonReason.RELEASE
+        return is_release and self.release_code is not None
 
     @property
     def can_retry(self) -> bool:
@@ -283,6 +291,8 @@ class Job:
             "source": self.source,
             "waits_for": [] if self.is_final else list(self.waits_for),
             "can_continue": self.can_continue,
+            "needs_code": self.needs_code,
+            "user_id": self.asker.user_id,
             "can_cancel": self.can_cancel,
             "can_move": self.can_move,
             "moved_from": self.moved_from,

@@ -14,7 +14,7 @@ from ..api.page_range import count_selected
 from ..box.views import PrinterView
 from ..documents.document import Document
 from .job import Asker, Job, JobState
-from .people import Origin
+from .people import Origin, PersonReason
 from .settings import hold_time
 
 # The secret in a job's callback address.
@@ -29,7 +29,8 @@ class PrintRequest:
     printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
     and `sender_address` are those of a device of the home network. `laid_out` says that the document
     was laid out on sheets for these options. `waits_for` None means that the options
-    decide for whom the job waits. `moved` is a job whose place the new one takes.
+    decide for whom the job waits; `release_code` is hashed. `moved` is a job whose place the new one
+    takes.
     """
 
     printer_key: str
@@ -50,6 +51,7 @@ class PrintRequest:
     laid_out: bool = False
     origin: Origin | None = None
     waits_for: tuple[str, ...] | None = None
+    release_code: str | None = field(default=None, repr=False)
     moved: Job | None = None
 
 
@@ -87,6 +89,7 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         waits_for=waits_for,
+        release_code=request.release_code if PersonReason.RELEASE in waits_for else None,
         origin=origin_of(request),
         created_at=moved.created_at if moved else now,
         changed_at=now,

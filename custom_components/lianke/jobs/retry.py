@@ -103,6 +103,7 @@ class JobRetrier:
             context=context,
             ignore_quiet_hours=job.ignore_quiet_hours,
             laid_out=job.laid_out,
+            release_code=job.release_code,
         )
 
     async def _async_copy_document(self, job: Job) -> Document:

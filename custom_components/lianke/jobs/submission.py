@@ -12,7 +12,7 @@ from ..api.models import DriverState
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..documents.document import input_error
-from .approval import async_reasons_to_ask
+from .approval import async_reasons_to_ask, release_code
 from .errors import already_retried, disk_full
 from .job import Job, JobState
 from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
@@ -112,7 +112,11 @@ class JobSubmitter:
             asks = await async_reasons_to_ask(self._hass, self._entry.options, request, view)
             # What people are to be asked about a job is asked wherever it is moved to.
             before = request.moved.waits_for if request.moved else ()
-            request = replace(request, waits_for=tuple(dict.fromkeys((*before, *asks))))
+            request = replace(
+                request,
+                waits_for=tuple(dict.fromkeys((*before, *asks))),
+                release_code=release_code(self._entry.options, request),
+            )
         job = new_job(self._entry.options, request, view, reason, digest, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:

@@ -1,7 +1,7 @@
 """Jobs of the home network: those that wait for their document, and their numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 import hashlib
@@ -36,6 +36,7 @@ class PendingJob:
     title: str
     options: JobOptions
     created_at: datetime
+    release_code: str | None = field(default=None, repr=False)
     is_receiving: bool = False
     ended: str | None = None
     ended_at: datetime | None = None

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..api.markers import Marker
 from ..box.status import PrinterStatus
+from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
 from . import values
 from .ipp import Attributes, Collection, Operation, Tag, Value
 from .media import Media
@@ -216,8 +217,17 @@ def _protocol(situation: Situation) -> Attributes:
         "identify-actions-default": values.keyword("display"),
         "identify-actions-supported": values.keyword("display"),
         "job-creation-attributes-supported": values.keyword(
-            *JOB_TEMPLATE, "ipp-attribute-fidelity", "job-name"
+            *JOB_TEMPLATE,
+            "ipp-attribute-fidelity",
+            "job-name",
+            "job-password",
+            "job-password-encryption",
         ),
+        "job-password-supported": values.integer(MAX_CODE),
+        "job-password-encryption-supported": values.keyword(*ENCRYPTIONS),
+        "job-password-length-supported": values.number_range(MIN_CODE, MAX_CODE),
+        "job-password-repertoire-configured": values.keyword("iana_utf-8_any"),
+        "job-password-repertoire-supported": values.keyword("iana_utf-8_any"),
         # IPP Everywhere wants it named; a job that asks for any is told that it is ignored.
         "overrides-supported": values.keyword("document-number", "pages"),
     }

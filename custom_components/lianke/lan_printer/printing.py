@@ -9,6 +9,7 @@ from ..actions.received import Received, async_print_received
 from ..documents.conversion import clean_title
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job
+from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, hash_sent_code
 from ..jobs.settings import max_document_bytes
 from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
 from .ipp import Attributes, Group, IppError, Status, Tag
@@ -31,7 +32,8 @@ async def async_print_job(request: Request) -> Answer:
     """Make a job of the document that follows."""
     options = _checked(request)
     job_id = request.server.pending[request.offered.token].new_id(_taken(request))
-    job = await _async_print(request, job_id, _title(request), options)
+    code = await _async_release_code(request)
+    job = await _async_print(request, job_id, _title(request), options, code)
     return _answer(options, await async_describe(request, job, STATE))
 
 
@@ -47,6 +49,7 @@ async def async_create_job(request: Request) -> Answer:
         title=_title(request),
         options=options,
         created_at=datetime.now(UTC),
+        release_code=await _async_release_code(request),
     )
     pending.put(job)
     return _answer(options, await async_describe(request, job, STATE))
@@ -74,7 +77,7 @@ async def async_send_document(request: Request) -> Answer:
     pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
     try:
-        made = await _async_print(request, job.job_id, title, job.options)
+        made = await _async_print(request, job.job_id, title, job.options, job.release_code)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -95,11 +98,39 @@ async def async_close_job(request: Request) -> Answer:
 def _checked(request: Request) -> JobOptions:
     """Return the options of a new job. Raises IppError when they must be met and cannot be."""
     _check_document(request)
+    _check_code(request)
     options = read_job_options(request.message.group(Tag.JOB), profile_of(request))
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
     return options
+
+
+def _check_code(request: Request) -> bytes | None:
+    """Return the code that a job is to be released with, None without one. Raises IppError.
+
+    A job whose code cannot be used is not taken: without it, it would be printed at once.
+    """
+    if "job-password" not in request.operation:
+        return None
+    code = request.first("job-password")
+    encryption = request.text("job-password-encryption", PLAIN)
+    least = MIN_CODE if encryption == PLAIN else 1
+    if encryption not in ENCRYPTIONS or not (
+        isinstance(code, bytes) and least <= len(code) <= MAX_CODE
+    ):
+        names = ("job-password", "job-password-encryption")
+        found = {name: request.operation[name] for name in names if name in request.operation}
+        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, "this code cannot be used", found)
+    return code
+
+
+async def _async_release_code(request: Request) -> str | None:
+    """Return the hashed code of a request, None without one. Raises IppError."""
+    if (code := _check_code(request)) is None:
+        return None
+    encryption = request.text("job-password-encryption", PLAIN)
+    return await request.hass.async_add_executor_job(hash_sent_code, code, encryption)
 
 
 def _check_document(request: Request) -> None:
@@ -144,6 +175,7 @@ async def _async_print(
     job_id: str,
     title: str,
     options: JobOptions,
+    release_code: str | None,
 ) -> Job:
     """Receive a document and make a job of it."""
     hass, target = request.hass, target_of(request)
@@ -170,5 +202,6 @@ async def _async_print(
             job_id=job_id,
             sender=sender.name,
             sender_address=sender.address,
+            release_code=release_code,
         ),
     )

@@ -1,0 +1,106 @@
+"""Codes that release a job at its printer: kept hashed, and slow to guess."""
+
+import asyncio
+from collections import OrderedDict
+import hashlib
+import hmac
+import secrets
+import time
+from typing import Final, NamedTuple
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN
+from ..documents.document import input_error
+
+MIN_CODE: Final = 4
+MAX_CODE: Final = 64
+# Wrong codes before each further one has to wait, longer each time.
+MAX_WRONG: Final = 5
+PAUSE_START: Final = 30
+PAUSE_LIMIT: Final = 900
+# Codes whose wrong guesses are kept in mind.
+MAX_GUESSED: Final = 500
+
+PLAIN: Final = "none"
+SHA256: Final = "sha2-256"
+ENCRYPTIONS: Final = (PLAIN, SHA256)
+"""how a device of the home network may send a code (PWG 5100.11, job-password-encryption)."""
+_SALT_BYTES: Final = 16
+
+
+def hash_code(code: str) -> str:
+    """Return what is stored of a code. Blocks for a moment."""
+    return hash_sent_code(code.encode(), PLAIN)
+
+
+def hash_sent_code(code: bytes, encryption: str) -> str:
+    """Return what is stored of a code that a device has sent, encrypted this way. Blocks for a moment."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
+
+
+def is_code(code: str, stored: str) -> bool:
+    """Return whether a code is the one that was stored. Blocks for a moment."""
+    encryption, salt, digest = stored.split(":")
+    sent = code.encode()
+    if encryption == SHA256:
+        sent = hashlib.sha256(sent).digest()
+    return hmac.compare_digest(_digest(sent, bytes.fromhex(salt)), bytes.fromhex(digest))
+
+
+def _digest(code: bytes, salt: bytes) -> bytes:
+    return hashlib.scrypt(code, salt=salt, n=2**14, r=8, p=1, dklen=32)
+
+
+class _Wrong(NamedTuple):
+    """Wrong guesses of one code, and until when no other is looked at, by the monotonic clock."""
+
+    guesses: int
+    until: float
+
+
+class CodeChecker:
+    """Checks codes one at a time, and lets guesses wait."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Start without any guess."""
+        self._hass = hass
+        self._lock = asyncio.Lock()
+        # The last guessed one last.
+        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+
+    async def async_check(self, stored: str, code: str | None, title: str) -> None:
+        """Check a code for the job with this title.
+
+        Raises ServiceValidationError: code_missing, code_wrong, code_too_often.
+        """
+        if not code:
+            raise input_error("code_missing", title=title)
+        async with self._lock:
+            wrong = self._wrong.get(stored, _Wrong(0, 0.0))
+            if (left := wrong.until - time.monotonic()) > 0:
+                raise input_error("code_too_often", seconds=str(int(left) + 1))
+            if await self._hass.async_add_executor_job(is_code, code.strip(), stored):
+                self._wrong.pop(stored, None)
+                return
+            self._note(stored, wrong.guesses + 1)
+        raise input_error("code_wrong", title=title)
+
+    def _note(self, stored: str, count: int) -> None:
+        pause = 0 if count < MAX_WRONG else min(PAUSE_START * 2 ** (count - MAX_WRONG), PAUSE_LIMIT)
+        self._wrong[stored] = _Wrong(count, time.monotonic() + pause)
+        self._wrong.move_to_end(stored)
+        while len(self._wrong) > MAX_GUESSED:
+            self._wrong.popitem(last=False)
+
+
+DATA_CHECKER: HassKey[CodeChecker] = HassKey(f"{DOMAIN}_code_checker")
+
+
+def async_get_code_checker(hass: HomeAssistant) -> CodeChecker:
+    """Return the one checker of this Home Assistant."""
+    if DATA_CHECKER not in hass.data:
+        hass.data[DATA_CHECKER] = CodeChecker(hass)
+    return hass.data[DATA_CHECKER]

@@ -1,0 +1,213 @@
+"""Jobs that wait for somebody at the printer, and the codes that release them."""
+
+from collections import OrderedDict
+import json
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.models import User
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.lianke.button import RELEASE_JOBS
+from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+from custom_components.lianke.jobs import release_code
+from custom_components.lianke.jobs.people import Origin, current_origin
+from custom_components.lianke.jobs.release_code import CodeChecker, hash_code, hash_sent_code
+from tests.printing import ask, came_out, data_of, device_of, print_one, sent
+from tests.simulator import Simulator
+
+CODE = "hunter42"
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Keep the jobs and the spool of a test apart from those of other runs."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def boss(hass: HomeAssistant) -> User:
+    """Return an administrator."""
+    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+
+
+@pytest.fixture
+async def anna(hass: HomeAssistant, boss: User) -> User:
+    """Return a user who is no administrator."""
+    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+
+
+async def print_as(hass: HomeAssistant, user: User, **data: Any) -> dict[str, Any]:
+    """Print a text as a user and return the job."""
+    context = Context(user_id=user.id)
+    response = await ask(hass, "print", context, device_id=device_of(hass), text="Hello", **data)
+    return dict(response["jobs"][0])
+
+
+async def release(hass: HomeAssistant, user: User | None, job: dict[str, Any], **data: Any) -> None:
+    """Release a job as a user, or as an automation."""
+    context = Context(user_id=None if user is None else user.id)
+    await ask(hass, "continue_job", context, job_id=job["job_id"], reason="release", **data)
+
+
+@pytest.mark.parametrize("who", ["printer", "user"])
+async def test_jobs_of_a_printer_or_a_user_wait(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, who: str
+) -> None:
+    chosen = list(data_of(setup).storage.printers) if who == "printer" else [anna.id]
+    hass.config_entries.async_update_entry(setup, options={f"release_{who}s": chosen})
+    job = await print_as(hass, anna)
+    assert (job["hold_reason"], job["needs_code"]) == ("release", False)
+    assert (await print_one(hass, text="x", wait=False))["state"] == (
+        "held" if who == "printer" else "uploading"
+    )
+    await release(hass, anna, job)
+    await came_out(simulator, 1 if who == "printer" else 2)
+
+
+async def test_an_approval_comes_first(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+) -> None:
+    hass.config_entries.async_update_entry(setup, options={"approval_users": [anna.id]})
+    job = await print_as(hass, anna, release_code=CODE)
+    assert job["waits_for"] == ["approval", "release"]
+    with pytest.raises(ServiceValidationError, match="does not wait"):
+        await release(hass, anna, job, code=CODE)
+    await ask(hass, "continue_job", Context(user_id=boss.id), job_id=job["job_id"])
+    assert not sent(simulator)
+    await release(hass, anna, job, code=CODE)
+    await came_out(simulator)
+
+
+async def test_a_code_of_its_own(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    anna: User,
+    boss: User,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = await print_as(hass, anna, release_code=f" {CODE} ")
+    assert job["needs_code"]
+    queue = data_of(setup).queue
+    stored = queue.get(job["job_id"]).release_code
+    assert stored is not None
+    assert CODE not in stored
+    for wrong, error in (({}, "Enter the code"), ({"code": "hunter43"}, "not the code")):
+        for user in (anna, boss):
+            with pytest.raises(ServiceValidationError, match=error):
+                await release(hass, user, job, **wrong)
+    assert not sent(simulator)
+    # Neither code nor what is stored of it is seen anywhere.
+    seen = json.dumps(
+        [
+            queue.get(job["job_id"]).as_view(),
+            await async_get_config_entry_diagnostics(hass, setup),
+            repr(queue.get(job["job_id"])),
+        ],
+        default=str,
+    )
+    assert CODE not in seen
+    assert stored not in seen
+    await release(hass, boss, job, code=CODE)
+    await came_out(simulator)
+
+
+async def test_a_users_code(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User
+) -> None:
+    codes = {anna.id: hash_code(CODE)}
+    hass.config_entries.async_update_entry(
+        setup, options={"release_users": [anna.id], "release_codes": codes}
+    )
+    job, other = await print_as(hass, anna), await print_as(hass, anna)
+    with pytest.raises(ServiceValidationError, match="Enter the code"):
+        await release(hass, anna, job)
+    await release(hass, anna, job, code=CODE)
+    await came_out(simulator)
+    # An assistant that knows no user speaks for anybody; an automation is an administrator's.
+    asks = current_origin.set(Origin.ASSISTANT)
+    with pytest.raises(ServiceValidationError, match="Enter the code"):
+        await release(hass, None, other)
+    current_origin.reset(asks)
+    await release(hass, None, other)
+    await came_out(simulator, 2)
+
+
+async def test_wrong_codes_are_slowed_down(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_code, "is_code", lambda code, stored: code == stored)
+    checker, now = CodeChecker(hass), 1000.0
+    waited = []
+    with patch("custom_components.lianke.jobs.release_code.time.monotonic", lambda: now):
+        for _ in range(12):
+            with pytest.raises(ServiceValidationError, match="code_wrong"):
+                await checker.async_check("1234", "0000", "Report")
+            with pytest.raises(ServiceValidationError) as err:
+                # The right one has to wait as well.
+                await checker.async_check("1234", "9999", "Report")
+            if err.value.translation_key == "code_too_often":
+                assert err.value.translation_placeholders is not None
+                seconds = int(err.value.translation_placeholders["seconds"]) - 1
+                waited.append(seconds)
+                now += seconds
+            else:
+                # Others are not held up.
+                await checker.async_check("4321", "4321", "Another")
+        await checker.async_check("1234", "1234", "Report")
+        # From the beginning again.
+        with pytest.raises(ServiceValidationError, match="code_wrong"):
+            await checker.async_check("1234", "0000", "Report")
+    assert waited[:6] == [30, 60, 120, 240, 480, 900]
+    assert set(waited[6:]) == {900}
+
+
+async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_code, "is_code", lambda code, stored: False)
+    checker = CodeChecker(hass)
+    for number in range(510):
+        with pytest.raises(ServiceValidationError):
+            await checker.async_check(str(number), "x", "Report")
+    assert isinstance(checker._wrong, OrderedDict)
+    assert list(checker._wrong) == [str(number) for number in range(10, 510)]
+
+
+@pytest.mark.parametrize("code", ["123", "   1   ", "x" * 65, "", ["1234"]])
+async def test_codes_that_are_none(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, code: object
+) -> None:
+    with pytest.raises(vol.Invalid):
+        await print_one(hass, text="x", release_code=code)
+    assert not sent(simulator)
+
+
+def test_a_code_that_a_device_has_hashed() -> None:
+    digest = bytes.fromhex("03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4")
+    assert release_code.is_code("1234", hash_sent_code(digest, "sha2-256"))
+    assert not release_code.is_code("1235", hash_sent_code(digest, "sha2-256"))
+    assert release_code.is_code("密码12", hash_sent_code("密码12".encode(), "none"))
+    assert hash_code("1234") != hash_code("1234")
+
+
+async def test_the_button(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    data = data_of(setup)
+    key = next(key for key, one in data.storage.printers.items() if "Kyocera" in one.name)
+    press = RELEASE_JOBS.press_fn
+    await press(data, key, None)
+    hass.config_entries.async_update_entry(setup, options={"release_printers": [key]})
+    for _ in range(2):
+        await print_one(hass, text="x", wait=False)
+    coded = await print_one(hass, text="x", wait=False, release_code=CODE)
+    await press(data, key, None)
+    await came_out(simulator, 2)
+    with pytest.raises(HomeAssistantError, match="released with a code"):
+        await press(data, key, None)
+    assert data.queue.get(coded["job_id"]).hold_reason == "release"
