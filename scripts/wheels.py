@@ -1,0 +1,69 @@
+"""Measures which ready builds the integration's requirements have: `scripts/wheels`.
+
+Installs each into a folder of its own for each system that Home Assistant runs on, without building anything, and
+writes to tests/wheels.json what was found: version, tags of the build, bytes on disk. The manual quotes it.
+"""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+import json
+from pathlib import Path
+import subprocess
+import sys
+import tempfile
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+MANIFEST = ROOT / "custom_components" / "lianke" / "manifest.json"
+RESULT = ROOT / "tests" / "wheels.json"
+PYTHON = "3.14"
+# Home Assistant OS and its containers use musl, most other installations glibc.
+SYSTEMS = {
+    "musl aarch64": "aarch64-unknown-linux-musl",
+    "musl x86_64": "x86_64-unknown-linux-musl",
+    "glibc aarch64": "aarch64-manylinux_2_28",
+    "glibc x86_64": "x86_64-manylinux_2_28",
+}
+
+
+def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | None:
+    """Install a requirement for a system; return what came, None if there is no ready build."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [uv, "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--no-config"]
+        command += ["--python-version", PYTHON, "--python-platform", platform, "--target", folder]
+        if subprocess.run([*command, requirement], check=False).returncode:
+            return None
+        (info,) = Path(folder).glob("*.dist-info")
+        tags = [
+            line.removeprefix("Tag: ")
+            for line in (info / "WHEEL").read_text("utf-8").splitlines()
+            if line.startswith("Tag: ")
+        ]
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        found = info.name.removesuffix(".dist-info").rpartition("-")[2]
+        return {"version": found, "tags": tags, "bytes": size}
+
+
+def main(uv: str) -> None:
+    """Measure all and write the file."""
+    requirements = json.loads(MANIFEST.read_text("utf-8"))["requirements"]
+    names = [Requirement(text).name for text in requirements]
+    found = {
+        name: {
+            # As the tests have it: Home Assistant decides about some versions.
+            system: measure(uv, f"{name}=={version(name)}", platform)
+            for system, platform in SYSTEMS.items()
+        }
+        for name in names
+    }
+    result = {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "python": PYTHON,
+        "requirements": found,
+    }
+    RESULT.write_text(f"{json.dumps(result, indent=2)}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
