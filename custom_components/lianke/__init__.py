@@ -10,7 +10,16 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import approvals, issues, job_signals, keep_alive, lan_printer, services, websocket_api
+from . import (
+    approvals,
+    issues,
+    job_signals,
+    keep_alive,
+    lan_printer,
+    services,
+    stand_in,
+    websocket_api,
+)
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -108,6 +117,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     queue.start()
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
+    stand_in.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
     approvals.async_watch(hass, entry)
     if not is_new:

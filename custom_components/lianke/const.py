@@ -39,6 +39,10 @@ CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
 CONF_KEEP_ALIVE: Final = "keep_alive"
+# By printer key: which printer takes over, "<config entry>/<printer key>", and after how many minutes.
+CONF_STAND_INS: Final = "stand_ins"
+STAND_IN_PRINTER: Final = "printer"
+STAND_IN_MINUTES: Final = "minutes"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"

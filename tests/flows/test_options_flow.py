@@ -104,6 +104,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
         "settings",
         "defaults",
         "keep_alive",
+        "stand_in",
         "approval",
         "release",
         "lan_printers",
@@ -442,7 +443,11 @@ async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: 
     box.printers.clear()
     entry = make_entry(simulator, box)
     assert await set_up(hass, entry)
-    for step, told in (("keep_alive", "no_ink_jets"), ("lan_printers", "no_printers")):
+    for step, told in (
+        ("keep_alive", "no_ink_jets"),
+        ("stand_in", "no_printers"),
+        ("lan_printers", "no_printers"),
+    ):
         result = await go(hass, entry, step)
         assert result["step_id"] == told
         result = await answer(hass, result, {})
@@ -462,7 +467,7 @@ async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEnt
 
 
 @pytest.mark.parametrize(
-    "step", ["defaults", "keep_alive", "approval", "release", "lan_printers", "push"]
+    "step", ["defaults", "keep_alive", "stand_in", "approval", "release", "lan_printers", "push"]
 )
 async def test_box_unloaded_meanwhile(
     hass: HomeAssistant, setup: MockConfigEntry, step: str

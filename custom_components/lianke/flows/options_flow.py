@@ -43,6 +43,7 @@ from .option_forms import (
     shown_reason,
 )
 from .people import PeopleSteps
+from .stand_ins import StandInSteps
 
 # Seconds to wait for a push message.
 PUSH_SECONDS = 120
@@ -50,7 +51,7 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(PeopleSteps):
+class LiankeOptionsFlow(StandInSteps, PeopleSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
@@ -66,7 +67,15 @@ class LiankeOptionsFlow(PeopleSteps):
         """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
-            steps += ["defaults", "keep_alive", "approval", "release", "lan_printers", "push"]
+            steps += [
+                "defaults",
+                "keep_alive",
+                "stand_in",
+                "approval",
+                "release",
+                "lan_printers",
+                "push",
+            ]
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 
