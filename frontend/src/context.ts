@@ -64,11 +64,11 @@ export class CardContext {
     return (!this.config.hide_titles && job.source) || "";
   }
 
-  /* Call an action of the integration and return its response. */
+  /* Call an action of the integration and return its response. By a command of its own, since Home Assistant logs what is
+     refused to `call_service` as an error, with the names of files. */
   async call<T>(service: string, data: object): Promise<Partial<T>> {
     const answer = await this.hass.callWS<{ response?: Partial<T> }>({
-      type: "call_service",
-      domain: "lianke",
+      type: "lianke/action",
       service,
       service_data: data,
       return_response: true,

@@ -21,7 +21,7 @@ export const makeHass = (answers: Record<string, unknown> = {}, language = "en")
       asked.push(message);
       const answer = answers[(message["service"] ?? message["type"]) as string];
       if (answer instanceof Error || (answer as { code?: unknown } | undefined)?.code) throw answer;
-      return message["type"] === "call_service" ? { response: answer } : answer;
+      return message["type"] === "lianke/action" ? { response: answer } : answer;
     },
   }) as unknown as HomeAssistant;
 

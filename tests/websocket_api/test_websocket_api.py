@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+import logging
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse
@@ -379,6 +380,50 @@ async def test_it_came_out(
     assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
 
 
+# Actions
+
+
+async def test_an_action_answers_as_when_called_elsewhere(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What the user did wrong is answered, translated, and logged as no error."""
+    client = await hass_ws_client()
+    command = {"type": "lianke/action", "service": "print"}
+    data = {"device_id": device_of(hass, setup), "text": "x", "wait": True}
+
+    async def refused(**changes: Any) -> dict[str, Any]:
+        await client.send_json_auto_id(command | {"service_data": data, **changes})
+        return dict((await client.receive_json())["error"])
+
+    refusal = await refused(service_data=data | {"paper": "A3"})
+    assert refusal["code"] == "service_validation_error"
+    assert refusal["translation_key"] == "paper_not_available"
+    assert (await refused(service_data=data | {"copies": "many"}))["code"] == "invalid_format"
+    assert (await refused(service="hand_over"))["translation_key"] == "service_not_found"
+    assert not simulator.printed
+    await client.send_json_auto_id(command | {"service_data": data})
+    result = (await client.receive_json())["result"]
+    assert [job["state"] for job in result["response"]["jobs"]] == ["completed"]
+    assert len(simulator.printed) == 1
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_an_action_has_the_rights_of_its_user(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    policy = {"entity_ids": {status_entity(hass, setup, device_of(hass, setup)): {"read": True}}}
+    data = {"device_id": device_of(hass, setup), "text": "x"}
+    async with client_of(hass, hass_ws_client, policy) as client:
+        await client.send_json_auto_id(
+            {"type": "lianke/action", "service": "print", "service_data": data}
+        )
+        assert (await client.receive_json())["error"]["code"] == "unauthorized"
+
+
 # Options
 
 
@@ -441,5 +486,5 @@ async def test_options_of_something_else_are_refused(
     for device_id in (box.id, "of-nobody"):
         await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": device_id})
         error = (await client.receive_json())["error"]
-        assert error["code"] == "home_assistant_error"
+        assert error["code"] == "service_validation_error"
         assert error["translation_key"]

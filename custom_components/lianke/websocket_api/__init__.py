@@ -1,16 +1,22 @@
-"""WebSocket commands of the dashboard card: printers and jobs as they change, and print options.
+"""WebSocket commands of the dashboard card: printers and jobs as they change, print options, actions.
 
-None of them sends a request to the cloud, except for a printer's options that are not cached.
+None of them sends a request to the cloud, except for actions, and a printer's options that are not cached.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.websocket_api import async_register_command
 from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.const import (
+    ERR_INVALID_FORMAT,
+    ERR_SERVICE_VALIDATION_ERROR,
+)
 from homeassistant.components.websocket_api.decorators import async_response, websocket_command
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import Unauthorized
+from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
@@ -26,6 +32,7 @@ from .job_feed import Subscription, async_get_feed
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
 CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
 OPTIONS: Final = f"{DOMAIN}/printer/options"
+ACTION: Final = f"{DOMAIN}/action"
 
 MAX_DEVICES: Final = 50
 
@@ -36,6 +43,34 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_subscribe)
     async_register_command(hass, _ws_confirm)
     async_register_command(hass, _ws_options)
+    async_register_command(hass, _ws_action)
+
+
+type _Handler = Callable[[HomeAssistant, ActiveConnection, dict[str, Any]], Awaitable[None]]
+
+
+def _answers_mistakes(handler: _Handler) -> _Handler:
+    """Answer what the user did wrong without an error in the log, which would quote names of files."""
+
+    @wraps(handler)
+    async def answer(
+        hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+    ) -> None:
+        try:
+            await handler(hass, connection, msg)
+        except vol.Invalid as err:
+            connection.send_error(msg["id"], ERR_INVALID_FORMAT, str(err))
+        except ServiceValidationError as err:
+            connection.send_error(
+                msg["id"],
+                ERR_SERVICE_VALIDATION_ERROR,
+                str(err),
+                translation_domain=err.translation_domain,
+                translation_key=err.translation_key,
+                translation_placeholders=err.translation_placeholders,
+            )
+
+    return answer
 
 
 @websocket_command(
@@ -64,6 +99,7 @@ def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
     }
 )
 @async_response
+@_answers_mistakes
 async def _ws_confirm(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
@@ -76,8 +112,33 @@ async def _ws_confirm(
     connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).as_view())
 
 
+@websocket_command(
+    {
+        vol.Required("type"): ACTION,
+        vol.Required("service"): str,
+        vol.Required("service_data"): dict,
+    }
+)
+@async_response
+@_answers_mistakes
+async def _ws_action(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Call an action of the integration for the user of the connection, and send its response."""
+    response = await hass.services.async_call(
+        DOMAIN,
+        msg["service"],
+        msg["service_data"],
+        blocking=True,
+        context=connection.context(msg),
+        return_response=True,
+    )
+    connection.send_result(msg["id"], {"response": response})
+
+
 @websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})
 @async_response
+@_answers_mistakes
 async def _ws_options(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
