@@ -1,6 +1,5 @@
 """The tables of the READMEs and the manual, held against the code."""
 
-import ast
 from collections.abc import Iterator, Mapping
 import json
 from pathlib import Path
@@ -55,7 +54,7 @@ from custom_components.lianke.notify import NOTIFY
 from custom_components.lianke.sensor import BOX_SENSORS, INK, JOB_SENSORS, LAST_PUSH, STATUS
 from scripts import figures
 
-from . import DOCUMENTS, LANGUAGES, ROOT, Cell, section, sections, text_of
+from . import LANGUAGES, ROOT, Cell, section, sections, text_of
 
 CARD_SOURCE = ROOT / "frontend" / "src"
 INTEGRATION = ROOT / "custom_components" / DOMAIN
@@ -69,77 +68,6 @@ KINDS = {
     "notify": {"en": "notify", "zh-Hans": "通知"},
 }
 OFF_AT_FIRST = {"en": "Disabled by default", "zh-Hans": "默认禁用"}
-
-# Which test shows what a row of "What happens when…" says.
-SHOWN_BY = {
-    "the box is offline": ["tests/jobs/test_readiness.py::test_offline_box_holds_and_an_impatient_caller_is_told"],
-    "the printer is off": [
-        "tests/manual/test_examples.py::test_a_printer_that_is_off",
-        "tests/jobs/test_readiness.py::test_readiness_must_be_steady",
-        "tests/jobs/test_readiness.py::test_one_printer_does_not_block_another",
-    ],
-    "paper runs out": ["tests/jobs/test_readiness.py::test_waits_for_paper_and_a_steady_minute"],
-    "it is quiet hours": ["tests/jobs/test_readiness.py::test_quiet_hours_hold_until_their_end"],
-    "a job has waited too long": [
-        "tests/jobs/test_readiness.py::test_expires_unprinted",
-        "tests/jobs/test_readiness.py::test_takes_a_job_back_that_waits_in_the_cloud_too_long",
-    ],
-    "the internet is gone": ["tests/jobs/test_readiness.py::test_internet_gone_holds_and_sends_once_it_is_back"],
-    "Home Assistant restarts": [
-        "tests/jobs/test_restart.py::test_a_held_job_survives_a_restart_and_prints_once",
-        "tests/jobs/test_restart.py::test_an_open_job_is_followed_after_a_restart",
-        "tests/jobs/test_restart.py::test_an_upload_cut_off_before_its_end_is_sent_after_a_restart",
-        "tests/jobs/test_restart.py::test_an_upload_handed_over_before_a_crash_is_never_sent_again",
-    ],
-    "Home Assistant was off for longer than a job may wait": [
-        "tests/jobs/test_restart.py::test_a_job_that_was_to_be_printed_yesterday_is_not_printed"
-    ],
-    "the connection breaks before the document was completely sent": [
-        "tests/jobs/test_reconciliation.py::test_what_never_left_is_sent_again"
-    ],
-    "the connection breaks after the document was sent": [
-        "tests/jobs/test_reconciliation.py::test_absence_proves_nothing_and_is_never_sent_again",
-        "tests/jobs/test_reconciliation.py::test_the_list_proves_a_lost_answer",
-        "tests/jobs/test_reconciliation.py::test_a_callback_proves_a_lost_answer",
-    ],
-    'the cloud says "success" though the printer failed': [
-        "tests/jobs/test_queue.py::test_success_with_503_is_told_as_failed"
-    ],
-    "the ApiKey is no longer valid": [
-        "tests/manual/test_examples.py::test_a_key_that_is_no_longer_valid",
-        "tests/test_config_flow.py::test_new_key_for_every_box_of_the_old_one",
-    ],
-    "the printer failed 30 times in a row": [
-        "tests/jobs/test_readiness.py::test_paused_after_too_many_failures_waits_until_released"
-    ],
-    "someone else prints on the same box": [
-        "tests/jobs/test_reconciliation.py::test_someone_elses_task_leaves_it_unconfirmed"
-    ],
-    "an automation runs wild": [
-        "tests/jobs/test_limits.py::test_the_guard_stops_a_loop",
-        "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
-    ],
-    "the same request_id comes twice": ["tests/jobs/test_limits.py::test_a_request_id_prints_once"],
-    "the disk is full or read-only": [
-        "tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print",
-        "tests/jobs/test_interrupted.py::test_a_read_only_disk_is_one_clear_error",
-        "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
-    ],
-    "the configuration folder was copied to another Home Assistant": [
-        "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
-    ],
-    "a box is removed while jobs wait": [
-        "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
-    ],
-    "the printer has no driver yet": ["tests/jobs/test_readiness.py::test_awaiting_driver_is_refused_at_once"],
-    "a job is canceled too late": [
-        "tests/jobs/test_readiness.py::test_cancel_that_came_too_late_is_told_as_completed",
-        "tests/jobs/test_outcome.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
-    ],
-    "a stranger finds the webhook address": [
-        "tests/jobs/test_reconciliation.py::test_a_forged_callback_changes_nothing"
-    ],
-}  # fmt: skip
 
 
 def texts(language: str) -> dict[str, Any]:
@@ -470,57 +398,3 @@ def test_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         kept = [line for line in text.splitlines() if not re.match(r"\| `\w+` .*[≤≥]", line)]
         assert [line for line in after.splitlines() if "| 1,234 ms |" not in line] == kept
     assert figures.main([json.dumps(stall | {"name": "other"})]) == 1
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_quoted_is_what_is_shown(language: str) -> None:
-    """Messages and names that the troubleshooting quotes are those of the integration."""
-    shown = list(leaves(texts(language)))
-    marks = r"\"([^\"]+)\"" if language == "en" else r"“([^”]+)”"
-    for row in section(language, "Troubleshooting").rows():
-        for quoted in re.findall(marks, row[0].text):
-            pieces = [piece.strip(" .") for piece in re.split(r"…+", quoted) if piece.strip()]
-            assert any(all(piece in text for piece in pieces) for text in shown), quoted
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_names_in_italics_or_quotes_exist(language: str) -> None:
-    """Options, buttons and entities that the text names by their label have that label."""
-    shown = set(leaves(texts(language))) | set(_card_words(language))
-    named = {
-        "en": [
-            "Cancel waiting jobs", "Copy blueprints", "Documents to print", "Hold reason", "It came out",
-            "Keep failed documents", "Print again", "Print job", "Reset the error limit", "Same account as",
-            "Search for network printers", "Server", "Set up push", "Waiting time", "Lianke printer",
-        ],
-        "zh-Hans": [
-            "取消等待中的任务", "复制蓝图", "可打印的文档", "等待原因", "已打印出来", "保留未打印的文档",
-            "重新打印", "打印任务", "重置失败次数限制", "使用与此云盒相同的账号", "搜索网络打印机", "服务器",
-            "设置消息推送", "等待期限", "链科打印机",
-        ],
-    }[language]  # fmt: skip
-    text = "\n".join(text_of(language, document) for document in DOCUMENTS)
-    for name in named:
-        assert name in text, name
-        assert name in shown, name
-
-
-def _card_words(language: str) -> list[str]:
-    path = CARD_SOURCE / "translations" / f"{language}.json"
-    return list(leaves(json.loads(path.read_text("utf-8"))))
-
-
-def test_what_happens_when_is_shown_by_tests() -> None:
-    """Each row names its tests here, and they exist."""
-    rows = [row[0].text for row in section("en", "What happens when…").rows()]
-    assert rows == list(SHOWN_BY)
-    for tests in SHOWN_BY.values():
-        for test in tests:
-            path, _, name = test.partition("::")
-            tree = ast.parse((ROOT / path).read_text("utf-8"))
-            names = {
-                node.name
-                for node in ast.walk(tree)
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-            assert name in names, test

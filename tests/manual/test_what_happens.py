@@ -1,0 +1,92 @@
+"""The page on what happens when: each of its rows is shown by a test."""
+
+import ast
+
+from . import ROOT, section
+
+# Which test shows what a row of "What happens when…" says.
+SHOWN_BY = {
+    "the box is offline": ["tests/jobs/test_readiness.py::test_offline_box_holds_and_an_impatient_caller_is_told"],
+    "the printer is off": [
+        "tests/manual/test_examples.py::test_a_printer_that_is_off",
+        "tests/jobs/test_readiness.py::test_readiness_must_be_steady",
+        "tests/jobs/test_readiness.py::test_one_printer_does_not_block_another",
+    ],
+    "paper runs out": ["tests/jobs/test_readiness.py::test_waits_for_paper_and_a_steady_minute"],
+    "it is quiet hours": ["tests/jobs/test_readiness.py::test_quiet_hours_hold_until_their_end"],
+    "a job has waited too long": [
+        "tests/jobs/test_readiness.py::test_expires_unprinted",
+        "tests/jobs/test_readiness.py::test_takes_a_job_back_that_waits_in_the_cloud_too_long",
+    ],
+    "the internet is gone": ["tests/jobs/test_readiness.py::test_internet_gone_holds_and_sends_once_it_is_back"],
+    "Home Assistant restarts": [
+        "tests/jobs/test_restart.py::test_a_held_job_survives_a_restart_and_prints_once",
+        "tests/jobs/test_restart.py::test_an_open_job_is_followed_after_a_restart",
+        "tests/jobs/test_restart.py::test_an_upload_cut_off_before_its_end_is_sent_after_a_restart",
+        "tests/jobs/test_restart.py::test_an_upload_handed_over_before_a_crash_is_never_sent_again",
+    ],
+    "Home Assistant was off for longer than a job may wait": [
+        "tests/jobs/test_restart.py::test_a_job_that_was_to_be_printed_yesterday_is_not_printed"
+    ],
+    "the connection breaks before the document was completely sent": [
+        "tests/jobs/test_reconciliation.py::test_what_never_left_is_sent_again"
+    ],
+    "the connection breaks after the document was sent": [
+        "tests/jobs/test_reconciliation.py::test_absence_proves_nothing_and_is_never_sent_again",
+        "tests/jobs/test_reconciliation.py::test_the_list_proves_a_lost_answer",
+        "tests/jobs/test_reconciliation.py::test_a_callback_proves_a_lost_answer",
+    ],
+    'the cloud says "success" though the printer failed': [
+        "tests/jobs/test_queue.py::test_success_with_503_is_told_as_failed"
+    ],
+    "the ApiKey is no longer valid": [
+        "tests/manual/test_examples.py::test_a_key_that_is_no_longer_valid",
+        "tests/test_config_flow.py::test_new_key_for_every_box_of_the_old_one",
+    ],
+    "the printer failed 30 times in a row": [
+        "tests/jobs/test_readiness.py::test_paused_after_too_many_failures_waits_until_released"
+    ],
+    "someone else prints on the same box": [
+        "tests/jobs/test_reconciliation.py::test_someone_elses_task_leaves_it_unconfirmed"
+    ],
+    "an automation runs wild": [
+        "tests/jobs/test_limits.py::test_the_guard_stops_a_loop",
+        "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
+    ],
+    "the same request_id comes twice": ["tests/jobs/test_limits.py::test_a_request_id_prints_once"],
+    "the disk is full or read-only": [
+        "tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print",
+        "tests/jobs/test_interrupted.py::test_a_read_only_disk_is_one_clear_error",
+        "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
+    ],
+    "the configuration folder was copied to another Home Assistant": [
+        "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
+    ],
+    "a box is removed while jobs wait": [
+        "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
+    ],
+    "the printer has no driver yet": ["tests/jobs/test_readiness.py::test_awaiting_driver_is_refused_at_once"],
+    "a job is canceled too late": [
+        "tests/jobs/test_readiness.py::test_cancel_that_came_too_late_is_told_as_completed",
+        "tests/jobs/test_outcome.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
+    ],
+    "a stranger finds the webhook address": [
+        "tests/jobs/test_reconciliation.py::test_a_forged_callback_changes_nothing"
+    ],
+}  # fmt: skip
+
+
+def test_what_happens_when_is_shown_by_tests() -> None:
+    """Each row names its tests here, and they exist."""
+    rows = [row[0].text for row in section("en", "What happens when…").rows()]
+    assert rows == list(SHOWN_BY)
+    for tests in SHOWN_BY.values():
+        for test in tests:
+            path, _, name = test.partition("::")
+            tree = ast.parse((ROOT / path).read_text("utf-8"))
+            names = {
+                node.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+            assert name in names, test
