@@ -21,7 +21,7 @@ from tests.simulator import Outcome
 from tests.simulator.models import PrintedJob
 
 from . import LANGUAGES, ROOT, Example, read, section
-from .conftest import LETTER, MENU, House
+from .conftest import LASER, LETTER, MENU, House
 
 RUN: set[tuple[str, int]] = set()
 # Pages whose examples are run by test_automation_pages.py and test_blueprint_pages.py.
@@ -291,6 +291,26 @@ async def test_cancel_what_waits(house: House, block: Example) -> None:
     assert len(variables["waiting"]["jobs"]) == 2
     assert isinstance(variables["waiting"]["cloud"], list)
     assert {job.state for job in house.jobs} == {JobState.CANCELED}
+
+
+@example("Release at the printer")
+async def test_a_tag_releases_what_waits(house: House, block: Example) -> None:
+    key = next(key for key, one in house.data.storage.printers.items() if one.name == LASER)
+    house.hass.config_entries.async_update_entry(house.entry, options={"release_printers": [key]})
+    await automate(house, block)
+    path = house.at_home("/media/menu.pdf")
+    await house.call("print", file=path)
+    await house.call("print", file=path, release_code="4711")
+    assert {job.state for job in house.jobs} == {JobState.HELD}
+    tag_id = block.data["triggers"][0]["tag_id"]
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": tag_id})
+    await house.hass.async_block_till_done()
+    released, coded = house.jobs
+    await house.data.queue.async_wait(released.job_id, 20)
+    assert [job.state for job in house.jobs] == [JobState.COMPLETED, JobState.HELD]
+    (document,) = house.simulator.printed
+    assert document.path.read_bytes() == MENU
+    assert coded.state is JobState.HELD
 
 
 @example("Move a job to another printer")

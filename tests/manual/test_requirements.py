@@ -15,7 +15,7 @@ from . import LANGUAGES, ROOT, Section, sections
 PAGE = "requirements"
 SYSTEMS = {"musl aarch64", "musl x86_64", "glibc aarch64", "glibc x86_64"}
 EACH = {"en": "each system", "zh-Hans": "每种系统"}
-ALL = {"en": "all systems: Python alone", "zh-Hans": "所有系统：纯 Python"}
+ALL = {"en": "all systems: pure Python", "zh-Hans": "所有系统：纯 Python"}
 MEASURED: dict[str, Any] = json.loads((ROOT / "tests" / "wheels.json").read_text("utf-8"))
 
 
