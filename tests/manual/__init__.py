@@ -94,9 +94,14 @@ def read(language: str) -> list[Section]:
     return [one for document in DOCUMENTS for one in sections(language, document)]
 
 
-def section(language: str, title: str) -> Section:
-    """Return the section with this English title; in another language, the one in its place."""
-    (found,) = [one for one in read("en") if one.title == title]
+def section(language: str, title: str, document: str | None = None) -> Section:
+    """Return the section with this English title; in another language, the one in its place.
+
+    document: where several have a section of this title, the one that is meant.
+    """
+    (found,) = [
+        one for one in read("en") if one.title == title and document in {None, one.document}
+    ]
     place = sections("en", found.document).index(found)
     return sections(language, found.document)[place]
 

@@ -29,10 +29,10 @@ OTHERS = {"assistants", "blueprints", "conditions", "triggers"}
 CORE_CARDS = {"button", "entities", "picture-entity", "tile", "vertical-stack"}
 
 
-def example(title: str, number: int = 0) -> pytest.MarkDecorator:
+def example(title: str, number: int = 0, document: str | None = None) -> pytest.MarkDecorator:
     """Run a test with one block of a section, in each language."""
     RUN.add((title, number))
-    blocks = [section(language, title).examples[number] for language in LANGUAGES]
+    blocks = [section(language, title, document).examples[number] for language in LANGUAGES]
     return pytest.mark.parametrize("block", blocks, ids=LANGUAGES)
 
 
@@ -293,7 +293,7 @@ async def test_cancel_what_waits(house: House, block: Example) -> None:
     assert {job.state for job in house.jobs} == {JobState.CANCELED}
 
 
-@example("Release at the printer")
+@example("Release at the printer", document="waiting-jobs")
 async def test_a_tag_releases_what_waits(house: House, block: Example) -> None:
     key = next(key for key, one in house.data.storage.printers.items() if one.name == LASER)
     house.hass.config_entries.async_update_entry(house.entry, options={"release_printers": [key]})
