@@ -113,12 +113,12 @@ async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
         shop, waits_for=("release",), sender="Phone", sender_address="192.168.1.9", origin="user"
     )
     asker = Asker(context_id="c", user_id="u", parent_id="p")
-    job = shop.queue._registry.change(job, asker=asker)
+    job = shop.queue._registry.change(job, asker=asker, release_code="hashed")
     with patch(
         "custom_components.lianke.jobs.submission.async_reasons_to_ask", return_value=("approval",)
     ):
         new = await move(shop, job)
-    assert new.asker == asker
+    assert (new.asker, new.release_code) == (asker, "hashed")
     assert new.waits_for == ("release", "approval")
     assert (new.sender, new.sender_address, new.origin) == ("Phone", "192.168.1.9", "user")
 

@@ -377,6 +377,25 @@ async def _poll(house: House, cell: Cell, endpoint: str) -> None:
     assert (done.state, house.tray(done)) == (JobState.COMPLETED, (1, 0)), done
 
 
+async def _move(house: House, cell: Cell) -> None:
+    """Let the fault hit the upload of a job that was moved from a printer without paper."""
+    house.printer().paper = 0
+    await house.refresh()
+    job = await house.submit(house.paper())
+    assert job.state is JobState.HELD
+    async with _broken(house, SUBMIT, cell, times=1):
+        act = house.act("move_job", job_id=job.job_id, to_device_id=house.device(4))
+        new = house.queue.get((await house.drive(act))["job"]["job_id"])
+        await house.calm(new)
+    house.printer().paper = None
+    await house.refresh()
+    done = await house.finish(new)
+    house.judge(done)
+    old = house.queue.get(job.job_id)
+    assert (old.state, old.reason) == (JobState.CANCELED, "moved")
+    assert all(one.port == 4 for one in house.sim.cloud.printed if one.name == job.document_name)
+
+
 async def _go_through(
     house: House, cells: tuple[Cell, ...], subtests: pytest.Subtests, judge: Judge
 ) -> None:
@@ -431,6 +450,7 @@ JUDGES: dict[str, Judge] = {
     "follow one": _follow_one,
     "follow three": _follow_three,
     "cancel": _cancel,
+    "move": _move,
     "poll box": _poll_box,
     "poll printers": _poll_printers,
 }

@@ -28,8 +28,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
 from tests.proof.papers import unlike_any
@@ -109,6 +112,17 @@ class World:
     async def close(self) -> None:
         """Stop in order."""
         await self._opened.__aexit__(None, None, None)
+
+    async def move(self, job: Job, port: int) -> None:
+        """Move a job to the printer at a port, which may be its own and need not be ready."""
+        known = self.shop.storage.printers[self.shop.key(port)]
+        options = resolve_options(
+            PrintOptions(), known.capabilities, known.papers, known.printer.species
+        )
+        changes = Changes(printer_key=known.key, options=options, requested={})
+        await self.attempt(
+            self.shop.queue.async_move(job.job_id, changes, self.shop.entry.entry_id)
+        )
 
     async def restart(self, *, crash: bool) -> None:
         """Stop and start again; a crash leaves on disk what is there at this moment."""
@@ -320,6 +334,13 @@ class Story(RuleBasedStateMachine):
     def retry(self, number: int) -> None:
         queue = self.world.shop.queue
         self.run(self.world.attempt(queue.async_retry(self.pick(number).job_id, context=Context())))
+
+    @precondition(lambda self: self.world.shop.queue.jobs())
+    @rule(number=st.integers(0, 50), port=st.sampled_from(PORTS), crash=st.booleans())
+    def move(self, number: int, port: int, crash: bool) -> None:
+        self.run(self.world.move(self.pick(number), port))
+        if crash:
+            self.run(self.world.restart(crash=True))
 
     @precondition(lambda self: self.world.shop.queue.jobs())
     @rule(

@@ -223,6 +223,7 @@ def _request(job: Job, new_id: str, document: Document, changes: Changes) -> Pri
         sender=job.sender,
         sender_address=job.sender_address,
         laid_out=job.laid_out,
+        release_code=job.release_code,
         origin=Origin(job.origin) if job.origin and job.origin in Origin else None,
         moved=job,
     )
