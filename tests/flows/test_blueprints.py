@@ -12,6 +12,7 @@ import shutil
 from time import sleep
 from typing import Any, override
 
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.components import persistent_notification
 from homeassistant.components.ai_task import (
     AITaskEntity,
@@ -28,6 +29,7 @@ from homeassistant.components.weather import Forecast, WeatherEntity
 from homeassistant.components.weather.const import WeatherEntityFeature
 from homeassistant.const import ATTR_ENTITY_ID, EVENT_CALL_SERVICE
 from homeassistant.core import (
+    Context,
     Event,
     EventStateChangedData,
     HomeAssistant,
@@ -1248,3 +1250,76 @@ async def test_invoices_of_the_month(
     jobs = await came_out(simulator, 2)
     assert sorted(job.pages for job in jobs if job.pages) == [1, 10]
     assert {job.options["jpScale"] for job in jobs} == {"fit"}
+
+
+async def test_print_when_there(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    """A tag, a person's arrival or a sensor releases what waits for it, and nothing else does."""
+    people = [
+        await hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
+        for name in ("Anna", "Ben")
+    ]
+    hass.config_entries.async_update_entry(
+        ready, options={"release_users": [user.id for user in people]}
+    )
+    hass.states.async_set("person.anna", "unknown", {"user_id": people[0].id})
+    hass.states.async_set("binary_sensor.hall", "off")
+    await use(
+        hass,
+        "print_when_there",
+        printer=device_of(hass),
+        tag="at-the-printer",
+        presence=["person.anna", "binary_sensor.hall"],
+        person="person.anna",
+    )
+
+    async def prints(text: str) -> None:
+        for user in people:
+            await hass.services.async_call(
+                DOMAIN,
+                "print",
+                {"device_id": device_of(hass), "text": text, "title": f"{text} of {user.name}"},
+                blocking=True,
+                context=Context(user_id=user.id),
+            )
+
+    await prints("first")
+    # Neither another tag nor what Home Assistant finds at its start.
+    hass.bus.async_fire("tag_scanned", {"tag_id": "elsewhere"})
+    hass.bus.async_fire("tag_scanned", {"tag_id": ""})
+    hass.states.async_set("person.anna", "home", {"user_id": people[0].id})
+    await rest(hass)
+    assert simulator.printed == []
+    hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
+    await came_out(simulator, 1)
+    await prints("second")
+    for state in ("not_home", "home"):
+        hass.states.async_set("person.anna", state, {"user_id": people[0].id})
+    await came_out(simulator, 2)
+    await prints("third")
+    hass.states.async_set("binary_sensor.hall", "on")
+    await came_out(simulator, 3)
+    await rest(hass)
+    waiting = [job for job in data_of(ready).queue.jobs() if job.hold_reason == "release"]
+    assert {job.title for job in waiting} == {
+        f"{one} of Ben" for one in ("first", "second", "third")
+    }
+
+
+async def test_print_when_there_by_a_sensor_alone(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
+) -> None:
+    """Everybody's jobs are released then; a tag without an ID releases nothing."""
+    key = next(iter(data_of(ready).storage.printers))
+    hass.config_entries.async_update_entry(ready, options={"release_printers": [key]})
+    hass.states.async_set("binary_sensor.hall", "off")
+    await use(hass, "print_when_there", printer=device_of(hass), presence=["binary_sensor.hall"])
+    await hass.services.async_call(
+        DOMAIN, "print", {"device_id": device_of(hass), "text": "x"}, blocking=True
+    )
+    hass.bus.async_fire("tag_scanned", {"tag_id": ""})
+    await rest(hass)
+    assert simulator.printed == []
+    hass.states.async_set("binary_sensor.hall", "on")
+    await came_out(simulator, 1)

@@ -264,14 +264,20 @@ def _check_log(caplog: pytest.LogCaptureFixture) -> None:
 type Judge = Callable[[House, Cell], Awaitable[None]]
 
 
-async def _upload(house: House, cell: Cell, *, proof: bool) -> None:
-    """Let the fault hit the upload of a job. `proof`: something but the answer tells what became of it."""
+async def _upload(house: House, cell: Cell, *, proof: bool, waits: bool = False) -> None:
+    """Let the fault hit the upload of a job. `proof`: something but the answer tells what became of it.
+
+    `waits`: the upload begins with a person's answer.
+    """
     if not house.coordinator.is_ready(house.key()):
         await house.mend()
     before = house.sim.cloud.count(SUBMIT)
     paper = house.paper(2, padding=cell.padding)
     async with _broken(house, SUBMIT, cell, times=1):
-        job = await house.submit(paper)
+        job = await house.submit(paper, **({"waits_for": ("approval",)} if waits else {}))
+        if waits:
+            assert (job.hold_reason, house.sim.cloud.count(SUBMIT)) == ("approval", before)
+            await house.queue.async_continue(job.job_id)
         await house.calm(job)
         if cell.fault is not None and cell.fault.kind == "timeout":
             for _ in range(10):
@@ -412,6 +418,10 @@ async def _silent(house: House, cell: Cell) -> None:
     await _upload(house, cell, proof=True)
 
 
+async def _approved(house: House, cell: Cell) -> None:
+    await _upload(house, cell, proof=True, waits=True)
+
+
 async def _let_a_stranger_print(house: House) -> None:
     """Let somebody else print, seen as one of our own jobs is followed."""
     house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
@@ -446,6 +456,7 @@ async def _poll_printers(house: House, cell: Cell) -> None:
 
 JUDGES: dict[str, Judge] = {
     "upload": _silent,
+    "upload of what waited for a person": _approved,
     "upload among strangers": _among_strangers,
     "follow one": _follow_one,
     "follow three": _follow_three,

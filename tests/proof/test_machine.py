@@ -284,6 +284,35 @@ class Story(RuleBasedStateMachine):
         expires_in = None if minutes is None else timedelta(minutes=minutes)
         self.run(self.world.submit(port, content, hold=hold, expires_in=expires_in))
 
+    @rule(
+        port=st.sampled_from(PORTS),
+        people=st.sampled_from([("approval",), ("release",), ("approval", "release")]),
+        minutes=st.none() | st.integers(1, 90),
+    )
+    def print_what_people_are_asked_about(
+        self, port: int, people: tuple[str, ...], minutes: int | None
+    ) -> None:
+        content = unlike_any(self.world.random, 2, "Asked")
+        expires_in = None if minutes is None else timedelta(minutes=minutes)
+        self.run(self.world.submit(port, content, waits_for=people, expires_in=expires_in))
+
+    @precondition(lambda self: self.world.shop.queue.jobs())
+    @rule(
+        number=st.integers(0, 50),
+        reason=st.sampled_from([None, "approval", "release"]),
+        is_yes=st.booleans(),
+    )
+    def answer(self, number: int, reason: str | None, is_yes: bool) -> None:
+        queue, job = self.world.shop.queue, self.pick(number)
+        # Those that wait for people are few.
+        job = next((one for one in queue.jobs() if one.can_continue), job)
+        answer = (
+            queue.async_continue(job.job_id, reason=reason)
+            if is_yes
+            else queue.async_reject(job.job_id)
+        )
+        self.run(self.world.attempt(answer))
+
     @rule(port=st.sampled_from(PORTS), request_id=st.sampled_from(["a", "b"]))
     def print_once_only(self, port: int, request_id: str) -> None:
         content = self.contents.setdefault(
@@ -366,6 +395,16 @@ class Story(RuleBasedStateMachine):
         for digest, (whole, _part) in self.world.tray().items():
             jobs = [job for job in self.world.shop.queue.jobs() if job.digest == digest]
             assert whole <= len(jobs), jobs
+
+    @invariant()
+    def nothing_is_sent_before_the_answer(self) -> None:
+        if not hasattr(self.world, "shop"):
+            return
+        tray = self.world.tray()
+        for job in self.world.shop.queue.jobs():
+            if job.waits_for and job.state is JobState.HELD:
+                assert (job.task_id, job.handed_over_at) == (None, None), job
+                assert job.digest not in tray, job
 
     @override
     def teardown(self) -> None:

@@ -29,6 +29,7 @@ BLUEPRINTS = (
     "folder",
     "invoices",
     "smart_plug",
+    "print_when_there",
 )
 
 # The folders of _SHIPPED: each holds all blueprints in one language.
