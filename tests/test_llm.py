@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import json
 from typing import Any, Literal, override
 
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.conversation.models import AbstractConversationAgent
@@ -30,7 +31,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.llm import MAX_LISTED, MAX_TOOL_TEXT
-from tests.printing import LASER, OTHER_LASER, ask, came_out, data_of, device_of, sent
+from tests.printing import LASER, OTHER_LASER, ask, came_out, data_of, device_of, print_one, sent
 from tests.simulator import Box, Simulator
 
 LIST = "todo.shopping"
@@ -153,6 +154,53 @@ async def test_a_model_prints_and_is_told_the_truth(
     assert simulator.printed == []
     [canceled] = await say(hass, model, call("cancel_job", job_id=view(held)["job_id"]))
     assert view(canceled)["state"] == "canceled"
+
+
+async def test_an_assistant_answers_for_whoever_talks(
+    hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
+) -> None:
+    boss = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    hass.config_entries.async_update_entry(exposed, options={"approval_sources": ["assistant"]})
+    jobs = []
+    for _ in range(2):
+        [held] = await say(hass, model, call("print_text", text="x"), user=anna)
+        assert view(held)["hold_reason"] == "approval"
+        jobs.append(view(held)["job_id"])
+    # What the same user prints without an assistant needs no approval.
+    context = Context(user_id=anna.id)
+    await ask(hass, "print", context, device_id=device_of(hass), text="x")
+    await came_out(simulator)
+    yes, no = (
+        call(
+            "answer_job", job_id=job, answer=answer, hold_reason="approval", message="No paper left"
+        )
+        for job, answer in zip(jobs, ("continue", "reject"), strict=True)
+    )
+    for user in (anna, None):
+        # Nobody is known behind a speaker in the kitchen.
+        results = await say(hass, model, yes, no, user=user)
+        assert all("may not approve" in str(result.data) for result in results)
+    [allowed, rejected] = await say(hass, model, yes, no, user=boss)
+    assert view(allowed)["state"] == "uploading"
+    assert view(rejected)["state"] == "canceled"
+    assert view(rejected)["message"].endswith("Boss: No paper left")
+    await came_out(simulator, 2)
+
+
+async def test_an_assistant_releases_by_a_code(
+    hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
+) -> None:
+    job = await print_one(hass, text="x", wait=False, release_code="4711")
+    [listed] = await say(hass, model, call("list_jobs"))
+    assert view(listed)["jobs"][0]["needs_code"]
+    answer = {"job_id": job["job_id"], "answer": "continue", "hold_reason": "release"}
+    [refused] = await say(hass, model, call("answer_job", **answer))
+    assert "Enter the code" in str(refused.data)
+    assert not sent(simulator)
+    [released] = await say(hass, model, call("answer_job", **answer, code="4711"))
+    assert view(released)["state"] == "uploading"
+    await came_out(simulator)
 
 
 async def test_what_is_printed_is_on_paper(

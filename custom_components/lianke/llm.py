@@ -1,4 +1,4 @@
-"""LLM tools: print, ask about printers and jobs, cancel a job.
+"""LLM tools: print, ask about printers and jobs, answer for and cancel a job.
 
 Each tool calls one of the integration's own actions under the caller's context, so permissions, limits and
 errors are those of every other print. Offered are only printers whose status, and only lists and
@@ -27,21 +27,28 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .actions.schemas import (
+    ATTR_CODE,
     ATTR_JOB_ID,
     ATTR_LIMIT,
+    ATTR_MESSAGE,
+    ATTR_REASON,
     ATTR_REQUEST_ID,
     ATTR_TITLE,
     MAX_KEY,
+    MAX_MESSAGE,
     MAX_NAME,
     SERVICE_CANCEL_JOB,
+    SERVICE_CONTINUE_JOB,
     SERVICE_LIST_JOBS,
     SERVICE_PRINT,
+    SERVICE_REJECT_JOB,
 )
 from .actions.target import STATUS_KEY, Target, async_target
 from .const import DOMAIN
 from .documents.document import input_error
 from .documents.kinds import SourceKind
-from .jobs.people import Origin, current_origin
+from .jobs.people import Origin, PersonReason, current_origin
+from .jobs.release_code import MAX_CODE
 from .runtime import async_loaded_entries
 
 # Characters an assistant may have printed in one call: some fifty pages.
@@ -56,6 +63,7 @@ _JOB_FIELDS: Final = (
     "pages",
     "copies",
     "hold_reason",
+    "needs_code",
     "expires_at",
     "message",
     "partly_printed",
@@ -273,6 +281,42 @@ class CancelJobTool(_PrinterTool):
         return _shown_job(response["job"])
 
 
+class AnswerJobTool(_PrinterTool):
+    """Answer for a print job that waits for a person."""
+
+    name = f"{DOMAIN}__answer_job"
+    title = "Continue or reject a waiting print job"
+    description = (
+        "Answer for a job whose `hold_reason` is `approval` (somebody must allow it), `release` (somebody must be "
+        "there) or `turn_paper` (the paper must be turned over): continue or reject it. Only do so when "
+        "the user says so. A refusal says who may answer; a code is asked of the user, never guessed."
+    )
+    annotations = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
+
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {
+            vol.Required("job_id", description=f"As {DOMAIN}__list_jobs gives it"): str,
+            vol.Required("answer"): vol.In(("continue", "reject")),
+            vol.Required("hold_reason", description="What the job waits for"): vol.In(
+                [reason.value for reason in PersonReason]
+            ),
+            vol.Optional("message", description="Why a job is rejected"): str,
+            vol.Optional("code", description="The code, if the user has given one"): str,
+        }
+
+    @override
+    async def _run(self, call: _Call) -> JsonObjectType:
+        data = {ATTR_JOB_ID: call.data["job_id"]}
+        if call.data["answer"] == "reject":
+            data[ATTR_MESSAGE] = call.data.get("message", "")[:MAX_MESSAGE]
+            return _shown_job((await call.act(SERVICE_REJECT_JOB, **data))["job"])
+        data[ATTR_REASON] = call.data["hold_reason"]
+        if code := call.data.get("code"):
+            data[ATTR_CODE] = code[:MAX_CODE]
+        return _shown_job((await call.act(SERVICE_CONTINUE_JOB, **data))["job"])
+
+
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
     """Return the tools, None where no printer is exposed."""
@@ -283,6 +327,7 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
         PrinterStatusTool(printers),
         ListJobsTool(printers),
         CancelJobTool(printers),
+        AnswerJobTool(printers),
     ]
     if lists := _exposed_lists(hass, llm_context):
         tools.append(PrintListTool(printers, lists))

@@ -57,7 +57,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
         and name.startswith("lianke__")
     }
     found = re.findall(r"^\| `(lianke__\w+)` \|", page(language, "assistants"), re.MULTILINE)
-    assert len(found) == 5
+    assert len(found) == 6
     assert set(found) == tools
     assert f"{llm.MAX_TOOL_TEXT:,}" in page(language, "assistants")
     assert str(llm.MAX_LISTED) in page(language, "assistants")
@@ -78,7 +78,7 @@ async def test_the_examples_are_valid(
     for component in ("homeassistant", "conversation"):
         assert await async_setup_component(hass, component, {})
     shown = [one for name in PAGES for one in examples(language, name)]
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert await async_setup_component(hass, "automation", {"automation": shown})
     await hass.async_block_till_done()
     states = hass.states.async_all("automation")
