@@ -6,7 +6,7 @@ what is known of the service comes from documents. Found here are names and shap
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from itertools import islice
 
 from .coerce import to_int, to_text
@@ -41,6 +41,12 @@ class Unknown:
     where: str
     name: str
     shape: Shape = ""
+
+
+class _Absent(Enum):
+    """Stands for a field that is not listed."""
+
+    ABSENT = 0
 
 
 type Observer = Callable[[Unknown], None]
@@ -185,14 +191,20 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
         for item in islice(value, MAX_ROWS):
             yield from _in_fields(where, item, known, path)
     elif isinstance(value, Mapping):
+        every = known.get(EVERY)
         for name, item in islice(value.items(), MAX_FIELDS):
+            if every is not None:
+                yield from _in_fields(where, item, every, EVERY)
+                continue
+            # What is known comes with every poll: no name is built for it.
+            part = known.get(name, _Absent.ABSENT)
+            if part is None or (callable(part) and part(item)):
+                continue
             inner = f"{path}/{name_of(str(name))}" if path else name_of(str(name))
-            if EVERY in known:
-                yield from _in_fields(where, item, known[EVERY], EVERY)
-            elif name in known:
-                yield from _in_fields(where, item, known[name], inner)
-            else:
+            if part is _Absent.ABSENT:
                 yield Unknown(kind=UnknownKind.FIELD, where=where, name=inner, shape=shape_of(item))
+            else:
+                yield from _in_fields(where, item, part, inner)
     else:
         yield Unknown(kind=UnknownKind.FIELD, where=where, name=path, shape=shape_of(value))
 
