@@ -71,7 +71,6 @@ export class CardContext {
       type: "lianke/action",
       service,
       service_data: data,
-      return_response: true,
     });
     return answer.response ?? {};
   }

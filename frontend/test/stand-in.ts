@@ -19,6 +19,8 @@ export const makeHass = (answers: Record<string, unknown> = {}, language = "en")
     loadBackendTranslation: async () => () => "",
     callWS: async (message: Record<string, unknown>) => {
       asked.push(message);
+      // The command refuses every other field.
+      if (message["type"] === "lianke/action" && Object.keys(message).length !== 3) throw new Error("unknown field");
       const answer = answers[(message["service"] ?? message["type"]) as string];
       if (answer instanceof Error || (answer as { code?: unknown } | undefined)?.code) throw answer;
       return message["type"] === "lianke/action" ? { response: answer } : answer;
