@@ -21,6 +21,7 @@ from .pdf_worker.process import MAX_SOURCE_PAGES
 from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, WHOLE, SheetOptions
 from .sniff import IMAGES, FileType
 from .spool import Spool
+from .watermark_font import async_bring_font, font_folders
 
 # For a layout, starting the process included.
 LAYOUT_SECONDS: Final = 30
@@ -30,9 +31,6 @@ A4: Final = (210.0, 297.0)
 CENTER: Final = "z5"
 # What drivers call a paper that is printed on up to its edges.
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|無框|满版|フチなし", re.IGNORECASE)
-# Where fonts with Chinese characters may lie, besides the configuration's own folder.
-FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
-CONFIG_FONTS: Final = "fonts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,14 +79,12 @@ async def async_lay_out(
         ticket_scope=None,
         counted_for=None,
     )
-    request = _request(hass, files, sheets, options) | {
+    request = _request(files, sheets, options) | {
         "target": str(target),
         "limit": limit_bytes,
     }
     try:
-        answer = await async_get_pdf_worker(hass).async_run(
-            "lay_out", request, user=user, seconds=LAYOUT_SECONDS
-        )
+        answer = await _async_run(hass, request, user)
         size, digests = await hass.async_add_executor_job(_measure, target, documents)
     except PdfUnavailableError:
         await spool.async_discard(made)
@@ -103,6 +99,30 @@ async def async_lay_out(
     return LaidOut(
         document=replace(made, size=size, pages=int(answer["pages"]), digest=digest),
         options=_printed(options, sheets, landscape=bool(answer["landscape"])),
+    )
+
+
+async def _async_run(
+    hass: HomeAssistant, request: dict[str, Any], user: str | None
+) -> dict[str, Any]:
+    """Return the worker's answer, after having a font installed if one was missing."""
+    fonts = font_folders(hass)
+    try:
+        return await _async_run_with(hass, request, user, fonts)
+    except PdfError as err:
+        if err.reason != "no_font":
+            raise
+        await async_bring_font(hass, request["watermark"])
+        if (more := font_folders(hass)) == fonts:
+            raise
+    return await _async_run_with(hass, request, user, more)
+
+
+async def _async_run_with(
+    hass: HomeAssistant, request: dict[str, Any], user: str | None, fonts: list[str]
+) -> dict[str, Any]:
+    return await async_get_pdf_worker(hass).async_run(
+        "lay_out", request | {"fonts": fonts}, user=user, seconds=LAYOUT_SECONDS
     )
 
 
@@ -123,7 +143,6 @@ def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
 
 
 def _request(
-    hass: HomeAssistant,
     files: list[dict[str, Any]],
     sheets: SheetOptions,
     options: ResolvedOptions,
@@ -150,7 +169,6 @@ def _request(
         "two_sided": options.duplex not in (None, DUPLEX["off"]),
         "watermark": sheets.watermark,
         "opacity": sheets.watermark_opacity,
-        "fonts": [hass.config.path(CONFIG_FONTS), *FONT_FOLDERS],
         "date": dt_util.now().date().isoformat() if "date" in sheets.stamp else None,
         "numbers": "page_numbers" in sheets.stamp,
     }
