@@ -1,5 +1,6 @@
 """Layouts by the action: what is sent to the service, and how the call is answered."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
+from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
+from custom_components.lianke.documents.sheet_options import SheetOptions
 from tests.printing import (
     LABELS,
     OTHER_LASER,
@@ -436,3 +439,34 @@ async def test_a_label_printer_needs_a_paper(
     assert [round(side * 25.4 / 72) for side in page.get_size()] == [60, 100]
     # A label that is wider than high is turned for a photo that stands.
     assert simulator.printed[0].options["dmOrientation"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "printable", "margins"),
+    [
+        ("A4", (2100, 2970), (5, 5)),  # the driver says nothing of margins
+        ("A4", (2016, 2886), (4.2, 4.2)),
+        ("A4", (1900, 2970), (10, 5)),
+        ("A4", (2200, 3000), (5, 5)),
+        ("A4 Borderless", (2100, 2970), (0, 0)),
+        ("A4 (无边距)", (2100, 2970), (0, 0)),
+        ("A4 无框", (2100, 2970), (0, 0)),
+        # It calls itself borderless and names margins all the same.
+        ("A4 Borderless", (2040, 2910), (3, 3)),
+    ],
+)
+def test_only_what_the_printer_calls_borderless_is_printed_to_the_edges(
+    name: str, printable: tuple[int, int], margins: tuple[float, float]
+) -> None:
+    paper = replace(
+        Paper.of_size(9, name, 2100, 2970),
+        printable_width=printable[0],
+        printable_height=printable[1],
+    )
+    photos = SheetOptions(photo_size="paper")
+    assert sheets_module._margin(paper, photos) == pytest.approx(margins)
+    # Pages of documents never are.
+    pages = SheetOptions(sheet="2_up")
+    assert sheets_module._margin(paper, pages) == pytest.approx(
+        tuple(margin or 5 for margin in margins)
+    )

@@ -30,7 +30,7 @@ USUAL_MARGIN: Final = 5.0
 A4: Final = (210.0, 297.0)
 CENTER: Final = "z5"
 # What drivers call a paper that is printed on up to its edges.
-BORDERLESS: Final = re.compile(r"borderless|无边|無邊|無框|满版|フチなし", re.IGNORECASE)
+BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,7 +187,10 @@ def _is_wide(paper: Paper | None) -> bool:
 
 
 def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
-    """Return what stays free at the left and right, and at the top and bottom, in mm."""
+    """Return what stays free at the left and right, and at the top and bottom, in mm.
+
+    That is what the driver names, else the usual.
+    """
     if paper is None:
         return USUAL_MARGIN, USUAL_MARGIN
     across = (paper.width - paper.printable_width) / 20
@@ -195,7 +198,7 @@ def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
     # A driver that says nothing of its margins has some all the same, unless the paper is named borderless.
     if sheets.layout == "photos" and across <= 0 and up <= 0 and BORDERLESS.search(paper.name):
         return 0.0, 0.0
-    return max(across, USUAL_MARGIN), max(up, USUAL_MARGIN)
+    return (across if across > 0 else USUAL_MARGIN), (up if up > 0 else USUAL_MARGIN)
 
 
 def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool) -> ResolvedOptions:
