@@ -34,8 +34,11 @@ TEXTS = {
         ("`lianke.print` 打印 20 MB，到服务收下为止", "直接上传同一文件"),
     ),
     "preview_first_page": (
-        ("From dropping a PDF of 20 pages until its first page can be seen", ""),
-        ("从放入一个 20 页的 PDF 到看见首页", ""),
+        (
+            "From dropping a PDF of 20 pages until its first page can be seen",
+            "the simulated cloud's preview",
+        ),
+        ("从放入一个 20 页的 PDF 到看见首页", "模拟云端的预览"),
     ),
     "lan_overhead": (
         ("20 MB from a phone, from its last byte until the service has it", "`lianke.print` of it"),

@@ -1,4 +1,8 @@
-"""Previews: from a file that is dropped until its first page is there to be seen."""
+"""Previews: from a file that is dropped until its first page is there to be seen.
+
+Beside it stands the cloud's preview of the same file. The simulated cloud converts as fast as it can, so that this
+is the least that the way there and back takes; the real one needs 3 to 6 s.
+"""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +15,7 @@ from .figures import Figure
 from .house import House
 
 PAGES = 20
-# ms; the cloud's own preview takes 3 to 6 s.
+# ms
 GOAL = 500
 
 
@@ -30,30 +34,32 @@ async def measure(house: House, *, rounds: int) -> Figure:
     await house.stalls()
     spent = [await _first_page(house, path, device) for _ in range(rounds)]
     await house.stalls("preview_first_page")
+    was_sent = await _sent(house) != sent
+    by_cloud = await _first_page(house, path, device, preview_by="cloud")
     path.unlink()
     cold, *warm = spent
     return Figure(
         name="preview_first_page",
         value=cold * 1e3,
         unit="ms",
-        baseline=None,
+        baseline=by_cloud * 1e3,
         goal=GOAL,
-        note=f"{median(warm) * 1e3:.0f} ms once the process runs; the cloud takes 3 to 6 s",
-        failed=await _sent(house) != sent,
+        note=f"{median(warm) * 1e3:.0f} ms once the process runs; the real cloud takes 3 to 6 s",
+        failed=was_sent,
     )
 
 
-async def _first_page(house: House, path: Path, device: str) -> float:
+async def _first_page(house: House, path: Path, device: str, **fields: str) -> float:
     """Return the seconds until the first page of a file can be seen."""
     began = time.perf_counter()
     file_id = await house.hass.upload(path)
     preview = await house.hass.call(
-        "lianke", "preview", {"device_id": device, "upload": file_id}, response=True
+        "lianke", "preview", {"device_id": device, "upload": file_id, **fields}, response=True
     )
     async with house.hass.raw("GET", preview["images"][0]) as answer:
         picture = await answer.read()
     spent = time.perf_counter() - began
-    if preview["pages"] != PAGES or not picture.startswith(b"\xff\xd8"):
+    if preview["pages"] != PAGES or not picture.startswith((b"\xff\xd8", b"\x89PNG")):
         raise RuntimeError(str(preview))
     return spent
 
