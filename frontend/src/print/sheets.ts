@@ -30,6 +30,9 @@ export class LiankeSheets extends Part {
       [aria-pressed="true"] {
         background: color-mix(in srgb, var(--primary-color) 30%, transparent);
       }
+      [aria-pressed="true"]:hover {
+        background: color-mix(in srgb, var(--primary-color) 42%, transparent);
+      }
       .card {
         padding-top: var(--gap);
       }
