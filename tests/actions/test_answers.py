@@ -1,12 +1,22 @@
 """Answers to jobs that wait for a person: which jobs wait, and who may answer."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -17,7 +27,7 @@ from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.people import Origin
 from custom_components.lianke.jobs.request import PrintRequest
 from tests.printing import LASER, ask, came_out, data_of, device_of, print_one, sent
-from tests.simulator import Simulator
+from tests.simulator import Box, Simulator
 
 
 @pytest.fixture
@@ -141,3 +151,70 @@ async def test_what_is_to_be_approved(
     )
     reasons = await async_reasons_to_ask(hass, options, request, view)
     assert reasons == (("approval",) if expected else ())
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(20):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_told_for_whom_a_job_waits(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    anna: User,
+    boss: User,
+) -> None:
+    """The event fires once for each person and once for the printer, the sensor has the present reason."""
+    option(hass, setup, approval_users=[anna.id])
+    sensor, event_id = (
+        f"{kind}.kyocera_ma2000w_gx_{what}"
+        for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
+    )
+    told: list[tuple[str, str | None]] = []
+
+    @callback
+    def on_event(event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is not None:
+            told.append((state.attributes["event_type"], state.attributes["reason"]))
+
+    async_track_state_change_event(hass, event_id, on_event)
+    box.printer(1).on = False
+    await data_of(setup).coordinator.async_refresh()
+    job = await print_as(hass, anna, release_code="4711")
+    for reason, code in (("approval", None), ("release", "4711")):
+        await until(partial(hass.states.is_state, sensor, reason))
+        assert told[-1] == ("held", reason)
+        data = {"job_id": job["job_id"], "reason": reason}
+        await ask(hass, "continue_job", acting(boss), **data, **({"code": code} if code else {}))
+    await until(lambda: hass.states.is_state(sensor, "disconnected"))
+    assert told == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
+    await ask(hass, "cancel_job", acting(anna), job_id=job["job_id"])
+    await hass.async_block_till_done()
+    assert told[3:] == [("canceled", None)]
+    assert not sent(simulator)
+
+
+async def test_answering_twice_at_once(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+) -> None:
+    """One of several presses counts, and what waits for the next person goes on waiting."""
+    option(hass, setup, approval_users=[anna.id], release_users=[anna.id])
+    job = await print_as(hass, anna)
+    answers = await asyncio.gather(
+        *(
+            ask(hass, "continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+            for _ in range(5)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, dict) for answer in answers) == 1
+    assert data_of(setup).queue.get(job["job_id"]).waits_for == ("release",)
+    yes = [ask(hass, "continue_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    no = [ask(hass, "reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    answers = await asyncio.gather(*yes, *no, return_exceptions=True)
+    assert sum(isinstance(answer, dict) for answer in answers) == 1
+    await came_out(simulator)
