@@ -128,7 +128,7 @@ def place(one: Section, link: str) -> tuple[str, str | int]:
             if path_of(spoken, document) == target:
                 titles = [anchor(it.title) for it in sections(spoken, document)]
                 return (document, titles.index(unquote(name)) if name else 0)
-    return (str(target.relative_to(ROOT)), "")
+    return (str(target.relative_to(ROOT)).replace(".zh-Hans", ""), "")
 
 
 def test_tables_name_the_same_things() -> None:
