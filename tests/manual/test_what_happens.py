@@ -62,6 +62,14 @@ SHOWN_BY = {
     "the configuration folder was copied to another Home Assistant": [
         "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
     ],
+    "a job waits for a person": [
+        "tests/jobs/test_waiting.py::test_others_go_on_while_a_job_waits",
+        "tests/jobs/test_waiting.py::test_without_an_answer_it_expires",
+    ],
+    "the power fails while a job is being moved": [
+        "tests/jobs/test_moving.py::test_a_move_within_a_box_that_is_cut_off_anywhere",
+        "tests/jobs/test_moving.py::test_a_move_to_another_box_that_is_cut_off_anywhere",
+    ],
     "a box is removed while jobs wait": [
         "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
     ],
