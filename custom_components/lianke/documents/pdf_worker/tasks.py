@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, layout, pages, raster_pdf
+from . import draw, layout, pages, raster_pdf, two_sides
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -13,4 +13,5 @@ TASKS: Final[dict[str, Task]] = {
     "lay_out": layout.lay_out,
     "unlock": pages.unlock,
     "raster": raster_pdf.convert,
+    "split": two_sides.split,
 }
