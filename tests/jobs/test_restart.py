@@ -278,9 +278,9 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     on_disk = Event()
     real = store._flush
 
-    def slow(path: Path) -> None:
+    def slow(paths: list[Path]) -> None:
         on_disk.wait(timeout=10)
-        real(path)
+        real(paths)
 
     shop.printer().paper = 0
     await shop.refresh()

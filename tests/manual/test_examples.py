@@ -280,6 +280,32 @@ async def test_print_again_otherwise(house: House, block: Example) -> None:
     assert (document.options["dmPaperSize"], document.options["jpPageRange"]) == ("11", "1")
 
 
+@example("Both sides by hand")
+async def test_both_sides_by_hand(house: House, block: Example) -> None:
+    await house.run(at_home(house, block))
+    (job,) = await house.finish()
+    assert (job.state, job.hold_reason) == (JobState.HELD, "turn_paper")
+    await house.call("continue_job", job_id=job.job_id)
+    (job,) = await house.finish()
+    assert (job.state, job.pages_printed) == (JobState.COMPLETED, 6)
+    assert len(house.simulator.printed) == 2
+
+
+@example("After a jam")
+async def test_the_rest_of_the_second_sides(house: House, block: Example) -> None:
+    await house.call(
+        "print", file=house.at_home("/media/menu.pdf"), duplex="manual_long_edge", copies=2
+    )
+    (job,) = await house.finish()
+    house.simulator.cloud.plan(house.laser, Outcome(code=500, prints=2))
+    await house.call("continue_job", job_id=job.job_id)
+    await house.finish()
+    await house.run(at_home(house, block))
+    failed, again = await house.finish()
+    assert (failed.state, again.state) == (JobState.FAILED, JobState.COMPLETED)
+    assert house.simulator.printed[-1].options["jpPageRange"] == "3-4"
+
+
 @example("Jobs", 1)
 async def test_cancel_what_waits(house: House, block: Example) -> None:
     house.laser.paper = 0

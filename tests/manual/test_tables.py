@@ -22,6 +22,7 @@ from custom_components.lianke.api.options import (
     COLORS,
     DUPLEX,
     EXCEL_FITS,
+    MANUAL_DUPLEX,
     ORIENTATIONS,
     QUALITIES,
     SCALES,
@@ -264,7 +265,7 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
 
 VALUES = {
     "color": COLORS,
-    "duplex": DUPLEX,
+    "duplex": [*DUPLEX, *MANUAL_DUPLEX],
     "orientation": ORIENTATIONS,
     "quality": QUALITIES,
     "scale": SCALES,

@@ -620,8 +620,8 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
         for job in whole:
             path = tmp_path / "document.pdf"
             path.write_bytes(b"1")
-            store._create(job, make_document(path))
-            _flush(store.document_path(job))
+            store._create(job, [make_document(path)])
+            _flush([store.document_path(job)])
         damage(root / whole[which].job_id, *how)
         if others is not None:
             (root / OTHER_TASKS_NAME).write_bytes(others)

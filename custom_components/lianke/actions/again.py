@@ -1,9 +1,10 @@
 """Options for a job whose document is printed again, here or on another printer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from ..api.options import PAPER_OPTIONS
+from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
 from ..documents.document import input_error
 from ..documents.sniff import FileType
 from ..jobs.job import Job
@@ -26,8 +27,13 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     """Return how a job's document is printed on a printer with these options changed.
 
     Options that the job was asked for and that are not changed are checked anew, too. Raises
-    ServiceValidationError: sheets_are_laid_out, printer_gone, and what is wrong with an option.
+    ServiceValidationError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
+    and what is wrong with an option.
     """
+    if job.by_hand is not None:
+        raise input_error("by_hand_unchanged", title=job.title)
+    if chosen.get("duplex") in MANUAL_DUPLEX:
+        raise input_error("by_hand_not_again", title=job.title)
     if job.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
         raise input_error("sheets_are_laid_out", title=job.title, option=fixed[0])
     kept = dict(job.requested)
@@ -41,4 +47,6 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
         stored_options(requested),
         raw=job.document_name.endswith(FileType.RAW),
     )
+    # A default option for both sides by hand is for documents that are printed anew.
+    options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)

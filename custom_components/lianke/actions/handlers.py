@@ -1,7 +1,7 @@
 """Handlers and schemas of the actions."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
@@ -10,7 +10,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..const import DOMAIN
-from ..jobs.queue import Submission
+from ..jobs.queue import Rest, Submission
 from ..runtime import LiankeConfigEntry
 from .again import async_changes, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
@@ -20,7 +20,9 @@ from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
 from .request import parse_parameters
 from .schemas import (
+    ATTR_BACKS_ONLY,
     ATTR_CONFIG_ENTRY,
+    ATTR_FROM_SHEET,
     ATTR_INCLUDE_CLOUD,
     ATTR_LIMIT,
     ATTR_QUERY,
@@ -125,8 +127,11 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     target, job = await async_target_and_job(hass, call)
     chosen = chosen_options(call.data)
     to_device_id = call.data.get(ATTR_TO_DEVICE_ID)
+    rest = _rest(call.data)
     if to_device_id is None and not chosen:
-        submission = await target.data.queue.async_retry(job.job_id, context=call.context)
+        submission = await target.data.queue.async_retry(
+            job.job_id, context=call.context, rest=rest
+        )
         return await async_job_response(hass, target, submission)
     other = target
     if to_device_id is not None:
@@ -136,9 +141,19 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         job.job_id,
         context=call.context,
         changes=await async_changes(other, job, chosen),
+        rest=rest,
         queue=other.data.queue,
     )
     return await async_job_response(hass, other, submission)
+
+
+def _rest(data: Mapping[str, Any]) -> Rest | None:
+    """Return what a call says of sheets whose two sides are printed by hand, None for nothing."""
+    if not {ATTR_FROM_SHEET, ATTR_BACKS_ONLY} & data.keys():
+        return None
+    return Rest(
+        from_sheet=data.get(ATTR_FROM_SHEET, 1), backs_only=data.get(ATTR_BACKS_ONLY, False)
+    )
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:

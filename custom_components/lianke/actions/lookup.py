@@ -16,7 +16,8 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES
+from ..api.models import Species
+from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
 from ..box.views import PrinterView
 from ..const import DOMAIN
@@ -97,7 +98,7 @@ def describe_capabilities(
         "trays": _named(able.trays),
         "media_types": _named(able.media_types),
         "color": _words(COLORS, able.colors),
-        "duplex": _words(DUPLEX, able.duplex),
+        "duplex": _duplex(able, view.printer.species),
         "orientation": _words(ORIENTATIONS, able.orientations),
         "max_copies": able.max_copies,
         "defaults": _defaults(able, papers),
@@ -199,6 +200,13 @@ def _words(values: Mapping[str, int], able: frozenset[int] | None) -> list[JsonV
     if able is None:
         return None
     return [name for name, number in values.items() if number in able]
+
+
+def _duplex(able: Capabilities, species: Species) -> list[JsonValueType] | None:
+    """Return the duplex modes; labels and receipts are not turned over by hand."""
+    if species in (Species.LABEL, Species.RECEIPT):
+        return _words(DUPLEX, able.duplex)
+    return None if able.duplex is None else [*duplex_names(able.duplex)]
 
 
 def _word(values: Mapping[str, int], number: int | None) -> str | None:

@@ -13,9 +13,11 @@ from ..documents.document import Document
 from ..documents.sheets import async_lay_out
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import async_get_spool
+from ..jobs.by_hand import Halves
 from ..jobs.settings import max_document_bytes
 from .request import PrintParameters
 from .target import Target
+from .two_sides import async_split_by_hand
 
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
@@ -26,7 +28,7 @@ class Prepared:
     """A document that is ready to be printed, with the options that go with it.
 
     `requested` are the options by name, for printing it elsewhere; `laid_out` says that it became
-    sheets for these options.
+    sheets for these options. With `halves`, the document is what is printed on the first sides.
     """
 
     source: Source
@@ -34,6 +36,12 @@ class Prepared:
     options: ResolvedOptions
     requested: Mapping[str, Any]
     laid_out: bool = False
+    halves: Halves | None = None
+
+    @property
+    def files(self) -> list[Document]:
+        """Return the documents in the spool that belong to it."""
+        return [self.document] if self.halves is None else [self.document, self.halves.backs]
 
 
 async def async_prepare(
@@ -44,6 +52,32 @@ async def async_prepare(
     context: Context,
 ) -> list[Prepared]:
     """Return what a call prints, one item a job; all of them or none."""
+    prepared = await _async_prepare(hass, target, parameters, options, context)
+    spool = await async_get_spool(hass)
+    for number, item in enumerate(prepared):
+        try:
+            document, printed, halves = await async_split_by_hand(
+                hass,
+                target,
+                item.document,
+                item.options,
+                by_default=not parameters.duplex_given,
+                user=context.user_id,
+            )
+        except BaseException:
+            await spool.async_discard(*(file for item in prepared for file in item.files))
+            raise
+        prepared[number] = replace(item, document=document, options=printed, halves=halves)
+    return prepared
+
+
+async def _async_prepare(
+    hass: HomeAssistant,
+    target: Target,
+    parameters: PrintParameters,
+    options: ResolvedOptions,
+    context: Context,
+) -> list[Prepared]:
     documents = await async_documents(hass, target, parameters, options, context)
     if not parameters.sheets.is_set:
         return [

@@ -19,7 +19,7 @@ from ..documents.spool import Spool, async_get_spool
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .preview_view import preview_paths
-from .print import async_resolve, limit_calls
+from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE
 from .target import Target
@@ -50,7 +50,7 @@ async def async_preview(
 async def _async_preview(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
-    options = await async_resolve(target.entry, target.printer_key, parameters.options)
+    options = await async_options(target, parameters)
     documents = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
     shown = _Shown(document=documents[0], options=options)

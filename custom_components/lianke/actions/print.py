@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -18,7 +19,7 @@ from homeassistant.util.json import JsonObjectType
 
 from ..api.errors import LiankeInputError
 from ..api.option_resolver import resolve_options
-from ..api.options import PrintOptions, ResolvedOptions, merge_options
+from ..api.options import MANUAL_DUPLEX, PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..documents.document import input_error
 from ..documents.kinds import SourceKind
@@ -26,12 +27,12 @@ from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.job import MOVED, Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
-from ..jobs.people import REJECTED, current_origin
+from ..jobs.people import REJECTED, PersonReason, current_origin
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..jobs.release_code import hash_code
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
-from .request import PrintParameters, stored_options
+from .request import BOOKLET, PrintParameters, stored_options
 from .target import Target
 
 # Seconds between two checks whether a box that reloads is back.
@@ -47,6 +48,8 @@ ADVICE = {
     ".html": "_page",
     ".prn": "_raw",
 }
+# The text for a job that was rejected between its two halves.
+FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
 FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
@@ -78,17 +81,31 @@ async def async_resolve(
     view = target.view
     asked = options or PrintOptions()
     if not raw:
-        asked = merge_options(
-            asked,
-            stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(printer_key, {})),
-            stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
-        )
+        asked = merge_options(asked, *_defaults(entry, printer_key))
     capabilities = await coordinator.get_capabilities(printer_key)
     papers = await coordinator.get_papers(printer_key)
     try:
         return resolve_options(asked, capabilities, papers, view.printer.species, raw=raw)
     except LiankeInputError as err:
         raise translated(err) from None
+
+
+async def async_options(target: Target, parameters: PrintParameters) -> ResolvedOptions:
+    """Return the options of a call, completed and checked; raises as `async_resolve`."""
+    options = parameters.options
+    if parameters.sheets.sheet == BOOKLET and not parameters.duplex_given:
+        defaults = merge_options(*_defaults(target.entry, target.printer_key))
+        if defaults.duplex in MANUAL_DUPLEX and options.duplex != "off":
+            options = replace(options, duplex="manual_short_edge")
+    return await async_resolve(target.entry, target.printer_key, options, raw=parameters.raw)
+
+
+def _defaults(entry: LiankeConfigEntry, printer_key: str) -> tuple[PrintOptions, PrintOptions]:
+    """Return the default options of a printer and of its box."""
+    return (
+        stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(printer_key, {})),
+        stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
+    )
 
 
 async def async_print(
@@ -106,9 +123,7 @@ async def async_print(
         limit_calls(hass, (target.entry.entry_id, context.user_id)),
         _serialize(hass, target, parameters.request_id),
     ):
-        options = await async_resolve(
-            target.entry, target.printer_key, parameters.options, raw=parameters.raw
-        )
+        options = await async_options(target, parameters)
         try:
             prepared = await async_prepare(hass, target, parameters, options, context)
         except HomeAssistantError as err:
@@ -139,6 +154,7 @@ async def async_print(
                     hold=parameters.hold,
                     expires_in=expires_in,
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
+                    halves=item.halves,
                     laid_out=item.laid_out,
                     origin=current_origin.get(),
                     release_code=hashed,
@@ -149,7 +165,8 @@ async def async_print(
                 raise
             raise await _async_partly(hass, err, len(submissions), len(prepared)) from None
         finally:
-            await spool.async_discard(*(item.document for item in prepared[len(submissions) :]))
+            left = prepared[len(submissions) :]
+            await spool.async_discard(*(file for item in left for file in item.files))
     return submissions
 
 
@@ -263,6 +280,10 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
         reason = await _async_hold_reason(hass, job.hold_reason)
+        if job.by_hand is not None and job.hold_reason == PersonReason.TURN_PAPER:
+            view = job.by_hand.as_view()
+            key = f"turn_paper_{view['put_back']}_{view['edge_first']}"
+            return await async_error_text(hass, key, {"sheets": str(view["sheets"])})
         if job.can_continue:
             return reason
         return await async_error_text(hass, "job_held", {"reason": reason})
@@ -271,8 +292,8 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     key = job.reason
     if key == CONVERSION_FAILED:
         key = f"{key}{ADVICE.get(Path(job.document_name).suffix, '')}"
-    if key == REJECTED and job.detail:
-        key = f"{key}_by"
+    if key == REJECTED and (job.partly_printed or job.detail):
+        key = FIRST_SIDES_REJECTED if job.partly_printed else f"{key}_by"
     placeholders = {
         "code": "" if job.code is None else str(job.code),
         "detail": job.detail,

@@ -15,6 +15,7 @@ from ..jobs.queue import PrintRequest
 from ..jobs.settings import max_document_bytes
 from .print import async_resolve, limit_calls
 from .target import Target
+from .two_sides import async_split_by_hand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,14 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
             title=received.title,
             limit_bytes=max_document_bytes(target.entry.options),
         )
+        spool = await async_get_spool(hass)
+        try:
+            document, options, halves = await async_split_by_hand(
+                hass, target, document, options, by_default=True, user=LAN_USER
+            )
+        except BaseException:
+            await spool.async_discard(document)
+            raise
         submission = await target.data.queue.async_submit(
             PrintRequest(
                 printer_key=target.printer_key,
@@ -63,6 +72,7 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
                 sender=received.sender,
                 sender_address=received.sender_address,
                 release_code=received.release_code,
+                halves=halves,
             )
         )
     return submission.job

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from homeassistant.helpers import config_validation as cv
 
-from ..api.options import PrintOptions
+from ..api.options import MANUAL_DUPLEX, PrintOptions
 from ..documents.conversion import clean_title
 from ..documents.document import input_error
 from ..documents.kinds import SourceKind
@@ -43,7 +43,10 @@ NO_SHEETS: Final = SheetOptions()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrintParameters:
-    """What to print and how, as given in a call; not checked against a printer yet."""
+    """What to print and how, as given in a call; not checked against a printer yet.
+
+    `duplex_given` says whether the call itself names a duplex mode; a booklet has one in any case.
+    """
 
     sources: tuple[Source, ...]
     options: PrintOptions
@@ -57,6 +60,7 @@ class PrintParameters:
     release_code: str | None = field(default=None, repr=False)
     preview_by_cloud: bool = False
     sheets: SheetOptions = NO_SHEETS
+    duplex_given: bool = False
 
 
 def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
@@ -109,6 +113,7 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         release_code=data.get(ATTR_RELEASE_CODE),
         preview_by_cloud=data.get(ATTR_PREVIEW_BY) == BY_CLOUD,
         sheets=sheets,
+        duplex_given="duplex" in data,
     )
 
 
@@ -116,6 +121,8 @@ def _booklet_duplex(wanted: str | None, sheets: SheetOptions) -> str:
     """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge."""
     if sheets.booklet_side != "both":
         return "off"
+    if wanted in MANUAL_DUPLEX:
+        return "manual_short_edge"
     return "short_edge" if wanted in (None, "off") else wanted
 
 

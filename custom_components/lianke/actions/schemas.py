@@ -25,6 +25,7 @@ from ..documents.sheet_options import (
     SHEETS,
     STAMPS,
 )
+from ..jobs.by_hand import MAX_SHEETS
 from ..jobs.job import JobState
 from ..jobs.people import PersonReason
 from ..jobs.release_code import MAX_CODE, MIN_CODE
@@ -42,12 +43,14 @@ SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
 SERVICE_SEARCH_MODELS: Final = "search_models"
 
 ATTR_AGENDA: Final = "agenda"
+ATTR_BACKS_ONLY: Final = "backs_only"
 ATTR_CODE: Final = "code"
 ATTR_COLUMNS: Final = "columns"
 ATTR_COMPLETED: Final = "completed"
 ATTR_CONFIG_ENTRY: Final = "config_entry"
 ATTR_EXPIRES_IN: Final = "expires_in"
 ATTR_FILENAME: Final = "filename"
+ATTR_FROM_SHEET: Final = "from_sheet"
 ATTR_HEADER: Final = "header"
 ATTR_IF_NOT_READY: Final = "if_not_ready"
 ATTR_IGNORE_QUIET_HOURS: Final = "ignore_quiet_hours"
@@ -321,6 +324,8 @@ RETRY_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
+        vol.Optional(ATTR_FROM_SHEET): _count(MAX_SHEETS),
+        vol.Optional(ATTR_BACKS_ONLY): cv.boolean,
         **OPTIONS,
     }
 )

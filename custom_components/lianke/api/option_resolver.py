@@ -14,11 +14,13 @@ from .options import (
     COLORS,
     DUPLEX,
     EXCEL_FITS,
+    MANUAL_DUPLEX,
     ORIENTATIONS,
     QUALITIES,
     SCALES,
     PrintOptions,
     ResolvedOptions,
+    duplex_names,
 )
 from .page_range import parse_page_range
 from .papers import A4_ID, CUSTOM_ID, STANDARD, are_mostly_narrow, standard_paper
@@ -54,6 +56,7 @@ def resolve_options(
         return _raw(options, capabilities)
     paper_id, paper = _paper(options, capabilities, papers, species)
     custom = paper if paper_id == CUSTOM_ID else None
+    duplex, by_hand = _duplex(options.duplex, capabilities)
     return ResolvedOptions(
         paper_id=paper_id,
         paper_width=None if custom is None else custom.width,
@@ -63,9 +66,8 @@ def resolve_options(
         color=_choice(
             "color", options.color, COLORS, capabilities.colors, capabilities.defaults.color
         ),
-        duplex=_choice(
-            "duplex", options.duplex, DUPLEX, capabilities.duplex, capabilities.defaults.duplex
-        ),
+        duplex=duplex,
+        by_hand=by_hand,
         orientation=_choice(
             "orientation",
             options.orientation,
@@ -269,6 +271,24 @@ def _choice(
     if (name := wanted.strip().casefold()) not in possible:
         raise OptionError(f"{option}_not_available", option=option, value=wanted, allowed=possible)
     return values[name]
+
+
+def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None, str | None]:
+    """Return the id of a duplex mode, and the edge along which pages turn if that is done by hand.
+
+    By hand is possible on every printer: a duplex unit may be broken, or the paper too thick for it.
+    """
+    supported = capabilities.duplex
+    if wanted is None:
+        return _choice("duplex", None, DUPLEX, supported, capabilities.defaults.duplex), None
+    name = wanted.strip().casefold()
+    if (edge := MANUAL_DUPLEX.get(name)) is not None:
+        return (DUPLEX["off"] if supported is None or DUPLEX["off"] in supported else None), edge
+    if name not in DUPLEX or (supported is not None and DUPLEX[name] not in supported):
+        raise OptionError(
+            "duplex_not_available", option="duplex", value=wanted, allowed=duplex_names(supported)
+        )
+    return DUPLEX[name], None
 
 
 def _named(

@@ -13,13 +13,18 @@ from .papers import CUSTOM_ID
 from .stored import READ, Stored
 
 type ColorMode = Literal["mono", "color"]
-type Duplex = Literal["off", "long_edge", "short_edge"]
+type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "manual_short_edge"]
 type Orientation = Literal["portrait", "landscape"]
 type Quality = Literal["draft", "normal", "high", "best"]
 type ExcelFit = Literal["none", "page", "rows", "columns"]
 
 COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
 DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
+# By hand: the service prints one side of each sheet, then the other, and somebody turns the stack between.
+MANUAL_DUPLEX: Mapping[str, str] = {
+    "manual_long_edge": "long_edge",
+    "manual_short_edge": "short_edge",
+}
 ORIENTATIONS: Mapping[str, int] = {"portrait": 1, "landscape": 2}
 QUALITIES: Mapping[str, int] = {"draft": -1, "normal": -2, "high": -3, "best": -4}
 EXCEL_FITS: Mapping[str, str] = {"none": "0", "page": "1", "rows": "2", "columns": "3"}
@@ -89,12 +94,20 @@ def merge_options(*layers: PrintOptions) -> PrintOptions:
     return PrintOptions(**merged)  # type: ignore[arg-type]  # names and values of PrintOptions itself
 
 
+def duplex_names(supported: frozenset[int] | None) -> list[str]:
+    """Return the duplex modes to offer; by hand only where a unit is not known to be there."""
+    names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
+    has_unit = supported is not None and not supported <= {DUPLEX["off"]}
+    return names if has_unit else [*names, *MANUAL_DUPLEX]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedOptions(Stored):
     """Options as the service takes them: ids, sizes in 0.1 mm; None = not sent.
 
     `page_range` is the service's form (`1,2,5-10`, `-1` odd, `-2` even, "" all);
-    `paper` is known unless it was only an id.
+    `paper` is known unless it was only an id. `by_hand` is the edge along which pages turn if both sides
+    are printed by hand, for which `duplex` is off.
     """
 
     paper_id: int
@@ -119,6 +132,7 @@ class ResolvedOptions(Stored):
         default="", metadata={READ: lambda value: to_text(value, MAX_PAGE_RANGE)}
     )
     excel_fit: str | None = None
+    by_hand: str | None = None
 
     def form_fields(self) -> dict[str, str]:
         """Return the fields of `POST /print/job` that stand for these options.

@@ -166,7 +166,7 @@ def _request(
         "upright": sheets.photo_size in UPRIGHT_PHOTOS,
         "count": sheets.photo_count,
         "new_sheet": sheets.merge and sheets.merge_new_sheet,
-        "two_sided": options.duplex not in (None, DUPLEX["off"]),
+        "two_sided": bool(options.by_hand) or options.duplex not in (None, DUPLEX["off"]),
         "watermark": sheets.watermark,
         "opacity": sheets.watermark_opacity,
         "date": dt_util.now().date().isoformat() if "date" in sheets.stamp else None,

@@ -23,7 +23,15 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
 from ..api.option_resolver import resolve_options
-from ..api.options import ALIGNMENTS, COLORS, DUPLEX, ORIENTATIONS, QUALITIES, SCALES, PrintOptions
+from ..api.options import (
+    ALIGNMENTS,
+    COLORS,
+    ORIENTATIONS,
+    QUALITIES,
+    SCALES,
+    PrintOptions,
+    duplex_names,
+)
 from ..api.papers import STANDARD
 from ..const import (
     CONF_HOLD_HOURS,
@@ -199,7 +207,7 @@ def defaults_schema(
         "paper_width": size,
         "paper_height": size,
         "color": possible("color", COLORS, able.colors),
-        "duplex": possible("duplex", DUPLEX, able.duplex),
+        "duplex": _choice("duplex", _with(stored.get("duplex"), duplex_names(able.duplex))),
         "orientation": possible("orientation", ORIENTATIONS, able.orientations),
         "tray": _driver_names(able.trays or ()),
         "media_type": _driver_names(able.media_types or ()),
@@ -214,6 +222,11 @@ def defaults_schema(
             for name, selector in fields.items()
         }
     )
+
+
+def _with(stored: str | None, names: list[str]) -> list[str]:
+    """Return names with the stored one among them, so that submitting it shows its error."""
+    return names if stored is None or stored in names else [*names, stored]
 
 
 def _shown(value: object) -> object:

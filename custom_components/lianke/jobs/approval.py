@@ -65,8 +65,9 @@ def _has_many_pages(options: Mapping[str, Any], request: PrintRequest) -> bool:
     """Return whether a job has, or may have, more pages than need no approval."""
     if not (limit := options.get(CONF_APPROVAL_PAGES, 0)):
         return False
-    most = most_pages(request.document, request.options)
-    return most is None or most * request.options.copies > limit
+    document, printed = request.counted
+    most = most_pages(document, printed)
+    return most is None or most * printed.copies > limit
 
 
 async def async_may_approve(

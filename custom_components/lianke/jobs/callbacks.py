@@ -14,6 +14,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.tasks import Callback, TaskResult
+from .halves import is_first_token
 from .job import Job, JobState
 from .outcome import changes_for
 from .preview import Previewer
@@ -69,7 +70,11 @@ def _apply_report(
     `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
     """
     job = registry.by_token(token) if token else None
-    if job is None or job.handed_over_at is None:
+    if job is None:
+        return None
+    if token and is_first_token(job, token):
+        return _apply_to_first(registry, job, report, result)
+    if job.handed_over_at is None:
         return None
     changes: dict[str, Any] = {}
     moved = job.task_id != report.task_id
@@ -90,6 +95,28 @@ def _apply_report(
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
     changes |= changes_for(before, report.state, result) or {}
     return registry.change(job, **changes) if changes else job
+
+
+@callback
+def _apply_to_first(
+    registry: JobRegistry, job: Job, report: Callback, result: TaskResult | None
+) -> Job:
+    """Apply a callback about the first half of a job, which is over; return the job.
+
+    Only an end that the list alone had shown can still be corrected, and only while the second half was
+    not begun.
+    """
+    if job.by_hand is None or not job.by_hand.first_from_list or job.state is not JobState.HELD:
+        return job
+    # As if the first half was in doubt: its own token outranks the list.
+    doubtful = replace(job, state=JobState.UNCONFIRMED, by_hand=replace(job.by_hand, half=1))
+    changes = changes_for(doubtful, report.state, result)
+    if changes is None:
+        return job
+    first = replace(job.by_hand, first_task_id=report.task_id, first_from_list=False)
+    if changes["state"] is JobState.COMPLETED:
+        return registry.change(job, by_hand=first)
+    return registry.change(job, **changes, by_hand=replace(first, half=1), waits_for=())
 
 
 @callback

@@ -9,6 +9,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions
+from .by_hand import ByHand
 from .people import PersonReason, read_reasons
 from .record import RecordError, expect, read_count, read_time
 from .states import (
@@ -137,6 +138,8 @@ class Job:
     move_open: bool = field(default=False, metadata=_ADDED)
     # The hashed code that releases it at the printer.
     release_code: str | None = field(default=None, repr=False, metadata=_ADDED)
+    # The two halves, where both sides are printed by hand. `size`, `token` and the task are the present one's.
+    by_hand: ByHand | None = field(default=None, metadata=_ADDED)
 
     @property
     def is_final(self) -> bool:
@@ -157,6 +160,11 @@ class Job:
     def is_unsure(self) -> bool:
         """Return whether the job is in doubt: sent, but never confirmed by the cloud."""
         return self.state is JobState.UPLOADING and self.may_have_unknown_task
+
+    @property
+    def is_second_half(self) -> bool:
+        """Return whether the first sides lie on paper, and the second ones are printed or wait for it."""
+        return self.by_hand is not None and self.by_hand.half == 2
 
     @property
     def source(self) -> str | None:
@@ -187,7 +195,8 @@ class Job:
             self.state is JobState.HELD
             and not (self.copied or self.is_moving or self.partly_printed)
             and self.handed_over_at is None
-            and PersonReason.TURN_PAPER not in self.waits_for
+            # Halves were made for one printer.
+            and self.by_hand is None
         )
 
     @property
@@ -263,6 +272,7 @@ class Job:
             self.copied,
             self.waits_for,
             self.moving_to,
+            self.by_hand,
         )
 
     def as_view(self) -> dict[str, JsonValueType]:
@@ -293,6 +303,7 @@ class Job:
             "can_continue": self.can_continue,
             "needs_code": self.needs_code,
             "user_id": self.asker.user_id,
+            "by_hand": None if self.by_hand is None else self.by_hand.as_view(),
             "can_cancel": self.can_cancel,
             "can_move": self.can_move,
             "moved_from": self.moved_from,
@@ -379,4 +390,5 @@ _READERS: Mapping[type, Callable[[str, object], Any]] = {
     JobState: _read_state,
     int: read_count,
     Asker: _read_asker,
+    ByHand: lambda _, value: ByHand.from_record(value),
 }

@@ -72,7 +72,9 @@ def find_duplicate(
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
-        same = Content(printer_key=job.printer_key, digest=job.digest, options=dict(job.options))
+        # Records of older versions lack the options that were added since.
+        options = ResolvedOptions.from_dict(job.options).as_dict()
+        same = Content(printer_key=job.printer_key, digest=job.digest, options=options)
         if same != content:
             raise input_error("request_id_conflict", request_id=request_id)
         return job

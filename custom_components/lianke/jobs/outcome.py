@@ -7,6 +7,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.errors import CODES
 from ..api.tasks import TaskResult, TaskState
+from .halves import task_pages
 from .job import Job, JobState, can_move
 
 PRINTED_CODE = 200
@@ -94,12 +95,11 @@ def printed_pages(job: Job, result: TaskResult | None) -> int | None:
 
 def has_other_pages(job: Job, result: TaskResult | None) -> bool:
     """Return whether a task printed another number of pages than a job has."""
-    if job.pages is None or result is None or result.total_page is None:
+    counted = task_pages(job)
+    if counted is None or result is None or result.total_page is None:
         return False
-    return result.code == PRINTED_CODE and result.total_page not in (
-        job.pages,
-        job.pages * job.copies,
-    )
+    pages, copies = counted
+    return result.code == PRINTED_CODE and result.total_page not in (pages, pages * copies)
 
 
 def _may_be_on_paper(result: TaskResult | None) -> bool:

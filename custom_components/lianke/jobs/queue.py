@@ -15,6 +15,7 @@ from ..coordinator import LiankeCoordinator, call_after_updates
 from ..documents.document import input_error
 from .callbacks import CallbackHandler
 from .errors import change_not_saved, job_error
+from .halves import check_may_turn
 from .job import WAITING, Job, JobState
 from .moving import JobMover
 from .page_count import PageCounter
@@ -23,7 +24,7 @@ from .preview import Previewer
 from .readiness import Readiness
 from .registry import JobRegistry
 from .request import PrintRequest, Submission
-from .retry import Changes, JobRetrier
+from .retry import Changes, JobRetrier, Rest
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .store import JobStore, JobStoreError
 from .submission import JobSubmitter
@@ -33,7 +34,7 @@ from .uploader import CallbackAddress, Uploader
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["Changes", "PrintQueue", "PrintRequest", "Submission"]
+__all__ = ["Changes", "PrintQueue", "PrintRequest", "Rest", "Submission"]
 
 
 class PrintQueue:
@@ -252,6 +253,7 @@ class PrintQueue:
         job = self.find(job_id) or self.get(job_id)
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
+        check_may_turn(job, self._registry.unsettled())
         left = job.waits_for[1:]
         await self._async_decide(job, waits_for=left, hold_reason=left[0] if left else None)
         self._review()
@@ -283,25 +285,23 @@ class PrintQueue:
         *,
         context: Context,
         changes: Changes | None = None,
+        rest: Rest | None = None,
         queue: PrintQueue | None = None,
     ) -> Submission:
         """Print a finished job's document again: one that may not have come out, at most once.
 
         `queue` is needed for a printer of another box. A job that is held because its folder was
-        copied is released instead. A cancelled caller does not stop it. Raises like `async_submit`.
+        copied is released instead. `rest` says what is left of a job in two halves. A cancelled caller
+        does not stop it. Raises like `async_submit`.
         """
         job = self.find(job_id) or self.get(job_id)
-        target = queue or self
+        to = queue or self
         if job.copied and job.state is JobState.HELD and changes is None:
             await self._async_decide(job, copied=False, hold_reason=None)
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job,
-            context=context,
-            changes=changes,
-            submit=target.async_submit,
-            find=target.find,
+            job, context=context, changes=changes, rest=rest, submit=to.async_submit, find=to.find
         )
         return await _async_finish(asyncio.ensure_future(retry))
 

@@ -98,7 +98,12 @@ class Readiness:
             return Verdict(reason=QueueReason.MOVING)
         if job.waits_for:
             return Verdict(reason=job.waits_for[0])
-        return self.check_printer(job.printer_key, now, ignore_quiet_hours=job.ignore_quiet_hours)
+        return self.check_printer(
+            job.printer_key,
+            now,
+            # Somebody has just turned its paper over.
+            ignore_quiet_hours=job.ignore_quiet_hours or job.is_second_half,
+        )
 
     def check_printer(
         self, key: str, now: datetime, *, ignore_quiet_hours: bool = False

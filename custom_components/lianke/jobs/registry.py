@@ -19,8 +19,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
 from ..coordinator import call_after_updates
+from .halves import task_ids, tokens, with_halves
 from .job import IN_CLOUD, Job, JobState
 from .retention import LISTED, to_forget
+from .settings import hold_time
 from .store import JobStore, JobStoreError
 from .writer import RecordWriter
 
@@ -38,6 +40,7 @@ class JobRegistry:
         # Held jobs that another one is about to replace.
         self.reserved: set[str] = set()
         self._hass = hass
+        self._entry = entry
         self._jobs: dict[str, Job] = {}
         # The few of them that may still change, and all by the tokens of their callback addresses.
         self._unsettled: dict[str, Job] = {}
@@ -117,7 +120,7 @@ class JobRegistry:
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The ids of the cloud's tasks that are known to be ours."""
-        ours = {job.task_id for job in self._jobs.values() if job.task_id}
+        ours = {task_id for job in self._jobs.values() for task_id in task_ids(job)}
         return frozenset(ours.union(self.store.other_tasks.task_ids))
 
     def by_token(self, token: str) -> Job | None:
@@ -125,12 +128,14 @@ class JobRegistry:
         return self._jobs.get(self._by_token.get(token, ""))
 
     def by_task(self, task_id: str) -> Job | None:
-        """Return the job of a task of the cloud."""
+        """Return the job of a task of the cloud; of two halves, only the present one's counts."""
         return next((job for job in self._jobs.values() if job.task_id == task_id), None)
 
     def is_free(self, task_id: str) -> bool:
         """Return whether a task of the cloud belongs to none of our jobs and previews."""
-        return self.by_task(task_id) is None and task_id not in self.store.other_tasks.task_ids
+        return not any(task_id in task_ids(job) for job in self._jobs.values()) and (
+            task_id not in self.store.other_tasks.task_ids
+        )
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -189,6 +194,7 @@ class JobRegistry:
         current = self._jobs[job.job_id]
         if self._writer.closed:
             return current
+        changes = self._with_halves(current, changes)
         new = current.changed(**changes)
         if new.task_id != current.task_id:
             # The code and detail of an earlier refusal are obsolete.
@@ -202,12 +208,18 @@ class JobRegistry:
         self._schedule_watchers(new.printer_key)
         return new
 
+    def _with_halves(self, job: Job, changes: dict[str, Any]) -> dict[str, Any]:
+        return with_halves(
+            job, changes, now=dt_util.utcnow(), hold_time=hold_time(self._entry.options)
+        )
+
     async def async_change(self, job: Job, **changes: Any) -> Job:
         """Apply a change once it is on disk, or not at all. Returns the job as it is now.
 
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
         old = self._jobs[job.job_id]
+        changes = self._with_halves(old, changes)
         new = self.change(job, **changes)
         self.deciding.add(job.job_id)
         try:
@@ -285,9 +297,11 @@ class JobRegistry:
         gone = list(to_forget(self._published.values(), now))
         # Those whose tasks may still be on the cloud's list.
         jobs = [self._jobs[job_id] for job_id in gone]
-        task_ids = [job.task_id for job in jobs if job.task_id and now - job.created_at < LISTED]
-        if task_ids:
-            await self.store.other_tasks.async_note(task_ids)
+        noted = [
+            task_id for job in jobs if now - job.created_at < LISTED for task_id in task_ids(job)
+        ]
+        if noted:
+            await self.store.other_tasks.async_note(noted)
         for job_id in gone:
             self._forget(job_id)
         if gone:
@@ -300,13 +314,15 @@ class JobRegistry:
         self._unpublished.pop(job_id, None)
         self._writer.forget(job_id)
         self._unsettled.pop(job_id, None)
-        self._by_token.pop(job.token, None)
+        for token in tokens(job):
+            self._by_token.pop(token, None)
         self._schedule_watchers(job.printer_key)
 
     @callback
     def _put(self, job: Job) -> None:
         self._jobs[job.job_id] = job
-        self._by_token[job.token] = job.job_id
+        for token in tokens(job):
+            self._by_token[token] = job.job_id
         if job.is_final and job.state is not JobState.UNCONFIRMED:
             self._unsettled.pop(job.job_id, None)
         else:

@@ -1,8 +1,9 @@
 """A request to print, and the job that comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 import secrets
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from ..api.options import ResolvedOptions
 from ..api.page_range import count_selected
 from ..box.views import PrinterView
 from ..documents.document import Document
+from .by_hand import Halves
 from .job import Asker, Job, JobState
 from .people import Origin, PersonReason
 from .settings import hold_time
@@ -30,7 +32,7 @@ class PrintRequest:
     and `sender_address` are those of a device of the home network. `laid_out` says that the document
     was laid out on sheets for these options. `waits_for` None means that the options
     decide for whom the job waits; `release_code` is hashed. `moved` is a job whose place the new one
-    takes.
+    takes. With `halves`, the document is what is printed on the first sides.
     """
 
     printer_key: str
@@ -53,6 +55,22 @@ class PrintRequest:
     waits_for: tuple[str, ...] | None = None
     release_code: str | None = field(default=None, repr=False)
     moved: Job | None = None
+    halves: Halves | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Return the files that the job takes over."""
+        backs = [] if self.halves is None else [self.halves.backs.path]
+        return [self.document.path, *backs]
+
+    @property
+    def counted(self) -> tuple[Document, ResolvedOptions]:
+        """Return document and options as the pages are counted: halves as what they were made of."""
+        if self.halves is None:
+            return self.document, self.options
+        pages, copies = self.halves.by_hand.pages_and_copies
+        options = replace(self.options, copies=copies, page_range="")
+        return replace(self.document, pages=pages), options
 
 
 class Submission(NamedTuple):
@@ -81,6 +99,8 @@ def new_job(
 ) -> Job:
     """Return the job of an accepted request; `reason` is why its printer cannot take it now."""
     document, waits_for, moved = request.document, request.waits_for or (), request.moved
+    by_hand = None if request.halves is None else request.halves.by_hand
+    counted, options = request.counted
     return Job(
         job_id=request.job_id or ulid_now(),
         printer_key=view.key,
@@ -100,13 +120,14 @@ def new_job(
         move_open=moved is not None,
         document_name=document.name,
         content_type=document.content_type,
-        size=document.size,
+        size=document.size if by_hand is None else by_hand.size,
         digest=digest,
         token=secrets.token_urlsafe(TOKEN_BYTES),
         document_pages=document.pages,
         document_pages_at_most=document.pages_at_most,
-        pages=count_selected(request.options.page_range, document.pages),
-        copies=request.options.copies,
+        pages=count_selected(options.page_range, counted.pages),
+        copies=options.copies,
+        by_hand=by_hand,
         options=request.options.as_dict(),
         requested=dict(request.requested),
         ticket=document.ticket,

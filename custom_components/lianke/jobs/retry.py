@@ -9,7 +9,8 @@ from homeassistant.core import Context
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
-from ..documents.document import Document
+from ..documents.document import Document, input_error
+from .by_hand import ByHand, Halves
 from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job, JobState
 from .limits import CONVERTED
@@ -30,6 +31,18 @@ class Changes:
     requested: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rest:
+    """What is printed anew of a job whose two sides are printed by hand.
+
+    `from_sheet` is the first sheet of the half that was not finished, from 1, as they came out;
+    `backs_only` leaves out the first sides.
+    """
+
+    from_sheet: int = 1
+    backs_only: bool = False
+
+
 class JobRetrier:
     """Submits documents of finished jobs again, one at a time."""
 
@@ -44,6 +57,7 @@ class JobRetrier:
         *,
         context: Context,
         changes: Changes | None,
+        rest: Rest | None,
         submit: Callable[[PrintRequest], Awaitable[Submission]],
         find: Callable[[str], Job | None],
     ) -> Submission:
@@ -55,8 +69,10 @@ class JobRetrier:
         async with self._lock:
             job = self._registry.get(job.job_id) or job
             if job.can_print_again:
-                return await submit(await self._async_request(job, context, changes))
+                return await submit(await self._async_request(job, context, changes, rest))
             self._check(job, find)
+            # Nothing is marked as retried by a call that is wrong.
+            _halves_again(job, changes, rest)
             # Written before the new job is, perhaps in another box's folder: a power cut in between
             # leaves a mark without a job, and never two jobs.
             again_id, before = ulid_now(), job.retried_as
@@ -65,7 +81,7 @@ class JobRetrier:
             except JobStoreError:
                 raise change_not_saved(job) from None
             try:
-                request = await self._async_request(job, context, changes)
+                request = await self._async_request(job, context, changes, rest)
                 return await submit(replace(request, job_id=again_id, retry_of=job.job_id))
             except BaseException:
                 self._registry.change(job, retried_as=before)
@@ -82,9 +98,13 @@ class JobRetrier:
             raise job_error("job_not_retryable", job)
 
     async def _async_request(
-        self, job: Job, context: Context, changes: Changes | None
+        self, job: Job, context: Context, changes: Changes | None, rest: Rest | None
     ) -> PrintRequest:
         """Return the request that prints a job's document again."""
+        by_hand = _halves_again(job, changes, rest)
+        halves = None
+        if by_hand is not None:
+            halves = Halves(await self._async_copy_backs(job), by_hand)
         document = await self._async_copy_document(job)
         options = ResolvedOptions.from_dict(job.options)
         if (
@@ -104,13 +124,40 @@ class JobRetrier:
             ignore_quiet_hours=job.ignore_quiet_hours,
             laid_out=job.laid_out,
             release_code=job.release_code,
+            halves=halves,
         )
 
     async def _async_copy_document(self, job: Job) -> Document:
-        try:
-            document = await self._registry.store.async_copy_document(job)
-        except JobStoreError as err:
-            raise disk_full(err) from None
-        if document is None:
-            raise job_error("document_gone", job)
-        return document
+        return await _async_copied(job, self._registry.store.async_copy_document(job))
+
+    async def _async_copy_backs(self, job: Job) -> Document:
+        return await _async_copied(job, self._registry.store.async_copy_backs(job))
+
+
+async def _async_copied(job: Job, copy: Awaitable[Document | None]) -> Document:
+    try:
+        document = await copy
+    except JobStoreError as err:
+        raise disk_full(err) from None
+    if document is None:
+        raise job_error("document_gone", job)
+    return document
+
+
+def _halves_again(job: Job, changes: Changes | None, rest: Rest | None) -> ByHand | None:
+    """Return what is printed again of a job with two halves, None for any other.
+
+    Raises ServiceValidationError: not_by_hand, by_hand_unchanged, no_such_sheet.
+    """
+    if job.by_hand is None:
+        if rest is not None:
+            raise job_error("not_by_hand", job)
+        return None
+    if changes is not None:
+        # The halves were made for one printer and its options.
+        raise job_error("by_hand_unchanged", job)
+    rest = rest or Rest()
+    count = job.by_hand.count(backs_only=rest.backs_only)
+    if not 1 <= rest.from_sheet <= count:
+        raise input_error("no_such_sheet", title=job.title, count=str(count))
+    return job.by_hand.again(rest.from_sheet, backs_only=rest.backs_only)

@@ -99,9 +99,19 @@ class JobScheduler:
         """Note the end of a job for the review that follows."""
         if job.is_final and job.state is not old:
             self._ended.append(job)
+        elif job.is_second_half and job.state is JobState.HELD and old is not job.state:
+            self._on_first_half(job)
         else:
             # They may have become known after the end.
             self.count_pages(job)
+
+    @callback
+    def _on_first_half(self, job: Job) -> None:
+        """Note that paper came out, though the job goes on."""
+        self._cancel_retry_at.pop(job.job_id, None)
+        self._coordinator.async_on_page_printed(job.printer_key)
+        if not self._has_tasks_at(job.printer_key):
+            self._coordinator.async_on_jobs_ended(job.printer_key)
 
     @callback
     def _handle_ended(self, now: datetime) -> None:

@@ -29,6 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 CACHE_FOLDER = "lianke"
 RECORD_NAME = "job.json"
 DOCUMENT_STEM = "document"
+# What is printed on the second sides, where that is done by hand.
+BACKS_NAME = "backs.pdf"
 DAMAGED_PREFIX = "damaged-"
 # A folder that is being made or deleted: deleted at the next start.
 PART_PREFIX = "part-"
@@ -85,7 +87,12 @@ class JobStore:
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
     def document_path(self, job: Job) -> Path:
-        """Return the path of a job's document."""
+        """Return the path of a job's document, of its present half where it has two."""
+        if job.is_second_half:
+            return self._root / job.job_id / BACKS_NAME
+        return self._fronts_path(job)
+
+    def _fronts_path(self, job: Job) -> Path:
         suffix = Path(job.document_name).suffix.lower()
         if not SUFFIX.fullmatch(suffix):
             suffix = ""
@@ -103,16 +110,23 @@ class JobStore:
         """Record that the jobs belong to this folder from now on."""
         await self._async_run(record_location, self._root)
 
-    async def async_create(self, job: Job, document: Document) -> None:
+    def _paths(self, job: Job) -> list[Path]:
+        """Return the paths of a job's document, or of both its halves."""
+        fronts = self._fronts_path(job)
+        return [fronts] if job.by_hand is None else [fronts, fronts.with_name(BACKS_NAME)]
+
+    async def async_create(
+        self, job: Job, document: Document, backs: Document | None = None
+    ) -> None:
         """Move in the document and write the job; on return the job is on disk.
 
-        Its document is still being flushed: await `async_flushed` before relying on it.
-        Raises JobStoreError; then nothing of the job is left behind.
+        `backs` is the document of the second half of a job that has two. They are still being flushed:
+        await `async_flushed` before relying on them. Raises JobStoreError; then nothing of the job is
+        left behind.
         """
-        await self._async_run(self._create, job, document)
-        self._flushing[job.job_id] = self._hass.async_add_executor_job(
-            _flush, self.document_path(job)
-        )
+        documents = [document] if backs is None else [document, backs]
+        await self._async_run(self._create, job, documents)
+        self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, self._paths(job))
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
@@ -135,12 +149,20 @@ class JobStore:
         return await self._async_run(self._write_all, list(jobs))
 
     async def async_copy_document(self, job: Job) -> Document | None:
-        """Return a copy of a job's document, None when it is gone. Raises JobStoreError."""
-        return await self._async_run(self._copy_document, job)
+        """Return a copy of a job's document, None when it is gone. Raises JobStoreError.
+
+        Of two halves it is the first one's.
+        """
+        return await self._async_run(self._copy_document, job, self._fronts_path(job))
+
+    async def async_copy_backs(self, job: Job) -> Document | None:
+        """Return a copy of the document of a job's second half; as `async_copy_document`."""
+        backs = self._fronts_path(job).with_name(BACKS_NAME)
+        return await self._async_run(self._copy_document, job, backs)
 
     async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
-        await self._async_run(unlink_all, [self.document_path(job) for job in jobs])
+        await self._async_run(unlink_all, [path for job in jobs for path in self._paths(job)])
 
     async def async_delete(self, job_ids: Collection[str]) -> None:
         """Delete jobs, records and documents."""
@@ -180,28 +202,28 @@ class JobStore:
         _remove_all(sorted(damaged, reverse=True)[MAX_DAMAGED:])
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
-    def _create(self, job: Job, document: Document) -> None:
+    def _create(self, job: Job, documents: list[Document]) -> None:
         folder = self._root / f"{PART_PREFIX}{job.job_id}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700)
-            # The spool lies on the same file system: this is a rename, not a copy.
-            target = folder / self.document_path(job).name
-            shutil.move(document.path, target)
-            target.chmod(0o600)
-            if target.stat().st_size != document.size:
-                raise OSError("the document changed its size")
+            for document, path in zip(documents, self._paths(job), strict=True):
+                # The spool lies on the same file system: this is a rename, not a copy.
+                target = folder / path.name
+                shutil.move(document.path, target)
+                target.chmod(0o600)
+                if target.stat().st_size != document.size:
+                    raise OSError("the document changed its size")
             (folder / FLUSHING_NAME).touch(mode=0o600)
             _write_record(job, folder)
             folder.rename(self._root / job.job_id)
             _sync(self._root)
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
-            unlink_all([document.path])
+            unlink_all([document.path for document in documents])
             raise JobStoreError("the job could not be written") from err
 
-    def _copy_document(self, job: Job) -> Document | None:
-        source = self.document_path(job)
+    def _copy_document(self, job: Job, source: Path) -> Document | None:
         target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
         try:
             # A hard link is enough, since nothing ever writes into a document.
@@ -219,7 +241,7 @@ class JobStore:
             name=job.document_name,
             content_type=job.content_type,
             extension=source.suffix,
-            size=job.size,
+            size=job.size if job.by_hand is None else target.stat().st_size,
             pages=job.document_pages,
             pages_at_most=job.document_pages_at_most,
             digest=job.digest or None,
@@ -262,13 +284,14 @@ def _write_record(job: Job, folder: Path) -> None:
         raise JobStoreError("the job could not be written") from err
 
 
-def _flush(document: Path) -> None:
-    """Flush a document to disk, unless it is gone again, and remove the mark. Raises OSError."""
+def _flush(documents: list[Path]) -> None:
+    """Flush a job's documents to disk, unless it is gone again, and remove the mark. Raises OSError."""
     with suppress(FileNotFoundError):
-        with document.open("rb") as handle:
-            os.fsync(handle.fileno())
-        document.with_name(FLUSHING_NAME).unlink(missing_ok=True)
-        _sync(document.parent)
+        for document in documents:
+            with document.open("rb") as handle:
+                os.fsync(handle.fileno())
+        documents[0].with_name(FLUSHING_NAME).unlink(missing_ok=True)
+        _sync(documents[0].parent)
 
 
 def _sync(folder: Path) -> None:

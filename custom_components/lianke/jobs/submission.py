@@ -79,7 +79,7 @@ class JobSubmitter:
                 accepted = not submission.duplicate
         finally:
             if not accepted:
-                await self._hass.async_add_executor_job(unlink_all, [request.document.path])
+                await self._hass.async_add_executor_job(unlink_all, request.files)
         return submission
 
     async def _async_accept(self, request: PrintRequest) -> Submission:
@@ -120,7 +120,8 @@ class JobSubmitter:
         job = new_job(self._entry.options, request, view, reason, digest, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
-            await self._store.async_create(job, request.document)
+            backs = None if request.halves is None else request.halves.backs
+            await self._store.async_create(job, request.document, backs)
             if replaced:
                 # The old jobs stay until the one that replaces them is safe.
                 await self._async_flush_unregistered(job)
@@ -208,8 +209,7 @@ class JobSubmitter:
         """Check the limits on pages and jobs and report the result. Raises ServiceValidationError."""
         with self._reporting_refusal(view):
             check_pages(
-                request.document,
-                request.options,
+                *request.counted,
                 limit=max_pages(self._entry.options),
                 printer=view.name,
             )

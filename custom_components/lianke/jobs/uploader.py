@@ -23,11 +23,11 @@ from ..api.errors import (
     PrinterNotFoundError,
     TooFrequentError,
 )
-from ..api.options import ResolvedOptions
 from ..api.upload import Ticket, UploadFile
 from ..box.status import HoldReason
 from ..coordinator import LiankeCoordinator
 from .errors import type_and_place
+from .halves import task_options
 from .job import Job, JobState
 from .readiness import QueueReason, Readiness
 from .registry import JobRegistry
@@ -166,7 +166,8 @@ class Uploader:
     def _next(self, printer_key: str) -> Job | None:
         """Return the next job: the oldest of the user whose last turn was longest ago.
 
-        Otherwise one user's many jobs would hold up everybody else's.
+        Otherwise one user's many jobs would hold up everybody else's. First of all comes a second half:
+        its paper lies in the tray, and another job would be printed on it.
         """
         waiting = [
             job
@@ -179,7 +180,10 @@ class Uploader:
         ]
         return min(
             waiting,
-            key=lambda job: self._turns.get((printer_key, job.asker.user_id), 0.0),
+            key=lambda job: (
+                not job.is_second_half,
+                self._turns.get((printer_key, job.asker.user_id), 0.0),
+            ),
             default=None,
         )
 
@@ -240,12 +244,14 @@ class Uploader:
         task_id = await self._client.submit(
             view.printer.address,
             self._content(job),
-            ResolvedOptions.from_dict(job.options).form_fields(),
+            task_options(job).form_fields(),
             callback_url=self._addresses.callback_url(job.token),
             before_end=before_end,
             on_progress=on_progress,
         )
-        self._note_task(self._current(job), task_id)
+        if (current := self._current(job)).token == job.token:
+            # Otherwise this half has ended before its upload was answered.
+            self._note_task(current, task_id)
         await self._registry.async_wait_persisted(job.job_id)
 
     def _content(self, job: Job) -> UploadFile | Ticket:
@@ -266,11 +272,12 @@ class Uploader:
             if not upload.cancelled():
                 upload.exception()
             return
-        job = self._current(job)
+        half, job = job, self._current(job)
         if upload.cancelled():
             # By the user, or by a queue that closes: the review handles both.
             return
-        if (err := upload.exception()) is None:
+        if (err := upload.exception()) is None or half.token != job.token:
+            # Of a half that has ended already, nothing is left to be handled.
             return
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)

@@ -1,0 +1,585 @@
+"""Both sides by hand: two halves that are one job, with a person who turns the stack between them."""
+
+from dataclasses import replace
+from datetime import timedelta
+import json
+from typing import Any
+
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+
+from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.documents.pdf_worker.two_sides import split
+from custom_components.lianke.documents.two_sides import TurnSetup
+from custom_components.lianke.jobs.by_hand import ByHand, Halves
+from custom_components.lianke.jobs.halves import FIRST_SIDES_ONLY, NOT_TURNED
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import PrintRequest, Rest
+from custom_components.lianke.jobs.record import RecordError
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from tests.by_hand import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
+from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.simulator import Outcome, make_pdf
+from tests.simulator.faults import Fault
+
+SUBMIT = "POST /print/job"
+# Sheets come out face down and are put back so; the last one is printed first on its second side.
+USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
+SEVEN = ["Page 1 Page 2", "Page 3 Page 4", "Page 5 Page 6", "Page 7"]
+
+
+def setup_of(laser: Laser) -> TurnSetup:
+    """Return what a person has answered of a printer."""
+    return TurnSetup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
+
+
+def request(
+    shop: Shop,
+    *,
+    pages: int = 7,
+    copies: int = 1,
+    laser: Laser = USUAL,
+    edge: str = "long",
+    **changes: Any,
+) -> PrintRequest:
+    """Return a request whose document is split for a printer."""
+    setup = setup_of(laser)
+    source = shop.document(pages, content=make_pdf(pages))
+    fronts, backs = (source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb")
+    answer = split(
+        {
+            "file": {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))},
+            "copies": copies,
+            "fronts": str(fronts),
+            "backs": str(backs),
+            "limit": 10**7,
+            "upright": True,
+            "turned": (edge == "short") != setup.turned,
+            "fronts_descending": setup.fronts_descending,
+            "backs_descending": setup.backs_descending,
+        }
+    )
+    first, second = (
+        replace(source, path=path, size=path.stat().st_size, pages=answer["sheets"])
+        for path in (fronts, backs)
+    )
+    by_hand = ByHand(
+        pages=pages,
+        copies=copies,
+        sheets=answer["sheets"],
+        put_back=setup.put_back,
+        fronts_descending=setup.fronts_descending,
+        backs_descending=setup.backs_descending,
+        front_size=first.size,
+        back_size=second.size,
+    )
+    return shop.request(first, halves=Halves(second, by_hand), **changes)
+
+
+async def submit(shop: Shop, **changes: Any) -> Job:
+    """Print on both sides by hand."""
+    return (await shop.queue.async_submit(request(shop, **changes))).job
+
+
+async def turning(shop: Shop, **changes: Any) -> Job:
+    """Print the first half of a job and return it as it waits for its paper to be turned."""
+    job = await submit(shop, **changes)
+    return await waits(shop, job)
+
+
+async def waits(shop: Shop, job: Job) -> Job:
+    """Wait until the first half of a job is over, and is known to be."""
+    for _ in range(100):
+        told = await shop.until(job, JobState.HELD, JobState.FAILED)
+        if told.hold_reason == "turn_paper":
+            break
+        # After a failure, it waits for the printer first.
+        await shop.tick(5)
+    assert (told.state, told.waits_for) == (JobState.HELD, ("turn_paper",))
+    return told
+
+
+def first_half(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
+    """Return what lies in the out tray after the first half, as it is put back."""
+    out = laser.print(images_of(shop.sim.cloud.printed[0]), paper(sheets))
+    return turn_stack(out, laser.put_back)
+
+
+def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
+    """Return what is read on the sheets."""
+    return [f"{one.text} {two.text}".strip() for one, two in read(stack, out_up=laser.out_up)]
+
+
+def first_token(job: Job) -> str:
+    """Return the token of the first half, which is over."""
+    assert job.by_hand is not None
+    assert job.by_hand.first_token is not None
+    return job.by_hand.first_token
+
+
+@pytest.mark.parametrize("edge", ["long", "short"])
+@pytest.mark.parametrize("laser", LASERS)
+async def test_seven_pages_twice_on_every_kind_of_printer(
+    open_shop: OpenShop, laser: Laser, edge: str
+) -> None:
+    async with open_shop() as shop:
+        job = await turning(shop, copies=2, laser=laser, edge=edge)
+        assert (job.pages, job.copies) == (7, 2)
+        assert not shop.storage.printers[shop.key()].pages_printed
+        stack = first_half(shop, laser, 8)
+        entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        # Stopped between the halves: nothing is sent before somebody says so.
+        await shop.tick(600)
+        assert shop.queue.get(job.job_id).hold_reason == "turn_paper"
+        assert len(shop.sim.cloud.tasks) == 1
+        await shop.queue.async_continue(job.job_id)
+        done = await shop.until(job, JobState.COMPLETED)
+        stack = laser.print(images_of(shop.sim.cloud.printed[1]), stack)
+        assert texts(stack, laser) == SEVEN * 2
+        turns = {(back.turn - front.turn) % 360 for front, back in zip_sides(stack)}
+        assert turns == {0 if edge == "long" else 180}
+        assert done.pages_printed == 14
+        assert shop.storage.printers[shop.key()].pages_printed == 14
+        await shop.tick(3600)
+        assert len(shop.sim.cloud.tasks) == len(shop.sim.cloud.printed) == 2
+        assert shop.states(job)[-1] is JobState.COMPLETED
+        assert shop.storage.foreign_seen_at is None
+
+
+def zip_sides(stack: list[Sheet]) -> list[tuple[Any, Any]]:
+    """Return the two faces of each sheet."""
+    return [(sheet.faces[0], sheet.faces[1]) for sheet in stack]
+
+
+async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
+    job = await turning(shop)
+    view = job.as_view()
+    assert view["by_hand"] == {
+        "half": 2,
+        "sheets": 4,
+        "put_back": "face_down",
+        "edge_first": "top",
+    }
+    assert len(shop.queue.jobs()) == 1
+    assert shop.queue.waiting(shop.key()) == 1
+    assert first_token(job) not in repr(job)
+    assert first_token(job) not in json.dumps(view)
+    assert first_token(job) != job.token
+    # What it expires by is counted from when it waits for a person.
+    assert job.expires_at - job.changed_at == timedelta(hours=12)
+    await shop.queue.async_continue(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert shop.states(job) == [
+        JobState.UPLOADING,
+        JobState.QUEUED,
+        *shop.states(job)[2:],
+    ]
+    assert shop.states(job).count(JobState.HELD) == 1
+
+
+async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> None:
+    job = await turning(shop)
+    shop.printer().seconds_per_page = 3000
+    other = await shop.submit()
+    await shop.uploaded(other)
+    with pytest.raises(ServiceValidationError) as refused:
+        # It would come out on the paper that was turned over.
+        await shop.queue.async_continue(job.job_id)
+    assert refused.value.translation_key == "turn_paper_busy"
+    await shop.until(other, JobState.COMPLETED)
+    shop.box.online = False
+    await shop.refresh()
+    late = await shop.submit()
+    await shop.queue.async_continue(job.job_id)
+    assert shop.queue.get(job.job_id).hold_reason == "box_offline"
+    shop.box.online = True
+    await shop.refresh()
+    await shop.until(late, JobState.COMPLETED)
+    assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+    assert [one.task_id for one in shop.sim.cloud.printed[-2:]] == [
+        shop.queue.get(one.job_id).task_id for one in (job, late)
+    ]
+
+
+async def test_quiet_hours_do_not_begin_between_the_halves(shop: Shop) -> None:
+    job = await turning(shop)
+    now = job.changed_at
+    shop.hass.config_entries.async_update_entry(
+        shop.entry,
+        options={
+            "quiet_from": f"{(now - timedelta(hours=9)).hour:02}:00:00",
+            "quiet_to": f"{(now - timedelta(hours=10)).hour:02}:00:00",
+        },
+    )
+    await shop.queue.async_continue(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+
+
+@pytest.mark.parametrize("end", ["cancel", "reject", "expire", "replace"])
+async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, end: str) -> None:
+    job = await turning(shop, replace_key="briefing")
+    if end == "cancel":
+        await shop.queue.async_cancel(job.job_id)
+    elif end == "reject":
+        await shop.queue.async_reject(job.job_id)
+    elif end == "replace":
+        await shop.submit(replace_key="briefing")
+    else:
+        await shop.tick(12 * 3600)
+        await shop.until(job, JobState.EXPIRED)
+    told = shop.queue.get(job.job_id)
+    expected = {
+        "cancel": (JobState.CANCELED, FIRST_SIDES_ONLY),
+        "reject": (JobState.CANCELED, "rejected"),
+        "expire": (JobState.EXPIRED, NOT_TURNED),
+        "replace": (JobState.CANCELED, "replaced"),
+    }
+    assert (told.state, told.reason) == expected[end]
+    assert told.partly_printed
+    assert not told.was_never_sent
+    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+        await shop.queue.async_continue(job.job_id)
+
+
+@pytest.mark.parametrize("code", [500, 502])
+async def test_a_first_half_that_failed_is_the_end(shop: Shop, code: int) -> None:
+    shop.sim.cloud.plan(shop.printer(), Outcome(code=code, prints=2 if code == 500 else "none"))
+    job = await submit(shop)
+    told = await shop.until(job, JobState.FAILED)
+    assert told.partly_printed is (code == 500)
+    await shop.tick(3600)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_a_first_half_that_was_canceled_too_late_is_the_end(shop: Shop) -> None:
+    shop.sim.cloud.variants.update(cancel="prints_success")
+    shop.printer().seconds_per_page = 3000
+    job = await submit(shop)
+    await shop.uploaded(job)
+    await shop.until(job, JobState.SENDING)
+    await shop.queue.async_cancel(job.job_id)
+    told = await shop.until(job, JobState.CANCELED)
+    assert (told.reason, told.partly_printed) == (FIRST_SIDES_ONLY, True)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_an_unconfirmed_first_half_goes_on_once_somebody_has_seen_it(shop: Shop) -> None:
+    shop.storage.record_foreign_task()
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+    job = await submit(shop)
+    told = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
+    assert not told.can_continue
+    await shop.queue.async_confirm(job.job_id)
+    told = shop.queue.get(job.job_id)
+    assert (told.state, told.waits_for) == (JobState.HELD, ("turn_paper",))
+    await shop.queue.async_continue(job.job_id)
+    done = await shop.until(job, JobState.COMPLETED)
+    assert done.pages_printed == 7
+    assert shop.sim.cloud.count(SUBMIT) == 2
+
+
+async def test_what_the_disk_refuses_is_not_confirmed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.storage.record_foreign_task()
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+    job = await submit(shop)
+    before = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
+
+    async def full(*_args: object) -> None:
+        raise JobStoreError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.queue._registry._writer, "async_persist", full)
+        with pytest.raises(HomeAssistantError):
+            await shop.queue.async_confirm(job.job_id)
+    current = shop.queue.find(job.job_id)
+    assert current is not None
+    assert replace(current, generation=0, changed_at=before.changed_at) == replace(
+        before, generation=0
+    )
+
+
+async def test_a_restart_before_the_waiting_was_written_proves_it_again(
+    open_shop: OpenShop,
+) -> None:
+    async with open_shop() as shop:
+        shop.printer().seconds_per_page = 3000
+        job = await submit(shop)
+        await shop.uploaded(job)
+        record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+        before = record.read_bytes()
+        await waits(shop, job)
+        entry = shop.entry
+    record.write_bytes(before)
+    async with open_shop(entry=entry) as shop:
+        await waits(shop, job)
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 2
+
+
+async def test_a_restart_right_after_the_answer_prints_once(open_shop: OpenShop) -> None:
+    async with open_shop() as shop:
+        job = await turning(shop)
+        stack = first_half(shop)
+        shop.box.online = False
+        await shop.refresh()
+        await shop.queue.async_continue(job.job_id)
+        entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        shop.box.online = True
+        await shop.refresh()
+        await shop.until(job, JobState.COMPLETED)
+        await shop.tick(600)
+        assert shop.sim.cloud.count(SUBMIT) == 2
+        assert texts(USUAL.print(images_of(shop.sim.cloud.printed[1]), stack)) == SEVEN
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED", "SENDING"])
+async def test_late_callbacks_of_the_first_half_change_nothing(
+    open_shop: OpenShop, receiver: Receiver, state: str
+) -> None:
+    async with open_shop(receiver) as shop:
+        job = await turning(shop)
+        assert job.by_hand is not None
+        claim = parse_callback(
+            {
+                "device_id": shop.box.device_id,
+                "task_id": job.by_hand.first_task_id,
+                "task_state": state,
+                "task_result": {"code": 200 if state == "SUCCESS" else 500, "msg": ""},
+            }
+        )
+        assert claim is not None
+        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert shop.queue.get(job.job_id) == job
+        shop.printer().seconds_per_page = 3000
+        await shop.queue.async_continue(job.job_id)
+        await shop.uploaded(job)
+        told = shop.queue.get(job.job_id)
+        assert await shop.queue.async_on_callback(first_token(job), claim)
+        # Nor does one without the token have the second half's task polled.
+        assert not await shop.queue.async_on_callback(None, claim)
+        assert shop.queue.get(job.job_id).state is told.state
+        await shop.until(job, JobState.COMPLETED)
+        # A second half that is proven by callbacks has a token of its own.
+        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+
+
+async def test_callbacks_prove_both_halves(open_shop: OpenShop, receiver: Receiver) -> None:
+    receiver.proven = True
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.update(callbacks="end")
+        job = await turning(shop)
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED, step=2)
+        assert receiver.taken == [True, True]
+        assert shop.sim.cloud.count("GET /print/job") == 0
+
+
+async def test_an_end_that_comes_before_the_answer(open_shop: OpenShop, receiver: Receiver) -> None:
+    """The answer to the first upload hangs until its half is over; it is not the second one's."""
+    receiver.proven = True
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.update(callbacks="end")
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="timeout", done=True, seconds=20))
+        job = await waits(shop, await submit(shop))
+        await shop.queue.async_continue(job.job_id)
+        await shop.tick(120)
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == len(shop.sim.cloud.printed) == 2
+        assert shop.storage.foreign_seen_at is None
+
+
+async def test_the_own_token_corrects_a_first_half_that_the_list_had_shown(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+        job = await waits(shop, await submit(shop))
+        assert job.by_hand is not None
+        assert job.by_hand.first_from_list
+        claim = parse_callback(
+            {
+                "device_id": shop.box.device_id,
+                "task_id": "11111111-2222-3333-4444-555555555555",
+                "task_state": "SUCCESS",
+                "task_result": {"code": 500, "msg": ""},
+            }
+        )
+        assert claim is not None
+        assert await shop.queue.async_on_callback(first_token(job), claim)
+        told = shop.queue.get(job.job_id)
+        assert (told.state, told.partly_printed) == (JobState.FAILED, True)
+        assert not told.can_continue
+
+
+async def test_first_halves_stay_ours_on_the_list(shop: Shop) -> None:
+    job = await turning(shop)
+    assert shop.queue.own_task_ids == {shop.sim.cloud.printed[0].task_id}
+    # A doubt has the list read, on which the first half is.
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+    await shop.queue.async_continue(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert shop.storage.foreign_seen_at is None
+    assert len(shop.queue.own_task_ids) == 2
+    assert len(shop.sim.cloud.printed) == 2
+
+
+class TestAgain:
+    """After a jam: what lies there is used, and nothing is printed twice on one side."""
+
+    async def failed(self, shop: Shop, half: int, sheets: int, **changes: Any) -> Job:
+        """Let a half fail after so many sheets, and return the job."""
+        outcome = Outcome(code=500, prints=sheets)
+        if half == 1:
+            shop.sim.cloud.plan(shop.printer(), outcome)
+            return await shop.until(await submit(shop, **changes), JobState.FAILED)
+        job = await turning(shop, **changes)
+        shop.sim.cloud.plan(shop.printer(), outcome)
+        await shop.queue.async_continue(job.job_id)
+        told = await shop.until(job, JobState.FAILED)
+        assert told.partly_printed
+        return told
+
+    async def retry(self, shop: Shop, job: Job, **rest: Any) -> Job:
+        """Print the rest of a job anew."""
+        again = await shop.queue.async_retry(job.job_id, context=Context(), rest=Rest(**rest))
+        return again.job
+
+    @pytest.mark.parametrize("laser", LASERS)
+    async def test_in_the_first_half(self, shop: Shop, laser: Laser) -> None:
+        """Two good sheets stay where they are; the others come on top of them."""
+        failed = await self.failed(shop, 1, 2, laser=laser)
+        again = await self.retry(shop, failed, from_sheet=3)
+        assert again.copies == 1
+        await waits(shop, again)
+        tray = paper(4)
+        fronts = images_of(shop.sim.cloud.out_tray[0])
+        good = laser.print(fronts[:2], tray)
+        rest = laser.print(images_of(shop.sim.cloud.printed[-1]), tray)
+        stack = turn_stack(rest + good, laser.put_back)
+        await shop.queue.async_continue(again.job_id)
+        await shop.until(again, JobState.COMPLETED)
+        done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack)
+        assert texts(done, laser) == SEVEN
+
+    @pytest.mark.parametrize("laser", LASERS)
+    async def test_in_the_second_half(self, shop: Shop, laser: Laser) -> None:
+        """One sheet is finished, one is torn, the others are thrown away with it."""
+        failed = await self.failed(shop, 2, 1, laser=laser)
+        stack = first_half(shop, laser)
+        backs = images_of(shop.sim.cloud.out_tray[1])
+        done = laser.print(backs[:1], stack)
+        again = await self.retry(shop, failed, from_sheet=2)
+        await waits(shop, again)
+        anew = laser.print(images_of(shop.sim.cloud.printed[-1]), paper(3))
+        stack = turn_stack(anew, laser.put_back)
+        await shop.queue.async_continue(again.job_id)
+        told = await shop.until(again, JobState.COMPLETED)
+        done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack) + done
+        assert texts(done, laser) == SEVEN
+        printed = sum(
+            bool(image.text) for one in shop.sim.cloud.printed[-2:] for image in images_of(one)
+        )
+        assert told.pages_printed == printed
+
+    @pytest.mark.parametrize("laser", LASERS)
+    async def test_the_second_half_alone(self, shop: Shop, laser: Laser) -> None:
+        """The sheet that was stuck is whole: the rest of the stack goes back, and on."""
+        failed = await self.failed(shop, 2, 1, laser=laser)
+        stack = first_half(shop, laser)
+        done = laser.print(images_of(shop.sim.cloud.out_tray[1])[:1], stack)
+        again = await self.retry(shop, failed, from_sheet=2, backs_only=True)
+        assert again.state is JobState.UPLOADING
+        told = await shop.until(again, JobState.COMPLETED)
+        [backs] = shop.sim.cloud.printed[1:]
+        done = laser.print(images_of(backs), stack) + done
+        assert texts(done, laser) == SEVEN
+        assert told.pages_printed == sum(bool(image.text) for image in images_of(backs))
+
+    async def test_an_expired_job_goes_on_with_its_fronts(self, shop: Shop) -> None:
+        job = await turning(shop)
+        stack = first_half(shop)
+        await shop.tick(12 * 3600)
+        await shop.until(job, JobState.EXPIRED)
+        again = await self.retry(shop, job, backs_only=True)
+        await shop.until(again, JobState.COMPLETED)
+        assert texts(USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)) == SEVEN
+
+    async def test_all_of_it(self, shop: Shop) -> None:
+        failed = await self.failed(shop, 2, 1, copies=2)
+        again = await shop.queue.async_retry(failed.job_id, context=Context())
+        assert (again.job.pages, again.job.copies) == (7, 2)
+        await waits(shop, again.job)
+        stack = turn_stack(
+            USUAL.print(images_of(shop.sim.cloud.printed[-1]), paper(8)), "face_down"
+        )
+        await shop.queue.async_continue(again.job.job_id)
+        await shop.until(again.job, JobState.COMPLETED)
+        done = USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)
+        assert texts(done) == SEVEN * 2
+
+    async def test_what_is_wrong_prints_nothing(self, shop: Shop) -> None:
+        failed = await self.failed(shop, 2, 1)
+        for sheet in (0, 5):
+            with pytest.raises(ServiceValidationError) as refused:
+                await self.retry(shop, failed, from_sheet=sheet)
+            assert refused.value.translation_key == "no_such_sheet"
+        assert shop.queue.get(failed.job_id).retried_as is None
+        shop.sim.cloud.plan(shop.printer(), Outcome(code=502))
+        plain = await shop.until(await shop.submit(), JobState.FAILED)
+        with pytest.raises(ServiceValidationError) as refused:
+            await self.retry(shop, plain)
+        assert refused.value.translation_key == "not_by_hand"
+
+
+async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> None:
+    async with open_shop(max_pages=14) as shop:
+        job = await submit(shop, pages=7, copies=2)
+        assert job.copies == 2
+        with pytest.raises(ServiceValidationError) as refused:
+            await submit(shop, pages=5, copies=3)
+        assert refused.value.translation_key == "guard_pages"
+    left = [path.name for path in shop.tmp_path.glob("[fb]-*.pdf")]
+    assert not left
+
+
+async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
+    first = request(shop, request_id="once")
+    job = (await shop.queue.async_submit(first)).job
+    await waits(shop, job)
+    again = await shop.queue.async_submit(
+        replace(request(shop, request_id="once"), options=first.options)
+    )
+    assert again.duplicate
+    await shop.queue.async_continue(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"half": 3},
+        {"sheets": 5},
+        {"pages": "7"},
+        {"copies": True},
+        {"put_back": "sideways"},
+        {"back_range": "3-9"},
+        {"front_range": "x"},
+        {"front_range": 3},
+        {"lies": 1},
+        {"first_token": 5},
+        {"another": 1},
+    ],
+)
+async def test_damaged_records(shop: Shop, damage: dict[str, Any]) -> None:
+    job = await turning(shop)
+    record = job.as_record()
+    assert Job.from_record(json.loads(json.dumps(record))) == job
+    with pytest.raises(RecordError):
+        Job.from_record({**record, "by_hand": {**record["by_hand"], **damage}})
