@@ -5,16 +5,20 @@ import { CARD, assertConfig, isPrinterEntity, stubConfig, withDefaults } from ".
 import { CardContext, UserError } from "./context";
 import { define } from "./define";
 import { FeedController } from "./feed";
+import { loadPart } from "./load-part";
 import { Localizer, languageOf, loadTexts, pageStrings } from "./localize";
+import { placeOf } from "./places";
 import type { Batch } from "./print/batch";
 import { base } from "./styles";
 import { jobsOf } from "./summary";
+import type { HassEntity } from "home-assistant-js-websocket";
 import type { CardConfig, Feed, HomeAssistant } from "./types";
 import "./components/printer";
 
+/* Something to be printed that somebody has chosen. */
 interface AddFiles {
   device: string;
-  files: File[];
+  add(batch: Batch): void;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -31,6 +35,8 @@ export class LiankeCard extends LitElement {
   @state() private _config: CardConfig | undefined;
   @state() private _context: CardContext | undefined;
   @state() private _announced = "";
+  /* The list, calendar or picture that the card is for. */
+  @state() private _source: HassEntity | undefined;
 
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
@@ -55,7 +61,7 @@ export class LiankeCard extends LitElement {
       .plain {
         padding: 14px 16px 16px;
       }
-      lianke-printer + :is(lianke-printer, lianke-quick-buttons) {
+      :is(lianke-printer, lianke-source) + :is(lianke-printer, lianke-quick-buttons) {
         border-top: 1px solid var(--divider-color);
       }
       .hidden {
@@ -121,6 +127,8 @@ export class LiankeCard extends LitElement {
   set hass(hass: HomeAssistant) {
     const before = this._hass;
     this._hass = hass;
+    const source = this._config?.source_entity;
+    if (source) this._source = hass.states[source];
     if (before?.connection === hass.connection && before.localize === hass.localize) return;
     if (!before || languageOf(before) !== languageOf(hass)) void loadTexts(hass);
     this._setUp();
@@ -138,7 +146,8 @@ export class LiankeCard extends LitElement {
       },
     };
     this._context = new CardContext(source, new Localizer(this._hass), this._config);
-    if (this._config.buttons.length) void import("./components/quick-buttons");
+    if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
+    if (this._config.source_entity) loadPart(import("./components/source"));
     for (const batch of this._batches.values()) batch.context = this._context;
     this._feed.follow(this._hass.connection, this._config.devices);
   }
@@ -180,6 +189,16 @@ export class LiankeCard extends LitElement {
     // Files that somebody is about to print stay through an absence.
     const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
     return html`${absent ? plain(localizer.text("not_running")) : nothing}
+    ${
+      config.source_entity && !absent
+        ? html`<lianke-source
+            .context=${context}
+            .entity=${this._source}
+            .printers=${data.printers}
+            @add-files=${this._addFiles}
+          ></lianke-source>`
+        : nothing
+    }
     ${repeat(
       shown,
       (device) => device,
@@ -198,6 +217,7 @@ export class LiankeCard extends LitElement {
       .context=${context}
       .device=${device}
       .printer=${absent ? undefined : data.printers[device]}
+      .place=${placeOf(context.hass, device)}
       .open=${open}
       .finished=${finished}
       .keyRejected=${data.key_rejected?.includes(device) ?? false}
@@ -208,14 +228,14 @@ export class LiankeCard extends LitElement {
   }
 
   private readonly _addFiles = async (event: CustomEvent<AddFiles>) => {
-    const { device, files, resolve, reject } = event.detail;
+    const { device, add, resolve, reject } = event.detail;
     try {
       const { Batch } = await import("./print/print").catch(() => {
         throw new UserError(pageStrings().reload);
       });
       const batch = this._batches.get(device) ?? new Batch(this._context as CardContext, device);
       this._batches.set(device, batch);
-      batch.add(files);
+      add(batch);
       this.requestUpdate();
       await this.updateComplete;
       resolve();

@@ -6,6 +6,7 @@ export const CARD = "lianke-card";
 export const SECTIONS = ["ink", "pages", "print", "jobs"];
 /* Domains of entities that are printed, and of those that are run. */
 export const SOURCES = ["todo", "calendar", "camera", "image"];
+export const domainOf = (entityId: string | undefined) => entityId?.split(".")[0] ?? "";
 /* Those for whose dashboards a card is suggested that prints them. */
 const PRINTED = ["todo", "calendar"];
 export const RUNNABLE: Record<string, string> = {
@@ -23,8 +24,10 @@ const VALID: Record<string, (value: unknown) => boolean> = {
   devices: isTexts,
   layout: (value) => value === "full" || value === "compact",
   show: (value) => isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one)),
+  source_entity: (value) => value === "" || (typeof value === "string" && SOURCES.includes(domainOf(value))),
   history: (value) => (value as number) >= 0 && (value as number) <= MAX_HISTORY,
-  buttons: (value) => Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data),
+  buttons: (value) =>
+    Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data || one?.tap_action),
 };
 
 /* Return what a new card is set to. Without a device it shows every printer. */
@@ -55,8 +58,8 @@ export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
 export const suggestCard = (hass: HomeAssistant, entityId: string) => {
   const printers = Object.values(hass.entities).filter(isPrinterEntity);
   const [printer] = printers;
-  if (printer && PRINTED.some((domain) => entityId.startsWith(`${domain}.`))) {
-    const config = { ...stubConfig(printer.device_id), show: ["jobs"], history: 0, buttons: [{ entity: entityId }] };
+  if (printer && PRINTED.includes(domainOf(entityId))) {
+    const config = { ...stubConfig(printer.device_id), show: ["jobs"], history: 0, source_entity: entityId };
     return { config: { type: `custom:${CARD}`, ...config } };
   }
   const device = hass.entities[entityId]?.device_id;

@@ -1,24 +1,40 @@
 /* The form with which Home Assistant edits a card. Loaded when a card is edited. */
 import "./card"; // bundled in one piece
-import { LitElement, html, nothing } from "lit";
+import { LitElement, css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { RUNNABLE, SECTIONS, SOURCES, assertConfig, stubConfig } from "./config";
 import { define } from "./define";
 import { isChinese, languageOf } from "./localize";
 import en from "./translations/editor.en.json";
 import zh from "./translations/editor.zh-Hans.json";
-import type { HomeAssistant } from "./types";
+import type { HomeAssistant, QuickButton } from "./types";
 
 type Strings = typeof en;
 type Config = Record<string, unknown>;
 
 const EDITOR = "lianke-card-editor";
+const PRINT = "lianke.print";
 const PRINTERS = { integration: "lianke", entity: [{ domain: "notify" }] };
+
+/* What is stored as `data` is shown as what it is: fields of the print action. */
+const asShown = ({ data, ...button }: QuickButton): QuickButton =>
+  data && !button.tap_action
+    ? { ...button, tap_action: { action: "perform-action", perform_action: PRINT, data } }
+    : { ...button, ...(data ? { data } : {}) };
+
+/* The reverse, unless the action has more than fits. */
+const asStored = (button: QuickButton): QuickButton => {
+  const { tap_action: tap, ...rest } = button;
+  if (tap?.perform_action !== PRINT || Object.keys(tap.target ?? {}).length) return button;
+  const data = { ...rest.data, ...tap.data };
+  return { ...rest, ...(rest.entity && !Object.keys(data).length ? {} : { data }) };
+};
 
 const schemaFor = (t: Strings) => {
   const choices = (values: string[]) => values.map((value) => ({ value, label: t[value as keyof Strings] }));
   return [
     { name: "devices", selector: { device: { multiple: true, ...PRINTERS } } },
+    { name: "source_entity", selector: { entity: { filter: { domain: SOURCES } } } },
     { name: "title", selector: { text: {} } },
     { name: "layout", selector: { select: { mode: "dropdown", options: choices(["full", "compact"]) } } },
     { name: "show", selector: { select: { multiple: true, mode: "list", options: choices(SECTIONS) } } },
@@ -38,7 +54,7 @@ const schemaFor = (t: Strings) => {
               selector: { entity: { filter: { domain: [...SOURCES, ...Object.keys(RUNNABLE)] } } },
             },
             device: { label: t.device, selector: { device: PRINTERS } },
-            data: { label: t.data, selector: { object: {} } },
+            tap_action: { label: t.tap_action, selector: { ui_action: { actions: ["perform-action"] } } },
           },
         },
       },
@@ -64,6 +80,13 @@ export class LiankeCardEditor extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;
   @state() private _config: Config | undefined;
 
+  /* Labels and placeholders of Home Assistant's fields are too faint in the dark to be read by everybody. */
+  static override styles = css`
+    :host {
+      --secondary-text-color: color-mix(in srgb, var(--primary-text-color) 85%, transparent);
+    }
+  `;
+
   setConfig(config: Config): void {
     assertConfig(config);
     this._config = config;
@@ -74,12 +97,18 @@ export class LiankeCardEditor extends LitElement {
     const t: Strings = isChinese(languageOf(this.hass)) ? zh : en;
     return html`<ha-form
       .hass=${this.hass}
-      .data=${{ ...stubConfig(), ...this._config }}
+      .data=${this._shown()}
       .schema=${schemaFor(t)}
       .computeLabel=${({ name }: { name: string }) => t[name as keyof Strings]}
       .computeHelper=${({ name }: { name: string }) => t[`${name}_help` as keyof Strings]}
       @value-changed=${this._changed}
     ></ha-form>`;
+  }
+
+  private _shown(): Config {
+    const config: Config = { ...stubConfig(), ...this._config };
+    const buttons = config["buttons"] as QuickButton[] | null | undefined;
+    return buttons ? { ...config, buttons: buttons.map(asShown) } : config;
   }
 
   private readonly _changed = (event: CustomEvent<{ value: Config }>) => {
@@ -88,7 +117,9 @@ export class LiankeCardEditor extends LitElement {
     const defaults: Config = stubConfig();
     const isNews = ([name, value]: [string, unknown]) =>
       name in before || JSON.stringify(value) !== JSON.stringify(defaults[name]);
-    const config = Object.fromEntries(Object.entries(event.detail.value).filter(isNews));
+    const { buttons, ...value } = event.detail.value as Config & { buttons?: QuickButton[] | null };
+    const stored = buttons ? { ...value, buttons: buttons.map(asStored) } : value;
+    const config = Object.fromEntries(Object.entries(stored).filter(isNews));
     this.dispatchEvent(new CustomEvent("config-changed", { detail: { config }, bubbles: true, composed: true }));
   };
 }

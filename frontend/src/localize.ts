@@ -4,7 +4,7 @@ import zh from "./translations/zh-Hans.json";
 import type { HomeAssistant } from "./types";
 
 export type Strings = typeof en;
-export type Key = Exclude<keyof Strings, "advice">;
+export type Key = keyof Strings;
 type Values = Record<string, unknown>;
 
 const CATEGORIES = ["entity", "exceptions", "selector", "services"];
@@ -23,6 +23,20 @@ export const fill = (text: string, values: Values = {}) =>
 /* Placeholders for a backend text: one that nobody filled becomes empty instead of an error. */
 export const lenient = (values?: Values): Values =>
   new Proxy({ ...values }, { has: () => true, get: (all, key: string) => all[key] ?? "" });
+
+/* Return the text about n things that n chooses: of key_1, where there is one, for a single thing. */
+const counted = (strings: Record<string, unknown>, key: string, n: number) =>
+  String((n === 1 && strings[`${key}_1`]) || strings[key]);
+
+/* Texts of a part of the card that is loaded when it is needed. */
+export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
+  const of = (t: Localizer): T => (t.isChinese ? zh : en);
+  return {
+    of,
+    text: (t: Localizer, key: keyof T, values?: Values) => fill(String(of(t)[key]), values),
+    count: (t: Localizer, key: keyof T & string, n: number) => fill(counted(of(t), key, n), { n: t.number(n) }),
+  };
+};
 
 /* Have Home Assistant load what the integration calls its states, errors and options; `hass.localize` changes then. */
 export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
@@ -45,10 +59,8 @@ export class Localizer {
     return fill(this.strings[key], values);
   }
 
-  /* Return a text about n things; key_1, where there is one, is its singular. */
   count(key: Key, n: number): string {
-    const singular = this.strings[`${key}_1` as Key];
-    return fill((n === 1 && singular) || this.strings[key], { n: this.number(n) });
+    return fill(counted(this.strings, key, n), { n: this.number(n) });
   }
 
   number(value: number, options?: Intl.NumberFormatOptions): string {

@@ -40,8 +40,10 @@ export const base = css`
   .title {
     font-weight: var(--ha-font-weight-medium, 500);
     overflow: hidden;
-    text-overflow: ellipsis;
-    white-space: nowrap;
+    overflow-wrap: anywhere;
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
   }
   .actions {
     display: flex;

@@ -8,6 +8,14 @@ export interface HassEntityRegistryEntry {
   translation_key?: string;
 }
 
+export interface HassDeviceRegistryEntry {
+  id: string;
+  name: string | null;
+  name_by_user?: string | null;
+  area_id?: string | null;
+  via_device_id?: string | null;
+}
+
 export type LocalizeFunc = (key: string, values?: Record<string, unknown>) => string;
 
 export interface HomeAssistant {
@@ -18,6 +26,8 @@ export interface HomeAssistant {
   config?: { time_zone?: string };
   states: HassEntities;
   entities: Record<string, HassEntityRegistryEntry>;
+  devices?: Record<string, HassDeviceRegistryEntry>;
+  areas?: Record<string, { name: string }>;
   user?: { is_admin: boolean };
   localize: LocalizeFunc;
   loadBackendTranslation(category: string, integration: string): Promise<LocalizeFunc>;
@@ -80,11 +90,20 @@ export interface Feed {
   key_rejected?: string[];
 }
 
+/* An action as Home Assistant's editors write it. */
+export interface TapAction {
+  action?: string;
+  perform_action?: string;
+  data?: Record<string, unknown>;
+  target?: Record<string, unknown>;
+}
+
 export interface QuickButton {
   entity?: string;
   name?: string;
   device?: string;
   data?: Record<string, unknown>;
+  tap_action?: TapAction;
 }
 
 export interface CardConfig {
@@ -95,5 +114,6 @@ export interface CardConfig {
   show: string[];
   history: number;
   hide_titles?: boolean;
+  source_entity?: string;
   buttons: QuickButton[];
 }

@@ -22,9 +22,9 @@ test("a card is suggested for each entity of a printer", () => {
 test("a card that prints it is suggested for a list and a calendar", () => {
   for (const entity of ["todo.shopping", "calendar.family"]) {
     const config = suggestCard(house(), entity)?.config ?? {};
-    expect(config).toMatchObject({ devices: ["laser"], buttons: [{ entity }], show: ["jobs"] });
+    expect(config).toMatchObject({ devices: ["laser"], source_entity: entity, show: ["jobs"] });
     expect(() => assertConfig(config)).not.toThrow();
-    expect(withDefaults(config).buttons).toEqual([{ entity }]);
+    expect(withDefaults(config).source_entity).toBe(entity);
   }
 });
 

@@ -5,14 +5,17 @@ import "../src/components/inks";
 import "../src/components/jobs";
 import "../src/components/notes";
 import "../src/components/quick-buttons";
+import "../src/components/source";
 import type { LiankeJobs } from "../src/components/jobs";
 import { createEditor } from "../src/editor";
 import { SECTIONS } from "../src/config";
 import type { Part } from "../src/components/part";
+import type { HomeAssistant } from "../src/types";
+import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
 import "../src/print/tray";
 import { summarize } from "../src/summary";
-import { asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
+import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
 
 beforeEach(() => void (asked.length = 0));
 
@@ -96,6 +99,127 @@ test("quick buttons are for who may print", async () => {
   expect(shown.shadowRoot?.querySelectorAll("button")).toHaveLength(2);
 });
 
+test("a quick button runs any action, and a print keeps its request while the answer is lost", async () => {
+  const buttons = [
+    {
+      name: "Lamp",
+      tap_action: { action: "perform-action", perform_action: "light.turn_on", target: { entity_id: "light.a" } },
+    },
+    {
+      name: "Menu",
+      tap_action: { action: "perform-action", perform_action: "lianke.print", data: { file: "/menu.pdf" } },
+    },
+  ];
+  const answers: Record<string, unknown> = { print: { code: 3 } };
+  const context = makeContext(makeHass(answers), { buttons });
+  const shown = await show<Part>("lianke-quick-buttons", { context, printers: { device: makePrinter() } });
+  const [lamp, menu] = shown.shadowRoot?.querySelectorAll("button") ?? [];
+  lamp?.click();
+  expect(asked).toEqual([
+    { type: "call_service", domain: "light", service: "turn_on", service_data: {}, target: { entity_id: "light.a" } },
+  ]);
+  menu?.click();
+  await vi.waitFor(() => expect(find(shown, ".error")).not.toBeNull());
+  answers["print"] = {};
+  menu?.click();
+  await vi.waitFor(() => expect(asked).toHaveLength(3));
+  const [first, second] = asked.slice(1).map((message) => message["service_data"] as Record<string, unknown>);
+  expect(first).toMatchObject({ device_id: "device", file: "/menu.pdf" });
+  expect(second?.["request_id"]).toBe(first?.["request_id"]);
+  await vi.waitFor(() => expect(menu?.getAttribute("aria-disabled")).toBeNull());
+  menu?.click();
+  await vi.waitFor(() => expect(asked).toHaveLength(4));
+  expect((asked[3]?.["service_data"] as Record<string, unknown>)["request_id"]).not.toBe(first?.["request_id"]);
+});
+
+const list = { entity_id: "todo.list", state: "3", attributes: { friendly_name: "Groceries" } };
+
+test("a card for a list prints it on the printer that may be printed on", async () => {
+  const context = makeContext(makeHass({ print: {} }, "zh-Hans"), { source_entity: "todo.list", devices: ["a", "b"] });
+  const printers = { a: makePrinter({ may_control: false }), b: makePrinter() };
+  const source = await show<Part>("lianke-source", { context, entity: list, printers });
+  const header = find<Part>(source, "lianke-header");
+  await header.updateComplete;
+  expect(header.shadowRoot?.textContent).toMatch(/Groceries\s+3 项未完成/);
+  const button = find(source, "button.main");
+  expect(button.textContent?.trim()).toBe("打印此清单");
+  button.click();
+  button.click();
+  await vi.waitFor(() => expect(announced.at(-1)).toContain("Groceries"));
+  expect(asked).toMatchObject([{ service: "print", service_data: { device_id: "b", source_entity: "todo.list" } }]);
+});
+
+test("a card for a list that is gone, or for who may only look, has nothing to press", async () => {
+  const context = makeContext(makeHass(), { source_entity: "todo.list" });
+  const printers = { device: makePrinter({ may_control: false }) };
+  const source = await show<Part>("lianke-source", { context, entity: list, printers });
+  expect(find(source, "button")).toBeNull();
+  Object.assign(source, { entity: undefined, printers: { device: makePrinter() } });
+  await source.updateComplete;
+  expect(find(source, "button")).toBeNull();
+  expect(find(source, "p").textContent).toContain("todo.list is not there any more");
+});
+
+test("a list is added to what is about to be printed", async () => {
+  const context = makeContext(makeHass({ "lianke/printer/options": {}, print: { jobs: [{}] } }));
+  const batch = new Batch(context, "device");
+  batch.addEntity({ entity_id: "todo.list", name: "Groceries" });
+  await batch.print();
+  expect(asked.at(-1)).toMatchObject({ service: "print", service_data: { source_entity: "todo.list" } });
+  expect(batch.items).toHaveLength(0);
+});
+
+test("printers of one name are told apart by area, else by box", () => {
+  const devices = Object.fromEntries(
+    [
+      { id: "box", name: "Office box" },
+      { id: "other_box", name: "Home box" },
+      { id: "a", name: "Laser", area_id: "study", via_device_id: "box" },
+      { id: "b", name: "LaserJet", name_by_user: "Laser", area_id: "study", via_device_id: "other_box" },
+      { id: "c", name: "Inkjet", area_id: "study", via_device_id: "box" },
+    ].map((device) => [device.id, device]),
+  );
+  const entities = Object.fromEntries(
+    ["a", "b", "c"].map((id) => [id, { entity_id: `notify.${id}`, device_id: id, platform: "lianke" }]),
+  );
+  const hass = { ...makeHass(), devices, entities, areas: { study: { name: "Study" }, hall: { name: "Hall" } } };
+  expect(["a", "b", "c"].map((id) => placeOf(hass, id))).toEqual(["Office box", "Home box", ""]);
+  const moved = { ...hass, devices: { ...devices, b: { ...devices["b"], id: "b", name: "Laser", area_id: "hall" } } };
+  expect(["a", "b", "c"].map((id) => placeOf(moved, id))).toEqual(["Study", "Hall", ""]);
+});
+
+test.each([
+  [
+    "much",
+    {
+      papers: [
+        { id: 9, name: "A4" },
+        { id: 11, name: "A5" },
+      ],
+      max_copies: 5,
+    },
+  ],
+  ["little", { papers: [{ id: 9, name: "A4" }], color: ["mono"], duplex: ["off"], orientation: ["portrait"] }],
+  ["nothing", { failed: true }],
+])("what is below the options stays where it is when a printer offers %s", async (_name, offers) => {
+  localStorage.clear();
+  let answer: (offers: object) => void = () => undefined;
+  const hass = { ...makeHass(), callWS: () => new Promise((resolve) => (answer = resolve)) };
+  const batch = new Batch(makeContext(hass as unknown as HomeAssistant), "device");
+  batch.add([new File(["x"], "a.pdf")]);
+  document.body.style.width = "368px";
+  const form = await show<Part>("lianke-options-form", { context: batch.context, batch });
+  const before = form.offsetHeight;
+  expect(before).toBeGreaterThan(100);
+  answer(offers);
+  await vi.waitFor(() => expect(batch.offers).not.toBeNull());
+  Object.assign(form, { revision: {} });
+  await form.updateComplete;
+  expect(form.shadowRoot?.querySelector(".skeleton")).toBeNull();
+  expect(form.offsetHeight - before).toBeLessThanOrEqual(_name === "nothing" ? 24 : 0);
+  expect(form.offsetHeight).toBeGreaterThanOrEqual(before);
+});
+
 test("files are sorted by the arrow keys, and the handle keeps the focus", async () => {
   const context = makeContext(makeHass({ "lianke/printer/options": {} }));
   const batch = new Batch(context, "device");
@@ -123,4 +247,15 @@ test("the editor shows what is shown, and stores only what was changed", async (
   const value = { ...form.data, show: ["ink"] };
   form.dispatchEvent(new CustomEvent("value-changed", { detail: { value } }));
   expect(changed).toHaveBeenCalledWith({ type: "custom:lianke-card", show: ["ink"] });
+  // Fields of a quick button are shown as what they are, and stored as ever.
+  const buttons = [{ name: "Menu", data: { file: "/menu.pdf" } }, { entity: "todo.list" }];
+  editor.setConfig({ type: "custom:lianke-card", buttons });
+  await editor.updateComplete;
+  const tap_action = { action: "perform-action", perform_action: "lianke.print", data: { file: "/menu.pdf" } };
+  const shown = (form as unknown as { data: { buttons: object[] } }).data;
+  expect(shown.buttons).toEqual([{ name: "Menu", tap_action }, { entity: "todo.list" }]);
+  const lamp = { name: "Lamp", tap_action: { action: "perform-action", perform_action: "light.turn_on" } };
+  const edited = { ...shown, buttons: [...shown.buttons, lamp] };
+  form.dispatchEvent(new CustomEvent("value-changed", { detail: { value: edited } }));
+  expect(changed).toHaveBeenLastCalledWith({ type: "custom:lianke-card", buttons: [...buttons, lamp] });
 });

@@ -430,24 +430,35 @@ def check_card(house: House, card: dict[str, Any]) -> None:
         check_card(house, inner)
 
 
-@example("The card", 1)
+@example("Without the card")
 async def test_built_in_cards(house: House, block: Example) -> None:
     check_card(house, block.data)
 
 
-@example("The card")
-def test_our_card(block: Example) -> None:
-    """Hold the configuration against what the card itself accepts."""
-    config = block.data
+def check_our_card(config: dict[str, Any]) -> None:
+    """Hold a configuration against what the card itself accepts."""
     source = (ROOT / "frontend" / "src" / "config.ts").read_text("utf-8")
     assert config.pop("type") == "custom:lianke-card"
     assert 'CARD = "lianke-card"' in source
     rows = section("en", "The card").rows()
     assert set(config) <= {row[0].text for row in rows}
-    for button in config["buttons"]:
-        assert set(button) <= {"name", "entity", "device", "data"}
-        assert "entity" in button or PRINT_SCHEMA({"device_id": "x", **button["data"]})
     cv.ensure_list(config["devices"])
+
+
+@example("The card")
+def test_our_card(block: Example) -> None:
+    config = dict(block.data)
+    check_our_card(config)
+    keys = {row[0].text for row in section("en", "Quick buttons").rows()}
+    for button in config["buttons"]:
+        assert set(button) <= keys
+        assert "entity" in button or PRINT_SCHEMA({"device_id": "x", **button["data"]})
+
+
+@example("A card for a list or calendar")
+async def test_card_for_a_list(house: House, block: Example) -> None:
+    check_our_card(dict(block.data))
+    assert house.state(block.data["source_entity"]) is not None
 
 
 @example("Troubleshooting")

@@ -15,6 +15,8 @@ export class LiankeHeader extends Part {
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) facts: string[] = [];
   @property({ attribute: false }) tone: Tone = "off";
+  /* Another icon than that of the tone. */
+  @property({ attribute: false }) icon: string | undefined;
   /* The entity whose details are shown; without one the header cannot be pressed. */
   @property({ attribute: false }) entityId: string | undefined;
 
@@ -82,8 +84,8 @@ export class LiankeHeader extends Part {
           ? html`<button aria-label=${this.t.text("more_info", { name })} @click=${this._showDetails}></button>`
           : nothing
       }
-      <div class="badge ${tone} ${tone === "busy" ? "pulse" : ""}">
-        <ha-svg-icon .path=${iconOf(tone)}></ha-svg-icon>
+      <div class="badge ${tone} ${tone === "busy" && !this.icon ? "pulse" : ""}">
+        <ha-svg-icon .path=${this.icon ?? iconOf(tone)}></ha-svg-icon>
       </div>
       <div class="texts grow">
         <div class="name">${name}</div>

@@ -1,12 +1,17 @@
+import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
-import type { Strings } from "../localize";
+import { partTexts } from "../localize";
 import { base, buttons } from "../styles";
 import type { Summary, Way } from "../summary";
+import en from "../translations/notes.en.json";
+import zh from "../translations/notes.zh-Hans.json";
 import { Part } from "./part";
 import "./ask";
+
+const texts = partTexts(en, zh);
 
 /* Where Home Assistant asks for a new key, and where it lists what can be repaired. */
 const SIGN_IN = "/config/integrations/integration/lianke";
@@ -19,7 +24,7 @@ const LABELS: Record<Way, "sign_in" | "show_device" | "show_repairs"> = {
 /* From so many waiting jobs on they can be discarded at once, whatever the printer's state. */
 const MANY = 2;
 
-/* Banners: what is wrong with a printer and what to do about it, and what waits for it. */
+/* Banners: what is wrong with a printer and what to do about it, and what waits for it. Loaded when there is one. */
 @define("lianke-notes")
 export class LiankeNotes extends Part {
   @property({ attribute: false }) summary!: Summary;
@@ -61,13 +66,13 @@ export class LiankeNotes extends Part {
   }
 
   private _viewOnly() {
-    return this.mayControl ? nothing : html`<p class="soft">${this.t.text("view_only")}</p>`;
+    return this.mayControl ? nothing : html`<p class="soft">${texts.text(this.t, "view_only")}</p>`;
   }
 
   private _problems() {
     const { state, tone, problems, way } = this.summary;
-    const advice: Record<string, string> = this.t.strings.advice;
-    const known = problems.filter((problem) => advice[problem as keyof Strings["advice"]]);
+    const advice: Record<string, string> = texts.of(this.t).advice;
+    const known = problems.filter((problem) => Object.hasOwn(advice, problem));
     if (!known.length) return nothing;
     const line = (problem: string) =>
       html`<p>${problem === state ? nothing : this._sentence(problem)}${advice[problem]}</p>`;
@@ -84,9 +89,9 @@ export class LiankeNotes extends Part {
   private _way(way: Way | null) {
     if (!way) return nothing;
     const isAdmin = this.context.hass.user?.is_admin;
-    if (!isAdmin) return way === "sign_in" ? html`<p>${this.t.text("sign_in_ask")}</p>` : nothing;
+    if (!isAdmin) return way === "sign_in" ? html`<p>${texts.text(this.t, "sign_in_ask")}</p>` : nothing;
     const href = { sign_in: SIGN_IN, repairs: REPAIRS, device: `/config/devices/device/${this.device}` }[way];
-    return html`<a class="button" href=${href}>${this.t.text(LABELS[way])}</a>`;
+    return html`<a class="button" href=${href}>${texts.text(this.t, LABELS[way])}</a>`;
   }
 
   private _held() {
@@ -94,13 +99,13 @@ export class LiankeNotes extends Part {
     if (!held.length || (tone !== "off" && held.length < MANY)) return nothing;
     const key = tone !== "off" ? "will_print_later" : state === "box_offline" ? "will_print_box" : "will_print";
     return html`<div class="note">
-      <p>${this.t.count(key, held.length)}</p>
+      <p>${texts.count(this.t, key, held.length)}</p>
       ${
         this.mayControl
           ? html`<lianke-ask
               .context=${this.context}
-              .label=${this.t.text("discard_all")}
-              .question=${this.t.text("discard_ask")}
+              .label=${texts.text(this.t, "discard_all")}
+              .question=${texts.text(this.t, "discard_ask")}
               .resting=${this.working}
               @confirmed=${this._discard}
             ></lianke-ask>`

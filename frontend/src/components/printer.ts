@@ -3,6 +3,7 @@ import { property, state } from "lit/decorators.js";
 import { BatchWatcher } from "../batch-watcher";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
+import { loadPart } from "../load-part";
 import type { Batch } from "../print/batch";
 import { base } from "../styles";
 import { summarize, type Summary } from "../summary";
@@ -13,7 +14,6 @@ import "./file-chooser";
 import "./header";
 import "./inks";
 import "./jobs";
-import "./notes";
 
 const TOUCH = matchMedia("(pointer: coarse)");
 
@@ -23,6 +23,8 @@ export class LiankePrinter extends Part {
   @property({ attribute: false }) device = "";
   /* Undefined while Home Assistant does not know it. */
   @property({ attribute: false }) printer: Printer | undefined;
+  /* Where it is, if another printer has the same name. */
+  @property({ attribute: false }) place = "";
   @property({ attribute: false }) open: Job[] = [];
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) keyRejected = false;
@@ -68,11 +70,14 @@ export class LiankePrinter extends Part {
     const batch = this.batch?.items.length ? this.batch : undefined;
     if (!printer && !batch) return html`<section>${this._header(this.t.text("gone"))}</section>`;
     if (!printer) return html`<section>${this._header(this.t.text("gone"))}${this._tray(batch)}</section>`;
+    const name = this._nameOf(printer);
     const summary = summarize(printer, this.open, this.keyRejected);
+    const noted = !compact && (summary.problems.length || summary.held.length || !printer.may_control);
+    if (noted) loadPart(import("./notes"));
     const chooser = this._mayPrint && !batch;
     const error = this._tasks.errorOf("printer");
     return html`<section
-      aria-label=${printer.name}
+      aria-label=${name}
       data-key="section"
       class="${compact ? "compact" : ""} ${this._over ? "over" : ""}"
       @dragover=${this._dragOver}
@@ -81,9 +86,9 @@ export class LiankePrinter extends Part {
       @paste=${this._paste}
       @focus-lost=${this._focusLost}
     >
-      ${this._header(printer.name, summary, this.slim && chooser ? this._chooser(printer) : nothing)}
+      ${this._header(name, summary, this.slim && chooser ? this._chooser(name) : nothing)}
       ${
-        compact
+        !noted
           ? nothing
           : html`<lianke-notes
               .context=${context}
@@ -100,8 +105,8 @@ export class LiankePrinter extends Part {
           ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>`
           : nothing
       }
-      ${this._tray(this._mayPrint ? batch : undefined)}
-      ${chooser && !this.slim ? this._chooser(printer, this._dropText()) : nothing}
+      ${this._tray(printer.may_control ? batch : undefined)}
+      ${chooser && !this.slim ? this._chooser(name, this._dropText()) : nothing}
       <lianke-jobs
         .context=${context}
         .open=${this.open}
@@ -156,7 +161,12 @@ export class LiankePrinter extends Part {
     return this.t.text(this._over ? "drop_now" : TOUCH.matches ? "drop_touch" : "drop");
   }
 
-  private _chooser({ name }: Printer, text?: string) {
+  private _nameOf({ name }: Printer): string {
+    if (!this.place) return name;
+    return this.t.isChinese ? `${name}（${this.place}）` : `${name} (${this.place})`;
+  }
+
+  private _chooser(name: string, text?: string) {
     return html`<lianke-file-chooser
       .context=${this.context}
       .label=${this.t.text("print_on", { name })}
@@ -194,7 +204,7 @@ export class LiankePrinter extends Part {
     if (!files.length || !this._mayPrint) return;
     await this._tasks.run("printer", async () => {
       await new Promise<void>((resolve, reject) =>
-        this.fire("add-files", { device: this.device, files, resolve, reject }),
+        this.fire("add-files", { device: this.device, add: (batch: Batch) => batch.add(files), resolve, reject }),
       );
     });
   }

@@ -1,24 +1,18 @@
 import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
-import { mdiCalendar, mdiCamera, mdiClipboardListOutline, mdiFileDocumentOutline, mdiImage, mdiPlay } from "@mdi/js";
-import { RUNNABLE } from "../config";
-import { randomId } from "../context";
+import { mdiFileDocumentOutline, mdiPlay } from "@mdi/js";
+import { RUNNABLE, domainOf } from "../config";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
+import { SOURCE_ICONS } from "../icons";
+import { Once } from "../once";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import type { Printer, QuickButton } from "../types";
 import { Part } from "./part";
 
-const ICONS: Record<string, string> = {
-  todo: mdiClipboardListOutline,
-  calendar: mdiCalendar,
-  camera: mdiCamera,
-  image: mdiImage,
-};
-
-const domainOf = (button: QuickButton) => button.entity?.split(".")[0] ?? "";
+const PRINT = "lianke.print";
 
 /* Buttons that print a list, a picture or a text, or run a script; only for who may print. */
 @define("lianke-quick-buttons")
@@ -27,6 +21,7 @@ export class LiankeQuickButtons extends Part {
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
+  private readonly _once = new Once();
 
   static override styles = [
     base,
@@ -52,8 +47,10 @@ export class LiankeQuickButtons extends Part {
   }
 
   private _button(button: QuickButton) {
-    const domain = domainOf(button);
-    const icon = ICONS[domain] ?? (domain in RUNNABLE ? mdiPlay : mdiFileDocumentOutline);
+    const domain = domainOf(button.entity);
+    const icon =
+      SOURCE_ICONS[domain] ??
+      (domain in RUNNABLE || (button.tap_action?.perform_action ?? PRINT) !== PRINT ? mdiPlay : mdiFileDocumentOutline);
     const key = this._keyOf(button);
     return html`<button
       data-key=${key}
@@ -79,25 +76,41 @@ export class LiankeQuickButtons extends Part {
   }
 
   private _isUsable(button: QuickButton): boolean {
-    if (domainOf(button) in RUNNABLE) return Object.values(this.printers).some((printer) => printer.may_control);
+    const action = button.tap_action?.perform_action;
+    if (action ? action !== PRINT : domainOf(button.entity) in RUNNABLE)
+      return Object.values(this.printers).some((printer) => printer.may_control);
     // A printer that this card does not show may still be one that can be printed on.
     return this.printers[this._deviceOf(button) ?? ""]?.may_control ?? true;
   }
 
   private async _press(button: QuickButton): Promise<void> {
     const { hass } = this.context;
-    const { entity } = button;
-    const service = RUNNABLE[domainOf(button)];
-    if (entity && service) {
-      await hass.callService(domainOf(button), service, {}, { entity_id: entity }, false);
+    const { entity, tap_action: tap } = button;
+    const [domain = "", action = ""] = tap?.perform_action?.split(".") ?? [];
+    if (domain && tap?.perform_action !== PRINT) {
+      const { data = {}, target = {} } = tap ?? {};
+      await hass.callWS({ type: "call_service", domain, service: action, service_data: data, target });
       return;
     }
-    await this.context.call("print", {
-      device_id: this._deviceOf(button),
-      request_id: `card-${randomId()}`,
+    const service = RUNNABLE[domainOf(entity)];
+    if (entity && service && !domain) {
+      await hass.callService(domainOf(entity), service, {}, { entity_id: entity }, false);
+      return;
+    }
+    await this._once.run(this._keyOf(button), (requestId) => this._print(button, requestId));
+    this.context.announceSubmitted(this._nameOf(button));
+  }
+
+  private async _print(button: QuickButton, requestId: string): Promise<void> {
+    const { entity, tap_action: tap } = button;
+    const target = tap?.target && Object.keys(tap.target).length ? tap.target : { device_id: this._deviceOf(button) };
+    const data = {
+      ...target,
+      request_id: requestId,
       ...(entity ? { source_entity: entity } : {}),
       ...button.data,
-    });
-    this.context.announceSubmitted(this._nameOf(button));
+      ...tap?.data,
+    };
+    await this.context.call("print", data);
   }
 }

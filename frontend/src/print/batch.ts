@@ -6,7 +6,7 @@
  */
 import { isLost, type CardContext, type CommandError } from "../context";
 import type { Job } from "../types";
-import { PrintItem, type MediaChoice } from "./item";
+import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
 import { Joint } from "./joint";
 import { layoutsFor, type Cut, type LayoutName } from "./layouts";
 import {
@@ -87,6 +87,10 @@ export class Batch extends EventTarget {
 
   addMedia(media: MediaChoice): void {
     this._take([new PrintItem(null, media)]);
+  }
+
+  addEntity(entity: SourceEntity): void {
+    this._take([new PrintItem(null, null, entity)]);
   }
 
   private _take(items: PrintItem[]): void {

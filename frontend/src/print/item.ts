@@ -7,6 +7,13 @@ export interface MediaChoice {
   title: string;
 }
 
+/* A list, calendar, camera or image of Home Assistant; what it shows is read when it is printed. */
+export interface SourceEntity {
+  entity_id: string;
+  name: string;
+}
+
+const PICTURE_ENTITY = /^(camera|image)\./;
 const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
@@ -42,8 +49,9 @@ export class PrintItem {
   constructor(
     readonly file: File | null,
     readonly media: MediaChoice | null = null,
+    readonly entity: SourceEntity | null = null,
   ) {
-    this.name = file?.name ?? media?.title ?? "";
+    this.name = file?.name ?? media?.title ?? entity?.name ?? "";
     this.picture = file && SHOWN_PICTURE.test(file.type) ? URL.createObjectURL(file) : null;
   }
 
@@ -53,7 +61,7 @@ export class PrintItem {
 
   /* Printer commands go to the printer as they are, so that options and previews mean nothing. */
   get isRaw(): boolean {
-    return RAW_NAME.test(this.name);
+    return !this.entity && RAW_NAME.test(this.name);
   }
 
   /* A picture has one page, of which nothing can be chosen. */
@@ -61,7 +69,7 @@ export class PrintItem {
     return (
       this.file?.type.startsWith("image/") ||
       this.media?.media_content_type.startsWith("image/") ||
-      PICTURE_NAME.test(this.name)
+      (this.entity ? PICTURE_ENTITY.test(this.entity.entity_id) : PICTURE_NAME.test(this.name))
     );
   }
 

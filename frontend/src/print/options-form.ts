@@ -7,7 +7,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { fields } from "./fields";
-import { FIRST, MORE, choiceName, maxCopies, offered, optionName, type Typed } from "./options";
+import { FIRST, MORE, choiceName, maxCopies, offered, optionName, remembered, type Typed } from "./options";
 import { printText } from "./texts";
 
 /* The options of a print: what this printer offers, in fields of the browser's own. */
@@ -18,6 +18,8 @@ export class LiankeOptionsForm extends Part {
   @property({ attribute: false }) revision: object = {};
 
   protected readonly _focus = new FocusKeeper(this);
+  /* Height of the skeleton, in px: what is offered takes no less, so that nothing below it jumps. */
+  private _least = 0;
 
   static override styles = [
     base,
@@ -54,6 +56,9 @@ export class LiankeOptionsForm extends Part {
         gap: var(--gap);
         margin-bottom: var(--gap);
       }
+      .blank {
+        min-height: 36px;
+      }
     `,
   ];
 
@@ -63,14 +68,19 @@ export class LiankeOptionsForm extends Part {
     if (batch.items.length && batch.items.every((item) => item.isRaw)) return nothing;
     const more = offers ? MORE.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
     const [paper, ...others] = FIRST.map((name) => (offers ? this._list(name) : this._skeleton(name)));
-    return html`<div role="group" aria-label=${printText(t, "options")} aria-busy=${offers ? "false" : "true"}>
+    return html`<div
+      role="group"
+      aria-label=${printText(t, "options")}
+      aria-busy=${offers ? "false" : "true"}
+      style=${offers ? `min-height: ${this._least}px` : nothing}
+    >
       ${offers?.failed ? html`<p class="soft">${printText(t, "options_failed")}</p>` : nothing}${this._lastTime()}
       <div class="form">
         ${paper}${this._copies()}${others}
         ${batch.items.every((item) => item.isPicture || item.isRaw) ? nothing : this._pages()}
       </div>
       ${
-        more.length
+        more.length || !offers
           ? html`<details>
               <summary>${printText(t, "more_options")}</summary>
               <div class="form">${more}</div>
@@ -83,8 +93,9 @@ export class LiankeOptionsForm extends Part {
   /* What was chosen the last time, which holds again unless it is reset. */
   private _lastTime() {
     const { batch, t } = this;
-    if (!batch.asLastTime || !batch.offers) return nothing;
     const { offers } = batch;
+    if (!offers) return Object.keys(remembered(batch.device)).length ? html`<div class="last blank"></div>` : nothing;
+    if (!batch.asLastTime) return nothing;
     const names = Object.entries(batch.chosen).map(
       ([name, value]) => offered(t, offers, name).find(({ id }) => id === value)?.name ?? String(value),
     );
@@ -92,6 +103,11 @@ export class LiankeOptionsForm extends Part {
       <span class="soft grow">${printText(t, "last_time", { options: names.join(t.isChinese ? "、" : ", ") })}</span>
       <button data-key="reset" @click=${() => batch.reset()}>${printText(t, "reset")}</button>
     </div>`;
+  }
+
+  protected override updated(): void {
+    super.updated();
+    if (!this.batch.offers) this._least = this.renderRoot.querySelector<HTMLElement>("[role=group]")?.offsetHeight ?? 0;
   }
 
   private _skeleton(name: string) {

@@ -60,6 +60,7 @@ export class Sending {
       const { media_content_id, media_content_type } = item.media;
       return call({ media: { media_content_id, media_content_type } });
     }
+    if (item.entity) return call({ source_entity: item.entity.entity_id });
     progress(0);
     return call({ upload: await upload(this._sender.context, item.file as File, progress, item.signal) });
   }

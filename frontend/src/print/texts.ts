@@ -1,7 +1,6 @@
 /* Texts of the parts that print. */
-import { fill, type Localizer } from "../localize";
+import { partTexts } from "../localize";
 import en from "../translations/print.en.json";
 import zh from "../translations/print.zh-Hans.json";
 
-export const printText = (t: Localizer, key: keyof typeof en, values?: Record<string, unknown>) =>
-  fill((t.isChinese ? zh : en)[key], values);
+export const { text: printText } = partTexts(en, zh);

@@ -213,7 +213,7 @@ export class LiankeTray extends Part {
     if (item.phase === "upload" && item.file)
       facts.push(printText(t, "uploading_to", { sent: t.bytes(item.sent), total: t.bytes(item.file.size) }));
     else if (item.file) facts.push(t.bytes(item.file.size));
-    else facts.push(printText(t, "media"));
+    else facts.push(printText(t, item.entity ? "as_printed" : "media"));
     const pages = item.pages ?? (item.picture ? 1 : 0);
     if (pages) facts.push(t.count("pages", pages));
     if (item.phase === "submit") facts.push(printText(t, "submitting"));

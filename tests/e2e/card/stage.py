@@ -81,7 +81,7 @@ class Screen:
     @property
     def zone(self) -> Locator:
         """The first printer's part of the first card; while the card still asks, there is none."""
-        return self.card.locator("section[aria-label]").first
+        return self.card.locator("lianke-printer section[aria-label]").first
 
     async def drop(self, *files: tuple[str, str, bytes]) -> None:
         """Drop files, each as name, content type and content, on the first printer."""

@@ -1,9 +1,9 @@
 """Adding and editing the card in Home Assistant's own screens."""
 
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 import pytest
 
-from .stage import DASHBOARD, LASER, Stage
+from .stage import DASHBOARD, LASER, Screen, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -77,16 +77,9 @@ async def test_editor_shows_what_is_shown_and_stores_what_was_changed(stage: Sta
     async with stage.screen(
         stage.full(), path=f"/{DASHBOARD}/0?edit=1", dark=True, tolerated=MAP
     ) as screen:
-        card = screen.page.locator("hui-card-edit-mode").first
-        await card.hover()
-        await card.locator(".control").click()
-        dialog = screen.page.locator("hui-dialog-edit-card")
+        dialog = await edit(screen)
         for label in ("Ink levels", "Pages printed", "Printing files", "Finished jobs"):
             await expect(dialog.get_by_role("checkbox", name=label, exact=True)).to_be_checked()
-        editor = dialog.locator("lianke-card-editor")
-        # The colors of its fields are Home Assistant's own.
-        faults = await screen.axe(editor)
-        assert [fault for fault in faults if not fault.startswith("color-contrast")] == []
         await dialog.get_by_text("Ink levels").click()
         await dialog.get_by_role("button", name="Save").click()
         await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
@@ -98,6 +91,58 @@ async def test_editor_shows_what_is_shown_and_stores_what_was_changed(stage: Sta
         await stage.until(stored, lambda found: found == changed)
 
 
+async def edit(screen: Screen) -> Locator:
+    """Open the editor of the first card and return its dialog."""
+    card = screen.page.locator("hui-card-edit-mode").first
+    await card.hover()
+    await card.locator(".control").click()
+    return screen.page.locator("hui-dialog-edit-card")
+
+
+async def test_quick_button_of_old_is_edited_as_an_action(stage: Stage) -> None:
+    buttons = [{"name": "Note", "data": {"text": "Hello", "copies": 2}}]
+    async with stage.screen(
+        stage.full(buttons=buttons), path=f"/{DASHBOARD}/0?edit=1", tolerated=MAP
+    ) as screen:
+        dialog = await edit(screen)
+        await dialog.locator("ha-selector-object ha-icon-button").first.click()
+        form = screen.page.locator("dialog-form")
+        await expect(form.locator("ha-service-control")).to_contain_text("Print")
+        await form.get_by_role("textbox", name="Name").first.fill("Memo")
+        await form.get_by_role("button", name="Save").click()
+        await expect(form.locator("ha-service-control")).to_have_count(0)
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
+        changed = stage.full(buttons=[{**buttons[0], "name": "Memo"}])
+
+        async def stored() -> dict[str, object]:
+            return (await cards(stage))[0]
+
+        await stage.until(stored, lambda found: found == changed)
+    before = len(await stage.printed())
+    async with stage.screen(changed) as screen:
+        await screen.card.get_by_role("button", name="Memo").click()
+        (printed,) = (await stage.until(stage.printed, lambda found: len(found) > before))[before:]
+        assert printed["copies"] == 2, printed
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "forced"])
+async def test_editor_is_free_of_faults(stage: Stage, look: str) -> None:
+    buttons = [{"name": "Note", "data": {"text": "Hello"}}]
+    async with stage.screen(
+        stage.full(buttons=buttons),
+        path=f"/{DASHBOARD}/0?edit=1",
+        dark=look == "dark",
+        forced=look == "forced",
+        tolerated=MAP,
+    ) as screen:
+        dialog = await edit(screen)
+        editor = dialog.locator("lianke-card-editor")
+        await expect(editor.get_by_role("checkbox", name="Ink levels")).to_be_checked()
+        await expect(editor.locator("ha-selector-object")).to_contain_text("Note")
+        assert await screen.axe(editor) == []
+
+
 async def test_editor_in_chinese(stage: Stage) -> None:
     async with stage.screen(
         stage.full(buttons=[{"entity": "todo.shopping_list", "name": "购物清单"}]),
@@ -105,10 +150,7 @@ async def test_editor_in_chinese(stage: Stage) -> None:
         language="zh-Hans",
         tolerated=MAP,
     ) as screen:
-        card = screen.page.locator("hui-card-edit-mode").first
-        await card.hover()
-        await card.locator(".control").click()
-        dialog = screen.page.locator("hui-dialog-edit-card")
+        dialog = await edit(screen)
         for label in ("打印机", "布局", "显示内容", "隐藏文档标题", "快捷按钮"):
             await expect(dialog.get_by_text(label).first).to_be_visible()
         await expect(dialog.locator("ha-selector-object")).to_contain_text("购物清单")
@@ -135,7 +177,7 @@ async def test_card_is_suggested_for_printers_lists_and_calendars(stage: Stage) 
         }
         assert offered == (ours & set(suggested)) | set(printed)
         for entity in printed:
-            assert suggested[entity]["config"]["buttons"] == [{"entity": entity}]
+            assert suggested[entity]["config"]["source_entity"] == entity
         status = next(entity for entity in offered if entity.startswith("sensor.kyocera"))
         assert suggested[status]["config"]["devices"] == [stage.devices[LASER]]
 
@@ -148,6 +190,7 @@ async def test_card_is_suggested_for_printers_lists_and_calendars(stage: Stage) 
         ({"show": ["everything"]}, "show"),
         ({"history": 99}, "history"),
         ({"buttons": [{"name": "nothing to do"}]}, "buttons"),
+        ({"source_entity": "light.hall"}, "source_entity"),
     ],
 )
 async def test_configuration_that_cannot_be_shown_is_refused(
