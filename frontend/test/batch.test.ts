@@ -136,6 +136,16 @@ test("previews follow the options, by the document that is kept", async () => {
   expect(first(batch).stale).toBe(false);
 });
 
+test("what Home Assistant draws itself follows at once", async () => {
+  const batch = makeBatch({ preview: { document: "kept", pages: 1, images: ["/x"], drawn_by: "here" } });
+  batch.addMedia(DOCUMENT);
+  await batch.preview();
+  vi.useFakeTimers();
+  batch.choose("paper", 11);
+  await vi.advanceTimersByTimeAsync(250);
+  expect(data("preview")).toMatchObject({ paper: 11 });
+});
+
 test("a picture has no pages to choose from", async () => {
   const batch = makeBatch({ print: { jobs: [{}] } });
   batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });

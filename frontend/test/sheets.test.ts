@@ -205,6 +205,17 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   expect(batch.joint).toBeNull();
 });
 
+test("a picture of the media library that is gone is no part of a card", async () => {
+  const batch = makeBatch({ "media_source/resolve_media": { code: "x", message: "It is gone" } });
+  batch.addMedia(FRONT);
+  batch.addMedia(BACK);
+  batch.lay("layout_id_card");
+  await rested(batch);
+  const sheets = await show("lianke-sheets", { context: makeContext(makeHass(answers)), batch });
+  find(sheets, "[data-key^=crop]").click();
+  await vi.waitFor(() => expect(batch.problem).toContain("It is gone"));
+});
+
 describe("the part of a picture", () => {
   test("is its middle in the shape of a card", () => {
     const { left, top, right, bottom } = middleOf([856, 1080], 90);

@@ -25,7 +25,9 @@ import { isOwnPicture, Sending, type PreviewAnswer, type PrintAnswer } from "./s
 import { printText } from "./texts";
 
 const MAX_FILES = 20;
-const PREVIEW_AFTER = 1000; // ms without another change of options
+/* ms without another change of options: Home Assistant draws at once, the cloud takes its time and counts. */
+const DRAW_AFTER = 250;
+const ASK_CLOUD_AFTER = 1000;
 const BLANK: Typed = { copies: "", pages: "" };
 
 export class Batch extends EventTarget {
@@ -253,8 +255,10 @@ export class Batch extends EventTarget {
   /* Have previews that are stale made anew, in a moment. */
   renewSoon(): void {
     clearTimeout(this._previewTimer);
-    if (this.joint ? this.joint.stale : this.items.some((item) => item.stale))
-      this._previewTimer = setTimeout(() => void this._renewPreviews(), PREVIEW_AFTER);
+    const stale = (this.joint ? [this.joint] : this.items).filter((one) => one.stale);
+    if (!stale.length) return;
+    const delay = stale.every((one) => one.isDrawnHere) ? DRAW_AFTER : ASK_CLOUD_AFTER;
+    this._previewTimer = setTimeout(() => void this._renewPreviews(), delay);
   }
 
   private async _renewPreviews(): Promise<void> {
@@ -356,6 +360,7 @@ export class Batch extends EventTarget {
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", options, () => undefined);
     item.document = answer.document ?? item.document;
     item.pages = answer.pages ?? null;
+    item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);
     item.stale = JSON.stringify(options) !== JSON.stringify(this.options());
   }

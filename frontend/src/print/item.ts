@@ -39,6 +39,7 @@ export class PrintItem {
   previewing = false;
   /* Whether its preview shows other options than those chosen now. */
   stale = false;
+  isDrawnHere = false;
   /* What Home Assistant keeps of it after a preview. */
   document: string | null = null;
   pages: number | null = null;

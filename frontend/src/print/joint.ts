@@ -22,6 +22,7 @@ export class Joint {
   previewing = false;
   /* Whether the pictures show something else than what is chosen now. */
   stale = false;
+  isDrawnHere = false;
   images: string[] = [];
   pages: number | null = null;
   watermark = "";
@@ -99,6 +100,7 @@ export class Joint {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
+      this.isDrawnHere = answer.drawn_by === "here";
     } catch (error) {
       // An error of what is not wanted any more says nothing, and Print shows its own.
       if (!batch.printing && batch.joint === this && isAsItWas()) await batch.explainJoint(error as CommandError);

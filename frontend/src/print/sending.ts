@@ -11,6 +11,7 @@ export interface PreviewAnswer {
   document: string;
   pages: number | null;
   images: string[];
+  drawn_by: string;
 }
 
 /* Only pictures that Home Assistant itself serves. */

@@ -96,11 +96,14 @@ export class LiankeSheets extends Part {
   private readonly _typed = (event: Event) => this.batch.setWatermark((event.target as HTMLInputElement).value);
 
   private async _crop(item: PrintItem): Promise<void> {
-    await import("./crop");
-    const picture = item.picture ?? (await this._address(item));
-    await this.renderRoot
-      .querySelector<LiankeCrop>("lianke-crop")
-      ?.open(item, picture, this.batch.joint?.cut(item) ?? null);
+    try {
+      await import("./crop");
+      const address = item.picture ?? (await this._address(item));
+      const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
+      await crop?.open(item, address, this.batch.joint?.cut(item) ?? null);
+    } catch (error) {
+      this.batch.complain(await this.context.explain(error));
+    }
   }
 
   /* Return the address of a picture in the media library. */
