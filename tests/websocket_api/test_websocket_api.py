@@ -18,6 +18,7 @@ from custom_components.lianke.devices import box_identifier, printer_identifier
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
 from tests.conftest import make_entry, set_up
+from tests.printing import data_of, print_one
 from tests.simulator import Simulator, make_pdf
 
 type Files = Callable[[int], str]
@@ -325,6 +326,38 @@ async def test_user_sees_and_controls_what_is_allowed(
         ):
             await client.send_json_auto_id(command)
             assert (await client.receive_json())["error"]["code"] == "unauthorized"
+
+
+async def test_the_card_is_told_who_may_answer(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    make_file: Files,
+) -> None:
+    """Approvers answer for approvals, whoever may control the printer for the rest; pictures likewise."""
+    laser = device_of(hass, setup, 1)
+    key = data_of(setup).coordinator.data.printers.keys()
+    hass.config_entries.async_update_entry(setup, options={"approval_printers": list(key)})
+    for text in ({"file": make_file(2)}, {"text": "x"}):
+        await print_one(hass, device_id=laser, wait=False, release_code="4711", **text)
+    [words, pages] = data_of(setup).queue.jobs()
+    await data_of(setup).queue.async_continue(words.job_id)
+    picture = f"/api/lianke/job_picture/{pages.job_id}"
+    admin = await hass_ws_client()
+    await subscribe(admin)
+    shown = {job["job_id"]: job for job in (await until(admin, lambda _: True))["jobs"]}
+    approval, release = shown[pages.job_id], shown[words.job_id]
+    assert (approval["hold_reason"], approval["may_answer"]) == ("approval", True)
+    assert (approval["picture"], approval["needs_code"]) == (picture, False)
+    assert (release["hold_reason"], release["may_answer"]) == ("release", True)
+    assert (release["picture"], release["needs_code"]) == (None, True)
+    for rights, may in ((True, [True, False]), ({POLICY_READ: True}, [False, False])):
+        policy = {"entity_ids": {status_entity(hass, setup, laser): rights}}
+        async with client_of(hass, hass_ws_client, policy) as client:
+            await subscribe(client)
+            jobs = (await until(client, lambda _: True))["jobs"]
+            assert [job["may_answer"] for job in jobs] == may
+            assert [job["picture"] for job in jobs] == [None, None]
 
 
 async def test_printer_without_status_entity_is_for_administrators(

@@ -1,5 +1,6 @@
 """HTTP view of the first page of a job's document, for whoever is to decide about it."""
 
+from pathlib import Path
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -37,7 +38,7 @@ class JobPictureView(HomeAssistantView):
         user: User = request[KEY_HASS_USER]
         try:
             target, job = async_target_of_job(hass, job_id)
-            document = _document(target, job)
+            document = _document(job, target.data.queue.document_path(job))
             if document is None or not _may_see(hass, user, target):
                 raise web.HTTPNotFound
             options = ResolvedOptions.from_dict(job.options)
@@ -61,11 +62,10 @@ def _may_see(hass: HomeAssistant, user: User, target: Target) -> bool:
     )
 
 
-def _document(target: Target, job: Job) -> Document | None:
+def _document(job: Job, path: Path) -> Document | None:
     """Return the document of a job that is not over, None where its pages cannot be drawn."""
     if job.is_final or not job.has_document:
         return None
-    path = target.data.queue.document_path(job)
     document = Document(
         path=path,
         name=job.document_name,
@@ -78,15 +78,16 @@ def _document(target: Target, job: Job) -> Document | None:
     return document if can_draw(document) else None
 
 
+def picture_url(job: Job) -> str | None:
+    """Return the address of a job's picture, which is to be signed; None without one."""
+    drawable = _document(job, Path(job.document_name.lower())) is not None
+    return f"{PICTURE_URL}/{job.job_id}" if drawable else None
+
+
 @callback
 def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
     """Return the signed address of a job's picture for as long as it waits, None without one."""
-    target, _ = async_target_of_job(hass, job.job_id)
-    if _document(target, job) is None:
+    if (url := picture_url(job)) is None:
         return None
-    return async_sign_path(
-        hass,
-        f"{PICTURE_URL}/{job.job_id}",
-        job.expires_at - dt_util.utcnow(),
-        use_content_user=True,
-    )
+    left = job.expires_at - dt_util.utcnow()
+    return async_sign_path(hass, url, left, use_content_user=True)

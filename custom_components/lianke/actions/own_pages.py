@@ -95,6 +95,8 @@ async def _async_print(
             requested={},
             context=context,
             hold=hold,
+            # One that is printed now or not at all asks nobody.
+            waits_for=None if hold else (),
             expires_in=EXPIRES_IN,
         )
     )

@@ -29,7 +29,7 @@ from ..jobs.job import MOVED, Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
 from ..jobs.people import REJECTED, PersonReason, current_origin
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
-from ..jobs.release_code import hash_code
+from ..jobs.release_code import async_hash_code
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
 from .request import BOOKLET, PrintParameters, stored_options
@@ -135,7 +135,7 @@ async def async_print(
             raise
         spool = await async_get_spool(hass)
         code = parameters.release_code
-        hashed = None if code is None else await hass.async_add_executor_job(hash_code, code)
+        hashed = None if code is None else await async_hash_code(hass, code.encode())
         submissions: list[Submission] = []
         try:
             for number, item in enumerate(prepared):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant.auth.models import User
 from homeassistant.core import HomeAssistant
 
 from ..box.views import PrinterView
@@ -76,5 +77,10 @@ async def async_may_approve(
     """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
     if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
         return False
+    return is_approver(options, user)
+
+
+def is_approver(options: Mapping[str, Any], user: User) -> bool:
+    """Return whether a user is one of the approvers."""
     approvers: list[str] = options.get(CONF_APPROVERS, [])
-    return user.is_active and (user_id in approvers if approvers else user.is_admin)
+    return user.is_active and (user.id in approvers if approvers else user.is_admin)

@@ -30,6 +30,12 @@ ENCRYPTIONS: Final = (PLAIN, SHA256)
 _SALT_BYTES: Final = 16
 
 
+async def async_hash_code(hass: HomeAssistant, code: bytes, encryption: str = PLAIN) -> str:
+    """Return what is stored of a code; one at a time, since each takes memory for a moment."""
+    async with async_get_code_checker(hass).lock:
+        return await hass.async_add_executor_job(hash_sent_code, code, encryption)
+
+
 def hash_code(code: str) -> str:
     """Return what is stored of a code. Blocks for a moment."""
     return hash_sent_code(code.encode(), PLAIN)
@@ -67,7 +73,7 @@ class CodeChecker:
     def __init__(self, hass: HomeAssistant) -> None:
         """Start without any guess."""
         self._hass = hass
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
         # The last guessed one last.
         self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
 
@@ -78,7 +84,7 @@ class CodeChecker:
         """
         if not code:
             raise input_error("code_missing", title=title)
-        async with self._lock:
+        async with self.lock:
             wrong = self._wrong.get(stored, _Wrong(0, 0.0))
             if (left := wrong.until - time.monotonic()) > 0:
                 raise input_error("code_too_often", seconds=str(int(left) + 1))

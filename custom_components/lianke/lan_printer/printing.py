@@ -9,7 +9,7 @@ from ..actions.received import Received, async_print_received
 from ..documents.conversion import clean_title
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job
-from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, hash_sent_code
+from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ..jobs.settings import max_document_bytes
 from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
 from .ipp import Attributes, Group, IppError, Status, Tag
@@ -130,7 +130,7 @@ async def _async_release_code(request: Request) -> str | None:
     if (code := _check_code(request)) is None:
         return None
     encryption = request.text("job-password-encryption", PLAIN)
-    return await request.hass.async_add_executor_job(hash_sent_code, code, encryption)
+    return await async_hash_code(request.hass, code, encryption)
 
 
 def _check_document(request: Request) -> None:

@@ -26,13 +26,16 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from ..actions.job_picture import picture_url
 from ..actions.target import async_may
 from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..devices import printer_identifier
 from ..documents.document import input_error
+from ..jobs.approval import is_approver
 from ..jobs.job import Job, JobState
+from ..jobs.people import PersonReason
 from ..runtime import LiankeConfigEntry
 
 # Seconds between two messages of a subscription; the first change is sent at once.
@@ -219,6 +222,8 @@ def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> Jso
     """Return the printers and jobs that a user may see."""
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
+    # Those that the user may answer for.
+    answerable: set[str] = set()
     open_jobs: list[tuple[Job, str]] = []
     finished: list[tuple[Job, str]] = []
     for one in shown:
@@ -228,13 +233,28 @@ def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> Jso
             rejected.append(one.device_id)
         may_control = async_may(hass, user, one.entry, one.printer_key, POLICY_CONTROL)
         printers[one.device_id] = {**one.description, "may_control": may_control}
+        may_approve = may_control and is_approver(one.entry.options, user)
+        answerable |= {
+            job.job_id
+            for job in one.open_jobs
+            if job.can_continue
+            and (may_approve if job.waits_for[0] == PersonReason.APPROVAL else may_control)
+        }
         open_jobs += [(job, one.device_id) for job in one.open_jobs]
         finished += [(job, one.device_id) for job in one.finished]
     finished.sort(key=lambda item: item[0].created_at, reverse=True)
     jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED]
     return {
         "printers": printers,
-        "jobs": [{**job.as_view(), "device_id": device_id} for job, device_id in jobs],
+        "jobs": [
+            {
+                **job.as_view(),
+                "device_id": device_id,
+                "may_answer": job.job_id in answerable,
+                "picture": picture_url(job) if job.job_id in answerable else None,
+            }
+            for job, device_id in jobs
+        ],
         "key_rejected": rejected,
     }
 
