@@ -1,8 +1,9 @@
 """Home Assistant's own Marketplace reads this repository, and installs the zip of its release.
 
 It is part of Home Assistant from 2026.11 on, so this runs in a process of that version (LIANKE_HASS, the demo's).
-Its own classes do the work: the tree of the repository is resolved, hacs.json and manifest.json are read, the zip is
-unpacked, the loader's check is passed, and what the catalogue would say of the repository is accepted.
+Its own classes do the work, with a local folder in the place of GitHub: the tree of a repository that was added by link
+is resolved; what the catalogue would say of it is accepted; an install from the catalogue reads hacs.json and
+manifest.json, unpacks the zip, and lets the loader find the integration without a restart.
 """
 
 import json
@@ -22,74 +23,95 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from aiogithubapi.models.git_tree import GitHubGitTreeEntryModel
+from awesomeversion import AwesomeVersion
+from homeassistant import loader
+from homeassistant.const import __version__
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import translation
+from homeassistant.components.marketplace.base import MarketplaceManager
 from homeassistant.components.marketplace.repositories.base import (
     RepositoryManifest, valid_integration_categories)
 from homeassistant.components.marketplace.repositories.integration import IntegrationRepository
 from homeassistant.components.marketplace.utils.validate import (
-    REPOSITORY_MANIFEST_VALUES, VALIDATE_FETCHED_V2_REPO_DATA, Validate, is_valid_ref)
+    REPOSITORY_MANIFEST_VALUES, VALIDATE_FETCHED_V2_REPO_DATA, is_valid_ref)
 
 root, release, config = map(Path, sys.argv[1:4])
 full_name, version = sys.argv[4:6]
 files = json.load(sys.stdin)
-logs = []
+logs, asked, progress = [], [], []
 handler = logging.Handler()
-handler.emit = lambda record: logs.append(record.getMessage())
-logging.getLogger("homeassistant").addHandler(handler)
+handler.emit = lambda record: logs.append(f"{record.levelname} {record.getMessage()}")
+logging.getLogger("homeassistant.components.marketplace").addHandler(handler)
+
+
+class Marketplace(SimpleNamespace):
+    # The parts that an install asks, with a local folder in the place of GitHub.
+    async_save_file = MarketplaceManager.async_save_file
+
+    async def async_download_file(self, file, **_):
+        asked.append(file.path)
+        if file.path == f"{full_name}/releases/download/{version}/lianke.zip":
+            return release.read_bytes()
+        path = root / file.path.removeprefix(f"{full_name}/{version}/")
+        return path.read_bytes() if path.is_file() else None
+
+    def async_dispatch(self, signal, data):
+        progress.append(data.get("progress"))
+
+
+async def nothing(*_):
+    return None
 
 
 async def run():
-    loop = asyncio.get_running_loop()
-
-    async def in_executor(function, *arguments):
-        return await loop.run_in_executor(None, function, *arguments)
-
-    async def download(file, **_):
-        return release.read_bytes()
-
-    async def save(path, content, **_):
-        await in_executor(Path(path).write_bytes, content)
-        return True
-
-    hass = SimpleNamespace(
-        async_add_executor_job=in_executor, loop=loop, data={},
-        config=SimpleNamespace(config_dir=str(config)), async_create_task=loop.create_task)
-    marketplace = SimpleNamespace(
-        hass=hass, core=SimpleNamespace(config_path=str(config)),
-        async_download_file=download, async_save_file=save)
-    repository = IntegrationRepository(marketplace, full_name)
-    repository.ref = version
-
+    hass = HomeAssistant(str(config))
+    loader.async_setup(hass)
     hacs = json.loads((root / "hacs.json").read_text("utf-8"))
-    repository.repository_manifest = RepositoryManifest.from_dict(hacs)
-    folders = {str(parent) for name in files for parent in Path(name).parents} - {"."}
-    repository.tree = [
-        GitHubGitTreeEntryModel({"path": path, "type": kind})
-        for kind, paths in (("tree", sorted(folders)), ("blob", sorted(files))) for path in paths]
-    repository.treefiles = files
-    repository.resolve_content()
-    resolved = repository.try_resolve_content()
+    manifest = json.loads((root / "custom_components/lianke/manifest.json").read_text("utf-8"))
 
-    manifest = json.loads((root / repository._integration_manifest_path()).read_text("utf-8"))
-    repository._use_integration_manifest(manifest)
-    repository.content.path.local = repository.localpath
-    validate = Validate()
-    await repository.download_zip_files(validate)
-    errors = [str(error) for error in validate.errors + repository.validate.errors]
-    await repository.async_check_written_content()
+    # What the catalogue says of a repository.
     catalogue = VALIDATE_FETCHED_V2_REPO_DATA["integration"]({
         "description": "x", "etag_repository": "x", "full_name": full_name, "last_fetched": 1.0,
-        "last_updated": "x", "last_version": version, "manifest": {"name": hacs["name"]},
-        "domain": repository.data.domain, "manifest_name": repository.data.manifest_name,
-        "categories": manifest.get("categories", []), "topics": []})
+        "last_updated": "2026-11-26T00:00:00Z", "last_version": version,
+        "manifest": {"name": hacs["name"]}, "domain": manifest["domain"],
+        "manifest_name": manifest["name"], "categories": manifest.get("categories", []), "topics": []})
+
+    marketplace = Marketplace(
+        hass=hass, core=SimpleNamespace(config_path=str(config)),
+        configuration=SimpleNamespace(plugin_path="www/community/", theme_path="themes/"),
+        version=AwesomeVersion(__version__),
+        repositories=SimpleNamespace(is_default=lambda _: True, list_installed=[]),
+        filesystem_lock=asyncio.Lock(), data=SimpleNamespace(async_write=nothing))
+    repository = IntegrationRepository(marketplace, full_name)
+    repository.data.id = "1"
+    repository.data.update_data(catalogue)
+
+    # Added by link: the tree of the repository is looked through.
+    folders = {str(parent) for name in files for parent in Path(name).parents} - {"."}
+    linked = IntegrationRepository(marketplace, full_name)
+    linked.repository_manifest = RepositoryManifest.from_dict(hacs)
+    linked.tree = [
+        GitHubGitTreeEntryModel({"path": path, "type": kind})
+        for kind, paths in (("tree", sorted(folders)), ("blob", sorted(files))) for path in paths]
+    linked.treefiles = files
+    resolved = linked.try_resolve_content()
+
+    # From the catalogue: all of the install, from asking for hacs.json to the loader's new look.
+    await repository.async_install_repository()
+    found = (await loader.async_get_custom_components(hass)).get("lianke")
     print(json.dumps({
-        "resolved": resolved, "remote": repository.content.path.remote, "errors": errors,
-        "local": repository.content.path.local, "name": repository.display_name,
-        "owners": repository.data.authors, "flow": repository.data.config_flow,
+        "resolved": resolved, "linked": linked.content.path.remote, "asked": asked,
+        "progress": progress, "installed": repository.data.installed_version,
+        "restart": repository.pending_restart, "loaded": found and str(found.version),
+        "local": repository.content.path.local,
+        "name": repository.display_name, "owners": repository.data.authors,
+        "flow": repository.data.config_flow, "ref": is_valid_ref(version),
         "unread": sorted(set(hacs) - set(REPOSITORY_MANIFEST_VALUES)),
-        "zip": repository.repository_manifest.filename, "ref": is_valid_ref(version),
         "minimum": repository.repository_manifest.homeassistant,
-        "replaces": await repository.async_replaces_built_in(),
-        "categories": valid_integration_categories(catalogue["categories"]), "logs": logs}))
+        "categories": valid_integration_categories(catalogue["categories"]),
+        "readme": (await repository.async_get_readme_contents(version=version))[:20],
+        "logs": logs}))
+    await hass.async_stop(force=True)
 
 asyncio.run(run())
 """
@@ -133,18 +155,22 @@ def test_the_marketplace_installs_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     installed = config / "custom_components" / "lianke"
-    assert told["errors"] == []
-    assert [line for line in told["logs"] if "Ignoring" in line or "rror" in line] == []
+    assert told["logs"] == []
     assert told["resolved"] is True
-    assert told["remote"] == "custom_components/lianke"
+    assert told["linked"] == "custom_components/lianke"
+    # A first install of what has a config flow needs no restart.
+    assert told["restart"] is False
+    assert told["installed"] == told["loaded"] == version
+    assert told["progress"][-2:] == [90, False]
+    assert f"{full_name}/releases/download/{version}/lianke.zip" in told["asked"]
+    assert f"{full_name}/{version}/hacs.json" in told["asked"]
     assert Path(told["local"]) == installed
     assert told["name"] == manifest["name"]
     assert told["owners"] == manifest["codeowners"]
     assert told["flow"] is True
-    assert told["zip"] == "lianke.zip"
     assert told["minimum"] == "2026.10.0"
     assert told["unread"] == []
     assert told["ref"] is True
-    assert told["replaces"] is False
     assert told["categories"] == manifest["categories"]
+    assert told["readme"] == (ROOT / "README.md").read_text("utf-8")[:20]
     assert sum(path.is_file() for path in installed.rglob("*")) == count
