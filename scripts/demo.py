@@ -21,12 +21,50 @@ from scripts.release import pack
 from tests.e2e.binding import DOMAIN, announce_changes, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
-from tests.e2e.home import CONFIGURATION, DASHBOARD, TEXTS, furnish
+from tests.e2e.home import CONFIGURATION, DASHBOARD, TEXTS, cloud_page, furnish, print_samples
 from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
 CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
+
+# What is told in the terminal.
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "starting": "Starting Home Assistant and the simulated cloud …",
+        "up": "Home Assistant {version} is up and onboarded",
+        "unpacked": "The zip of the release is unpacked ({count} files)",
+        "passed": "All steps passed in {seconds:.0f} s.",
+        "taken": "Port {port} is taken. Choose another one with --port.",
+        "ended": "Home Assistant ended with {code}; see {console}",
+        "ending": "Ending …",
+        "shown": """
+  Address    {url}
+  User       {user}
+  Password   {password}
+
+  Printed documents land in {printed}.
+  The simulated cloud is at {cloud}: take paper out, unplug, see what came out.
+  Ctrl+C ends both; scripts/demo --reset starts afresh.""",
+    },
+    "zh-Hans": {
+        "starting": "正在启动 Home Assistant 和模拟云端…",
+        "up": "Home Assistant {version} 已启动并完成初始设置",
+        "unpacked": "已解压发布包（{count} 个文件）",
+        "passed": "全部步骤通过，用时 {seconds:.0f} 秒。",
+        "taken": "端口 {port} 已被占用，请用 --port 选择其他端口。",
+        "ended": "Home Assistant 已退出（代码 {code}），详见 {console}",
+        "ending": "正在结束…",
+        "shown": """
+  地址    {url}
+  用户    {user}
+  密码    {password}
+
+  打印出的文档保存在 {printed}。
+  模拟云端在 {cloud}：可以取走纸张、拔掉打印机，并查看打印结果。
+  按 Ctrl+C 结束两者；scripts/demo --reset 可重新开始。""",
+    },
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -62,12 +100,12 @@ def tell(line: str) -> None:
     print(line, flush=True)
 
 
-def ensure_free(port: int) -> None:
+def ensure_free(port: int, words: dict[str, str]) -> None:
     """Raise HassError if something listens on the port already."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise HassError(f"Port {port} is taken. Choose another one with --port.")
+            raise HassError(words["taken"].format(port=port))
 
 
 def unpack_release(release: Path | None, folder: Path) -> int:
@@ -85,9 +123,10 @@ def unpack_release(release: Path | None, folder: Path) -> int:
 
 async def check(language: str, release: Path | None) -> None:
     """Walk through everything with a fresh Home Assistant on a free port, into which a release was unpacked."""
+    words = WORDS[language]
     folder = STATE / "check"
     count = await asyncio.to_thread(unpack_release, release, folder)
-    tell(f"✓ The zip of the release is unpacked ({count} files)")
+    tell(f"✓ {words['unpacked'].format(count=count)}")
     began = monotonic()
     async with AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(
@@ -96,25 +135,26 @@ async def check(language: str, release: Path | None) -> None:
         hass = RealHomeAssistant(folder / "home", language=language, extra=CONFIGURATION)
         await stack.enter_async_context(hass)
         version = (await hass.get("/api/config"))["version"]
-        tell(f"✓ Home Assistant {version} is up and onboarded ({monotonic() - began:.1f} s)")
+        tell(f"✓ {words['up'].format(version=version)} ({monotonic() - began:.1f} s)")
         try:
             await Walk(hass, cloud, tell).run()
         except WalkError, HassError, CloudError:
             for problem in hass.problems(DOMAIN):
                 tell(problem)
             raise
-    tell(f"All steps passed in {monotonic() - began:.0f} s.")
+    tell(words["passed"].format(seconds=monotonic() - began))
 
 
 async def show(port: int, host: str, language: str) -> None:
     """Run until told to end."""
+    words = WORDS[language]
     for taken in (port, port + 1):
-        ensure_free(taken)
+        ensure_free(taken, words)
     printed = STATE / "printed"
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    tell("Starting Home Assistant and the simulated cloud …")
+    tell(words["starting"])
     async with AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(SimulatorProcess(printed, port=port + 1))
         hass = RealHomeAssistant(
@@ -124,24 +164,26 @@ async def show(port: int, host: str, language: str) -> None:
         if not await hass.entries(DOMAIN):
             await bind_first(hass, cloud)
             await furnish(hass, cloud)
+            await print_samples(hass, cloud)
         (entry, *_) = await hass.entries(DOMAIN)
         await announce_changes(hass, cloud, entry["entry_id"])
-        tell(f"""
-  Address    {hass.url}/{DASHBOARD}
-  User       {hass.user}
-  Password   {hass.password}
-
-  Printed documents land in {printed}.
-  The simulated cloud is at {cloud.admin_url}: take paper out, unplug, see what came out.
-  Ctrl+C ends both; scripts/demo --reset starts afresh.""")
+        tell(
+            words["shown"].format(
+                url=f"{hass.url}/{DASHBOARD}",
+                user=hass.user,
+                password=hass.password,
+                printed=printed,
+                cloud=cloud_page(hass, cloud),
+            )
+        )
         ended = asyncio.ensure_future(hass.wait())
         told = asyncio.ensure_future(stop.wait())
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if ended.done():
-            raise HassError(f"Home Assistant ended with {hass.returncode}; see {hass.console}")
+            raise HassError(words["ended"].format(code=hass.returncode, console=hass.console))
         ended.cancel()
-        tell("Ending …")
+        tell(words["ending"])
 
 
 def main() -> int:

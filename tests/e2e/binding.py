@@ -53,17 +53,17 @@ async def bind(
 
 async def bind_first(
     hass: RealHomeAssistant, cloud: SimulatorProcess
-) -> tuple[dict[str, Any], str]:
-    """Bind the first box from the picture of its QR code; return its entry, and how in words.
+) -> tuple[dict[str, Any], bool]:
+    """Bind the first box; return its entry, and whether that was by the picture of its QR code.
 
     Where the machine lacks the library that reads pictures, the link in the code has to do.
     """
     if await asyncio.to_thread(find_library, "zbar") is None:
         entry = await bind(hass, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
-        return entry, "from the link in its QR code (without libzbar0 no picture can be read)"
+        return entry, False
     photo = await cloud.sticker()
     entry = await bind(hass, server=cloud.url, api_key=cloud.api_key, photo=photo)
-    return entry, "from the picture of its QR code"
+    return entry, True
 
 
 async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:

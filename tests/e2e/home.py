@@ -62,6 +62,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "camera": "Front door",
         "dinner": "Dinner with grandparents",
         "items": ["Milk", "Bread", "Apples"],
+        "label": "Strawberry jam",
         "list": "Shopping list",
         "note": "Note",
         "note_text": "Back at six. Soup is in the fridge.",
@@ -82,6 +83,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "camera": "门口",
         "dinner": "和爷爷奶奶吃饭",
         "items": ["牛奶", "面包", "苹果"],
+        "label": "草莓酱",
         "list": "购物清单",
         "note": "便条",
         "note_text": "六点回家，汤在冰箱里。",
@@ -118,6 +120,29 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
     )
     await _add_sources(hass)
     await _add_dashboard(hass, cloud, printer)
+
+
+def cloud_page(hass: RealHomeAssistant, cloud: SimulatorProcess) -> str:
+    """Return the address of the simulated cloud's page in the language of the house."""
+    return f"{cloud.admin_url}?language={hass.language}"
+
+
+async def print_samples(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
+    """Print the list and a label, so that the history and the out tray have something to show."""
+    texts = TEXTS[hass.language]
+    listed = await _entity(hass, "shopping_list")
+    samples: dict[str, dict[str, Any]] = {
+        PRINTER: {"source_entity": listed, "title": texts["list"]},
+        LABELS: {
+            "markdown": f"# {texts['label']}\n\n![](qr:{texts['label']})",
+            "title": texts["label"],
+            "paper_width": 60,
+            "paper_height": 40,
+        },
+    }
+    for name, data in samples.items():
+        printer = await printer_device(hass, cloud.device_id, name)
+        await hass.call(DOMAIN, "print", {"device_id": printer["id"], **data})
 
 
 async def _add_sources(hass: RealHomeAssistant) -> None:
@@ -228,7 +253,7 @@ async def _add_dashboard(
                 "buttons": buttons,
                 "history": 5,
             },
-            {"type": "markdown", "content": texts["try"].format(cloud=cloud.admin_url)},
+            {"type": "markdown", "content": texts["try"].format(cloud=cloud_page(hass, cloud))},
         ],
         [
             {"type": "custom:lianke-card", "devices": [inkjet["id"]]},

@@ -14,6 +14,29 @@ from .hass import RealHomeAssistant, Subscription
 from .home import BUTTON, DOCUMENT_PAGES, PRINTER, furnish
 
 USB_PORT = 1  # where the simulated printer is plugged in
+# What the steps have found out, for the terminal.
+FACTS: dict[str, dict[str, str]] = {
+    "en": {
+        "picture": "Box {box} is bound from the picture of its QR code",
+        "link": "Box {box} is bound from the link in its QR code (without libzbar0 no picture can be read)",
+        "entities": "{printers} printers have {entities} entities, {printer} is idle; a dashboard is there",
+        "polling": "Without any callback, polling found out that a job was completed",
+        "automation": "An automation printed {pages} pages; the file in the out tray is identical",
+        "failure": "A job that ended as SUCCESS with code 503 is told as failed",
+        "second": "A second box of the same key, {box}, is bound",
+        "log": "The log has no warning of the integration; the cloud was asked {asked} times",
+    },
+    "zh-Hans": {
+        "picture": "已通过二维码图片绑定云盒 {box}",
+        "link": "已通过二维码中的链接绑定云盒 {box}（缺少 libzbar0，无法识别图片）",
+        "entities": "{printers} 台打印机共有 {entities} 个实体，{printer} 空闲；仪表盘已就绪",
+        "polling": "没有收到回调时，通过轮询得知任务已完成",
+        "automation": "自动化打印了 {pages} 页，出纸盒中的文件与原文件一致",
+        "failure": "以 SUCCESS 和代码 503 结束的任务如实显示为打印失败",
+        "second": "已绑定同一账号的第二台云盒 {box}",
+        "log": "日志中没有此集成的警告；共请求云端 {asked} 次",
+    },
+}
 ENDED = {"completed", "failed", "canceled", "expired", "unconfirmed"}
 JOB_TIMEOUT = 90.0  # seconds
 
@@ -41,6 +64,7 @@ class Walk:
         self._printer: dict[str, Any] = {}
         self._events = ""
         self._entry: dict[str, Any] = {}
+        self._facts = FACTS[hass.language]
 
     async def run(self) -> None:
         """Take all steps; raises WalkError, HassError or CloudError at the first one that fails."""
@@ -60,8 +84,9 @@ class Walk:
 
     async def bind_from_picture(self) -> str:
         """Bind the first box from the picture of its QR code."""
-        self._entry, how = await bind_first(self._hass, self._cloud)
-        return f"Box {self._cloud.device_id} is bound {how}"
+        self._entry, by_picture = await bind_first(self._hass, self._cloud)
+        fact = self._facts["picture" if by_picture else "link"]
+        return fact.format(box=self._cloud.device_id)
 
     async def look_at_entities(self) -> str:
         """Look at the printer's entities, then add dashboard and automation."""
@@ -85,7 +110,9 @@ class Walk:
             f"{len(devices)} devices for {len(expected)} printers and a box",
         )
         await furnish(self._hass, self._cloud)
-        return f"{len(expected)} printers have {len(ours)} entities, {PRINTER} is idle; a dashboard is there"
+        return self._facts["entities"].format(
+            printers=len(expected), entities=len(ours), printer=PRINTER
+        )
 
     async def settle_by_polling(self) -> str:
         """Let no callback come."""
@@ -99,7 +126,7 @@ class Walk:
         ensure(event["pages"] == 2, f"The event says {event['pages']} pages, not 2")
         ensure(len(await self._cloud.get("deliveries")) == before, "A callback came all the same")
         await self._cloud.post("variants", {"callbacks": "end"})
-        return "Without any callback, polling found out that a job was completed"
+        return self._facts["polling"]
 
     async def print_by_automation(self) -> str:
         """Press the button whose automation prints, and compare what came out with what went in."""
@@ -126,9 +153,7 @@ class Walk:
         deliveries = (await self._cloud.get("deliveries"))[called:]
         answered = [one for one in deliveries if one["kind"] == "callback" and one["status"] == 200]
         ensure(answered, "The cloud's callback did not get through")
-        return (
-            f"An automation printed {event['pages']} pages; the file in the out tray is identical"
-        )
+        return self._facts["automation"].format(pages=event["pages"])
 
     async def tell_a_failure(self) -> str:
         """Let the cloud say SUCCESS with code 503, which is a failure."""
@@ -144,7 +169,7 @@ class Walk:
         )
         ensure(event["code"] == 503, f"The event says code {event['code']}, not 503")
         ensure(len(await self._cloud.get("printed")) == count, "The failed job is in the out tray")
-        return "A job that ended as SUCCESS with code 503 is told as failed"
+        return self._facts["failure"]
 
     async def bind_second_box(self) -> str:
         """Bind the account's other box without typing the key again."""
@@ -162,7 +187,7 @@ class Walk:
         entries = await self._hass.entries(DOMAIN)
         loaded = [entry for entry in entries if entry["state"] == "loaded"]
         ensure(len(loaded) == 2, f"{len(loaded)} of {len(entries)} entries are loaded")
-        return f"A second box of the same key, {other['device_id']}, is bound"
+        return self._facts["second"].format(box=other["device_id"])
 
     async def read_the_log(self) -> str:
         """Look for warnings and errors of the integration, and for a cloud that was asked too often."""
@@ -172,7 +197,7 @@ class Walk:
         ensure(not overview["banned"], "The cloud was asked too often and closed the door")
         ensure(not overview["errors"], f"The simulator had errors: {overview['errors']}")
         asked = sum(overview["requests"].values())
-        return f"The log has no warning of the integration; the cloud was asked {asked} times"
+        return self._facts["log"].format(asked=asked)
 
     async def _print(self, content: bytes, name: str) -> dict[str, Any]:
         """Print a file by the action and return the attributes of the event that ended the job."""

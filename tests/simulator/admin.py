@@ -10,7 +10,7 @@ from datetime import date
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .checks import checked
 from .faults import Fault
@@ -164,7 +164,9 @@ class Admin:
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Give people a page, and programs everything at a glance."""
         if wants_page(request):
-            return web.FileResponse(PAGE)
+            # Programs, and the page itself, get something else at this address.
+            kept = {hdrs.CACHE_CONTROL: "no-store", hdrs.VARY: hdrs.ACCEPT}
+            return web.FileResponse(PAGE, headers=kept)
         return await _as_handler(self.overview)(request)
 
     async def first_page(self, request: web.Request) -> web.Response:

@@ -1,0 +1,61 @@
+"""What the demo shows to somebody who opens it: a dashboard with something on every card, and the cloud's page."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+import pytest
+
+from .binding import announce_changes, bind_first
+from .cloud import SimulatorProcess
+from .hass import RealHomeAssistant
+from .home import CONFIGURATION, DASHBOARD, cloud_page, furnish, print_samples
+from .test_set_up import PATIENCE, browsing
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled: None) -> None:
+    """Nothing on it is broken or empty."""
+    language = "zh-Hans"
+    expect.set_options(timeout=PATIENCE)
+    async with (
+        SimulatorProcess(tmp_path / "printed", speed=20) as cloud,
+        RealHomeAssistant(tmp_path / "config", language=language, extra=CONFIGURATION) as home,
+        browsing(chromium, home, language) as page,
+    ):
+        entry, _ = await bind_first(home, cloud)
+        await furnish(home, cloud)
+        await print_samples(home, cloud)
+        await announce_changes(home, cloud, entry["entry_id"])
+        await page.set_viewport_size({"width": 1280, "height": 1100})
+        await page.goto(f"{home.url}/{DASHBOARD}")
+        cards = page.locator("lianke-card")
+        await expect(cards).to_have_count(3)
+        laser, inkjet, labels = (cards.nth(number) for number in range(3))
+        await expect(laser).to_contain_text("购物清单")
+        await expect(laser).to_contain_text("便条")
+        await expect(laser).to_contain_text("已完成")
+        await expect(inkjet).to_contain_text("8%")
+        await expect(labels).to_contain_text("草莓酱")
+        await expect(page.locator("hui-todo-list-card")).to_contain_text("牛奶")
+        await expect(page.locator("hui-calendar-card")).to_contain_text("和爷爷奶奶吃饭")
+        await expect(page.locator("hui-picture-entity-card img")).to_be_visible()
+        await expect(page.locator("hui-error-card, hui-warning")).to_have_count(0)
+
+        await page.goto(cloud_page(home, cloud))
+        sheets = page.locator("#tray li img")
+        await expect(sheets).to_have_count(2)
+        for number in range(2):
+            await expect(sheets.nth(number)).to_have_js_property("complete", True)
+            assert await sheets.nth(number).evaluate("image => image.naturalWidth")
+        await expect(page.locator("#status")).to_be_empty()
+        printer = page.locator("li", has_text="Kyocera MA2000w GX").first
+        await printer.get_by_role("button", name="缺纸").click()
+        await expect(printer.get_by_role("button", name="缺纸")).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        await page.get_by_role("button", name="推送给 Home Assistant").first.click()
+        await expect(page.locator("#status")).to_contain_text("200")
+        await page.goto(f"{home.url}/{DASHBOARD}")
+        await expect(cards.first).to_contain_text("缺纸")
+        assert not home.problems("lianke")
