@@ -51,8 +51,10 @@ def test_what_is_here_is_described() -> None:
     versions = [re.findall(r"^## (\S+)$", text, re.MULTILINE) for text in (first, second)]
     assert [one for one in versions[0] if one != "Unreleased"] == versions[1]
     for one in versions[1]:
-        parts = [section(ROOT / name, one).count("\n### ") for name in CHANGELOGS]
-        assert parts[0] == parts[1], one
+        # Part by part the same number of changes.
+        english, chinese = (section(ROOT / name, one).split("### ") for name in CHANGELOGS)
+        counts = [[part.count("\n- ") for part in parts] for parts in (english, chinese)]
+        assert counts[0] == counts[1], one
 
 
 def test_a_tag_that_fits(repository: Path) -> None:
