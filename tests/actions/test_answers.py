@@ -101,7 +101,7 @@ async def test_a_job_is_rejected(
         await ask(hass, "reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
     )["job"]
     assert (told["state"], told["reason"]) == ("canceled", "rejected")
-    assert told["message"] == "The job was rejected, and was not printed. Anna: Read it here"
+    assert told["message"] == "The job was rejected. Anna: Read it here"
     assert not sent(simulator)
 
 

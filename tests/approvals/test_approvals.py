@@ -140,7 +140,7 @@ async def test_an_approver_rejects(house: House, simulator: Simulator) -> None:
     _, reject = await buttons(house)
     await house.press(reject, house.boss)
     [answer] = await house.told("notify.child")
-    assert answer["message"] == "The job was rejected, and was not printed. Boss"
+    assert answer["message"] == "The job was rejected. Boss"
     assert house.state(job_id) is JobState.CANCELED
     assert not sent(simulator)
 

@@ -36,6 +36,9 @@ ANSWER = 0.3
 LARGE = 14_000_000
 SHARE_OF_LARGE = 0.25
 JOBS = 20
+# Every so many of them are released by somebody at the printer.
+WAITING = 4
+CODE = "at the printer"
 # Every so many rounds the jobs wait for their boxes, and the power goes again as they set out.
 DARK = 3
 # Seconds.
@@ -62,7 +65,11 @@ class Order:
     digest: str
     box: str
     device: str
+    # It waits for somebody at the printer, who has a code.
+    waits: bool = False
     job_id: str | None = None
+    # Whether it was told that the job was released.
+    released: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +211,8 @@ class Home:
         for order in orders:
             if order.job_id is None:
                 await self._ask(order)
+            if order.waits:
+                await self._release_after_cut(order)
         await self._until(ROUND_TIME, self._is_calm)
 
     def _write_documents(self, number: int) -> list[Order]:
@@ -225,6 +234,7 @@ class Home:
                     digest=hashlib.sha256(content).hexdigest(),
                     box=box,
                     device=self.random.choice(self.devices[box]),
+                    waits=index % WAITING == 0,
                 )
             )
         return orders
@@ -234,6 +244,9 @@ class Home:
             await asyncio.sleep(self.random.uniform(0.0, 2.0))
             if self.hass.returncode is None:
                 await self._ask(order)
+            if order.waits and order.job_id is not None:
+                await asyncio.sleep(self.random.uniform(0.0, 2.0))
+                await self._release(order)
 
         calls = [asyncio.create_task(ask(order)) for order in orders]
         try:
@@ -253,6 +266,8 @@ class Home:
             "request_id": order.name,
             "title": order.name,
         }
+        if order.waits:
+            data["release_code"] = CODE
         try:
             answer = await self.hass.call(DOMAIN, "print", data, response=True)
         except (HassError, aiohttp.ClientError, OSError, TypeError) as err:
@@ -262,6 +277,25 @@ class Home:
             return
         (job,) = answer["jobs"]
         order.job_id = job["job_id"]
+
+    async def _release(self, order: Order) -> None:
+        """Release a job that waits; a call that the power cut ends tells nothing."""
+        data = {"job_id": order.job_id, "reason": "release", "code": CODE}
+        with suppress(HassError, aiohttp.ClientError, OSError, TypeError):
+            await self.hass.call(DOMAIN, "continue_job", data, response=True)
+            order.released = True
+
+    async def _release_after_cut(self, order: Order) -> None:
+        """Release a job unless that was done: it is still so if it was told, and else may be."""
+        (record,) = [one for one in self.records() if one["job_id"] == order.job_id]
+        if order.released:
+            assert record["waits_for"] == [], f"told as released, and forgotten: {record}"
+            return
+        if record["waits_for"]:
+            untouched = (record["state"], record["task_id"], record["handed_over_at"])
+            assert untouched == ("held", None, None), record
+            await self._release(order)
+            assert order.released, order
 
     async def _cut(self) -> None:
         await self.hass.kill()
