@@ -5,6 +5,7 @@ from dataclasses import replace
 from http import HTTPStatus
 import json
 import logging
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +24,7 @@ from tests.conftest import set_up, tear_down
 from tests.printing import data_of, device_of
 from tests.simulator import Box, Fault, Simulator
 
+ROOT = Path(__file__).parents[2]
 LISTED = "GET /external_api/printer_list"
 
 
@@ -139,6 +141,31 @@ async def test_messages_that_nobody_can_read(
     text = json.dumps(await section(hass, setup, hass_client))
     for secret in ("lk99zz", "AbCdEf", "0A1B2C3D", "Anna", "secret", setup.unique_id):
         assert str(secret) not in text
+
+
+async def test_the_manual_shows_such_a_section(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    box: Box,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """What the page on it shows has the fields of the real one, and the same shapes of the same parts."""
+    box.printer(1).extras["printer_state"] = "mediaEmpty"
+    await data_of(setup).coordinator.async_refresh()
+    client = await hass_client_no_auth()
+    event = {"type": "offline", "data": {"no": "lk99zz99999999"}}
+    await client.post(f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}", json=event)
+    real = await section(hass, setup, hass_client)
+    for language in ("en", "zh-Hans"):
+        page = (ROOT / "docs" / language / "first-boxes.md").read_text("utf-8")
+        shown = json.loads("{" + page.partition("```json\n")[2].partition("```")[0] + "}")[
+            "unknown"
+        ]
+        assert {"what_this_is", *shown} == set(real)
+        assert set(shown["box"]) == set(real["box"])
+        for one, other in zip(shown["seen"], real["seen"], strict=True):
+            assert one | {"first_seen": ""} == other | {"first_seen": ""}
 
 
 async def test_they_outlive_a_restart_and_are_not_told_again(
