@@ -24,6 +24,7 @@ from custom_components.lianke.flows.option_forms import (
     settings_schema,
     shown_reason,
 )
+from custom_components.lianke.flows.page_counts import page_counts_schema
 from custom_components.lianke.flows.stand_ins import stand_in_schema
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
@@ -339,6 +340,7 @@ def test_fields_of_options_are_described(texts: dict[str, Any]) -> None:
         ("default_options", defaults_schema({})),
         ("keep_alive_printer", keep_alive_schema({})),
         ("stand_in_printer", stand_in_schema({}, [])),
+        ("page_counts", page_counts_schema({}, [])),
     ):
         check_form(schema, steps[name], name)
 

@@ -16,6 +16,7 @@ from . import (
     job_signals,
     keep_alive,
     lan_printer,
+    page_statistics,
     services,
     stand_in,
     websocket_api,
@@ -118,6 +119,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     issues.async_watch(hass, entry)
     keep_alive.async_watch(hass, entry)
     stand_in.async_watch(hass, entry)
+    page_statistics.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
     approvals.async_watch(hass, entry)
     if not is_new:

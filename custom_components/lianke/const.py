@@ -39,6 +39,14 @@ CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
 CONF_KEEP_ALIVE: Final = "keep_alive"
+# Pages that a user may print in a month, 0 for any number; which users, none for all; and what becomes of
+# more.
+CONF_MONTHLY_PAGES: Final = "monthly_pages"
+CONF_MONTHLY_USERS: Final = "monthly_users"
+CONF_MONTHLY_BEYOND: Final = "monthly_beyond"
+BEYOND_APPROVAL: Final = "approval"
+BEYOND_REFUSED: Final = "refused"
+CONF_PAGE_STATISTICS: Final = "page_statistics"
 # By printer key: which printer takes over, "<config entry>/<printer key>", and after how many minutes.
 CONF_STAND_INS: Final = "stand_ins"
 STAND_IN_PRINTER: Final = "printer"

@@ -23,8 +23,8 @@ from .runtime import LiankeConfigEntry
 _LOGGER = logging.getLogger(__name__)
 
 CHECK_INTERVAL: Final = timedelta(seconds=30)
-# After a job that the stand-in could not take.
-RETRY_SECONDS: Final = 600
+# Seconds after which a job that the stand-in could not take is tried again.
+TRY_AGAIN_AFTER: Final = 600.0
 # A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
 FAULTS: Final = frozenset(HoldReason) - {
     HoldReason.PAUSED,
@@ -104,7 +104,7 @@ class StandInWatch:
             try:
                 await self._async_move(target, job, other)
             except HomeAssistantError as err:
-                self._retry_at[job.job_id] = time.monotonic() + RETRY_SECONDS
+                self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
                 _LOGGER.debug(
                     "The stand-in cannot take print job %s: %s", job.job_id, err.translation_key
                 )

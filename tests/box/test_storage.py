@@ -14,11 +14,11 @@ from custom_components.lianke.api.capabilities import Capabilities, DriverDefaul
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.api.models import Box, DriverState, Printer
 from custom_components.lianke.box.storage import (
-    BUSY_TIME,
     MAX_COUNTED_JOBS,
     MAX_PRINTERS,
     BoxStorage,
 )
+from custom_components.lianke.box.stored_printer import BUSY_TIME
 
 KEY = "lianke.entry"
 BOX = Box(

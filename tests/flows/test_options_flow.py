@@ -107,6 +107,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
         "stand_in",
         "approval",
         "release",
+        "page_counts",
         "lan_printers",
         "push",
         "blueprints",

@@ -146,6 +146,16 @@ async def test_actions(house: House, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", USERS)
+async def test_who_printed_what_is_for_administrators(
+    house: House, kind: str, hass_admin_user: MockUser
+) -> None:
+    """Whatever else a user may do."""
+    assert not await allowed(house, "export_pages", house.become(kind))
+    assert await allowed(house, "export_pages", Context(user_id=hass_admin_user.id))
+    assert await allowed(house, "export_pages", Context())
+
+
+@pytest.mark.parametrize("kind", USERS)
 async def test_commands(house: House, kind: str, hass_ws_client: WebSocketGenerator) -> None:
     """The same users over the WebSocket connection of a card."""
     house.become(kind)

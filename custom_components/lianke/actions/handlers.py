@@ -16,6 +16,7 @@ from .again import async_changes, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .move import async_move_job
+from .page_counts import async_export_pages
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
 from .request import parse_parameters
@@ -34,6 +35,7 @@ from .schemas import (
     CAPABILITIES_SCHEMA,
     CONTINUE_SCHEMA,
     COUNT_SCHEMA,
+    EXPORT_SCHEMA,
     LIST_SCHEMA,
     MODELS_SCHEMA,
     MOVE_SCHEMA,
@@ -44,6 +46,7 @@ from .schemas import (
     SERVICE_CANCEL_JOB,
     SERVICE_CONTINUE_JOB,
     SERVICE_COUNT_PAGES,
+    SERVICE_EXPORT_PAGES,
     SERVICE_GET_CAPABILITIES,
     SERVICE_LIST_JOBS,
     SERVICE_MOVE_JOB,
@@ -202,6 +205,7 @@ ACTIONS: Final = (
     Action(SERVICE_REJECT_JOB, async_reject_job, REJECT_SCHEMA),
     Action(SERVICE_MOVE_JOB, async_move_job, MOVE_SCHEMA),
     Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
+    Action(SERVICE_EXPORT_PAGES, async_export_pages, EXPORT_SCHEMA, SupportsResponse.ONLY),
     Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
     Action(
         SERVICE_GET_CAPABILITIES,

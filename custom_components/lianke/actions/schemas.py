@@ -36,6 +36,7 @@ SERVICE_COUNT_PAGES: Final = "count_pages"
 SERVICE_CANCEL_JOB: Final = "cancel_job"
 SERVICE_CONTINUE_JOB: Final = "continue_job"
 SERVICE_REJECT_JOB: Final = "reject_job"
+SERVICE_EXPORT_PAGES: Final = "export_pages"
 SERVICE_MOVE_JOB: Final = "move_job"
 SERVICE_RETRY_JOB: Final = "retry_job"
 SERVICE_LIST_JOBS: Final = "list_jobs"
@@ -50,6 +51,7 @@ ATTR_COMPLETED: Final = "completed"
 ATTR_CONFIG_ENTRY: Final = "config_entry"
 ATTR_EXPIRES_IN: Final = "expires_in"
 ATTR_FILENAME: Final = "filename"
+ATTR_FROM_MONTH: Final = "from_month"
 ATTR_FROM_SHEET: Final = "from_sheet"
 ATTR_HEADER: Final = "header"
 ATTR_IF_NOT_READY: Final = "if_not_ready"
@@ -72,6 +74,7 @@ ATTR_REQUEST_ID: Final = "request_id"
 ATTR_STATE: Final = "state"
 ATTR_TITLE: Final = "title"
 ATTR_TO_DEVICE_ID: Final = "to_device_id"
+ATTR_TO_MONTH: Final = "to_month"
 ATTR_WAIT: Final = "wait"
 ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
 
@@ -334,6 +337,14 @@ MOVE_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Required(ATTR_TO_DEVICE_ID): _one_device,
+    }
+)
+_MONTH = vol.All(_no_boolean, cv.string, vol.Match(r"^\d{4}-(0[1-9]|1[0-2])$"))
+EXPORT_SCHEMA: Final = vol.Schema(
+    {
+        vol.Optional(ATTR_CONFIG_ENTRY): _NAME,
+        vol.Optional(ATTR_FROM_MONTH): _MONTH,
+        vol.Optional(ATTR_TO_MONTH): _MONTH,
     }
 )
 CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)

@@ -1,10 +1,10 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 import logging
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from homeassistant.core import HomeAssistant, callback
@@ -15,7 +15,11 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.models import Box, DriverState, Printer
 from ..const import DOMAIN
 from .matching import assign
+from .page_counts import PageCounts, month_of
+from .stored_printer import StoredPrinter, lasting, read_time, seen, stored_time
 from .unknown import UnknownLog
+
+__all__ = ["BoxStorage", "StoredPrinter"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,70 +31,6 @@ SAVE_LATER = 60
 MAX_COUNTED_JOBS = 500
 # Printers stored of one box: USB ports are few, and networks of more have print servers.
 MAX_PRINTERS = 64
-# A busy printer's row says "no printer": this long it is taken for busy, then for off.
-BUSY_TIME = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredPrinter:
-    """A printer as it was last polled. Replaced, never changed.
-
-    `key` is opaque and given once; `printer` is the last row that described it, with its last
-    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
-    `driver_requested_at` is when the user asked the vendor to support it.
-    `unclear_since` is set while its row says that it is no printer (busy, or off).
-    """
-
-    key: str
-    printer: Printer
-    name: str
-    first_seen: datetime
-    last_seen: datetime
-    present: bool = False
-    unclear_since: datetime | None = None
-    capabilities: Capabilities | None = None
-    capabilities_at: datetime | None = None
-    papers: tuple[Paper, ...] = ()
-    papers_at: datetime | None = None
-    pages_printed: int = 0
-    last_print_at: datetime | None = None
-    driver_requested_at: datetime | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON data for storage."""
-        return {
-            "printer": self.printer.as_dict(),
-            "name": self.name,
-            "first_seen": self.first_seen.isoformat(),
-            "last_seen": self.last_seen.isoformat(),
-            "capabilities": self.capabilities.as_dict() if self.capabilities else None,
-            "capabilities_at": _stored_time(self.capabilities_at),
-            "papers": [paper.as_dict() for paper in self.papers],
-            "papers_at": _stored_time(self.papers_at),
-            "pages_printed": self.pages_printed,
-            "last_print_at": _stored_time(self.last_print_at),
-            "driver_requested_at": _stored_time(self.driver_requested_at),
-        }
-
-    @classmethod
-    def from_dict(cls, key: str, stored: Mapping[str, Any]) -> Self:
-        """Read what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError."""
-        now = dt_util.utcnow()
-        capabilities = stored["capabilities"]
-        return cls(
-            key=key,
-            printer=Printer.from_dict(stored["printer"]),
-            name=str(stored["name"]),
-            first_seen=_read_time(stored["first_seen"]) or now,
-            last_seen=_read_time(stored["last_seen"]) or now,
-            capabilities=Capabilities.from_dict(capabilities) if capabilities else None,
-            capabilities_at=_read_time(stored["capabilities_at"]),
-            papers=tuple(Paper.from_dict(paper) for paper in stored["papers"]),
-            papers_at=_read_time(stored["papers_at"]),
-            pages_printed=int(stored["pages_printed"]),
-            last_print_at=_read_time(stored["last_print_at"]),
-            driver_requested_at=_read_time(stored.get("driver_requested_at")),
-        )
 
 
 class BoxStorage:
@@ -114,6 +54,7 @@ class BoxStorage:
         self._warned_too_many = False
         self.box: Box | None = None
         self.printers: dict[str, StoredPrinter] = {}
+        self.pages = PageCounts()
         self.foreign_seen_at: datetime | None = None
         self.last_push_at: datetime | None = None
         # Fingerprints of the addresses at which callbacks, and useful pushes, have arrived.
@@ -135,8 +76,9 @@ class BoxStorage:
         counted = stored.get("counted_jobs")
         if isinstance(counted, list):
             self._counted = dict.fromkeys(str(job_id) for job_id in counted)
-        self.foreign_seen_at = _read_time(stored.get("foreign_seen_at"))
-        self.last_push_at = _read_time(stored.get("last_push_at"))
+        self.pages.load(stored.get("page_counts"))
+        self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
+        self.last_push_at = read_time(stored.get("last_push_at"))
         self.callback_address = _text(stored.get("callback_address"))
         self.push_address = _text(stored.get("push_address"))
         self.unknown.load(stored.get("unknown"))
@@ -193,7 +135,7 @@ class BoxStorage:
                 self._save(SAVE_SOON)
                 found[key] = row
         for key, known in self.printers.items():
-            self._replace(_seen(known, found.get(key), now))
+            self._replace(seen(known, found.get(key), now))
         return {key: self.printers[key].printer for key in found}
 
     @callback
@@ -242,8 +184,13 @@ class BoxStorage:
         self._save(SAVE_SOON)
 
     @callback
-    def count_pages(self, key: str, job_id: str, pages: int) -> None:
-        """Count the pages of a job that is proven to be printed; a job counts once."""
+    def count_pages(
+        self, key: str, job_id: str, pages: int, *, user_id: str | None = None, source: str = ""
+    ) -> None:
+        """Count the pages of a job that is proven to be printed; a job counts once.
+
+        `user_id` and `source` say who asked for it, as far as that is known.
+        """
         if job_id in self._counted or (known := self.printers.get(key)) is None:
             return
         self._counted[job_id] = None
@@ -255,6 +202,9 @@ class BoxStorage:
             last_print_at=dt_util.utcnow(),
         )
         self._save(SAVE_SOON)
+        if pages > 0:
+            month = month_of(dt_util.now())
+            self.pages.add(month, key, known.name, user_id=user_id, source=source, pages=pages)
 
     @callback
     def record_foreign_task(self) -> None:
@@ -307,7 +257,7 @@ class BoxStorage:
             return
         self.printers[new.key] = new
         # Mostly a printer has gone, which is cheaper to check.
-        if old is None or old.last_seen != new.last_seen or _lasting(old) != _lasting(new):
+        if old is None or old.last_seen != new.last_seen or lasting(old) != lasting(new):
             self._save(SAVE_LATER)
 
     def _free_name(self, row: Printer) -> str:
@@ -333,52 +283,15 @@ class BoxStorage:
         self._dirty = False
         return {
             "box": self.box.as_dict() if self.box else None,
-            "printers": {key: _lasting(known).as_dict() for key, known in self.printers.items()},
+            "printers": {key: lasting(known).as_dict() for key, known in self.printers.items()},
             "counted_jobs": list(self._counted),
-            "foreign_seen_at": _stored_time(self.foreign_seen_at),
-            "last_push_at": _stored_time(self.last_push_at),
+            "page_counts": self.pages.as_stored(),
+            "foreign_seen_at": stored_time(self.foreign_seen_at),
+            "last_push_at": stored_time(self.last_push_at),
             "callback_address": self.callback_address,
             "push_address": self.push_address,
             "unknown": self.unknown.as_stored(),
         }
-
-
-def _lasting(known: StoredPrinter) -> StoredPrinter:
-    """Return the printer without the fields that only hold for the moment."""
-    printer = replace(known.printer, raw_state=None, is_printer=True)
-    return replace(known, printer=printer, present=False, unclear_since=None)
-
-
-def _seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
-    """Return a printer's data after a poll with this row of it, or without one."""
-    if row is None:
-        # An absent printer keeps its last row.
-        return replace(
-            known,
-            present=False,
-            unclear_since=None,
-            last_seen=now if known.present else known.last_seen,
-        )
-    old = known.printer
-    if known.present and known.unclear_since is None and row == old:
-        return known
-    if not row.is_printer:
-        since = known.unclear_since or now
-        kept = replace(old, is_printer=False, raw_state=row.raw_state)
-        return replace(known, printer=kept, unclear_since=since, present=now - since < BUSY_TIME)
-    model = row.model or old.model
-    same_driver = model == old.model
-    return replace(
-        known,
-        printer=replace(row, model=model, markers=row.markers or old.markers),
-        name=known.name if row.name == old.name else row.name,
-        present=True,
-        unclear_since=None,
-        capabilities=known.capabilities if same_driver else None,
-        capabilities_at=known.capabilities_at if same_driver else None,
-        papers=known.papers if same_driver else (),
-        papers_at=known.papers_at if same_driver else None,
-    )
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -387,11 +300,3 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _stored_time(value: datetime | None) -> str | None:
-    return value.isoformat() if value else None
-
-
-def _read_time(value: object) -> datetime | None:
-    return dt_util.parse_datetime(value) if isinstance(value, str) else None

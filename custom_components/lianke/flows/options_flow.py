@@ -42,6 +42,7 @@ from .option_forms import (
     settings_schema,
     shown_reason,
 )
+from .page_counts import PageCountSteps
 from .people import PeopleSteps
 from .stand_ins import StandInSteps
 
@@ -51,7 +52,7 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(StandInSteps, PeopleSteps):
+class LiankeOptionsFlow(PageCountSteps, StandInSteps, PeopleSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class LiankeOptionsFlow(StandInSteps, PeopleSteps):
                 "stand_in",
                 "approval",
                 "release",
+                "page_counts",
                 "lan_printers",
                 "push",
             ]

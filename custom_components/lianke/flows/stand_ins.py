@@ -22,7 +22,7 @@ from .base import BoxOptionsFlow, needs_box
 from .fitting_printers import CONF_TARGET, fitting, offers, one_of
 
 DEFAULT_MINUTES: Final = 30
-MAX_MINUTES: Final = 1440
+A_DAY: Final = 1440
 
 
 class StandInSteps(BoxOptionsFlow):
@@ -87,7 +87,7 @@ def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
             ): NumberSelector(
                 NumberSelectorConfig(
                     min=1,
-                    max=MAX_MINUTES,
+                    max=A_DAY,
                     step=1,
                     mode=NumberSelectorMode.BOX,
                     unit_of_measurement="min",

@@ -8,29 +8,43 @@ from homeassistant.core import HomeAssistant
 
 from ..box.views import PrinterView
 from ..const import (
+    BEYOND_REFUSED,
     CONF_APPROVAL_PAGES,
     CONF_APPROVAL_PRINTERS,
     CONF_APPROVAL_SOURCES,
     CONF_APPROVAL_USERS,
     CONF_APPROVERS,
+    CONF_MONTHLY_BEYOND,
+    CONF_MONTHLY_PAGES,
+    CONF_MONTHLY_USERS,
     CONF_RELEASE_CODES,
     CONF_RELEASE_PRINTERS,
     CONF_RELEASE_USERS,
 )
+from ..documents.document import input_error
 from .limits import most_pages
 from .people import PersonReason
 from .request import PrintRequest, origin_of
 
 
 async def async_reasons_to_ask(
-    hass: HomeAssistant, options: Mapping[str, Any], request: PrintRequest, view: PrinterView
+    hass: HomeAssistant,
+    options: Mapping[str, Any],
+    request: PrintRequest,
+    view: PrinterView,
+    *,
+    spent: int = 0,
 ) -> tuple[str, ...]:
     """Return the reasons for which a new job waits for people, in their order.
 
-    `options` are those of the config entry.
+    `options` are those of the config entry; `spent` are the pages that its user has printed in this
+    month, or is about to. Raises ServiceValidationError: guard_month.
     """
     reasons: list[str] = []
-    if _is_to_be_approved(options, request, view) and not await async_may_approve(
+    beyond = _is_beyond_month(options, request, spent)
+    if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
+        raise input_error("guard_month", limit=str(options[CONF_MONTHLY_PAGES]), spent=str(spent))
+    if (beyond or _is_to_be_approved(options, request, view)) and not await async_may_approve(
         hass, options, request.context.user_id
     ):
         reasons.append(PersonReason.APPROVAL)
@@ -60,6 +74,18 @@ def _is_to_be_approved(
         or origin_of(request) in options.get(CONF_APPROVAL_SOURCES, [])
         or _has_many_pages(options, request)
     )
+
+
+def _is_beyond_month(options: Mapping[str, Any], request: PrintRequest, spent: int) -> bool:
+    """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one."""
+    limit = int(options.get(CONF_MONTHLY_PAGES, 0))
+    user = request.context.user_id
+    users = options.get(CONF_MONTHLY_USERS, [])
+    if not limit or user is None or (users and user not in users):
+        return False
+    document, printed = request.counted
+    most = most_pages(document, printed)
+    return spent + (1 if most is None else most) * printed.copies > limit
 
 
 def _has_many_pages(options: Mapping[str, Any], request: PrintRequest) -> bool:

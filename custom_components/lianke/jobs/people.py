@@ -27,6 +27,13 @@ class Origin(StrEnum):
     LAN_PRINTER = "lan_printer"
 
 
+def guess_origin(sender_address: str | None, user_id: str | None) -> Origin:
+    """Return where a job was asked for, as far as its sender and user show."""
+    if sender_address is not None:
+        return Origin.LAN_PRINTER
+    return Origin.AUTOMATION if user_id is None else Origin.USER
+
+
 # What asks on behalf of a call's user, where that is not the user alone.
 current_origin: ContextVar[Origin | None] = ContextVar("current_origin", default=None)
 

@@ -69,6 +69,7 @@ class PrintQueue:
             self._registry,
             self._readiness,
             self.page_counter,
+            storage.pages,
             abort=self._uploader.abort,
         )
         self._retrier = JobRetrier(self._registry)

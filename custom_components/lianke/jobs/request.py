@@ -16,7 +16,7 @@ from ..box.views import PrinterView
 from ..documents.document import Document
 from .by_hand import Halves
 from .job import Asker, Job, JobState
-from .people import Origin, PersonReason
+from .people import Origin, PersonReason, guess_origin
 from .settings import hold_time
 
 # The secret in a job's callback address.
@@ -84,9 +84,7 @@ def origin_of(request: PrintRequest) -> Origin:
     """Return where a job is asked for, as far as the request shows."""
     if request.origin is not None:
         return Origin(request.origin)
-    if request.sender_address is not None:
-        return Origin.LAN_PRINTER
-    return Origin.AUTOMATION if request.context.user_id is None else Origin.USER
+    return guess_origin(request.sender_address, request.context.user_id)
 
 
 def new_job(

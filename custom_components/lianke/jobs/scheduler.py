@@ -21,6 +21,7 @@ from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .job import Job, JobState
 from .moving import JobMover
+from .people import guess_origin
 from .readiness import Readiness
 from .registry import JobRegistry
 from .retention import documents_to_keep
@@ -139,7 +140,14 @@ class JobScheduler:
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that was surely printed; a second call changes nothing."""
         if job.state is JobState.COMPLETED and job.pages_printed is not None:
-            self._storage.count_pages(job.printer_key, job.job_id, job.pages_printed)
+            self._storage.count_pages(
+                job.printer_key,
+                job.job_id,
+                job.pages_printed,
+                user_id=job.asker.user_id,
+                # Records of 0.1.0 do not say it.
+                source=job.origin or guess_origin(job.sender_address, job.asker.user_id),
+            )
 
     @callback
     def review(self, _now: datetime | None = None) -> None:

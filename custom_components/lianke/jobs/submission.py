@@ -9,6 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 
 from ..api.models import DriverState
+from ..box.page_counts import PageCounts, month_of
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..documents.document import input_error
@@ -36,6 +37,7 @@ class JobSubmitter:
         registry: JobRegistry,
         readiness: Readiness,
         counter: PageCounter,
+        pages: PageCounts,
         abort: Callable[[Job], None],
     ) -> None:
         """`abort` stops a job's upload before its end is sent."""
@@ -46,6 +48,7 @@ class JobSubmitter:
         self._store = registry.store
         self._readiness = readiness
         self._counter = counter
+        self._pages = pages
         self._abort = abort
         self._lock = asyncio.Lock()
         self._closed = False
@@ -109,7 +112,9 @@ class JobSubmitter:
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise input_error(f"not_ready_{reason}", printer=view.name)
         if request.waits_for is None:
-            asks = await async_reasons_to_ask(self._hass, self._entry.options, request, view)
+            asks = await async_reasons_to_ask(
+                self._hass, self._entry.options, request, view, spent=self._pages_of_month(request)
+            )
             # What people are to be asked about a job is asked wherever it is moved to.
             before = request.moved.waits_for if request.moved else ()
             request = replace(
@@ -174,6 +179,18 @@ class JobSubmitter:
         for job in self._registry.all():
             if job.retry_of == job_id and not job.was_never_sent:
                 raise already_retried(job)
+
+    def _pages_of_month(self, request: PrintRequest) -> int:
+        """Return the pages that a request's user has printed in this month, or waits for."""
+        if (user_id := request.context.user_id) is None:
+            return 0
+        moved = request.moved.job_id if request.moved else None
+        waiting = sum(
+            (1 if job.pages is None else job.pages) * job.copies
+            for job in self._registry.unsettled()
+            if job.asker.user_id == user_id and not job.is_final and job.job_id != moved
+        )
+        return waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
 
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the held jobs that this request replaces.

@@ -1,0 +1,120 @@
+"""Pages that were printed, by month, printer, user and source."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from homeassistant.core import CALLBACK_TYPE, callback
+
+MAX_MONTHS = 36
+# Combinations of printer, user and source in a month; the pages of more count for nobody.
+MAX_ROWS = 200
+# Combinations of user and source whose pages of all time are known.
+MAX_TOTALS = 200
+
+
+class PageRow(NamedTuple):
+    """Pages of a month; the user is empty where nobody is known."""
+
+    month: str
+    printer_key: str
+    user_id: str
+    source: str
+    pages: int
+
+
+# Called with a user, a source and their pages of all time.
+type PageListener = Callable[[str, str, int], None]
+
+
+def month_of(moment: datetime) -> str:
+    """Return the month of a local time, such as 2026-11."""
+    return f"{moment:%Y-%m}"
+
+
+class PageCounts:
+    """Counts pages; part of the stored data of a box, so that it outlives printers and jobs."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._months: dict[str, Counter[tuple[str, str, str]]] = {}
+        self._totals: Counter[tuple[str, str]] = Counter()
+        self._listeners: list[PageListener] = []
+        # Names of printers that may be gone by now.
+        self.names: dict[str, str] = {}
+
+    @callback
+    def listen(self, listener: PageListener) -> CALLBACK_TYPE:
+        """Call `listener` whenever pages are counted. Returns what unsubscribes."""
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    @callback
+    def add(
+        self, month: str, key: str, name: str, *, user_id: str | None, source: str, pages: int
+    ) -> None:
+        """Count pages."""
+        who = user_id or ""
+        rows = self._months.setdefault(month, Counter())
+        row = (key, who, source)
+        if row not in rows and len(rows) >= MAX_ROWS:
+            row = ("", "", source)
+        rows[row] += pages
+        for oldest in sorted(self._months)[:-MAX_MONTHS]:
+            del self._months[oldest]
+        self.names[key] = name
+        known = {printer for rows in self._months.values() for printer, _, _ in rows}
+        self.names = {key: name for key, name in self.names.items() if key in known}
+        total = (who, source)
+        if total not in self._totals and len(self._totals) >= MAX_TOTALS:
+            total = ("", source)
+        self._totals[total] += pages
+        for listener in list(self._listeners):
+            listener(*total, self._totals[total])
+
+    def of_user(self, month: str, user_id: str) -> int:
+        """Return the pages of a user in a month."""
+        rows = self._months.get(month, Counter())
+        return sum(pages for (_, who, _), pages in rows.items() if who == user_id)
+
+    def rows(self, first: str = "", last: str = "9999-99") -> list[PageRow]:
+        """Return the pages of these months and all between, oldest first."""
+        return [
+            PageRow(month, *row, pages)
+            for month, rows in sorted(self._months.items())
+            if first <= month <= last
+            for row, pages in sorted(rows.items())
+        ]
+
+    def as_stored(self) -> dict[str, Any]:
+        """Return plain JSON data for storage."""
+        return {
+            "rows": [list(row) for row in self.rows()],
+            "totals": [[*who, pages] for who, pages in self._totals.items()],
+            "names": self.names,
+        }
+
+    def load(self, stored: object) -> None:
+        """Read what `as_stored` returned; what cannot be read is skipped."""
+        if not isinstance(stored, dict):
+            return
+        for month, key, who, source, pages in _rows(stored.get("rows"), 4):
+            self._months.setdefault(month, Counter())[key, who, source] += pages
+        for who, source, pages in _rows(stored.get("totals"), 2):
+            self._totals[who, source] += pages
+        if isinstance(names := stored.get("names"), dict):
+            self.names = {str(key): str(name) for key, name in names.items()}
+
+
+def _rows(stored: object, texts: int) -> list[Any]:
+    """Return the stored rows that are so many texts and a number."""
+    return [
+        row
+        for row in (stored if isinstance(stored, list) else [])
+        if isinstance(row, list)
+        and len(row) == texts + 1
+        and all(isinstance(text, str) for text in row[:-1])
+        and isinstance(row[-1], int)
+    ]
