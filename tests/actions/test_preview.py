@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from aiohttp.test_utils import TestClient
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.actions import print as printing
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import pdf_client, spool as spool_module
-from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import async_get_spool
 from tests.printing import LASER, ask, device_of, make_media, print_one, sent
 from tests.simulator import Simulator, make_pdf
@@ -205,3 +205,15 @@ async def test_only_the_first_pages_can_be_looked_at(
     address = preview["images"][0].partition("?")[0].rpartition("/")[0]
     for number in (0, 201, 300):
         assert (await client.get(f"{address}/{number}")).status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("error", [PdfError("memory"), HomeAssistantError("the disk is full")])
+async def test_a_picture_that_cannot_be_drawn_is_missing(
+    hass: HomeAssistant, media: Path, client: Client, error: Exception
+) -> None:
+    """The browser shows a gap, and no server error is logged."""
+    path = str(media / "菜单.pdf")
+    preview = await ask(hass, "preview", device_id=device_of(hass), file=path)
+    with patch.object(spool_module.Spool, "async_picture", side_effect=error):
+        assert (await client.get(preview["images"][1])).status == HTTPStatus.NOT_FOUND
+    assert (await client.get(preview["images"][1])).status == HTTPStatus.OK
