@@ -14,6 +14,8 @@ import tempfile
 
 from packaging.requirements import Requirement
 
+from custom_components.lianke.documents.watermark_font import FONT_PACKAGE
+
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "custom_components" / "lianke" / "manifest.json"
 RESULT = ROOT / "tests" / "wheels.json"
@@ -61,6 +63,11 @@ def main(uv: str) -> None:
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "python": PYTHON,
         "requirements": found,
+        "when_needed": {
+            FONT_PACKAGE: {
+                system: measure(uv, FONT_PACKAGE, platform) for system, platform in SYSTEMS.items()
+            }
+        },
     }
     RESULT.write_text(f"{json.dumps(result, indent=2)}\n", encoding="utf-8")
 
