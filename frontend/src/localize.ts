@@ -93,6 +93,12 @@ export class Localizer {
     return this._hass.localize(`component.lianke.${path}`, values) ?? "";
   }
 
+  /* Return a name with what tells it apart from others of the same name. */
+  named(name: string, place: string): string {
+    if (!place) return name;
+    return this.isChinese ? `${name}（${place}）` : `${name} (${place})`;
+  }
+
   /* Return the name of a sensor's state, as the entity shows it. */
   state(sensor: string, state: string): string {
     return this.backend(`entity.sensor.${sensor}.state.${state}`) || state.replaceAll("_", " ");

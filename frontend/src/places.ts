@@ -4,15 +4,20 @@ import type { HassDeviceRegistryEntry, HomeAssistant } from "./types";
 
 const nameOf = (device: HassDeviceRegistryEntry | undefined) => device?.name_by_user || device?.name || "";
 
-/* Return the area of a printer or its box, whichever no other printer of the same name has; empty if its name is enough. */
-export const placeOf = ({ entities, devices = {}, areas = {} }: HomeAssistant, id: string): string => {
-  const own = devices[id];
-  if (!own) return "";
-  const ids = new Set(
+/* Return the ids of all printers' devices. */
+export const printerIds = ({ entities }: HomeAssistant) =>
+  new Set(
     Object.values(entities)
       .filter(isPrinterEntity)
       .map((entity) => entity.device_id),
   );
+
+/* Return the area of a printer or its box, whichever no other printer of the same name has; empty if its name is enough. */
+export const placeOf = (hass: HomeAssistant, id: string): string => {
+  const { devices = {}, areas = {} } = hass;
+  const own = devices[id];
+  if (!own) return "";
+  const ids = printerIds(hass);
   const namesakes = Object.values(devices).filter(
     (device) => device.id !== id && ids.has(device.id) && nameOf(device) === nameOf(own),
   );
@@ -23,4 +28,13 @@ export const placeOf = ({ entities, devices = {}, areas = {} }: HomeAssistant, i
   ];
   const place = places.find((where) => where(own) && namesakes.every((other) => where(other) !== where(own)));
   return place?.(own) ?? "";
+};
+
+/* Return every printer of Home Assistant with its name and its place, by name. */
+export const allPrinters = (hass: HomeAssistant): { id: string; name: string; place: string }[] => {
+  const ids = printerIds(hass);
+  return Object.values(hass.devices ?? {})
+    .filter((device) => ids.has(device.id))
+    .map((device) => ({ id: device.id, name: nameOf(device), place: placeOf(hass, device.id) }))
+    .sort((one, other) => one.name.localeCompare(other.name));
 };

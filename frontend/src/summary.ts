@@ -12,6 +12,7 @@ export interface Summary {
   problems: string[];
   /* Where the first of them can be put right. */
   way: Way | null;
+  /* Jobs that wait for the printer, not for a person. */
   held: Job[];
 }
 
@@ -53,7 +54,7 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
     tone: toneOf(state),
     problems: [...new Set([...own, ...reported])],
     way: (state !== null && WAYS[state]) || null,
-    held: open.filter((job) => job.state === "held"),
+    held: open.filter((job) => job.state === "held" && !job.waits_for?.length),
   };
 };
 

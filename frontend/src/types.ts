@@ -59,6 +59,14 @@ export interface Printer {
   problems: string[];
 }
 
+/* Both sides by hand: which half it is, and how the sheets are put back for the second. */
+export interface ByHand {
+  half: number;
+  sheets: number;
+  put_back: "face_up" | "face_down";
+  edge_first: "top" | "left";
+}
+
 export interface Job {
   job_id: string;
   device_id: string;
@@ -81,6 +89,17 @@ export interface Job {
   source: string | null;
   can_cancel: boolean;
   can_retry: boolean;
+  /* What people are asked before it goes on, the next one first. */
+  waits_for?: string[];
+  can_continue?: boolean;
+  /* Whether this user is one who may answer. */
+  may_answer?: boolean;
+  needs_code?: boolean;
+  /* Address of a picture of its first page, for who may answer. */
+  picture?: string | null;
+  by_hand?: ByHand | null;
+  can_move?: boolean;
+  can_print_again?: boolean;
 }
 
 /* What `lianke/jobs/subscribe` sends. */

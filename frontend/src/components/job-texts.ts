@@ -8,8 +8,10 @@ export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): num
   state === "uploading" && phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
 
 const stateOf = (t: Localizer, job: Job): string => {
-  if (job.state === "held" && job.hold_reason)
-    return t.text("held_for", { reason: t.state("hold_reason", job.hold_reason) });
+  if (job.state === "held" && job.hold_reason) {
+    const reason = t.state("hold_reason", job.hold_reason);
+    return job.waits_for?.length ? reason : t.text("held_for", { reason });
+  }
   if (job.phase === "checking") return t.text("checking");
   if (uploadedPart(job) != null)
     return t.text("uploading", { sent: t.bytes(job.sent_bytes ?? 0), total: t.bytes(job.size) });
@@ -20,6 +22,7 @@ const stateOf = (t: Localizer, job: Job): string => {
 export const jobFacts = (t: Localizer, job: Job): string[] => {
   const { state, pages, pages_printed: printed } = job;
   const facts = [stateOf(t, job)];
+  if (job.by_hand && OPEN.includes(state)) facts.push(t.text(job.by_hand.half === 1 ? "first_sides" : "second_sides"));
   if (state === "held" && job.expires_at) facts.push(t.text("until", { time: t.time(job.expires_at) }));
   const shown = (state === "completed" && printed) || pages || printed;
   if (shown) facts.push(t.count("pages", shown));
@@ -28,10 +31,15 @@ export const jobFacts = (t: Localizer, job: Job): string[] => {
   return facts;
 };
 
+/* What somebody other than the user did to a job, or its halves. */
+const TOLD = ["rejected", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
+
 /* Return why a job failed: in the user's language, with the service's own words where they say more. */
 export const jobReason = (t: Localizer, { state, reason, detail, code }: Job): string => {
-  if (state !== "failed" && state !== "unconfirmed") return "";
-  const text = reason ? t.backend(`exceptions.${reason}.message`, lenient({ detail, code })) : "";
+  const told = TOLD.includes(reason ?? "");
+  if (state !== "failed" && state !== "unconfirmed" && !told) return "";
+  const key = reason === "rejected" && detail ? "rejected_by" : reason;
+  const text = key ? t.backend(`exceptions.${key}.message`, lenient({ detail, code })) : "";
   if (!text) return detail;
   if (!detail || text.includes(detail)) return text;
   return t.isChinese ? `${text}（${detail}）` : `${text} (${detail})`;

@@ -9,9 +9,15 @@ import {
   mdiHelpCircleOutline,
   mdiPrinter,
   mdiReload,
+  mdiSwapHorizontal,
+  mdiTuneVariant,
 } from "@mdi/js";
+import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
+import { loadPart } from "../load-part";
+import { pageStrings } from "../localize";
+import { printerIds } from "../places";
 import { bars, base, buttons, tones } from "../styles";
 import type { Tone } from "../summary";
 import { TaskController } from "../tasks";
@@ -39,6 +45,8 @@ export class LiankeJobs extends Part {
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) mayControl = false;
   @state() private _expanded = false;
+  /* The job about which more is asked in a dialog. */
+  @state() private _opened: Job | undefined;
   /* Jobs about which something is being asked. */
   @state() private _asking = new Set<string>();
 
@@ -74,7 +82,8 @@ export class LiankeJobs extends Part {
 
   protected override render() {
     const { compact, config } = this.context;
-    const open = compact ? this.open.filter((job) => job.state !== "held").slice(0, MAX_COMPACT) : this.open;
+    const isShort = (job: Job) => job.state !== "held" || job.may_answer;
+    const open = compact ? this.open.filter(isShort).slice(0, MAX_COMPACT) : this.open;
     const history = !compact && this.context.shows("jobs");
     const finished = history ? this.finished.slice(0, this._expanded ? MAX_FINISHED : config.history) : [];
     if (!open.length && !finished.length) return nothing;
@@ -88,6 +97,15 @@ export class LiankeJobs extends Part {
                 ${this.t.text(this._expanded ? "less" : "more")}
               </button>
             </div>`
+          : nothing
+      }
+      ${
+        this._opened
+          ? html`<lianke-again
+              .context=${this.context}
+              .job=${this._opened}
+              @dialog-closed=${() => (this._opened = undefined)}
+            ></lianke-again>`
           : nothing
       }
     </div>`;
@@ -125,7 +143,8 @@ export class LiankeJobs extends Part {
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
         ${reason ? html`<p class="soft">${reason}</p>` : nothing}
         ${partly && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}
-        ${error ? html`<p class="error" role="alert">${error}</p>` : nothing} ${this._actions(job, title, partly)}
+        ${error ? html`<p class="error" role="alert">${error}</p>` : nothing} ${this._answer(job)}
+        ${this._actions(job, title, partly)}
       </div>
       ${this.mayControl && job.can_cancel ? this._cancel(job, title) : nothing}
     </li>`;
@@ -143,9 +162,19 @@ export class LiankeJobs extends Part {
     </button>`;
   }
 
+  /* What a job that waits for a person asks of this user, or of somebody else. */
+  private _answer(job: Job) {
+    if (!job.can_continue) return nothing;
+    loadPart(import("./answer"));
+    return html`<lianke-answer .context=${this.context} .job=${job}></lianke-answer>`;
+  }
+
   private _actions(job: Job, title: string, partly: string) {
     const unconfirmed = job.state === "unconfirmed";
-    if (!this.mayControl || !(job.can_retry || unconfirmed)) return nothing;
+    const again = job.can_retry || job.can_print_again;
+    // Of a single printer nothing can be moved to another.
+    const move = job.can_move && printerIds(this.context.hass).size > 1;
+    if (!this.mayControl || !(again || unconfirmed || move)) return nothing;
     const resting = this._tasks.isWorking(job.job_id);
     return html`<div class="actions">
       ${
@@ -161,7 +190,7 @@ export class LiankeJobs extends Part {
           : nothing
       }
       ${
-        job.can_retry
+        again
           ? html`<lianke-ask
               .context=${this.context}
               .icon=${mdiReload}
@@ -170,11 +199,46 @@ export class LiankeJobs extends Part {
               .question=${(unconfirmed ? this.t.text("maybe_ask") : partly) || undefined}
               .resting=${resting}
               @asking=${(event: CustomEvent<boolean>) => this._ask(job, event.detail)}
-              @confirmed=${() => this._act(job, (ids) => this.context.call("retry_job", ids))}
+              @confirmed=${() => this._act(job, (ids) => this._again(job, ids))}
             ></lianke-ask>`
           : nothing
       }
+      ${again ? this._more(job, "other_options", mdiTuneVariant) : nothing}
+      ${move ? this._more(job, "move_job", mdiSwapHorizontal) : nothing}
     </div>`;
+  }
+
+  private _more(job: Job, key: "other_options" | "move_job", icon: string) {
+    const label = this.t.text(key, { title: this.context.titleOf(job) });
+    return html`<button
+      class="round"
+      data-key="${key}-${job.job_id}"
+      aria-label=${label}
+      title=${label}
+      @click=${() => this._open(job)}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+    </button>`;
+  }
+
+  private async _again(job: Job, ids: object): Promise<void> {
+    try {
+      await this.context.call("retry_job", ids);
+    } catch (error) {
+      // What may be printed as often as one likes comes out twice if it is asked for twice.
+      if (job.can_print_again && isLost(error as CommandError)) throw new UserError(this.t.text("again_lost"));
+      throw error;
+    }
+  }
+
+  /* Show the dialog for another printer or other options. */
+  private _open(job: Job): void {
+    void this._tasks.run(job.job_id, async () => {
+      await import("../print/again").catch(() => {
+        throw new UserError(pageStrings().reload);
+      });
+      this._opened = job;
+    });
   }
 
   private _ask(job: Job, asking: boolean): void {

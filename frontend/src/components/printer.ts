@@ -70,7 +70,7 @@ export class LiankePrinter extends Part {
     const batch = this.batch?.items.length ? this.batch : undefined;
     if (!printer && !batch) return html`<section>${this._header(this.t.text("gone"))}</section>`;
     if (!printer) return html`<section>${this._header(this.t.text("gone"))}${this._tray(batch)}</section>`;
-    const name = this._nameOf(printer);
+    const name = this.t.named(printer.name, this.place);
     const summary = summarize(printer, this.open, this.keyRejected);
     const noted = !compact && (summary.problems.length || summary.held.length || !printer.may_control);
     if (noted) loadPart(import("./notes"));
@@ -159,11 +159,6 @@ export class LiankePrinter extends Part {
 
   private _dropText(): string {
     return this.t.text(this._over ? "drop_now" : TOUCH.matches ? "drop_touch" : "drop");
-  }
-
-  private _nameOf({ name }: Printer): string {
-    if (!this.place) return name;
-    return this.t.isChinese ? `${name}（${this.place}）` : `${name} (${this.place})`;
   }
 
   private _chooser(name: string, text?: string) {

@@ -21,7 +21,8 @@ import {
   type PrinterOptions,
   type Typed,
 } from "./options";
-import { isOwnPicture, Sending, type PreviewAnswer, type PrintAnswer } from "./sending";
+import { isOwnPicture } from "./own-picture";
+import { Sending, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 
 const MAX_FILES = 20;
@@ -50,9 +51,11 @@ export class Batch extends EventTarget {
   private _loading: Promise<void> | null = null;
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
 
+  /* again: the job whose document is printed once more; what is not chosen stays as it was for that one. */
   constructor(
     public context: CardContext,
     readonly device: string,
+    readonly again: Job | null = null,
   ) {
     super();
   }
@@ -68,7 +71,7 @@ export class Batch extends EventTarget {
 
   /* The layouts that make sense for them. */
   get layouts(): LayoutName[] {
-    const isTwoSided = this.offers?.duplex?.some((mode) => mode !== "off") ?? false;
+    const isTwoSided = this.offers?.duplex?.some((mode) => /^(long|short)_edge$/.test(mode)) ?? false;
     const found = layoutsFor(this.usable, isTwoSided);
     return this.joint && !found.includes(this.joint.layout) ? [this.joint.layout, ...found] : found;
   }
@@ -190,7 +193,7 @@ export class Batch extends EventTarget {
     }
     const { offers } = this;
     // Of the last choice, only what can be seen and changed here.
-    const last = Object.entries(remembered(this.device)).filter(([name, value]) =>
+    const last = Object.entries(this.again ? {} : remembered(this.device)).filter(([name, value]) =>
       offered(this._t, offers, name).some(({ id }) => id === value),
     );
     this.chosen = Object.fromEntries(last) as Chosen;
@@ -222,7 +225,7 @@ export class Batch extends EventTarget {
   private _setChosen(chosen: Chosen): void {
     this.chosen = chosen;
     this.asLastTime = false;
-    remember(this.device, chosen);
+    if (!this.again) remember(this.device, chosen);
     const listed = Object.entries(this.errors).filter(([name]) => !Object.hasOwn(LISTS, name));
     this.errors = Object.fromEntries(listed);
     this._optionsChanged();

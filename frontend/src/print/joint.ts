@@ -3,7 +3,8 @@ import { isLost, randomId, type CommandError } from "../context";
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
 import { fieldsOf, type Cut, type LayoutName } from "./layouts";
-import { isOwnPicture, type PreviewAnswer, type PrintAnswer } from "./sending";
+import { isOwnPicture } from "./own-picture";
+import { type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 
 /* Return what documents are called together. */

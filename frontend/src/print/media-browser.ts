@@ -4,6 +4,7 @@ import { mdiArrowLeft, mdiClose, mdiFileDocumentOutline, mdiFolder } from "@mdi/
 import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
+import { dialogs } from "./dialogs";
 import type { MediaChoice } from "./item";
 import { printText } from "./texts";
 
@@ -30,28 +31,10 @@ export class LiankeMediaBrowser extends Part {
   static override styles = [
     base,
     buttons,
+    dialogs,
     css`
       dialog {
-        width: min(480px, 100vw - 32px);
         max-height: min(560px, 100dvh - 32px);
-        box-sizing: border-box;
-        padding: 0;
-        border: none;
-        border-radius: var(--ha-border-radius-3xl, 24px);
-        background: var(--card-background-color);
-        color: var(--primary-text-color);
-      }
-      dialog::backdrop {
-        background: rgb(0 0 0 / 40%);
-      }
-      .bar {
-        display: flex;
-        align-items: center;
-        gap: 4px;
-        padding: 8px;
-        position: sticky;
-        top: 0;
-        background: inherit;
       }
       ul,
       .plain {

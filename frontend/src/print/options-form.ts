@@ -94,7 +94,10 @@ export class LiankeOptionsForm extends Part {
   private _lastTime() {
     const { batch, t } = this;
     const { offers } = batch;
-    if (!offers) return Object.keys(remembered(batch.device)).length ? html`<div class="last blank"></div>` : nothing;
+    if (!offers)
+      return !batch.again && Object.keys(remembered(batch.device)).length
+        ? html`<div class="last blank"></div>`
+        : nothing;
     if (!batch.asLastTime) return nothing;
     const names = Object.entries(batch.chosen).map(
       ([name, value]) => offered(t, offers, name).find(({ id }) => id === value)?.name ?? String(value),
@@ -123,9 +126,11 @@ export class LiankeOptionsForm extends Part {
     if (!all.length) return nothing;
     const preset = offers?.defaults?.[name];
     const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
-    const standard = preset
-      ? printText(t, "default_is", { value: choiceName(t, name, String(preset)) })
-      : printText(t, "default");
+    const standard = batch.again
+      ? printText(t, "as_before")
+      : preset
+        ? printText(t, "default_is", { value: choiceName(t, name, String(preset)) })
+        : printText(t, "default");
     const choose = (event: Event) =>
       batch.choose(name, all[Number((event.target as HTMLSelectElement).value || -1)]?.id);
     return this._field(
@@ -155,7 +160,7 @@ export class LiankeOptionsForm extends Part {
         min="1"
         max=${maxCopies(offers)}
         inputmode="numeric"
-        placeholder=${offers?.defaults?.["copies"] ?? 1}
+        placeholder=${this.batch.again?.copies ?? offers?.defaults?.["copies"] ?? 1}
         ?disabled=${this.batch.printing}
         aria-invalid=${this.batch.errors["copies"] ? "true" : nothing}
         .value=${live(this.batch.typed.copies)}

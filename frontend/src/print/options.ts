@@ -129,11 +129,13 @@ const FIELDS: Record<string, string> = {
   invalid_page_range: "pages",
   pages_not_in_document: "pages",
   paper_required: "paper",
+  by_hand_type: "duplex",
+  by_hand_not_available: "duplex",
 };
 
 /* Return the field that an error of Home Assistant is about, if it is about one. */
 export const fieldOf = (key: string | undefined, placeholders?: Record<string, string>): string | undefined => {
   if (!key) return undefined;
-  const named = /^(.+)_not_available$/.exec(key)?.[1] ?? FIELDS[key] ?? placeholders?.["option"];
+  const named = FIELDS[key] ?? /^(.+)_not_available$/.exec(key)?.[1] ?? placeholders?.["option"];
   return named && (Object.hasOwn(LISTS, named) || named === "copies" || named === "pages") ? named : undefined;
 };

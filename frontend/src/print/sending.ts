@@ -14,9 +14,6 @@ export interface PreviewAnswer {
   drawn_by: string;
 }
 
-/* Only pictures that Home Assistant itself serves. */
-export const isOwnPicture = (url: string) => /^\/(?!\/)/.test(url) || url.startsWith("data:image/");
-
 const isGone = (error: unknown) => (error as CommandError)?.translation_key === "document_gone";
 
 interface Sender {

@@ -1,1 +1,0 @@
-import{A as s,B as a,M as e,N as d,Q as o,X as n}from"./lianke-card-chunk-XNSTV6CY.js";var p={todo:o,calendar:e,camera:d,image:n};var m=class{constructor(){this._ids=new Map}async run(r,c){let i=this._ids.get(r)??`card-${a()}`;this._ids.set(r,i);try{let t=await c(i);return this._ids.delete(r),t}catch(t){throw s(t)||this._ids.delete(r),t}}};export{p as a,m as b};

@@ -1,0 +1,252 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { mdiCheck, mdiClose, mdiFlipHorizontal, mdiLockOpenVariantOutline, mdiPrinter } from "@mdi/js";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import { partTexts } from "../localize";
+import { dialogs } from "../print/dialogs";
+import { fields } from "../print/fields";
+import { isOwnPicture } from "../print/own-picture";
+import { base, buttons } from "../styles";
+import { TaskController } from "../tasks";
+import en from "../translations/answer.en.json";
+import zh from "../translations/answer.zh-Hans.json";
+import type { ByHand, Job } from "../types";
+import { Part } from "./part";
+import { turnPicture } from "./turn-picture";
+
+const texts = partTexts(en, zh);
+
+/* What a job that waits for a person asks, and what answers it: approval, release, paper turned over. */
+@define("lianke-answer")
+export class LiankeAnswer extends Part {
+  @property({ attribute: false }) job!: Job;
+  /* Whether a rejection is being written. */
+  @state() private _rejecting = false;
+
+  /* The signed address of a picture of its first page, and that for which it was signed. */
+  @state() private _picture = "";
+  private _signed: string | null | undefined;
+
+  protected readonly _focus = new FocusKeeper(this);
+  private readonly _tasks = new TaskController(this);
+
+  static override styles = [
+    base,
+    buttons,
+    fields,
+    dialogs,
+    css`
+      .column {
+        gap: 6px;
+        padding-top: 4px;
+      }
+      input {
+        max-width: 220px;
+        height: 36px;
+      }
+      svg {
+        display: block;
+        width: min(100%, 280px);
+        margin: 0 auto;
+      }
+      img {
+        align-self: start;
+        max-width: 100%;
+        max-height: 200px;
+        background: #fff;
+        border-radius: 4px;
+        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      ol {
+        margin: 0;
+        padding-inline-start: 24px;
+      }
+      li + li {
+        margin-top: 6px;
+      }
+    `,
+  ];
+
+  private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
+    return texts.text(this.t, key, values);
+  }
+
+  protected override willUpdate(): void {
+    const { picture } = this.job;
+    if (picture === this._signed) return;
+    this._signed = picture;
+    this._picture = "";
+    if (picture && isOwnPicture(picture)) void this._sign(picture);
+  }
+
+  private async _sign(picture: string): Promise<void> {
+    const message = { type: "auth/sign_path", path: picture };
+    const { path } = await this.context.hass.callWS<{ path: string }>(message).catch(() => ({ path: "" }));
+    if (this._signed === picture) this._picture = path;
+  }
+
+  private readonly _noPicture = () => (this._picture = "");
+
+  protected override render() {
+    const error = this._tasks.errorOf("answer");
+    const alert = error ? html`<p class="error" role="alert">${error}</p>` : nothing;
+    return html`<div class="column">${this._question()}${this._rejecting ? nothing : alert}</div>`;
+  }
+
+  private _question() {
+    const { job } = this;
+    const [reason] = job.waits_for ?? [];
+    const mine = Boolean(job.may_answer);
+    if (reason === "approval") return mine ? this._approval() : this._soft("approval_other");
+    if (reason === "release") return mine ? this._release() : this._soft("release_other");
+    return mine ? this._turn() : this._soft("turn_other");
+  }
+
+  private _soft(key: keyof typeof en) {
+    return html`<p class="soft">${this._text(key)}</p>`;
+  }
+
+  private _button(key: string, label: string, icon: string, press: () => unknown, main = false) {
+    const resting = this._tasks.isWorking("answer");
+    return html`<button
+      class=${main ? "main" : ""}
+      data-key=${key}
+      aria-label="${label}: ${this.context.titleOf(this.job)}"
+      aria-disabled=${resting ? "true" : nothing}
+      @click=${() => !resting && press()}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>${label}
+    </button>`;
+  }
+
+  private _approval() {
+    if (this._rejecting) return this._rejection();
+    return html`${
+        this._picture
+          ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
+          : nothing
+      }
+      <div class="actions">
+        ${this._button("approve", this._text("approve"), mdiCheck, () => this._continue(), true)}
+        ${this._button("reject", this._text("reject"), mdiClose, () => this._ask(true, "message"))}
+      </div>`;
+  }
+
+  private _rejection() {
+    const error = this._tasks.errorOf("answer");
+    return html`<div class="field">
+        <label class="soft" for="message">${this._text("reject_why")}</label>
+        <input id="message" data-key="message" maxlength="200" @keydown=${this._enter(() => this._reject())} />
+      </div>
+      ${error ? html`<p class="error" role="alert">${error}</p>` : this._soft("not_printed")}
+      <div class="actions">
+        ${this._button("do-reject", this._text("reject"), mdiClose, () => this._reject())}
+        <button data-key="no" @click=${() => this._ask(false, "reject")}>${this._text("no")}</button>
+      </div>`;
+  }
+
+  private _release() {
+    const { needs_code } = this.job;
+    return html`${this._soft("release_here")}
+      ${
+        needs_code
+          ? html`<div class="field">
+              <label class="soft" for="code">${this._text("code")}</label>
+              <input
+                id="code"
+                data-key="code"
+                type="password"
+                maxlength="64"
+                autocomplete="off"
+                aria-invalid=${this._tasks.errorOf("answer") ? "true" : nothing}
+                @keydown=${this._enter(() => this._continue())}
+              />
+            </div>`
+          : nothing
+      }
+      <div class="actions">
+        ${this._button("release", this._text("release"), mdiLockOpenVariantOutline, () => this._continue(), true)}
+      </div>`;
+  }
+
+  private _turn() {
+    const { by_hand: hand } = this.job;
+    return html`${this._soft("turn_about")}
+      <div class="actions">
+        ${
+          hand
+            ? this._button("turn", this._text("turn"), mdiFlipHorizontal, () => this._dialog?.showModal(), true)
+            : this._button("go", this._text("go"), mdiPrinter, () => this._continue(), true)
+        }
+      </div>
+      ${hand ? this._turnDialog(hand) : nothing}`;
+  }
+
+  private _turnDialog(hand: ByHand) {
+    const join = this.t.isChinese ? "" : " ";
+    const put = [this._text(`step_${hand.put_back}`), this._text(`edge_${hand.edge_first}`)].join(join);
+    const error = this._tasks.errorOf("answer");
+    return html`<dialog aria-label=${this._text("turn_title")}>
+      <div class="bar">
+        <span class="grow title">${this._text("turn_title")}</span>
+        <button
+          class="round"
+          aria-label=${this._text("close")}
+          title=${this._text("close")}
+          @click=${() => this._dialog?.close()}
+        >
+          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+        </button>
+      </div>
+      <div class="content">
+        ${turnPicture(hand, put)}
+        <ol>
+          <li>${texts.count(this.t, "step_take", hand.sheets)}</li>
+          <li>${put}</li>
+          <li>${this._text("step_go")}</li>
+        </ol>
+        ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+        <div class="actions">${this._button("go", this._text("go"), mdiPrinter, () => this._continue(), true)}</div>
+      </div>
+    </dialog>`;
+  }
+
+  private get _dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  private _value(id: string): string {
+    return this.renderRoot.querySelector<HTMLInputElement>(`#${id}`)?.value.trim() ?? "";
+  }
+
+  private _enter(act: () => void) {
+    return (event: KeyboardEvent) => event.key === "Enter" && act();
+  }
+
+  private async _ask(rejecting: boolean, focused: string): Promise<void> {
+    this._rejecting = rejecting;
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>(`[data-key=${focused}]`)?.focus();
+  }
+
+  private _continue(): void {
+    const code = this._value("code");
+    this._send("continue_job", { reason: this.job.waits_for?.[0], ...(code ? { code } : {}) });
+  }
+
+  private _reject(): void {
+    const message = this._value("message");
+    this._send("reject_job", message ? { message } : {});
+  }
+
+  private _send(service: string, data: object): void {
+    const { device_id, job_id } = this.job;
+    void this._tasks.run("answer", async () => {
+      await this.context.call(service, { device_id, job_id, ...data });
+      this._rejecting = false;
+      this._dialog?.close();
+    });
+  }
+}

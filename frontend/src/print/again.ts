@@ -1,0 +1,202 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { mdiClose, mdiPrinter, mdiSwapHorizontal } from "@mdi/js";
+import { BatchWatcher } from "../batch-watcher";
+import { Part } from "../components/part";
+import { UserError, isLost, type CommandError } from "../context";
+import { define } from "../define";
+import { partTexts } from "../localize";
+import { allPrinters } from "../places";
+import { base, buttons } from "../styles";
+import { TaskController } from "../tasks";
+import en from "../translations/again.en.json";
+import zh from "../translations/again.zh-Hans.json";
+import type { Job } from "../types";
+import { Batch } from "./batch";
+import { dialogs } from "./dialogs";
+import { fields } from "./fields";
+import { fieldOf } from "./options";
+import "./options-form";
+
+const texts = partTexts(en, zh);
+
+/* A dialog that prints a job's document again, with other options or on another printer, or moves a job that waits. */
+@define("lianke-again")
+export class LiankeAgain extends Part {
+  @property({ attribute: false }) job!: Job;
+  @state() private _device = "";
+  @state() private _sheetError = "";
+  /* Holds the options; made anew for another printer. */
+  batch: Batch | undefined;
+
+  protected readonly _watcher = new BatchWatcher(this);
+  private readonly _tasks = new TaskController(this);
+
+  static override styles = [
+    base,
+    buttons,
+    fields,
+    dialogs,
+    css`
+      .check {
+        display: flex;
+        align-items: center;
+        gap: var(--gap);
+      }
+      .check input {
+        width: 20px;
+        height: 20px;
+        margin: 0;
+      }
+    `,
+  ];
+
+  protected override firstUpdated(): void {
+    this._dialog?.showModal();
+  }
+
+  private get _dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
+    return texts.text(this.t, key, values);
+  }
+
+  private get _moves(): boolean {
+    return Boolean(this.job.can_move);
+  }
+
+  protected override willUpdate(): void {
+    const { job } = this;
+    if (!this._device) this._device = this._moves ? (this._printers[0]?.id ?? "") : job.device_id;
+    if (this._moves || job.by_hand || this.batch?.device === this._device) return;
+    const title = this.context.titleOf(job);
+    this.batch = new Batch(this.context, this._device, job);
+    this.batch.addMedia({ media_content_id: "", media_content_type: "", title });
+  }
+
+  private get _printers() {
+    const all = allPrinters(this.context.hass);
+    return this._moves ? all.filter(({ id }) => id !== this.job.device_id) : all;
+  }
+
+  protected override render() {
+    const { batch, job } = this;
+    const title = this.context.titleOf(job);
+    const heading = this._text(this._moves ? "move" : "again", { title });
+    const error = this._tasks.errorOf("again") ?? batch?.problem;
+    const resting = this._tasks.isWorking("again");
+    const label = this._text(this._moves ? "do_move" : "print");
+    return html`<dialog aria-label=${heading} @close=${() => this.fire("dialog-closed")}>
+      <div class="bar">
+        <span class="grow title"><bdi>${heading}</bdi></span>
+        <button class="round" aria-label=${this._text("close")} title=${this._text("close")} @click=${this._close}>
+          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+        </button>
+      </div>
+      <div class="content">
+        ${this._moves ? html`<p class="soft">${this._text("move_about")}</p>` : nothing}
+        ${job.by_hand ? this._byHand() : this._printer()}
+        ${
+          batch
+            ? html`<lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>`
+            : nothing
+        }
+        ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+        <div class="actions">
+          <button
+            class="main"
+            data-key="do"
+            aria-disabled=${resting ? "true" : nothing}
+            @click=${() => !resting && this._submit()}
+          >
+            <ha-svg-icon .path=${this._moves ? mdiSwapHorizontal : mdiPrinter}></ha-svg-icon>${label}
+          </button>
+          <button @click=${this._close}>${this._text("no")}</button>
+        </div>
+      </div>
+    </dialog>`;
+  }
+
+  private _printer() {
+    const printers = this._printers;
+    if (printers.length < 2 && !this._moves) return nothing;
+    return html`<div class="field">
+      <label class="soft" for="printer">${this._text("printer")}</label>
+      <select id="printer" @change=${this._chosen}>
+        ${printers.map(
+          ({ id, name, place }) =>
+            html`<option value=${id} ?selected=${id === this._device}>${this.t.named(name, place)}</option>`,
+        )}
+      </select>
+    </div>`;
+  }
+
+  private _byHand() {
+    return html`<p class="soft">${this._text("by_hand_about")}</p>
+      <div class="field">
+        <label class="soft" for="sheet">${this._text("from_sheet")}</label>
+        <input
+          id="sheet"
+          type="number"
+          min="1"
+          inputmode="numeric"
+          placeholder=${this._text("all_sheets")}
+          aria-invalid=${this._sheetError ? "true" : nothing}
+        />
+        ${this._sheetError ? html`<p class="error" role="alert">${this._sheetError}</p>` : nothing}
+      </div>
+      <label class="check"><input id="backs" type="checkbox" /> ${this._text("backs_only")}</label>`;
+  }
+
+  private readonly _chosen = (event: Event) => {
+    this._device = (event.target as HTMLSelectElement).value;
+  };
+
+  private readonly _close = () => this._dialog?.close();
+
+  private _submit(): void {
+    const { batch, job } = this;
+    const data = this._moves ? { to_device_id: this._device } : job.by_hand ? this._sheets() : this._options();
+    if (!data) return;
+    if (batch) batch.problem = null;
+    void this._tasks.run("again", async () => {
+      try {
+        const ids = { device_id: job.device_id, job_id: job.job_id };
+        await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
+      } catch (error) {
+        if (await this._isAtField(error as CommandError)) return;
+        if (!this._moves && isLost(error as CommandError)) throw new UserError(this.t.text("again_lost"));
+        throw error;
+      }
+      this.context.announce(this._text(this._moves ? "moved" : "printed", { title: this.context.titleOf(job) }));
+      this._close();
+    });
+  }
+
+  /* Show an error at the field that it is about, if there is one. */
+  private async _isAtField(error: CommandError): Promise<boolean> {
+    if (!this.batch || !fieldOf(error?.translation_key, error?.translation_placeholders)) return false;
+    await this.batch.explainJoint(error);
+    this.batch.changed();
+    return true;
+  }
+
+  private _options(): object | null {
+    const { batch, job } = this;
+    if (!batch?.tidy()) return null;
+    return { ...batch.options(), ...(batch.device === job.device_id ? {} : { to_device_id: batch.device }) };
+  }
+
+  private _sheets(): object | null {
+    const input = this.renderRoot.querySelector<HTMLInputElement>("#sheet");
+    const backs = this.renderRoot.querySelector<HTMLInputElement>("#backs")?.checked;
+    const sheet = Number(input?.value);
+    const isWrong = input?.validity.badInput || (input?.value && !(Number.isInteger(sheet) && sheet >= 1));
+    this._sheetError = isWrong ? this._text("sheet_invalid") : "";
+    if (isWrong) return null;
+    return { ...(input?.value ? { from_sheet: sheet } : {}), ...(backs ? { backs_only: true } : {}) };
+  }
+}

@@ -1,0 +1,224 @@
+/* Jobs that wait for a person, and what is done with a job beyond canceling it. */
+import { beforeEach, expect, test, vi } from "vitest";
+import "../src/components/answer";
+import "../src/components/jobs";
+import { jobFacts, jobReason } from "../src/components/job-texts";
+import type { Part } from "../src/components/part";
+import { Localizer } from "../src/localize";
+import "../src/print/again";
+import { summarize } from "../src/summary";
+import type { HomeAssistant, Job } from "../src/types";
+import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
+
+beforeEach(() => {
+  localStorage.clear();
+  asked.length = 0;
+  announced.length = 0;
+});
+
+const waiting = (reason: string, changes: Partial<Job> = {}) =>
+  makeJob({
+    state: "held",
+    hold_reason: reason,
+    waits_for: [reason],
+    can_continue: true,
+    may_answer: true,
+    can_cancel: true,
+    ...changes,
+  });
+const HAND = { half: 2, sheets: 4, put_back: "face_down", edge_first: "top" } as const;
+const answer = (job: Job, hass = makeHass({ continue_job: {}, reject_job: {} })) =>
+  show<Part>("lianke-answer", { context: makeContext(hass), job });
+const texts = (element: HTMLElement) => element.shadowRoot?.textContent?.replace(/\s+/g, " ") ?? "";
+
+test("a job is approved, once, however often it is pressed", async () => {
+  const element = await answer(waiting("approval"));
+  find(element, "[data-key=approve]").click();
+  find(element, "[data-key=approve]").click();
+  expect(asked).toMatchObject([{ service: "continue_job", service_data: { job_id: "job", reason: "approval" } }]);
+});
+
+test.each([
+  ["/api/lianke/job_picture/job", 1],
+  ["https://evil.example/x.png", 0],
+])("who may approve sees the first page: %s", async (picture, shown) => {
+  const hass = makeHass({ "auth/sign_path": { path: "/api/lianke/job_picture/job?authSig=x" } });
+  const element = await answer(waiting("approval", { picture }), hass);
+  await vi.waitFor(() => expect(asked).toHaveLength(shown));
+  await element.updateComplete;
+  const images = element.shadowRoot?.querySelectorAll("img") ?? [];
+  expect([...images].map((image) => image.getAttribute("src"))).toEqual(
+    shown ? ["/api/lianke/job_picture/job?authSig=x"] : [],
+  );
+});
+
+test("a rejection asks why, and can be taken back", async () => {
+  const element = await answer(waiting("approval"));
+  find(element, "[data-key=reject]").click();
+  await vi.waitFor(() => expect(element.shadowRoot?.activeElement?.id).toBe("message"));
+  find(element, "[data-key=no]").click();
+  await vi.waitFor(() => expect((element.shadowRoot?.activeElement as HTMLElement).dataset["key"]).toBe("reject"));
+  expect(asked).toHaveLength(0);
+  find(element, "[data-key=reject]").click();
+  await element.updateComplete;
+  find<HTMLInputElement>(element, "#message").value = " too many ";
+  find(element, "[data-key=do-reject]").click();
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]).toMatchObject({ service: "reject_job", service_data: { job_id: "job", message: "too many" } });
+});
+
+test.each(["approval", "release", "turn_paper"])("who may not answer for %s is told who can", async (reason) => {
+  const element = await answer(waiting(reason, { may_answer: false, by_hand: HAND }));
+  expect(find(element, "button")).toBeNull();
+  expect(texts(element).trim().length).toBeGreaterThan(20);
+});
+
+test("a code is sent with the release, and a wrong one is said at it", async () => {
+  const hass = makeHass({ continue_job: { code: "service_validation_error", message: "This is not the code" } });
+  const element = await answer(waiting("release", { needs_code: true }), hass);
+  const code = find<HTMLInputElement>(element, "#code");
+  expect(code.type).toBe("password");
+  code.value = "1234";
+  code.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+  await vi.waitFor(() => expect(find(element, ".error")?.textContent).toContain("This is not the code"));
+  expect(asked).toMatchObject([{ service: "continue_job", service_data: { reason: "release", code: "1234" } }]);
+  expect(code.value).toBe("1234");
+});
+
+test.each([
+  ["face_down", "top", "printed side down, the top of the pages first."],
+  ["face_up", "left", "printed side up, the left edge of the pages first."],
+] as const)("paper is turned as this printer takes it: %s, %s", async (put_back, edge_first, sentence) => {
+  const element = await answer(waiting("turn_paper", { by_hand: { ...HAND, put_back, edge_first } }));
+  find(element, "[data-key=turn]").click();
+  const dialog = find<HTMLDialogElement>(element, "dialog");
+  expect(dialog.open).toBe(true);
+  expect(dialog.textContent).toContain("Take all 4 sheets");
+  expect(find(element, "svg").getAttribute("aria-label")).toContain(sentence);
+  find(element, "[data-key=go]").click();
+  await vi.waitFor(() => expect(dialog.open).toBe(false));
+  expect(asked).toMatchObject([{ service: "continue_job", service_data: { reason: "turn_paper" } }]);
+});
+
+test("a job that waits for a person is not one that waits for the printer", () => {
+  const hass = { ...makeHass(), localize: (key: string) => (key.includes("approval") ? "Waiting for approval" : "") };
+  const job = waiting("approval", { by_hand: { ...HAND, half: 1 } });
+  expect(jobFacts(new Localizer(hass), job).slice(0, 2)).toEqual(["Waiting for approval", "First sides"]);
+  expect(summarize(makePrinter(), [job], false).held).toEqual([]);
+});
+
+test("who rejected a job, and why, is said", () => {
+  const localize = (key: string, values: Record<string, unknown> = {}) =>
+    key === "component.lianke.exceptions.rejected_by.message" ? `Rejected. ${String(values["detail"])}` : "";
+  const t = new Localizer({ ...makeHass(), localize });
+  const job = makeJob({ state: "canceled", reason: "rejected", detail: "Anna: too many" });
+  expect(jobReason(t, job)).toBe("Rejected. Anna: too many");
+});
+
+const house = (answers: Record<string, unknown>, count = 2): HomeAssistant => {
+  const ids = ["device", "other"].slice(0, count);
+  return {
+    ...makeHass(answers),
+    entities: Object.fromEntries(
+      ids.map((id) => [id, { entity_id: `notify.${id}`, platform: "lianke", device_id: id }]),
+    ),
+    devices: Object.fromEntries(ids.map((id) => [id, { id, name: id === "device" ? "Laser" : "Inkjet" }])),
+  };
+};
+const OPTIONS = {
+  papers: [
+    { id: 9, name: "A4" },
+    { id: 11, name: "A5" },
+  ],
+  max_copies: 5,
+};
+const again = (job: Job, hass: HomeAssistant) => show<Part>("lianke-again", { context: makeContext(hass), job });
+
+test("a job is printed again with what was changed, and nothing else", async () => {
+  localStorage.setItem("lianke-card:device", JSON.stringify({ paper: 11 }));
+  const job = makeJob({ state: "failed", can_retry: true, copies: 3 });
+  const dialog = await again(job, house({ "lianke/printer/options": OPTIONS, retry_job: {} }));
+  const form = find<Part>(dialog, "lianke-options-form");
+  await vi.waitFor(() => expect(find(form, "#paper")).not.toBeNull());
+  expect(find<HTMLSelectElement>(form, "#paper").value).toBe("");
+  expect(find(form, "#paper option").textContent).toBe("As before");
+  const copies = find<HTMLInputElement>(form, "#copies");
+  expect(copies.placeholder).toBe("3");
+  copies.value = "2";
+  copies.dispatchEvent(new Event("input"));
+  const closed = vi.fn();
+  dialog.addEventListener("dialog-closed", closed);
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(closed).toHaveBeenCalled());
+  const { service_data } = asked.find((one) => one["service"] === "retry_job") ?? {};
+  expect(service_data).toEqual({ device_id: "device", job_id: "job", copies: 2 });
+  expect(localStorage.getItem("lianke-card:device")).toContain("11");
+});
+
+test("a refused option is said at its field", async () => {
+  const refused = {
+    code: "service_validation_error",
+    translation_domain: "lianke",
+    translation_key: "too_many_copies",
+    message: "Too many",
+  };
+  const job = makeJob({ state: "failed", can_retry: true });
+  const dialog = await again(job, house({ "lianke/printer/options": OPTIONS, retry_job: refused }));
+  find(dialog, "[data-key=do]").click();
+  const form = find<Part>(dialog, "lianke-options-form");
+  await vi.waitFor(() => expect(find(form, ".field .error")?.textContent).toContain("Too many"));
+  expect(find<HTMLDialogElement>(dialog, "dialog").open).toBe(true);
+});
+
+test("a job that waits is moved to another printer", async () => {
+  const job = waiting("release", { can_move: true });
+  const dialog = await again(job, house({ move_job: {} }));
+  expect([...(dialog.shadowRoot?.querySelectorAll("option") ?? [])].map((one) => one.value)).toEqual(["other"]);
+  expect(find(dialog, "lianke-options-form")).toBeNull();
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(announced.at(-1)).toContain("was moved"));
+  expect(asked).toMatchObject([
+    { service: "move_job", service_data: { device_id: "device", job_id: "job", to_device_id: "other" } },
+  ]);
+});
+
+test("after a jam both sides by hand begin anew from a sheet", async () => {
+  const job = makeJob({ state: "failed", can_retry: true, by_hand: HAND });
+  const dialog = await again(job, house({ retry_job: {} }));
+  const sheet = find<HTMLInputElement>(dialog, "#sheet");
+  sheet.value = "0";
+  find(dialog, "[data-key=do]").click();
+  await dialog.updateComplete;
+  expect(find(dialog, ".error").textContent).toContain("from 1 on");
+  expect(asked).toHaveLength(0);
+  sheet.value = "3";
+  find<HTMLInputElement>(dialog, "#backs").checked = true;
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]?.["service_data"]).toEqual({
+    device_id: "device",
+    job_id: "job",
+    from_sheet: 3,
+    backs_only: true,
+  });
+});
+
+test.each([
+  [2, true],
+  [1, false],
+])("with %i printers a job can be moved: %s", async (count, offered) => {
+  const jobs = await show<Part>("lianke-jobs", {
+    context: makeContext(house({}, count)),
+    open: [waiting("release", { can_move: true })],
+    mayControl: true,
+  });
+  expect(find(jobs, "[data-key^=move_job]") !== null).toBe(offered);
+});
+
+test("what may be printed as often as one likes is not promised to print once", async () => {
+  const job = makeJob({ can_print_again: true });
+  const context = makeContext(house({ retry_job: { code: 3 } }));
+  const jobs = await show<Part>("lianke-jobs", { context, finished: [job], mayControl: true });
+  find(find(jobs, "lianke-ask"), "button").click();
+  await vi.waitFor(() => expect(find(jobs, ".error")?.textContent).toContain("could print twice"));
+});
