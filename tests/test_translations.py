@@ -93,7 +93,9 @@ TO_TYPE = {
     "odd",
     "urls",
 }
-LATIN = NAMES | SYSTEMS | TYPES | TECHNIQUE | TO_TYPE
+# What pictures call their parts.
+PARTS = {"A", "B"}
+LATIN = PARTS | NAMES | SYSTEMS | TYPES | TECHNIQUE | TO_TYPE
 # What each thing is called, wherever the English text names it.
 GLOSSARY = {
     r"box(es)?": "云盒",

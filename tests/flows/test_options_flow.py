@@ -103,6 +103,7 @@ async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert result["menu_options"] == [
         "settings",
         "defaults",
+        "by_hand",
         "keep_alive",
         "stand_in",
         "approval",

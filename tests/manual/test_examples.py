@@ -280,7 +280,7 @@ async def test_print_again_otherwise(house: House, block: Example) -> None:
     assert (document.options["dmPaperSize"], document.options["jpPageRange"]) == ("11", "1")
 
 
-@example("Both sides by hand")
+@example("Both sides by hand", document="both-sides-by-hand")
 async def test_both_sides_by_hand(house: House, block: Example) -> None:
     await house.run(at_home(house, block))
     (job,) = await house.finish()

@@ -7,7 +7,12 @@ from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
 from ..documents.document import Document, input_error
-from ..documents.page_documents import async_color_page, async_notification, async_test_page
+from ..documents.page_documents import (
+    async_color_page,
+    async_notification,
+    async_test_page,
+    async_turn_page,
+)
 from ..documents.spool import Spool, async_get_spool
 from ..jobs.queue import PrintRequest, Submission
 from ..runtime import LiankeConfigEntry
@@ -69,6 +74,23 @@ async def async_print_color_page(
         entry,
         printer_key,
         lambda spool, paper: async_color_page(hass, spool, paper=paper),
+        context,
+        hold=False,
+    )
+
+
+async def async_print_turn_page(
+    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context, *, side: int
+) -> Submission:
+    """Print a side of the test sheet for both sides by hand, now or not at all.
+
+    Raises as `async_print_test_page`.
+    """
+    return await _async_print(
+        hass,
+        entry,
+        printer_key,
+        lambda spool, paper: async_turn_page(hass, spool, side=side, paper=paper),
         context,
         hold=False,
     )

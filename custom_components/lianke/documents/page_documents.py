@@ -16,7 +16,7 @@ from .kinds import SourceKind
 from .page import PageStyle, is_visible, paper_size
 from .page_texts import async_page_text, async_page_texts
 from .spool import Spool
-from .testpage import color_page, test_page
+from .testpage import color_page, test_page, turn_page
 
 PAGE_BUILDERS = {
     SourceKind.TEXT: text_page,
@@ -172,4 +172,15 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | 
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
         hass, spool, partial(color_page, style), style, title=title, at_most=OWN_PAGES
+    )
+
+
+async def async_turn_page(
+    hass: HomeAssistant, spool: Spool, *, side: int, paper: Paper | None
+) -> Document:
+    """Return a side of the sheet that shows how a printer's paper is turned over."""
+    style = await async_style(hass, paper, DEFAULT_PAGE)
+    title = f"{await async_page_text(hass, 'page_turn')} {side}"
+    return await async_write_page(
+        hass, spool, partial(turn_page, style, side), style, title=title, at_most=1
     )

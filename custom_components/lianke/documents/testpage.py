@@ -30,6 +30,11 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15em 0.8em; m
 dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
 .font { margin: 0.1em 0; font-size: 0.85em; } .font small { color: #333; margin-right: 0.8em; }
 """
+TURN_CSS = """
+.turn { text-align: center; } .turn svg { width: 35%; }
+.turn path { fill: none; stroke: #000; stroke-width: 9; }
+.turn b { display: block; font-size: 90pt; line-height: 1.2; }
+"""
 NARROW_CSS = "dl { display: block; } main { padding: 1mm; } .font { font-size: 0.75em; }"
 SHORT_CSS = f"""
 .bars {{ height: 4mm; margin: 1mm 0; }} .ramp {{ height: 2mm; }}
@@ -112,6 +117,16 @@ def color_page(style: PageStyle) -> str:
     when = escape(style.date_time(style.now))
     body = f"{_bars()}<p>{why}<br>{when}</p>"
     return page(style, body, title=style.text("page_keep_alive_title"), css=CSS)
+
+
+def turn_page(style: PageStyle, side: int) -> str:
+    """Return a side of the sheet that shows how a printer's paper is turned over."""
+    hint = escape(style.text("page_turn_hint"))
+    body = (
+        f'<main class="turn"><svg viewBox="0 0 100 120"><path d="M50 118V20M18 50L50 8L82 50"/></svg>'
+        f"<b>{side}</b><p>{hint}</p></main>"
+    )
+    return page(style, body, title=style.text("page_turn"), css=TURN_CSS)
 
 
 def _bars() -> str:

@@ -28,6 +28,7 @@ from ..const import (
 from ..runtime import async_account_entries
 from .base import WHOLE_BOX, needs_box
 from .blueprints import async_copy, async_listed
+from .by_hand import ByHandSteps
 from .fitting_printers import CONF_TARGET, ink_jets, offers, one_of
 from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
@@ -52,7 +53,7 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(PageCountSteps, StandInSteps, PeopleSteps):
+class LiankeOptionsFlow(PageCountSteps, StandInSteps, PeopleSteps, ByHandSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class LiankeOptionsFlow(PageCountSteps, StandInSteps, PeopleSteps):
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += [
                 "defaults",
+                "by_hand",
                 "keep_alive",
                 "stand_in",
                 "approval",

@@ -40,10 +40,11 @@ async def async_setup(hass: HomeAssistant) -> None:
     """
     integration = await async_get_integration(hass, DOMAIN)
     files, digest = await hass.async_add_executor_job(_read_files)
+    pictures = await hass.async_add_executor_job(_find_pictures)
     await hass.http.async_register_static_paths(
         [
             StaticPathConfig(f"/{DOMAIN}/{path.name}", str(path), cache_headers=True)
-            for path in files
+            for path in (*files, *pictures)
         ]
     )
     resource = _Resource(hass, f"{CARD_URL}?v={integration.version}-{digest}")
@@ -64,6 +65,11 @@ def _read_files() -> tuple[list[Path], str]:
     for path in files:
         digest.update(path.read_bytes())
     return files, digest.hexdigest()[:8]
+
+
+def _find_pictures() -> list[Path]:
+    """Return the pictures that forms show; blocking."""
+    return sorted(FRONTEND.glob("by-hand-*.svg"))
 
 
 class _Resource:

@@ -1,0 +1,114 @@
+"""Setting up both sides by hand: a test sheet, what a person sees of it, and what follows."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import CONF_BY_HAND
+from tests.by_hand import LASERS, Image, Laser, Sheet
+from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
+from tests.printing import LABELS, LASER, came_out, show_state
+from tests.simulator import Simulator
+
+
+def seen(laser: Laser) -> dict[str, str]:
+    """Return what a person answers who follows the forms at this printer."""
+    [sheet] = laser.print([Image("1", 0)], [Sheet()])
+    first = next(image for image in sheet.faces if image is not None)
+    # Put back with the 1 down, the arrow pointing into the printer.
+    sheet.up = sheet.faces.index(None)
+    sheet.leading = first.turn // 180
+    face = sheet.up if laser.prints_up else 1 - sheet.up
+    second_side = "back" if sheet.faces[face] is None else "front"
+    sheet.faces[face] = None
+    laser.print([Image("2", 0)], [sheet])
+    second = sheet.faces[face]
+    assert second is not None
+    return {
+        "comes_out": laser.comes_out,
+        "second_side": second_side,
+        "arrows": "same" if second.turn == first.turn else "opposite",
+    }
+
+
+async def at_printer(
+    hass: HomeAssistant, entry: MockConfigEntry, name: str, step: str
+) -> ConfigFlowResult:
+    """Open the options and choose a printer, and what to do there."""
+    result = await target(hass, await go(hass, entry, "by_hand"), name)
+    assert result["type"] is FlowResultType.MENU
+    return await hass.config_entries.options.async_configure(
+        result["flow_id"], {"next_step_id": step}
+    )
+
+
+@pytest.mark.parametrize("laser", LASERS)
+async def test_a_sheet_and_three_questions(
+    hass: HomeAssistant,
+    reachable: str,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    hass_client_no_auth: ClientSessionGenerator,
+    laser: Laser,
+) -> None:
+    client = await hass_client_no_auth()
+    answers = seen(laser)
+    result = await at_printer(hass, setup, LASER, "by_hand_test")
+    assert not simulator.printed
+    result = await answer(hass, result, {})
+    assert result["step_id"] == "by_hand_first"
+    placeholders: Any = result["description_placeholders"]
+    picture = await client.get(placeholders["out"].removeprefix("![](").rstrip(")"))
+    assert (await picture.read()).startswith(b"<svg")
+    [first] = await came_out(simulator)
+    assert "<b>1</b>" in first.path.read_text("utf-8")
+    result = await answer(hass, result, {"comes_out": answers.pop("comes_out")})
+    assert result["step_id"] == "by_hand_second"
+    [_, second] = await came_out(simulator, 2)
+    assert "<b>2</b>" in second.path.read_text("utf-8")
+    result = await answer(hass, result, answers)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    expected = {"comes_out": laser.comes_out, "put_back": laser.put_back, "turned": laser.turned}
+    assert setup.options == {CONF_BY_HAND: {key_of(setup, LASER): expected}}
+
+
+async def test_answers_are_shown_changed_and_forgotten(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    result = await at_printer(hass, setup, LASER, "by_hand_answers")
+    # As for most printers.
+    assert shown(result) == {"comes_out": "face_down", "put_back": "face_down", "arrows": "same"}
+    wanted = {"comes_out": "face_up", "put_back": "face_down", "arrows": "opposite"}
+    await answer(hass, result, wanted)
+    kept = {"comes_out": "face_up", "put_back": "face_down", "turned": True}
+    assert setup.options == {CONF_BY_HAND: {key_of(setup, LASER): kept}}
+    result = await at_printer(hass, setup, LASER, "by_hand_answers")
+    assert shown(result) == wanted
+    result = await at_printer(hass, setup, LASER, "by_hand_forget")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert setup.options == {}
+
+
+async def test_a_sheet_that_is_refused(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    result = await at_printer(hass, setup, LASER, "by_hand_test")
+    show_state(simulator.box.printer(1), "outOfPaper")
+    await setup.runtime_data.coordinator.async_refresh()
+    result = await answer(hass, result, {})
+    assert (result["step_id"], result["errors"]) == ("by_hand_test", {"base": "by_hand_refused"})
+    placeholders: Any = result["description_placeholders"]
+    assert "paper" in placeholders["reason"]
+    assert not simulator.printed
+    assert setup.options == {}
+
+
+async def test_labels_are_not_turned_over(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    offered = choices(await go(hass, setup, "by_hand"), "target")
+    assert LASER in offered
+    assert LABELS not in offered
