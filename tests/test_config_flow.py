@@ -882,3 +882,28 @@ async def test_reconfigure_with_the_sticker_of_another_box(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
     assert entry.data == before
+
+
+@pytest.mark.parametrize("source", ["reauth", "reconfigure"])
+async def test_a_new_key_is_typed_once(
+    hass: HomeAssistant, simulator: Simulator, box: Box, source: str
+) -> None:
+    """After an error of another cause dots stand for it, and it is what is saved."""
+    entry = make_entry(simulator, box)
+    entry.add_to_hass(hass)
+    assert box.account is not None
+    new = simulator.cloud.renew_key(box.account)
+    server = simulator.url if source == "reconfigure" else None
+    result = await (
+        entry.start_reauth_flow(hass) if source == "reauth" else entry.start_reconfigure_flow(hass)
+    )
+    simulator.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
+    result = await answer(hass, result, server, api_key=new)
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert DOTS in shown_text(result)
+    assert new not in shown_text(result)
+    simulator.cloud.faults.clear()
+    result = await answer(hass, result, server)
+    assert result["reason"] == f"{source}_successful"
+    await hass.async_block_till_done()
+    assert entry.data["api_key"] == new
