@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.approvals import sending
 from custom_components.lianke.jobs.job import JobState
 from tests.printing import ask, came_out, data_of, device_of, sent, uploader
+from tests.security.rendering import active
 from tests.simulator import Simulator, make_pdf
 
 PHONE = "notify.mobile_app_boss"
@@ -212,6 +213,18 @@ async def test_a_phone_that_is_not_reached(
     assert not [message for message in warned if "Secret diary" in message]
     await ask(house.hass, "continue_job", Context(user_id=house.boss.id), job_id=job_id)
     await came_out(simulator)
+
+
+async def test_titles_are_shown_as_they_are(house: House) -> None:
+    options = {**house.entry.options, "approval_notify": [PHONE, "notify.persistent_notification"]}
+    house.hass.config_entries.async_update_entry(house.entry, options=options)
+    house.hass.services.async_register("notify", "persistent_notification", house.take)
+    await house.print_as(house.child, title="<b>Bill</b> ![x](https://127.0.0.1/x.png)")
+    [phone] = await house.told("mobile_app_boss")
+    assert phone["message"].startswith("“‹b›Bill‹/b› ![x](https://127.0.0.1/x.png)”")
+    [sidebar] = await house.told("persistent_notification")
+    assert "\\!\\[x\\]\\(" in sidebar["message"]
+    assert not active(sidebar["message"])
 
 
 async def test_a_phone_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

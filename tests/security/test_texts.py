@@ -28,7 +28,7 @@ from tests.simulator import Simulator
 LANGUAGES = ("en", "zh-Hans")
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept"}
-ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer"}
+ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer", "users"}
 
 
 def texts(language: str) -> dict[str, Any]:

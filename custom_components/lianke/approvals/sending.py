@@ -17,12 +17,16 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import voluptuous as vol
 
+from ..documents.escaping import escape_markdown
+
 _LOGGER = logging.getLogger(__name__)
 
 SEND_SECONDS: Final = 30
 # The companion app, whose action shows buttons and pictures.
 MOBILE_APP: Final = "mobile_app"
 CLEAR: Final = "clear_notification"
+# It shows Markdown.
+IN_SIDEBAR: Final = "persistent_notification"
 
 
 async def async_send(
@@ -38,9 +42,11 @@ async def async_send(
     `data` is for phones alone.
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
-    content: dict[str, Any] = {ATTR_MESSAGE: message}
+    # Titles and names may come from a device of the home network.
+    shown = escape_markdown if name == IN_SIDEBAR else _without_tags
+    content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
     if title is not None:
-        content[ATTR_TITLE] = title
+        content[ATTR_TITLE] = shown(title)
     if not hass.services.has_service(NOTIFY_DOMAIN, name):
         content[ATTR_ENTITY_ID] = target
         name = SERVICE_SEND_MESSAGE
@@ -51,6 +57,11 @@ async def async_send(
             await hass.services.async_call(NOTIFY_DOMAIN, name, content, blocking=True)
     except (HomeAssistantError, vol.Invalid, TimeoutError) as err:
         _LOGGER.warning("A notification was not sent by %s: %s", target, type(err).__name__)
+
+
+def _without_tags(text: str) -> str:
+    """Return a text that a phone, which knows some HTML, shows as it is."""
+    return text.replace("<", "‹").replace(">", "›")
 
 
 def is_phone(target: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from homeassistant.config_entries import ConfigFlowResult
 
 from ..const import CONF_APPROVAL_PRINTERS, CONF_RELEASE_CODES, CONF_RELEASE_PRINTERS
+from ..documents.escaping import escape_markdown
 from .base import BoxOptionsFlow, needs_box
 from .people_forms import (
     approval_from,
@@ -54,7 +55,10 @@ class PeopleSteps(BoxOptionsFlow):
                 users=users,
             ),
             description_placeholders={
-                "users": ", ".join(one["label"] for one in users if one["value"] in codes) or "-"
+                "users": ", ".join(
+                    escape_markdown(one["label"]) for one in users if one["value"] in codes
+                )
+                or "-"
             },
             errors=errors,
         )
