@@ -17,13 +17,12 @@ import subprocess
 import sys
 import zipfile
 
-from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
-
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATION = Path("custom_components", "lianke")
 CHANGELOGS = ("CHANGELOG.md", "CHANGELOG.zh-Hans.md")
-# What Home Assistant takes as the version of a custom integration, as far as it tells what is newer.
-STRATEGIES = [AwesomeVersionStrategy.SEMVER, AwesomeVersionStrategy.PEP440]
+# What Home Assistant takes as the version of a custom integration, as far as it tells what is newer; 0.2.0b1 is a beta.
+VERSION = re.compile(r"\d+\.\d+\.\d+(?P<before>(?:a|b|rc)\d+|\.dev\d+)?")
+NO_GIT = (OSError, subprocess.CalledProcessError)
 # The earliest time that a zip can hold.
 TIME = (1980, 1, 1, 0, 0, 0)
 NOT_SHIPPED = ("__pycache__", ".pyc")
@@ -52,8 +51,8 @@ def section(path: Path, version: str) -> str:
 
 def is_prerelease(version: str) -> bool:
     """Return whether a version comes before the one of its number, as 0.2.0b1 does before 0.2.0."""
-    parsed = AwesomeVersion(version)
-    return bool(parsed.alpha or parsed.beta or parsed.release_candidate or parsed.dev)
+    found = VERSION.fullmatch(version)
+    return found is not None and found["before"] is not None
 
 
 def check(tag: str, root: Path = ROOT) -> str:
@@ -61,7 +60,7 @@ def check(tag: str, root: Path = ROOT) -> str:
     version = manifest_version(root)
     if tag != version:
         raise ReleaseError(f"The tag is {tag}, the manifest says {version}.")
-    if AwesomeVersion(version).strategy not in STRATEGIES:
+    if not VERSION.fullmatch(version):
         raise ReleaseError(f"{version} is no version such as 0.2.0 or 0.2.0b1.")
     for name in CHANGELOGS:
         section(root / name, version)
@@ -85,7 +84,7 @@ def shipped(root: Path = ROOT) -> list[Path]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
     try:
         listed = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
-    except OSError, subprocess.CalledProcessError:
+    except NO_GIT:
         # The sources without their history.
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     else:

@@ -15,7 +15,7 @@ import yaml
 
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.trigger import TRIGGERS
-from scripts.release import STRATEGIES
+from scripts.release import VERSION
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "lianke"
@@ -127,7 +127,8 @@ def test_manifest_says_what_the_project_is() -> None:
 def test_version_is_one_that_home_assistant_takes() -> None:
     """The version decides about updates, so it has to be comparable, and the changelog has to know it."""
     version = load(INTEGRATION / "manifest.json")["version"]
-    assert AwesomeVersion(version).strategy in STRATEGIES
+    assert VERSION.fullmatch(version)
+    assert AwesomeVersion(version).strategy in ("SemVer", "PEP 440")
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 

@@ -110,7 +110,7 @@ def test_what_is_unreleased_belongs_to_a_version(repository: Path) -> None:
         ("1.0.0", False),
         ("0.2.0b1", True),
         ("0.2.0rc1", True),
-        ("0.2.0-beta.1", True),
+        ("0.2.0.dev1", True),
     ],
 )
 def test_betas_are_prereleases(version: str, pre: bool) -> None:
