@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from tests.clock import Clock, elapse, rest
-from tests.printing import LASER, ask, data_of, device_of
+from tests.printing import INKJET, LASER, ask, data_of, device_of
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 type Describe = Callable[[Event[Any]], dict[str, Any]]
@@ -105,6 +105,20 @@ async def test_jobs_that_waited(
         "canceled “a”, which was not printed",
         "gave up “b”, which waited too long and was not printed",
     ]
+
+
+async def test_a_job_that_was_moved(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, box: Box, describe: Describe
+) -> None:
+    """The line says where to."""
+    events = async_capture_events(hass, EVENT_JOB_ENDED)
+    box.online = False
+    await data_of(setup).coordinator.async_refresh()
+    (job,) = (await ask(hass, "print", device_id=device_of(hass), text="x", title="a"))["jobs"]
+    to = device_of(hass, INKJET)
+    await ask(hass, "move_job", job_id=job["job_id"], to_device_id=to)
+    await rest(hass)
+    assert [describe(event)["message"] for event in events] == [f"moved “a” to {INKJET}"]
 
 
 async def test_a_printer_that_is_gone(

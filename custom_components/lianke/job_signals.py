@@ -7,7 +7,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
-from .jobs.job import Job, JobState
+from .jobs.job import MOVED, Job, JobState
 from .runtime import LiankeConfigEntry
 
 
@@ -35,6 +35,8 @@ def event_data(job: Job) -> dict[str, Any]:
         "code": job.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
+        # Which printer has got it.
+        "to_printer": job.detail if job.reason == MOVED else None,
     }
 
 

@@ -66,7 +66,9 @@ def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
     key = str(data["state"])
     if data.get("partly_printed"):
         key = "partly_printed"
+    elif data.get("to_printer"):
+        key = "moved"
     elif key == "completed" and (pages := data.get("pages")) is not None:
         key = "completed_page" if pages == 1 else "completed_pages"
     text = texts.get(f"component.{DOMAIN}.common.logbook_{key}", key)
-    return text.format(title=data["title"], pages=data.get("pages"))
+    return text.format(title=data["title"], pages=data.get("pages"), printer=data.get("to_printer"))

@@ -89,6 +89,7 @@ async def test_a_job_comes_out_of_the_printer_that_it_is_moved_to(
     events = hass.states.get("event.kyocera_ma2000w_gx_print_job")
     assert events is not None
     assert (events.attributes["event_type"], events.attributes["reason"]) == ("canceled", "moved")
+    assert events.attributes["to_printer"] == INKJET
 
 
 async def test_what_the_other_printer_does_not_have_stays(

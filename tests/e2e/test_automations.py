@@ -33,6 +33,8 @@ ACTIONS = {
         "list_jobs",
         "get_capabilities",
         "cancel_job",
+        "continue_job",
+        "reject_job",
         "move_job",
         "retry_job",
     ),
