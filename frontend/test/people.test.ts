@@ -147,7 +147,7 @@ test("a job is printed again with what was changed, and nothing else", async () 
   copies.value = "2";
   copies.dispatchEvent(new Event("input"));
   const closed = vi.fn();
-  dialog.addEventListener("dialog-closed", closed);
+  dialog.addEventListener("again-closed", closed);
   find(dialog, "[data-key=do]").click();
   await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   const { service_data } = asked.find((one) => one["service"] === "retry_job") ?? {};

@@ -70,8 +70,11 @@ export class LiankeJobs extends Part {
       .row .actions {
         margin-top: 6px;
       }
-      .row .round {
+      .row > .round {
         margin-inline-end: -8px;
+      }
+      .row > .round + .round {
+        margin-inline-start: -12px;
       }
       li:focus-visible {
         outline-offset: 3px;
@@ -104,7 +107,7 @@ export class LiankeJobs extends Part {
           ? html`<lianke-again
               .context=${this.context}
               .job=${this._opened}
-              @dialog-closed=${() => (this._opened = undefined)}
+              @again-closed=${() => (this._opened = undefined)}
             ></lianke-again>`
           : nothing
       }
@@ -146,6 +149,12 @@ export class LiankeJobs extends Part {
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing} ${this._answer(job)}
         ${this._actions(job, title, partly)}
       </div>
+      ${
+        // Of a single printer nothing can be moved to another.
+        this.mayControl && job.can_move && printerIds(this.context.hass).size > 1
+          ? this._more(job, "move_job", mdiSwapHorizontal)
+          : nothing
+      }
       ${this.mayControl && job.can_cancel ? this._cancel(job, title) : nothing}
     </li>`;
   }
@@ -172,9 +181,7 @@ export class LiankeJobs extends Part {
   private _actions(job: Job, title: string, partly: string) {
     const unconfirmed = job.state === "unconfirmed";
     const again = job.can_retry || job.can_print_again;
-    // Of a single printer nothing can be moved to another.
-    const move = job.can_move && printerIds(this.context.hass).size > 1;
-    if (!this.mayControl || !(again || unconfirmed || move)) return nothing;
+    if (!this.mayControl || !(again || unconfirmed)) return nothing;
     const resting = this._tasks.isWorking(job.job_id);
     return html`<div class="actions">
       ${
@@ -204,7 +211,6 @@ export class LiankeJobs extends Part {
           : nothing
       }
       ${again ? this._more(job, "other_options", mdiTuneVariant) : nothing}
-      ${move ? this._more(job, "move_job", mdiSwapHorizontal) : nothing}
     </div>`;
   }
 

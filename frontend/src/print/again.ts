@@ -89,7 +89,7 @@ export class LiankeAgain extends Part {
     const error = this._tasks.errorOf("again") ?? batch?.problem;
     const resting = this._tasks.isWorking("again");
     const label = this._text(this._moves ? "do_move" : "print");
-    return html`<dialog aria-label=${heading} @close=${() => this.fire("dialog-closed")}>
+    return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
       <div class="bar">
         <span class="grow title"><bdi>${heading}</bdi></span>
         <button class="round" aria-label=${this._text("close")} title=${this._text("close")} @click=${this._close}>
