@@ -18,7 +18,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.documents.two_sides import FACES
 from custom_components.lianke.jobs import retention, store
+from custom_components.lianke.jobs.by_hand import ByHand
 from custom_components.lianke.jobs.job import Asker, Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.retention import to_forget
@@ -85,6 +87,8 @@ async def test_a_held_job_is_moved_within_a_box(shop: Shop) -> None:
     ):
         assert getattr(new, name) == getattr(job, name), name
     assert new.token != job.token
+    # The old one is over, which nobody has to remember any more.
+    assert not shop.queue.get(new.job_id).move_open
     await switch(shop, online=True)
     await shop.until(new, JobState.COMPLETED)
     [document] = shop.sim.cloud.printed
@@ -130,7 +134,11 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     with pytest.raises(ServiceValidationError) as caught:
         await shop.queue.async_move("no such job", changes(shop, SMALL), shop.entry.entry_id)
     assert caught.value.translation_key == "job_not_found"
-    turned = await held(shop, waits_for=("turn_paper",))
+    # Its halves were made for the printer's way of turning paper.
+    by_hand = ByHand(
+        pages=2, copies=1, sheets=1, put_back=next(iter(FACES)), front_size=1, back_size=1
+    )
+    turned = shop.queue._registry.change(await held(shop), by_hand=by_hand)
     assert not turned.can_move
     assert await refused(shop, turned) == "job_not_movable"
     copied = shop.queue._registry.change(await held(shop), copied=True)

@@ -110,6 +110,10 @@ class JobMover:
             except HomeAssistantError:
                 await self._hass.async_add_executor_job(unlink_all, [document.path])
                 raise
+            if not job.is_moving:
+                # Nothing is written any more: it would print at both.
+                await self._hass.async_add_executor_job(unlink_all, [document.path])
+                raise change_not_saved(job)
             try:
                 new = (await queue.async_submit(_request(job, new_id, document, changes))).job
             except BaseException:

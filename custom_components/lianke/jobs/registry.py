@@ -279,7 +279,9 @@ class JobRegistry:
     def forget_move(self, job_id: str) -> None:
         """Note that the job which a moved one took the place of is over."""
         if (job := self._jobs.get(job_id)) is not None and not self._writer.closed:
-            self._put(replace(job, move_open=False, generation=job.generation + 1))
+            new = replace(job, move_open=False, generation=job.generation + 1)
+            self._put(new)
+            self._add_version(new)
             self._writer.write_later(job_id)
 
     @callback
