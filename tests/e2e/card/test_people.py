@@ -265,3 +265,35 @@ async def test_job_is_moved_and_printed_again_with_other_options(
         await expect(screen.row(title).filter(has_text=t["completed"])).to_have_count(1)
     (printed,) = (await stage.printed())[before:]
     assert printed["copies"] == 3
+
+
+@pytest.mark.parametrize("look", ["dark", "forced"])
+async def test_paper_is_turned_by_keyboard_in_every_look(
+    stage: Stage, look: str, tmp_path: Path
+) -> None:
+    title = f"turned in {look}"
+    await submit(stage, title, printer=SMALL_LASER, duplex="manual_short_edge", copies=2)
+    async with stage.screen(
+        stage.full(SMALL_LASER), dark=look == "dark", forced=look == "forced", width=320
+    ) as screen:
+        row = screen.row(title)
+        turn = row.get_by_role("button", name="Turn the paper over")
+        await turn.focus()
+        assert await screen.axe() == []
+        await screen.page.keyboard.press("Enter")
+        dialog = row.get_by_role("dialog")
+        await expect(dialog.get_by_role("img")).to_be_visible()
+        assert await screen.axe() == []
+        await screen.picture(tmp_path / f"turn-{look}.png")
+        await screen.page.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()
+        await expect(turn).to_be_focused()
+        await screen.page.keyboard.press("Enter")
+        go = dialog.get_by_role("button", name="Print the second sides")
+        for _ in range(3):
+            await screen.page.keyboard.press("Tab")
+            if await go.evaluate("(one) => one.matches(':focus')"):
+                break
+        await expect(go).to_be_focused()
+        await screen.page.keyboard.press("Enter")
+        await expect(row).to_contain_text("Completed")
