@@ -24,10 +24,11 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.approval import async_reasons_to_ask
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.people import Origin
 from custom_components.lianke.jobs.request import PrintRequest
-from tests.printing import LASER, ask, came_out, data_of, device_of, print_one, sent
-from tests.simulator import Box, Simulator
+from tests.printing import LASER, OTHER_LASER, ask, came_out, data_of, device_of, print_one, sent
+from tests.simulator import Box, Outcome, Simulator
 
 
 @pytest.fixture
@@ -217,4 +218,54 @@ async def test_answering_twice_at_once(
     no = [ask(hass, "reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
     answers = await asyncio.gather(*yes, *no, return_exceptions=True)
     assert sum(isinstance(answer, dict) for answer in answers) == 1
+    await came_out(simulator)
+
+
+async def test_what_was_approved_and_did_not_come_out(
+    hass: HomeAssistant,
+    reachable: str,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    anna: User,
+    boss: User,
+) -> None:
+    """The same document for the same user needs no second approval; a change of it does."""
+    option(hass, setup, approval_users=[anna.id])
+
+    async def fails() -> str:
+        simulator.cloud.plan(box.printer(1), Outcome(code=502))
+        job_id = str((await print_as(hass, anna))["job_id"])
+        await ask(hass, "continue_job", acting(boss), job_id=job_id)
+        queue = data_of(setup).queue
+        await until(lambda: queue.get(job_id).state is JobState.FAILED)
+        return job_id
+
+    again = (await ask(hass, "retry_job", acting(anna), job_id=await fails()))["job"]
+    assert again["state"] == "uploading"
+    await came_out(simulator)
+    more = {"job_id": await fails(), "copies": 50}
+    again = (await ask(hass, "retry_job", acting(anna), **more))["job"]
+    assert again["hold_reason"] == "approval"
+
+
+async def test_what_was_approved_and_is_moved(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    anna: User,
+    boss: User,
+) -> None:
+    option(hass, setup, approval_users=[anna.id])
+    box.printer(1).on = False
+    await data_of(setup).coordinator.async_refresh()
+    jobs = [await print_as(hass, anna) for _ in range(2)]
+    await ask(hass, "continue_job", acting(boss), job_id=jobs[0]["job_id"])
+    other = device_of(hass, OTHER_LASER)
+    moved = [
+        (await ask(hass, "move_job", acting(anna), job_id=job["job_id"], to_device_id=other))["job"]
+        for job in jobs
+    ]
+    assert [job["hold_reason"] for job in moved] == [None, "approval"]
     await came_out(simulator)

@@ -22,6 +22,7 @@ from ..const import (
     CONF_RELEASE_USERS,
 )
 from ..documents.document import input_error
+from .job import Job
 from .limits import most_pages
 from .people import PersonReason
 from .request import PrintRequest, origin_of
@@ -44,8 +45,10 @@ async def async_reasons_to_ask(
     beyond = _is_beyond_month(options, request, spent)
     if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
         raise input_error("guard_month", limit=str(options[CONF_MONTHLY_PAGES]), spent=str(spent))
-    if (beyond or _is_to_be_approved(options, request, view)) and not await async_may_approve(
-        hass, options, request.context.user_id
+    if (
+        (beyond or _is_to_be_approved(options, request, view))
+        and not request.approved
+        and not await async_may_approve(hass, options, request.context.user_id)
     ):
         reasons.append(PersonReason.APPROVAL)
     if (
@@ -55,6 +58,16 @@ async def async_reasons_to_ask(
     ):
         reasons.append(PersonReason.RELEASE)
     return tuple(reasons)
+
+
+def after_answer(job: Job) -> dict[str, Any]:
+    """Return the changes of a job for whose first reason a person has said yes."""
+    reason, *left = job.waits_for
+    return {
+        "waits_for": tuple(left),
+        "hold_reason": left[0] if left else None,
+        "approved": job.approved or reason == PersonReason.APPROVAL,
+    }
 
 
 def release_code(options: Mapping[str, Any], request: PrintRequest) -> str | None:

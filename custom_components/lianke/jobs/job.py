@@ -130,6 +130,7 @@ class Job:
     origin: str | None = field(default=None, metadata=_ADDED)
     # The reasons for which people are to be asked, one after the other; see `PersonReason`.
     waits_for: tuple[str, ...] = field(default=(), metadata=_ADDED)
+    approved: bool = field(default=False, metadata=_ADDED)
     # The job at another printer that takes its place, "<config entry>/<job>": it cannot print any more
     # unless there turns out to be no such job.
     moving_to: str | None = field(default=None, metadata=_ADDED)

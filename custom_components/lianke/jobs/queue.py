@@ -13,6 +13,7 @@ from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from ..documents.document import input_error
+from .approval import after_answer
 from .callbacks import CallbackHandler
 from .errors import change_not_saved, job_error
 from .halves import check_may_turn
@@ -255,8 +256,7 @@ class PrintQueue:
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
         check_may_turn(job, self._registry.unsettled())
-        left = job.waits_for[1:]
-        await self._async_decide(job, waits_for=left, hold_reason=left[0] if left else None)
+        await self._async_decide(job, **after_answer(job))
         self._review()
         return self.get(job_id)
 

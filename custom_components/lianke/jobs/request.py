@@ -31,8 +31,9 @@ class PrintRequest:
     printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
     and `sender_address` are those of a device of the home network. `laid_out` says that the document
     was laid out on sheets for these options. `waits_for` None means that the options
-    decide for whom the job waits; `release_code` is hashed. `moved` is a job whose place the new one
-    takes. With `halves`, the document is what is printed on the first sides.
+    decide for whom the job waits; `approved` says that the same was approved before; `release_code` is
+    hashed. `moved` is a job whose place the new one takes. With `halves`, the document is what is printed
+    on the first sides.
     """
 
     printer_key: str
@@ -53,6 +54,7 @@ class PrintRequest:
     laid_out: bool = False
     origin: Origin | None = None
     waits_for: tuple[str, ...] | None = None
+    approved: bool = False
     release_code: str | None = field(default=None, repr=False)
     moved: Job | None = None
     halves: Halves | None = None
@@ -107,6 +109,7 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         waits_for=waits_for,
+        approved=request.approved,
         release_code=request.release_code if PersonReason.RELEASE in waits_for else None,
         origin=origin_of(request),
         created_at=moved.created_at if moved else now,

@@ -82,7 +82,16 @@ class JobRetrier:
                 raise change_not_saved(job) from None
             try:
                 request = await self._async_request(job, context, changes, rest)
-                return await submit(replace(request, job_id=again_id, retry_of=job.job_id))
+                # What was approved and did not come out needs no second approval.
+                same = changes is None and job.asker.user_id == context.user_id
+                return await submit(
+                    replace(
+                        request,
+                        job_id=again_id,
+                        retry_of=job.job_id,
+                        approved=job.approved and same,
+                    )
+                )
             except BaseException:
                 self._registry.change(job, retried_as=before)
                 raise

@@ -111,12 +111,16 @@ class JobSubmitter:
         ).reason
         if reason is not None and (reason in PERMANENT or not request.hold):
             raise input_error(f"not_ready_{reason}", printer=view.name)
+        moved = request.moved
+        if moved is not None and moved.approved and self._registry.get(moved.job_id) is not None:
+            # By somebody who may approve for this box.
+            request = replace(request, approved=True)
         if request.waits_for is None:
             asks = await async_reasons_to_ask(
                 self._hass, self._entry.options, request, view, spent=self._pages_of_month(request)
             )
             # What people are to be asked about a job is asked wherever it is moved to.
-            before = request.moved.waits_for if request.moved else ()
+            before = moved.waits_for if moved else ()
             request = replace(
                 request,
                 waits_for=tuple(dict.fromkeys((*before, *asks))),
