@@ -1,15 +1,18 @@
 """Both sides by hand: two halves that are one job, with a person who turns the stack between them."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 import json
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.documents.pdf_worker.two_sides import split
 from custom_components.lianke.documents.two_sides import TurnSetup
 from custom_components.lianke.jobs.by_hand import ByHand, Halves
@@ -379,6 +382,81 @@ async def test_callbacks_prove_both_halves(open_shop: OpenShop, receiver: Receiv
         await shop.until(job, JobState.COMPLETED, step=2)
         assert receiver.taken == [True, True]
         assert shop.sim.cloud.count("GET /print/job") == 0
+
+
+async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
+    open_shop: OpenShop, receiver: Receiver
+) -> None:
+    """The callback comes while the first half's task is being polled."""
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.update(callbacks="end")
+        receiver.deliver = False
+        shop.printer().seconds_per_page = 3000
+        job = await submit(shop)
+        await shop.uploaded(job)
+        polled, go_on = asyncio.Event(), asyncio.Event()
+        real = shop.queue._tracker._client.task
+
+        async def slow(*args: Any) -> Any:
+            task = await real(*args)
+            if task.state is TaskState.SUCCESS and task.result is not None:
+                polled.set()
+                await go_on.wait()
+            return task
+
+        with patch.object(shop.queue._tracker._client, "task", slow):
+            while not polled.is_set():
+                shop.clock.tick(10)
+                shop.queue._review()
+                await asyncio.sleep(0.02)
+            [body] = receiver.bodies
+            claim = parse_callback(body)
+            assert claim is not None
+            token = shop.queue.get(job.job_id).token
+            assert await shop.queue.async_on_callback(token, claim)
+            go_on.set()
+            await shop.settle()
+        told = await waits(shop, job)
+        assert told.as_view()["by_hand"] is not None
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 2
+
+
+@pytest.mark.parametrize("when", ["asked", "canceled"])
+async def test_a_first_half_that_ends_while_it_is_being_canceled(
+    open_shop: OpenShop, receiver: Receiver, when: str
+) -> None:
+    async with open_shop(receiver) as shop:
+        receiver.deliver = False
+        shop.sim.cloud.variants.update(callbacks="end", cancel="prints_success")
+        shop.printer().seconds_per_page = 3000
+        job = await submit(shop)
+        await shop.uploaded(job)
+        name = "task" if when == "asked" else "cancel_task"
+        real = getattr(shop.queue._scheduler._client, name)
+
+        async def late(*args: Any) -> Any:
+            answer = await real(*args)
+            claim = parse_callback(
+                {
+                    "device_id": shop.box.device_id,
+                    "task_id": shop.queue.get(job.job_id).task_id,
+                    "task_state": "SUCCESS",
+                    "task_result": {"code": 200, "msg": ""},
+                }
+            )
+            assert claim is not None
+            await shop.queue.async_on_callback(shop.queue.get(job.job_id).token, claim)
+            return answer
+
+        with patch.object(shop.queue._scheduler._client, name, late):
+            await shop.queue.async_cancel(job.job_id)
+        told = shop.queue.get(job.job_id)
+        assert (told.state, told.reason) == (JobState.CANCELED, FIRST_SIDES_ONLY)
+        assert told.partly_printed
+        await shop.tick(3600)
+        assert shop.sim.cloud.count(SUBMIT) == 1
 
 
 async def test_an_end_that_comes_before_the_answer(open_shop: OpenShop, receiver: Receiver) -> None:

@@ -28,6 +28,7 @@ from tests.simulator import Simulator
 LANGUAGES = ("en", "zh-Hans")
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept"}
+OURS |= {"out", "sides", "arrows"}
 ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer", "users"}
 
 

@@ -312,22 +312,32 @@ class JobScheduler:
         asked_at, began = dt_util.utcnow(), monotonic()
         state = await self._tracker.async_poll_before_cancel(job)
         current = self._registry.get(job.job_id)
-        if current is None or not current.can_cancel:
-            # It has ended, which is published once it is on disk.
-            with suppress(JobStoreError):
-                await self._registry.async_wait_persisted(job.job_id)
+        if current is None or not current.can_cancel or current.task_id != job.task_id:
+            # It has ended, or its first half has.
+            await self._async_cancel_second_half(job.job_id, expiring=expiring)
             return
         if expiring and current.state is not JobState.QUEUED:
             return
         self._registry.change(current, expiring=expiring)
         await self._client.cancel_task(printer.printer.address, job.task_id)
         current = self._registry.get(job.job_id)
-        if current is not None and current.can_cancel:
+        if current is not None and current.task_id != job.task_id:
+            await self._async_cancel_second_half(job.job_id, expiring=expiring)
+        elif current is not None and current.can_cancel:
             idle = state is TaskState.READY and monotonic() - began < CANCEL_TIME
             self._registry.change(
                 current, state=JobState.CANCELING, idle_at=asked_at if idle else None
             )
             self._tracker.poll_soon(current)
+
+    async def _async_cancel_second_half(self, job_id: str, *, expiring: bool) -> None:
+        """Cancel a job whose first half ended while it was being canceled; wait for its end on disk."""
+        job = self._registry.get(job_id)
+        if job is not None and job.is_second_half and job.state is JobState.HELD and not expiring:
+            self._registry.change(job, state=JobState.CANCELED)
+        # An end is published once it is on disk.
+        with suppress(JobStoreError):
+            await self._registry.async_wait_persisted(job_id)
 
     def _next_cleanup(self, now: datetime) -> datetime:
         # At most one interval away, even if our clock is set back.

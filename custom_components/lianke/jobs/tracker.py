@@ -243,7 +243,9 @@ class TaskTracker:
             return None
         task = await self._client.task(known.printer.address, job.task_id)
         self._trackings[job.job_id].failed_polls = 0
-        if (current := self._registry.get(job.job_id)) is not None:
+        current = self._registry.get(job.job_id)
+        # Meanwhile the job may have got another task, or be about to: that of its second half.
+        if current is not None and current.task_id == job.task_id:
             self._apply_task(current, task)
         return task
 
