@@ -3,9 +3,10 @@
 It holds everything that the manual's examples name, so that they can be pasted as they are.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw
 
@@ -163,14 +164,16 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
             await hass.submit(flow, answers)
     for item in texts["items"]:
         await hass.call("shopping_list", "add_item", {"name": item})
-    begins = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
-    event = {
-        "entity_id": await _entity(hass, "local_calendar", CALENDAR),
+    # Every day, so that there is something to print today whenever that is.
+    today = datetime.now(ZoneInfo(hass.time_zone)).date()
+    dinner = {
         "summary": texts["dinner"],
-        "start_date_time": (begins + timedelta(hours=1)).isoformat(),
-        "end_date_time": (begins + timedelta(hours=3)).isoformat(),
+        "dtstart": f"{today}T18:00:00",
+        "dtend": f"{today}T20:00:00",
+        "rrule": "FREQ=DAILY",
     }
-    await hass.call("calendar", "create_event", event)
+    calendar = await _entity(hass, "local_calendar", CALENDAR)
+    await hass.command("calendar/event/create", entity_id=calendar, event=dinner)
     await _entity(hass, "local_file", CAMERA)
 
 
