@@ -368,6 +368,20 @@ async def test_models(house: House, block: Example) -> None:
     assert set(found) == {"models", "total"}
 
 
+@example("Export")
+async def test_counted_pages_are_sent(house: House, block: Example) -> None:
+    await automate(house, block)
+    await house.hass.services.async_call(
+        AUTOMATION, "turn_off", {"entity_id": "all"}, blocking=True
+    )
+    actions = yaml.safe_load(
+        block.content.replace("notify.mail", "notify.kyocera_ma2000w_gx_print_message")
+    )["actions"]
+    (document,) = await printed(house, actions)
+    month = (dt_util.now() - timedelta(days=1)).strftime("%Y-%m")
+    assert month in document.path.read_text("utf-8")
+
+
 @example("Printing a message")
 async def test_message(house: House, block: Example) -> None:
     (document,) = await printed(house, at_home(house, block))
