@@ -99,7 +99,7 @@ def make_profile(
         name=_name(device, known),
         make_and_model=printer.model or printer.product or known.name,
         maker=maker,
-        model=printer.product or printer.model or known.name,
+        model=printer.model or printer.product or known.name,
         location=_location(hass, device),
         uuid=printer_uuid(token),
         media=offered_media(
