@@ -199,8 +199,13 @@ def reports_in_any_order(job: Job, told: list[tuple[TaskState, TaskResult | None
 def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) -> None:
     """Give the newest job that may have printed, within a day, and only for the same content."""
     known = [
-        replace(job, created_at=at, request_id=request_id if mine else "another")
-        for (job, mine), at in zip(found, _times(len(found)), strict=True)
+        replace(
+            job,
+            job_id=str(number),
+            created_at=at,
+            request_id=request_id if mine else "another",
+        )
+        for number, ((job, mine), at) in enumerate(zip(found, _times(len(found)), strict=True))
     ]
     content = Content(printer_key="printer", digest="digest", options={})
     frees = {JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}

@@ -72,13 +72,18 @@ def find_duplicate(
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
-        # Records of older versions lack the options that were added since.
-        options = ResolvedOptions.from_dict(job.options).as_dict()
-        same = Content(printer_key=job.printer_key, digest=job.digest, options=options)
-        if same != content:
+        same = Content(
+            printer_key=job.printer_key, digest=job.digest, options=_set_options(job.options)
+        )
+        if same != content._replace(options=_set_options(content.options)):
             raise input_error("request_id_conflict", request_id=request_id)
         return job
     return None
+
+
+def _set_options(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that are set: records of older versions lack those that were added since."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def check_pages(document: Document, options: ResolvedOptions, *, limit: int, printer: str) -> None:
