@@ -156,9 +156,10 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
             "Letter",
             "信封 DL",
         ]
-        # The laser has no color to choose, the ink-jet no second side.
+        # The laser has no color to choose, the ink-jet a second side only by hand.
         await expect(screen.card.get_by_label("Color")).to_have_count(0)
-        await expect(screen.card.get_by_label("Two-sided")).to_have_count(1)
+        by_hand = screen.card.get_by_label("Two-sided").get_by_text("by hand")
+        await expect(by_hand).to_have_count(0)
         await paper.select_option(label="A5")
         await screen.card.get_by_label("Copies").fill("3")
         await screen.card.get_by_label("Copies").blur()
@@ -172,7 +173,13 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
             {"name": "photo.png", "mimeType": "image/png", "buffer": PNG}
         )
         await expect(other.get_by_label("Color")).to_have_count(1)
-        await expect(other.get_by_label("Two-sided")).to_have_count(0)
+        sides = other.get_by_label("Two-sided").locator("option")
+        await expect(sides).to_have_count(4)
+        assert (await sides.all_inner_texts())[1:] == [
+            "Off",
+            "Long edge, by hand",
+            "Short edge, by hand",
+        ]
         await expect(other.get_by_label("Paper")).to_have_value("")
 
         await screen.page.reload()
