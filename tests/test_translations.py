@@ -347,6 +347,14 @@ def test_fields_of_options_are_described(texts: dict[str, Any]) -> None:
         check_form(schema, steps[name], name)
 
 
+def test_menu_titles_without_names() -> None:
+    """Home Assistant fills names into the text of a menu, but not into its title."""
+    for texts in (EN, ZH):
+        for step, form in texts["options"]["step"].items():
+            if "menu_options" in form:
+                assert not names(form.get("title", "")), step
+
+
 async def test_fields_of_setting_up_are_described(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:
