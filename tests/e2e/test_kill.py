@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.blackout import FINAL, JOBS, Home, Verdict
 from tests.e2e.hass import HassError
+from tests.e2e.turning import STEPS, TurningHome
 
 # The chaos test lets processes die as often within minutes, by a clock of its own; these take real time. By hand
 # LIANKE_ROUNDS=20 makes more of them.
@@ -39,6 +40,41 @@ async def test_many_power_cuts(tmp_path: Path) -> None:
     await prove(tmp_path, ROUNDS)
 
 
+@pytest.mark.timeout(1800)
+async def test_power_cuts_while_paper_is_turned_by_hand(tmp_path: Path) -> None:
+    """Each cut meets jobs in their first half, waiting for a person, just continued, and in their second half."""
+    seed = _seed()
+    rounds = max(2, ROUNDS // 2)
+    home = TurningHome(folder=tmp_path, reachable=True, random=Random(f"{seed} by hand"))
+    async with home.running():
+        await home.prepare()
+        for number in range(rounds):
+            await home.turn(number)
+        await home.end()
+        print(dict(home.found))  # noqa: T201
+        states = await home.judge()
+        print(dict(states))  # noqa: T201
+        assert states.total() == rounds * len(STEPS)
+        assert states["completed"] >= rounds * len(STEPS) / 2, states
+        # The power went at each step.
+        half_1 = [seen for seen in home.found if "half 1" in seen]
+        half_2 = [seen for seen in home.found if "half 2" in seen and "waits" not in seen]
+        assert half_1
+        assert half_2
+        overview = await home.cloud.get("")
+        assert not overview["banned"], "the cloud was asked too often"
+        assert not overview["errors"]
+        assert not overview["violations"]
+        assert not home.hass.problems("lianke"), home.hass.problems("lianke")
+        keep_secrets(home, [account["api_key"] for account in overview["accounts"]])
+
+
+def _seed() -> int:
+    seed = int(os.environ.get("LIANKE_SEED") or SystemRandom().randrange(2**32))
+    print(f"LIANKE_SEED={seed} repeats these moments")  # noqa: T201  # shown when the test fails
+    return seed
+
+
 async def prove(folder: Path, rounds: int) -> None:
     """Run reachable homes and an unreachable one, half of the rounds each, and judge all.
 
@@ -46,8 +82,7 @@ async def prove(folder: Path, rounds: int) -> None:
     power that goes once a minute is not what the share of doubts is to stand for. They have their rounds in turn, and
     wait side by side the five minutes until doubt ends.
     """
-    seed = int(os.environ.get("LIANKE_SEED") or SystemRandom().randrange(2**32))
-    print(f"LIANKE_SEED={seed} repeats these moments")  # noqa: T201  # shown when the test fails
+    seed = _seed()
     half = rounds // 2
     names = [f"reachable {number}" for number in range(half)]
     homes = [

@@ -44,11 +44,12 @@ def request(
     copies: int = 1,
     laser: Laser = USUAL,
     edge: str = "long",
+    text: str = "Page",
     **changes: Any,
 ) -> PrintRequest:
     """Return a request whose document is split for a printer."""
     setup = setup_of(laser)
-    source = shop.document(pages, content=make_pdf(pages))
+    source = shop.document(pages, content=make_pdf(pages, text))
     fronts, backs = (source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb")
     answer = split(
         {

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import hashlib
 from pathlib import Path
@@ -35,6 +35,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
+from tests.jobs.test_by_hand import request as request_by_hand
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, Simulator
 from tests.simulator.cast import office_printers
@@ -81,6 +82,11 @@ class World:
     random: Random = field(default_factory=lambda: Random(7))
     shop: Shop = field(init=False)
     stories: int = 0
+    # The second sides' digests by those of the first sides, which are their jobs'.
+    backs: dict[str, str] = field(default_factory=dict)
+    # The jobs whose paper somebody may have turned over, and has been told so.
+    turned: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     _opened: AbstractAsyncContextManager[Shop] = field(init=False)
     _digests: dict[Path, str] = field(default_factory=dict)
 
@@ -145,6 +151,39 @@ class World:
         document = self.shop.document(2, content=content)
         with suppress(HomeAssistantError):
             await self.shop.submit(document, port=port, **wishes)
+        await self.shop.settle()
+
+    async def submit_by_hand(self, port: int, pages: int, copies: int, **wishes: Any) -> None:
+        """Print on both sides by hand."""
+        text = f"Turned {len(self.backs)}"
+        request = request_by_hand(
+            self.shop, pages=pages, copies=copies, text=text, port=port, **wishes
+        )
+        assert request.halves is not None
+        fronts, backs = (
+            hashlib.sha256(file.path.read_bytes()).hexdigest()
+            for file in (request.document, request.halves.backs)
+        )
+        self.backs[fronts] = backs
+        request = replace(request, document=replace(request.document, digest=fronts))
+        await self.attempt(self.shop.queue.async_submit(request))
+
+    def turning(self) -> list[Job]:
+        """Return the jobs that wait for their paper to be turned over."""
+        return [
+            job
+            for job in self.shop.queue.jobs()
+            if job.can_continue and job.waits_for == ("turn_paper",)
+        ]
+
+    async def turn_paper(self, job: Job, *, crash: bool) -> None:
+        """Say that the paper was turned over; a crash comes right after the answer."""
+        self.turned.add(job.job_id)
+        with suppress(HomeAssistantError):
+            await self.shop.queue.async_continue(job.job_id, reason="turn_paper")
+            self.told.add(job.job_id)
+        if crash:
+            await self.restart(crash=True)
         await self.shop.settle()
 
     async def change(self, thing: Any, **values: Any) -> None:
@@ -213,6 +252,8 @@ class World:
         passed = 0.0
         step = 20.0
         await self.shop.refresh()
+        for job in self.turning():
+            await self.turn_paper(job, crash=False)
         while not all(job.is_final for job in self.shop.queue.jobs()):
             assert passed < END, self.shop.queue.jobs()
             await self.shop.tick(step)
@@ -241,9 +282,14 @@ class World:
         by_digest: dict[str, list[Job]] = {}
         for job in self.shop.queue.jobs():
             by_digest.setdefault(job.digest, []).append(job)
-        assert tray.keys() <= by_digest.keys()
+        assert tray.keys() <= by_digest.keys() | {
+            self.backs[digest] for digest in by_digest if digest in self.backs
+        }
         for digest, jobs in by_digest.items():
             whole, part = tray.get(digest, (0, 0))
+            if digest in self.backs:
+                self.judge_halves(jobs, (whole, part), tray.get(self.backs[digest], (0, 0)))
+                continue
             surely = sum(job.state is JobState.COMPLETED for job in jobs)
             maybe = sum(
                 job.state is JobState.UNCONFIRMED
@@ -252,6 +298,28 @@ class World:
             )
             assert surely <= whole <= surely + maybe, (whole, jobs)
             assert part <= sum(job.state is not JobState.COMPLETED for job in jobs), jobs
+
+    def judge_halves(
+        self, jobs: list[Job], fronts: tuple[int, int], backs: tuple[int, int]
+    ) -> None:
+        """Compare the jobs of a document that is printed by hand with its halves in the out tray."""
+        seen = (fronts, backs, jobs)
+        surely = sum(job.state is JobState.COMPLETED for job in jobs)
+        maybe = [
+            job
+            for job in jobs
+            if job.state is JobState.UNCONFIRMED
+            or (job.state is not JobState.COMPLETED and job.partly_printed)
+        ]
+        second = sum(job.is_second_half for job in jobs)
+        assert max(surely, second) <= fronts[0] <= surely + len(maybe), seen
+        assert surely <= backs[0] <= surely + sum(job.is_second_half for job in maybe), seen
+        assert backs[0] <= len({job.job_id for job in jobs} & self.turned), seen
+        assert fronts[1] + backs[1] <= len(maybe), seen
+        for job in jobs:
+            if job.state is JobState.COMPLETED:
+                assert job.by_hand is not None
+                assert job.pages_printed == job.by_hand.pages * job.by_hand.copies, seen
 
 
 class Story(RuleBasedStateMachine):
@@ -296,6 +364,26 @@ class Story(RuleBasedStateMachine):
         expires_in = None if minutes is None else timedelta(minutes=minutes)
         self.run(self.world.submit(port, content, waits_for=people, expires_in=expires_in))
 
+    @rule(
+        port=st.sampled_from(PORTS),
+        pages=st.integers(2, 7),
+        copies=st.integers(1, 2),
+        minutes=st.none() | st.integers(1, 90),
+        seconds=st.sampled_from([0, 60]),
+    )
+    def print_both_sides_by_hand(
+        self, port: int, pages: int, copies: int, minutes: int | None, seconds: int
+    ) -> None:
+        expires_in = None if minutes is None else timedelta(minutes=minutes)
+        self.run(self.world.submit_by_hand(port, pages, copies, expires_in=expires_in))
+        self.run(self.world.pass_time(seconds))
+
+    @precondition(lambda self: self.world.turning())
+    @rule(number=st.integers(0, 50), crash=st.booleans())
+    def turn_the_paper(self, number: int, crash: bool) -> None:
+        waiting = self.world.turning()
+        self.run(self.world.turn_paper(waiting[number % len(waiting)], crash=crash))
+
     @precondition(lambda self: self.world.shop.queue.jobs())
     @rule(
         number=st.integers(0, 50),
@@ -306,6 +394,8 @@ class Story(RuleBasedStateMachine):
         queue, job = self.world.shop.queue, self.pick(number)
         # Those that wait for people are few.
         job = next((one for one in queue.jobs() if one.can_continue), job)
+        if is_yes and job.is_second_half and reason is None:
+            self.world.turned.add(job.job_id)
         answer = (
             queue.async_continue(job.job_id, reason=reason)
             if is_yes
@@ -393,7 +483,11 @@ class Story(RuleBasedStateMachine):
         if not hasattr(self.world, "shop"):
             return
         for digest, (whole, _part) in self.world.tray().items():
-            jobs = [job for job in self.world.shop.queue.jobs() if job.digest == digest]
+            jobs = [
+                job
+                for job in self.world.shop.queue.jobs()
+                if digest in (job.digest, self.world.backs.get(job.digest))
+            ]
             assert whole <= len(jobs), jobs
 
     @invariant()
@@ -404,7 +498,21 @@ class Story(RuleBasedStateMachine):
         for job in self.world.shop.queue.jobs():
             if job.waits_for and job.state is JobState.HELD:
                 assert (job.task_id, job.handed_over_at) == (None, None), job
-                assert job.digest not in tray, job
+                if not job.is_second_half:
+                    assert job.digest not in tray, job
+
+    @invariant()
+    def second_sides_come_on_first_ones(self) -> None:
+        if not hasattr(self.world, "shop"):
+            return
+        tray = self.world.tray()
+        for digest, backs in self.world.backs.items():
+            jobs = [job for job in self.world.shop.queue.jobs() if job.digest == digest]
+            fronts, second = tray.get(digest, (0, 0))[0], tray.get(backs, (0, 0))
+            assert sum(job.is_second_half for job in jobs) <= fronts, jobs
+            assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
+        # Whoever was told that it goes on is not asked again, by no crash either.
+        assert not {job.job_id for job in self.world.turning()} & self.world.told
 
     @override
     def teardown(self) -> None:
