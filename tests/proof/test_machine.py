@@ -224,6 +224,8 @@ class World:
             }
         )
         assert claim is not None
+        # The first half of a job may have ended since it was picked; then its token is another one.
+        job = self.shop.queue.get(job.job_id)
         before = self.shop.queue.jobs()
         named = job.task_id is not None and not job.task_from_list
         for token in (None, "x" * 32, job.token if named else None):
