@@ -284,6 +284,20 @@ describe("cropping by hand", () => {
     expect(part).toMatchObject({ turn: 90, top: expect.closeTo(0.05) });
   });
 
+  test("says what to do, and only of what has not the shape of a card that less is printed", async () => {
+    const { crop } = await opened();
+    const help = () => find(crop, "[role=status]").textContent;
+    expect(help()).toContain("Drag the frame");
+    button(crop, "Turn left").click();
+    await crop.updateComplete;
+    expect(help()).toContain("Drag the frame");
+    const top = find(crop, "[role=slider].top");
+    for (let n = 0; n < 8; n++)
+      top.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", shiftKey: true, cancelable: true }));
+    await crop.updateComplete;
+    expect(help()).toContain("only its middle is printed");
+  });
+
   test("by a pointer: corners and the whole part are dragged", async () => {
     const { crop, cut } = await opened();
     const frame = find(crop, ".frame").getBoundingClientRect();

@@ -41,6 +41,9 @@ export class LiankePrinter extends Part {
   static override styles = [
     base,
     css`
+      :host {
+        scroll-margin-top: calc(var(--header-height, 56px) + 16px);
+      }
       section {
         display: flex;
         flex-direction: column;

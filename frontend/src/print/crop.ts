@@ -44,6 +44,13 @@ export const middleOf = ([width, height]: [number, number], turn: number): Cut =
   return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
 };
 
+/* Whether a part of a frame has nearly the shape of a card. */
+export const isCard = ([width, height]: [number, number], cut: Cut): boolean => {
+  const shape = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
+  const lying = shape < 1 ? 1 / shape : shape;
+  return Math.min(lying / CARD, CARD / lying) >= 1 - STRETCHED;
+};
+
 /* Return a part after the picture was turned by a quarter, clockwise or not. */
 export const quarter = ({ left, top, right, bottom, turn }: Cut, clockwise: boolean): Cut =>
   clockwise
@@ -243,13 +250,13 @@ export class LiankeCrop extends Part {
     this._drawn = turn;
   }
 
-  /* Whether the part has nearly the shape of a card, so that all of it is printed. */
+  /*
+   * Whether all of the part is printed. By the picture, not by the canvas: that has its size only once it is drawn, after
+   * this is asked.
+   */
   private get _fits(): boolean {
-    const { _canvas: canvas, _cut: cut } = this;
-    const width = (cut.right - cut.left) * canvas.width;
-    const height = (cut.bottom - cut.top) * canvas.height;
-    const shape = width > height ? width / height : height / width;
-    return Math.min(shape / CARD, CARD / shape) >= 1 - STRETCHED;
+    const { naturalWidth, naturalHeight } = this._picture as HTMLImageElement;
+    return isCard(frameOf(naturalWidth, naturalHeight, this._cut.turn), this._cut);
   }
 
   protected override render() {

@@ -64,6 +64,23 @@ export class LiankeTray extends Part {
     `,
   ];
 
+  private _home: Element | null = null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this._home = (this.getRootNode() as Partial<ShadowRoot>).host ?? null;
+  }
+
+  /* The printer gets much shorter with this gone; on a phone it would be off the screen with what comes of the print. */
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    const { _home: home, batch } = this;
+    requestAnimationFrame(() => {
+      if (batch.items.length || !home?.isConnected) return;
+      if (home.getBoundingClientRect().top < 0) home.scrollIntoView({ block: "start" });
+    });
+  }
+
   /* Focus what adds files. */
   override focus(options?: FocusOptions): void {
     this.renderRoot.querySelector<HTMLElement>("lianke-file-chooser")?.focus(options);

@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, Stage
+from .stage import INKJET, LASER, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -53,6 +53,26 @@ async def test_drop_preview_and_print_once(stage: Stage) -> None:
     assert printed["options"]["dmDuplex"] == "2"
     titles = [job["title"] for job in (await stage.view())["jobs"]]
     assert titles.count("作业 homework") + titles.count("作业 homework.pdf") == 1
+
+
+async def test_phone_shows_what_becomes_of_a_print(stage: Stage) -> None:
+    """The form was long, Print far below the card's head: without it, the job is not above the screen."""
+    async with stage.screen(width=390, height=600, touch=True) as screen:
+        # Something below the card, as on a dashboard: the page stays where it was scrolled to.
+        await screen.page.locator("lianke-card").first.evaluate(
+            "(card) => { card.style.display = 'block'; card.style.marginBottom = '1500px'; }"
+        )
+        await screen.zone.wait_for()
+        await screen.drop(("in the hall.pdf", PDF, make_pdf(2)))
+        await screen.card.get_by_role("button", name="Preview").tap()
+        await expect(screen.card.locator(".previews img")).to_have_count(2)
+        button = screen.card.get_by_role("button", name="Print", exact=True)
+        await button.evaluate("(button) => button.scrollIntoView({ block: 'start' })")
+        await expect(screen.card.get_by_text(LASER).first).not_to_be_in_viewport()
+        await button.evaluate("(button) => button.click()")
+        await expect(screen.row("in the hall.pdf")).to_contain_text("Completed")
+        await expect(screen.row("in the hall.pdf")).to_be_in_viewport(ratio=1)
+        await expect(screen.card.get_by_text(LASER).first).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize(
