@@ -61,6 +61,11 @@ def turn_setup(options: Mapping[str, Any], printer_key: str) -> TurnSetup:
     return TurnSetup.from_stored(options.get(CONF_BY_HAND, {}).get(printer_key))
 
 
+def has_turn_setup(options: Mapping[str, Any], printer_key: str) -> bool:
+    """Return whether somebody has said how a printer's stack is turned over."""
+    return printer_key in options.get(CONF_BY_HAND, {})
+
+
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     """Return when the current quiet hours end, None outside of them.
 

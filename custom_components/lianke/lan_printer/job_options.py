@@ -15,7 +15,7 @@ from .printer_attributes import (
     REVERSE_LANDSCAPE,
     REVERSE_PORTRAIT,
 )
-from .profile import IPP_QUALITIES, SIDES, Profile
+from .profile import IPP_QUALITIES, Profile
 from .values import UNSUPPORTED
 
 MAX_RANGES: Final = 50
@@ -115,7 +115,7 @@ def _quality(content: Content, _profile: Profile) -> Found:
 
 def _sides(content: Content, profile: Profile) -> Found:
     word = _word(content)
-    return {"duplex": SIDES[word]} if word in profile.sides else None
+    return {"duplex": profile.sides[word]} if word in profile.sides else None
 
 
 def _color(content: Content, profile: Profile) -> Found:

@@ -16,6 +16,7 @@ from ..api.option_resolver import MAX_COPIES, resolve_options
 from ..api.options import (
     COLORS,
     DUPLEX,
+    MANUAL_DUPLEX,
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
@@ -24,6 +25,7 @@ from ..api.options import (
 from ..box.storage import StoredPrinter
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ..devices import printer_identifier
+from ..jobs.settings import has_turn_setup
 from ..runtime import LiankeConfigEntry
 from .media import Media, keyword_of, media_type_keywords, offered_media, tray_keywords
 
@@ -35,6 +37,12 @@ SIDES: Final[Mapping[str, str]] = {
     "two-sided-long-edge": "long_edge",
     "two-sided-short-edge": "short_edge",
 }
+"""IPP's sides, and the duplex modes of a printer with a duplex unit."""
+SIDES_BY_HAND: Final[Mapping[str, str]] = {
+    ONE_SIDED: "off",
+    "two-sided-long-edge": "manual_long_edge",
+    "two-sided-short-edge": "manual_short_edge",
+}
 DRAFT, NORMAL, HIGH = 3, 4, 5
 """IPP's print-quality."""
 IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
@@ -43,7 +51,10 @@ _NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """A printer as clients see it; ids are the driver's, sizes in `media` are 0.01 mm."""
+    """A printer as clients see it; ids are the driver's, sizes in `media` are 0.01 mm.
+
+    `sides` has the duplex mode of each of IPP's words that are offered.
+    """
 
     name: str
     make_and_model: str
@@ -56,7 +67,7 @@ class Profile:
     media_types: Mapping[str, int | None]
     default_tray: str
     default_media_type: str
-    sides: tuple[str, ...]
+    sides: Mapping[str, str]
     default_sides: str
     color: bool
     color_modes: tuple[str, ...]
@@ -68,7 +79,7 @@ class Profile:
 
     @property
     def two_sided(self) -> bool:
-        """Return whether the printer prints on both sides of a sheet."""
+        """Return whether both sides of a sheet are printed, by the printer or with somebody's help."""
         return len(self.sides) > 1
 
 
@@ -85,10 +96,7 @@ def make_profile(
     defaults = _defaults(entry, known)
     trays = tray_keywords(known.capabilities)
     media_types = media_type_keywords(known.capabilities)
-    duplex = {DUPLEX["off"]} if able.duplex is None else able.duplex
-    sides = tuple(
-        word for word, ours in SIDES.items() if word == ONE_SIDED or DUPLEX[ours] in duplex
-    )
+    sides = _sides(able, by_hand=has_turn_setup(entry.options, known.key))
     colors = able.colors or frozenset(COLORS.values())
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
@@ -137,9 +145,25 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
     return None
 
 
-def _default_sides(sides: tuple[str, ...], defaults: ResolvedOptions | None) -> str:
-    wanted = None if defaults is None else defaults.duplex
-    return next((word for word in sides if DUPLEX[SIDES[word]] == wanted), ONE_SIDED)
+def _sides(able: Capabilities, *, by_hand: bool) -> Mapping[str, str]:
+    """Return the sides to offer; without a duplex unit, both only where it is known how paper is turned.
+
+    Devices choose both sides on their own: nobody is to find half a document who was not ready for it.
+    """
+    unit = able.duplex or frozenset()
+    sides = {
+        word: ours for word, ours in SIDES.items() if word == ONE_SIDED or DUPLEX[ours] in unit
+    }
+    return SIDES_BY_HAND if by_hand and len(sides) == 1 else sides
+
+
+def _default_sides(sides: Mapping[str, str], defaults: ResolvedOptions | None) -> str:
+    if defaults is None:
+        return ONE_SIDED
+    wanted = {ours for ours, number in DUPLEX.items() if number == defaults.duplex}
+    if defaults.by_hand is not None:
+        wanted = {ours for ours, edge in MANUAL_DUPLEX.items() if edge == defaults.by_hand}
+    return next((word for word, ours in sides.items() if ours in wanted), ONE_SIDED)
 
 
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
