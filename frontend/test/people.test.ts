@@ -52,6 +52,17 @@ test.each([
   );
 });
 
+test("who may approve is told who asks, as plain text", async () => {
+  const asking = await answer(waiting("approval", { asked_by: "<b>Anna</b>" }));
+  expect(texts(asking)).toContain("<b>Anna</b> asks to print this.");
+  expect(find(asking, "b")).toBeNull();
+  const device = await answer(waiting("approval", { asked_by: null }));
+  expect(texts(device)).not.toContain("asks");
+  const context = makeContext(makeHass(), { hide_titles: true });
+  const hidden = await show<Part>("lianke-answer", { context, job: waiting("approval", { asked_by: "Anna" }) });
+  expect(texts(hidden)).not.toContain("Anna");
+});
+
 test("a rejection asks why, and can be taken back", async () => {
   const element = await answer(waiting("approval"));
   find(element, "[data-key=reject]").click();

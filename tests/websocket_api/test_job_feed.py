@@ -14,10 +14,10 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
-from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.job import Asker, Job, JobState
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import (
     MAX_FINISHED,
@@ -170,6 +170,51 @@ async def test_one_message_a_user_and_change(
         assert {view["printers"][laser]["name"] for view in seen} == {"Study"}
         assert [len(view["printers"]) for view in seen[3:]] == [1, 1]
         assert len(seen[0]["printers"]) > 1
+
+
+async def test_approvers_are_told_who_asks(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    simulator: Simulator,
+) -> None:
+    """An approver saw what was to be printed, but not for whom; nobody else is told names of users."""
+    anna = MockUser(name="Anna").add_to_hass(hass)
+    simulator.box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    registry = setup.runtime_data.queue._registry
+    held: dict[str, Any] = {"state": JobState.HELD, "asker": Asker(user_id=anna.id)}
+    jobs = [
+        record(1, laser_key(setup), **held, waits_for=("approval",)),
+        record(2, laser_key(setup), **held, waits_for=("release",)),
+        record(3, laser_key(setup), **held),
+        record(4, laser_key(setup), asker=Asker(user_id=anna.id)),
+        record(
+            5,
+            laser_key(setup),
+            **held | {"asker": Asker(user_id="long gone")},
+            waits_for=("approval",),
+        ),
+        record(6, laser_key(setup), **held | {"asker": Asker()}, waits_for=("approval",)),
+    ]
+    policy = {"entity_ids": {status_entity(hass, setup, device_of(hass, setup)): True}}
+    approver = await hass_ws_client()
+    for job in jobs[:1]:
+        keep(registry, job)
+    async with client_of(hass, hass_ws_client, policy) as other:
+        for client in (approver, other):
+            await subscribe(client)
+        first = (await approver.receive_json())["event"]["jobs"]
+        assert [job["asked_by"] for job in first] == ["Anna"]
+        # Also with what comes later.
+        for job in jobs[1:]:
+            keep(registry, job)
+        registry._schedule_watchers(laser_key(setup))
+        for client, name in ((approver, "Anna"), (other, None)):
+            view = await until(client, lambda view: len(view["jobs"]) == len(jobs))
+            asked_by = {job["title"]: job["asked_by"] for job in view["jobs"]}
+            assert asked_by == {job.title: None for job in jobs} | {"Document 1": name}
+    forget(setup, jobs)
 
 
 async def test_a_message_holds_a_bounded_number_of_jobs(

@@ -9,7 +9,7 @@ from ..actions.job_picture import async_picture_path
 from ..actions.print import async_error_text
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
 from ..jobs.job import Job, JobState
-from ..jobs.people import REJECTED, PersonReason
+from ..jobs.people import REJECTED
 from ..runtime import LiankeConfigEntry
 from .sending import CLEAR, async_send, async_tell_user, is_phone
 from .tokens import Answer, button_of
@@ -22,11 +22,11 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     Approvers were told of those that wait already before it was loaded.
     """
     queue = entry.runtime_data.queue
-    asked = {job.job_id for job in queue.jobs() if _waits(job)}
+    asked = {job.job_id for job in queue.jobs() if job.waits_for_approval}
 
     @callback
     def on_job(job: Job, old: JobState | None) -> None:
-        if _waits(job) is (job.job_id in asked):
+        if job.waits_for_approval is (job.job_id in asked):
             return
         if job.job_id in asked:
             asked.discard(job.job_id)
@@ -37,11 +37,6 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         entry.async_create_background_task(hass, send, "notify of an approval")
 
     entry.async_on_unload(queue.listen(on_job))
-
-
-def _waits(job: Job) -> bool:
-    """Return whether a job waits for an approval now."""
-    return job.can_continue and job.waits_for[0] == PersonReason.APPROVAL
 
 
 def _targets(entry: LiankeConfigEntry) -> list[str]:

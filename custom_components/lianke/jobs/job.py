@@ -211,6 +211,11 @@ class Job:
         )
 
     @property
+    def waits_for_approval(self) -> bool:
+        """Return whether the answer that the job waits for is an approval."""
+        return self.can_continue and self.waits_for[0] == PersonReason.APPROVAL
+
+    @property
     def needs_code(self) -> bool:
         """Return whether the answer that the job waits for takes a code."""
         is_release = self.can_continue and self.waits_for[0] == PersonReason.RELEASE

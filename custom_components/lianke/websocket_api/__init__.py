@@ -81,14 +81,16 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
         ),
     }
 )
-@callback
-def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+@async_response
+async def _ws_subscribe(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
     """Send the printers that the user may see and their jobs, now and whenever they change."""
     feed = async_get_feed(hass)
     subscription = Subscription(connection, msg["id"], msg.get("device_ids"))
     connection.subscriptions[msg["id"]] = feed.async_subscribe(subscription)
     connection.send_result(msg["id"])
-    feed.async_send(subscription)
+    await feed.async_send(subscription)
 
 
 @websocket_command(

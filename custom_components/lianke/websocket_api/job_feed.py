@@ -1,7 +1,7 @@
 """Job feed of the dashboard cards: printers and jobs as they change, computed once for all subscriptions."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 import logging
@@ -35,7 +35,6 @@ from ..devices import printer_identifier
 from ..documents.document import input_error
 from ..jobs.approval import is_approver
 from ..jobs.job import Job, JobState
-from ..jobs.people import PersonReason
 from ..runtime import LiankeConfigEntry
 
 # Seconds between two messages of a subscription; the first change is sent at once.
@@ -100,8 +99,10 @@ class JobFeed:
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
         # Computed at most once between two changes.
         self._printers: list[_PrinterJobs] | None = None
+        # Of the users whose jobs wait for approval.
+        self._names: dict[str, str] = {}
         self._refresher = Debouncer(
-            hass, _LOGGER, cooldown=PACE, immediate=True, function=self._refresh
+            hass, _LOGGER, cooldown=PACE, immediate=True, function=self._async_refresh
         )
 
     @callback
@@ -118,10 +119,11 @@ class JobFeed:
         self._subscriptions.add(subscription)
         return partial(self._remove, subscription)
 
-    @callback
-    def async_send(self, subscription: Subscription) -> None:
+    async def async_send(self, subscription: Subscription) -> None:
         """Send a subscription the present content."""
-        subscription.send(self._content(subscription))
+        await self._async_learn_names()
+        if subscription in self._subscriptions:
+            subscription.send(self._content(subscription))
 
     @callback
     def _start(self) -> None:
@@ -139,6 +141,7 @@ class JobFeed:
             return
         self._refresher.async_cancel()
         self._printers = None
+        self._names = {}
         for entry_id in list(self._boxes):
             self._leave(entry_id)
         while self._signals:
@@ -185,8 +188,8 @@ class JobFeed:
         if self._subscriptions:
             self._refresher.async_schedule_call()
 
-    @callback
-    def _refresh(self) -> None:
+    async def _async_refresh(self) -> None:
+        await self._async_learn_names()
         contents: dict[tuple[str, frozenset[str] | None], bytes] = {}
         for subscription in list(self._subscriptions):
             audience = subscription.audience
@@ -194,16 +197,31 @@ class JobFeed:
                 content = contents[audience] = self._content(subscription)
             subscription.send(content)
 
-    def _content(self, subscription: Subscription) -> bytes:
-        """Return the content of a subscription: printers, open jobs and the last finished ones."""
+    def _collected(self) -> list[_PrinterJobs]:
         if self._printers is None:
             self._printers = list(_collect(self._hass))
+        return self._printers
+
+    async def _async_learn_names(self) -> None:
+        """Look up who asks for the jobs that wait for approval; a message shows so many jobs only."""
+        askers = {
+            job.asker.user_id
+            for one in self._collected()
+            for job in one.open_jobs
+            if job.waits_for_approval and job.asker.user_id is not None
+        }
+        users = [await self._hass.auth.async_get_user(user_id) for user_id in askers]
+        self._names = {user.id: user.name for user in users if user is not None and user.name}
+
+    def _content(self, subscription: Subscription) -> bytes:
+        """Return the content of a subscription: printers, open jobs and the last finished ones."""
         user, devices = subscription.connection.user, subscription.device_ids
         return json_bytes(
             _view(
                 self._hass,
                 user,
-                [one for one in self._printers if devices is None or one.device_id in devices],
+                self._names,
+                [one for one in self._collected() if devices is None or one.device_id in devices],
             )
         )
 
@@ -218,7 +236,9 @@ def async_get_feed(hass: HomeAssistant) -> JobFeed:
     return JobFeed(hass)
 
 
-def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> JsonObjectType:
+def _view(
+    hass: HomeAssistant, user: User, names: Mapping[str, str], shown: Iterable[_PrinterJobs]
+) -> JsonObjectType:
     """Return the printers and jobs that a user may see."""
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
@@ -237,8 +257,7 @@ def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> Jso
         answerable |= {
             job.job_id
             for job in one.open_jobs
-            if job.can_continue
-            and (may_approve if job.waits_for[0] == PersonReason.APPROVAL else may_control)
+            if job.can_continue and (may_approve if job.waits_for_approval else may_control)
         }
         open_jobs += [(job, one.device_id) for job in one.open_jobs]
         finished += [(job, one.device_id) for job in one.finished]
@@ -252,6 +271,12 @@ def _view(hass: HomeAssistant, user: User, shown: Iterable[_PrinterJobs]) -> Jso
                 "device_id": device_id,
                 "may_answer": job.job_id in answerable,
                 "picture": picture_url(job) if job.job_id in answerable else None,
+                # Names of users are not for everybody.
+                "asked_by": (
+                    names.get(job.asker.user_id or "")
+                    if job.job_id in answerable and job.waits_for_approval
+                    else None
+                ),
             }
             for job, device_id in jobs
         ],

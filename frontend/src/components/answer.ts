@@ -59,6 +59,9 @@ export class LiankeAnswer extends Part {
         border-radius: 4px;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
       }
+      .wraps {
+        overflow-wrap: anywhere;
+      }
       ol {
         margin: 0;
         padding-inline-start: 24px;
@@ -123,7 +126,9 @@ export class LiankeAnswer extends Part {
 
   private _approval() {
     if (this._rejecting) return this._rejection();
-    return html`${
+    // A name says as much of who prints as a title.
+    const name = !this.context.config.hide_titles && this.job.asked_by;
+    return html`${name ? html`<p class="soft wraps">${this._text("asks", { name })}</p>` : nothing}${
         this._picture
           ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
           : nothing
