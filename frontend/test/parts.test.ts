@@ -4,13 +4,14 @@ import "../src/components/header";
 import "../src/components/inks";
 import "../src/components/jobs";
 import "../src/components/notes";
+import "../src/components/printer";
 import "../src/components/quick-buttons";
 import "../src/components/source";
 import type { LiankeJobs } from "../src/components/jobs";
 import { createEditor } from "../src/editor";
 import { SECTIONS } from "../src/config";
 import type { Part } from "../src/components/part";
-import type { HomeAssistant } from "../src/types";
+import type { HomeAssistant, Job } from "../src/types";
 import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
 import "../src/print/tray";
@@ -56,6 +57,57 @@ test("a job that may have been printed is not printed again without a question",
   expect(ask.shadowRoot?.activeElement?.textContent?.trim()).toBe("No");
   find(ask, "[data-key=yes]").click();
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
+});
+
+const job = async (changes: Partial<Job>, status = "idle", language = "en") => {
+  const properties = { open: [makeJob(changes)], status, mayControl: true };
+  const jobs = await show<LiankeJobs>("lianke-jobs", { context: makeContext(makeHass({}, language)), ...properties });
+  return find(jobs, "li").textContent?.replace(/\s+/g, " ") ?? "";
+};
+
+test.each(["queued", "processing", "sending"])("a job that is %s says that its printer holds it up", async (state) => {
+  expect(await job({ state }, "out_of_paper")).toContain("Sent; waits at the printer: out of paper");
+  expect(await job({ state }, "cover_open")).toContain("Sent; waits at the printer: cover open");
+  expect(await job({ state }, "out_of_paper", "zh-Hans")).toMatch(/已发送，打印机.*，加纸后继续/);
+  expect(await job({ state }, "paper_jam", "zh-Hans")).toMatch(/已发送，打印机.*，处理后继续/);
+  for (const status of ["idle", "printing", "disconnected", "key_rejected"])
+    expect(await job({ state }, status)).toContain(state);
+});
+
+test("a printer tells its jobs what holds it up, and a refused key outweighs that", async () => {
+  const properties = { context: makeContext(), device: "device", printer: makePrinter({ status: "out_of_paper" }) };
+  const printer = await show<Part>("lianke-printer", { ...properties, open: [makeJob({ state: "sending" })] });
+  const jobs = find<LiankeJobs>(printer, "lianke-jobs");
+  await jobs.updateComplete;
+  expect(find(jobs, "li").textContent).toContain("out of paper");
+  Object.assign(printer, { keyRejected: true });
+  await printer.updateComplete;
+  await jobs.updateComplete;
+  expect(find(jobs, "li").textContent).not.toContain("out of paper");
+});
+
+test.each(["held", "uploading", "canceling", "completed"])("a job that is %s is not at the printer", async (state) => {
+  expect(await job({ state }, "out_of_paper")).not.toContain("at the printer");
+});
+
+test("a job of a printer that was just switched on says how long it takes", async () => {
+  const held = { state: "held", hold_reason: "getting_ready" };
+  expect(await job(held)).toContain("Waiting: Getting ready (about a minute)");
+  expect(await job(held, "idle", "zh-Hans")).toContain("即将就绪（约一分钟）");
+});
+
+test.each([
+  ["print_failed", null, false],
+  ["print_failed", 2, true],
+  ["something_else", null, true],
+])("after %s with %s pages the paper is spoken of once", async (reason, pages_printed, apart) => {
+  const failed = { state: "failed", partly_printed: true, can_retry: true, reason, pages_printed };
+  expect((await job(failed)).includes("may have come out")).toBe(apart);
+  // Whoever prints again is asked all the same.
+  const ask = find<Part>(document.querySelector("lianke-jobs") as LiankeJobs, "lianke-ask");
+  find(ask, "button").click();
+  await ask.updateComplete;
+  expect(find(ask, "[role=group]").textContent).toContain("may have come out");
 });
 
 test("a row keeps the focus when its job ends, and the section gets it when the job is gone", async () => {

@@ -223,7 +223,8 @@ test.each([
     open: [waiting("release", { can_move: true })],
     mayControl: true,
   });
-  expect(find(jobs, "[data-key^=move_job]") !== null).toBe(offered);
+  const button = find(jobs, ".actions [data-key^=move_job]");
+  expect(button?.textContent?.trim()).toBe(offered ? "Move to another printer" : undefined);
 });
 
 test("what may be printed as often as one likes is not promised to print once", async () => {

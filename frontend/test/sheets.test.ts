@@ -200,6 +200,7 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   await vi.waitFor(() => expect(find(tray, "lianke-preview")).toBeTruthy());
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
   expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Print");
+  expect(find(sheets, "p").textContent).toContain("85.6 × 54 mm");
   buttons()[0]?.click();
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("false"));
   expect(batch.joint).toBeNull();
@@ -287,7 +288,7 @@ describe("cropping by hand", () => {
   test("says what to do, and only of what has not the shape of a card that less is printed", async () => {
     const { crop } = await opened();
     const help = () => find(crop, "[role=status]").textContent;
-    expect(help()).toContain("Drag the frame");
+    expect(help()).toMatch(/Drag the frame.*85\.6 × 54 mm/);
     button(crop, "Turn left").click();
     await crop.updateComplete;
     expect(help()).toContain("Drag the frame");

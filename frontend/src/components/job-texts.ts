@@ -7,21 +7,31 @@ import type { Job } from "../types";
 export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): number | null =>
   state === "uploading" && phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
 
-const stateOf = (t: Localizer, job: Job): string => {
+/* States of a printer that hold up a job which the service has already taken. */
+const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
+const TAKEN = ["queued", "processing", "sending"];
+
+const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): string => {
   if (job.state === "held" && job.hold_reason) {
-    const reason = t.state("hold_reason", job.hold_reason);
+    // The entity's state says no more than that; here one waits for it.
+    const ready = job.hold_reason === "getting_ready";
+    const reason = ready ? t.text("getting_ready") : t.state("hold_reason", job.hold_reason);
     return job.waits_for?.length ? reason : t.text("held_for", { reason });
   }
   if (job.phase === "checking") return t.text("checking");
   if (uploadedPart(job) != null)
     return t.text("uploading", { sent: t.bytes(job.sent_bytes ?? 0), total: t.bytes(job.size) });
+  if (printer && TAKEN.includes(job.state) && AT_PRINTER.includes(printer)) {
+    const status = t.state("status", printer).toLowerCase();
+    return t.text(printer === "out_of_paper" ? "sent_no_paper" : "sent_waits", { status });
+  }
   return t.state("last_job", job.state);
 };
 
-/* Return the facts of a job's second line. */
-export const jobFacts = (t: Localizer, job: Job): string[] => {
+/* Return the facts of a job's second line; what its printer's state is decides where it waits. */
+export const jobFacts = (t: Localizer, job: Job, printer?: string | null): string[] => {
   const { state, pages, pages_printed: printed } = job;
-  const facts = [stateOf(t, job)];
+  const facts = [stateOf(t, job, printer)];
   if (job.by_hand && OPEN.includes(state)) facts.push(t.text(job.by_hand.half === 1 ? "first_sides" : "second_sides"));
   if (state === "held" && job.expires_at) facts.push(t.text("until", { time: t.time(job.expires_at) }));
   const shown = (state === "completed" && printed) || pages || printed;
@@ -44,6 +54,13 @@ export const jobReason = (t: Localizer, { state, reason, detail, code }: Job): s
   if (!detail || text.includes(detail)) return text;
   return t.isChinese ? `${text}（${detail}）` : `${text} (${detail})`;
 };
+
+/* Reasons whose texts already send people to look at the paper. */
+const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "taken_back_late"];
+
+/* Return whether the reason of a job says all that `partlyPrinted` would: it does not know how many pages. */
+export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
+  !printed && PAPER_TOLD.includes(reason ?? "");
 
 /* Return that pages of a failed job may have come out, empty when none did. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {

@@ -22,7 +22,7 @@ import { bars, base, buttons, tones } from "../styles";
 import type { Tone } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job } from "../types";
-import { jobFacts, jobReason, partlyPrinted, uploadedPart } from "./job-texts";
+import { jobFacts, jobReason, partlyPrinted, tellsPaper, uploadedPart } from "./job-texts";
 import { Part } from "./part";
 import "./ask";
 
@@ -44,6 +44,8 @@ export class LiankeJobs extends Part {
   @property({ attribute: false }) open: Job[] = [];
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) mayControl = false;
+  /* The state of the printer, as its header says it. */
+  @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
   /* The job about which more is asked in a dialog. */
   @state() private _opened: Job | undefined;
@@ -73,8 +75,8 @@ export class LiankeJobs extends Part {
       .row > .round {
         margin-inline-end: -8px;
       }
-      .row > .round + .round {
-        margin-inline-start: -12px;
+      .actions button {
+        white-space: normal;
       }
       li:focus-visible {
         outline-offset: 3px;
@@ -141,20 +143,14 @@ export class LiankeJobs extends Part {
       </div>
       <div class="grow">
         <div class="title"><bdi>${title}</bdi></div>
-        <div class="soft">${jobFacts(this.t, job).join(" · ")}</div>
+        <div class="soft">${jobFacts(this.t, job, this.status).join(" · ")}</div>
         ${source ? html`<div class="soft"><bdi>${source}</bdi></div>` : nothing}
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
         ${reason ? html`<p class="soft">${reason}</p>` : nothing}
-        ${partly && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}
+        ${partly && !tellsPaper(job) && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing} ${this._answer(job)}
         ${this._actions(job, title, partly)}
       </div>
-      ${
-        // Of a single printer nothing can be moved to another.
-        this.mayControl && job.can_move && printerIds(this.context.hass).size > 1
-          ? this._more(job, "move_job", mdiSwapHorizontal)
-          : nothing
-      }
       ${this.mayControl && job.can_cancel ? this._cancel(job, title) : nothing}
     </li>`;
   }
@@ -181,7 +177,9 @@ export class LiankeJobs extends Part {
   private _actions(job: Job, title: string, partly: string) {
     const unconfirmed = job.state === "unconfirmed";
     const again = job.can_retry || job.can_print_again;
-    if (!this.mayControl || !(again || unconfirmed)) return nothing;
+    // Of a single printer nothing can be moved to another.
+    const moves = job.can_move && printerIds(this.context.hass).size > 1;
+    if (!this.mayControl || !(again || unconfirmed || moves)) return nothing;
     const resting = this._tasks.isWorking(job.job_id);
     return html`<div class="actions">
       ${
@@ -211,19 +209,21 @@ export class LiankeJobs extends Part {
           : nothing
       }
       ${again ? this._more(job, "other_options", mdiTuneVariant) : nothing}
+      ${moves ? this._more(job, "move_job", mdiSwapHorizontal, this.t.text("move")) : nothing}
     </div>`;
   }
 
-  private _more(job: Job, key: "other_options" | "move_job", icon: string) {
+  /* A button for the dialog, round unless there are words to put on it. */
+  private _more(job: Job, key: "other_options" | "move_job", icon: string, words = "") {
     const label = this.t.text(key, { title: this.context.titleOf(job) });
     return html`<button
-      class="round"
+      class=${words ? nothing : "round"}
       data-key="${key}-${job.job_id}"
       aria-label=${label}
       title=${label}
       @click=${() => this._open(job)}
     >
-      <ha-svg-icon .path=${icon}></ha-svg-icon>
+      <ha-svg-icon .path=${icon}></ha-svg-icon>${words}
     </button>`;
   }
 

@@ -115,6 +115,7 @@ export class LiankePrinter extends Part {
         .open=${this.open}
         .finished=${this.finished}
         .mayControl=${printer.may_control}
+        .status=${summary.state}
       ></lianke-jobs>
     </section>`;
   }

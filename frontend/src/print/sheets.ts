@@ -65,32 +65,33 @@ export class LiankeSheets extends Part {
 
   private _card(resting: boolean) {
     const { batch, t } = this;
-    return html`<div class="actions card">
-      ${batch.usable.map(
-        (item, at) =>
-          html`<button
-            data-key="crop-${item.request}"
-            aria-label=${printText(t, "crop_name", { name: item.name })}
-            aria-disabled=${resting || !item.canBeShown ? "true" : nothing}
-            @click=${() => !resting && item.canBeShown && this._crop(item)}
-          >
-            ${printText(t, "crop_n", { n: at + 1 })}
-          </button>`,
-      )}
-      <div class="field">
-        <input
-          data-key="watermark"
-          aria-label=${optionName(t, "watermark")}
-          placeholder=${optionName(t, "watermark")}
-          maxlength=${MAX_WATERMARK}
-          autocomplete="off"
-          .value=${batch.joint?.watermark ?? ""}
-          ?disabled=${resting}
-          @input=${this._typed}
-        />
-      </div>
-      <lianke-crop .context=${this.context} @cropped=${this._cropped}></lianke-crop>
-    </div>`;
+    return html`<p class="soft card">${printText(t, "card_size")}</p>
+      <div class="actions card">
+        ${batch.usable.map(
+          (item, at) =>
+            html`<button
+              data-key="crop-${item.request}"
+              aria-label=${printText(t, "crop_name", { name: item.name })}
+              aria-disabled=${resting || !item.canBeShown ? "true" : nothing}
+              @click=${() => !resting && item.canBeShown && this._crop(item)}
+            >
+              ${printText(t, "crop_n", { n: at + 1 })}
+            </button>`,
+        )}
+        <div class="field">
+          <input
+            data-key="watermark"
+            aria-label=${optionName(t, "watermark")}
+            placeholder=${optionName(t, "watermark")}
+            maxlength=${MAX_WATERMARK}
+            autocomplete="off"
+            .value=${batch.joint?.watermark ?? ""}
+            ?disabled=${resting}
+            @input=${this._typed}
+          />
+        </div>
+        <lianke-crop .context=${this.context} @cropped=${this._cropped}></lianke-crop>
+      </div>`;
   }
 
   private readonly _typed = (event: Event) => this.batch.setWatermark((event.target as HTMLInputElement).value);
