@@ -61,6 +61,6 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     if any(not job.is_final for job in jobs):
         return False
     # Not every printed page could be counted.
-    printed = [job.changed_at for job in jobs if job.state in PRINTED]
+    printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
     return dt_util.utcnow() - last >= time

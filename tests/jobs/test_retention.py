@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 import pytest
 
@@ -12,6 +13,7 @@ from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, c
 from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
 from tests.jobs.test_task_matching import make_job
+from tests.simulator.faults import Fault
 
 
 def ended(number: int, minutes: float, **changes: object) -> Job:
@@ -64,6 +66,35 @@ async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop)
         assert len(shop.queue.jobs()) == MAX_WITHDRAWN
         root = shop.queue._store.document_path(job).parent.parent
         assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
+
+
+async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
+    """Printing it again made it look as if it had just failed, and kept its document for longer."""
+    async with open_shop(keep_failed_hours=2) as shop:
+        shop.sim.cloud.fail("POST /print/job", Fault(kind="code", code=400))
+        job = await shop.until(await shop.submit(), JobState.FAILED)
+        ended_at = shop.queue.get(job.job_id).as_view()["finished_at"]
+        assert ended_at is not None
+        await shop.tick(3600)
+        await shop.queue.async_retry(job.job_id, context=Context())
+        told = shop.queue.get(job.job_id)
+        assert told.retried_as is not None
+        assert told.changed_at > told.ended_at
+        assert told.as_view()["finished_at"] == ended_at
+        await shop.tick(3600)
+        await shop.tick(900)
+        assert not shop.queue.get(job.job_id).has_document
+
+
+def test_when_a_job_ended() -> None:
+    job = ended(1, 10, state=JobState.HELD)
+    over = job.changed(state=JobState.CANCELED)
+    assert over.finished_at == over.changed_at
+    # What could not be written is taken back.
+    assert over.changed(state=JobState.HELD).finished_at is None
+    # 0.1.0 did not record it of jobs that were printed.
+    old = ended(2, 10, state=JobState.COMPLETED)
+    assert (old.finished_at, old.ended_at) == (None, old.changed_at)
 
 
 def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:

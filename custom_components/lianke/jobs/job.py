@@ -1,17 +1,17 @@
 """A print job: its fields, and what they allow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from ..api.options import ResolvedOptions
 from .by_hand import ByHand
-from .people import PersonReason, read_reasons
-from .record import RecordError, expect, read_count, read_time
+from .job_fields import Asker, read_field
+from .people import PersonReason
+from .record import RecordError
 from .states import (
     FINAL,
     HANDED_ON,
@@ -40,15 +40,6 @@ __all__ = [
 ]
 
 RECORD_VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asker:
-    """Who requested the print: the ids of a Home Assistant context."""
-
-    context_id: str | None = None
-    user_id: str | None = None
-    parent_id: str | None = None
 
 
 # Marks fields that records of version 0.1.0 do not have.
@@ -91,7 +82,7 @@ class Job:
     hold: bool = True
     ignore_quiet_hours: bool = False
     hold_reason: str | None = None
-    asker: Asker = Asker()
+    asker: Asker = field(default_factory=Asker)
     has_document: bool = True
     # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
@@ -146,6 +137,11 @@ class Job:
     def is_final(self) -> bool:
         """Return whether the job is over."""
         return self.state in FINAL
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when the final job ended; 0.1.0 only recorded that of failed ones."""
+        return self.finished_at or self.changed_at
 
     @property
     def is_settled(self) -> bool:
@@ -251,7 +247,10 @@ class Job:
 
     def changed(self, **changes: Any) -> Self:
         """Return the job with these fields changed, stamped with the present time."""
-        return replace(self, changed_at=dt_util.utcnow(), generation=self.generation + 1, **changes)
+        now = dt_util.utcnow()
+        if (state := changes.get("state", self.state)) is not self.state:
+            changes["finished_at"] = now if state in FINAL else None
+        return replace(self, changed_at=now, generation=self.generation + 1, **changes)
 
     @property
     def facts(self) -> tuple[object, ...]:
@@ -292,6 +291,7 @@ class Job:
             "phase": "checking" if self.is_unsure else self.state.value,
             "created_at": self.created_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
+            "finished_at": self.ended_at.isoformat() if self.is_final else None,
             "expires_at": None if self.is_final else self.expires_at.isoformat(),
             "size": self.size,
             "sent_bytes": self.sent_bytes,
@@ -341,60 +341,3 @@ class Job:
             elif item.metadata != _ADDED:
                 raise RecordError(f"{item.name} is missing")
         return cls(**values)
-
-
-def read_field(name: str, annotation: Any, value: object) -> Any:
-    """Check one stored field and convert it to its annotated type. Raises RecordError."""
-    kind, *optional = get_args(annotation) or (annotation,)
-    if name == "options":
-        return _read_options(value)
-    if name == "waits_for":
-        return _read_waits(value)
-    if name == "requested":
-        return expect(name, value, dict)
-    if value is None and optional:
-        return None
-    if (read := _READERS.get(kind)) is not None:
-        return read(name, value)
-    return expect(name, value, kind)
-
-
-def _read_options(value: object) -> Mapping[str, Any]:
-    stored = expect("options", value, dict)
-    try:
-        ResolvedOptions.from_dict(stored)
-    except ValueError:
-        raise RecordError("the options are malformed") from None
-    return stored
-
-
-def _read_waits(value: object) -> tuple[str, ...]:
-    try:
-        return read_reasons(value)
-    except ValueError:
-        raise RecordError("the reasons to wait are malformed") from None
-
-
-def _read_state(name: str, value: object) -> JobState:
-    if (state := expect(name, value, str)) not in JobState:
-        raise RecordError("the state is unknown")
-    return JobState(state)
-
-
-def _read_asker(name: str, value: object) -> Asker:
-    names = {item.name for item in fields(Asker)}
-    if not isinstance(value, dict) or value.keys() != names:
-        raise RecordError("the asker is malformed")
-    for part in value.values():
-        if part is not None:
-            expect(name, part, str)
-    return Asker(**value)
-
-
-_READERS: Mapping[type, Callable[[str, object], Any]] = {
-    datetime: read_time,
-    JobState: _read_state,
-    int: read_count,
-    Asker: _read_asker,
-    ByHand: lambda _, value: ByHand.from_record(value),
-}

@@ -33,9 +33,9 @@ def documents_to_keep(
     left = MAX_KEPT_BYTES
     for job in reversed(jobs):
         if job.state in RETRYABLE:
-            if now - job.changed_at < failed:
+            if now - job.ended_at < failed:
                 kept.add(job.job_id)
-        elif job.may_keep_document and now - job.changed_at < wanted:
+        elif job.may_keep_document and now - job.ended_at < wanted:
             left -= job.size
             if left >= 0:
                 kept.add(job.job_id)

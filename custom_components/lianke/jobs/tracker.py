@@ -181,7 +181,7 @@ class TaskTracker:
             return job.is_unsure and not self._is_uploading(job)
         if job.state is JobState.UNCONFIRMED:
             # That a task was revoked is known, and nothing more will be said about the paper.
-            return job.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.changed_at < GIVE_UP
+            return job.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.ended_at < GIVE_UP
         return not job.is_final
 
     def _age(self, job: Job) -> timedelta:

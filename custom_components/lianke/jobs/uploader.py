@@ -358,7 +358,6 @@ class Uploader:
             state=JobState.FAILED,
             reason=reason,
             handed_over_at=None,
-            finished_at=dt_util.utcnow(),
             **changes,
         )
         self._coordinator.async_refresh_soon("a job failed")
