@@ -3,6 +3,7 @@ import { state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { CARD, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
 import { CardContext, UserError } from "./context";
+import { outcome } from "./components/job-texts";
 import { define } from "./define";
 import { FeedController } from "./feed";
 import { loadPart } from "./load-part";
@@ -160,7 +161,7 @@ export class LiankeCard extends LitElement {
     for (const job of data.jobs) {
       const before = this._states.get(job.job_id);
       if (context && before && before !== job.state)
-        context.announce(`${context.titleOf(job)}: ${context.localizer.state("last_job", job.state)}`);
+        context.announce(`${context.titleOf(job)}: ${outcome(context.localizer, job)}`);
     }
     this._states.clear();
     for (const job of data.jobs) this._states.set(job.job_id, job.state);

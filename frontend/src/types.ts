@@ -73,7 +73,7 @@ export interface Job {
   title: string;
   state: string;
   phase: string;
-  changed_at: string;
+  finished_at: string | null;
   expires_at: string | null;
   size: number;
   sent_bytes: number | null;

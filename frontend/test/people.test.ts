@@ -2,7 +2,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import "../src/components/answer";
 import "../src/components/jobs";
-import { jobFacts, jobReason } from "../src/components/job-texts";
+import { jobFacts, jobReason, outcome } from "../src/components/job-texts";
 import type { Part } from "../src/components/part";
 import { Localizer } from "../src/localize";
 import "../src/print/again";
@@ -105,6 +105,7 @@ test.each([
   const dialog = find<HTMLDialogElement>(element, "dialog");
   expect(dialog.open).toBe(true);
   expect(dialog.textContent).toContain("Take all 4 sheets");
+  expect(dialog.textContent).toContain("Homework");
   expect(find(element, "svg").getAttribute("aria-label")).toContain(sentence);
   find(element, "[data-key=go]").click();
   await vi.waitFor(() => expect(dialog.open).toBe(false));
@@ -118,12 +119,20 @@ test("a job that waits for a person is not one that waits for the printer", () =
   expect(summarize(makePrinter(), [job], false).held).toEqual([]);
 });
 
+test("a job ended when it ended, whatever is done with it later", () => {
+  const t = new Localizer(makeHass());
+  const at = "2020-11-26T06:51:34+00:00";
+  expect(jobFacts(t, makeJob({ state: "failed", finished_at: at }))).toContain(t.time(at));
+});
+
 test("who rejected a job, and why, is said", () => {
   const localize = (key: string, values: Record<string, unknown> = {}) =>
     key === "component.lianke.exceptions.rejected_by.message" ? `Rejected. ${String(values["detail"])}` : "";
   const t = new Localizer({ ...makeHass(), localize });
   const job = makeJob({ state: "canceled", reason: "rejected", detail: "Anna: too many" });
   expect(jobReason(t, job)).toBe("Rejected. Anna: too many");
+  expect(outcome(t, job)).toBe("Rejected. Anna: too many");
+  expect(outcome(t, makeJob({ state: "canceled", reason: "replaced" }))).toBe("canceled");
 });
 
 const house = (answers: Record<string, unknown>, count = 2): HomeAssistant => {

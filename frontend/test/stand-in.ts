@@ -55,7 +55,7 @@ export const makeJob = (changes: Partial<Job> = {}): Job => ({
   title: "Homework",
   state: "completed",
   phase: changes.state ?? "completed",
-  changed_at: "2026-11-26T06:51:34+00:00",
+  finished_at: null,
   expires_at: null,
   size: 100,
   sent_bytes: null,

@@ -206,6 +206,7 @@ export class LiankeAnswer extends Part {
         </button>
       </div>
       <div class="content">
+        <p class="wraps">${this.context.titleOf(this.job)}</p>
         ${turnPicture(hand, put)}
         <ol>
           <li>${texts.count(this.t, "step_take", hand.sheets)}</li>

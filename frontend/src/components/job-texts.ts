@@ -37,7 +37,7 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
   const shown = (state === "completed" && printed) || pages || printed;
   if (shown) facts.push(t.count("pages", shown));
   if (job.copies > 1) facts.push(t.text("copies_n", { n: t.number(job.copies) }));
-  if (!OPEN.includes(state)) facts.push(t.time(job.changed_at));
+  if (job.finished_at) facts.push(t.time(job.finished_at));
   return facts;
 };
 
@@ -61,6 +61,10 @@ const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result"
 /* Return whether the reason of a job says all that `partlyPrinted` would: it does not know how many pages. */
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
   !printed && PAPER_TOLD.includes(reason ?? "");
+
+/* Return a job's state as it is announced; of a canceled one, what somebody else did to it. */
+export const outcome = (t: Localizer, job: Job): string =>
+  (job.state === "canceled" && jobReason(t, job)) || t.state("last_job", job.state);
 
 /* Return that pages of a failed job may have come out, empty when none did. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {
