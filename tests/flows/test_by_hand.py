@@ -12,8 +12,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.const import CONF_BY_HAND
 from tests.by_hand import LASERS, Image, Laser, Sheet
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
-from tests.printing import LABELS, LASER, came_out, show_state
+from tests.printing import LABELS, LASER, OTHER_LASER, came_out, show_state
 from tests.simulator import Simulator
+
+SMALL_LASER = {"comes_out": "face_down", "put_back": "face_down", "arrows": "opposite"}
 
 
 def seen(laser: Laser) -> dict[str, str]:
@@ -112,3 +114,19 @@ async def test_labels_are_not_turned_over(hass: HomeAssistant, setup: MockConfig
     offered = choices(await go(hass, setup, "by_hand"), "target")
     assert LASER in offered
     assert LABELS not in offered
+
+
+async def test_printers_with_a_duplex_unit_come_last(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    """The first one is chosen beforehand, and the text speaks of printers without a unit."""
+    coordinator = setup.runtime_data.coordinator
+    for name in (LASER, OTHER_LASER):
+        able = await coordinator.get_capabilities(key_of(setup, name))
+        assert able is not None
+    offered = choices(await go(hass, setup, "by_hand"), "target")
+    assert OTHER_LASER in offered
+    assert offered[-1] == LASER
+    # What has been set up is what somebody may want to change.
+    await answer(hass, await at_printer(hass, setup, LASER, "by_hand_answers"), SMALL_LASER)
+    assert choices(await go(hass, setup, "by_hand"), "target")[0] == LASER

@@ -67,6 +67,7 @@ async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     result = await go(hass, setup, "release")
     nothing: dict[str, list[str]] = {"release_printers": [], "release_users": []}
     assert shown(result) == nothing
+    assert result["description_placeholders"] == {"users": "none yet"}
     chosen = {"release_printers": [key_of(setup, LASER)], "release_users": [anna.id]}
     for wrong, errors in (
         ({"code": "1234"}, {"code_user": "code_needs_user"}),

@@ -17,6 +17,8 @@ import voluptuous as vol
 from ..actions.own_pages import async_print_turn_page
 from ..actions.print import async_error_text
 from ..api.models import Species
+from ..api.options import DUPLEX
+from ..box.storage import StoredPrinter
 from ..const import CONF_BY_HAND, DOMAIN
 from ..documents.two_sides import FACE_DOWN, FACE_UP, FACES, TurnSetup
 from .base import BoxOptionsFlow, needs_box
@@ -61,13 +63,20 @@ class ByHandSteps(BoxOptionsFlow):
         )
 
     def _two_sided(self, chosen: Mapping[str, Any]) -> list[SelectOptionDict]:
-        """Return the printers on sheets."""
+        """Return the printers on sheets, those last that are known to have a duplex unit.
+
+        It may be broken, or the paper too thick for it.
+        """
         printers = self.config_entry.runtime_data.storage.printers
-        return [
+        offers = [
             offer
             for offer in self._printers(chosen)
             if offer["value"] in chosen or printers[offer["value"]].printer.species not in ONE_SIDED
         ]
+        return sorted(
+            offers,
+            key=lambda offer: offer["value"] not in chosen and _has_unit(printers[offer["value"]]),
+        )
 
     @needs_box
     async def async_step_by_hand_printer(
@@ -204,3 +213,9 @@ class ByHandSteps(BoxOptionsFlow):
             },
             last_step=step in ("by_hand_second", "by_hand_answers"),
         )
+
+
+def _has_unit(printer: StoredPrinter) -> bool:
+    """Return whether a printer is known to print both sides by itself."""
+    able = printer.capabilities
+    return able is not None and bool((able.duplex or frozenset()) - {DUPLEX["off"]})

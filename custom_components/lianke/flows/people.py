@@ -4,6 +4,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
 
+from ..actions.print import async_error_text
 from ..const import CONF_APPROVAL_PRINTERS, CONF_RELEASE_CODES, CONF_RELEASE_PRINTERS
 from ..documents.escaping import escape_markdown
 from .base import BoxOptionsFlow, needs_box
@@ -47,6 +48,8 @@ class PeopleSteps(BoxOptionsFlow):
             return self._save(changes)
         users = await async_user_choices(self.hass)
         codes = options.get(CONF_RELEASE_CODES, {})
+        with_code = [escape_markdown(one["label"]) for one in users if one["value"] in codes]
+        shown = ", ".join(with_code) or await async_error_text(self.hass, "release_codes_none", {})
         return self.async_show_form(
             step_id="release",
             data_schema=release_schema(
@@ -54,11 +57,6 @@ class PeopleSteps(BoxOptionsFlow):
                 printers=self._printers(options.get(CONF_RELEASE_PRINTERS, [])),
                 users=users,
             ),
-            description_placeholders={
-                "users": ", ".join(
-                    escape_markdown(one["label"]) for one in users if one["value"] in codes
-                )
-                or "-"
-            },
+            description_placeholders={"users": shown or ""},
             errors=errors,
         )
