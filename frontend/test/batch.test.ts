@@ -30,9 +30,9 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-test("choosing sends nothing but the question for the options", async () => {
+test("choosing what others have to draw sends nothing but the question for the options", async () => {
   const batch = makeBatch();
-  batch.add([new File(["x"], "a.pdf"), new File([], "empty.pdf"), new File(["x".repeat(2000)], "large.pdf")]);
+  batch.add([new File(["x"], "a.docx"), new File([], "empty.pdf"), new File(["x".repeat(2000)], "large.pdf")]);
   await settled(batch, () => batch.offers !== null);
   expect(asked.map(({ type }) => type)).toEqual(["lianke/printer/options"]);
   expect(batch.items.map(({ refused }) => refused)).toEqual([
@@ -44,7 +44,7 @@ test("choosing sends nothing but the question for the options", async () => {
 
 test("more files than can be taken are refused with a sentence", () => {
   const batch = makeBatch();
-  batch.add(Array.from({ length: 21 }, (_, at) => new File(["x"], `${at}.pdf`)));
+  batch.add(Array.from({ length: 21 }, (_, at) => new File(["x"], `${at}.txt`)));
   expect(batch.items).toHaveLength(20);
   expect(batch.problem).toContain("20");
 });

@@ -123,6 +123,31 @@ async def test_a_picture_is_drawn_here(
     assert sent(simulator) == 0
 
 
+async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
+    hass: HomeAssistant, all_entities: None, client: Client, simulator: Simulator, media: Path
+) -> None:
+    device = device_of(hass)
+    path = str(media / "菜单.pdf")
+    preview = await ask(hass, "preview", device_id=device, file=path, preview_by="here_only")
+    assert (preview["pages"], preview["drawn_by"]) == (3, "here")
+    assert await look(client, preview["images"][2]) is not None
+    [image] = [state for state in hass.states.async_all("image") if state.name.startswith(LASER)]
+    assert image.state == "unknown"
+    kept = spooled(hass)
+
+    async def refused(**source: Any) -> str | None:
+        with pytest.raises(ServiceValidationError) as error:
+            await ask(hass, "preview", device_id=device, preview_by="here_only", **source)
+        return error.value.translation_key
+
+    assert await refused(text="Hello") == "not_drawn_here"
+    await async_get_pdf_worker(hass).async_close()
+    with patch.object(pdf_client, "find_spec", return_value=None):
+        assert await refused(file=path) == "not_drawn_here"
+    assert (sent(simulator), simulator.cloud.count("POST /print/file_pages")) == (0, 0)
+    assert spooled(hass) == kept
+
+
 async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
     hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
 ) -> None:

@@ -118,6 +118,18 @@ async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -
         await spool.async_copy_kept(handle)
 
 
+async def test_what_is_forgotten_is_deleted_and_its_copies_are_not(
+    hass: HomeAssistant, spool: Spool
+) -> None:
+    handle = await spool.async_keep(await make(spool), [b"picture"])
+    copy = await spool.async_copy_kept(handle)
+    for _ in "twice":
+        await spool.async_forget(handle)
+    assert files(hass) == [copy.path.name]
+    with pytest.raises(ServiceValidationError):
+        await spool.async_copy_kept(handle)
+
+
 async def test_without_hard_links_a_copy_is_made(
     hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import logging
+import os
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse
@@ -455,6 +456,29 @@ async def test_an_action_has_the_rights_of_its_user(
             {"type": "lianke/action", "service": "print", "service_data": data}
         )
         assert (await client.receive_json())["error"]["code"] == "unauthorized"
+
+
+async def test_a_document_that_a_preview_keeps_is_forgotten(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    make_file: Files,
+) -> None:
+    client = await hass_ws_client()
+    data = {"device_id": device_of(hass, setup), "file": make_file(1), "preview_by": "here_only"}
+    await client.send_json_auto_id(
+        {"type": "lianke/action", "service": "preview", "service_data": data}
+    )
+    preview = (await client.receive_json())["result"]["response"]
+    forget = {"type": "lianke/document/forget", "document": preview["document"]}
+    for _ in "twice":
+        await client.send_json_auto_id(forget)
+        assert (await client.receive_json())["success"]
+    assert (
+        await hass.async_add_executor_job(os.listdir, hass.config.cache_path(DOMAIN, "spool")) == []
+    )
+    await client.send_json_auto_id(forget | {"document": "x" * 65})
+    assert (await client.receive_json())["error"]["code"] == "invalid_format"
 
 
 # Options

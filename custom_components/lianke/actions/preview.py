@@ -21,7 +21,7 @@ from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .preview_view import preview_paths
 from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
-from .schemas import BY_CLOUD, BY_HERE
+from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 from .target import Target
 
 
@@ -40,8 +40,9 @@ async def async_preview(
 
     PDF files and pictures are drawn here, each page when its picture is requested; other types, or
     all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
-    handle, or a list of one for each document, all valid for an hour; the printer's image entity
-    shows the first page. Raises LiankeError besides what printing raises.
+    handle, or a list of one for each document, all valid for an hour. The printer's image entity
+    shows the first page, unless the call wants it drawn here only: then nobody else gets to see it.
+    Raises LiankeError besides what printing raises, ServiceValidationError: not_drawn_here.
     """
     async with limit_calls(hass, (target.entry.entry_id, context.user_id)):
         return await _async_preview(hass, target, parameters, context)
@@ -58,9 +59,11 @@ async def _async_preview(
         if parameters.sheets.is_set:
             [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
             shown = _Shown(document=item.document, options=item.options)
-        if not parameters.preview_by_cloud and can_draw(shown.document):
+        if parameters.preview_by != BY_CLOUD and can_draw(shown.document):
             with suppress(PdfUnavailableError):
                 return await _async_draw(hass, target, parameters, documents, shown, context)
+        if parameters.preview_by == BY_HERE_ONLY:
+            raise input_error("not_drawn_here", name=shown.document.name)
         return await _async_ask_cloud(hass, target, parameters, documents, shown, context)
     except BaseException:
         await spool.async_discard(*documents, shown.document)
@@ -235,8 +238,8 @@ def _describe(
     first: bytes | None,
     drawn_by: str,
 ) -> JsonObjectType:
-    """Return the response for a preview, and show its first page as the printer's image."""
-    if first is not None:
+    """Return the response for a preview; its first page becomes the printer's image where it may."""
+    if first is not None and parameters.preview_by != BY_HERE_ONLY:
         async_dispatcher_send(hass, preview_signal(target.entry, target.printer_key), first)
     return {
         "device_id": target.device_id,

@@ -32,7 +32,7 @@ from .schemas import (
     ATTR_REPLACE_KEY,
     ATTR_REQUEST_ID,
     ATTR_TITLE,
-    BY_CLOUD,
+    BY_HERE,
     HOLD,
     OPTION_NAMES,
 )
@@ -58,7 +58,7 @@ class PrintParameters:
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     release_code: str | None = field(default=None, repr=False)
-    preview_by_cloud: bool = False
+    preview_by: str = BY_HERE
     sheets: SheetOptions = NO_SHEETS
     duplex_given: bool = False
 
@@ -111,7 +111,7 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         expires_in=data.get(ATTR_EXPIRES_IN),
         ignore_quiet_hours=data.get(ATTR_IGNORE_QUIET_HOURS, False),
         release_code=data.get(ATTR_RELEASE_CODE),
-        preview_by_cloud=data.get(ATTR_PREVIEW_BY) == BY_CLOUD,
+        preview_by=data.get(ATTR_PREVIEW_BY, BY_HERE),
         sheets=sheets,
         duplex_given="duplex" in data,
     )

@@ -79,6 +79,7 @@ ATTR_WAIT: Final = "wait"
 ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
 
 BY_HERE: Final = "here"
+BY_HERE_ONLY: Final = "here_only"
 BY_CLOUD: Final = "cloud"
 HOLD: Final = "hold"
 FAIL: Final = "fail"
@@ -292,7 +293,7 @@ PREVIEW_SCHEMA: Final = vol.Schema(
         **PAGES,
         **OPTIONS,
         **SHEET_FIELDS,
-        vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_CLOUD)),
+        vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD)),
     }
 )
 # Of the print options, those that the number of sheets depends on.

@@ -158,6 +158,11 @@ class Spool:
             raise input_error("document_gone") from None
         return replace(kept.document, path=path)
 
+    async def async_forget(self, handle: str) -> None:
+        """Delete a kept document and its pictures; one that is gone already is no error."""
+        if kept := self._kept.pop(handle, None):
+            await self._hass.async_add_executor_job(_unlink, kept.paths)
+
     def version(self, handle: str) -> int | None:
         """Return how often the document of a handle has been replaced; None when it is gone."""
         return None if (kept := self._kept.get(handle)) is None else kept.version

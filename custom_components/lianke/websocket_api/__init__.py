@@ -1,4 +1,4 @@
-"""WebSocket commands of the dashboard card: printers and jobs as they change, print options, actions.
+"""WebSocket commands of the dashboard card: printers and jobs as they change, options, actions.
 
 None of them sends a request to the cloud, except for actions, and a printer's options that are not cached.
 """
@@ -25,6 +25,7 @@ from ..actions.target import Target, async_may, async_target
 from ..api.errors import LiankeError
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..documents.document import input_error
+from ..documents.spool import async_get_spool
 from ..jobs.settings import max_document_bytes
 from ..runtime import translated
 from .job_feed import Subscription, async_get_feed
@@ -33,6 +34,7 @@ SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
 CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
 OPTIONS: Final = f"{DOMAIN}/printer/options"
 ACTION: Final = f"{DOMAIN}/action"
+FORGET: Final = f"{DOMAIN}/document/forget"
 
 MAX_DEVICES: Final = 50
 
@@ -44,6 +46,7 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_confirm)
     async_register_command(hass, _ws_options)
     async_register_command(hass, _ws_action)
+    async_register_command(hass, _ws_forget)
 
 
 type _Handler = Callable[[HomeAssistant, ActiveConnection, dict[str, Any]], Awaitable[None]]
@@ -136,6 +139,21 @@ async def _ws_action(
         return_response=True,
     )
     connection.send_result(msg["id"], {"response": response})
+
+
+@websocket_command(
+    {
+        vol.Required("type"): FORGET,
+        vol.Required("document"): vol.All(str, vol.Length(max=64)),
+    }
+)
+@async_response
+async def _ws_forget(
+    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
+) -> None:
+    """Delete a document that a preview keeps; its handle is the secret."""
+    await (await async_get_spool(hass)).async_forget(msg["document"])
+    connection.send_result(msg["id"])
 
 
 @websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})

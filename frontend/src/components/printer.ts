@@ -198,7 +198,7 @@ export class LiankePrinter extends Part {
     tray?.focus();
   }
 
-  /* Take files. Nothing is sent yet. */
+  /* Take files, not to be printed yet. */
   private async _add(files: File[]): Promise<void> {
     if (!files.length || !this._mayPrint) return;
     await this._tasks.run("printer", async () => {

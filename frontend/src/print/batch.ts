@@ -1,11 +1,12 @@
 /*
  * The documents chosen for one printer, with the options for all of them.
  *
- * Choosing sends nothing: a file leaves the browser on Preview or Print. It fires `change` whenever there is something new
- * to draw, and outlives the elements that draw it.
+ * What Home Assistant can draw by itself is shown at once; any other file leaves the browser on Preview or Print only. It
+ * fires `change` whenever there is something new to draw, and outlives the elements that draw it.
  */
 import { isLost, type CardContext, type CommandError } from "../context";
 import type { Job } from "../types";
+import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
 import { Joint } from "./joint";
 import { layoutsFor, type Cut, type LayoutName } from "./layouts";
@@ -21,8 +22,8 @@ import {
   type PrinterOptions,
   type Typed,
 } from "./options";
-import { isOwnPicture } from "./own-picture";
-import { Sending, type PreviewAnswer, type PrintAnswer } from "./sending";
+import { fetched, isOwnPicture } from "./own-picture";
+import { Sending, TakenOver, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 
 const MAX_FILES = 20;
@@ -47,8 +48,9 @@ export class Batch extends EventTarget {
   /* How all documents are printed together, if they are. */
   joint: Joint | null = null;
   readonly sending = new Sending(this);
+  /* Until what the printer offers is known. */
+  loading: Promise<void> | null = null;
 
-  private _loading: Promise<void> | null = null;
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
 
   /* again: the job whose document is printed once more; what is not chosen stays as it was for that one. */
@@ -101,14 +103,15 @@ export class Batch extends EventTarget {
   private _take(items: PrintItem[]): void {
     const room = MAX_FILES - this.items.length;
     this.problem = items.length > room ? printText(this._t, "too_many", { n: MAX_FILES }) : null;
-    for (const item of items.slice(room)) item.discard();
-    for (const item of items.slice(0, room)) {
+    for (const item of items.splice(room)) item.discard();
+    for (const item of items) {
       if (item.file?.size === 0) item.refused = printText(this._t, "empty");
       this.items = [...this.items, item];
     }
     this._recompose();
     if (this.offers && !this.offers.failed) this._checkSizes();
-    else this._loading ??= this._loadOffers().finally(() => (this._loading = null));
+    else this.loading ??= this._loadOffers().finally(() => (this.loading = null));
+    void drawAtOnce(this, items);
     this.changed();
   }
 
@@ -128,6 +131,7 @@ export class Batch extends EventTarget {
 
   remove(item: PrintItem): void {
     item.discard();
+    if (!item.previewing) this.sending.forget(item.document); // else when that is done
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
     this._recompose();
@@ -151,7 +155,7 @@ export class Batch extends EventTarget {
     this.joint = layout && new Joint(this, layout);
     this.problem = null;
     this.changed();
-    if (layout) void this.preview();
+    void (layout ? this.preview() : drawAtOnce(this, this.items));
   }
 
   setCut(item: PrintItem, cut: Cut | null): void {
@@ -284,7 +288,7 @@ export class Batch extends EventTarget {
     this.printing = true;
     clearTimeout(this._previewTimer);
     this.changed();
-    await this._loading;
+    await this.loading;
     // What was typed too early to be checked is checked now.
     if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(this.usable));
     this.printing = false;
@@ -325,7 +329,7 @@ export class Batch extends EventTarget {
   /* Show an error where it belongs: at the field that it is about, else at the file. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
     const text = await this.context.explain(error);
-    if (!this._explainField(error, text)) item.error = text;
+    if (!this._explainField(error, text) && !item.atOnce) item.error = text;
   }
 
   private _explainField(error: CommandError, text: string): boolean {
@@ -337,35 +341,50 @@ export class Batch extends EventTarget {
   /* Have previews made; printing does not wait for them. */
   async preview(): Promise<void> {
     if (!this.tidy()) return;
-    await this._loading;
+    await this.loading;
+    for (const item of this.usable) item.atOnce = false;
     await this._previewAll(this.usable);
   }
 
   private async _previewAll(items: PrintItem[]): Promise<void> {
     if (this.joint) return this.joint.preview();
-    for (const item of items) {
-      if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) continue;
-      item.previewing = true;
-      item.error = null;
-      this.changed();
-      try {
-        await this._preview(item);
-      } catch (error) {
-        if (!this.printing && this.items.includes(item)) await this._explain(item, error as CommandError);
-      }
-      item.previewing = false;
-      this.changed();
+    for (const item of items) await this.draw(item);
+  }
+
+  /* Have a preview of a document made. */
+  async draw(item: PrintItem): Promise<void> {
+    if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) return;
+    const { atOnce } = item;
+    item.previewing = true;
+    item.error = null;
+    this.changed();
+    try {
+      await this._preview(item);
+      if (item.stale) this.renewSoon();
+    } catch (error) {
+      const isTold = atOnce ? item.images.length > 0 : !(error instanceof TakenOver);
+      if (isTold && !this.printing && this.items.includes(item)) await this._explain(item, error as CommandError);
     }
+    item.previewing = false;
+    this.changed();
+    if (!this.items.includes(item)) return this.sending.forget(item.document);
+    // Preview was pressed meanwhile.
+    if (atOnce && !item.atOnce && !this.joint) await this.draw(item);
   }
 
   private async _preview(item: PrintItem): Promise<void> {
     const options = this.options();
-    const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", options, () => undefined);
+    const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
+    const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
     item.document = answer.document ?? item.document;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);
+    item.few = "preview_by" in data;
     item.stale = JSON.stringify(options) !== JSON.stringify(this.options());
+    this.changed();
+    // A preview for other options takes the place of this one, whose picture must not be missing then.
+    await fetched(item.images[0]);
   }
 
   /* Forget documents that were submitted together. */

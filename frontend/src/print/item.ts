@@ -37,6 +37,10 @@ export class PrintItem {
   phase: Phase = null;
   sent = 0; // bytes
   previewing = false;
+  /* Whether Home Assistant draws it unasked: it asks nobody else for it, and an error of that is not told. */
+  atOnce = false;
+  /* Whether its pictures were made so. */
+  few = false;
   /* Whether its preview shows other options than those chosen now. */
   stale = false;
   isDrawnHere = false;

@@ -99,6 +99,8 @@ export class Joint {
     batch.changed();
     try {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
+      // Home Assistant keeps the pictures of the sheets instead of those of each document.
+      for (const item of items) item.images = [];
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
       this.isDrawnHere = answer.drawn_by === "here";

@@ -18,6 +18,9 @@ export class LiankePreview extends Part {
   @property({ attribute: false }) name = "";
   /* Whether the pictures show other options than those chosen now. */
   @property({ attribute: false }) stale = false;
+  /* Whether the strip has the first page only, since nobody has asked; the others are fetched when it is enlarged. */
+  @property({ attribute: false }) few = false;
+  @state() private _opened = false;
   @state() private _page = 0;
   @state() private _zoom = 0;
 
@@ -46,6 +49,12 @@ export class LiankePreview extends Part {
         border-radius: 4px;
         background: #fff;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      .few {
+        min-height: 120px;
+      }
+      .few img {
+        height: 120px;
       }
       .stale img {
         opacity: 0.45;
@@ -105,18 +114,19 @@ export class LiankePreview extends Part {
 
   protected override render() {
     const { t, name } = this;
-    const rest = Math.max(this.pages, this.images.length) - this._shown.length;
+    const strip = this.few ? this._shown.slice(0, 1) : this._shown;
+    const rest = Math.max(this.pages, this.images.length) - strip.length;
     const thumbnail = (src: string, at: number) =>
       html`<button aria-label=${printText(t, "preview_open", { n: at + 1, name })} @click=${() => this._open(at)}>
         <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} />
       </button>`;
     return html`<div
-        class="previews ${this.stale ? "stale" : ""}"
+        class="previews ${this.stale ? "stale" : ""} ${this.few ? "few" : ""}"
         role="group"
         aria-label=${printText(t, "preview_of", { name })}
         aria-busy=${this.stale}
       >
-        ${this._shown.map(thumbnail)}
+        ${strip.map(thumbnail)}
         ${rest > 0 ? html`<span class="soft">${printText(t, "preview_more", { n: t.number(rest) })}</span>` : nothing}
       </div>
       ${this._full()}`;
@@ -144,7 +154,11 @@ export class LiankePreview extends Part {
           ${this._shown.map(
             (src, at) =>
               html`<div class="page" tabindex=${this._zoom ? 0 : nothing} @dblclick=${this._toggleZoom}>
-                <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} style=${style} />
+                <img
+                  src=${this._opened || !this.few ? src : nothing}
+                  alt=${printText(t, "preview_page", { n: at + 1, name })}
+                  style=${style}
+                />
               </div>`,
           )}
         </div>
@@ -176,6 +190,7 @@ export class LiankePreview extends Part {
 
   private _open(page: number): void {
     this._zoom = 0;
+    this._opened = true;
     this._dialog?.showModal();
     this._show(page, "instant");
   }

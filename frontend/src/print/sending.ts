@@ -14,6 +14,17 @@ export interface PreviewAnswer {
   drawn_by: string;
 }
 
+/* Somebody else goes on with the upload. */
+export class TakenOver extends Error {}
+
+interface Upload {
+  id: Promise<string>;
+  sent: number;
+  progress: (sent: number) => void;
+}
+
+const FORGET_AFTER = 2000; // ms
+
 const isGone = (error: unknown) => (error as CommandError)?.translation_key === "document_gone";
 
 interface Sender {
@@ -25,6 +36,7 @@ interface Sender {
 
 export class Sending {
   private readonly _keeping = new Map<PrintItem, Promise<void>>();
+  private readonly _uploads = new Map<PrintItem, Upload>();
 
   constructor(private readonly _sender: Sender) {}
 
@@ -34,7 +46,8 @@ export class Sending {
 
   /*
    * Call an action with a document: by the handle of an earlier preview while that is kept, else by a new upload.
-   * progress is called with the bytes uploaded, and with null once the action is called.
+   * progress is called with the bytes uploaded, and with null once the action is called. Throws TakenOver where another
+   * call needs the same upload.
    */
   async withDocument<T>(
     item: PrintItem,
@@ -59,8 +72,39 @@ export class Sending {
       return call({ media: { media_content_id, media_content_type } });
     }
     if (item.entity) return call({ source_entity: item.entity.entity_id });
-    progress(0);
-    return call({ upload: await upload(this._sender.context, item.file as File, progress, item.signal) });
+    return call({ upload: await this._upload(item, progress) });
+  }
+
+  /* Upload a file, or go on with the upload that is under way: its id works once, so that the last who asks gets it. */
+  private async _upload(item: PrintItem, progress: (sent: number) => void): Promise<string> {
+    const before = this._uploads.get(item);
+    const tell = (sent: number) => {
+      const now = this._uploads.get(item);
+      if (!now) return;
+      now.sent = sent;
+      now.progress(sent);
+    };
+    const sent = before?.sent ?? 0;
+    progress(sent);
+    const id = before?.id ?? upload(this._sender.context, item.file as File, tell, item.signal);
+    const mine = { id, sent, progress };
+    this._uploads.set(item, mine);
+    try {
+      const uploaded = await id;
+      if (this._uploads.get(item) !== mine) throw new TakenOver();
+      return uploaded;
+    } finally {
+      if (this._uploads.get(item) === mine) this._uploads.delete(item);
+    }
+  }
+
+  /* Have Home Assistant delete what it keeps of a document, which it does by itself after an hour. */
+  forget(document: string | null | undefined): void {
+    if (!document) return;
+    const { hass } = this._sender.context;
+    const forget = () => hass.callWS({ type: "lianke/document/forget", document }).catch(() => undefined);
+    // Pictures that are being fetched may come first.
+    setTimeout(() => void forget(), FORGET_AFTER);
   }
 
   /*

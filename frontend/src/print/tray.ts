@@ -91,7 +91,9 @@ export class LiankeTray extends Part {
     const { items, joint, problem, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
-    const noPreview = joint ? joint.previewing : items.every((item) => item.isRaw || item.refused || item.previewing);
+    const noPreview = joint
+      ? joint.previewing
+      : items.every((item) => item.isRaw || item.refused || (item.previewing && !item.atOnce));
     return html`<div class="column">
         <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
           <ul class="column">
@@ -148,7 +150,8 @@ export class LiankeTray extends Part {
 
   private _previews() {
     return repeat(
-      this.batch.items.filter((item) => item.images.length),
+      // Before the pictures are there, their place is.
+      this.batch.items.filter((item) => item.images.length || item.atOnce),
       (item) => item.request,
       (item) =>
         html`<lianke-preview
@@ -157,6 +160,7 @@ export class LiankeTray extends Part {
           .pages=${item.pages ?? 0}
           .name=${item.name}
           .stale=${item.stale || item.previewing}
+          .few=${item.few}
         ></lianke-preview>`,
     );
   }

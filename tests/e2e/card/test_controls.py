@@ -131,14 +131,14 @@ async def test_print_does_not_wait_for_a_preview(stage: Stage) -> None:
     fault = {"endpoint": "POST /print/job_preview", "times": 1, "kind": "delay", "seconds": 20}
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
-        await screen.drop(("hurry.pdf", PDF, make_pdf(1)))
+        await screen.drop(("hurry.txt", "text/plain", b"Dear"))
         await stage.cloud.post("faults", fault)
         await screen.card.get_by_role("button", name="Preview", exact=True).click()
         await screen.shows("Preparing the preview …")
         button = screen.card.get_by_role("button", name="Print", exact=True)
         await expect(button).to_be_enabled()
         await button.click()
-        await expect(screen.row("hurry.pdf")).to_contain_text("Completed")
+        await expect(screen.row("hurry.txt")).to_contain_text("Completed")
     assert len(await stage.printed()) == before + 1
 
 
@@ -167,7 +167,8 @@ async def test_errors_stand_at_the_field_and_nothing_is_sent(stage: Stage) -> No
             "request",
             lambda request: posts.append(request.url) if request.method == "POST" else None,
         )
-        await screen.drop(("wrong.pdf", PDF, make_pdf(2)))
+        # Not drawn at once, and so not uploaded.
+        await screen.drop(("wrong.txt", "text/plain", b"Dear"))
         copies = screen.card.get_by_label("Copies")
         await copies.fill("0")
         await copies.blur()

@@ -82,7 +82,7 @@ async def test_button_of_the_history_keeps_the_focus_while_jobs_come_and_go(stag
 async def test_print_keeps_the_focus_until_its_files_are_gone(stage: Stage) -> None:
     async with stage.screen(tolerated=("status of 500",)) as screen:
         await screen.shows("Drop a file here")
-        await screen.drop(("focused.pdf", PDF, make_pdf(1)))
+        await screen.drop(("focused.txt", "text/plain", b"Dear"))
         let_go = asyncio.Event()
         answers = [500]
 
@@ -106,7 +106,7 @@ async def test_print_keeps_the_focus_until_its_files_are_gone(stage: Stage) -> N
             await expect(screen.card.get_by_role("alert")).to_contain_text("HTTP 500")
             await expect(button).to_be_enabled()
         await press(screen)
-        await expect(screen.row("focused.pdf")).to_contain_text("Completed")
+        await expect(screen.row("focused.txt")).to_contain_text("Completed")
         await expect(screen.zone).to_be_focused()
 
 
@@ -178,10 +178,10 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         await expect(previews).to_have_count(1)
         second = screen.card.locator("li.file").filter(has_text="second.pdf")
         await expect(second).to_be_focused()
-        async with unmoved(screen, previews.get_by_role("button").nth(1)):
+        async with unmoved(screen, previews.first.get_by_role("button").nth(1)):
             await screen.drop(("third.pdf", PDF, make_pdf(1)))
             await expect(screen.card.locator("li.file")).to_have_count(2)
-        assert await previews.evaluate("(strip) => strip.scrollLeft") == 150
+        assert await previews.first.evaluate("(strip) => strip.scrollLeft") == 150
         await screen.card.get_by_role("button", name="Discard").focus()
         await press(screen)
         await screen.shows("Drop a file here")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, Stage
+from .stage import INKJET, LASER, Screen, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -19,6 +19,9 @@ pytestmark = [
 ]
 
 PDF = "application/pdf"
+TEXT = "text/plain"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -113,24 +116,68 @@ async def test_file_that_is_dragged_over_the_card_is_told_where_to_go(
         await screen.shows("dragged.pdf")
 
 
-async def test_dropping_sends_nothing(stage: Stage) -> None:
+def watch_posts(screen: Screen) -> list[str]:
+    """Return a list that fills with what the page posts from now on."""
+    posts: list[str] = []
+    screen.page.on(
+        "request",
+        lambda request: posts.append(request.url) if request.method == "POST" else None,
+    )
+    return posts
+
+
+async def documents_sent(stage: Stage) -> dict[str, int]:
+    """Return how often the cloud was sent a document, by the way in which it was."""
+    requests = (await stage.cloud.get(""))["requests"]
+    return {name: count for name, count in requests.items() if name.startswith("POST /print/")}
+
+
+async def test_dropping_shows_the_first_page_and_sends_the_cloud_nothing(stage: Stage) -> None:
+    before = len(await stage.printed())
+    content = make_pdf(20, "At once")
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
-        posts: list[str] = []
-        screen.page.on(
-            "request",
-            lambda request: posts.append(request.url) if request.method == "POST" else None,
-        )
+        sent = await documents_sent(stage)
+        posts = watch_posts(screen)
+        previews = screen.card.locator(".previews")
+        # The first starts the process that draws, the second finds it running.
+        for name in ("cold.pdf", "warm.pdf"):
+            await screen.drop((name, PDF, content))
+            await screen.card.get_by_role("img", name=f"Page 1 of {name}").first.evaluate(
+                "(img) => img.decode()"
+            )
+        await expect(previews).to_have_count(2)
+        await expect(previews.last).to_contain_text("and 19 more")
+        await expect(screen.card.locator("li.file").last).to_contain_text("20 pages")
+        # Others are not uploaded unasked.
+        await screen.drop(("letter.txt", "text/plain", b"Dear"), ("empty.pdf", PDF, b""))
+        await screen.shows("The file is empty.")
+        await screen.card.get_by_role("button", name="Remove cold.pdf").click()
+        await screen.card.get_by_role("button", name="Remove letter.txt").click()
+        await expect(previews).to_have_count(1)
+        assert len(posts) == 2
+        assert await documents_sent(stage) == sent
+        assert len(await stage.printed()) == before
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.row("warm.pdf")).to_contain_text("Completed · 20 pages")
+        assert len(posts) == 2
+    (printed,) = (await stage.printed())[before:]
+    assert Path(printed["path"]).read_bytes() == content
+
+
+async def test_dropping_what_others_draw_sends_nothing(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        await screen.shows("Drop a file here")
+        posts = watch_posts(screen)
         await screen.drop(
-            ("one.pdf", PDF, make_pdf(1)), ("empty.pdf", PDF, b""), ("photo.png", "image/png", PNG)
+            ("one.docx", DOCX, b"PK"),
+            ("empty.pdf", PDF, b""),
+            ("drawing.svg", "image/svg+xml", SVG),
         )
         await screen.shows("The file is empty.")
-        picture = await screen.card.locator("img.thumb").get_attribute("src")
-        assert picture is not None
-        assert picture.startswith("blob:")
         await expect(screen.card.get_by_role("button", name="Print 2 files")).to_be_enabled()
-        await screen.card.get_by_role("button", name="Remove one.pdf").click()
-        await expect(screen.card.get_by_text("one.pdf")).to_have_count(0)
+        await screen.card.get_by_role("button", name="Remove one.docx").click()
+        await expect(screen.card.get_by_text("one.docx")).to_have_count(0)
         await screen.card.get_by_role("button", name="Discard").click()
         await screen.shows("Drop a file here")
         assert not posts
@@ -254,7 +301,7 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen(tolerated=("ERR_FAILED", "status of 413", "status of 500")) as screen:
         await screen.shows("Drop a file here")
-        await screen.drop(("fragile.pdf", PDF, make_pdf(1)))
+        await screen.drop(("fragile.txt", TEXT, b"Dear"))
         answers = ["abort", 413, 500]
 
         async def spoil(route: Route) -> None:
@@ -273,7 +320,7 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
             await button.click()
             await expect(screen.card.get_by_role("alert")).to_contain_text(words)
         await button.click()
-        await expect(screen.row("fragile.pdf")).to_contain_text("Completed")
+        await expect(screen.row("fragile.txt")).to_contain_text("Completed")
     assert len(await stage.printed()) == before + 1
 
 
@@ -347,7 +394,7 @@ async def test_file_that_is_removed_before_its_upload_begins_does_not_print(stag
     before = len(await stage.printed())
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
-        await screen.drop(("regretted.pdf", PDF, make_pdf(1)))
+        await screen.drop(("regretted.txt", TEXT, b"Dear"))
         # The login has to be renewed first, which takes a while.
         await screen.page.evaluate(
             """() => {
@@ -363,11 +410,11 @@ async def test_file_that_is_removed_before_its_upload_begins_does_not_print(stag
         )
         await screen.card.get_by_role("button", name="Print", exact=True).click()
         await screen.shows("Uploading")
-        await screen.card.get_by_role("button", name="Remove regretted.pdf").click()
+        await screen.card.get_by_role("button", name="Remove regretted.txt").click()
         await screen.page.evaluate("window.goOn()")
         await screen.shows("Drop a file here")
         await asyncio.sleep(2)
-        await expect(screen.row("regretted.pdf")).to_have_count(0)
+        await expect(screen.row("regretted.txt")).to_have_count(0)
     assert len(await stage.printed()) == before
 
 
@@ -421,5 +468,6 @@ async def test_title_that_is_markup_is_text(stage: Stage) -> None:
         await screen.shows(title)
         await screen.drop((f"{title}.pdf".replace("/", ""), PDF, make_pdf(1)))
         await screen.shows(f"{title}.pdf")
-        assert await screen.card.locator("img").count() == 0
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
+        assert await screen.card.locator("img[src=x]").count() == 0
         assert "hacked" not in await screen.page.title()

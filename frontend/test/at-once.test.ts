@@ -1,0 +1,230 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { drawnAtOnce } from "../src/print/at-once";
+import { Batch } from "../src/print/batch";
+import { PrintItem } from "../src/print/item";
+import "../src/print/tray";
+import { asked, find, makeContext, makeHass, show } from "./stand-in";
+
+const uploads: { name: string; done: (id: string) => void; fail: (error: Error) => void }[] = [];
+vi.mock("../src/print/upload", () => ({
+  upload: (_context: unknown, file: File, progress: (sent: number) => void) =>
+    new Promise<string>((done, fail) => {
+      uploads.push({ name: file.name, done, fail });
+      setTimeout(() => progress(1));
+    }),
+}));
+
+const DRAWN = {
+  document: "kept",
+  pages: 20,
+  images: Array.from({ length: 20 }, (_, at) => `/x/${at}`),
+  drawn_by: "here",
+};
+const makeBatch = (answers: Record<string, unknown> = {}) =>
+  new Batch(
+    makeContext(makeHass({ "lianke/printer/options": {}, preview: DRAWN, print: { jobs: [{}] }, ...answers })),
+    "device",
+  );
+const calls = (service: string) => asked.filter((message) => message["service"] === service);
+const data = (service: string) => calls(service).at(-1)?.["service_data"];
+const forgotten = () =>
+  asked.filter(({ type }) => type === "lianke/document/forget").map((message) => message["document"]);
+const uploaded = async (id = "file", at = 1) => {
+  await vi.waitFor(() => expect(uploads.length).toBeGreaterThan(at - 1));
+  uploads[at - 1]?.done(id);
+};
+const drop = (batch: Batch, ...names: string[]) => {
+  batch.add(names.map((name) => new File(["x"], name)));
+  return batch.items.at(-names.length) as PrintItem;
+};
+const drawn = (item: PrintItem) => vi.waitFor(() => expect([item.images.length, item.previewing]).toEqual([20, false]));
+
+beforeEach(() => {
+  localStorage.clear();
+  asked.length = 0;
+  uploads.length = 0;
+});
+
+describe("drawn at once", () => {
+  const file = (name: string, type = "", bytes = 1) =>
+    new PrintItem(Object.defineProperty(new File(["x"], name, { type }), "size", { value: bytes }));
+  test.each([
+    [file("a.pdf", "application/pdf"), true],
+    [file("a.PDF"), true],
+    [file("a.jpg", "image/jpeg"), true],
+    [file("a.heic"), true],
+    [file("a.docx", "application/msword"), false],
+    [file("a.html", "text/html"), false],
+    [file("a.svg", "image/svg+xml"), false],
+    [file("a.prn"), false],
+    [file("large.pdf", "", 20e6), true],
+    [file("too large.pdf", "", 20e6 + 1), false],
+    [new PrintItem(null, { media_content_id: "x", media_content_type: "application/pdf", title: "a.pdf" }), false],
+  ])("%#", (item, isDrawn) => {
+    expect(drawnAtOnce([item])).toEqual(isDrawn ? [item] : []);
+  });
+
+  test("are the first three", async () => {
+    const batch = makeBatch();
+    drop(batch, "1.pdf", "2.pdf");
+    drop(batch, "3.pdf", "4.pdf");
+    for (const at of [1, 2, 3]) await uploaded("file", at);
+    await vi.waitFor(() => expect(calls("preview")).toHaveLength(3));
+    expect(uploads.map(({ name }) => name).sort()).toEqual(["1.pdf", "2.pdf", "3.pdf"]);
+  });
+});
+
+test("a file is drawn by Home Assistant alone, shown small, and printed without a second upload", async () => {
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  const tray = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-tray", {
+    context: batch.context,
+    batch,
+  });
+  const strip = () => find(find(tray, "lianke-preview"), ".previews");
+  // Its place is kept before it is there.
+  expect(strip().clientHeight).toBeGreaterThanOrEqual(120);
+  await uploaded();
+  await drawn(item);
+  expect(data("preview")).toEqual({ device_id: "device", upload: "file", preview_by: "here_only" });
+  await vi.waitFor(() => expect(strip().querySelectorAll("img")).toHaveLength(1));
+  expect(strip().textContent).toContain("and 19 more");
+  // Pages that nobody looks at are not fetched.
+  expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("img[src]")).toHaveLength(1);
+  strip().querySelector("button")?.click();
+  await vi.waitFor(() =>
+    expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("dialog img[src]")).toHaveLength(10),
+  );
+  await batch.print();
+  expect(data("print")).toMatchObject({ document: "kept" });
+  expect(uploads).toHaveLength(1);
+  await vi.waitFor(() => expect(forgotten()).toEqual(["kept"]), 5000);
+});
+
+test("it follows the options, still drawn by nobody else", async () => {
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  await uploaded();
+  await drawn(item);
+  batch.type("copies", "2");
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(2));
+  expect(data("preview")).toMatchObject({ document: "kept", copies: 2, preview_by: "here_only" });
+});
+
+test("an error of it is not told, and the file prints", async () => {
+  const batch = makeBatch({ preview: { code: "x", message: "no", translation_key: "not_drawn_here" } });
+  const item = drop(batch, "a.pdf");
+  await uploaded();
+  await vi.waitFor(() => expect([calls("preview").length, item.previewing, item.atOnce]).toEqual([1, false, false]));
+  expect([item.error, batch.problem, batch.errors]).toEqual([null, null, {}]);
+  const printing = batch.print();
+  await uploaded("second", 2);
+  await printing;
+  expect(data("print")).toMatchObject({ upload: "second" });
+  expect(batch.items).toHaveLength(0);
+});
+
+test("Print takes over the upload that is under way and waits for no drawing", async () => {
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  await vi.waitFor(() => expect(uploads).toHaveLength(1));
+  const printing = batch.print();
+  await vi.waitFor(() => expect([item.phase, item.sent]).toEqual(["upload", 1]));
+  await uploaded();
+  await printing;
+  expect([uploads.length, calls("preview").length]).toEqual([1, 0]);
+  expect(data("print")).toMatchObject({ upload: "file" });
+});
+
+test("Print does not wait for a drawing that takes its time", async () => {
+  const batch = makeBatch({ preview: new Promise(() => undefined) });
+  drop(batch, "a.pdf");
+  await uploaded();
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(1));
+  const printing = batch.print();
+  await uploaded("second", 2);
+  await printing;
+  expect(data("print")).toMatchObject({ upload: "second" });
+});
+
+test("an upload that breaks is told by Print alone", async () => {
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  await vi.waitFor(() => expect(uploads).toHaveLength(1));
+  uploads[0]?.fail(new Error("broken"));
+  await vi.waitFor(() => expect(item.atOnce).toBe(false));
+  expect(item.error).toBeNull();
+  const printing = batch.print();
+  await vi.waitFor(() => expect(uploads).toHaveLength(2));
+  uploads[1]?.fail(new Error("broken again"));
+  await printing;
+  expect(item.error).toContain("broken again");
+});
+
+test("Preview that is pressed meanwhile asks whoever can draw it, and tells", async () => {
+  let draw: (answer: unknown) => void = () => undefined;
+  const answers = { preview: new Promise((resolve) => (draw = resolve)) as unknown };
+  const hass = makeHass({ "lianke/printer/options": {} });
+  const { callWS } = hass;
+  const batch = new Batch(
+    makeContext({
+      ...hass,
+      callWS: (async (message: Record<string, unknown>) => {
+        const answer = await callWS(message as never);
+        return message["service"] === "preview" ? { response: await answers.preview } : answer;
+      }) as typeof hass.callWS,
+    }),
+    "device",
+  );
+  const item = drop(batch, "a.pdf");
+  await uploaded();
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(1));
+  await batch.preview();
+  expect(calls("preview")).toHaveLength(1);
+  draw(DRAWN);
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(2));
+  await drawn(item);
+  expect(data("preview")).toEqual({ device_id: "device", document: "kept" });
+});
+
+test("what is removed is forgotten, also while it is drawn", async () => {
+  let draw: (answer: unknown) => void = () => undefined;
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  await uploaded();
+  await drawn(item);
+  batch.remove(item);
+  await vi.waitFor(() => expect(forgotten()).toEqual(["kept"]), 5000);
+  const { hass } = batch.context;
+  const callWS = hass.callWS.bind(hass);
+  hass.callWS = (async (message: Record<string, unknown>) =>
+    message["service"] === "preview"
+      ? { response: await new Promise((resolve) => (draw = resolve)) }
+      : callWS(message as never)) as typeof hass.callWS;
+  const other = drop(batch, "b.pdf");
+  await uploaded("file", 2);
+  await vi.waitFor(() => expect(other.previewing).toBe(true));
+  batch.remove(other);
+  await vi.waitFor(() => {
+    draw({ ...DRAWN, document: "late" });
+    expect(forgotten()).toEqual(["kept", "late"]);
+  }, 5000);
+});
+
+test("documents for a layout are not drawn one by one", async () => {
+  const batch = makeBatch({ count_pages: { document: "counted", pages: 2 } });
+  drop(batch, "a.pdf", "b.pdf");
+  batch.lay("layout_2_up");
+  await uploaded("first", 1);
+  await uploaded("second", 2);
+  await vi.waitFor(() => expect(batch.joint?.images.length).toBe(20));
+  expect(uploads).toHaveLength(2);
+  expect(calls("preview").map((call) => (call["service_data"] as { document?: unknown }).document)).toEqual([
+    ["counted", "counted"],
+  ]);
+  // Printed each by itself again, they are.
+  batch.lay(null);
+  await drawn(batch.items[1] as PrintItem);
+  expect(uploads).toHaveLength(2);
+  expect(data("preview")).toEqual({ device_id: "device", document: "counted", preview_by: "here_only" });
+});
