@@ -25,6 +25,7 @@ pytestmark = [
 PDF = "application/pdf"
 WORDS: dict[str, dict[str, str]] = {
     "en": {
+        "asks": "anna asks to print this.",
         "asked": "Somebody who may approve has to agree first.",
         "approval": "Waiting for approval",
         "approve": "Approve",
@@ -52,6 +53,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wrong": "This is not the code",
     },
     "zh-Hans": {
+        "asks": "anna 请求打印。",
         "asked": "需要批准人同意后才会打印。",
         "approval": "等待批准",
         "approve": "批准",
@@ -154,9 +156,12 @@ async def test_approval(
         await expect(row.get_by_role("button", name=t["approve"])).to_have_count(0)
         async with stage.screen(card, language=language, tokens=people["reader"]) as reader:
             await expect(reader.row(title).first).to_contain_text(t["asked"])
+            await expect(reader.row(title).first).not_to_contain_text(t["asks"])
             await no_buttons(reader, title)
         async with stage.screen(card, language=language, width=390) as boss:
             assert await boss.axe() == []
+            await expect(boss.row(title).first).to_contain_text(t["asks"])
+            await boss.picture(tmp_path / f"approve-{language}.png")
             await boss.row(title).get_by_role("button", name=t["approve"]).click()
             await expect(boss.row(title).first).to_contain_text(t["completed"])
         await expect(row).to_contain_text(t["completed"])
