@@ -190,14 +190,14 @@ install() {
 
 # Prints the integration's own requirements, one a line.
 own_requirements() {
-  "$environment/bin/python" -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))["requirements"]))' \
+  python3 -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))["requirements"]))' \
     "$root/custom_components/lianke/manifest.json"
 }
 
-# Prints what an environment is made from, in one word.
+# Prints what an environment is made from, in one word. Of the manifest only the requirements matter.
 stamp() {
-  cd "$root" && { echo "$demo_version" && cat requirements_test.txt custom_components/lianke/manifest.json \
-    scripts/environment.sh scripts/hass_requirements.py; } | cksum
+  cd "$root" && { echo "$demo_version" && own_requirements && cat requirements_test.txt scripts/environment.sh \
+    scripts/hass_requirements.py; } | cksum
 }
 
 is_ready() {
