@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
+from homeassistant.components import file_upload
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -25,6 +27,15 @@ COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
 # As fast as a test can follow; 8 s of a slow printer become 80 ms.
 SPEED = 100
+
+# All Home Assistants of a machine have one folder for uploads, which each deletes when it starts and stops.
+file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
+
+# What Home Assistant logs of every event takes a tenth of the tests' time; pytest keeps the rest, once is enough.
+logging.getLogger("homeassistant.core").setLevel(logging.INFO)
+for _handler in [*logging.getLogger().handlers]:
+    if type(_handler) is logging.StreamHandler:
+        logging.getLogger().removeHandler(_handler)
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 

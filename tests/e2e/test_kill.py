@@ -44,7 +44,7 @@ async def test_many_power_cuts(tmp_path: Path) -> None:
 async def test_power_cuts_while_paper_is_turned_by_hand(tmp_path: Path) -> None:
     """Each cut meets jobs in their first half, waiting for a person, just continued, and in their second half."""
     seed = _seed()
-    rounds = max(2, ROUNDS // 2)
+    rounds = max(2, ROUNDS // 5)
     home = TurningHome(folder=tmp_path, reachable=True, random=Random(f"{seed} by hand"))
     async with home.running():
         await home.prepare()
