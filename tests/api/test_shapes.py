@@ -58,6 +58,7 @@ def test_words(name: str) -> None:
     [
         "lk00ab00000000",
         "AbCdEfGh12345678",
+        "AaAaA00AAAAAAAAA",
         "13812345678",
         "作业",
         "Letter to grandmother",

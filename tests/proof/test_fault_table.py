@@ -479,7 +479,9 @@ async def test_what_becomes_of_the_paper(house: House, subtests: pytest.Subtests
 async def test_what_becomes_of_the_paper_everywhere(
     house: House, name: str, subtests: pytest.Subtests
 ) -> None:
-    await _go_through(house, CELLS, subtests, JUDGES[name])
+    # A move asks the cloud for nothing of its own, and each takes many polls: every fourth fault has to do.
+    cells = CELLS[::4] if name == "move" else CELLS
+    await _go_through(house, cells, subtests, JUDGES[name])
 
 
 async def _called_back(house: House, cell: Cell) -> None:

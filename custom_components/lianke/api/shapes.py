@@ -26,6 +26,8 @@ _MARKS = "_-."
 # A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a key drawn at random has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
+# From this length on a text with digits may be a key, and has fewer parts if it is a word.
+_KEY_LENGTH = 16
 
 
 def is_word(text: str) -> bool:
@@ -43,6 +45,7 @@ def is_word(text: str) -> bool:
         and all(len(part) <= _FEW_DIGITS for part in digits)
         and sum(len(part) == 1 for part in letters) <= 1
         and bool(letters)
+        and not (digits and len(text) >= _KEY_LENGTH and len(parts) > _FEW_PARTS - 2)
     )
 
 

@@ -74,6 +74,8 @@ async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> Non
         assert await names(screen) == ["b.pdf", "a.pdf", "c.pdf"]
         await expect(handle).to_be_focused()
 
+        # Nothing moves under the pointer any more once all have their pictures.
+        await expect(screen.card.locator("li.file img.thumb")).to_have_count(3)
         grip = await screen.card.get_by_role("button", name="Move c.pdf", exact=True).bounding_box()
         goal = await screen.card.locator("li.file").first.bounding_box()
         assert grip is not None
