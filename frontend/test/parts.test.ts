@@ -141,14 +141,14 @@ test.each([
 });
 
 test("quick buttons are for who may print", async () => {
-  const buttons = [{ entity: "todo.list" }, { entity: "script.hello" }];
+  const buttons = [{ entity: "todo.list" }, { entity: "script.hello" }, { entity: "todo.list", device: "elsewhere" }];
   const context = makeContext(makeHass(), { buttons });
   const reader = { device: makePrinter({ may_control: false }) };
   const shown = await show<Part>("lianke-quick-buttons", { context, printers: reader });
   expect(shown.hidden).toBe(true);
   Object.assign(shown, { printers: { device: makePrinter() } });
   await shown.updateComplete;
-  expect(shown.shadowRoot?.querySelectorAll("button")).toHaveLength(2);
+  expect(shown.shadowRoot?.querySelectorAll("button")).toHaveLength(3);
 });
 
 test("a quick button runs any action, and a print keeps its request while the answer is lost", async () => {

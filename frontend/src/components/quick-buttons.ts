@@ -77,10 +77,10 @@ export class LiankeQuickButtons extends Part {
 
   private _isUsable(button: QuickButton): boolean {
     const action = button.tap_action?.perform_action;
-    if (action ? action !== PRINT : domainOf(button.entity) in RUNNABLE)
-      return Object.values(this.printers).some((printer) => printer.may_control);
-    // A printer that this card does not show may still be one that can be printed on.
-    return this.printers[this._deviceOf(button) ?? ""]?.may_control ?? true;
+    const prints = action ? action === PRINT : !(domainOf(button.entity) in RUNNABLE);
+    const printer = prints ? this.printers[this._deviceOf(button) ?? ""] : undefined;
+    // Nothing is known of a printer that is not among them: who may print on another one may try.
+    return (printer ? [printer] : Object.values(this.printers)).some(({ may_control }) => may_control);
   }
 
   private async _press(button: QuickButton): Promise<void> {
