@@ -95,7 +95,7 @@ def _language() -> str:
     return "zh-Hans" if spoken.startswith("zh") else "en"
 
 
-def tell(line: str) -> None:
+def say(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
 
@@ -126,7 +126,7 @@ async def check(language: str, release: Path | None) -> None:
     words = WORDS[language]
     folder = STATE / "check"
     count = await asyncio.to_thread(unpack_release, release, folder)
-    tell(f"✓ {words['unpacked'].format(count=count)}")
+    say(f"✓ {words['unpacked'].format(count=count)}")
     began = monotonic()
     async with AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(
@@ -135,14 +135,14 @@ async def check(language: str, release: Path | None) -> None:
         hass = RealHomeAssistant(folder / "home", language=language, extra=CONFIGURATION)
         await stack.enter_async_context(hass)
         version = (await hass.get("/api/config"))["version"]
-        tell(f"✓ {words['up'].format(version=version)} ({monotonic() - began:.1f} s)")
+        say(f"✓ {words['up'].format(version=version)} ({monotonic() - began:.1f} s)")
         try:
-            await Walk(hass, cloud, tell).run()
+            await Walk(hass, cloud, say).run()
         except WalkError, HassError, CloudError:
             for problem in hass.problems(DOMAIN):
-                tell(problem)
+                say(problem)
             raise
-    tell(words["passed"].format(seconds=monotonic() - began))
+    say(words["passed"].format(seconds=monotonic() - began))
 
 
 async def show(port: int, host: str, language: str) -> None:
@@ -154,7 +154,7 @@ async def show(port: int, host: str, language: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    tell(words["starting"])
+    say(words["starting"])
     async with AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(SimulatorProcess(printed, port=port + 1))
         hass = RealHomeAssistant(
@@ -167,7 +167,7 @@ async def show(port: int, host: str, language: str) -> None:
             await print_samples(hass, cloud)
         (entry, *_) = await hass.entries(DOMAIN)
         await announce_changes(hass, cloud, entry["entry_id"])
-        tell(
+        say(
             words["shown"].format(
                 url=f"{hass.url}/{DASHBOARD}",
                 user=hass.user,
@@ -177,13 +177,13 @@ async def show(port: int, host: str, language: str) -> None:
             )
         )
         ended = asyncio.ensure_future(hass.wait())
-        told = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
         if ended.done():
             raise HassError(words["ended"].format(code=hass.returncode, console=hass.console))
         ended.cancel()
-        tell(words["ending"])
+        say(words["ending"])
 
 
 def main() -> int:

@@ -143,14 +143,14 @@ def row(figure: dict[str, Any], language: str) -> str:
     if not unit.startswith("/"):
         unit = f" {unit}"
     colon = "：" if chinese else ": "
-    told = "" if baseline is None else f"{number(baseline)}{unit}{colon}{beside}"
+    reported = "" if baseline is None else f"{number(baseline)}{unit}{colon}{beside}"
     if baseline is None or (counted and not figure["name"].startswith("scale")):
         aim = f"{sign} {number(goal)}{unit}"
     else:
         aim = f"{sign} {goal / baseline:.2f} ×"
     missed = "" if figure["ok"] else MISSED[language]
     measured = f"{number(figure['value'])}{unit}"
-    return f"| `{figure['name']}` | {what} | {measured} | {told} | {aim}{missed} |"
+    return f"| `{figure['name']}` | {what} | {measured} | {reported} | {aim}{missed} |"
 
 
 def write(figures: dict[str, dict[str, Any]]) -> None:

@@ -184,7 +184,7 @@ class Book:
 
 
 async def record(
-    book: Book, server: str, *, pause: float = PAUSE, tell: Callable[[str], None] = print
+    book: Book, server: str, *, pause: float = PAUSE, say: Callable[[str], None] = print
 ) -> None:
     """Ask everything once; what is refused is recorded, too. Raises AuthenticationError for a wrong key."""
     async with aiohttp.ClientSession() as session:
@@ -196,9 +196,9 @@ async def record(
             except AuthenticationError:
                 raise
             except LiankeError as err:
-                tell(f"  {what}: {type(err).__name__} {err.code or ''}")
+                say(f"  {what}: {type(err).__name__} {err.code or ''}")
                 return None
-            tell(f"✓ {what}")
+            say(f"✓ {what}")
             return found
 
         await ask("the box", client.box())

@@ -108,7 +108,7 @@ def pack(target: Path, root: Path = ROOT) -> int:
     return len(files)
 
 
-def tell_workflow(**outputs: str) -> None:
+def write_outputs(**outputs: str) -> None:
     """Hand outputs to the workflow's later steps, if this runs in one."""
     if path := os.environ.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.what == "check":
             version = check(chosen.subject)
-            tell_workflow(version=version, prerelease=str(is_prerelease(version)).lower())
+            write_outputs(version=version, prerelease=str(is_prerelease(version)).lower())
             print(f"{version} can be released.")
         elif chosen.what == "notes":
             print(notes(chosen.subject), end="")

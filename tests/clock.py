@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -10,9 +11,21 @@ from freezegun import api as freezegun_api, freeze_time
 from freezegun.api import FrozenDateTimeFactory, StepTickTimeFactory, TickingDateTimeFactory
 from homeassistant.core import HomeAssistant
 
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+
 START = "2026-11-24 10:00:00+00:00"
-# Real seconds that something under way may take until a test goes on without it.
+# Seconds of real time: how long a request or a pause may take until a test goes on without it, and anything else.
 PATIENCE = 0.5
+LONGEST = 10.0
+# How many looks after each other find nothing under way, once there is nothing.
+CALM = 4
+
+
+def real_time() -> float:
+    """Return seconds of a clock that nothing moves."""
+    # Named by its module, since a name of this one would be frozen as well.
+    return freezegun_api.real_monotonic()
 
 
 class Clock:
@@ -31,8 +44,7 @@ class Clock:
 
     def loop_time(self) -> float:
         """Return the time of the event loop."""
-        # Named by its module, since a name of this one would be frozen as well.
-        return freezegun_api.real_monotonic() + self._ahead
+        return real_time() + self._ahead
 
     def tick(self, delta: float | timedelta) -> None:
         """Put both clocks forward, by seconds or a time span."""
@@ -53,12 +65,55 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
             yield clock
 
 
+def threads_work(*pools: ThreadPoolExecutor) -> bool:
+    """Return whether a thread of the event loop's pool, or of another one, has something to do.
+
+    A busy machine may let it wait for long, while the clock is about to be moved.
+    """
+    own: ThreadPoolExecutor | None = asyncio.get_running_loop()._default_executor  # type: ignore[attr-defined] # no other way
+    return any(
+        pool._work_queue.qsize() or pool._idle_semaphore._value < len(pool._threads)
+        for pool in (*pools, *([own] if own else []))
+    )
+
+
+def has_requests(hass: HomeAssistant) -> bool:
+    """Return whether the cloud is asked for something; by a fault it may take for ever."""
+    return any(
+        entry.runtime_data.account._under_way
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN)
+    )
+
+
+def others_work(hass: HomeAssistant) -> bool:
+    """Return whether something beside the event loop is under way: a thread, or the process for PDFs."""
+    return threads_work() or async_get_pdf_worker(hass).is_busy
+
+
+def _pauses() -> bool:
+    """Return whether somebody waits for a moment of real time only."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE
+    return any(
+        timer.when() < until and not timer.cancelled()
+        for timer in loop._scheduled  # type: ignore[attr-defined] # no other way
+    )
+
+
 async def rest(hass: HomeAssistant) -> None:
     """Wait until everything that was begun is done, except for what waits for time to pass."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.sleep(0)
-            await hass.async_block_till_done(wait_background_tasks=True)
+    began, calm = real_time(), 0
+    while calm < CALM and (passed := real_time() - began) < LONGEST:
+        await asyncio.sleep(0)
+        # What the event loop itself has to do at once is in its list.
+        if asyncio.get_running_loop()._ready or others_work(hass):  # type: ignore[attr-defined] # no other way
+            calm = 0
+        elif not hass._tasks and not hass._background_tasks:
+            calm += 1
+        else:
+            waits = passed < PATIENCE and (has_requests(hass) or _pauses())
+            calm = 0 if waits else calm + 1
+            await asyncio.sleep(0.001)
 
 
 async def elapse(hass: HomeAssistant, clock: Clock, seconds: float, step: float = 5) -> None:

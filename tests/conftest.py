@@ -1,13 +1,16 @@
 """What tests of several modules share: Home Assistant with a box in the simulated cloud."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import suppress
 import json
 import logging
 import os
 from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
+from zlib import crc32
 
 from homeassistant.components import file_upload
 from homeassistant.core import HomeAssistant
@@ -20,7 +23,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import Clock, moved_by_hand, rest
+from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -32,22 +35,36 @@ SPEED = 100
 file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
 
 # What Home Assistant logs of every event takes a tenth of the tests' time; pytest keeps the rest, once is enough.
-logging.getLogger("homeassistant.core").setLevel(logging.INFO)
+logging.getLogger("homeassistant").setLevel(logging.WARNING)
 for _handler in [*logging.getLogger().handlers]:
     if type(_handler) is logging.StreamHandler:
         logging.getLogger().removeHandler(_handler)
 
+# The short form runs one of three cases of tests that have more cases than this.
+LONG_TABLE = 6
+ONE_CASE_OF = 3
+
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run first what may take longest, so that no worker ends with a long test while the others have nothing to do."""
+    """Mark what the short form leaves out of long tables, and run first what may take longest.
+
+    So no worker ends with a long test while the others have nothing to do.
+    """
 
     def limit(item: pytest.Item) -> float:
         mark = item.get_closest_marker("timeout")
         return float(mark.args[0]) if mark else 0.0
 
     items.sort(key=limit, reverse=True)
+    cases = Counter(item.nodeid.partition("[")[0] for item in items)
+    for item in items:
+        is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
+        # The same ones every time, and not in step with the columns of the table.
+        if is_long and crc32(item.nodeid.encode()) % ONE_CASE_OF:
+            item.add_marker("further")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,7 +75,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """
     report = yield
     report.sections = [
-        (name, text.encode(errors="replace").decode()) for name, text in report.sections
+        (name, text.encode(errors="replace").decode())
+        for name, text in report.sections
+        if not report.passed
     ]
     return report
 
@@ -151,6 +170,23 @@ async def clock() -> AsyncGenerator[Clock]:
     """Give a clock that the test moves; ask for it before anything else."""
     async with moved_by_hand() as clock:
         yield clock
+
+
+@pytest.fixture
+async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Let time pass whenever nothing else is to be done, so that a test does not wait for it."""
+
+    async def hurry() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            if not (others_work(hass) or has_requests(hass)):
+                clock.tick(1)
+
+    task = asyncio.create_task(hurry())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ def when(hass: HomeAssistant, name: str, *printers: str, **options: Any) -> dict
     return condition | ({"options": options} if options else {})
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_each_state_of_a_printer(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, box: Box, automate: Automate
 ) -> None:

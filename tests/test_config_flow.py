@@ -680,6 +680,7 @@ async def to_last_step(hass: HomeAssistant, simulator: Simulator, box: Box) -> C
     return result
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """Ticked, one page is printed on the printer named, and no other at the next start."""
     box.printers[0].paper = 0
@@ -690,7 +691,7 @@ async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) ->
     assert named is not box.printers[0], "a printer that has paper goes first"
     result = await answer(hass, result, test_page=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(600):
         while not simulator.cloud.printed:  # the simulator sets no event
             await asyncio.sleep(0.02)
     assert [job.printer_id for job in simulator.cloud.printed] == [named.id]

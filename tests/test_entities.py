@@ -449,11 +449,11 @@ async def test_a_job_from_the_button_to_paper(
     )
     await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
     assert [event_type for event_type, _, _ in events] == ["queued", "completed"]
-    _, told, context = events[-1]
-    assert told["title"] == "Test page"
-    assert told["reason"] is None
-    assert told["partly_printed"] is False
-    assert len(told["job_id"]) == 26
+    _, reported, context = events[-1]
+    assert reported["title"] == "Test page"
+    assert reported["reason"] is None
+    assert reported["partly_printed"] is False
+    assert len(reported["job_id"]) == 26
     assert context.user_id == hass_admin_user.id
     assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Test page"
     assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "0"
@@ -463,6 +463,7 @@ async def test_a_job_from_the_button_to_paper(
     assert printed.options["dmPaperSize"] == "9"
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_pages_are_counted_when_they_are_proven(
     hass: HomeAssistant, data: LiankeData
 ) -> None:
@@ -577,12 +578,12 @@ async def test_a_message_becomes_a_page(
 async def test_printers_that_take_no_job(
     hass: HomeAssistant, simulator: Simulator, data: LiankeData, printer: str, key: str
 ) -> None:
-    with pytest.raises(ServiceValidationError) as told:
+    with pytest.raises(ServiceValidationError) as reported:
         await notify(hass, printer, "Hello")
-    assert told.value.translation_key == key
-    with pytest.raises(ServiceValidationError) as told:
+    assert reported.value.translation_key == key
+    with pytest.raises(ServiceValidationError) as reported:
         await press(hass, f"{printer}_print_test_page")
-    assert told.value.translation_key == key
+    assert reported.value.translation_key == key
     assert simulator.cloud.count("POST /print/job") == 0
 
 
@@ -600,9 +601,9 @@ async def test_a_loop_of_messages_comes_to_an_end(
 
 
 async def test_an_empty_message(hass: HomeAssistant, data: LiankeData) -> None:
-    with pytest.raises(ServiceValidationError) as told:
+    with pytest.raises(ServiceValidationError) as reported:
         await notify(hass, LASER, "  ")
-    assert told.value.translation_key == "text_empty"
+    assert reported.value.translation_key == "text_empty"
 
 
 # Buttons
@@ -613,9 +614,9 @@ async def test_restart(
 ) -> None:
     await press(hass, "office_box_restart")
     assert box.rebooting
-    with pytest.raises(HomeAssistantError) as told:
+    with pytest.raises(HomeAssistantError) as reported:
         await press(hass, "office_box_restart")
-    assert told.value.translation_key in ("already_running", "box_offline")
+    assert reported.value.translation_key in ("already_running", "box_offline")
     await until(lambda: not box.rebooting)
 
 
@@ -624,9 +625,9 @@ async def test_search_for_network_printers(
 ) -> None:
     await press(hass, "office_box_search_for_network_printers")
     assert simulator.cloud.count("GET /printer/refresh_network_printer") == 1
-    with pytest.raises(HomeAssistantError) as told:
+    with pytest.raises(HomeAssistantError) as reported:
         await press(hass, "office_box_search_for_network_printers")
-    assert told.value.translation_key == "too_frequent"
+    assert reported.value.translation_key == "too_frequent"
 
 
 async def test_clear_the_queue_for_all_apps(
@@ -646,9 +647,9 @@ async def test_clear_the_queue_for_all_apps(
 async def test_reset_the_error_limit(
     hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
 ) -> None:
-    with pytest.raises(HomeAssistantError) as told:
+    with pytest.raises(HomeAssistantError) as reported:
         await press(hass, f"{LASER}_reset_the_error_limit")
-    assert told.value.translation_key == "nothing_to_reset"
+    assert reported.value.translation_key == "nothing_to_reset"
     box.printer(1).failures = 30
     await press(hass, f"{LASER}_reset_the_error_limit")
     assert box.printer(1).failures == 0
@@ -672,10 +673,10 @@ async def test_buttons_tell_what_the_service_said(
         (Fault(kind="code", code=99999, msg="奇怪"), "refused"),
     ):
         simulator.cloud.fail(endpoint, fault)
-        with pytest.raises(HomeAssistantError) as told:
+        with pytest.raises(HomeAssistantError) as reported:
             await press(hass, button)
-        assert told.value.translation_key == key
-        assert told.value.translation_domain == DOMAIN
+        assert reported.value.translation_key == key
+        assert reported.value.translation_domain == DOMAIN
 
 
 # The preview

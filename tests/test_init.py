@@ -246,14 +246,14 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
-    told: set[str] = set()
+    reported: set[str] = set()
 
     @callback
     def on_state(event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
         if state and state.attributes.get("job_id") == job.job_id:
             # The state of an event entity is when it last fired.
-            told.add(f"{state.attributes['event_type']} {state.state}")
+            reported.add(f"{state.attributes['event_type']} {state.state}")
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
     forward = hass.config_entries.async_forward_entry_setups
@@ -267,10 +267,10 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
     with patch.object(hass.config_entries, "async_forward_entry_setups", later):
         assert await set_up(hass, setup)
     await rest(hass)
-    assert sum(one.startswith("expired") for one in told) == 1
+    assert sum(one.startswith("expired") for one in reported) == 1
     await hass.config_entries.async_reload(setup.entry_id)
     await rest(hass)
-    assert sum(one.startswith("expired") for one in told) == 1
+    assert sum(one.startswith("expired") for one in reported) == 1
 
 
 async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
@@ -283,20 +283,21 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
     simulator.cloud.variants.latency = 0.5
     simulator.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
     job = (await async_print_test_page(hass, setup, key, Context())).job
-    told: list[str] = []
+    reported: list[str] = []
 
     @callback
     def on_state(event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
         if state and state.attributes.get("job_id") == job.job_id:
-            told.append(state.attributes["event_type"])
+            reported.append(state.attributes["event_type"])
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
     await hass.config_entries.async_unload(setup.entry_id)
     await hass.async_block_till_done()
-    assert told[-1:] == ["failed"]
+    assert reported[-1:] == ["failed"]
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(
     hass: HomeAssistant, setup: MockConfigEntry
 ) -> None:

@@ -33,6 +33,7 @@ def describe(hass: HomeAssistant) -> Describe:
     return known[EVENT_JOB_ENDED]
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("language", "lines"),
     [
@@ -65,6 +66,7 @@ async def test_one_line_a_print(
     assert events[0].context.id == context.id
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [

@@ -153,24 +153,24 @@ def test_the_marketplace_installs_it(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     installed = config / "custom_components" / "lianke"
-    assert told["logs"] == []
-    assert told["resolved"] is True
-    assert told["linked"] == "custom_components/lianke"
+    assert reported["logs"] == []
+    assert reported["resolved"] is True
+    assert reported["linked"] == "custom_components/lianke"
     # A first install of what has a config flow needs no restart.
-    assert told["restart"] is False
-    assert told["installed"] == told["loaded"] == version
-    assert told["progress"][-2:] == [90, False]
-    assert f"{full_name}/releases/download/{version}/lianke.zip" in told["asked"]
-    assert f"{full_name}/{version}/hacs.json" in told["asked"]
-    assert Path(told["local"]) == installed
-    assert told["name"] == manifest["name"]
-    assert told["owners"] == manifest["codeowners"]
-    assert told["flow"] is True
-    assert told["minimum"] == "2026.10.0"
-    assert told["unread"] == []
-    assert told["ref"] is True
-    assert told["categories"] == manifest["categories"]
-    assert told["readme"] == (ROOT / "README.md").read_text("utf-8")[:20]
+    assert reported["restart"] is False
+    assert reported["installed"] == reported["loaded"] == version
+    assert reported["progress"][-2:] == [90, False]
+    assert f"{full_name}/releases/download/{version}/lianke.zip" in reported["asked"]
+    assert f"{full_name}/{version}/hacs.json" in reported["asked"]
+    assert Path(reported["local"]) == installed
+    assert reported["name"] == manifest["name"]
+    assert reported["owners"] == manifest["codeowners"]
+    assert reported["flow"] is True
+    assert reported["minimum"] == "2026.10.0"
+    assert reported["unread"] == []
+    assert reported["ref"] is True
+    assert reported["categories"] == manifest["categories"]
+    assert reported["readme"] == (ROOT / "README.md").read_text("utf-8")[:20]
     assert sum(path.is_file() for path in installed.rglob("*")) == count

@@ -40,7 +40,7 @@ def book_of(simulator: Simulator, folder: Path) -> Book:
 
 async def recorded(simulator: Simulator, folder: Path) -> list[dict[str, Any]]:
     book = book_of(simulator, folder)
-    await record(book, simulator.url, pause=0, tell=lambda _: None)
+    await record(book, simulator.url, pause=0, say=lambda _: None)
     return [
         json.loads(path.read_text("utf-8")) for path in book.save() if path.name != UNKNOWN_FILE
     ]
@@ -139,11 +139,13 @@ async def test_what_is_unknown_is_told(simulator: Simulator, tmp_path: Path) -> 
     laser = simulator.box.printer(1)
     laser.extras |= {"owner": "Anna", "driver_type": 7}
     book = book_of(simulator, tmp_path / "recorded")
-    await record(book, simulator.url, pause=0, tell=lambda _: None)
+    await record(book, simulator.url, pause=0, say=lambda _: None)
     *_, last = book.save()
     assert last.name == UNKNOWN_FILE
-    told = {(one["kind"], one["name"]): one["shape"] for one in json.loads(last.read_text("utf-8"))}
-    assert told == {("field", "row/owner"): "[aA]{4}", ("state", "row/driver_type 7"): ""}
+    reported = {
+        (one["kind"], one["name"]): one["shape"] for one in json.loads(last.read_text("utf-8"))
+    }
+    assert reported == {("field", "row/owner"): "[aA]{4}", ("state", "row/driver_type 7"): ""}
 
 
 async def test_what_was_asked_for_is_written(simulator: Simulator, tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ async def test_a_recording_is_a_fixture(simulator: Simulator, tmp_path: Path) ->
 async def test_a_wrong_key_ends_it(simulator: Simulator, tmp_path: Path) -> None:
     book = Book(tmp_path, "A" * 32, Credentials(device_id=simulator.device_id, device_key="x" * 16))
     with pytest.raises(AuthenticationError):
-        await record(book, simulator.url, pause=0, tell=lambda _: None)
+        await record(book, simulator.url, pause=0, say=lambda _: None)
 
 
 async def test_a_secret_in_a_harmless_place_keeps_everything_back(tmp_path: Path) -> None:

@@ -121,10 +121,10 @@ async def test_nothing_to_mend(hass: HomeAssistant, loaded: MockConfigEntry, box
 
 def names(entry: MockConfigEntry, printer: str | None = None) -> dict[str, str]:
     """Return the names that an issue tells: escaped for descriptions, as they are for titles."""
-    told = {"box": escape_markdown(entry.title), "box_name": entry.title}
+    reported = {"box": escape_markdown(entry.title), "box_name": entry.title}
     if printer is not None:
-        told |= {"printer": escape_markdown(printer), "printer_name": printer}
-    return told
+        reported |= {"printer": escape_markdown(printer), "printer_name": printer}
+    return reported
 
 
 async def test_pause_after_many_failures(
@@ -481,9 +481,9 @@ async def test_push_address_changed(
     await later(hass, freezer, 250)
     issue = issues(hass)["push_address_changed"]
     assert issue.is_persistent
-    told = repr(issue)
+    reported = repr(issue)
     for secret in (NEW, "secret-part", pushed, loaded.data["webhook_id"]):
-        assert secret not in told
+        assert secret not in reported
     result = await open_fix(hass_client, issue)
     assert "secret-part" not in repr(result)
     result = await submit(hass_client, result)

@@ -50,12 +50,12 @@ async def automate(hass: HomeAssistant) -> Automate:
             fired.append({**event.data["trigger"], "context": event.context})
 
         hass.bus.async_listen("fired", note)
-        told = {name: f"{{{{ trigger.get('{name}') }}}}" for name in FIELDS}
+        reported = {name: f"{{{{ trigger.get('{name}') }}}}" for name in FIELDS}
         config = {
             "alias": "test",
             "mode": "parallel",
             "triggers": list(triggers),
-            "actions": [{"event": "fired", "event_data": {"trigger": told}}],
+            "actions": [{"event": "fired", "event_data": {"trigger": reported}}],
         }
         assert await async_setup_component(hass, "automation", {"automation": [config]})
         await hass.async_block_till_done()
@@ -181,6 +181,9 @@ async def test_a_job_that_is_in_doubt_at_first(
     simulator.cloud.fail("POST /print/query_device_task", Fault(kind="http"), times=None)
     job = await print_text(hass)
     queue = data_of(setup).queue
+    # An upload that the clock overtakes on its way is begun anew, and the fault is used up.
+    await until(lambda: queue.get(job["job_id"]).is_unsure)
+    await rest(hass)
     for _ in range(200):
         if queue.get(job["job_id"]).is_final:
             break
@@ -319,6 +322,7 @@ async def test_a_printer_needs_attention(
     assert named(fired)[4:] == ["printer_ready"]
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_what_is_not_known_in_between_changes_nothing(
     hass: HomeAssistant,
     ready: LiankeData,

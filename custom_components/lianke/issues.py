@@ -147,8 +147,8 @@ def _create_issue(
 def _full_name(known: StoredPrinter) -> str:
     """Return a printer's name, with what it says of itself while it has no driver to be named by."""
     printer = known.printer
-    told = " ".join(filter(None, (printer.vendor, printer.product)))
-    return f"{known.name} ({told})" if told and not printer.model else known.name
+    reported = " ".join(filter(None, (printer.vendor, printer.product)))
+    return f"{known.name} ({reported})" if reported and not printer.model else known.name
 
 
 class _Watcher:

@@ -97,7 +97,7 @@ async def storm(call: Call, counts: dict[str, int]) -> None:
 def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
     """Return what five users besides the administrator may do, each their own worst."""
     reader = user_who(hass, "reader", control=False)
-    curious = user_who(hass, "curious", control=False)
+    impatient = user_who(hass, "impatient", control=False)
     printing = user_who(hass, "printing", control=True)
     pressing = user_who(hass, "pressing", control=True)
     flooding = user_who(hass, "flooding", control=True)
@@ -112,9 +112,9 @@ def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
     async def look_around(number: int) -> None:
         device_id = devices[number % 2]
         if number % 3:
-            await ask(hass, "list_jobs", curious, device_id=device_id, include_cloud=True)
+            await ask(hass, "list_jobs", impatient, device_id=device_id, include_cloud=True)
         else:
-            await ask(hass, "get_capabilities", curious, device_id=device_id)
+            await ask(hass, "get_capabilities", impatient, device_id=device_id)
 
     async def print_and_cancel(number: int) -> None:
         answer = await ask(hass, "print", flooding, device_id=devices[0], text=f"flood {number}")
@@ -148,6 +148,7 @@ def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
     }
 
 
+@pytest.mark.long
 async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
     hass: HomeAssistant,
     setup: MockConfigEntry,

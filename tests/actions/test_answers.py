@@ -67,6 +67,7 @@ async def print_as(hass: HomeAssistant, user: User, **data: Any) -> dict[str, An
     return dict(response["jobs"][0])
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_job_is_approved(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
 ) -> None:
@@ -98,11 +99,11 @@ async def test_a_job_is_rejected(
     with pytest.raises(ServiceValidationError, match="may not approve"):
         # There are approvers, and an administrator is none of them.
         await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
-    told = (
+    reported = (
         await ask(hass, "reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
     )["job"]
-    assert (told["state"], told["reason"]) == ("canceled", "rejected")
-    assert told["message"] == "The job was rejected. Anna: Read it here"
+    assert (reported["state"], reported["reason"]) == ("canceled", "rejected")
+    assert reported["message"] == "The job was rejected. Anna: Read it here"
     assert not sent(simulator)
 
 
@@ -175,12 +176,12 @@ async def test_it_is_told_for_whom_a_job_waits(
         f"{kind}.kyocera_ma2000w_gx_{what}"
         for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
     )
-    told: list[tuple[str, str | None]] = []
+    reported: list[tuple[str, str | None]] = []
 
     @callback
     def on_event(event: Event[EventStateChangedData]) -> None:
         if (state := event.data["new_state"]) is not None:
-            told.append((state.attributes["event_type"], state.attributes["reason"]))
+            reported.append((state.attributes["event_type"], state.attributes["reason"]))
 
     async_track_state_change_event(hass, event_id, on_event)
     box.printer(1).on = False
@@ -188,14 +189,14 @@ async def test_it_is_told_for_whom_a_job_waits(
     job = await print_as(hass, anna, release_code="4711")
     for reason, code in (("approval", None), ("release", "4711")):
         await until(partial(hass.states.is_state, sensor, reason))
-        assert told[-1] == ("held", reason)
+        assert reported[-1] == ("held", reason)
         data = {"job_id": job["job_id"], "reason": reason}
         await ask(hass, "continue_job", acting(boss), **data, **({"code": code} if code else {}))
     await until(lambda: hass.states.is_state(sensor, "disconnected"))
-    assert told == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
+    assert reported == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
     await ask(hass, "cancel_job", acting(anna), job_id=job["job_id"])
     await hass.async_block_till_done()
-    assert told[3:] == [("canceled", None)]
+    assert reported[3:] == [("canceled", None)]
     assert not sent(simulator)
 
 

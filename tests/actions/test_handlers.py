@@ -798,18 +798,18 @@ async def test_an_automation_prints(
             }
         },
     )
-    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    reported: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     @callback
     def on_printed(event: Event) -> None:
-        told.put_nowait(dict(event.data))
+        reported.put_nowait(dict(event.data))
 
     hass.bus.async_listen("printed", on_printed)
     context = Context()
     hass.bus.async_fire("print_it", context=context)
     await came_out(simulator)
     async with asyncio.timeout(10):
-        assert await told.get() == {"state": "completed", "pages": 3}
+        assert await reported.get() == {"state": "completed", "pages": 3}
     assert simulator.printed[0].copies == 2
     [job] = data_of(ready).queue.jobs()
     assert job.title == "Menu 2"

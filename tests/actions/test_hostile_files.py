@@ -33,6 +33,7 @@ HOSTILE: dict[Callable[[Path], Path], set[str | None]] = {
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 async def test_ten_jobs_print_beside_them(
     hass: HomeAssistant,
     setup: MockConfigEntry,

@@ -168,8 +168,8 @@ async def test_diagnostics_and_jobs_tell_nobodys_pages(
     from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 
     await print_menu(hass, media, anna)
-    told = str(await async_get_config_entry_diagnostics(hass, ready))
-    assert anna.id not in told
-    assert "Anna" not in told
+    reported = str(await async_get_config_entry_diagnostics(hass, ready))
+    assert anna.id not in reported
+    assert "Anna" not in reported
     job = await print_one(hass, text="x")
     assert anna.id not in str(job)

@@ -185,6 +185,7 @@ async def test_what_is_excluded_does_not_count(hass: HomeAssistant, setup: MockC
     assert resolved(hass, area_id=area, exclude=without) == device_of(hass, LASER)
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_script_prints_on_its_target(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:

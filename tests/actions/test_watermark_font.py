@@ -91,6 +91,7 @@ async def reason(hass: HomeAssistant, path: str, text: str = TEXT) -> str | None
     return refused.value.translation_key
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_font_is_installed_once(
     hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
 ) -> None:
@@ -104,6 +105,7 @@ async def test_a_font_is_installed_once(
     assert plain < first == second < plain + 50_000
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_calls_at_once_share_the_installation(
     hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
 ) -> None:
@@ -136,6 +138,7 @@ async def test_where_nothing_may_be_installed(
     assert installer.asked == []
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_font_that_takes_long(
     hass: HomeAssistant,
     simulator: Simulator,

@@ -316,7 +316,7 @@ async def test_callback_address(client: LiankeClient, sim: Simulator, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ("报告 2026.pdf", "报告 2026.pdf"),
         ('a "quoted" name.pdf', 'a "quoted" name.pdf'),
@@ -335,11 +335,11 @@ async def test_callback_address(client: LiankeClient, sim: Simulator, tmp_path: 
     ],
 )
 async def test_file_names(
-    client: LiankeClient, sim: Simulator, tmp_path: Path, given: str, told: str
+    client: LiankeClient, sim: Simulator, tmp_path: Path, given: str, reported: str
 ) -> None:
     task_id = await client.submit(LASER, pdf(tmp_path, name=given), FIELDS)
     (document,) = sim.cloud.tasks[task_id].documents
-    assert document.name == told
+    assert document.name == reported
     await finish(sim, task_id)
 
 

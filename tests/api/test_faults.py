@@ -260,8 +260,8 @@ async def test_every_code(
         expected: type[LiankeError] = CODES.get(code, UnknownCodeError)
         if code in (401, 403):
             expected = SPECIAL.get((endpoint, code), AuthenticationError)
-        for told in (code, str(code), float(code)):
-            sim.cloud.fail(endpoint, Fault(kind="code", code=told, msg="原因"))  # type: ignore[arg-type]
+        for reported in (code, str(code), float(code)):
+            sim.cloud.fail(endpoint, Fault(kind="code", code=reported, msg="原因"))  # type: ignore[arg-type]
             error = await outcome(CALLS[endpoint], client, file)
             assert type(error) is expected
             assert error.code == code
@@ -359,7 +359,11 @@ async def test_a_long_but_allowed_answer(session: ClientSession) -> None:
         b"HTTP/1.1 200 " + b"x" * 100_000 + b"\r\n\r\n",
     ],
 )
-async def test_broken_http(session: ClientSession, file: UploadFile, raw: bytes) -> None:
+async def test_broken_http(
+    session: ClientSession, file: UploadFile, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    for wait in ("QUICK_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(transport, wait, 1.0)
     async with raw_server(saying(raw)) as server:
         for endpoint in ("GET /device/device_info", "POST /print/job"):
             error = await outcome(CALLS[endpoint], client_of(server, session), file)

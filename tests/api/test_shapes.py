@@ -107,7 +107,7 @@ def test_shapes_are_small() -> None:
     bush = {f"f{'a' * n}": [[1, 2, 3], [1, 2, 3], [1, 2, 3]] for n in range(28)}
     assert json.dumps(shape_of(bush)).count("number") < shapes.MAX_NODES
     assert shape_of("a" * (shapes.MAX_PATTERN + 1)) == "text of 61"
-    told = json.dumps({"a": "b" * shapes.MAX_JSON_TEXT})
-    assert shape_of(told) == f"text of {len(told)}"
+    reported = json.dumps({"a": "b" * shapes.MAX_JSON_TEXT})
+    assert shape_of(reported) == f"text of {len(reported)}"
     assert is_word("a" * shapes.MAX_NAME)
     assert not is_word("a" * (shapes.MAX_NAME + 1))

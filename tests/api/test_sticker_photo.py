@@ -165,6 +165,7 @@ def test_somebody_elses_code(save: Callable[..., Path]) -> None:
     assert caught.value.reason == "invalid_qr_code"
 
 
+@pytest.mark.long
 def test_no_code_in_reasonable_time(save: Callable[..., Path]) -> None:
     path = save(ImageChops.multiply(photo(), Image.effect_noise(TWELVE_MEGAPIXELS, 60)))
     start = time.process_time()

@@ -49,7 +49,7 @@ class House:
         name = call.data.get("entity_id", call.service)
         self.messages.append((name[0] if isinstance(name, list) else name, dict(call.data)))
 
-    async def told(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+    async def reported(self, name: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for so many messages to somebody, and return them."""
         async with asyncio.timeout(20):
             while len(found := [data for to, data in self.messages if to == name]) < count:
@@ -107,8 +107,8 @@ async def house(hass: HomeAssistant, setup: MockConfigEntry) -> AsyncGenerator[H
 
 async def buttons(house: House) -> tuple[str, str]:
     """Return the buttons of the first notification."""
-    [told, *_] = await house.told("mobile_app_boss")
-    approve, reject = told["data"]["actions"]
+    [reported, *_] = await house.reported("mobile_app_boss")
+    approve, reject = reported["data"]["actions"]
     assert (approve["title"], reject["title"]) == ("Approve", "Reject")
     return approve["action"], reject["action"]
 
@@ -116,21 +116,24 @@ async def buttons(house: House) -> tuple[str, str]:
 async def test_an_approver_approves(house: House, simulator: Simulator) -> None:
     job_id = await house.print_as(house.child, title="Homework")
     approve, _ = await buttons(house)
-    [told] = await house.told("mobile_app_boss")
-    assert told["title"] == "A print job waits for your approval"
-    assert told["message"] == "“Homework” · Kyocera MA2000w GX · Child"
-    [words] = await house.told(TABLET)
-    assert words["message"].startswith(told["message"] + "\nApprove or reject it on the card")
+    [reported] = await house.reported("mobile_app_boss")
+    assert reported["title"] == "A print job waits for your approval"
+    assert reported["message"] == "“Homework” · Kyocera MA2000w GX · Child"
+    [words] = await house.reported(TABLET)
+    assert words["message"].startswith(reported["message"] + "\nApprove or reject it on the card")
     assert "data" not in words
     await house.press(approve, house.boss)
     await came_out(simulator)
-    [answer] = await house.told("notify.child")
+    [answer] = await house.reported("notify.child")
     assert (answer["title"], answer["message"]) == ("Homework", "Your print job was approved.")
-    [_, gone] = await house.told("mobile_app_boss", 2)
-    assert (gone["message"], gone["data"]) == ("clear_notification", {"tag": told["data"]["tag"]})
+    [_, gone] = await house.reported("mobile_app_boss", 2)
+    assert (gone["message"], gone["data"]) == (
+        "clear_notification",
+        {"tag": reported["data"]["tag"]},
+    )
     # Once more changes nothing; the phone says so.
     await house.press(approve, house.boss)
-    [refused] = await house.told("notify.boss")
+    [refused] = await house.reported("notify.boss")
     assert "does not wait for this answer" in refused["message"]
     assert sent(simulator) == 1
     assert house.state(job_id) is not JobState.HELD
@@ -140,7 +143,7 @@ async def test_an_approver_rejects(house: House, simulator: Simulator) -> None:
     job_id = await house.print_as(house.child)
     _, reject = await buttons(house)
     await house.press(reject, house.boss)
-    [answer] = await house.told("notify.child")
+    [answer] = await house.reported("notify.child")
     assert answer["message"] == "The job was rejected. Boss"
     assert house.state(job_id) is JobState.CANCELED
     assert not sent(simulator)
@@ -152,7 +155,7 @@ async def test_others_press_the_button(
     job_id = await house.print_as(house.child)
     approve, reject = await buttons(house)
     await house.press(approve, house.child)
-    [refused] = await house.told("notify.child")
+    [refused] = await house.reported("notify.child")
     assert "You may not approve or reject" in refused["message"]
     other = await house.print_as(house.child)
     for forged in (
@@ -181,9 +184,9 @@ async def test_nobody_answers(house: House) -> None:
     [job] = data.queue.jobs()
     data.queue._registry.change(job, expires_at=job.created_at - timedelta(seconds=1))
     data.queue._review()
-    [answer] = await house.told("notify.child")
+    [answer] = await house.reported("notify.child")
     assert answer["message"] == "Nobody approved your print job in time. It was not printed."
-    await house.told("mobile_app_boss", 2)
+    await house.reported("mobile_app_boss", 2)
 
 
 async def test_buttons_hold_over_a_restart(
@@ -220,9 +223,9 @@ async def test_titles_are_shown_as_they_are(house: House) -> None:
     house.hass.config_entries.async_update_entry(house.entry, options=options)
     house.hass.services.async_register("notify", "persistent_notification", house.take)
     await house.print_as(house.child, title="<b>Bill</b> ![x](https://127.0.0.1/x.png)")
-    [phone] = await house.told("mobile_app_boss")
+    [phone] = await house.reported("mobile_app_boss")
     assert phone["message"].startswith("“‹b›Bill‹/b› ![x](https://127.0.0.1/x.png)”")
-    [sidebar] = await house.told("persistent_notification")
+    [sidebar] = await house.reported("persistent_notification")
     assert "\\!\\[x\\]\\(" in sidebar["message"]
     assert not active(sidebar["message"])
 
@@ -235,7 +238,7 @@ async def test_a_phone_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch)
 
     house.hass.services.async_register("notify", "mobile_app_boss", hang)
     await house.print_as(house.child)
-    await house.told(TABLET)
+    await house.reported(TABLET)
 
 
 async def test_the_picture_of_a_job(
@@ -247,13 +250,13 @@ async def test_the_picture_of_a_job(
 ) -> None:
     upload = await uploader(hass_client)
     job_id = await house.print_as(house.child, upload=await upload(make_pdf(2), "Plan.pdf"))
-    [told] = await house.told("mobile_app_boss")
-    assert told["message"] == "“Plan.pdf” · 2 pages · Kyocera MA2000w GX · Child"
+    [reported] = await house.reported("mobile_app_boss")
+    assert reported["message"] == "“Plan.pdf” · 2 pages · Kyocera MA2000w GX · Child"
     client = await hass_client_no_auth()
-    answer = await client.get(told["data"]["image"])
+    answer = await client.get(reported["data"]["image"])
     assert (answer.status, answer.content_type) == (200, "image/jpeg")
-    plain = told["data"]["image"].split("?")[0]
+    plain = reported["data"]["image"].split("?")[0]
     assert (await client.get(plain)).status == 401
-    assert (await client.get(told["data"]["image"].replace(job_id, "0" * 26))).status == 401
+    assert (await client.get(reported["data"]["image"].replace(job_id, "0" * 26))).status == 401
     await ask(hass, "reject_job", Context(user_id=house.boss.id), job_id=job_id)
-    assert (await client.get(told["data"]["image"])).status == 404
+    assert (await client.get(reported["data"]["image"])).status == 404

@@ -154,10 +154,10 @@ class Leader(_Jumper):
                 self._asked += 1
                 self._socket.send(_FORMAT.pack(self._asked, 0.0))
                 is_asked = True
-            events, told = self._look(min(deadline - now, GLANCE))
+            events, reported = self._look(min(deadline - now, GLANCE))
             if events:
                 return events
-            if told and (other := self._answer()) is not None:
+            if reported and (other := self._answer()) is not None:
                 events, _ = self._look(0)
                 if events or self.busy_threads:
                     return events
@@ -209,8 +209,8 @@ class Follower(_Jumper):
         """Wait for the sockets, and tell the leader when there is nothing else to do."""
         deadline = self._deadline(timeout)
         while True:
-            events, told = self._look(0)
-            if told:
+            events, reported = self._look(0)
+            if reported:
                 self._hear()
             now = self.clock.monotonic()
             if events or now >= deadline:
@@ -219,7 +219,7 @@ class Follower(_Jumper):
                 with suppress(OSError):
                     self._connection.send(_FORMAT.pack(self._question, deadline))
                 self._question = 0
-            if not told:
+            if not reported:
                 events, _ = self._look(min(deadline - now, GLANCE))
                 if events:
                     return events

@@ -149,7 +149,7 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
     others = sum(found["requests"].values()) - polls
     first, last = found["samples"]
     blocks = (last["blocks"] - first["blocks"]) / first["blocks"] * 100
-    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    reported = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     jobs = max(1, len(found["jobs"]))
     return [
         Figure(
@@ -167,7 +167,7 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
             unit="jobs",
             baseline=None,
             goal=0,
-            note=f"{told}; {len(twice)} twice, {len(wrong)} wrong; {found['troubles']} troubles; "
+            note=f"{reported}; {len(twice)} twice, {len(wrong)} wrong; {found['troubles']} troubles; "
             f"refused: {found['refused'] or 'none'}",
         ),
         Figure(

@@ -46,13 +46,13 @@ def test_pages_are_counted_by_all_that_is_known() -> None:
 
 def test_totals_only_grow() -> None:
     counts = PageCounts()
-    told: list[tuple[str, str, int]] = []
-    stop = counts.listen(lambda *total: told.append(total))
+    reported: list[tuple[str, str, int]] = []
+    stop = counts.listen(lambda *total: reported.append(total))
     for month in ("2026-11", "2026-12"):
         add(counts, month=month, pages=2)
     stop()
     add(counts)
-    assert told == [("anna", "user", 2), ("anna", "user", 4)]
+    assert reported == [("anna", "user", 2), ("anna", "user", 4)]
 
 
 def test_months_and_rows_are_bounded() -> None:
@@ -108,7 +108,7 @@ async def test_counts_survive_a_restart_and_the_printer(
         ("2026-12", "assistant", 2),
     ]
     assert again.pages.names == {key: LASER.name}
-    told: list[int] = []
-    again.pages.listen(lambda _user, _source, total: told.append(total))
+    reported: list[int] = []
+    again.pages.listen(lambda _user, _source, total: reported.append(total))
     add(again.pages, pages=1)
-    assert told == [4]
+    assert reported == [4]

@@ -52,6 +52,7 @@ async def section(
     return found
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_nothing_of_the_simulator_is_unknown(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:
@@ -96,9 +97,9 @@ async def test_unknown_parts_of_answers(
         ("state", "row/printer_state mediaEmpty"): "",
         ("code", "5999"): "[aA]{6} a{2} a{11} 文{2}",
     }
-    told = [record for record in caplog.records if "something unknown" in record.getMessage()]
-    assert len(told) == 5
-    assert [record.levelno for record in told].count(logging.WARNING) == 1
+    reported = [record for record in caplog.records if "something unknown" in record.getMessage()]
+    assert len(reported) == 5
+    assert [record.levelno for record in reported].count(logging.WARNING) == 1
     report = await section(hass, setup, hass_client)
     assert len(report["seen"]) == 5
     assert report["version"]

@@ -91,7 +91,7 @@ def _live_one(
         for line in worlds[0].story:
             print(line)
         for home in worlds[0].homes.values():
-            for one in home.told:
+            for one in home.reported:
                 print(f"{one.time - worlds[0].began:9.2f}", home.name, as_line(one))
     return result
 

@@ -32,7 +32,10 @@ def _disk(mode: str) -> None:
         await home.set_disk(mode)
         box.online = True
         await world.until(
-            lambda: home.told[-1].job_id == asked.job_id and home.told[-1].state == "failed", 500
+            lambda: (
+                home.reported[-1].job_id == asked.job_id and home.reported[-1].state == "failed"
+            ),
+            500,
         )
         await asyncio.sleep(10)
         await home.kill()

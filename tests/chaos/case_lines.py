@@ -95,7 +95,8 @@ def _clocks(seconds: float) -> None:
         spoil(home, UPLOAD, Fault(kind="cut_answer"))
         asked = await print_paper(home, box, 1, world.paper(home))
         await world.until(
-            lambda: bool(home.told) and home.told[-1].state in ("completed", "unconfirmed"), 2000
+            lambda: bool(home.reported) and home.reported[-1].state in ("completed", "unconfirmed"),
+            2000,
         )
         return await end(world, completed=asked)
 

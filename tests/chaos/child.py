@@ -159,10 +159,10 @@ class Child:
         reader, self._writer = await asyncio.open_unix_connection(
             self._order.control, limit=LINE_LIMIT
         )
-        self._tell(kind="hello", name=self._order.name)
+        self._report(kind="hello", name=self._order.name)
         self._hass = hass = HomeAssistant(self._order.config)
         await self._start(hass)
-        self._tell(kind="ready", token=await self._token(hass))
+        self._report(kind="ready", token=await self._token(hass))
         while line := await reader.readline():
             message = json.loads(line)
             if message["do"] == "stop":
@@ -171,7 +171,7 @@ class Child:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         await hass.async_stop(force=True)
-        self._tell(kind="stopped")
+        self._report(kind="stopped")
         self._writer.close()
         # Threads of the core must not keep the process.
         os._exit(0)
@@ -207,7 +207,7 @@ class Child:
         hass.auth.async_validate_access_token = validate  # type: ignore[method-assign]
         return made.token
 
-    def _tell(self, **message: Any) -> None:
+    def _report(self, **message: Any) -> None:
         """Say something; the system has it before this returns."""
         message["time"] = self._clock.monotonic()
         self._writer.write(json.dumps(message, default=str).encode() + b"\n")
@@ -225,7 +225,7 @@ class Child:
         fired = dt_util.parse_datetime(new.state)
         # What was fired before is shown again after a start.
         if fired is not None and fired.timestamp() > self._clock.time() - FIRED_JUST_NOW:
-            self._tell(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
+            self._report(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
 
     async def _do(self, message: dict[str, Any]) -> None:
         answer: dict[str, Any]
@@ -240,7 +240,7 @@ class Child:
             }
             if getattr(err, "translation_key", None) is None:
                 logging.getLogger(__name__).exception("%s failed", message)
-        self._tell(kind="answer", id=message["id"], **answer)
+        self._report(kind="answer", id=message["id"], **answer)
 
     async def _add_entry(
         self, title: str, unique_id: str, data: dict[str, Any], options: dict[str, Any]

@@ -91,8 +91,8 @@ class Leader(_Jumper):
         deadline = self._deadline(timeout)
         is_asked = False
         while True:
-            events, told = self._look(0)
-            if told:
+            events, reported = self._look(0)
+            if reported:
                 self._hear()
             now = self.clock.monotonic()
             if events or now >= deadline:
@@ -108,8 +108,8 @@ class Leader(_Jumper):
                 self._jump(min([deadline, *moments]))
                 is_asked = False
                 continue
-            events, told = self._look(min(deadline - now, GLANCE))
-            if told:
+            events, reported = self._look(min(deadline - now, GLANCE))
+            if reported:
                 self._hear()
             if events:
                 return events
@@ -184,8 +184,8 @@ class Follower(_Jumper):
     def select(self, timeout: float | None = None) -> list[Any]:
         deadline = self._deadline(timeout)
         while True:
-            events, told = self._look(0)
-            if told:
+            events, reported = self._look(0)
+            if reported:
                 self._hear()
             now = self.clock.monotonic()
             if events or now >= deadline:
@@ -194,9 +194,9 @@ class Follower(_Jumper):
                 with suppress(OSError):
                     self._leader.send(_FORMAT.pack(self._question, deadline))
                 self._question = 0
-            if not told:
-                events, told = self._look(min(deadline - now, GLANCE))
-                if told:
+            if not reported:
+                events, reported = self._look(min(deadline - now, GLANCE))
+                if reported:
                     self._hear()
                 if events:
                     return events

@@ -42,7 +42,7 @@ class GoneError(CallError):
 
 
 @dataclass(kw_only=True)
-class Told:
+class Reported:
     """Something that its user got to know."""
 
     time: float
@@ -63,7 +63,7 @@ class Home:
     name: str
     boxes: list[Box]
     proxy: Proxy = field(init=False)
-    told: list[Told] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     # When processes ended without a goodbye, and how long no Home Assistant ran.
     deaths: list[float] = field(default_factory=list)
@@ -283,16 +283,16 @@ class Home:
                 self._note("event", message, message["event_type"])
                 self.on_step()
 
-    def _note(self, how: Any, told: dict[str, Any], state: str) -> None:
-        self.told.append(
-            Told(
+    def _note(self, how: Any, reported: dict[str, Any], state: str) -> None:
+        self.reported.append(
+            Reported(
                 time=self.world.now,
                 life=self.lives,
                 how=how,
-                job_id=told["job_id"],
+                job_id=reported["job_id"],
                 state=state,
-                partly=told.get("partly_printed"),
-                reason=told.get("reason") or told.get("hold_reason"),
+                partly=reported.get("partly_printed"),
+                reason=reported.get("reason") or reported.get("hold_reason"),
             )
         )
 
@@ -389,6 +389,6 @@ def _jobs_in(answer: Any) -> list[dict[str, Any]]:
     return [job for job in found if isinstance(job, dict) and "job_id" in job]
 
 
-def as_line(told: Told) -> str:
+def as_line(reported: Reported) -> str:
     """Return a line about something told."""
-    return json.dumps({key: value for key, value in asdict(told).items() if value is not None})
+    return json.dumps({key: value for key, value in asdict(reported).items() if value is not None})

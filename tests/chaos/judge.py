@@ -12,7 +12,7 @@ from custom_components.lianke.jobs.job import Job
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
 
-from .home import FINAL, Home, Told
+from .home import FINAL, Home, Reported
 from .world import World
 
 # States after which nobody expects paper any more.
@@ -28,7 +28,7 @@ class Story:
     home: Home
     job_id: str
     record: dict[str, Any] | None
-    told: list[Told]
+    reported: list[Reported]
     tasks: list[Task] = field(default_factory=list)
     papers: list[PrintedJob] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class Story:
         """The last word."""
         if self.record is not None:
             return str(self.record["state"])
-        return self.told[-1].state if self.told else "unknown"
+        return self.reported[-1].state if self.reported else "unknown"
 
 
 @dataclass(kw_only=True)
@@ -78,15 +78,15 @@ def _stories(world: World) -> dict[str, Story]:
     by_token: dict[str, Story] = {}
     for home in world.homes.values():
         records = {record["job_id"]: record for record in home.records()}
-        told: dict[str, list[Told]] = {}
-        for one in home.told:
-            told.setdefault(one.job_id, []).append(one)
-        for job_id in {*records, *told}:
+        reported: dict[str, list[Reported]] = {}
+        for one in home.reported:
+            reported.setdefault(one.job_id, []).append(one)
+        for job_id in {*records, *reported}:
             story = Story(
                 home=home,
                 job_id=job_id,
                 record=records.get(job_id),
-                told=sorted(told.get(job_id, []), key=lambda one: one.time),
+                reported=sorted(reported.get(job_id, []), key=lambda one: one.time),
             )
             stories[job_id] = story
             if story.record is not None:
@@ -141,7 +141,7 @@ def _judge_paper(story: Story, found: Judgement) -> None:
     """See that paper came out once or not at all, and that it was told which."""
     if len({paper.task_id for paper in story.papers}) > 1:
         found.add("doubled", story, f"{len(story.papers)} papers, state {story.state}")
-    for one in story.told:
+    for one in story.reported:
         if one.state == "completed" and not any(
             paper.complete and _moment(paper.time) <= one.time + SAME_MOMENT
             for paper in story.papers
@@ -166,15 +166,15 @@ def _paper(story: Story) -> str:
     )
 
 
-def _of(one: Told) -> str:
+def _of(one: Reported) -> str:
     partly = " partly_printed" if one.partly else ""
     return f"{one.how} said {one.state}{partly} ({one.reason})"
 
 
 def _judge_words(story: Story, found: Judgement) -> None:
     """See that no last word was followed by another."""
-    finals: list[Told] = []
-    for one in story.told:
+    finals: list[Reported] = []
+    for one in story.reported:
         for final in finals:
             if one.how != final.how and one.time - final.time < SAME_MOMENT:
                 continue
@@ -192,15 +192,15 @@ def _judge_words(story: Story, found: Judgement) -> None:
 
 def _judge_events(story: Story, found: Judgement) -> None:
     """See that each event was fired once, and the last one at all."""
-    events = [one for one in story.told if one.how == "event"]
+    events = [one for one in story.reported if one.how == "event"]
     for state, times in Counter(one.state for one in events).items():
         if state != "held" and times > 1:
             found.add("event twice", story, f"{state} {times} times")
     final = story.record and story.record["state"]
     if final not in FINAL or any(one.state == final for one in events):
         return
-    before = [one.time for one in story.told if one.state not in FINAL]
-    after = [one.time for one in story.told if one.state in FINAL]
+    before = [one.time for one in story.reported if one.state not in FINAL]
+    after = [one.time for one in story.reported if one.state in FINAL]
     begin = max(before, default=0.0)
     end = min((one for one in after if one > begin), default=float("inf"))
     if not any(begin <= death <= end for death in story.home.deaths):

@@ -76,7 +76,7 @@ async def until_told(
 ) -> None:
     """Let time pass until a job was told to be in a state."""
     assert await world.until(
-        lambda: any(one.job_id == asked.job_id and one.state == state for one in home.told),
+        lambda: any(one.job_id == asked.job_id and one.state == state for one in home.reported),
         seconds,
         0.1,
     ), f"never told {state}"

@@ -44,7 +44,7 @@ def zipped(*names: str) -> bytes:
     return out.getvalue()
 
 
-def zip64(data: bytes, *, told: int) -> bytes:
+def zip64(data: bytes, *, reported: int) -> bytes:
     """Return a zip file with a second record of its end, so that the first one's size is void.
 
     `told` is what the first one says of the bytes of the directory.
@@ -53,7 +53,7 @@ def zip64(data: bytes, *, told: int) -> bytes:
     count, size, start = struct.unpack("<HLL", data[end + 10 : end + 20])
     large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
-    first = data[end : end + 12] + told.to_bytes(4, "little") + data[end + 16 :]
+    first = data[end : end + 12] + reported.to_bytes(4, "little") + data[end + 16 :]
     return data[:end] + large + locator + first
 
 

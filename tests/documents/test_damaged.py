@@ -31,7 +31,7 @@ SAMPLES: dict[str, bytes] = {
     "a.avif": picture("AVIF"),
     "a.doc": ole("x", "WordDocument", within="Workbook"),
     "a.docx": zipped("[Content_Types].xml", "word/document.xml"),
-    "a.xlsx": zip64(zipped("[Content_Types].xml", "xl/workbook.xml"), told=9),
+    "a.xlsx": zip64(zipped("[Content_Types].xml", "xl/workbook.xml"), reported=9),
     "a.html": "<html><body>你好".encode(),
     "a.txt": "你好，世界".encode("gb18030"),
     "b.txt": "你好，世界".encode("utf-16"),

@@ -32,6 +32,7 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="no /proc")
+@pytest.mark.long
 def test_the_largest_picture_takes_300_mb(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(empty_webp(4120, 4120))

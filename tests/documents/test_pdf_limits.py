@@ -178,6 +178,7 @@ async def test_five_hundred_pages_take_little_memory(tmp_path: Path, worker: Pdf
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "CMYK", "P"])
+@pytest.mark.long
 async def test_the_largest_pictures_fit(tmp_path: Path, worker: PdfWorker, mode: str) -> None:
     """What may be read can be: 30 million pixels, in the kinds that take most memory."""
     image = Image.new(mode, (6000, 4990), None)

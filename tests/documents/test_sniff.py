@@ -43,7 +43,7 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> FileType:
         (ole("Something"), "x.et", FileType.XLS),
         (ole("Something"), "x.ppt", FileType.PPT),
         (zipped("[Content_Types].xml", "word/document.xml"), "x.zip", FileType.DOCX),
-        (zip64(zipped("[Content_Types].xml", "word/document.xml"), told=9), "x", FileType.DOCX),
+        (zip64(zipped("[Content_Types].xml", "word/document.xml"), reported=9), "x", FileType.DOCX),
         (zipped("[Content_Types].xml", "xl/workbook.xml"), "x", FileType.XLSX),
         (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", FileType.PPTX),
         (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", FileType.HTML),
@@ -134,7 +134,7 @@ def test_a_zip_with_a_huge_directory_is_not_read(tmp_path: Path) -> None:
 
 def test_nor_one_whose_size_stands_elsewhere(tmp_path: Path) -> None:
     parts = (f"word/{number:050}" for number in range(45_000))
-    data = zip64(zipped("[Content_Types].xml", *parts), told=100)
+    data = zip64(zipped("[Content_Types].xml", *parts), reported=100)
     tracemalloc.start()
     try:
         with pytest.raises(ServiceValidationError) as raised:

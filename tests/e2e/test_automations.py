@@ -70,9 +70,9 @@ async def automate(home: RealHomeAssistant, printers: dict[str, str]) -> None:
 
 async def fired(events: Subscription, *names: str) -> list[dict[str, Any]]:
     """Return what the next events say, which must be of these, in any order."""
-    told = [(await events.next(60))["data"] for _ in names]
-    assert sorted(one["name"] for one in told) == sorted(names)
-    return sorted(told, key=lambda one: names.index(one["name"]))
+    reported = [(await events.next(60))["data"] for _ in names]
+    assert sorted(one["name"] for one in reported) == sorted(names)
+    return sorted(reported, key=lambda one: names.index(one["name"]))
 
 
 async def last_runs(home: RealHomeAssistant) -> dict[str, Any]:
@@ -222,6 +222,6 @@ async def test_no_entity_is_removed_and_added_when_it_is_renamed() -> None:
     )
     out, _ = await process.communicate()
     assert process.returncode == 0
-    told = dict(line.split() for line in out.decode().splitlines())
-    assert {"StatusSensor", "JobSensor", "JobEvents", "PreviewImage"} <= set(told)
-    assert set(told.values()) == {"False"}
+    reported = dict(line.split() for line in out.decode().splitlines())
+    assert {"StatusSensor", "JobSensor", "JobEvents", "PreviewImage"} <= set(reported)
+    assert set(reported.values()) == {"False"}

@@ -53,7 +53,7 @@ class Turned:
     job_id: str | None = None
     # Whether somebody may have continued it, and whether that was told as done.
     asked: bool = False
-    told: bool = False
+    reported: bool = False
 
     @property
     def halves(self) -> tuple[Counter[str], Counter[str]]:
@@ -100,7 +100,7 @@ class TurningHome(Home):
             assert await self._waits(order), f"its first half did not end: {order}"
         for order in by_step[Step.SECOND]:
             await self._go_on(order)
-            assert order.told, order
+            assert order.reported, order
         calls = [
             asyncio.create_task(call)
             for call in (
@@ -177,7 +177,7 @@ class TurningHome(Home):
         assert out.whole == (1, 0), f"it asks for paper that is not there: {order} {out}"
         order.asked = True
         answer = await self._call("continue_job", {"job_id": order.job_id, "reason": "turn_paper"})
-        order.told = answer is not None
+        order.reported = answer is not None
 
     async def _call(self, action: str, data: dict[str, Any]) -> Any:
         try:
@@ -192,9 +192,9 @@ class TurningHome(Home):
         """Turn the paper of every job that waits for it; tell whether all are over."""
         for order in orders:
             if await self._waits(order):
-                assert not order.told, f"told as continued, and it waits again: {order}"
+                assert not order.reported, f"told as continued, and it waits again: {order}"
                 await self._go_on(order)
-                assert order.told, order
+                assert order.reported, order
         records = await self._records_of(orders)
         return all(one["state"] in FINAL and not is_unsure(one) for one in records.values())
 
@@ -222,7 +222,7 @@ class TurningHome(Home):
                 continue
             waits, half = record["waits_for"] == ["turn_paper"], record["by_hand"]["half"]
             self.found[f"{order.step}: half {half}, {'waits' if waits else record['state']}"] += 1
-            if order.told:
+            if order.reported:
                 assert not waits, f"told as continued, and forgotten: {record}"
             if order.step is Step.WAITS:
                 untouched = (waits, half, record["state"], record["task_id"])

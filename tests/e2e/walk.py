@@ -60,7 +60,7 @@ class Walk:
         """Walk with a running Home Assistant and a running simulator; tell prints a line."""
         self._hass = hass
         self._cloud = cloud
-        self._tell = tell
+        self._report = tell
         self._printer: dict[str, Any] = {}
         self._events = ""
         self._entry: dict[str, Any] = {}
@@ -74,13 +74,13 @@ class Walk:
             # First, since polling slows down once a callback has come.
             self.settle_by_polling,
             self.print_by_automation,
-            self.tell_a_failure,
+            self.report_a_failure,
             self.bind_second_box,
             self.read_the_log,
         ):
             began = monotonic()
             fact = await step()
-            self._tell(f"✓ {fact} ({monotonic() - began:.1f} s)")
+            self._report(f"✓ {fact} ({monotonic() - began:.1f} s)")
 
     async def bind_from_picture(self) -> str:
         """Bind the first box from the picture of its QR code."""
@@ -155,7 +155,7 @@ class Walk:
         ensure(answered, "The cloud's callback did not get through")
         return self._facts["automation"].format(pages=event["pages"])
 
-    async def tell_a_failure(self) -> str:
+    async def report_a_failure(self) -> str:
         """Let the cloud say SUCCESS with code 503, which is a failure."""
         planned = {"outcomes": [{"code": 503, "state": "SUCCESS", "prints": "none"}]}
         await self._cloud.post(

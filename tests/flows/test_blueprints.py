@@ -130,11 +130,11 @@ async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> d
     assert result["type"] is FlowResultType.FORM
     result = await flow.async_configure(result["flow_id"], {"blueprints": list(names)})
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "blueprints_copied")
-    told = result["description_placeholders"]
+    reported = result["description_placeholders"]
     result = await flow.async_configure(result["flow_id"], {"next_step_id": "done"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert told is not None
-    return dict(told)
+    assert reported is not None
+    return dict(reported)
 
 
 def listed(names: Iterable[str], *, in_chinese: bool) -> str:
@@ -155,8 +155,8 @@ async def test_all_are_copied_and_valid(
     hass.config.language = language
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
-    told = await options(hass, entry, *BLUEPRINTS)
-    assert told == {
+    reported = await options(hass, entry, *BLUEPRINTS)
+    assert reported == {
         "copied": listed(BLUEPRINTS, in_chinese=in_chinese),
         "kept": "- –",
     }
@@ -244,9 +244,9 @@ async def test_an_edited_copy_is_kept(
     added = (copies / "doorbell_photo.yaml").read_text("utf-8") + "# mine\n"
     (copies / "doorbell_photo.yaml").write_text(added, "utf-8")
     (copies / "shopping_list.yaml").write_text("mine: true\n", "utf-8")
-    told = await options(hass, entry, *BLUEPRINTS)
-    assert told["kept"] == "- Shopping list\n- Doorbell photo\n- Folder"
-    assert "- Smart plug" in told["copied"].splitlines()
+    reported = await options(hass, entry, *BLUEPRINTS)
+    assert reported["kept"] == "- Shopping list\n- Doorbell photo\n- Folder"
+    assert "- Smart plug" in reported["copied"].splitlines()
     assert (copies / "folder.yaml").read_text("utf-8") == edited
     assert (copies / "doorbell_photo.yaml").read_text("utf-8") == added
     assert (copies / "shopping_list.yaml").read_text("utf-8") == "mine: true\n"
@@ -268,8 +268,8 @@ async def test_an_older_copy_is_renewed(
         patched.setattr("custom_components.lianke.flows.blueprints._SHIPPED", older)
         await options(hass, entry, "smart_plug")
     assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
-    told = await options(hass, entry, "smart_plug")
-    assert told == {"copied": "- Smart plug", "kept": "- –"}
+    reported = await options(hass, entry, "smart_plug")
+    assert reported == {"copied": "- Smart plug", "kept": "- –"}
     assert "Lianke: smart plug" in (copies / "smart_plug.yaml").read_text("utf-8")
 
 
@@ -436,7 +436,9 @@ async def test_voice(
     box: Box,
     language: str,
 ) -> None:
-    hass.config.language = language
+    # With the names of the states in that language, which are read in the background.
+    await hass.config.async_update(language=language)
+    await hass.async_block_till_done()
     voice: dict[str, Any] = VOICE[language]
     answers = voice["answers"]
     await use(hass, "voice", printer=device_of(hass), list="todo.shopping")
@@ -462,8 +464,8 @@ async def test_voice_about_a_failure_and_a_refusal(
     simulator.cloud.plan(box.printer(1), Outcome(code=502))
     await hold(hass)
     await elapse_until(hass, clock, lambda: data_of(ready).queue.jobs()[0].state == "failed")
-    told = await say(hass, "why is not the printer printing", "en")
-    assert told.startswith("Text was not printed: The Lianke service could not convert")
+    reported = await say(hass, "why is not the printer printing", "en")
+    assert reported.startswith("Text was not printed: The Lianke service could not convert")
     assert simulator.printed == []
 
 
@@ -655,7 +657,7 @@ async def test_mail_without_an_attachment(
 
 
 @pytest.mark.parametrize(
-    ("language", "told"),
+    ("language", "reported"),
     [
         ("en", ["1, 2: handed to the printer.", "could not be printed."]),
         ("zh-Hans", ["1, 2：已交给打印机。", "没能打印。"]),
@@ -666,7 +668,7 @@ async def test_share_from_phone(
     ready: MockConfigEntry,
     simulator: Simulator,
     language: str,
-    told: list[str],
+    reported: list[str],
 ) -> None:
     hass.config.language = language
     calls = async_mock_service(hass, "notify", "phone")
@@ -679,9 +681,9 @@ async def test_share_from_phone(
         hass.bus.async_fire("mobile_app.share", data)
     await rest(hass)
     messages = [call.data["message"] for call in calls]
-    assert messages[0] == told[0]
+    assert messages[0] == reported[0]
     assert len(messages) == 3
-    assert all(message.endswith(told[1]) for message in messages[1:])
+    assert all(message.endswith(reported[1]) for message in messages[1:])
     assert len(simulator.printed) == 1
 
 
@@ -1046,8 +1048,8 @@ async def test_messages_of_a_failure(
     simulator.cloud.plan(box.printer(1), Outcome(code=502))
     await hold(hass, "![fails](x)")
     await elapse_until(hass, clock, lambda: notices(hass))
-    [(told, message)] = notices(hass)
-    assert told == title
+    [(reported, message)] = notices(hass)
+    assert reported == title
     # The sidebar renders Markdown.
     assert "文件转换失败" in message
     assert escape_markdown(" (文件转换失败)" if language == "en" else "文件转换失败") in message

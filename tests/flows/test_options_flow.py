@@ -445,13 +445,13 @@ async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: 
     box.printers.clear()
     entry = make_entry(simulator, box)
     assert await set_up(hass, entry)
-    for step, told in (
+    for step, reported in (
         ("keep_alive", "no_ink_jets"),
         ("stand_in", "no_printers"),
         ("lan_printers", "no_printers"),
     ):
         result = await go(hass, entry, step)
-        assert result["step_id"] == told
+        assert result["step_id"] == reported
         result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {}

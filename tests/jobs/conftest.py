@@ -4,16 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 import hashlib
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from freezegun import api as freezegun_api, freeze_time
-from freezegun.api import FrozenDateTimeFactory, StepTickTimeFactory, TickingDateTimeFactory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pypdfium2
@@ -31,10 +27,13 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue, PrintRequest, Submission
+from tests.clock import Clock, moved_by_hand, threads_work
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
 
 SPEED = 500.0
+# Looks after each other at which nothing must be under way.
+CALM = 4
 
 
 class StubAccount:
@@ -79,30 +78,6 @@ class Receiver:
         return web.json_response({"code": 200})
 
 
-class Clock:
-    """A clock that stands still until it is told to move.
-
-    The event loop's own runs on, as real sockets need it, and is put forward as well.
-    """
-
-    def __init__(
-        self, frozen: FrozenDateTimeFactory | StepTickTimeFactory | TickingDateTimeFactory
-    ) -> None:
-        """Take the frozen time."""
-        self._frozen = frozen
-        self._ahead = 0.0
-
-    def loop_time(self) -> float:
-        """Return the time of the event loop."""
-        # Named by its module, since a name of this one would be frozen as well.
-        return freezegun_api.real_monotonic() + self._ahead
-
-    def tick(self, seconds: float) -> None:
-        """Put both clocks forward."""
-        self._frozen.tick(timedelta(seconds=seconds))
-        self._ahead += seconds
-
-
 @dataclass
 class Shop:
     """One box with a queue that was started, and ways to wait for things."""
@@ -118,8 +93,8 @@ class Shop:
     clock: Clock
     history: list[tuple[str, JobState | None, JobState]] = field(default_factory=list)
     made: int = 0
-    # How often to look, a hundredth of a second apart, whether a request has its answer.
-    patience: int = 200
+    # How often to look, a few milliseconds apart, whether a request has its answer.
+    patience: int = 600
 
     @property
     def box(self) -> Box:
@@ -189,19 +164,24 @@ class Shop:
         self.clock.tick(seconds)
         await self.settle()
 
+    def threads_work(self) -> bool:
+        """Return whether a thread works, here or in the cloud, where documents are read."""
+        return threads_work(self.sim.cloud.renderer._executor)
+
     async def settle(self) -> None:
         """Let what is under way come to rest, real sockets included."""
-        for _ in range(3):
-            await asyncio.sleep(0.01)
-            await self.hass.async_block_till_done()
-        # A request that is under way must not seem to take as long as the clock is moved next.
+        calm = 0
         for _ in range(self.patience):
-            if not self.queue._scheduler._is_working:
+            await asyncio.sleep(0.003)
+            await self.hass.async_block_till_done()
+            # A request that is under way must not seem to take as long as the clock is moved next.
+            is_busy = self.queue._scheduler._is_working or self.threads_work()
+            calm = 0 if is_busy else calm + 1
+            if calm == CALM:
                 break
-            await asyncio.sleep(0.01)
         else:
             # It hangs by a fault, until the clock is moved.
-            self.patience = 20
+            self.patience = 60
 
     async def refresh(self) -> None:
         """Poll the box now, a moment after whatever was seen of it before."""
@@ -247,13 +227,8 @@ type OpenShop = Callable[..., Any]
 @pytest.fixture
 async def clock() -> AsyncIterator[Clock]:
     """Give a clock that the test moves."""
-    with freeze_time("2026-11-24 10:00:00+00:00") as frozen:
-        clock = Clock(frozen)
-        loop = asyncio.get_running_loop()
-        # A tick looks like a slow callback.
-        loop.slow_callback_duration = 1e9
-        with patch.object(loop, "time", clock.loop_time):
-            yield clock
+    async with moved_by_hand() as clock:
+        yield clock
 
 
 @pytest.fixture

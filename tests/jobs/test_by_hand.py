@@ -95,13 +95,13 @@ async def turning(shop: Shop, **changes: Any) -> Job:
 async def waits(shop: Shop, job: Job) -> Job:
     """Wait until the first half of a job is over, and is known to be."""
     for _ in range(100):
-        told = await shop.until(job, JobState.HELD, JobState.FAILED)
-        if told.hold_reason == "turn_paper":
+        reported = await shop.until(job, JobState.HELD, JobState.FAILED)
+        if reported.hold_reason == "turn_paper":
             break
         # After a failure, it waits for the printer first.
         await shop.tick(5)
-    assert (told.state, told.waits_for) == (JobState.HELD, ("turn_paper",))
-    return told
+    assert (reported.state, reported.waits_for) == (JobState.HELD, ("turn_paper",))
+    return reported
 
 
 def first_half(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
@@ -233,16 +233,16 @@ async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, e
     else:
         await shop.tick(12 * 3600)
         await shop.until(job, JobState.EXPIRED)
-    told = shop.queue.get(job.job_id)
+    reported = shop.queue.get(job.job_id)
     expected = {
         "cancel": (JobState.CANCELED, FIRST_SIDES_ONLY),
         "reject": (JobState.CANCELED, "rejected"),
         "expire": (JobState.EXPIRED, NOT_TURNED),
         "replace": (JobState.CANCELED, "replaced"),
     }
-    assert (told.state, told.reason) == expected[end]
-    assert told.partly_printed
-    assert not told.was_never_sent
+    assert (reported.state, reported.reason) == expected[end]
+    assert reported.partly_printed
+    assert not reported.was_never_sent
     with pytest.raises(ServiceValidationError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
 
@@ -251,8 +251,8 @@ async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, e
 async def test_a_first_half_that_failed_is_the_end(shop: Shop, code: int) -> None:
     shop.sim.cloud.plan(shop.printer(), Outcome(code=code, prints=2 if code == 500 else "none"))
     job = await submit(shop)
-    told = await shop.until(job, JobState.FAILED)
-    assert told.partly_printed is (code == 500)
+    reported = await shop.until(job, JobState.FAILED)
+    assert reported.partly_printed is (code == 500)
     await shop.tick(3600)
     assert shop.sim.cloud.count(SUBMIT) == 1
 
@@ -264,8 +264,8 @@ async def test_a_first_half_that_was_canceled_too_late_is_the_end(shop: Shop) ->
     await shop.uploaded(job)
     await shop.until(job, JobState.SENDING)
     await shop.queue.async_cancel(job.job_id)
-    told = await shop.until(job, JobState.CANCELED)
-    assert (told.reason, told.partly_printed) == (FIRST_SIDES_ONLY, True)
+    reported = await shop.until(job, JobState.CANCELED)
+    assert (reported.reason, reported.partly_printed) == (FIRST_SIDES_ONLY, True)
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
@@ -273,11 +273,11 @@ async def test_an_unconfirmed_first_half_goes_on_once_somebody_has_seen_it(shop:
     shop.storage.record_foreign_task()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     job = await submit(shop)
-    told = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
-    assert not told.can_continue
+    reported = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
+    assert not reported.can_continue
     await shop.queue.async_confirm(job.job_id)
-    told = shop.queue.get(job.job_id)
-    assert (told.state, told.waits_for) == (JobState.HELD, ("turn_paper",))
+    reported = shop.queue.get(job.job_id)
+    assert (reported.state, reported.waits_for) == (JobState.HELD, ("turn_paper",))
     await shop.queue.async_continue(job.job_id)
     done = await shop.until(job, JobState.COMPLETED)
     assert done.pages_printed == 7
@@ -363,11 +363,11 @@ async def test_late_callbacks_of_the_first_half_change_nothing(
         shop.printer().seconds_per_page = 3000
         await shop.queue.async_continue(job.job_id)
         await shop.uploaded(job)
-        told = shop.queue.get(job.job_id)
+        reported = shop.queue.get(job.job_id)
         assert await shop.queue.async_on_callback(first_token(job), claim)
         # Nor does one without the token have the second half's task polled.
         assert not await shop.queue.async_on_callback(None, claim)
-        assert shop.queue.get(job.job_id).state is told.state
+        assert shop.queue.get(job.job_id).state is reported.state
         await shop.until(job, JobState.COMPLETED)
         # A second half that is proven by callbacks has a token of its own.
         assert await shop.queue.async_on_callback(first_token(job), claim)
@@ -417,8 +417,8 @@ async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
             assert await shop.queue.async_on_callback(token, claim)
             go_on.set()
             await shop.settle()
-        told = await waits(shop, job)
-        assert told.as_view()["by_hand"] is not None
+        reported = await waits(shop, job)
+        assert reported.as_view()["by_hand"] is not None
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 2
@@ -453,9 +453,9 @@ async def test_a_first_half_that_ends_while_it_is_being_canceled(
 
         with patch.object(shop.queue._scheduler._client, name, late):
             await shop.queue.async_cancel(job.job_id)
-        told = shop.queue.get(job.job_id)
-        assert (told.state, told.reason) == (JobState.CANCELED, FIRST_SIDES_ONLY)
-        assert told.partly_printed
+        reported = shop.queue.get(job.job_id)
+        assert (reported.state, reported.reason) == (JobState.CANCELED, FIRST_SIDES_ONLY)
+        assert reported.partly_printed
         await shop.tick(3600)
         assert shop.sim.cloud.count(SUBMIT) == 1
 
@@ -492,9 +492,9 @@ async def test_the_own_token_corrects_a_first_half_that_the_list_had_shown(
         )
         assert claim is not None
         assert await shop.queue.async_on_callback(first_token(job), claim)
-        told = shop.queue.get(job.job_id)
-        assert (told.state, told.partly_printed) == (JobState.FAILED, True)
-        assert not told.can_continue
+        reported = shop.queue.get(job.job_id)
+        assert (reported.state, reported.partly_printed) == (JobState.FAILED, True)
+        assert not reported.can_continue
 
 
 async def test_first_halves_stay_ours_on_the_list(shop: Shop) -> None:
@@ -521,9 +521,9 @@ class TestAgain:
         job = await turning(shop, **changes)
         shop.sim.cloud.plan(shop.printer(), outcome)
         await shop.queue.async_continue(job.job_id)
-        told = await shop.until(job, JobState.FAILED)
-        assert told.partly_printed
-        return told
+        reported = await shop.until(job, JobState.FAILED)
+        assert reported.partly_printed
+        return reported
 
     async def retry(self, shop: Shop, job: Job, **rest: Any) -> Job:
         """Print the rest of a job anew."""
@@ -559,13 +559,13 @@ class TestAgain:
         anew = laser.print(images_of(shop.sim.cloud.printed[-1]), paper(3))
         stack = turn_stack(anew, laser.put_back)
         await shop.queue.async_continue(again.job_id)
-        told = await shop.until(again, JobState.COMPLETED)
+        reported = await shop.until(again, JobState.COMPLETED)
         done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack) + done
         assert texts(done, laser) == SEVEN
         printed = sum(
             bool(image.text) for one in shop.sim.cloud.printed[-2:] for image in images_of(one)
         )
-        assert told.pages_printed == printed
+        assert reported.pages_printed == printed
 
     @pytest.mark.parametrize("laser", LASERS)
     async def test_the_second_half_alone(self, shop: Shop, laser: Laser) -> None:
@@ -575,11 +575,11 @@ class TestAgain:
         done = laser.print(images_of(shop.sim.cloud.out_tray[1])[:1], stack)
         again = await self.retry(shop, failed, from_sheet=2, backs_only=True)
         assert again.state is JobState.UPLOADING
-        told = await shop.until(again, JobState.COMPLETED)
+        reported = await shop.until(again, JobState.COMPLETED)
         [backs] = shop.sim.cloud.printed[1:]
         done = laser.print(images_of(backs), stack) + done
         assert texts(done, laser) == SEVEN
-        assert told.pages_printed == sum(bool(image.text) for image in images_of(backs))
+        assert reported.pages_printed == sum(bool(image.text) for image in images_of(backs))
 
     async def test_an_expired_job_goes_on_with_its_fronts(self, shop: Shop) -> None:
         job = await turning(shop)

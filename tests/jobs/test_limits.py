@@ -64,9 +64,9 @@ async def test_a_newer_job_takes_the_place_of_a_held_one(shop: Shop) -> None:
 
 
 async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
-    told: list[tuple[str, bool]] = []
+    reported: list[tuple[str, bool]] = []
     async with open_shop(max_jobs_per_hour=5) as shop:
-        shop.queue.listen_limits(lambda key, err: told.append((key, err is not None)))
+        shop.queue.listen_limits(lambda key, err: reported.append((key, err is not None)))
         refused = 0
         for number in range(20):
             try:
@@ -80,11 +80,11 @@ async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
         for job in shop.queue.jobs():
             await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 5
-        assert told[-1] == (shop.key(), True)
+        assert reported[-1] == (shop.key(), True)
         await shop.tick(3601)
         await shop.refresh()
         await shop.submit()
-        assert told[-1] == (shop.key(), False)
+        assert reported[-1] == (shop.key(), False)
 
 
 async def test_a_loop_against_a_printer_that_is_off_fills_no_tray(open_shop: OpenShop) -> None:

@@ -32,9 +32,9 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
             shop.box.online = True
             await shop.refresh()
             await shop.tick(120)
-            told = shop.queue.get(job.job_id)
-            assert (told.state, told.hold_reason) == (JobState.HELD, "copied")
-            assert told.can_retry
+            reported = shop.queue.get(job.job_id)
+            assert (reported.state, reported.hold_reason) == (JobState.HELD, "copied")
+            assert reported.can_retry
             assert not shop.sim.cloud.tasks
     async with open_shop(entry=entry) as shop:
         again = await shop.queue.async_retry(job.job_id, context=Context())

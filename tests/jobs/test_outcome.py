@@ -153,8 +153,8 @@ async def test_a_failure_claims_no_more_than_is_known(shop: Shop, code: int, par
     changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, result)
     assert changes is not None
     assert changes["partly_printed"] is partly
-    told = TaskResult(code=code, send_total=0)
-    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, told)
+    reported = TaskResult(code=code, send_total=0)
+    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, reported)
     assert changes is not None
     assert not changes["partly_printed"]
 

@@ -111,21 +111,21 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
 
 
 async def test_who_watches_hears_of_a_change_whatever_happens_to_another(shop: Shop) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     errors: list[BaseException] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: errors.append(context["exception"]))
 
     def fail() -> None:
-        told.append("failing")
+        reported.append("failing")
         raise RuntimeError("a mistake")
 
     shop.queue.watch(fail)
-    shop.queue.watch(lambda: told.append("all printers"))
-    shop.queue.watch(lambda: told.append("one printer"), shop.key())
+    shop.queue.watch(lambda: reported.append("all printers"))
+    shop.queue.watch(lambda: reported.append("one printer"), shop.key())
     await shop.submit()
     await shop.settle()
-    assert told[:3] == ["failing", "all printers", "one printer"]
+    assert reported[:3] == ["failing", "all printers", "one printer"]
     # Not passed over in silence either.
     assert errors
     assert all(str(error) == "a mistake" for error in errors)

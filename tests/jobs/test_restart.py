@@ -301,21 +301,24 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     assert len(shop.sim.cloud.printed) == 1
 
 
-async def test_a_job_nobody_was_told_of_is_not_taken_up(
+async def test_a_job_nobody_was_told_of_is_not_resumed(
     open_shop: OpenShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The power went while its document was being flushed; what the file holds now is anybody's guess."""
     async with open_shop() as shop:
         shop.box.online = False
         await shop.refresh()
-        told = await shop.submit()
-        untold = await shop.submit()
+        reported = await shop.submit()
+        unreported = await shop.submit()
         entry, root = shop.entry, folder(shop)
-    assert {path.name for path in (root / untold.job_id).iterdir()} == {"job.json", "document.pdf"}
-    (root / untold.job_id / FLUSHING_NAME).touch()
+    assert {path.name for path in (root / unreported.job_id).iterdir()} == {
+        "job.json",
+        "document.pdf",
+    }
+    (root / unreported.job_id / FLUSHING_NAME).touch()
     async with open_shop(entry=entry) as shop:
-        assert [job.job_id for job in shop.queue.jobs()] == [told.job_id]
-        assert not (root / untold.job_id).exists()
+        assert [job.job_id for job in shop.queue.jobs()] == [reported.job_id]
+        assert not (root / unreported.job_id).exists()
     assert "set aside" not in caplog.text
 
 
@@ -336,8 +339,8 @@ async def test_a_preview_that_was_cut_off_before_the_update_counts_as_a_stranger
 async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     job = await shop.until(await shop.submit(), JobState.COMPLETED)
     await shop.tick(2)
-    told: list[str] = []
-    shop.queue.watch(lambda: told.append("printer"), job.printer_key)
+    reported: list[str] = []
+    shop.queue.watch(lambda: reported.append("printer"), job.printer_key)
     with (
         patch.object(retention, "MAX_RECORDS", 0),
         patch.object(retention, "RATE_PERIOD", timedelta()),
@@ -346,7 +349,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     assert not shop.queue.jobs()
     await shop.settle()
     # The last job is no more: sensors show that.
-    assert told
+    assert reported
     assert job.task_id in shop.queue.own_task_ids
 
 

@@ -77,10 +77,10 @@ async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
         assert ended_at is not None
         await shop.tick(3600)
         await shop.queue.async_retry(job.job_id, context=Context())
-        told = shop.queue.get(job.job_id)
-        assert told.retried_as is not None
-        assert told.changed_at > told.ended_at
-        assert told.as_view()["finished_at"] == ended_at
+        reported = shop.queue.get(job.job_id)
+        assert reported.retried_as is not None
+        assert reported.changed_at > reported.ended_at
+        assert reported.as_view()["finished_at"] == ended_at
         await shop.tick(3600)
         await shop.tick(900)
         assert not shop.queue.get(job.job_id).has_document

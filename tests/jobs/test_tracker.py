@@ -167,12 +167,16 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     assert done.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
     assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 500))
-    told = shop.queue.get(job.job_id)
-    assert (told.state, told.task_id, told.partly_printed) == (JobState.FAILED, ours, True)
+    reported = shop.queue.get(job.job_id)
+    assert (reported.state, reported.task_id, reported.partly_printed) == (
+        JobState.FAILED,
+        ours,
+        True,
+    )
     # From now on it rests on the secret, and nothing moves it any more.
     assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 200))
     assert not await shop.queue.async_on_callback(job.token, claim(shop, "another", "SUCCESS", 200))
-    assert shop.queue.get(job.job_id) == told
+    assert shop.queue.get(job.job_id) == reported
 
 
 async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(shop: Shop) -> None:

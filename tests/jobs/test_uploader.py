@@ -57,8 +57,12 @@ async def test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept(
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     await shop.settle()
-    told = shop.queue.get(job.job_id)
-    assert (told.code, told.detail, told.reason) == (code, "设备无响应", "box_not_responding")
+    reported = shop.queue.get(job.job_id)
+    assert (reported.code, reported.detail, reported.reason) == (
+        code,
+        "设备无响应",
+        "box_not_responding",
+    )
     done = await shop.until(job, JobState.UNCONFIRMED)
     assert (done.code, done.detail) == (code, "设备无响应")
     # It did answer.
@@ -76,8 +80,8 @@ async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: 
         if shop.queue.get(job.job_id).is_unsure:
             break
     await in_doubt(shop, job.job_id)
-    told = shop.queue.get(job.job_id)
-    assert (told.code, told.detail, told.reason) == (None, "", None)
+    reported = shop.queue.get(job.job_id)
+    assert (reported.code, reported.detail, reported.reason) == (None, "", None)
 
 
 async def test_words_of_a_refusal_go_once_the_job_is_known_to_have_arrived(shop: Shop) -> None:

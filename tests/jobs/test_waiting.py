@@ -37,8 +37,8 @@ async def test_reasons_are_answered_one_after_the_other(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL + RELEASE)
     with pytest.raises(ServiceValidationError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id, reason="release")
-    told = await shop.queue.async_continue(job.job_id, reason="approval")
-    assert (told.hold_reason, told.waits_for) == ("release", RELEASE)
+    reported = await shop.queue.async_continue(job.job_id, reason="approval")
+    assert (reported.hold_reason, reported.waits_for) == ("release", RELEASE)
     with pytest.raises(ServiceValidationError, match="job_not_waiting"):
         # A second press of the button that approves does not release it.
         await shop.queue.async_continue(job.job_id, reason="approval")
@@ -62,8 +62,8 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
         # It waits for the printer.
         await shop.queue.async_continue(other.job_id)
     await shop.queue.async_continue(job.job_id)
-    told = shop.queue.get(job.job_id)
-    assert (told.state, told.hold_reason) == (JobState.HELD, "box_offline")
+    reported = shop.queue.get(job.job_id)
+    assert (reported.state, reported.hold_reason) == (JobState.HELD, "box_offline")
     shop.box.online = True
     await shop.refresh()
     await shop.until(job, JobState.COMPLETED)
@@ -73,13 +73,13 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
 
 async def test_a_rejected_job_never_prints(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL)
-    told = await shop.queue.async_reject(job.job_id, detail="Anna: too long")
-    assert (told.state, told.reason, told.detail) == (
+    reported = await shop.queue.async_reject(job.job_id, detail="Anna: too long")
+    assert (reported.state, reported.reason, reported.detail) == (
         JobState.CANCELED,
         "rejected",
         "Anna: too long",
     )
-    assert told.was_never_sent
+    assert reported.was_never_sent
     with pytest.raises(ServiceValidationError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
     await shop.tick(3600)
@@ -90,8 +90,8 @@ async def test_without_an_answer_it_expires(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL, expires_in=timedelta(hours=2))
     await shop.tick(7190)
     assert shop.queue.get(job.job_id).state is JobState.HELD
-    told = await shop.until(job, JobState.EXPIRED)
-    assert (told.reason, told.was_never_sent) == ("expired", True)
+    reported = await shop.until(job, JobState.EXPIRED)
+    assert (reported.reason, reported.was_never_sent) == ("expired", True)
     with pytest.raises(ServiceValidationError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
     assert not shop.sim.cloud.tasks
@@ -103,8 +103,12 @@ async def test_it_waits_over_restarts(open_shop: OpenShop) -> None:
         await shop.queue.async_continue(job.job_id)
     async with open_shop(entry=shop.entry) as shop:
         await shop.tick(600)
-        told = shop.queue.get(job.job_id)
-        assert (told.state, told.hold_reason, told.waits_for) == (JobState.HELD, "release", RELEASE)
+        reported = shop.queue.get(job.job_id)
+        assert (reported.state, reported.hold_reason, reported.waits_for) == (
+            JobState.HELD,
+            "release",
+            RELEASE,
+        )
         assert not shop.sim.cloud.tasks
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
@@ -125,8 +129,8 @@ async def test_an_answer_that_cannot_be_written_is_none(
         patched.setattr(shop.queue._registry._writer, "async_persist", full)
         with pytest.raises(HomeAssistantError, match="change_not_kept"):
             await act(job.job_id)
-    told = await shop.until(job, JobState.HELD)
-    assert (told.hold_reason, told.waits_for) == ("approval", APPROVAL)
+    reported = await shop.until(job, JobState.HELD)
+    assert (reported.hold_reason, reported.waits_for) == ("approval", APPROVAL)
     await shop.tick(600)
     assert not shop.sim.cloud.tasks
     await act(job.job_id)

@@ -22,6 +22,9 @@ from custom_components.lianke.lan_printer.server import Offered
 from tests.lan_printer.conftest import LanPrinter, key_of
 from tests.printing import INKJET, LASER, OTHER_LASER, data_of, device_of
 
+# Tests that ran beside each other would hear each other's printers.
+pytestmark = pytest.mark.xdist_group("announce")
+
 IPP = "_ipp._tcp.local."
 # What AirPrint (A), IPP Everywhere (E) and Mopria (M) ask for: Apple's "Bonjour Printing
 # Specification", PWG 5100.14.

@@ -76,9 +76,18 @@ def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
     package = DOCS.parent / "custom_components" / "lianke"
     files = (package / name for name in ("trigger.py", "job_signals.py"))
     source = "".join(file.read_text("utf-8") for file in files)
-    told = set(re.findall(r"`trigger\.(\w+)`", page))
-    assert {"printer", "device_id", "job_id", "title", "message", "reason", "ink", "level"} <= told
-    for name in told:
+    reported = set(re.findall(r"`trigger\.(\w+)`", page))
+    assert {
+        "printer",
+        "device_id",
+        "job_id",
+        "title",
+        "message",
+        "reason",
+        "ink",
+        "level",
+    } <= reported
+    for name in reported:
         assert re.search(rf'"{name}"|ATTR_{name.upper()}\b', source), name
 
 

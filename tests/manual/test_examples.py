@@ -222,13 +222,13 @@ async def test_wait_and_tell(house: House, block: Example) -> None:
 async def test_response(house: House, block: Example) -> None:
     answer = await house.call("print", file=house.at_home("/media/menu.pdf"), wait=True)
     shown = json.loads(block.content)["jobs"][0]
-    told = answer["jobs"][0]
+    reported = answer["jobs"][0]
     for key, value in shown.items():
         if key == "job_id":
-            assert re.fullmatch(r"[0-9A-Z]{26}", told[key])
+            assert re.fullmatch(r"[0-9A-Z]{26}", reported[key])
             assert re.fullmatch(r"[0-9A-Z]{26}", value)
         else:
-            assert told[key] == value, key
+            assert reported[key] == value, key
 
 
 @example("Printer commands")
@@ -355,9 +355,9 @@ async def test_move_what_waits(house: House, block: Example) -> None:
 @example("Capabilities and models")
 async def test_capabilities(house: House, block: Example) -> None:
     able = (await house.run(at_home(house, block)))["able"]
-    told = section("en", "Capabilities and models").text
+    reported = section("en", "Capabilities and models").text
     for key in able:
-        assert re.search(rf"\b{key}\b", told), key
+        assert re.search(rf"\b{key}\b", reported), key
     assert {key: able["papers"][0][key] for key in ("name", "id")} == {"name": "A4", "id": 9}
 
 
@@ -394,7 +394,7 @@ async def test_message(house: House, block: Example) -> None:
 
 
 @example("Events")
-async def test_told_of_a_failure(house: House, block: Example) -> None:
+async def test_message_of_a_failure(house: House, block: Example) -> None:
     await automate(house, block)
     house.simulator.cloud.plan(house.laser, Outcome(code=503))
     path = house.at_home("/media/menu.pdf")
@@ -413,7 +413,7 @@ async def test_told_of_a_failure(house: House, block: Example) -> None:
 
 
 @example("Events", 1)
-async def test_told_of_missing_paper(house: House, block: Example) -> None:
+async def test_message_of_missing_paper(house: House, block: Example) -> None:
     await automate(house, block)
     house.laser.paper = 0
     await house.look()

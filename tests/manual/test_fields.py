@@ -286,8 +286,8 @@ async def _fail(house: House, data: dict[str, Any]) -> None:
 async def _expire(house: House, data: dict[str, Any]) -> None:
     house.laser.paper = 0
     await house.look()
-    (told,) = (await house.call("print", text="x", **data))["jobs"]
-    moments = [datetime.fromisoformat(told[key]) for key in ("created_at", "expires_at")]
+    (reported,) = (await house.call("print", text="x", **data))["jobs"]
+    moments = [datetime.fromisoformat(reported[key]) for key in ("created_at", "expires_at")]
     assert moments[1] - moments[0] == timedelta(hours=3)
 
 

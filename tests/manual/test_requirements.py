@@ -49,14 +49,14 @@ def test_each_requirement_is_described(language: str) -> None:
 @pytest.mark.parametrize("name", requirements())
 def test_who_makes_it_and_its_license(language: str, name: str) -> None:
     """As the installed package says of itself."""
-    told = metadata(name)
+    reported = metadata(name)
     section, _ = tables(language)
     _, _, made_by, license_ = by_package(section)[name]
     owner = re.split(r"[,，]", made_by)[0]
-    addresses = [*told.get_all("Project-URL", []), told.get("Home-page") or ""]
+    addresses = [*reported.get_all("Project-URL", []), reported.get("Home-page") or ""]
     assert any(f"https://github.com/{owner}" in address for address in addresses)
     assert f"https://github.com/{owner}" in section.links
-    licenses = f"{told.get('License')} {told.get_all('Classifier', [])}"
+    licenses = f"{reported.get('License')} {reported.get_all('Classifier', [])}"
     for one in license_.split(", "):
         assert one in licenses
 

@@ -18,8 +18,9 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Job, JobState
+from tests.clock import Clock
 from tests.conftest import make_entry, set_up
-from tests.jobs.conftest import Clock, Receiver, Shop, clock, open_shop, receiver, sim
+from tests.jobs.conftest import Receiver, Shop, clock, open_shop, receiver, sim
 from tests.proof.papers import unlike_any
 from tests.simulator import Simulator
 
@@ -95,8 +96,8 @@ class House(Shop):
         await self._until(condition)
 
     def _is_busy(self) -> bool:
-        """Return whether a request is under way that is not to hang, or a PDF is being read."""
-        if async_get_pdf_worker(self.hass).is_busy:
+        """Return whether a request is under way that is not to hang, a thread works, or a PDF is being read."""
+        if async_get_pdf_worker(self.hass).is_busy or self.threads_work():
             return True
         # Also one that is just on its way to the cloud: on a busy machine that takes longer than a step.
         ours = len(self.entry.runtime_data.account._under_way)

@@ -96,8 +96,8 @@ def cells() -> Iterator[Cell]:
     yield Cell(name="string_codes", fault=Fault(kind="string_codes"), meaning="taken")
     for index, (code, meaning) in enumerate(CODES.items()):
         # Both were seen: a number and a text.
-        told = code if index % 2 else str(code)
-        yield from _both(f"code {told!r}", meaning, kind="code", code=told, msg="原因")
+        reported = code if index % 2 else str(code)
+        yield from _both(f"code {reported!r}", meaning, kind="code", code=reported, msg="原因")
     yield from _both("expired", "refused", kind="code", code=400, msg=EXPIRED)
 
 

@@ -62,8 +62,8 @@ def judge(shop: Shop, job: Job, *, answered: bool) -> None:
 async def rest(shop: Shop, job: Job) -> Job:
     """Let time pass until the job waits for its paper or is over."""
     passed, step = 0.0, 20.0
-    while not ((told := shop.queue.get(job.job_id)).is_final or told.can_continue):
-        assert passed < END, told
+    while not ((reported := shop.queue.get(job.job_id)).is_final or reported.can_continue):
+        assert passed < END, reported
         await shop.tick(step)
         passed += step
         step = 600.0 if passed > 1800 else 20.0
@@ -72,7 +72,7 @@ async def rest(shop: Shop, job: Job) -> Job:
         if all(task.runner is None or task.runner.done() for task in shop.sim.cloud.tasks.values()):
             break
         await asyncio.sleep(0.01)
-    return told
+    return reported
 
 
 def keep(shop: Shop) -> None:
@@ -103,8 +103,8 @@ async def story(
             entry = shop.entry
             cloud = shop.sim.cloud
             cloud.variants.update(callbacks="end" if callbacks else "never", list_lag=10.0)
-            if job is not None and not (told := await rest(shop, job)).can_continue:
-                judge(shop, told, answered=answered)
+            if job is not None and not (reported := await rest(shop, job)).can_continue:
+                judge(shop, reported, answered=answered)
                 return
             if number == half:
                 if fault is not None:

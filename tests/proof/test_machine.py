@@ -34,7 +34,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
-from tests.jobs.conftest import Clock, OpenShop, Receiver, Shop
+from tests.clock import Clock
+from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_by_hand import request as request_by_hand
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, Simulator
@@ -86,7 +87,7 @@ class World:
     backs: dict[str, str] = field(default_factory=dict)
     # The jobs whose paper somebody may have turned over, and has been told so.
     turned: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     _opened: AbstractAsyncContextManager[Shop] = field(init=False)
     _digests: dict[Path, str] = field(default_factory=dict)
 
@@ -181,7 +182,7 @@ class World:
         self.turned.add(job.job_id)
         with suppress(HomeAssistantError):
             await self.shop.queue.async_continue(job.job_id, reason="turn_paper")
-            self.told.add(job.job_id)
+            self.reported.add(job.job_id)
         if crash:
             await self.restart(crash=True)
         await self.shop.settle()
@@ -514,7 +515,7 @@ class Story(RuleBasedStateMachine):
             assert sum(job.is_second_half for job in jobs) <= fronts, jobs
             assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
         # Whoever was told that it goes on is not asked again, by no crash either.
-        assert not {job.job_id for job in self.world.turning()} & self.world.told
+        assert not {job.job_id for job in self.world.turning()} & self.world.reported
 
     @override
     def teardown(self) -> None:
@@ -522,14 +523,14 @@ class Story(RuleBasedStateMachine):
             self.run(self.world.end())
 
 
-async def tell_stories(world: World, examples: int) -> None:
+async def run_stories(world: World, examples: int) -> None:
     """Let the machine run in a thread, since its rules are no coroutines."""
 
-    class Told(Story):
+    class Reported(Story):
         """Stories of this world."""
 
-    Told.world = world
-    Told.loop = asyncio.get_running_loop()
+    Reported.world = world
+    Reported.loop = asyncio.get_running_loop()
     sized = settings(
         max_examples=examples,
         stateful_step_count=20,
@@ -542,11 +543,11 @@ async def tell_stories(world: World, examples: int) -> None:
 
     def work() -> None:
         try:
-            run_state_machine_as_test(Told, settings=sized)
+            run_state_machine_as_test(Reported, settings=sized)
         except BaseException as err:  # noqa: BLE001  # handed on to the test
             failures.append(err)
         finally:
-            Told.loop.call_soon_threadsafe(done.set)
+            Reported.loop.call_soon_threadsafe(done.set)
 
     thread = threading.Thread(target=work, name="_run_safe_shutdown_loop: stories")
     thread.start()
@@ -579,10 +580,10 @@ def world(
 
 @pytest.mark.short
 async def test_stories(world: World) -> None:
-    await tell_stories(world, SHORT)
+    await run_stories(world, SHORT)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 async def test_stories_long(world: World) -> None:
-    await tell_stories(world, LONG)
+    await run_stories(world, LONG)

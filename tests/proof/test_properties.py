@@ -171,9 +171,9 @@ reports = st.tuples(
 )
 
 
-def reports_in_any_order(job: Job, told: list[tuple[TaskState, TaskResult | None]]) -> None:
+def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | None]]) -> None:
     """Late, repeated and contradicting reports: completed only by SUCCESS with 200."""
-    for state, result in told:
+    for state, result in reported:
         changes = changes_for(job, state, result)
         if changes is None:
             continue
@@ -441,7 +441,7 @@ PROPERTIES: dict[str, tuple[Callable[..., None], Mapping[str, st.SearchStrategy[
     ),
     "reports in any order": (
         reports_in_any_order,
-        {"job": jobs, "told": st.lists(reports, max_size=10)},
+        {"job": jobs, "reported": st.lists(reports, max_size=10)},
     ),
     "a request id answers once": (
         a_request_id_answers_once,

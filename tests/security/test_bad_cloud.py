@@ -219,10 +219,10 @@ async def test_every_field_of_every_answer(
             with measured_hold() as hold:
                 err = await tried(sim, client, endpoint, body)
             assert hold.longest < MAX_HOLD, (path, name, hold)
-            told = f"{err!r} {err} {err.placeholders if err else ''}"
+            reported = f"{err!r} {err} {err.placeholders if err else ''}"
             for secret in (account.api_key, box.device_key):
-                assert secret not in told
-            assert len(told) < 2000, (path, name)
+                assert secret not in reported
+            assert len(reported) < 2000, (path, name)
             count += 1
     assert count >= len(HOSTILE) * 8
 

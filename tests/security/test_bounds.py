@@ -381,6 +381,7 @@ def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
         assert images.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind
 
 
+@pytest.mark.long
 def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "many.tif"
     first = Image.new("1", (1, 1))

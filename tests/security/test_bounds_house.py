@@ -157,9 +157,9 @@ async def test_printers_of_a_card(
                 "device_ids": [str(number) for number in range(count)],
             }
         )
-        while (told := await client.receive_json())["type"] != "result":
+        while (reported := await client.receive_json())["type"] != "result":
             pass
-        assert told["success"] is taken
+        assert reported["success"] is taken
 
 
 async def test_messages_to_the_webhook(
@@ -177,8 +177,8 @@ async def test_messages_to_the_webhook(
     client = await hass_client_no_auth()
     path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}?job={'x' * 5000}"
     with patch.object(data_of(setup).queue, "async_on_callback", take):
-        told = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
-        assert told.status == HTTPStatus.OK
+        reported = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
+        assert reported.status == HTTPStatus.OK
         assert tokens == ["x" * webhook.MAX_TOKEN]
         # The same once more, with blanks that make it too long.
         long = json.dumps({"device_id": setup.unique_id, "task_id": "t"}) + " " * webhook.MAX_BODY

@@ -103,9 +103,9 @@ async def outcome(hass: HomeAssistant, action: str, **data: Any) -> str:
     """Return the key of the error that an action ends with; it shows nothing of a secret."""
     with pytest.raises(HomeAssistantError) as refused:
         await ask(hass, action, device_id=device_of(hass), **data)
-    told = str(refused.value.translation_placeholders)
-    assert "hunter2" not in told
-    assert "outside" not in told
+    reported = str(refused.value.translation_placeholders)
+    assert "hunter2" not in reported
+    assert "outside" not in reported
     return refused.value.translation_key or ""
 
 

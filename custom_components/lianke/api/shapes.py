@@ -113,8 +113,8 @@ class _Shaper:
         return found
 
     def _text(self, value: str, depth: int) -> Shape:
-        if (told := self._known.get(value)) is not None:
-            return told
+        if (reported := self._known.get(value)) is not None:
+            return reported
         if value[:1] in ("{", "[") and len(value) <= MAX_JSON_TEXT:
             try:
                 return {"JSON in a text": self.shape(to_json(value), depth + 1)}

@@ -134,7 +134,8 @@ class Screen:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(part in message.text for part in NOT_OURS):
-            self.complaints.append(f"console: {message.text}")
+            place = message.location.get("url", "")
+            self.complaints.append(f"console: {message.text} {place}")
 
     def _error(self, error: Exception) -> None:
         self.complaints.append(f"error: {error}")

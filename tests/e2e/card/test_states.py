@@ -130,8 +130,8 @@ async def test_idle_soon_after_the_last_of_several_jobs(stage: Stage) -> None:
         await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
 
         async def status() -> str:
-            told: str = (await stage.view())["printers"][stage.devices[LASER]]["status"]
-            return told
+            reported: str = (await stage.view())["printers"][stage.devices[LASER]]["status"]
+            return reported
 
         await stage.until(status, lambda found: found == "printing")
         await expect(row).to_contain_text("Completed")
