@@ -90,10 +90,10 @@ def others_work(hass: HomeAssistant) -> bool:
     return threads_work() or async_get_pdf_worker(hass).is_busy
 
 
-def _pauses() -> bool:
-    """Return whether somebody waits for a moment of real time only."""
+def pauses(seconds: float) -> bool:
+    """Return whether somebody waits for less than so many seconds, which pass by themselves."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + PATIENCE
+    until = loop.time() + seconds
     return any(
         timer.when() < until and not timer.cancelled()
         for timer in loop._scheduled  # type: ignore[attr-defined] # no other way
@@ -111,7 +111,7 @@ async def rest(hass: HomeAssistant) -> None:
         elif not hass._tasks and not hass._background_tasks:
             calm += 1
         else:
-            waits = passed < PATIENCE and (has_requests(hass) or _pauses())
+            waits = passed < PATIENCE and (has_requests(hass) or pauses(PATIENCE))
             calm = 0 if waits else calm + 1
             await asyncio.sleep(0.001)
 

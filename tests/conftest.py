@@ -47,18 +47,23 @@ ONE_CASE_OF = 3
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 
+def _group(item: pytest.Item) -> str:
+    """Return what a test runs in one process with, itself if nothing else."""
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else item.nodeid
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what the short form leaves out of long tables, and run first what may take longest.
 
-    So no worker ends with a long test while the others have nothing to do.
+    So no worker ends with a long test, or a long group of tests, while the others have nothing to do.
     """
-
-    def limit(item: pytest.Item) -> float:
+    limits: Counter[str] = Counter()
+    for item in items:
         mark = item.get_closest_marker("timeout")
-        return float(mark.args[0]) if mark else 0.0
-
-    items.sort(key=limit, reverse=True)
+        limits[_group(item)] += int(mark.args[0]) if mark else 0
+    items.sort(key=lambda item: limits[_group(item)], reverse=True)
     cases = Counter(item.nodeid.partition("[")[0] for item in items)
     for item in items:
         is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
@@ -69,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a report hold only what can be sent from one process to another.
+    """Let a report hold only what is of use, and what can be sent from one process to another.
 
     Home Assistant logs the calls of tests that try half a character.
     """

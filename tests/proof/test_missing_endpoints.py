@@ -109,7 +109,8 @@ async def _hold(house: House, endpoint: str, answer: str) -> None:
 
 async def _cancel(house: House, answer: str) -> None:
     """Cancel a job that waits in a cloud that takes nothing back: the attempt is told as failed."""
-    house.printer().paper = 0
+    # Without paper, the second one would not be sent once that is known.
+    usual, house.printer().seconds_per_page = house.printer().seconds_per_page, 20_000
     jobs = [await house.submit(house.paper()) for _ in range(2)]
     for job in jobs:
         await house.calm(job)
@@ -119,7 +120,7 @@ async def _cancel(house: House, answer: str) -> None:
                 house.act("cancel_job", device_id=house.device(), job_id=jobs[1].job_id), step=1
             )
         assert caught.value.translation_key == "address_unknown"
-        house.printer().paper = None
+        house.printer().seconds_per_page = usual
         for job in jobs:
             done = await house.finish(job)
             house.judge(done)

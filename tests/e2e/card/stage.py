@@ -173,6 +173,8 @@ class Stage:
         dark: bool = False,
         forced: bool = False,
         touch: bool = False,
+        sharp: bool = False,
+        moving: bool = False,
         tokens: str | None = None,
         tolerated: tuple[str, ...] = (),
         path: str = f"/{DASHBOARD}/0",
@@ -181,7 +183,8 @@ class Stage:
         """Give a page that shows cards (the laser's full card if none are given).
 
         tokens: what `RealHomeAssistant.browser_tokens` gives for another user. tolerated: parts of error messages that
-        are expected. forced: with the few colors of a high-contrast mode. touch: on a phone.
+        are expected. forced: with the few colors of a high-contrast mode. touch: on a phone. sharp: with as many dots
+        as pictures of the card need. moving: with animations, which take most of a test's time.
         kind: of the view, sections or masonry.
         """
         await self.lay_out(*(cards or (self.full(),)), kind=kind)
@@ -191,7 +194,8 @@ class Stage:
             forced_colors="active" if forced else "none",
             has_touch=touch,
             is_mobile=touch,
-            device_scale_factor=2 if width < 600 else 1,
+            device_scale_factor=2 if sharp else 1,
+            reduced_motion="no-preference" if moving else "reduce",
         )
         try:
             page = await self._log_in(context, language, tokens)

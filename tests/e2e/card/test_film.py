@@ -48,7 +48,7 @@ async def test_from_drop_to_paper(
     film = Film()
     path = pictures / ("film.webp" if language == "en" else f"film.{language}.webp")
     async with stage.screen(
-        stage.full(history=1), language=language, width=560, height=1100
+        stage.full(history=1), language=language, width=560, height=1100, sharp=True
     ) as screen:
 
         async def shoot(milliseconds: int) -> None:

@@ -104,7 +104,7 @@ async def no_overflow(screen: Screen) -> None:
 
 async def test_card_with_jobs(stage: Stage, lively: str, pictures: Path) -> None:
     card = stage.full(history=2)
-    async with stage.screen(card, language=lively, width=560) as screen:
+    async with stage.screen(card, language=lively, width=560, sharp=True) as screen:
         await screen.shows(TITLES[lively][0])
         await screen.shows(TITLES[lively][2])
         assert await screen.axe() == []
@@ -114,7 +114,9 @@ async def test_card_with_jobs(stage: Stage, lively: str, pictures: Path) -> None
 
 async def test_card_with_preview(stage: Stage, lively: str, pictures: Path) -> None:
     preview = PREVIEW[lively]
-    async with stage.screen(stage.full(INKJET), language=lively, width=560, height=1100) as screen:
+    async with stage.screen(
+        stage.full(INKJET), language=lively, width=560, height=1100, sharp=True
+    ) as screen:
         await screen.drop(("photo.jpg", "image/jpeg", photo()))
         await expect(screen.card.get_by_role("button", name=preview)).to_be_enabled()
         await screen.card.get_by_role("button", name=preview).click()
@@ -127,7 +129,7 @@ async def test_card_with_preview(stage: Stage, lively: str, pictures: Path) -> N
 
 async def test_card_in_the_dark_on_a_phone(stage: Stage, lively: str, pictures: Path) -> None:
     async with stage.screen(
-        stage.full(history=2), language=lively, width=390, height=844, dark=True
+        stage.full(history=2), language=lively, width=390, height=844, dark=True, sharp=True
     ) as screen:
         await screen.shows(TITLES[lively][0])
         assert await screen.axe() == []
@@ -225,9 +227,11 @@ async def test_every_width_and_view(stage: Stage, width: int, kind: str) -> None
 
 
 async def test_less_motion_for_who_wants_less(stage: Stage) -> None:
-    async with stage.screen() as screen:
+    async with stage.screen(moving=True) as screen:
         await screen.shows("Idle")
-        await screen.page.emulate_media(reduced_motion="reduce")
         badge = screen.card.locator(".head .badge")
         await badge.evaluate("(badge) => badge.classList.add('pulse')")
-        assert await badge.evaluate("(badge) => getComputedStyle(badge).animationName") == "none"
+        animation = "(badge) => getComputedStyle(badge).animationName"
+        assert await badge.evaluate(animation) != "none"
+        await screen.page.emulate_media(reduced_motion="reduce")
+        assert await badge.evaluate(animation) == "none"

@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
+    pytest.mark.xdist_group("card at work"),
 ]
 
 LIST = "todo.shopping_list"
