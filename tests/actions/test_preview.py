@@ -104,8 +104,11 @@ async def test_a_preview_follows_the_options(
     picture = await look(client, second["images"][0])
     assert picture is not None
     assert (picture.mode, picture.size) == ("L", (1754, 1240))
-    # What was seen before is gone, and its files are.
-    assert await look(client, first["images"][0]) is None
+    # What was seen before is gone, and its files are: its addresses show what takes its place.
+    again = await look(client, first["images"][0])
+    assert again is not None
+    assert (again.mode, again.size) == (picture.mode, picture.size)
+    assert await look(client, first["images"][6]) is None
     assert len(spooled(hass)) == 2
     assert sent(simulator) == 0
     with pytest.raises(ServiceValidationError) as refused:

@@ -127,10 +127,11 @@ async def ended_while_unloading(world: World) -> Judgement:
     # The answer about this job comes late, and another one's upload keeps the queue from ending.
     faults = {"GET /print/job": Fault(kind="late_request", seconds=8), UPLOAD: Fault(kind="hang")}
     home.proxy.policy = lambda exchange: faults.get(exchange.endpoint)
-    await print_paper(home, box, 2, world.paper(home, 1))
+    # While the other one is on its way, the list of the day would be read in its place.
     assert await world.until(
         lambda: any(one.endpoint == "GET /print/job" for one in home.proxy.exchanges), 60, 0.1
     )
+    await print_paper(home, box, 2, world.paper(home, 1))
     await asyncio.sleep(1)
     await home.ask("disable", entry_id=entry_id)
     await asyncio.sleep(60)
