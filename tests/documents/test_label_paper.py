@@ -12,8 +12,9 @@ from pyzbar.pyzbar import decode
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.testpage import test_page as make_test_page
+from tests.documents.browser import draw
 from tests.documents.samples import picture
-from tests.documents.test_page import ABLE, draw, paper, style_for
+from tests.documents.test_page import ABLE, paper, style_for
 
 pytestmark = [
     pytest.mark.browser,

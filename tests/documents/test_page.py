@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 import re
 import shutil
-import subprocess
 import zlib
 
 import pypdfium2
@@ -17,6 +16,7 @@ from custom_components.lianke.documents.compose import csv_page, markdown_page, 
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
 from custom_components.lianke.documents.testpage import color_page, test_page as make_test_page
+from tests.documents.browser import draw
 
 pytestmark = [
     pytest.mark.browser,
@@ -143,33 +143,6 @@ def style_for(found: Paper, header: str | None = "家里的清单") -> PageStyle
         texts=LABELS,
         header=header,
     )
-
-
-def draw(html: str, folder: Path) -> bytes:
-    """Return the PDF that headless Chromium makes of a page, with no network at all."""
-    source, target = folder / "page.html", folder / "page.pdf"
-    source.write_text(html, "utf-8")
-    subprocess.run(
-        [
-            "chromium",
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-quic",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={folder / 'profile'}",
-            "--no-pdf-header-footer",
-            f"--print-to-pdf={target}",
-            str(source),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=90,
-    )
-    return target.read_bytes()
 
 
 def streams(pdf: bytes) -> Iterator[bytes]:

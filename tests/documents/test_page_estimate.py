@@ -13,7 +13,7 @@ from custom_components.lianke.documents.compose import csv_page, html_page, mark
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
 from custom_components.lianke.documents.page_estimate import pages_at_most
-from tests.documents.test_page import draw
+from tests.documents.browser import draw
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
 RANDOM = random.Random(4)

@@ -1,0 +1,78 @@
+"""One Chromium that prints pages for as long as somebody writes their paths to standard input, a line each.
+
+The PDF is put beside the page, and its path is the answer. `draw` runs this as a process of its own.
+"""
+
+import asyncio
+import atexit
+from functools import cache
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+from playwright.async_api import async_playwright
+
+# No network at all.
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
+
+
+def draw(html: str, folder: Path) -> bytes:
+    """Return the PDF that headless Chromium makes of a page, with no network at all."""
+    page = folder / "page.html"
+    page.write_text(html, "utf-8")
+    process = _process()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{page}\n")
+    process.stdin.flush()
+    answer = process.stdout.readline().strip()
+    assert answer, "Chromium has ended"
+    return Path(answer).read_bytes()
+
+
+@cache
+def _process() -> subprocess.Popen[str]:
+    """Return the process of this test run, which starts it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    def end() -> None:
+        process.communicate(timeout=30)
+
+    atexit.register(end)
+    return process
+
+
+async def serve() -> None:
+    """Print pages until nobody asks any more."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=OPTIONS
+        )
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            source = Path(line.strip())
+            target = source.with_suffix(".pdf")
+            page = await browser.new_page()
+            await page.goto(source.as_uri())
+            await page.pdf(path=target, prefer_css_page_size=True, print_background=True)
+            await page.close()
+            sys.stdout.write(f"{target}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
