@@ -71,7 +71,10 @@ async def test_one_line_a_print(
     ("outcome", "line"),
     [
         (Outcome(code=502, msg="x"), "did not print “数学作业.pdf”"),
-        (Outcome(code=503, prints=1), "printed only a part of “数学作业.pdf”"),
+        (
+            Outcome(code=503, prints=1),
+            "did not print all of “数学作业.pdf”; some of its pages may be on paper",
+        ),
     ],
 )
 async def test_jobs_that_were_not_printed(

@@ -65,7 +65,8 @@ def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
     texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
     key = str(data["state"])
     if data.get("partly_printed"):
-        key = "partly_printed"
+        # Bytes went to the printer; nobody knows how many of them came to paper.
+        key = "canceled_partly" if key == "canceled" else "partly_printed"
     elif data.get("to_printer"):
         key = "moved"
     elif key == "completed" and (pages := data.get("pages")) is not None:
