@@ -2,7 +2,8 @@
 import { isPrinterEntity } from "./config";
 import type { HassDeviceRegistryEntry, HomeAssistant } from "./types";
 
-const nameOf = (device: HassDeviceRegistryEntry | undefined) => device?.name_by_user || device?.name || "";
+/* Return what the user calls a device, else its own name. */
+export const nameOf = (device: HassDeviceRegistryEntry | undefined) => device?.name_by_user || device?.name || "";
 
 /* Return the ids of all printers' devices. */
 export const printerIds = ({ entities }: HomeAssistant) =>

@@ -142,13 +142,15 @@ test.each([
 
 test("quick buttons are for who may print", async () => {
   const buttons = [{ entity: "todo.list" }, { entity: "script.hello" }, { entity: "todo.list", device: "elsewhere" }];
-  const context = makeContext(makeHass(), { buttons });
+  const devices = { elsewhere: { id: "elsewhere", name: "Inkjet", name_by_user: null } };
+  const context = makeContext({ ...makeHass(), devices } as unknown as HomeAssistant, { buttons });
   const reader = { device: makePrinter({ may_control: false }) };
   const shown = await show<Part>("lianke-quick-buttons", { context, printers: reader });
   expect(shown.hidden).toBe(true);
   Object.assign(shown, { printers: { device: makePrinter() } });
   await shown.updateComplete;
-  expect(shown.shadowRoot?.querySelectorAll("button")).toHaveLength(3);
+  const names = [...(shown.shadowRoot?.querySelectorAll("button") ?? [])].map((button) => button.textContent?.trim());
+  expect(names).toEqual(["todo.list", "script.hello", "todo.list → Inkjet"]);
 });
 
 test("a quick button runs any action, and a print keeps its request while the answer is lost", async () => {
@@ -182,6 +184,19 @@ test("a quick button runs any action, and a print keeps its request while the an
   menu?.click();
   await vi.waitFor(() => expect(asked).toHaveLength(4));
   expect((asked[3]?.["service_data"] as Record<string, unknown>)["request_id"]).not.toBe(first?.["request_id"]);
+});
+
+test("a quick button of an entity that is gone says so, and a text is called by its button", async () => {
+  const buttons = [{ entity: "automation.gone" }, { name: "Note", data: { text: "Back at six" } }];
+  const context = makeContext(makeHass({ print: {} }), { buttons });
+  const shown = await show<Part>("lianke-quick-buttons", { context, printers: { device: makePrinter() } });
+  const [gone, note] = shown.shadowRoot?.querySelectorAll("button") ?? [];
+  gone?.click();
+  await vi.waitFor(() => expect(find(shown, ".error").textContent).toContain("automation.gone is not there any more"));
+  expect(asked).toEqual([]);
+  note?.click();
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]?.["service_data"]).toMatchObject({ title: "Note", text: "Back at six" });
 });
 
 const list = { entity_id: "todo.list", state: "3", attributes: { friendly_name: "Groceries" } };

@@ -3,6 +3,7 @@
 It holds everything that the manual's examples name, so that they can be pasted as they are.
 """
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,16 @@ async def _entity(hass: RealHomeAssistant, platform: str, name: str | None = Non
     return str(found[0] if name is None else name)
 
 
+async def _automation(hass: RealHomeAssistant) -> str:
+    """Return the entity of the automation, which is there a moment after it was written."""
+    async with asyncio.timeout(60):
+        while True:
+            for one in await hass.entities():
+                if (one["platform"], one["unique_id"]) == ("automation", AUTOMATION):
+                    return str(one["entity_id"])
+            await asyncio.sleep(0.1)
+
+
 def automation(texts: dict[str, str], printer: dict[str, Any], document: str) -> dict[str, Any]:
     """Return an automation that prints the document when the button is pressed."""
     return {
@@ -246,7 +257,7 @@ async def _add_dashboard(
         {"entity": CALENDAR, "name": texts["calendar"]},
         {"entity": CAMERA, "name": texts["camera"], "device": inkjet["id"]},
         {"name": texts["note"], "data": {"text": texts["note_text"]}},
-        {"entity": f"automation.{AUTOMATION}", "name": texts["automation"]},
+        {"entity": await _automation(hass), "name": texts["automation"]},
     ]
     sections = [
         [

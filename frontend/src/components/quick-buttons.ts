@@ -3,16 +3,22 @@ import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiFileDocumentOutline, mdiPlay } from "@mdi/js";
 import { RUNNABLE, domainOf } from "../config";
+import { UserError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
+import { partTexts } from "../localize";
 import { Once } from "../once";
+import { nameOf } from "../places";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
+import en from "../translations/source.en.json";
+import zh from "../translations/source.zh-Hans.json";
 import type { Printer, QuickButton } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
+const texts = partTexts(en, zh);
 
 /* Buttons that print a list, a picture or a text, or run a script; only for who may print. */
 @define("lianke-quick-buttons")
@@ -57,7 +63,7 @@ export class LiankeQuickButtons extends Part {
       aria-disabled=${this._tasks.isWorking(key) ? "true" : nothing}
       @click=${() => this._tasks.run(key, () => this._press(button))}
     >
-      <ha-svg-icon .path=${icon}></ha-svg-icon>${this._nameOf(button)}
+      <ha-svg-icon .path=${icon}></ha-svg-icon>${this._nameOf(button)}${this._elsewhere(button)}
     </button>`;
   }
 
@@ -68,6 +74,14 @@ export class LiankeQuickButtons extends Part {
   private _nameOf(button: QuickButton): string {
     const name = button.entity && this.context.hass.states[button.entity]?.attributes.friendly_name;
     return button.name || name || button.entity || this.t.text("print");
+  }
+
+  /* Return where a button prints, if that is none of the card's printers: what becomes of it is not seen here. */
+  private _elsewhere(button: QuickButton): string {
+    const { config, hass } = this.context;
+    if (!button.device || !config.devices.length || config.devices.includes(button.device)) return "";
+    const name = nameOf(hass.devices?.[button.device]);
+    return name ? ` → ${name}` : "";
   }
 
   /* Return the printer that a button prints on: its own, else the card's first. */
@@ -87,6 +101,8 @@ export class LiankeQuickButtons extends Part {
     const { hass } = this.context;
     const { entity, tap_action: tap } = button;
     const [domain = "", action = ""] = tap?.perform_action?.split(".") ?? [];
+    // Home Assistant runs nothing then, and says so only in its log.
+    if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     if (domain && tap?.perform_action !== PRINT) {
       const { data = {}, target = {} } = tap ?? {};
       await hass.callWS({ type: "call_service", domain, service: action, service_data: data, target });
@@ -104,12 +120,14 @@ export class LiankeQuickButtons extends Part {
   private async _print(button: QuickButton, requestId: string): Promise<void> {
     const { entity, tap_action: tap } = button;
     const target = tap?.target && Object.keys(tap.target).length ? tap.target : { device_id: this._deviceOf(button) };
+    const given = { ...button.data, ...tap?.data };
     const data = {
       ...target,
       request_id: requestId,
       ...(entity ? { source_entity: entity } : {}),
-      ...button.data,
-      ...tap?.data,
+      // A text has no name of its own.
+      ...("text" in given && button.name ? { title: button.name } : {}),
+      ...given,
     };
     await this.context.call("print", data);
   }

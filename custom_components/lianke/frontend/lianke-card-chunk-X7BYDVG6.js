@@ -1,1 +1,0 @@
-import{$ as n,B as s,C as a,O as e,P as d,T as o}from"./lianke-card-chunk-ZXBMPCNF.js";var p={todo:o,calendar:e,camera:d,image:n};var m=class{constructor(){this._ids=new Map}async run(r,c){let i=this._ids.get(r)??`card-${a()}`;this._ids.set(r,i);try{let t=await c(i);return this._ids.delete(r),t}catch(t){throw s(t)||this._ids.delete(r),t}}};export{p as a,m as b};
