@@ -11,6 +11,14 @@ from .hass import RealHomeAssistant
 from .home import CONFIGURATION, DASHBOARD, cloud_page, furnish, print_samples
 from .test_set_up import PATIENCE, browsing
 
+# The quick buttons of the first card, and what their jobs are called.
+BUTTONS = {
+    "家庭": "家庭",
+    "门口 → EPSON L3250 Series (网络)": "front-door",
+    "便条": "便条",
+    "打印文档": "演示文档",
+}
+
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
@@ -41,11 +49,16 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await expect(page.locator("hui-calendar-card")).to_contain_text("和爷爷奶奶吃饭")
         await expect(page.locator("hui-picture-entity-card img")).to_be_visible()
         await expect(page.locator("hui-error-card, hui-warning")).to_have_count(0)
+        # Each button prints, one of them elsewhere.
+        for name, printed in BUTTONS.items():
+            await laser.get_by_role("button", name=name, exact=True).click()
+            rows = (inkjet if "→" in name else laser).locator("li.row")
+            await expect(rows.filter(has_text=printed).first).to_be_visible()
 
         await page.goto(cloud_page(home, cloud))
         sheets = page.locator("#tray li img")
-        await expect(sheets).to_have_count(2)
-        for number in range(2):
+        await expect(sheets).to_have_count(2 + len(BUTTONS))
+        for number in range(2 + len(BUTTONS)):
             await expect(sheets.nth(number)).to_have_js_property("complete", True)
             assert await sheets.nth(number).evaluate("image => image.naturalWidth")
         await expect(page.locator("#status")).to_be_empty()
