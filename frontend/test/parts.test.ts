@@ -9,6 +9,7 @@ import "../src/components/quick-buttons";
 import "../src/components/source";
 import type { LiankeJobs } from "../src/components/jobs";
 import { createEditor } from "../src/editor";
+import { jobFacts } from "../src/components/job-texts";
 import { SECTIONS } from "../src/config";
 import type { Part } from "../src/components/part";
 import type { HomeAssistant, Job } from "../src/types";
@@ -138,6 +139,15 @@ test.each([
     mayControl: true,
   });
   expect(find(notes, selector).textContent).toMatch(/sign in again/i);
+});
+
+test("the pages of a job with copies are those of one copy, waiting and done", () => {
+  const t = makeContext().localizer;
+  for (const state of ["queued", "completed"] as const)
+    expect(jobFacts(t, makeJob({ state, pages: 3, pages_printed: 6, copies: 2 }))).toEqual(
+      expect.arrayContaining(["3 pages", "2 copies"]),
+    );
+  expect(jobFacts(t, makeJob({ state: "completed", pages: 3, pages_printed: 2 }))).toContain("2 pages");
 });
 
 test("quick buttons are for who may print", async () => {

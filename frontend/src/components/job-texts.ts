@@ -34,7 +34,8 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
   const facts = [stateOf(t, job, printer)];
   if (job.by_hand && OPEN.includes(state)) facts.push(t.text(job.by_hand.half === 1 ? "first_sides" : "second_sides"));
   if (state === "held" && job.expires_at) facts.push(t.text("until", { time: t.time(job.expires_at) }));
-  const shown = (state === "completed" && printed) || pages || printed;
+  // With its copies, a job's pages are those of one: all of them are their product.
+  const shown = (state === "completed" && job.copies === 1 && printed) || pages || printed;
   if (shown) facts.push(t.count("pages", shown));
   if (job.copies > 1) facts.push(t.text("copies_n", { n: t.number(job.copies) }));
   if (job.finished_at) facts.push(t.time(job.finished_at));
