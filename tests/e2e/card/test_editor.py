@@ -121,7 +121,7 @@ async def test_quick_button_of_old_is_edited_as_an_action(stage: Stage) -> None:
         await stage.until(stored, lambda found: found == changed)
     before = len(await stage.printed())
     async with stage.screen(changed) as screen:
-        await screen.card.get_by_role("button", name="Memo").click()
+        await screen.card.get_by_role("button", name="Memo", exact=True).click()
         (printed,) = (await stage.until(stage.printed, lambda found: len(found) > before))[before:]
         assert printed["copies"] == 2, printed
 

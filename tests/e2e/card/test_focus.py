@@ -114,7 +114,7 @@ async def test_quick_button_keeps_the_focus_when_it_is_pressed(stage: Stage) -> 
     buttons = [{"name": "Note", "data": {"text": "Hello"}}]
     async with stage.screen(stage.full(buttons=buttons)) as screen:
         await screen.shows("Idle")
-        note = screen.card.get_by_role("button", name="Note")
+        note = screen.card.get_by_role("button", name="Note", exact=True)
         async with unmoved(screen, note):
             before = len(await stage.printed())
             await press(screen)

@@ -260,7 +260,7 @@ async def test_quick_buttons_print_lists_and_run_scripts(stage: Stage) -> None:
         await stage.home.wait_for_state(
             "input_button.pressed", lambda state: state["state"] != "unknown"
         )
-        await screen.card.get_by_role("button", name="Note").click()
+        await screen.card.get_by_role("button", name="Note", exact=True).click()
         printed = await stage.until(stage.printed, lambda found: len(found) == before + 2)
         assert "Hello" in Path(printed[-1]["path"]).read_text("utf-8")
 
