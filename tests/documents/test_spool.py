@@ -1,5 +1,6 @@
 """The spool: what it keeps, for how long, and what it leaves behind."""
 
+import asyncio
 from datetime import timedelta
 import os
 from pathlib import Path
@@ -22,6 +23,37 @@ async def make(spool: Spool, data: bytes = b"hello") -> Document:
         ".part", lambda path: make_raw_document(path, data, name="label", title="Label")
     )
     return document
+
+
+class SlowDrawing:
+    """A drawing that fails once its document was replaced, as one does whose file is gone."""
+
+    count = 2
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def async_draw(self, number: int, target: Path) -> None:
+        self.begun.set()
+        await self.may_end.wait()
+        raise ValueError("no such file")
+
+
+async def test_a_picture_under_way_is_the_new_one_once_its_document_is_replaced(
+    spool: Spool,
+) -> None:
+    drawing = SlowDrawing(await spool.async_new_path(".pdf"))
+    handle = await spool.async_keep(await make(spool), drawing=drawing)
+    asked = asyncio.create_task(spool.async_picture(handle, 2))
+    await drawing.begun.wait()
+    await spool.async_keep(await make(spool), [b"one", b"two"], handle=handle)
+    drawing.may_end.set()
+    assert await asked == b"two"
+    # What fails by itself is told.
+    handle = await spool.async_keep(await make(spool), drawing=drawing)
+    with pytest.raises(ValueError, match="no such file"):
+        await spool.async_picture(handle, 1)
 
 
 def files(hass: HomeAssistant) -> list[str]:

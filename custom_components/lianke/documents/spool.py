@@ -172,8 +172,18 @@ class Spool:
 
         It is drawn if it has not been yet; raises what drawing raises.
         """
-        if (kept := self._kept.get(handle)) is None:
-            return None
+        while (kept := self._kept.get(handle)) is not None:
+            try:
+                return await self._async_picture_of(kept, handle, number)
+            except Exception as err:
+                # If it was replaced meanwhile, its files are gone, and there is a newer picture.
+                if self._kept.get(handle) is kept:
+                    if isinstance(err, FileNotFoundError):
+                        return None
+                    raise
+        return None
+
+    async def _async_picture_of(self, kept: _Kept, handle: str, number: int) -> bytes | None:
         async with kept.lock:
             if number not in kept.pictures:
                 if kept.drawing is None or not 1 <= number <= kept.drawing.count:
@@ -187,11 +197,7 @@ class Spool:
                     gone.append(path)
                 await self._hass.async_add_executor_job(_unlink, gone)
                 return picture
-            path = kept.pictures[number]
-            try:
-                return await self._hass.async_add_executor_job(path.read_bytes)
-            except FileNotFoundError:
-                return None
+            return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
     async def async_draw(self, drawing: Drawing, number: int) -> bytes:
         """Return the picture of a page, counted from 1. Raises what drawing raises."""
