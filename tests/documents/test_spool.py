@@ -37,7 +37,7 @@ class SlowDrawing:
     async def async_draw(self, number: int, target: Path) -> None:
         self.begun.set()
         await self.may_end.wait()
-        raise ValueError("no such file")
+        raise OSError("no such file")
 
 
 async def test_a_picture_under_way_is_the_new_one_once_its_document_is_replaced(
@@ -52,7 +52,7 @@ async def test_a_picture_under_way_is_the_new_one_once_its_document_is_replaced(
     assert await asked == b"two"
     # What fails by itself is told.
     handle = await spool.async_keep(await make(spool), drawing=drawing)
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(OSError, match="no such file"):
         await spool.async_picture(handle, 1)
 
 

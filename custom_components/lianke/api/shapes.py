@@ -45,6 +45,8 @@ def is_word(text: str) -> bool:
         and all(len(part) <= _FEW_DIGITS for part in digits)
         and sum(len(part) == 1 for part in letters) <= 1
         and bool(letters)
+        # Those of a key drawn at random are short.
+        and not (len(text) >= _KEY_LENGTH and sum(len(part) <= 2 for part in letters) > 2)
         and not (digits and len(text) >= _KEY_LENGTH and len(parts) > _FEW_PARTS - 2)
     )
 

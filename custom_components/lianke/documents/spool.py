@@ -25,6 +25,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from .document import Document, input_error
+from .pdf_client import PdfError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,8 +96,7 @@ class Spool:
 
     async def async_new_path(self, suffix: str) -> Path:
         """Return a new path in the spool; suffix starts with a dot."""
-        if not self._has_folder:
-            # A box was added after the last one had been removed.
+        if not self._has_folder:  # a box was added after the last one had been removed
             await self._hass.async_add_executor_job(self._empty)
             self._has_folder = True
         now = time.monotonic()
@@ -175,7 +175,7 @@ class Spool:
         while (kept := self._kept.get(handle)) is not None:
             try:
                 return await self._async_picture_of(kept, handle, number)
-            except Exception as err:
+            except (OSError, PdfError, HomeAssistantError) as err:
                 # If it was replaced meanwhile, its files are gone, and there is a newer picture.
                 if self._kept.get(handle) is kept:
                     if isinstance(err, FileNotFoundError):
