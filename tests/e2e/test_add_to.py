@@ -1,5 +1,6 @@
 """*Add to…* on a printer's page: an automation that tells of jobs that were not printed, made in the browser."""
 
+import asyncio
 from pathlib import Path
 
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
@@ -76,6 +77,10 @@ async def test_tell_me_of_failed_jobs(tmp_path: Path, chromium: str, socket_enab
             planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
             await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", planned)
             await home.call(DOMAIN, "print", {"device_id": printer["id"], "text": "x"})
+            # The sidebar is drawn anew when it comes, and a click at that moment opens nothing.
+            async with asyncio.timeout(60):
+                while not await home.command("persistent_notification/get"):
+                    await asyncio.sleep(0.2)
             await page.get_by_text("Notifications").first.click()
             await page.get_by_text(MESSAGE).first.wait_for()
         assert not home.problems(DOMAIN)
