@@ -101,13 +101,13 @@ export class LiankeQuickButtons extends Part {
     const { hass } = this.context;
     const { entity, tap_action: tap } = button;
     const [domain = "", action = ""] = tap?.perform_action?.split(".") ?? [];
-    // Home Assistant runs nothing then, and says so only in its log.
-    if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     if (domain && tap?.perform_action !== PRINT) {
       const { data = {}, target = {} } = tap ?? {};
       await hass.callWS({ type: "call_service", domain, service: action, service_data: data, target });
       return;
     }
+    // Home Assistant runs nothing then, and says so only in its log.
+    if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     const service = RUNNABLE[domainOf(entity)];
     if (entity && service && !domain) {
       await hass.callService(domainOf(entity), service, {}, { entity_id: entity }, false);
