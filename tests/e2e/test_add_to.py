@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from playwright.async_api import TimeoutError as PlaywrightTimeoutError
+from playwright.async_api import Page, TimeoutError as PlaywrightTimeoutError
 import pytest
 
 from .binding import DOMAIN, bind, entity_of, printer_device
@@ -22,6 +22,22 @@ TRIGGERS = (
 CONDITIONS = ("Printer is ready", "Printer needs attention", "Printer has jobs waiting")
 ACTIONS = ("Print", "Preview", "Count pages", "List jobs", "Get capabilities")
 MESSAGE = "Please see to the printer"
+
+
+async def fill_in(page: Page, field: str, text: str) -> None:
+    """Write into the first text field of an action until the editor has taken it.
+
+    What is typed while the editor still makes the action from what was chosen is thrown away.
+    """
+    action = page.locator("ha-service-control").first
+    texts = action.locator("ha-selector-text, ha-selector-template").first
+    box = texts.locator("textarea, input").first
+    taken = "(action, field) => action.value?.data?.[field]"
+    async with asyncio.timeout(30):
+        while await action.evaluate(taken, field) != text:
+            await box.fill("")
+            await box.fill(text)
+            await asyncio.sleep(0.5)
 
 
 async def test_tell_me_of_failed_jobs(tmp_path: Path, chromium: str, socket_enabled: None) -> None:
@@ -65,8 +81,7 @@ async def test_tell_me_of_failed_jobs(tmp_path: Path, chromium: str, socket_enab
             await page.get_by_role("button", name="Add action").first.click()
             await page.get_by_placeholder("Search").fill("persistent")
             await page.get_by_text("Send a persistent notification").first.click()
-            message = page.locator("ha-selector-text, ha-selector-template").first
-            await message.locator("textarea, input").first.fill(MESSAGE)
+            await fill_in(page, "message", MESSAGE)
             await page.get_by_role("button", name="Save").first.click()
             dialog = page.locator("ha-dialog-automation-save")
             await dialog.locator("input").first.fill("Tell me")
@@ -78,7 +93,7 @@ async def test_tell_me_of_failed_jobs(tmp_path: Path, chromium: str, socket_enab
             await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", planned)
             await home.call(DOMAIN, "print", {"device_id": printer["id"], "text": "x"})
             # That it comes at all is one thing, that the sidebar shows it another.
-            async with asyncio.timeout(200):
+            async with asyncio.timeout(60):
                 while not await home.command("persistent_notification/get"):
                     await asyncio.sleep(0.2)
             await page.get_by_text("Notifications").first.click()
