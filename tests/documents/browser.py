@@ -63,13 +63,13 @@ async def serve() -> None:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=OPTIONS
         )
+        # A page of its own for each would take a process of its own for each.
+        page = await browser.new_page()
         while line := await asyncio.to_thread(sys.stdin.readline):
             source = Path(line.strip())
             target = source.with_suffix(".pdf")
-            page = await browser.new_page()
             await page.goto(source.as_uri())
             await page.pdf(path=target, prefer_css_page_size=True, print_background=True)
-            await page.close()
             sys.stdout.write(f"{target}\n")
             sys.stdout.flush()
 
