@@ -162,6 +162,8 @@ class Stage:
     devices: dict[str, str]
     # Parts of log lines that a test provokes.
     expected: list[str] = field(default_factory=list)
+    # What no page uses now: each keeps what it has fetched of the frontend, by the kind of its device.
+    _idle: dict[tuple[bool, bool], BrowserContext] = field(default_factory=dict)
 
     @asynccontextmanager
     async def screen(
@@ -188,17 +190,18 @@ class Stage:
         kind: of the view, sections or masonry.
         """
         await self.lay_out(*(cards or (self.full(),)), kind=kind)
-        context = await self.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            forced_colors="active" if forced else "none",
-            has_touch=touch,
-            is_mobile=touch,
-            device_scale_factor=2 if sharp else 1,
-            reduced_motion="no-preference" if moving else "reduce",
+        device = (touch, sharp)
+        context = self._idle.pop(device, None) or await self.browser.new_context(
+            has_touch=touch, is_mobile=touch, device_scale_factor=2 if sharp else 1
         )
+        page = await self._log_in(context, language, tokens)
         try:
-            page = await self._log_in(context, language, tokens)
+            await page.set_viewport_size({"width": width, "height": height})
+            await page.emulate_media(
+                color_scheme="dark" if dark else "light",
+                forced_colors="active" if forced else "none",
+                reduced_motion="no-preference" if moving else "reduce",
+            )
             screen = Screen(page=page, stage=self)
             screen.watch()
             await page.goto(f"{self.home.url}{path}")
@@ -208,18 +211,24 @@ class Stage:
             ]
             assert not left, "\n".join(left)
         finally:
-            await context.close()
+            await page.close()
+            if device in self._idle:
+                await context.close()
+            else:
+                self._idle[device] = context
 
     async def _log_in(self, context: BrowserContext, language: str, tokens: str | None) -> Page:
+        """Return a page that remembers nothing but a user and a language, however often it is loaded."""
         stored = {
             "hassTokens": tokens or self.home.browser_tokens(),
             "selectedLanguage": json.dumps(language),
         }
-        await context.add_init_script(
+        page = await context.new_page()
+        await page.add_init_script(
+            "if (!sessionStorage.getItem('begun')) { sessionStorage.setItem('begun', '1'); localStorage.clear(); }"
             f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
             "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"
         )
-        page = await context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
         return page
 
