@@ -1,5 +1,6 @@
 """What the card is worked with beyond Print: details, media library, order of files, large previews, last choice."""
 
+import asyncio
 import json
 from pathlib import Path
 import re
@@ -10,7 +11,7 @@ import pytest
 from tests.e2e.binding import entity_of
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, Screen, Stage
+from .stage import INKJET, LASER, PATIENCE, Screen, Stage
 from .test_print import PNG
 
 pytestmark = [
@@ -74,20 +75,26 @@ async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> Non
         assert await names(screen) == ["b.pdf", "a.pdf", "c.pdf"]
         await expect(handle).to_be_focused()
 
-        # Nothing moves under the pointer any more once all have their pictures.
         await expect(screen.card.locator("li.file img.thumb")).to_have_count(3)
-        grip = await screen.card.get_by_role("button", name="Move c.pdf", exact=True).bounding_box()
+        mouse = screen.page.mouse
+        # The pointer waits until nothing moves under it any more.
+        last = screen.card.get_by_role("button", name="Move c.pdf", exact=True)
+        await last.hover()
+        await mouse.down()
+        grip = await last.bounding_box()
         goal = await screen.card.locator("li.file").first.bounding_box()
         assert grip is not None
         assert goal is not None
-        mouse = screen.page.mouse
-        await mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
-        await mouse.down()
+        x = grip["x"] + grip["width"] / 2
         for step in range(1, 11):
-            y = grip["y"] + (goal["y"] - grip["y"]) * step / 10
-            await mouse.move(grip["x"] + grip["width"] / 2, y + 4)
+            await mouse.move(x, grip["y"] + (goal["y"] - grip["y"]) * step / 10 + 4)
+        # What is passed while others still glide to their places is not looked at.
+        first = screen.card.locator("li.file .title").first
+        async with asyncio.timeout(PATIENCE):
+            while await first.inner_text() != "c.pdf":
+                await mouse.move(x, goal["y"] + 5)
+                await mouse.move(x, goal["y"] + 4)
         await mouse.up()
-        await expect(screen.card.locator("li.file .title").first).to_have_text("c.pdf")
         assert await names(screen) == ["c.pdf", "b.pdf", "a.pdf"]
         await screen.card.get_by_role("button", name="Print 3 files").click()
         await expect(screen.row("a.pdf")).to_contain_text("Completed")
