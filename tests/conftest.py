@@ -106,6 +106,16 @@ def hass_config_dir(tmp_path: Path) -> str:
     return str(folder)
 
 
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Keep no words that other packages have for their own developers.
+
+    In an installation nobody keeps them either; each takes time, of which documents are made to cost thousands.
+    """
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
 @pytest.fixture(autouse=True)
 def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in tests that have a Home Assistant."""
