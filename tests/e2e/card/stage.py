@@ -17,7 +17,7 @@ import shutil
 from time import monotonic, time
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
 
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
@@ -150,6 +150,12 @@ class Screen:
         self.page.on("pageerror", self._error)
         self.page.on("request", self._request)
 
+    def ignore(self) -> None:
+        """Note nothing any more."""
+        self.page.remove_listener("console", self._console)
+        self.page.remove_listener("pageerror", self._error)
+        self.page.remove_listener("request", self._request)
+
 
 @dataclass
 class Stage:
@@ -162,8 +168,8 @@ class Stage:
     devices: dict[str, str]
     # Parts of log lines that a test provokes.
     expected: list[str] = field(default_factory=list)
-    # What no page uses now: each keeps what it has fetched of the frontend, by the kind of its device.
-    _idle: dict[tuple[bool, bool], BrowserContext] = field(default_factory=dict)
+    # A page of each kind of device that no test has now. Most of what a new one does is to compile the frontend.
+    _idle: dict[tuple[bool, bool], Page] = field(default_factory=dict)
 
     @asynccontextmanager
     async def screen(
@@ -178,6 +184,7 @@ class Stage:
         sharp: bool = False,
         moving: bool = False,
         tokens: str | None = None,
+        alone: bool = False,
         tolerated: tuple[str, ...] = (),
         path: str = f"/{DASHBOARD}/0",
         kind: str = "sections",
@@ -186,15 +193,15 @@ class Stage:
 
         tokens: what `RealHomeAssistant.browser_tokens` gives for another user. tolerated: parts of error messages that
         are expected. forced: with the few colors of a high-contrast mode. touch: on a phone. sharp: with as many dots
-        as pictures of the card need. moving: with animations, which take most of a test's time.
+        as pictures of the card need. moving: with animations, which take most of a test's time. alone: the test listens
+        to what the page does, or changes what it may load; no other test gets this page.
         kind: of the view, sections or masonry.
         """
         await self.lay_out(*(cards or (self.full(),)), kind=kind)
         device = (touch, sharp)
-        context = self._idle.pop(device, None) or await self.browser.new_context(
-            has_touch=touch, is_mobile=touch, device_scale_factor=2 if sharp else 1
-        )
-        page = await self._log_in(context, language, tokens)
+        page = self._idle.pop(device, None) or await self._new_page(touch=touch, sharp=sharp)
+        screen = Screen(page=page, stage=self)
+        in_order = False
         try:
             await page.set_viewport_size({"width": width, "height": height})
             await page.emulate_media(
@@ -202,35 +209,44 @@ class Stage:
                 forced_colors="active" if forced else "none",
                 reduced_motion="no-preference" if moving else "reduce",
             )
-            screen = Screen(page=page, stage=self)
+            # Away from what shows something where the pointer is.
+            await page.mouse.move(-1, -1)
+            await self._log_in(page, language, tokens)
             screen.watch()
             await page.goto(f"{self.home.url}{path}")
             yield screen
+            screen.ignore()
             left = [
                 line for line in screen.complaints if not any(part in line for part in tolerated)
             ]
             assert not left, "\n".join(left)
+            in_order = True
         finally:
-            await page.close()
-            if device in self._idle:
-                await context.close()
+            if in_order and not alone and device not in self._idle:
+                self._idle[device] = page
             else:
-                self._idle[device] = context
+                await page.context.close()
 
-    async def _log_in(self, context: BrowserContext, language: str, tokens: str | None) -> Page:
-        """Return a page that remembers nothing but a user and a language, however often it is loaded."""
+    async def _new_page(self, *, touch: bool, sharp: bool) -> Page:
+        context = await self.browser.new_context(
+            has_touch=touch, is_mobile=touch, device_scale_factor=2 if sharp else 1
+        )
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        return page
+
+    async def _log_in(self, page: Page, language: str, tokens: str | None) -> None:
+        """Let the browser remember nothing but a user and a language."""
         stored = {
             "hassTokens": tokens or self.home.browser_tokens(),
             "selectedLanguage": json.dumps(language),
         }
-        page = await context.new_page()
-        await page.add_init_script(
-            "if (!sessionStorage.getItem('begun')) { sessionStorage.setItem('begun', '1'); localStorage.clear(); }"
-            f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
-            "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"
+        # A page without a script, where the storage can be reached.
+        await page.goto(f"{self.home.url}/robots.txt")
+        await page.evaluate(
+            "(stored) => { sessionStorage.clear(); localStorage.clear(); Object.assign(localStorage, stored); }",
+            stored,
         )
-        page.set_default_timeout(PATIENCE * 1000)
-        return page
 
     def full(self, printer: str = LASER, **config: Any) -> dict[str, Any]:
         """Return the configuration of a card for a printer."""

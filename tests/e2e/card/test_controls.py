@@ -169,7 +169,7 @@ async def test_last_choice_is_said_and_can_be_reset(stage: Stage) -> None:
 
 async def test_errors_stand_at_the_field_and_nothing_is_sent(stage: Stage) -> None:
     before = len(await stage.printed())
-    async with stage.screen(stage.full(INKJET)) as screen:
+    async with stage.screen(stage.full(INKJET), alone=True) as screen:
         await screen.shows("Drop a file here")
         posts: list[str] = []
         screen.page.on(

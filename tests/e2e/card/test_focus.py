@@ -80,7 +80,7 @@ async def test_button_of_the_history_keeps_the_focus_while_jobs_come_and_go(stag
 
 
 async def test_print_keeps_the_focus_until_its_files_are_gone(stage: Stage) -> None:
-    async with stage.screen(tolerated=("status of 500",)) as screen:
+    async with stage.screen(alone=True, tolerated=("status of 500",)) as screen:
         await screen.shows("Drop a file here")
         await screen.drop(("focused.txt", "text/plain", b"Dear"))
         let_go = asyncio.Event()
@@ -149,7 +149,7 @@ async def test_question_gives_the_focus_back(stage: Stage) -> None:
 
 
 async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage: Stage) -> None:
-    async with stage.screen(width=560) as screen:
+    async with stage.screen(width=560, alone=True) as screen:
         await screen.shows("Drop a file here")
         screen.page.on("filechooser", lambda _: None)
         await screen.card.get_by_label("Print a file on").focus()

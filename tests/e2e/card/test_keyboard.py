@@ -154,7 +154,7 @@ async def test_tab_reaches_everything_in_order_and_both_ways(stage: Stage) -> No
 
 async def test_a_file_is_printed_by_the_keyboard_alone(stage: Stage) -> None:
     before = len(await stage.printed())
-    async with stage.screen(stage.full(INKJET)) as screen:
+    async with stage.screen(stage.full(INKJET), alone=True) as screen:
         await screen.shows("Drop a file here")
         await start(screen)
         screen.page.on("filechooser", lambda _: None)

@@ -87,7 +87,7 @@ async def test_file_that_is_dragged_over_the_card_is_told_where_to_go(
 ) -> None:
     path = tmp_path / "dragged.pdf"
     path.write_bytes(make_pdf(1))
-    async with stage.screen(language=language) as screen:
+    async with stage.screen(language=language, alone=True) as screen:
         await screen.shows(before)
         zone = screen.card.locator(".drop")
         box = await zone.bounding_box()
@@ -135,7 +135,7 @@ async def documents_sent(stage: Stage) -> dict[str, int]:
 async def test_dropping_shows_the_first_page_and_sends_the_cloud_nothing(stage: Stage) -> None:
     before = len(await stage.printed())
     content = make_pdf(20, "At once")
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         sent = await documents_sent(stage)
         posts = watch_posts(screen)
@@ -166,7 +166,7 @@ async def test_dropping_shows_the_first_page_and_sends_the_cloud_nothing(stage: 
 
 
 async def test_dropping_what_others_draw_sends_nothing(stage: Stage) -> None:
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         posts = watch_posts(screen)
         await screen.drop(
@@ -185,7 +185,7 @@ async def test_dropping_what_others_draw_sends_nothing(stage: Stage) -> None:
 
 async def test_several_files_chosen_by_keyboard(stage: Stage) -> None:
     before = len(await stage.printed())
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         # The browser is told to hand choosers over when the first listener comes, and doesn't wait
         # for that: with a listener from before, a fast key press can't be earlier.
@@ -277,7 +277,7 @@ async def test_option_the_printer_lacks_is_told_in_words(stage: Stage) -> None:
 
 
 async def test_file_over_the_limit_is_not_sent(stage: Stage) -> None:
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         posts: list[str] = []
         screen.page.on(
@@ -299,7 +299,9 @@ async def test_file_over_the_limit_is_not_sent(stage: Stage) -> None:
 
 async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
     before = len(await stage.printed())
-    async with stage.screen(tolerated=("ERR_FAILED", "status of 413", "status of 500")) as screen:
+    async with stage.screen(
+        alone=True, tolerated=("ERR_FAILED", "status of 413", "status of 500")
+    ) as screen:
         await screen.shows("Drop a file here")
         await screen.drop(("fragile.txt", TEXT, b"Dear"))
         answers = ["abort", 413, 500]
@@ -354,7 +356,7 @@ async def test_connection_lost_while_handing_over_prints_once(stage: Stage) -> N
 
 async def test_files_that_come_while_others_are_sent_wait_for_the_next_print(stage: Stage) -> None:
     before = len(await stage.printed())
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         under_way = asyncio.Event()
         go_on = asyncio.Event()
@@ -419,7 +421,7 @@ async def test_file_that_is_removed_before_its_upload_begins_does_not_print(stag
 
 
 async def test_progress_of_the_upload_is_real(stage: Stage) -> None:
-    async with stage.screen() as screen:
+    async with stage.screen(alone=True) as screen:
         await screen.shows("Drop a file here")
         # 512 kB/s up: 1.5 MB take three seconds.
         session = await screen.page.context.new_cdp_session(screen.page)
