@@ -39,7 +39,7 @@ BROWSER_OPTIONS = [
 ]
 PATIENCE = 30.0  # seconds; a loaded machine is slow
 # What Home Assistant's own pages log whatever is on them.
-NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode")
+NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode", "/favicon.ico")
 
 _DROP = """
 (zone, files) => {
@@ -133,8 +133,10 @@ class Screen:
         )
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(part in message.text for part in NOT_OURS):
-            place = message.location.get("url", "")
+        place = message.location.get("url", "")
+        if message.type == "error" and not any(
+            part in f"{message.text} {place}" for part in NOT_OURS
+        ):
             self.complaints.append(f"console: {message.text} {place}")
 
     def _error(self, error: Exception) -> None:
