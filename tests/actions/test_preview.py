@@ -151,6 +151,7 @@ async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
     assert spooled(hass) == kept
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
     hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
 ) -> None:

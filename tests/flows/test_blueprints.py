@@ -1224,6 +1224,7 @@ def is_on(hass: HomeAssistant) -> bool:
     return hass.states.is_state("switch.plug", "on")
 
 
+@pytest.mark.long
 async def test_invoices_of_the_month(
     clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
 ) -> None:
