@@ -59,11 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     So no worker ends with a long test, or a long group of tests, while the others have nothing to do.
     """
+    groups = {item: _group(item) for item in items}
     limits: Counter[str] = Counter()
-    for item in items:
+    for item, group in groups.items():
         mark = item.get_closest_marker("timeout")
-        limits[_group(item)] += int(mark.args[0]) if mark else 0
-    items.sort(key=lambda item: limits[_group(item)], reverse=True)
+        limits[group] += int(mark.args[0]) if mark else 0
+    items.sort(key=lambda item: limits[groups[item]], reverse=True)
     cases = Counter(item.nodeid.partition("[")[0] for item in items)
     for item in items:
         is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE

@@ -1,6 +1,7 @@
 """Chinese watermarks on a system without a Chinese font: one is installed when it is needed."""
 
 import asyncio
+from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +22,9 @@ TEXT = "仅供办理××使用"
 SYSTEM = "/usr/share/fonts"
 
 
+@cache
 def chinese_font() -> Path | None:
-    """Return a font of this system that has the characters."""
+    """Return a font of this system that has the characters, which takes half a second to find."""
     try:
         lettering.lettering(TEXT, (SYSTEM,))
     except TaskError:
@@ -30,8 +32,10 @@ def chinese_font() -> Path | None:
     return lettering._fonts((SYSTEM,))[0]
 
 
-FONT = chinese_font()
-pytestmark = pytest.mark.skipif(FONT is None, reason="no font with Chinese characters")
+@pytest.fixture(autouse=True)
+def _has_font() -> None:
+    if chinese_font() is None:
+        pytest.skip("no font with Chinese characters")
 
 
 class Installer:
@@ -53,9 +57,10 @@ class Installer:
         await self.may_end.wait()
         if self.fails:
             raise RequirementsNotFound(name, requirements)
-        assert FONT is not None
+        font = chinese_font()
+        assert font is not None
         self.folder.mkdir()
-        (self.folder / FONT.name).symlink_to(FONT)
+        (self.folder / font.name).symlink_to(font)
 
     def find(self, name: str) -> ModuleSpec | None:
         """Find the package once it is there, and every other one as always."""

@@ -73,18 +73,23 @@ async def test_text(hass: HomeAssistant, spool: Spool, fill: Fill, raw: bool) ->
 
 
 @pytest.mark.parametrize(
-    ("data", "suffix"),
+    ("make", "suffix"),
     [
-        pytest.param(make_pdf(1), ".part", id="small"),
-        pytest.param(make_pdf(1) + bytes(3 * 1024 * 1024), ".part", id="large"),
-        pytest.param(picture("WEBP"), ".converted", id="to-png"),
-        pytest.param(picture("WEBP", (2400, 2000)), ".converted", id="to-jpeg"),
+        pytest.param(lambda: make_pdf(1), ".part", id="small"),
+        pytest.param(lambda: make_pdf(1) + bytes(3 * 1024 * 1024), ".part", id="large"),
+        pytest.param(lambda: picture("WEBP"), ".converted", id="to-png"),
+        pytest.param(lambda: picture("WEBP", (2400, 2000)), ".converted", id="to-jpeg"),
     ],
 )
 async def test_file(
-    hass: HomeAssistant, spool: Spool, media: Path, fill: Fill, data: bytes, suffix: str
+    hass: HomeAssistant,
+    spool: Spool,
+    media: Path,
+    fill: Fill,
+    make: Callable[[], bytes],
+    suffix: str,
 ) -> None:
-    (media / "file").write_bytes(data)
+    (media / "file").write_bytes(make())
     fill(suffix)
     with pytest.raises(HomeAssistantError, check=is_full):
         await fetched(hass, spool, SourceKind.FILE, str(media / "file"))
