@@ -43,6 +43,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
@@ -436,9 +437,9 @@ async def test_voice(
     box: Box,
     language: str,
 ) -> None:
-    # With the names of the states in that language, which are read in the background.
     await hass.config.async_update(language=language)
-    await hass.async_block_till_done()
+    # The names of the states in that language, which are else read in the background.
+    await async_load_integrations(hass, {DOMAIN, "sensor"})
     voice: dict[str, Any] = VOICE[language]
     answers = voice["answers"]
     await use(hass, "voice", printer=device_of(hass), list="todo.shopping")
