@@ -109,9 +109,9 @@ def hass_config_dir(tmp_path: Path) -> str:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Keep no words that other packages have for their own developers.
+    """Leave out other packages' debug messages.
 
-    In an installation nobody keeps them either; each takes time, of which documents are made to cost thousands.
+    An installation leaves them out as well, and a hostile document can cause thousands of them.
     """
     caplog.set_level(logging.INFO)
     return caplog

@@ -63,7 +63,7 @@ async def serve() -> None:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=OPTIONS
         )
-        # A page of its own for each would take a process of its own for each.
+        # A new page for each document would start a new process each time.
         page = await browser.new_page()
         while line := await asyncio.to_thread(sys.stdin.readline):
             source = Path(line.strip())

@@ -153,7 +153,7 @@ class Screen:
         self.page.on("request", self._request)
 
     def ignore(self) -> None:
-        """Note nothing any more."""
+        """Stop noting errors and requests."""
         self.page.remove_listener("console", self._console)
         self.page.remove_listener("pageerror", self._error)
         self.page.remove_listener("request", self._request)
@@ -170,7 +170,7 @@ class Stage:
     devices: dict[str, str]
     # Parts of log lines that a test provokes.
     expected: list[str] = field(default_factory=list)
-    # A page of each kind of device that no test has now. Most of what a new one does is to compile the frontend.
+    # Pages that no test uses now, by touch and sharp. A new one spends most of its time on compiling the frontend.
     _idle: dict[tuple[bool, bool], Page] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -238,7 +238,7 @@ class Stage:
         return page
 
     async def _log_in(self, page: Page, language: str, tokens: str | None) -> None:
-        """Let the browser remember nothing but a user and a language."""
+        """Clear what the browser has stored, then store a user's tokens and a language."""
         stored = {
             "hassTokens": tokens or self.home.browser_tokens(),
             "selectedLanguage": json.dumps(language),
