@@ -135,22 +135,19 @@ def row(figure: dict[str, Any], language: str) -> str:
     """Return a figure's row."""
     chinese = language == "zh-Hans"
     what, beside = TEXTS[figure["name"]][chinese]
-    baseline, goal, unit = figure["baseline"], figure["goal"], figure["unit"]
+    baseline, unit = figure["baseline"], figure["unit"]
     sign = "≥" if unit == "/s" else "≤"
-    counted = unit in COUNTED and unit != "/s"
     if chinese:
         unit = COUNTED.get(unit, unit)
     if not unit.startswith("/"):
         unit = f" {unit}"
     colon = "：" if chinese else ": "
     reported = "" if baseline is None else f"{number(baseline)}{unit}{colon}{beside}"
-    if baseline is None or (counted and not figure["name"].startswith("scale")):
-        aim = f"{sign} {number(goal)}{unit}"
-    else:
-        aim = f"{sign} {goal / baseline:.2f} ×"
+    factor = figure["factor"]
+    goal = f"{number(figure['goal'])}{unit}" if factor is None else f"{factor:.2f} ×"
     missed = "" if figure["ok"] else MISSED[language]
     measured = f"{number(figure['value'])}{unit}"
-    return f"| `{figure['name']}` | {what} | {measured} | {reported} | {aim}{missed} |"
+    return f"| `{figure['name']}` | {what} | {measured} | {reported} | {sign} {goal}{missed} |"
 
 
 def write(figures: dict[str, dict[str, Any]]) -> None:

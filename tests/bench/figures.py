@@ -11,8 +11,8 @@ from typing import Self
 class Figure:
     """One result. `value`, `baseline` and `goal` are all in `unit`; `note` is for people only.
 
-    `goal` is the most that the value may be, or the least if `at_least`. `failed` says that something besides the value
-    is wrong, and the note what.
+    `goal` is the most that the value may be, or the least if `at_least`; `factor` says how many times the baseline that
+    is, where it was set so. `failed` says that something besides the value is wrong, and the note what.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Figure:
     unit: str
     baseline: float | None
     goal: float
+    factor: float | None = None
     note: str = ""
     at_least: bool = False
     failed: bool = False
@@ -44,6 +45,7 @@ class Figure:
             unit=unit,
             baseline=baseline,
             goal=baseline * factor,
+            factor=factor,
             note=note,
             at_least=at_least,
             failed=failed,
@@ -64,6 +66,7 @@ class Figure:
                 "unit": self.unit,
                 "baseline": _rounded(self.baseline),
                 "goal": _rounded(self.goal),
+                "factor": self.factor,
                 "ok": self.ok,
             }
         )

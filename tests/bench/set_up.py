@@ -19,10 +19,8 @@ UNWANTED = (
     "hass_nabucasa",
     "homeassistant.components.camera",
     "homeassistant.components.cloud",
-    "markdown_it",
     "pypdfium2",
     "pyzbar",
-    "segno",
 )
 
 

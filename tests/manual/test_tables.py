@@ -390,6 +390,7 @@ def test_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "unit": "ms",
         "baseline": None,
         "goal": 50,
+        "factor": None,
         "ok": False,
     }
     assert figures.main([json.dumps(stall)]) == 0
