@@ -173,9 +173,10 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
         "dtend": f"{today}T20:00:00",
         "rrule": "FREQ=DAILY",
     }
+    await _entity(hass, "shopping_list", called=texts["list"])
     calendar = await _entity(hass, "local_calendar", CALENDAR)
     await hass.command("calendar/event/create", entity_id=calendar, event=dinner)
-    await _entity(hass, "local_file", CAMERA)
+    await _entity(hass, "local_file", CAMERA, called=texts["camera"])
 
 
 def _draw_door(path: Path) -> None:
@@ -200,12 +201,21 @@ def _draw_card(path: Path, color: str) -> None:
     picture.save(path, "JPEG")
 
 
-async def _entity(hass: RealHomeAssistant, platform: str, name: str | None = None) -> str:
-    """Return the only entity of an integration, under a name of its own if one is given."""
-    found = [one["entity_id"] for one in await hass.entities() if one["platform"] == platform]
-    if name is not None and found[0] != name:
-        await hass.command("config/entity_registry/update", entity_id=found[0], new_entity_id=name)
-    return str(found[0] if name is None else name)
+async def _entity(
+    hass: RealHomeAssistant,
+    platform: str,
+    entity_id: str | None = None,
+    *,
+    called: str | None = None,
+) -> str:
+    """Return the only entity of an integration, under an id and with a name of its own where they are given."""
+    found = next(one["entity_id"] for one in await hass.entities() if one["platform"] == platform)
+    changes: dict[str, Any] = {} if entity_id in (None, found) else {"new_entity_id": entity_id}
+    if called is not None:
+        changes["name"] = called
+    if changes:
+        await hass.command("config/entity_registry/update", entity_id=found, **changes)
+    return str(entity_id or found)
 
 
 async def _automation(hass: RealHomeAssistant) -> str:

@@ -14,7 +14,7 @@ from .test_set_up import PATIENCE, browsing
 # The quick buttons of the first card, and what their jobs are called.
 BUTTONS = {
     "家庭": "家庭",
-    "门口 → EPSON L3250 Series (网络)": "front-door",
+    "门口 → EPSON L3250 Series (网络)": "门口",
     "便条": "便条",
     "打印文档": "演示文档",
 }
