@@ -39,7 +39,7 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": "Failed",
         "go": "Print the second sides",
         "here": "Release it when you are at the printer.",
-        "by_hand": "Long edge, by hand",
+        "by_hand": "By hand, long edge",
         "move": "to another printer",
         "note": "Note",
         "other": "Other options",

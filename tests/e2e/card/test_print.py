@@ -244,8 +244,8 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
         await expect(sides).to_have_count(4)
         assert (await sides.all_inner_texts())[1:] == [
             "Off",
-            "Long edge, by hand",
-            "Short edge, by hand",
+            "By hand, long edge",
+            "By hand, short edge",
         ]
         await expect(other.get_by_label("Paper")).to_have_value("")
 
