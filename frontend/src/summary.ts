@@ -14,6 +14,8 @@ export interface Summary {
   way: Way | null;
   /* Jobs that wait for the printer, not for a person. */
   held: Job[];
+  /* Whether a job goes on by itself once the printer can print. */
+  isAnyWaiting: boolean;
 }
 
 export const OPEN = ["held", "uploading", "queued", "processing", "sending", "canceling"];
@@ -49,12 +51,15 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
   // Of a box that the service refuses nothing else is known.
   const reported = refused ? [] : printer.problems;
   const own = state !== null && !FINE.includes(state) ? [state] : [];
+  // Those that do not wait for a person.
+  const waiting = open.filter((job) => !job.waits_for?.length);
   return {
     state,
     tone: toneOf(state),
     problems: [...new Set([...own, ...reported])],
     way: (state !== null && WAYS[state]) || null,
-    held: open.filter((job) => job.state === "held" && !job.waits_for?.length),
+    held: waiting.filter((job) => job.state === "held"),
+    isAnyWaiting: waiting.length > 0,
   };
 };
 

@@ -70,12 +70,16 @@ export class LiankeNotes extends Part {
   }
 
   private _problems() {
-    const { state, tone, problems, way } = this.summary;
+    const { state, tone, problems, way, isAnyWaiting } = this.summary;
     const advice: Record<string, string> = texts.of(this.t).advice;
     const known = problems.filter((problem) => Object.hasOwn(advice, problem));
     if (!known.length) return nothing;
-    const line = (problem: string) =>
-      html`<p>${problem === state ? nothing : this._sentence(problem)}${advice[problem]}</p>`;
+    const line = (problem: string) => {
+      const name = problem === state ? "" : this._sentence(problem);
+      const rest = problem === "out_of_paper" && isAnyWaiting ? texts.text(this.t, "goes_on") : "";
+      const sentences = [name, advice[problem], rest].filter((sentence) => sentence);
+      return html`<p>${sentences.join(this.t.isChinese ? "" : " ")}</p>`;
+    };
     return html`<ha-alert alert-type=${tone === "bad" ? "error" : tone === "off" ? "info" : "warning"}>
       <div class="line">${known.map(line)}${this._way(way)}</div>
     </ha-alert>`;
@@ -83,7 +87,7 @@ export class LiankeNotes extends Part {
 
   /* Return a problem's name as a sentence of its own. */
   private _sentence(problem: string): string {
-    return `${this.t.state("status", problem)}${this.t.isChinese ? "。" : ". "}`;
+    return `${this.t.state("status", problem)}${this.t.isChinese ? "。" : "."}`;
   }
 
   private _way(way: Way | null) {

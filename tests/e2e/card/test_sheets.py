@@ -104,7 +104,7 @@ async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
         await screen.drop(
             *((f"发票 {number}.pdf", PDF, make_pdf(1, f"Voucher {number}")) for number in (1, 2, 3))
         )
-        await screen.card.get_by_role("button", name="发票，一张两份").click()
+        await screen.card.get_by_role("button", name="发票，每页两张").click()
         await previews(screen, 2)
         await picture(screen, "invoices")
         # The preview follows what is removed.
