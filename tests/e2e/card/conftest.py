@@ -65,10 +65,10 @@ def _sockets() -> Generator[None]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(
+async def shared_stage(
     chromium: str, _sockets: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stage]:
-    """Give the shared stage, with the first box bound."""
+    """Give the stage of all tests, with the first box bound."""
     expect.set_options(timeout=PATIENCE * 1000)
     folder = tmp_path_factory.mktemp("card")
     home = RealHomeAssistant(folder / "config", extra=CONFIGURATION)
@@ -97,6 +97,13 @@ async def stage(
             for problem in home.problems("lianke")
             if not any(part in problem for part in shared.expected)
         ]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(shared_stage: Stage) -> Stage:
+    """Give the shared stage once it is at rest, in whichever order the tests come."""
+    await shared_stage.come_to_rest()
+    return shared_stage
 
 
 async def _allow_many_jobs(home: RealHomeAssistant, entry: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ BROWSER_OPTIONS = [
     "--disable-gpu",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+UNDER_WAY = ("uploading", "queued", "processing", "sending", "canceling")
 PATIENCE = 30.0  # seconds; a loaded machine is slow
 # What Home Assistant's own pages log whatever is on them.
 NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode", "/favicon.ico")
@@ -306,6 +307,13 @@ class Stage:
                 "expires": int(time() * 1000) + tokens["expires_in"] * 1000,
             }
         )
+
+    async def come_to_rest(self) -> None:
+        """Wait until no job of an earlier test is on its way: what it prints would be counted as the next test's."""
+        await self.until(self._under_way, lambda titles: not titles)
+
+    async def _under_way(self) -> list[str]:
+        return [job["title"] for job in (await self.view())["jobs"] if job["state"] in UNDER_WAY]
 
     async def printed(self) -> list[dict[str, Any]]:
         """Return what came out as a whole."""

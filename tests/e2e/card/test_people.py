@@ -92,13 +92,13 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def people(stage: Stage) -> dict[str, str]:
+async def people(shared_stage: Stage) -> dict[str, str]:
     """Return what keeps a user and one who may only look logged in."""
     # A fixture of the session starts before the test's own, which opens sockets for it.
     pytest_socket.enable_socket()
     return {
-        "anna": await stage.home_user_tokens("anna", "system-users"),
-        "reader": await stage.home_user_tokens("lea", "system-read-only"),
+        "anna": await shared_stage.home_user_tokens("anna", "system-users"),
+        "reader": await shared_stage.home_user_tokens("lea", "system-read-only"),
     }
 
 
