@@ -44,6 +44,7 @@ export class LiankePreview extends Part {
       }
       .previews img {
         height: 240px;
+        min-width: 48px; /* to be seen and hit before it has loaded */
         max-width: 100%;
         object-fit: contain;
         border-radius: 4px;

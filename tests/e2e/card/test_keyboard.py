@@ -143,6 +143,8 @@ async def test_tab_reaches_everything_in_order_and_both_ways(stage: Stage) -> No
         await screen.card.get_by_text("More options").click()
         await screen.card.get_by_role("button", name="Preview", exact=True).click()
         await expect(screen.card.get_by_role("button", name="Enlarge page")).to_have_count(3)
+        for picture in await screen.card.get_by_role("img", name="Page").all():
+            await expect(picture).to_have_js_property("complete", True)
         await start(screen)
         expected = await focusable(screen)
         assert {"Copies", "Quality", "Remove two.pdf", "Note"} <= set(expected)
