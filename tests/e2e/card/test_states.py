@@ -69,20 +69,23 @@ async def test_printer_unplugged_is_grey_and_jobs_wait(stage: Stage) -> None:
 
 
 async def test_out_of_paper_says_what_to_do(stage: Stage) -> None:
-    async with stage.screen(stage.full(SMALL_LASER)) as screen:
+    # Nothing else is printed on this one: a printer that is back gets ready for a minute first.
+    async with stage.screen(stage.full(LABEL)) as screen:
         await screen.shows("Idle")
-        await stage.cloud.change_printer(stage.cloud.device_id, 4, paper=0)
+        await stage.cloud.change_printer(stage.cloud.device_id, 2, paper=0)
         await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
         await screen.shows("Out of paper")
         await screen.shows("Add paper.")
         await expect(screen.card.get_by_text("goes on by itself")).to_have_count(0)
         await expect(screen.card.locator(".head .badge")).to_have_class(re.compile(r"\bwarn\b"))
-        await send(stage, "no paper", printer=SMALL_LASER)
+        await send(stage, "no paper", printer=LABEL)
         await expect(screen.row("no paper")).to_contain_text("Waiting: Out of paper")
         await screen.shows("Add paper. What is waiting then goes on by itself.")
         await screen.card.get_by_role("button", name="Cancel no paper").click()
         await expect(screen.row("no paper")).to_contain_text("Canceled")
-        await stage.cloud.change_printer(stage.cloud.device_id, 4, paper=None)
+        await stage.cloud.change_printer(stage.cloud.device_id, 2, paper=None)
+        await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
+        await screen.shows("Idle")
 
 
 async def test_box_offline(stage: Stage) -> None:
