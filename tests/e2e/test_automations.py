@@ -1,6 +1,7 @@
 """Triggers, conditions and targets in automations of a whole Home Assistant of the newest release."""
 
 import asyncio
+from functools import partial
 import os
 from pathlib import Path
 import sys
@@ -101,16 +102,22 @@ async def test_automations_of_the_newest_home_assistant(
             await home.call("homeassistant", "update_entity", {"entity_id": status})
             await home.wait_for_state(status, lambda shown: shown["state"] == state)
 
-        # What the printer's page offers.
-        target = {"device_id": [printers[LASER]]}
-        for kind, names in (
-            ("triggers", set(TRIGGERS)),
-            ("conditions", set(CONDITIONS)),
+        async def offered(kind: str) -> set[str]:
+            """Return what of ours a printer's page offers."""
+            names = await home.command(
+                f"get_{kind}_for_target", target={"device_id": [printers[LASER]]}
+            )
+            return {name for name in names if name.startswith(f"{DOMAIN}.")}
+
+        # Home Assistant imports triggers and conditions in the background, once the entry is set up.
+        wanted = {f"{DOMAIN}.{name}" for name in TRIGGERS}
+        await home.poll(partial(offered, "triggers"), lambda names: names == wanted)
+        for kind, keys in (
+            ("triggers", TRIGGERS),
+            ("conditions", CONDITIONS),
             ("services", ACTIONS),
         ):
-            offered = await home.command(f"get_{kind}_for_target", target=target)
-            ours = {name for name in offered if name.startswith(f"{DOMAIN}.")}
-            assert ours == {f"{DOMAIN}.{name}" for name in names}
+            assert await offered(kind) == {f"{DOMAIN}.{key}" for key in keys}
 
         await automate(home, printers)
         async with home.subscribe("subscribe_events", event_type="fired") as events:

@@ -10,6 +10,7 @@ from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
@@ -221,12 +222,20 @@ async def test_pictures_need_a_login_or_a_signed_address(
     assert (await client.get(f"/api/lianke/{path}")).status == 401
 
 
+@pytest.fixture
+async def diagnostics(hass: HomeAssistant) -> None:
+    """Set diagnostics up, before anything listens."""
+    assert await async_setup_component(hass, "diagnostics", {})
+
+
+@pytest.mark.usefixtures("diagnostics")
 async def test_reports_are_for_administrators(
     house: House,
     hass_client: ClientSessionGenerator,
     hass_read_only_access_token: str,
 ) -> None:
-    client = await hass_client(hass_read_only_access_token)
+    owner, reader = await hass_client(), await hass_client(hass_read_only_access_token)
     for path in ("", f"/device/{device_of(house.hass)}"):
-        answer = await client.get(f"/api/diagnostics/config_entry/{house.entry.entry_id}{path}")
-        assert answer.status in (401, 404)
+        report = f"/api/diagnostics/config_entry/{house.entry.entry_id}{path}"
+        assert (await owner.get(report)).status == 200
+        assert (await reader.get(report)).status == 401
