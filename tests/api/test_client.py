@@ -421,7 +421,8 @@ async def test_driver_request(client: LiankeClient, box: Box) -> None:
     assert printer.driver_requested
 
 
-async def test_restart_and_refresh(client: LiankeClient, box: Box) -> None:
+async def test_restart_and_refresh(sim: Simulator, client: LiankeClient, box: Box) -> None:
+    sim.cloud.speed = 1  # both take seconds, not some hundredths, until the second request
     box.software = "2.1.100"
     await client.refresh_box()
     with pytest.raises(AlreadyRunningError):

@@ -167,6 +167,7 @@ async def test_reboot(sim: Simulator, api: Api) -> None:
 @pytest.mark.parametrize("firmware", ["2.1.99", "2.1.213C"])
 async def test_refresh(sim: Simulator, api: Api, firmware: str) -> None:
     """New firmware does not need it, and does not refuse it."""
+    sim.cloud.speed = 20  # a refresh takes half a second
     endpoint = "GET /device/async_refresh_device_info"
     sim.box.software = firmware
     assert await api.code(endpoint) == 200
