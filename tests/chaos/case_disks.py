@@ -124,6 +124,7 @@ async def ended_while_unloading(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="never")
     (entry_id,) = home.entries.values()
     asked = await print_paper(home, box, 1, world.paper(home, 1))
+    await until_told(world, home, asked, "queued")
     # The answer about this job comes late, and another one's upload keeps the queue from ending.
     faults = {"GET /print/job": Fault(kind="late_request", seconds=8), UPLOAD: Fault(kind="hang")}
     home.proxy.policy = lambda exchange: faults.get(exchange.endpoint)
