@@ -141,12 +141,13 @@ STALE = {"duplex": "long_edge", "paper": "999", "color": "color", "nup": 4, "con
 async def test_remembered_options_that_the_printer_lacks_are_not_sent(
     stage: Stage, late: bool
 ) -> None:
+    title = "stale while loading.pdf" if late else "stale.pdf"
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
         await remember(stage, screen, STALE)
         if late:
             await screen.page.evaluate(_SPOIL, {"late": True})
-        await screen.drop(("stale.pdf", PDF, make_pdf(2)))
+        await screen.drop((title, PDF, make_pdf(2)))
         button = screen.card.get_by_role("button", name="Print", exact=True)
         if late:
             await button.click()
@@ -156,7 +157,7 @@ async def test_remembered_options_that_the_printer_lacks_are_not_sent(
             await expect(screen.card.get_by_label("Two-sided")).to_have_value("1")
             await expect(screen.card.get_by_label("Paper")).to_have_value("")
             await button.click()
-        await expect(screen.row("stale.pdf")).to_contain_text("Completed")
+        await expect(screen.row(title)).to_contain_text("Completed")
     assert (await options(stage))["dmDuplex"] == "2"
 
 
