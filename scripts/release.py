@@ -19,7 +19,7 @@ import zipfile
 
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATION = Path("custom_components", "lianke")
-CHANGELOGS = ("CHANGELOG.md", "CHANGELOG.zh-Hans.md")
+CHANGELOGS = ("CHANGELOG.md", "docs/zh-Hans/CHANGELOG.md")
 # What Home Assistant takes as the version of a custom integration, as far as it tells what is newer; 0.2.0b1 is a beta.
 VERSION = re.compile(r"\d+\.\d+\.\d+(?P<before>(?:a|b|rc)\d+|\.dev\d+)?")
 NO_GIT = (OSError, subprocess.CalledProcessError)
@@ -38,14 +38,14 @@ def manifest_version(root: Path = ROOT) -> str:
     return str(manifest["version"])
 
 
-def section(path: Path, version: str) -> str:
+def section(name: str, version: str, root: Path = ROOT) -> str:
     """Return what a changelog says about a version; raises ReleaseError if that is nothing."""
-    text = path.read_text("utf-8")
+    text = (root / name).read_text("utf-8")
     found = re.search(
         rf"^## {re.escape(version)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
     )
     if found is None or not found[1].strip():
-        raise ReleaseError(f"{path.name} has no section about {version}.")
+        raise ReleaseError(f"{name} has no section about {version}.")
     return found[1].strip()
 
 
@@ -63,7 +63,7 @@ def check(tag: str, root: Path = ROOT) -> str:
     if not VERSION.fullmatch(version):
         raise ReleaseError(f"{version} is no version such as 0.2.0 or 0.2.0b1.")
     for name in CHANGELOGS:
-        section(root / name, version)
+        section(name, version, root)
         if "\n## Unreleased\n" in (root / name).read_text("utf-8") and not is_prerelease(version):
             raise ReleaseError(f"{name} has a section Unreleased.")
     return version
@@ -71,7 +71,7 @@ def check(tag: str, root: Path = ROOT) -> str:
 
 def notes(version: str, root: Path = ROOT) -> str:
     """Return the text of a release in both languages; raises ReleaseError if one is missing."""
-    english, chinese = (section(root / name, version) for name in CHANGELOGS)
+    english, chinese = (section(name, version, root) for name in CHANGELOGS)
     return (
         f"[中文](#user-content-zh)\n\n{english}\n\n---\n\n"
         f'<a id="user-content-zh"></a>\n\n## 更新内容\n\n{chinese}\n'

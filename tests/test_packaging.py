@@ -15,7 +15,7 @@ import yaml
 
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.trigger import TRIGGERS
-from scripts.release import VERSION
+from scripts.release import CHANGELOGS, VERSION
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "lianke"
@@ -390,7 +390,7 @@ def test_repository_holds_one_integration() -> None:
 def test_project_has_what_strangers_look_for() -> None:
     """Licence and read-me; the licence is one that HACS accepts."""
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License\n")
-    for name in ("README.md", "README.zh-Hans.md", "CHANGELOG.md", "CHANGELOG.zh-Hans.md"):
+    for name in ("README.md", "README.zh-Hans.md", *CHANGELOGS):
         assert (ROOT / name).stat().st_size > 0, name
 
 

@@ -30,7 +30,8 @@ def repository(tmp_path: Path) -> Path:
     """Return a copy of what a release is made of, without git."""
     shutil.copytree(ROOT / INTEGRATION, tmp_path / INTEGRATION)
     for name in CHANGELOGS:
-        shutil.copy(ROOT / name, tmp_path)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -47,12 +48,12 @@ def test_what_is_here_is_described() -> None:
     """Both changelogs know the manifest's version, and have the same versions and parts."""
     version = manifest_version()
     first, second = ((ROOT / name).read_text("utf-8") for name in CHANGELOGS)
-    assert section(ROOT / CHANGELOGS[0], version)
+    assert section(CHANGELOGS[0], version)
     versions = [re.findall(r"^## (\S+)$", text, re.MULTILINE) for text in (first, second)]
     assert [one for one in versions[0] if one != "Unreleased"] == versions[1]
     for one in versions[1]:
         # Part by part the same number of changes.
-        english, chinese = (section(ROOT / name, one).split("### ") for name in CHANGELOGS)
+        english, chinese = (section(name, one).split("### ") for name in CHANGELOGS)
         counts = [[part.count("\n- ") for part in parts] for parts in (english, chinese)]
         assert counts[0] == counts[1], one
 
