@@ -49,6 +49,7 @@ from typing import Any, Self
 import aiohttp
 
 ROOT = Path(__file__).resolve().parents[2]
+PORTS = range(20_000, 32_000)  # below those that systems give to connections
 START_TIMEOUT = 180.0  # seconds; a first start compiles every module and lays the database
 STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
 REQUEST_TIMEOUT = 60.0  # seconds
@@ -649,10 +650,12 @@ _NOT_TESTED = "which has not been tested by Home Assistant"  # said of every cus
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on at 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on at 127.0.0.1, and that no connection is given meanwhile."""
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _write_private(path: Path, text: str) -> None:
