@@ -19,6 +19,7 @@ const { outputFiles, metafile } = await build({
   entryPoints: { "lianke-card": "src/lianke-card.ts" },
   outdir: target,
   bundle: true,
+  preserveSymlinks: true, // node_modules may be a link: its place would be in the digests
   splitting: true,
   format: "esm",
   target: "es2022",

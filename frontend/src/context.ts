@@ -86,7 +86,9 @@ export class CardContext {
     // The integration's own sentence speaks to somebody whose automation prints.
     if (domain === "lianke" && key === "guard_rate") return localizer.text("guard_rate", values);
     if (domain && key) {
-      const localize = await this.hass.loadBackendTranslation("exceptions", domain);
+      // Without a connection, what is loaded already has to do.
+      const { hass } = this;
+      const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
       const text = localize(`component.${domain}.exceptions.${key}.message`, lenient(values));
       if (text) return text;
     }

@@ -228,3 +228,23 @@ test("documents for a layout are not drawn one by one", async () => {
   expect(uploads).toHaveLength(2);
   expect(data("preview")).toEqual({ device_id: "device", document: "counted", preview_by: "here_only" });
 });
+
+test("a print that is refused is told, of a document that was drawn at once as well", async () => {
+  const refused = { code: "x", message: "too many", translation_key: "guard_pages" };
+  const batch = makeBatch({ print: refused });
+  const [drawnFirst, other] = [drop(batch, "a.pdf"), drop(batch, "b.pdf")];
+  await uploaded();
+  await drawn(drawnFirst);
+  await uploaded("file", 2);
+  await drawn(other);
+  const tray = await show("lianke-tray", { context: batch.context, batch });
+  find(tray, "[data-key=print]").click();
+  await vi.waitFor(() => expect(tray.shadowRoot?.querySelectorAll("[role=alert]")).toHaveLength(2));
+  const told = [...(tray.shadowRoot?.querySelectorAll("[role=alert]") ?? [])];
+  expect(told.map(({ textContent }) => textContent)).toEqual(
+    ["a.pdf", "b.pdf"].map((name) => `${name}: That did not work: too many`),
+  );
+  expect(
+    told.every((one) => one.compareDocumentPosition(find(tray, "[data-key=print]")) & Node.DOCUMENT_POSITION_FOLLOWING),
+  ).toBe(true);
+});

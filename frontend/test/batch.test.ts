@@ -73,16 +73,85 @@ test("a document whose answer was lost goes once its job is seen", async () => {
 });
 
 describe("what was chosen last", () => {
+  const store = (kind: string, chosen: object) =>
+    localStorage.setItem(`lianke-card:device${kind}`, JSON.stringify(chosen));
+  const PAPERS = { ...OPTIONS, papers: [...OPTIONS.papers, { id: 20, name: "4 x 6" }], defaults: { paper: "4 x 6" } };
+  const PICTURE = { ...DOCUMENT, media_content_type: "image/png", title: "a.png" };
+
   test("is offered again, as far as the printer has it", async () => {
-    localStorage.setItem("lianke-card:device", JSON.stringify({ paper: 11, duplex: "short_edge", constructor: "x" }));
+    store("", { paper: 11, duplex: "short_edge", constructor: "x" });
     const batch = makeBatch();
     batch.addMedia(DOCUMENT);
     await settled(batch, () => batch.offers !== null);
     expect(batch.chosen).toEqual({ paper: 11 });
-    expect(batch.asLastTime).toBe(true);
+    expect(batch.carried).toEqual(["paper"]);
     batch.reset();
-    expect([batch.chosen, batch.asLastTime]).toEqual([{}, false]);
+    expect([batch.chosen, batch.carried]).toEqual([{}, []]);
     expect(localStorage.getItem("lianke-card:device")).toBe("{}");
+  });
+
+  test("is told of the next document, too, and what of it is chosen anew is not", async () => {
+    const batch = makeBatch({ print: { jobs: [{}] } });
+    batch.addMedia(DOCUMENT);
+    await settled(batch, () => batch.offers !== null);
+    batch.choose("paper", 11);
+    batch.choose("duplex", "long_edge");
+    expect(batch.carried).toEqual([]);
+    await batch.print();
+    batch.addMedia(DOCUMENT);
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 11, duplex: "long_edge" }, ["paper", "duplex"]]);
+    batch.choose("paper", 9);
+    expect(batch.carried).toEqual(["duplex"]);
+  });
+
+  test("for pictures is not for documents", async () => {
+    const batch = makeBatch({ "lianke/printer/options": PAPERS, print: { jobs: [{}] } });
+    batch.addMedia(PICTURE);
+    await settled(batch, () => batch.offers !== null);
+    batch.choose("paper", 20);
+    batch.choose("duplex", "off");
+    await batch.print();
+    batch.addMedia(DOCUMENT);
+    expect(batch.chosen).toEqual({});
+    batch.choose("paper", 9);
+    batch.clear();
+    batch.addMedia(PICTURE);
+    expect(batch.chosen).toEqual({ paper: 20, duplex: "off" });
+    // Another document among them makes documents of them all.
+    batch.addMedia(DOCUMENT);
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 9 }, ["paper"]]);
+  });
+
+  test("is nothing for an ID card, which begins with A4", async () => {
+    store(":picture", { paper: 20, duplex: "long_edge" });
+    const batch = makeBatch({ "lianke/printer/options": PAPERS, preview: {}, count_pages: { document: "kept" } });
+    batch.addMedia(PICTURE);
+    batch.addMedia(PICTURE);
+    await settled(batch, () => batch.offers !== null);
+    expect(batch.chosen).toEqual({ paper: 20, duplex: "long_edge" });
+    batch.choose("duplex", "off");
+    batch.lay("layout_id_card");
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 9, duplex: "off" }, []]);
+    batch.choose("paper", 11);
+    batch.lay(null);
+    expect(batch.chosen).toEqual({ paper: 20, duplex: "off" });
+    batch.lay("layout_id_card");
+    expect(batch.chosen["paper"]).toBe(9);
+  });
+
+  test("holds until the page is left where the browser keeps nothing", async () => {
+    const full = vi.spyOn(Storage.prototype, "setItem").mockImplementation(() => {
+      throw new Error("full");
+    });
+    const batch = makeBatch({ print: { jobs: [{}] } });
+    batch.addMedia(DOCUMENT);
+    await settled(batch, () => batch.offers !== null);
+    batch.choose("paper", 11);
+    await batch.print();
+    batch.addMedia(DOCUMENT);
+    expect(batch.chosen).toEqual({ paper: 11 });
+    full.mockRestore();
+    batch.reset();
   });
 });
 
@@ -119,6 +188,52 @@ describe("errors at the field", () => {
     expect(first(batch).error).toBeNull();
     expect(fieldOf("invalid_option", { option: "scale" })).toBe("scale");
     expect(fieldOf("document_gone")).toBeUndefined();
+  });
+});
+
+describe("what was refused is told", () => {
+  const PAGES = { code: "x", message: "too many", translation_key: "guard_pages" };
+
+  test("wherever else there is no field for it", async () => {
+    const batch = makeBatch({ print: { code: "x", message: "gray only", translation_key: "color_not_available" } });
+    batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
+    await batch.print();
+    expect(first(batch).error).toBeNull();
+    expect(batch.errors).toEqual({ color: expect.stringContaining("gray only") });
+    batch.offers = { ...OPTIONS, color: ["mono"] };
+    batch.errors = {};
+    await batch.print();
+    expect(first(batch).error).toContain("gray only");
+  });
+
+  test("until something else is chosen", async () => {
+    const batch = makeBatch({ print: PAGES });
+    batch.addMedia(DOCUMENT);
+    await batch.print();
+    expect(first(batch).error).toContain("too many");
+    batch.type("copies", "2");
+    expect(first(batch).error).toBeNull();
+  });
+
+  test("though the texts of errors cannot be loaded", async () => {
+    const hass = makeHass({ "lianke/printer/options": OPTIONS, print: { ...PAGES, translation_domain: "lianke" } });
+    const batch = new Batch(
+      makeContext({ ...hass, loadBackendTranslation: () => Promise.reject({ code: 3 }) }),
+      "device",
+    );
+    batch.addMedia(DOCUMENT);
+    await batch.print();
+    expect([first(batch).error, batch.printing]).toEqual([expect.stringContaining("too many"), false]);
+  });
+
+  test("and what was typed into a field that is gone holds up nothing", async () => {
+    const batch = makeBatch({ print: { jobs: [{}] } });
+    batch.addMedia(DOCUMENT);
+    batch.type("pages", "2-banana");
+    batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
+    batch.remove(first(batch));
+    await batch.print();
+    expect(calls("print")).toHaveLength(1);
   });
 });
 

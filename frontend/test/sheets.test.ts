@@ -97,6 +97,7 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
   expect(calls("print")).toHaveLength(1);
   expect(data("print")).toEqual({
     device_id: "device",
+    paper: "A4",
     sheet: "id_card",
     watermark: "仅供办理××使用",
     id_card_crop: [{}, { left: 0.1, top: 0.2, right: 0.9, bottom: 0.8, turn: 90 }],

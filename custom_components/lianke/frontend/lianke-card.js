@@ -1,1 +1,1 @@
-import{A as r,r as e,t as s}from"./lianke-card-chunk-7K6GZ72H.js";var i=window.customCards??=[];if(!i.some(({type:t})=>t===s)){let{card:t,card_about:o}=e();i.push({type:s,name:t,description:o,preview:!0,getEntitySuggestion:r})}
+import{A as r,r as e,t as s}from"./lianke-card-chunk-HOS6MQO4.js";var i=window.customCards??=[];if(!i.some(({type:t})=>t===s)){let{card:t,card_about:o}=e();i.push({type:s,name:t,description:o,preview:!0,getEntitySuggestion:r})}

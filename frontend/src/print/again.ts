@@ -16,7 +16,6 @@ import type { Job } from "../types";
 import { Batch } from "./batch";
 import { dialogs } from "./dialogs";
 import { fields } from "./fields";
-import { fieldOf } from "./options";
 import "./options-form";
 
 const texts = partTexts(en, zh);
@@ -167,21 +166,13 @@ export class LiankeAgain extends Part {
         const ids = { device_id: job.device_id, job_id: job.job_id };
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
-        if (await this._isAtField(error as CommandError)) return;
+        if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
         if (!this._moves && isLost(error as CommandError)) throw new UserError(this.t.text("again_lost"));
         throw error;
       }
       this.context.announce(this._text(this._moves ? "moved" : "printed", { title: this.context.titleOf(job) }));
       this._close();
     });
-  }
-
-  /* Show an error at the field that it is about, if there is one. */
-  private async _isAtField(error: CommandError): Promise<boolean> {
-    if (!this.batch || !fieldOf(error?.translation_key, error?.translation_placeholders)) return false;
-    await this.batch.explainJoint(error);
-    this.batch.changed();
-    return true;
   }
 
   private _options(): object | null {

@@ -11,14 +11,17 @@ import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
 import { Joint } from "./joint";
 import { layoutsFor, type Cut, type LayoutName } from "./layouts";
 import {
+  a4Of,
   fieldOf,
   LISTS,
   offered,
+  PAPER,
   remember,
   remembered,
   tidied,
   typedErrors,
   type Chosen,
+  type Kind,
   type PrinterOptions,
   type Typed,
 } from "./options";
@@ -37,8 +40,8 @@ export class Batch extends EventTarget {
   /* What the printer offers, once that is known. */
   offers: PrinterOptions | null = null;
   chosen: Chosen = {};
-  /* Whether what is chosen is the last time's choice, untouched. */
-  asLastTime = false;
+  /* Which of the chosen options are the last time's choice, untouched. */
+  carried: string[] = [];
   typed: Typed = { ...BLANK };
   /* What is wrong, by field. */
   errors: Record<string, string> = {};
@@ -52,6 +55,8 @@ export class Batch extends EventTarget {
   loading: Promise<void> | null = null;
 
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
+  /* That for which options were chosen. */
+  private _kind: Kind | undefined;
 
   /* again: the job whose document is printed once more; what is not chosen stays as it was for that one. */
   constructor(
@@ -69,6 +74,19 @@ export class Batch extends EventTarget {
   /* The documents that can be printed. */
   get usable(): PrintItem[] {
     return this.items.filter((item) => !item.refused);
+  }
+
+  /* What kind of documents they are, all together. */
+  get kind(): Kind {
+    if (this.joint) return this.joint.isCard ? "card" : "document";
+    return this.items.every((item) => item.isPicture) ? "picture" : "document";
+  }
+
+  /* Whether a field of the form is there: of pictures no pages can be chosen, of printer commands nothing. */
+  hasField(name: string): boolean {
+    if (this.items.length && this.items.every((item) => item.isRaw)) return false;
+    if (name === "pages") return !this.items.every((item) => item.isPicture || item.isRaw);
+    return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
   /* The layouts that make sense for them. */
@@ -109,6 +127,7 @@ export class Batch extends EventTarget {
       this.items = [...this.items, item];
     }
     this._recompose();
+    this._recall();
     if (this.offers && !this.offers.failed) this._checkSizes();
     else this.loading ??= this._loadOffers().finally(() => (this.loading = null));
     void drawAtOnce(this, items);
@@ -135,6 +154,7 @@ export class Batch extends EventTarget {
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
     this._recompose();
+    this._recall();
     this.changed();
   }
 
@@ -147,6 +167,9 @@ export class Batch extends EventTarget {
     this.typed = { ...BLANK };
     this.errors = {};
     this.joint = null;
+    this.chosen = {};
+    this.carried = [];
+    this._kind = undefined;
   }
 
   /* Print all documents together in a layout and show what comes of it, or print each by itself again. */
@@ -154,17 +177,20 @@ export class Batch extends EventTarget {
     if (this.printing || this.isLost) return;
     this.joint = layout && new Joint(this, layout);
     this.problem = null;
+    this._recall();
     this.changed();
     void (layout ? this.preview() : drawAtOnce(this, this.items));
   }
 
   setCut(item: PrintItem, cut: Cut | null): void {
     this.joint?.setCut(item, cut);
+    this._forgetErrors();
     this._optionsChanged();
   }
 
   setWatermark(text: string): void {
     if (this.joint) this.joint.watermark = text;
+    this._forgetErrors();
     this._optionsChanged();
   }
 
@@ -195,17 +221,30 @@ export class Batch extends EventTarget {
     } catch {
       this.offers = { failed: true };
     }
-    const { offers } = this;
-    // Of the last choice, only what can be seen and changed here.
-    const last = Object.entries(this.again ? {} : remembered(this.device)).filter(([name, value]) =>
-      offered(this._t, offers, name).some(({ id }) => id === value),
-    );
-    this.chosen = Object.fromEntries(last) as Chosen;
-    this.asLastTime = last.length > 0;
+    this._kind = undefined;
+    this._recall();
     this._checkSizes();
     // How many copies it makes at once is known only now.
     if (Object.keys(this.errors).length) this.tidy();
     this.changed();
+  }
+
+  /*
+   * Take up what was chosen the last time for such documents, as far as it can be seen and changed here. What was chosen for
+   * these stays, but for the paper.
+   */
+  private _recall(): void {
+    const { offers, kind } = this;
+    if (!offers || this.again || !this.items.length || kind === this._kind || (this.printing && this._kind)) return;
+    const isOffered = ([name, value]: [string, unknown]) =>
+      offered(this._t, offers, name).some(({ id }) => id === value);
+    const isOwn = ([name]: [string, unknown]) => !this.carried.includes(name) && !PAPER.includes(name);
+    const own = Object.fromEntries(Object.entries(this.chosen).filter(isOwn));
+    const last = Object.entries(remembered(this.device, kind)).filter(isOffered) as [string, string | number][];
+    const paper = kind === "card" ? a4Of(this._t, offers) : undefined;
+    this._kind = kind;
+    this.chosen = { ...Object.fromEntries(last), ...(paper === undefined ? {} : { paper }), ...own };
+    this.carried = last.map(([name]) => name).filter((name) => !(name in own));
   }
 
   private _checkSizes(): void {
@@ -218,37 +257,52 @@ export class Batch extends EventTarget {
   /* Choose a value of an option, undefined for the printer's default. */
   choose(name: string, value: string | number | undefined): void {
     const others = Object.entries(this.chosen).filter(([other]) => other !== name);
-    this._setChosen(Object.fromEntries(value === undefined ? others : [...others, [name, value]]));
+    const carried = this.carried.filter((other) => other !== name);
+    this._setChosen(Object.fromEntries(value === undefined ? others : [...others, [name, value]]), carried);
   }
 
   /* Go back to the printer's defaults. */
   reset(): void {
-    this._setChosen({});
+    this._setChosen({}, []);
   }
 
-  private _setChosen(chosen: Chosen): void {
+  private _setChosen(chosen: Chosen, carried: string[]): void {
     this.chosen = chosen;
-    this.asLastTime = false;
-    if (!this.again) remember(this.device, chosen);
+    this.carried = carried;
+    if (!this.again) remember(this.device, this.kind, chosen);
     const listed = Object.entries(this.errors).filter(([name]) => !Object.hasOwn(LISTS, name));
     this.errors = Object.fromEntries(listed);
+    this._forgetErrors();
     this._optionsChanged();
+  }
+
+  /* What was refused was refused for other options. */
+  private _forgetErrors(): void {
+    this.problem = null;
+    for (const item of this.items) if (!item.lost) item.error = null;
   }
 
   type(name: keyof Typed, text: string): void {
     this.typed = { ...this.typed, [name]: text };
     const others = Object.entries(this.errors).filter(([other]) => other !== name);
     this.errors = Object.fromEntries(others);
+    this._forgetErrors();
     this._optionsChanged();
   }
 
   /* Write what was typed as it is sent, and say what is wrong with it; returns whether nothing is. */
   tidy(): boolean {
     this.typed = tidied(this.typed);
-    const found = typedErrors(this._t, this.offers, this.typed);
+    const found = this._typedErrors();
     this.errors = { ...this.errors, ...found };
     this.changed();
     return !Object.keys(found).length;
+  }
+
+  /* Return what is wrong with what was typed into fields that are still there. */
+  private _typedErrors(): Record<string, string> {
+    const found = Object.entries(typedErrors(this._t, this.offers, tidied(this.typed)));
+    return Object.fromEntries(found.filter(([name]) => this.hasField(name)));
   }
 
   /* Previews follow the options, once these have been left alone for a moment. */
@@ -269,7 +323,7 @@ export class Batch extends EventTarget {
   }
 
   private async _renewPreviews(): Promise<void> {
-    if (!this.printing && !Object.keys(typedErrors(this._t, this.offers, tidied(this.typed))).length)
+    if (!this.printing && !Object.keys(this._typedErrors()).length)
       await this._previewAll(this.usable.filter((item) => item.stale));
   }
 
@@ -278,7 +332,7 @@ export class Batch extends EventTarget {
     const { copies, pages } = tidied(this.typed);
     const given = copies ? { copies: Number(copies) } : {};
     // A picture has no pages to choose from.
-    const chosen = pages && !this.items.every((item) => item.isPicture) ? { pages } : {};
+    const chosen = pages && this.hasField("pages") ? { pages } : {};
     return { ...this.chosen, ...given, ...chosen };
   }
 
@@ -292,6 +346,7 @@ export class Batch extends EventTarget {
     // What was typed too early to be checked is checked now.
     if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(this.usable));
     this.printing = false;
+    if (!this._kind) this._recall();
     this.changed();
   }
 
@@ -328,14 +383,15 @@ export class Batch extends EventTarget {
 
   /* Show an error where it belongs: at the field that it is about, else at the file. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
-    const text = await this.context.explain(error);
-    if (!this._explainField(error, text) && !item.atOnce) item.error = text;
+    if (!(await this.explainField(error))) item.error = await this.context.explain(error);
   }
 
-  private _explainField(error: CommandError, text: string): boolean {
-    const field = fieldOf(error.translation_key, error.translation_placeholders);
-    if (field) this.errors = { ...this.errors, [field]: text };
-    return !!field;
+  /* Show an error at the field that it is about; returns whether there is one. */
+  async explainField(error: CommandError): Promise<boolean> {
+    const field = fieldOf(error?.translation_key, error?.translation_placeholders);
+    if (!field || !this.hasField(field)) return false;
+    this.errors = { ...this.errors, [field]: await this.context.explain(error) };
+    return true;
   }
 
   /* Have previews made; printing does not wait for them. */
@@ -343,6 +399,7 @@ export class Batch extends EventTarget {
     if (!this.tidy()) return;
     await this.loading;
     for (const item of this.usable) item.atOnce = false;
+    this._forgetErrors();
     await this._previewAll(this.usable);
   }
 
@@ -356,14 +413,15 @@ export class Batch extends EventTarget {
     if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) return;
     const { atOnce } = item;
     item.previewing = true;
-    item.error = null;
     this.changed();
     try {
       await this._preview(item);
       if (item.stale) this.renewSoon();
     } catch (error) {
-      const isTold = atOnce ? item.images.length > 0 : !(error instanceof TakenOver);
-      if (isTold && !this.printing && this.items.includes(item)) await this._explain(item, error as CommandError);
+      const isWanted = !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
+      // Nobody has asked for it, but what was chosen since may be wrong.
+      if (isWanted && atOnce && item.images.length) await this.explainField(error as CommandError);
+      else if (isWanted && !atOnce) await this._explain(item, error as CommandError);
     }
     item.previewing = false;
     this.changed();
@@ -395,7 +453,6 @@ export class Batch extends EventTarget {
 
   /* Show an error of documents that are printed together. */
   async explainJoint(error: CommandError): Promise<void> {
-    const text = await this.context.explain(error);
-    if (!this._explainField(error, text)) this.problem = text;
+    if (!(await this.explainField(error))) this.problem = await this.context.explain(error);
   }
 }

@@ -95,7 +95,6 @@ export class Joint {
     const isAsItWas = () =>
       JSON.stringify(data) === JSON.stringify(this._data()) && items.every((item, at) => batch.usable[at] === item);
     this.previewing = true;
-    batch.problem = null;
     batch.changed();
     try {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());

@@ -65,7 +65,7 @@ export class LiankeOptionsForm extends Part {
   protected override render() {
     const { batch, t } = this;
     const { offers } = batch;
-    if (batch.items.length && batch.items.every((item) => item.isRaw)) return nothing;
+    if (!batch.hasField("copies")) return nothing;
     const more = offers ? MORE.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
     const [paper, ...others] = FIRST.map((name) => (offers ? this._list(name) : this._skeleton(name)));
     return html`<div
@@ -75,10 +75,7 @@ export class LiankeOptionsForm extends Part {
       style=${offers ? `min-height: ${this._least}px` : nothing}
     >
       ${offers?.failed ? html`<p class="soft">${printText(t, "options_failed")}</p>` : nothing}${this._lastTime()}
-      <div class="form">
-        ${paper}${this._copies()}${others}
-        ${batch.items.every((item) => item.isPicture || item.isRaw) ? nothing : this._pages()}
-      </div>
+      <div class="form">${paper}${this._copies()}${others} ${batch.hasField("pages") ? this._pages() : nothing}</div>
       ${
         more.length || !offers
           ? html`<details>
@@ -90,18 +87,19 @@ export class LiankeOptionsForm extends Part {
     </div>`;
   }
 
-  /* What was chosen the last time, which holds again unless it is reset. */
+  /* What was chosen the last time and holds again, unless it is reset or chosen anew. */
   private _lastTime() {
     const { batch, t } = this;
     const { offers } = batch;
     if (!offers)
-      return !batch.again && Object.keys(remembered(batch.device)).length
+      return !batch.again && Object.keys(remembered(batch.device, batch.kind)).length
         ? html`<div class="last blank"></div>`
         : nothing;
-    if (!batch.asLastTime) return nothing;
-    const names = Object.entries(batch.chosen).map(
-      ([name, value]) => offered(t, offers, name).find(({ id }) => id === value)?.name ?? String(value),
-    );
+    if (!batch.carried.length) return nothing;
+    const names = batch.carried.map((name) => {
+      const value = batch.chosen[name];
+      return offered(t, offers, name).find(({ id }) => id === value)?.name ?? String(value);
+    });
     return html`<div class="last">
       <span class="soft grow">${printText(t, "last_time", { options: names.join(t.isChinese ? "、" : ", ") })}</span>
       <button data-key="reset" @click=${() => batch.reset()}>${printText(t, "reset")}</button>
@@ -110,6 +108,10 @@ export class LiankeOptionsForm extends Part {
 
   protected override updated(): void {
     super.updated();
+    const { errors } = this.batch;
+    const more = this.renderRoot.querySelector("details");
+    // An error in there must be seen.
+    if (more && MORE.some((name) => errors[name])) more.open = true;
     if (!this.batch.offers) this._least = this.renderRoot.querySelector<HTMLElement>("[role=group]")?.offsetHeight ?? 0;
   }
 
@@ -122,9 +124,12 @@ export class LiankeOptionsForm extends Part {
   private _list(name: string) {
     const { batch, t } = this;
     const { offers } = batch;
-    const all = offers ? offered(t, offers, name) : [];
+    const isBooklet = name === "duplex" && batch.joint?.layout === "layout_booklet";
+    // A booklet is printed on both sides in any case.
+    const all = offers ? offered(t, offers, name).filter(({ id }) => !isBooklet || id !== "off") : [];
     if (!all.length) return nothing;
-    const preset = offers?.defaults?.[name];
+    const standing = offers?.defaults?.[name];
+    const preset = isBooklet ? `${/^manual_/.exec(String(standing)) ?? ""}short_edge` : standing;
     const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
     const standard = batch.again
       ? printText(t, "as_before")

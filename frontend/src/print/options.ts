@@ -78,23 +78,47 @@ export const optionName = (t: Localizer, name: string) =>
 export const choiceName = (t: Localizer, option: string, id: string) =>
   t.backend(`selector.${option}.options.${id}`) || id.replaceAll("_", " ");
 
-/* The last choice for a printer, kept in this browser. Copies and pages are not: they would waste paper the next time. */
-const storageKey = (device: string) => `lianke-card:${device}`;
+/* Pictures are printed on paper that documents are not, and an ID card on neither's. */
+export type Kind = "document" | "picture" | "card";
 
-export const remembered = (device: string): Record<string, unknown> => {
+/* Options that say which paper it is. */
+export const PAPER = ["paper", "tray", "media_type"];
+
+/*
+ * The last choice for a printer and a kind of document, kept in this browser. Copies and pages are not: they would waste
+ * paper the next time. An ID card is begun anew each time.
+ */
+const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "picture" ? ":picture" : ""}`;
+/* For a browser that keeps nothing: the choice holds until the page is left. */
+const kept = new Map<string, string>();
+
+export const remembered = (device: string, kind: Kind): Record<string, unknown> => {
+  if (kind === "card") return {};
+  const key = storageKey(device, kind);
   try {
-    return JSON.parse(localStorage.getItem(storageKey(device)) ?? "") || {};
+    return JSON.parse(kept.get(key) ?? localStorage.getItem(key) ?? "") || {};
   } catch {
     return {};
   }
 };
 
-export const remember = (device: string, chosen: Chosen): void => {
+export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
+  if (kind === "card") return;
+  const key = storageKey(device, kind);
+  const text = JSON.stringify(chosen);
   try {
-    localStorage.setItem(storageKey(device), JSON.stringify(chosen));
+    localStorage.setItem(key, text);
+    kept.delete(key);
   } catch {
-    // A browser that keeps nothing: the choice holds until the page is left.
+    kept.set(key, text);
   }
+};
+
+/* Return the id of the paper A4, undefined where that is the default anyway or cannot be chosen. */
+export const a4Of = (t: Localizer, options: PrinterOptions): string | number | undefined => {
+  const preset = String(options.defaults?.["paper"]);
+  const found = offered(t, options, "paper").find(({ name }) => /^(iso[ _-]?)?a4$/i.test(name));
+  return found && ![found.name, String(found.id)].includes(preset) ? found.id : undefined;
 };
 
 export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;

@@ -13,6 +13,7 @@ import { pastedFiles } from "./clipboard";
 import type { MediaChoice, PrintItem } from "./item";
 import { titleOf, type Joint } from "./joint";
 import type { LiankeMediaBrowser } from "./media-browser";
+import type { LiankeOptionsForm } from "./options-form";
 import { printText } from "./texts";
 import "./media-browser";
 import "./options-form";
@@ -88,7 +89,7 @@ export class LiankeTray extends Part {
 
   protected override render() {
     const { batch, t } = this;
-    const { items, joint, problem, printing } = batch;
+    const { items, joint, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
     const noPreview = joint
@@ -107,13 +108,13 @@ export class LiankeTray extends Part {
         <lianke-sheets .context=${this.context} .batch=${batch} .revision=${{}}></lianke-sheets>
         ${joint ? this._jointPreview(joint) : this._previews()}
         <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
-        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+        ${this._problems()}
         <div class="actions">
           <button
             class="main"
             data-key="print"
             aria-disabled=${resting ? "true" : nothing}
-            @click=${() => !resting && batch.print()}
+            @click=${() => !resting && this._press(() => batch.print())}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
             ${count < 2 || joint ? t.text("print") : printText(t, "print_n", { n: count })}
@@ -121,7 +122,7 @@ export class LiankeTray extends Part {
           <button
             data-key="preview"
             aria-disabled=${resting || noPreview ? "true" : nothing}
-            @click=${() => !resting && !noPreview && batch.preview()}
+            @click=${() => !resting && !noPreview && this._press(() => batch.preview())}
           >
             ${printText(t, "preview")}
           </button>
@@ -146,6 +147,25 @@ export class LiankeTray extends Part {
         </div>
       </div>
       <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>`;
+  }
+
+  /* What was refused, right above what was pressed. */
+  private _problems() {
+    const { items, problem } = this.batch;
+    const named = (item: PrintItem) =>
+      items.length > 1 ? html`<bdi>${item.name}</bdi>${this.t.isChinese ? "：" : ": "}` : nothing;
+    const failed = items.filter((item) => item.error);
+    return html`${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
+    ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
+  }
+
+  /* Print or preview, and bring the field that was refused into view. */
+  private async _press(act: () => Promise<void>): Promise<void> {
+    await act();
+    await this.updateComplete;
+    const form = this.renderRoot.querySelector<LiankeOptionsForm>("lianke-options-form");
+    await form?.updateComplete;
+    form?.renderRoot.querySelector("[role=alert]")?.scrollIntoView({ block: "nearest" });
   }
 
   private _previews() {
@@ -186,7 +206,6 @@ export class LiankeTray extends Part {
   private _file(item: PrintItem, index: number) {
     const { batch, t } = this;
     const picture = item.images[0] ?? item.picture;
-    const problem = item.refused ?? item.error;
     const busy = item.phase !== null || item.previewing;
     // What has been submitted cannot be taken back here; its job can be canceled.
     const fixed = item.phase === "submit";
@@ -214,7 +233,7 @@ export class LiankeTray extends Part {
         <div class="title"><bdi>${item.name}</bdi></div>
         <div class="soft ${busy ? "pulse" : ""}">${this._facts(item).join(" · ")}</div>
         ${part === null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
-        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+        ${item.refused ? html`<p class="error" role="alert">${item.refused}</p>` : nothing}
       </div>
       <button
         class="round"
