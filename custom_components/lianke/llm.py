@@ -13,7 +13,7 @@ from homeassistant.components.homeassistant.exposed_entities import async_should
 from homeassistant.components.llm import LLMTools
 from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID
-from homeassistant.core import HomeAssistant, State, callback
+from homeassistant.core import Context, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er, intent
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
@@ -26,6 +26,7 @@ from homeassistant.helpers.llm import (
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from .actions.handlers import async_run_action
 from .actions.schemas import (
     ATTR_CODE,
     ATTR_JOB_ID,
@@ -86,13 +87,11 @@ class _Call(NamedTuple):
         """Call one of the integration's actions and return its response."""
         asks = current_origin.set(Origin.ASSISTANT)
         try:
-            response = await self.hass.services.async_call(
-                DOMAIN,
+            response = await async_run_action(
+                self.hass,
                 action,
                 {ATTR_DEVICE_ID: self.target.device_id, **data},
-                blocking=True,
-                context=self.llm_context.context,
-                return_response=True,
+                self.llm_context.context or Context(),
             )
         finally:
             current_origin.reset(asks)

@@ -4,14 +4,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
+from homeassistant.core import (
+    Context,
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+)
+from homeassistant.exceptions import ServiceNotFound
 from homeassistant.helpers import service
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
+from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..jobs.queue import Rest, Submission
-from ..runtime import LiankeConfigEntry
+from ..runtime import LiankeConfigEntry, translated
 from .again import async_changes, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
@@ -76,6 +84,13 @@ class Action(NamedTuple):
     handler: Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
     schema: vol.Schema
     supports_response: SupportsResponse = SupportsResponse.OPTIONAL
+
+    async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+        """Run the handler; errors of the API client become translated ones."""
+        try:
+            return await self.handler(hass, call)
+        except LiankeError as err:
+            raise translated(err) from None
 
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
@@ -215,3 +230,20 @@ ACTIONS: Final = (
     ),
     Action(SERVICE_SEARCH_MODELS, _async_search_models, MODELS_SCHEMA, SupportsResponse.ONLY),
 )
+
+_ACTIONS: Final = {action.name: action for action in ACTIONS}
+
+
+async def async_run_action(
+    hass: HomeAssistant, name: str, data: dict[str, Any], context: Context
+) -> ServiceResponse:
+    """Run an action as a call of it would, and return its response.
+
+    The call has the schema, the rights and the context of any other, but is no event: the recorder
+    would keep codes and passwords in its database. Raises ServiceNotFound, vol.Invalid for data
+    that the schema refuses, and what the action raises.
+    """
+    if (action := _ACTIONS.get(name)) is None:
+        raise ServiceNotFound(DOMAIN, name)
+    call = ServiceCall(hass, DOMAIN, name, action.schema(data), context, return_response=True)
+    return await action.run(hass, call)

@@ -20,6 +20,7 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from ..actions.handlers import async_run_action
 from ..actions.lookup import async_describe_capabilities
 from ..actions.target import Target, async_may, async_target
 from ..api.errors import LiankeError
@@ -129,14 +130,9 @@ async def _ws_confirm(
 async def _ws_action(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
-    """Call an action of the integration for the user of the connection, and send its response."""
-    response = await hass.services.async_call(
-        DOMAIN,
-        msg["service"],
-        msg["service_data"],
-        blocking=True,
-        context=connection.context(msg),
-        return_response=True,
+    """Run an action of the integration for the user of the connection, and send its response."""
+    response = await async_run_action(
+        hass, msg["service"], msg["service_data"], connection.context(msg)
     )
     connection.send_result(msg["id"], {"response": response})
 
