@@ -281,7 +281,7 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
         key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
     )
     simulator.cloud.variants.latency = 0.5
-    simulator.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
+    simulator.cloud.fail("POST /print/job", Fault(kind="code", code=400, msg="参数错误"))
     job = (await async_print_test_page(hass, setup, key, Context())).job
     reported: list[str] = []
 

@@ -34,7 +34,7 @@ def test_documented_codes(code: int, kind: type[LiankeRefusedError]) -> None:
     assert type(error) is kind
     assert error.code == code
     assert error.placeholders == {"detail": "原因", "code": str(code)}
-    assert error.surely_refused is (code not in (500, 503))
+    assert error.surely_refused is (code not in (500, 503, 11200, 11201))
 
 
 def test_meanings_of_one_endpoint() -> None:
@@ -77,9 +77,13 @@ def test_other_words(code: int | None, message: str, kind: type[LiankeError]) ->
     assert type(refusal(code, message)) is kind
 
 
-def test_only_a_code_without_words_proves_nothing() -> None:
-    assert UnknownCodeError("x", code=1).surely_refused is True
-    assert UnknownCodeError("", code=1).surely_refused is False
+def test_a_code_that_nobody_explains_proves_nothing() -> None:
+    """After the end of an upload; before it, words are an answer, since nothing can have been accepted."""
+    for detail in ("x", ""):
+        error = UnknownCodeError(detail, code=1)
+        assert error.surely_refused is False
+        error.before_end = True
+        assert error.surely_refused is bool(detail)
     assert BoxNotRespondingError("x", code=500).surely_refused is False
 
 

@@ -363,6 +363,8 @@ async def test_total_time_is_bounded_by_size(
         # Of a whole upload it would leave doubt; this one surely never arrived.
         (answer(b"", "302 Found", "Location: /elsewhere"), LiankeConnectionError),
         (answer(b'{"code":502,"msg":"bad file"}'), ConversionFailedError),
+        # Whatever the code: nothing can have been accepted.
+        (answer(b'{"code":10021,"msg":"too many"}'), UnknownCodeError),
     ],
 )
 async def test_an_answer_in_mid_upload_ends_it(
@@ -735,14 +737,12 @@ async def test_an_acceptance_before_the_end_is_none(
     assert not received.endswith(b"--\r\n")
 
 
-async def test_a_code_that_nobody_explains_is_an_answer_when_it_comes_with_words(
-    client: LiankeClient, sim: Simulator, small: UploadFile
+@pytest.mark.parametrize("words", ["打印次数已用完", ""])
+async def test_a_code_that_nobody_explains_is_no_answer_to_a_whole_upload(
+    client: LiankeClient, sim: Simulator, small: UploadFile, words: str
 ) -> None:
-    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg="打印次数已用完"))
-    with pytest.raises(UnknownCodeError) as caught:
-        await client.submit(LASER, small, FIELDS)
-    assert caught.value.surely_refused
-    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg=""))
+    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg=words))
     with pytest.raises(UnknownCodeError) as caught:
         await client.submit(LASER, small, FIELDS)
     assert not caught.value.surely_refused
+    assert caught.value.detail == words

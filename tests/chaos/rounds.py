@@ -43,7 +43,10 @@ def _variants(random: Random) -> dict[str, Any]:
         "callback_duplicates": pick((0, 0, 1, 3)),
         "callback_delay": pick((0.0, 0.0, 3.0, 40.0)),
         "callback_order": pick(("in_order", "in_order", "reversed")),
-        "cancel": pick(("revokes", "revokes", "revokes", "prints_success", "prints_revoked")),
+        "cancel": pick(
+            ("revokes", "revokes", "prints_success", "prints_revoked", "revoked_prints")
+        ),
+        "revoked_totals": pick(("missing", "bytes")),
         "list_lag": pick((0.0, 10.0, 60.0, 115.0)),
         "list_lag_random": pick((False, True)),
         "list_order": pick(("newest_first", "oldest_first")),

@@ -48,10 +48,10 @@ def _upload_fault(random: Random) -> Fault:
         (
             *("cut_head", "cut_body", "cut_end", "swallow", "hang", "late_request", "cut_answer"),
             *("hang_answer", "late_answer", "double_answer", "truncate", "replace", "replace"),
-            *("replace", "early_answer"),
+            *("replace", "early_answer", "alter"),
         )
     )
-    return _filled(random, kind)
+    return _altered(random) if kind == "alter" else _filled(random, kind)
 
 
 def _request_fault(random: Random) -> Fault:
@@ -61,13 +61,19 @@ def _request_fault(random: Random) -> Fault:
             *("double_answer", "truncate", "replace", "replace", "alter"),
         )
     )
-    if kind == "alter":
-        code = random.choice((500, 503, 10021, "abc", None))
-        body = json.dumps({"code": code, "msg": "系统繁忙"}).encode()
-        return Fault(
-            kind="replace", status=200, content_type="application/json", body=body, accepted=False
-        )
-    return _filled(random, kind)
+    return _altered(random) if kind == "alter" else _filled(random, kind)
+
+
+def _altered(random: Random) -> Fault:
+    """Return an answer of the service's that says nothing of what it did."""
+    code = random.choice((500, 503, 10021, "abc", None))
+    return Fault(
+        kind="replace",
+        status=200,
+        content_type="application/json",
+        body=json.dumps({"code": code, "msg": "系统繁忙"}).encode(),
+        accepted=random.random() < 0.5,
+    )
 
 
 def _filled(random: Random, kind: Any) -> Fault:

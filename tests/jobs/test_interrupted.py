@@ -353,13 +353,12 @@ async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
 async def test_an_expired_job_is_asked_back_until_the_cloud_answers(
     shop: Shop, fault: Fault
 ) -> None:
-    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.sim.cloud.variants.update(printer_off="accepted_until_on", revoked_totals="bytes")
     shop.printer().on = False
     job = await shop.submit(expires_in=timedelta(minutes=10))
     assert (await shop.uploaded(job)).state is JobState.QUEUED
     shop.sim.cloud.fail(CANCEL, fault, times=3)
     await shop.until(job, JobState.CANCELING, JobState.EXPIRED, seconds=1800, step=20)
-    # The cancellation is seen in time to tell that nothing was printed.
     await shop.until(job, JobState.EXPIRED, seconds=60)
     shop.printer().on = True
     for _ in range(20):

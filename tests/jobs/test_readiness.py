@@ -132,13 +132,19 @@ async def test_expires_unprinted(shop: Shop) -> None:
     assert done.can_retry
 
 
-async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(shop: Shop) -> None:
-    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+@pytest.mark.parametrize(
+    ("totals", "end"), [("bytes", JobState.EXPIRED), ("missing", JobState.UNCONFIRMED)]
+)
+async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(
+    shop: Shop, totals: str, end: JobState
+) -> None:
+    """Only if the cloud says that no byte was sent, it is known not to be printed."""
+    shop.sim.cloud.variants.update(printer_off="accepted_until_on", revoked_totals=totals)
     shop.printer().on = False
     job = await shop.submit(expires_in=timedelta(minutes=10))
     assert (await shop.uploaded(job)).state is JobState.QUEUED
-    await shop.until(job, JobState.CANCELING, JobState.EXPIRED, seconds=1200, step=20)
-    await shop.until(job, JobState.EXPIRED, seconds=60)
+    await shop.until(job, JobState.CANCELING, end, seconds=1200, step=20)
+    await shop.until(job, end, seconds=60)
     shop.printer().on = True
     await shop.tick(600)
     assert not shop.sim.cloud.printed

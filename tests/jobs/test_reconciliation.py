@@ -213,13 +213,42 @@ async def test_an_unclear_refusal_is_doubt(shop: Shop, code: int) -> None:
     assert len(shop.sim.cloud.printed) == 1
 
 
-async def test_a_refusal_that_nobody_explains_is_an_answer(shop: Shop) -> None:
-    """The job fails at once with the code and the service's own words, which alone say why."""
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10021, msg="打印次数已用完"))
-    job = await shop.submit()
-    done = await shop.uploaded(job)
-    assert (done.state, done.code, done.detail) == (JobState.FAILED, 10021, "打印次数已用完")
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_refusal_that_nobody_explains_is_doubt(shop: Shop, *, taken: bool) -> None:
+    """The code and the service's own words are shown, and stay if nothing else is found out."""
+    fault = Fault(kind="code", code=10021, msg="打印次数已用完", done=taken)
+    shop.sim.cloud.fail(SUBMIT, fault)
+    content = shop.document().path.read_bytes()
+    job = await shop.submit(shop.document(content=content), request_id="once")
+    await in_doubt(shop, job.job_id)
+    doubt = shop.queue.get(job.job_id)
+    assert (doubt.reason, doubt.code, doubt.detail) == ("refused", 10021, "打印次数已用完")
+    done = await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)
+    assert (done.state is JobState.COMPLETED) is taken
+    if not taken:
+        assert (done.reason, done.detail) == ("unclear_answer", "打印次数已用完")
+    assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
+    assert len(shop.sim.cloud.printed) == int(taken)
     assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("callbacks", ["end", "each_state"])
+async def test_a_callback_corrects_a_refusal(
+    open_shop: OpenShop, receiver: Receiver, callbacks: str, *, hold: bool
+) -> None:
+    """The box is offline, says the answer, though the job was taken: it is not sent again."""
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.update(callbacks=callbacks, callback_delay=2.0)
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5002, msg="设备不在线", done=True))
+        job = await shop.submit(hold=hold)
+        refused = await shop.uploaded(job)
+        assert refused.state is not JobState.UPLOADING
+        done = await shop.until(job, JobState.COMPLETED)
+        assert (done.reason, done.detail, done.pages_printed) == (None, "", 2)
+        await shop.tick(600)
+        await shop.tick(60)
+        assert len(shop.sim.cloud.printed) == shop.sim.cloud.count(SUBMIT) == 1
 
 
 async def test_it_came_out_settles_by_hand(shop: Shop) -> None:

@@ -53,7 +53,10 @@ SHOWN_BY = {
         "tests/jobs/test_limits.py::test_the_guard_stops_a_loop",
         "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
     ],
-    "the same request_id comes twice": ["tests/jobs/test_limits.py::test_a_request_id_prints_once"],
+    "the same request_id comes twice": [
+        "tests/jobs/test_limits.py::test_a_request_id_prints_once",
+        "tests/jobs/test_outcome.py::test_a_canceled_task_does_not_free_a_request_id",
+    ],
     "the disk is full or read-only": [
         "tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print",
         "tests/jobs/test_interrupted.py::test_a_read_only_disk_is_one_clear_error",
@@ -77,6 +80,10 @@ SHOWN_BY = {
     "a job is canceled too late": [
         "tests/jobs/test_readiness.py::test_cancel_that_came_too_late_is_told_as_completed",
         "tests/jobs/test_outcome.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
+        "tests/jobs/test_outcome.py::test_only_the_bytes_that_were_sent_show_that_nothing_was_printed",
+    ],
+    "the service answers with an error that nobody knows": [
+        "tests/jobs/test_reconciliation.py::test_a_refusal_that_nobody_explains_is_doubt"
     ],
     "a stranger finds the webhook address": [
         "tests/jobs/test_reconciliation.py::test_a_forged_callback_changes_nothing"

@@ -74,6 +74,7 @@ class House(Shop):
             assert whole + partial == 0 or job.partly_printed, f"failed, and it came out: {job}"
         if job.state in (JobState.CANCELED, JobState.EXPIRED):
             assert whole == 0, f"told as not printed, and it came out: {job}"
+            assert not partial or job.partly_printed, f"told as not printed at all: {job}"
 
     @override
     async def settle(self) -> None:

@@ -40,13 +40,14 @@ CODES: dict[int, Meaning] = {
     10009: "unsent",
     10011: "refused",
     11013: "refused",
-    11200: "refused",
-    11201: "refused",
+    # No document says that an upload is answered with these.
+    11200: "unclear",
+    11201: "unclear",
     11203: "unsent",
     11404: "refused",
-    # Whatever a code means: with words it is an answer, and a refusal.
-    10021: "refused",
-    77777: "refused",
+    # Whatever words come with a code that no document explains: the job may have been taken.
+    10021: "unclear",
+    77777: "unclear",
 }
 # Without the service's own JSON they may come from anything on the way, which may have let the job through.
 HTTP = (401, 403, 404, 413, 429, 500, 502, 503)

@@ -60,6 +60,8 @@ FAULTS = (
     Fault(kind="code", code=5002),
     Fault(kind="code", code=5011),
     Fault(kind="code", code=10009),
+    Fault(kind="code", code=10021, msg="打印次数已用完"),
+    Fault(kind="code", code=10021, msg="打印次数已用完", done=True),
 )
 OUTCOMES = (
     Outcome(code=502),
@@ -87,10 +89,11 @@ class World:
     # The jobs whose paper somebody may have turned over, and has been told so.
     turned: set[str] = field(default_factory=set)
     reported: set[str] = field(default_factory=set)
+    cut_short: set[JobState] = field(default_factory=set)
     _opened: AbstractAsyncContextManager[Shop] = field(init=False)
     _digests: dict[Path, str] = field(default_factory=dict)
 
-    async def begin(self, *, callbacks: bool) -> None:
+    async def begin(self, *, callbacks: bool, cancel: str, totals: str) -> None:
         """Open a shop on a box that has never been used."""
         self.stories += 1
         # The cloud's limits on requests count anew.
@@ -100,7 +103,16 @@ class World:
         cloud.boxes.clear()
         cloud.out_tray.clear()
         cloud.add_box(cloud.accounts[0], office_printers)
-        cloud.variants.update(callbacks="end" if callbacks else "never", list_lag=10.0)
+        cloud.variants.update(
+            callbacks="end" if callbacks else "never",
+            list_lag=10.0,
+            cancel=cancel,
+            revoked_totals=totals,
+        )
+        # Jobs that ended so may have been printed as a whole, if they say that sheets may be out.
+        self.cut_short = {JobState.FAILED} | (
+            set() if cancel == "revokes" else {JobState.CANCELED, JobState.EXPIRED}
+        )
         box = self.sim.box
         entry = MockConfigEntry(
             domain=DOMAIN,
@@ -295,11 +307,20 @@ class World:
             surely = sum(job.state is JobState.COMPLETED for job in jobs)
             maybe = sum(
                 job.state is JobState.UNCONFIRMED
-                or (job.state is JobState.FAILED and job.partly_printed)
+                or (job.state in self.cut_short and job.partly_printed)
                 for job in jobs
             )
             assert surely <= whole <= surely + maybe, (whole, jobs)
-            assert part <= sum(job.state is not JobState.COMPLETED for job in jobs), jobs
+            # Of what nothing was printed, nothing lies there.
+            perhaps = sum(job.state is JobState.UNCONFIRMED or job.partly_printed for job in jobs)
+            assert whole + part <= surely + perhaps, (whole, part, jobs)
+        for request_id in {job.request_id for job in self.shop.queue.jobs()} - {None}:
+            mine = [job for job in self.shop.queue.jobs() if job.request_id == request_id]
+            for digest in {job.digest for job in mine}:
+                whole, part = tray.get(digest, (0, 0))
+                # What a retry prints again is meant to be.
+                retried = sum(job.retry_of is not None for job in by_digest[digest])
+                assert whole + part <= 1 + retried, (request_id, mine)
 
     def judge_halves(
         self, jobs: list[Job], fronts: tuple[int, int], backs: tuple[int, int]
@@ -347,9 +368,13 @@ class Story(RuleBasedStateMachine):
         jobs = self.world.shop.queue.jobs()
         return jobs[number % len(jobs)] if jobs else None
 
-    @initialize(callbacks=st.booleans())
-    def begin(self, callbacks: bool) -> None:
-        self.run(self.world.begin(callbacks=callbacks))
+    @initialize(
+        callbacks=st.booleans(),
+        cancel=st.sampled_from(["revokes", "prints_success", "prints_revoked", "revoked_prints"]),
+        totals=st.sampled_from(["missing", "bytes"]),
+    )
+    def begin(self, callbacks: bool, cancel: str, totals: str) -> None:
+        self.run(self.world.begin(callbacks=callbacks, cancel=cancel, totals=totals))
 
     @rule(port=st.sampled_from(PORTS), hold=st.booleans(), minutes=st.none() | st.integers(1, 90))
     def print_something(self, port: int, hold: bool, minutes: int | None) -> None:
@@ -423,6 +448,10 @@ class Story(RuleBasedStateMachine):
     @rule(fault=st.sampled_from(FAULTS))
     def break_an_upload(self, fault: Fault) -> None:
         self.world.sim.cloud.fail(SUBMIT, fault)
+
+    @rule(seconds=st.sampled_from([0.05, 0.5]))
+    def be_late_with_a_cancellation(self, seconds: float) -> None:
+        self.world.sim.cloud.fail("DELETE /print/job", Fault(kind="delay", seconds=seconds))
 
     @rule(fault=st.sampled_from(["empty", "timeout", "reset_before"]))
     def break_an_answer(self, fault: Any) -> None:

@@ -103,7 +103,7 @@ class PrintShop:
         if task.report_revoked:
             if state not in FINAL_STATES:
                 return
-            state, result = "REVOKED", None
+            state, result = "REVOKED", self._revoked_result(task)
         self._note(task, state, result)
         self._cloud.messenger.state_changed(task)
         if state in FINAL_STATES:
@@ -305,15 +305,24 @@ class PrintShop:
         if result and code == 200:
             result["data"] = self._totals(task)
         elif result and cloud.variants.failed_totals == "bytes":
-            size = sum(document.size for document in task.documents)
-            pages = max(1, pages_of_one_copy(task) * task.copies)
-            result["data"] = {"file_total": size, "send_total": size * task.pages_out // pages}
+            result["data"] = self._bytes(task)
         if outcome and not outcome.result:
             result = None
         elif cloud.variants.result_delay:
             self._note(task, state, None)
             await cloud.sleep(cloud.variants.result_delay)
         self.move(task, state, result)
+
+    def _bytes(self, task: Task) -> dict[str, int]:
+        """Tell how much of a task reached the printer."""
+        size = sum(document.size for document in task.documents)
+        pages = max(1, pages_of_one_copy(task) * task.copies)
+        return {"file_total": size, "send_total": size * task.pages_out // pages}
+
+    def _revoked_result(self, task: Task) -> dict[str, Any] | None:
+        if self._cloud.variants.revoked_totals == "missing":
+            return None
+        return {"code": 500, "msg": "任务已取消", "data": self._bytes(task)}
 
     def _totals(self, task: Task) -> dict[str, Any]:
         variants = self._cloud.variants
@@ -354,6 +363,13 @@ class PrintShop:
                 self.move(task, "SET_REVOKE")
                 task.report_revoked = True
                 return True
+            case "revoked_prints":
+                self.move(task, "SET_REVOKE")
+                self._note(task, "REVOKED", None)
+                task.report_revoked = True
+                self._cloud.messenger.state_changed(task)
+                task.ended.set()
+                return True
             case "hangs":
                 self.move(task, "SET_REVOKE")
                 self._stop(task)
@@ -375,7 +391,7 @@ class PrintShop:
         if task.pages_out and not task.committed:
             await self._deliver(task, complete=False)
         await self._cloud.sleep(REVOKE_SECONDS)
-        self.move(task, "REVOKED")
+        self.move(task, "REVOKED", self._revoked_result(task))
         self._drop_documents(task)
 
     def flush(self, tasks: list[Task]) -> int:

@@ -55,12 +55,15 @@ class Variants:
     result_delay: float = 0.0
     success_when: Literal["printed", "sent"] = "printed"
     paper_out: Literal["waits", "fails"] = "waits"
-    cancel: Literal["revokes", "prints_success", "prints_revoked", "hangs", "code_400"] = "revokes"
+    cancel: Literal[
+        "revokes", "prints_success", "prints_revoked", "revoked_prints", "hangs", "code_400"
+    ] = "revokes"
     cancel_finished: Literal["code_200", "code_400"] = "code_200"
     ticket_name: Literal["task_ticket", "taskTicket", "ticket", "none"] = "task_ticket"
     failed_preview: Literal["code_502", "code_10015"] = "code_502"
     unknown_pages: Literal["missing", "null"] = "missing"
     failed_totals: Literal["missing", "bytes"] = "missing"
+    revoked_totals: Literal["missing", "bytes"] = "missing"
     total_page: Literal["selected", "with_copies"] = "selected"
     too_large: Literal["http_413", "http_502", "code_400"] = "http_413"
 

@@ -35,7 +35,8 @@ async def test_cancel_in_the_middle(sim: Simulator, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "end"), [("prints_success", "SUCCESS"), ("prints_revoked", "REVOKED")]
+    ("variant", "end"),
+    [("prints_success", "SUCCESS"), ("prints_revoked", "REVOKED"), ("revoked_prints", "REVOKED")],
 )
 async def test_cancel_answered_200_though_it_printed(
     sim: Simulator, api: Api, variant: str, end: str
@@ -44,7 +45,22 @@ async def test_cancel_answered_200_though_it_printed(
     task_id = await api.submit()
     assert await api.code("DELETE /print/job", task_id=task_id) == 200
     assert (await api.result(task_id))[0] == end
-    assert [job.task_id for job in sim.printed] == [task_id]
+    await until(lambda: [job.task_id for job in sim.printed] == [task_id])
+    assert (await api.result(task_id))[0] == end
+
+
+async def test_what_was_sent_of_a_canceled_job(sim: Simulator, api: Api) -> None:
+    sim.cloud.variants.revoked_totals = "bytes"
+    sim.box.printer(1).paper = 1
+    document = make_pdf(3)
+    first = await api.submit(document)
+    second = await api.submit(document)
+    await until(lambda: sim.cloud.tasks[first].pages_out == 1)
+    for task_id in (second, first):
+        await api.data("DELETE /print/job", task_id=task_id)
+        assert (await api.result(task_id))[0] == "REVOKED"
+    sent = [(sim.cloud.tasks[one].result or {})["data"]["send_total"] for one in (first, second)]
+    assert sent == [len(document) // 3, 0]
 
 
 async def test_cancel_that_never_ends_or_is_refused(sim: Simulator, api: Api) -> None:

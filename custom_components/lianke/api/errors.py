@@ -79,11 +79,13 @@ class LiankeResponseError(LiankeError):
 class LiankeRefusedError(LiankeError):
     """The service answered with an error code.
 
-    `surely_refused` is False where the request may have been carried out all the same.
+    `surely_refused` is False where the request may have been carried out all the same. `before_end` says that the
+    answer came before the end of an upload was sent.
     """
 
     reason = "refused"
     is_passing = False
+    before_end = False
 
     @property
     def surely_refused(self) -> bool:
@@ -175,13 +177,23 @@ class ErrorLimitReachedError(LiankeRefusedError):
     reason = "error_limit_reached"
 
 
-class ResetsUsedUpError(LiankeRefusedError):
+class _NoAnswerToUploadsError(LiankeRefusedError):
+    """A code that says nothing about an upload whose end was sent: no document explains it there."""
+
+    @property
+    @override
+    def surely_refused(self) -> bool:
+        """Return whether the service sent a message, and before the end of an upload."""
+        return self.before_end and bool(self.detail)
+
+
+class ResetsUsedUpError(_NoAnswerToUploadsError):
     """The day's resets of the error limit are used up (11200)."""
 
     reason = "resets_used_up"
 
 
-class NothingToResetError(LiankeRefusedError):
+class NothingToResetError(_NoAnswerToUploadsError):
     """The error limit has nothing to reset (11201)."""
 
     reason = "nothing_to_reset"
@@ -223,14 +235,8 @@ class DocumentTooLargeError(LiankeRefusedError):
     reason = "document_too_large_for_service"
 
 
-class UnknownCodeError(LiankeRefusedError):
-    """An undocumented code; with a message beside it, it is an answer like any other."""
-
-    @property
-    @override
-    def surely_refused(self) -> bool:
-        """Return whether the service sent a message, too."""
-        return bool(self.detail)
+class UnknownCodeError(_NoAnswerToUploadsError):
+    """An undocumented code, whatever message comes with it."""
 
 
 class LiankeInputError(LiankeError):

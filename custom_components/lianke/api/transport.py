@@ -315,8 +315,10 @@ class Transport:
         try:
             await self._interpret(where, status, raw, None)
         except LiankeError as err:
-            if isinstance(err, LiankeRefusedError) and err.surely_refused:
-                raise
+            if isinstance(err, LiankeRefusedError):
+                err.before_end = True
+                if err.surely_refused:
+                    raise
             raise LiankeConnectionError(err.detail, may_have_arrived=False, code=err.code) from None
         raise LiankeConnectionError("accepted before its end", may_have_arrived=False)
 

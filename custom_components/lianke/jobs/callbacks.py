@@ -1,8 +1,9 @@
 """Job callbacks of the cloud: which job they belong to, and how they change it.
 
 A callback with a job's own token proves everything it says, without it nothing. The token outranks the
-list of tasks: where the list led to another task or outcome, the job is corrected, although that revises
-what was published. The list is believed so late, and so seldom, that it should never come to this.
+list of tasks, and an answer that refused the upload: where one of them led to another task or outcome, the job
+is corrected, although that revises what was published. The list is believed so late, and so seldom, that it
+should never come to this.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,10 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.tasks import Callback, TaskResult
+from ..api.tasks import Callback, TaskResult, TaskState
 from .halves import is_first_token
 from .job import Job, JobState
-from .outcome import changes_for
+from .outcome import changes_for, says_what_was_sent
 from .preview import Previewer
 from .registry import JobRegistry
 from .tracker import TaskTracker
@@ -54,7 +55,10 @@ class CallbackHandler:
             if (named := self._registry.by_task(report.task_id)) and self._tracker.hint(named):
                 self._review_soon()
             return False
-        if job.state is JobState.COMPLETED and job.pages_printed is None:
+        if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
+            report.state is TaskState.REVOKED
+            and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
+        ):
             self._tracker.poll_soon(job)
             self._review_soon()
         await self._registry.async_wait_persisted(job.job_id)
@@ -74,7 +78,9 @@ def _apply_report(
         return None
     if token and is_first_token(job, token):
         return _apply_to_first(registry, job, report, result)
-    if job.handed_over_at is None:
+    refused = job.handed_over_at is None and job.task_id is None
+    if refused and not job.was_refused:
+        # It was never sent.
         return None
     changes: dict[str, Any] = {}
     moved = job.task_id != report.task_id
@@ -86,14 +92,20 @@ def _apply_report(
             return None
         changes = {"task_id": report.task_id, "task_known_at": dt_util.utcnow()}
     before = job
-    if job.task_from_list:
+    if job.task_from_list or refused:
         changes["task_from_list"] = False
         if job.is_final:
-            # What rests on the list alone may be corrected.
+            # What rests on the list alone, or on a refusal, may be corrected.
             before = replace(job, state=JobState.UNCONFIRMED)
             if moved:
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
-    changes |= changes_for(before, report.state, result) or {}
+        elif refused:
+            changes["state"] = JobState.QUEUED
+    state = report.state
+    if state is TaskState.REVOKED and not says_what_was_sent(result):
+        # The task itself may say it.
+        state = TaskState.SET_REVOKE
+    changes |= changes_for(before, state, result) or {}
     return registry.change(job, **changes) if changes else job
 
 

@@ -86,6 +86,8 @@ class Job:
     has_document: bool = True
     # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
+    # An upload of it was refused after its end was sent.
+    was_refused: bool = field(default=False, metadata=_ADDED)
     task_id: str | None = None
     task_known_at: datetime | None = None
     # Whether the task was only matched by the list of tasks.
@@ -95,8 +97,6 @@ class Job:
     clock_most: int | None = field(default=None, metadata=_ADDED)
     cancel_requested: bool = False
     expiring: bool = False
-    # When the cloud said, right before it was asked to cancel, that the task had not begun.
-    idle_at: datetime | None = field(default=None, metadata=_ADDED)
     reason: str | None = None
     code: int | None = None
     detail: str = ""

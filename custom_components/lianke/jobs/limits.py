@@ -130,11 +130,13 @@ def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) 
 
 
 def _surely_not_printed(job: Job) -> bool:
-    """Return whether no paper of a job can have come out."""
+    """Return whether no paper of a job can have come out, whatever the service still does.
+
+    It may print a task that it says is canceled.
+    """
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
-    if job.task_id is None or job.idle_at is not None:
+    if job.task_id is None:
         return True
-    # Records of 0.1.0, which have no generation, do not say whether a task had begun when it was
-    # canceled, and rule paper out after more failures than today.
+    # Records of 0.1.0, which have no generation, rule paper out after more failures than today.
     return job.state is JobState.FAILED and (job.generation > 0 or job.code in BEFORE_PAPER)

@@ -1,9 +1,6 @@
 """What a task's state and result mean for its job. Pure functions."""
 
-from datetime import timedelta
 from typing import Any
-
-from homeassistant.util import dt as dt_util
 
 from ..api.errors import CODES
 from ..api.tasks import TaskResult, TaskState
@@ -16,8 +13,6 @@ CANCELED_TOO_LATE = "taken_back_late"
 # Result codes that rule paper out: the file was never converted, or was refused. A box or printer that
 # is gone may have gone while it was printing.
 BEFORE_PAPER = frozenset({400, 502, 11203})
-# After a cancellation that takes longer, printing may have begun meanwhile.
-REVOKE_TIME = timedelta(seconds=20)
 
 _MOVES = {
     TaskState.READY: JobState.QUEUED,
@@ -43,7 +38,7 @@ def changes_for(
         state = _MOVES[task_state]
         return {"state": state} if can_move(job.state, state) else None
     if task_state is TaskState.REVOKED:
-        return _revoked(job)
+        return _revoked(job, result)
     if task_state is TaskState.SUCCESS and result is not None and result.code is not None:
         if result.code == PRINTED_CODE:
             return _final(job, JobState.COMPLETED, pages_printed=printed_pages(job, result))
@@ -53,15 +48,21 @@ def changes_for(
     return None
 
 
-def _revoked(job: Job) -> dict[str, Any] | None:
+def says_what_was_sent(result: TaskResult | None) -> bool:
+    """Return whether a result says how many bytes the cloud sent to the printer."""
+    return result is not None and result.send_total is not None
+
+
+def _revoked(job: Job, result: TaskResult | None) -> dict[str, Any] | None:
     """Return the changes of a job whose task was canceled.
 
-    REVOKED alone says nothing about paper: a task that was being sent is revoked as well.
+    REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be
+    canceled: the cancellation may have come late, or not at all.
     """
-    idle = job.idle_at is not None and dt_util.utcnow() - job.idle_at < REVOKE_TIME
+    may_be_on_paper = result is None or result.send_total != 0
     if not job.expiring:
-        return _final(job, JobState.CANCELED, partly_printed=not idle)
-    if idle:
+        return _final(job, JobState.CANCELED, partly_printed=may_be_on_paper)
+    if not may_be_on_paper:
         return _final(job, JobState.EXPIRED)
     # Not `expired`, which says that it was not printed.
     changes = _final(job, JobState.UNCONFIRMED, partly_printed=True)
@@ -108,7 +109,7 @@ def _may_be_on_paper(result: TaskResult | None) -> bool:
     By the bytes that the cloud sent to the printer; where these are unknown, by the code.
     """
     if result is not None and result.send_total is not None:
-        return result.send_total > 0
+        return result.send_total != 0
     return result is None or result.code not in BEFORE_PAPER
 
 

@@ -8,7 +8,6 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
 import logging
-from time import monotonic
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
@@ -16,7 +15,6 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..api.tasks import TaskState
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from .job import Job, JobState
@@ -40,8 +38,6 @@ LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
 # After a request to cancel that failed for a passing reason.
 CANCEL_RETRY = timedelta(minutes=2)
-# Seconds between the question whether a task has begun and its cancellation; later it may be printing.
-CANCEL_TIME = 5
 # After a job's end, once for all that end about that time.
 CLEANUP_DELAY = timedelta(seconds=1)
 
@@ -303,14 +299,12 @@ class JobScheduler:
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
         """Ask for the state of a job's task, then cancel it. Raises LiankeError.
 
-        A job that has ended is not canceled, nor is an expired one that is being printed. Only a
-        task that has not begun is known not to be on paper.
+        A job that has ended is not canceled, nor is an expired one that is being printed.
         """
         printer = self._storage.printers.get(job.printer_key)
         if printer is None or job.task_id is None:
             return
-        asked_at, began = dt_util.utcnow(), monotonic()
-        state = await self._tracker.async_poll_before_cancel(job)
+        await self._tracker.async_poll_before_cancel(job)
         current = self._registry.get(job.job_id)
         if current is None or not current.can_cancel or current.task_id != job.task_id:
             # It has ended, or its first half has.
@@ -324,10 +318,7 @@ class JobScheduler:
         if current is not None and current.task_id != job.task_id:
             await self._async_cancel_second_half(job.job_id, expiring=expiring)
         elif current is not None and current.can_cancel:
-            idle = state is TaskState.READY and monotonic() - began < CANCEL_TIME
-            self._registry.change(
-                current, state=JobState.CANCELING, idle_at=asked_at if idle else None
-            )
+            self._registry.change(current, state=JobState.CANCELING)
             self._tracker.poll_soon(current)
 
     async def _async_cancel_second_half(self, job_id: str, *, expiring: bool) -> None:

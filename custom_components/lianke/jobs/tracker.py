@@ -22,7 +22,6 @@ from ..box.storage import BoxStorage
 from .job import Job, JobState
 from .outcome import (
     CANCELED_TOO_LATE,
-    REVOKE_TIME,
     changes_for,
     failure,
     has_other_pages,
@@ -210,9 +209,9 @@ class TaskTracker:
         age = self._age(job)
         if job.is_unsure and age < DOUBT_TIME * 2:
             return SPACING
-        if job.idle_at is not None and dt_util.utcnow() - job.idle_at < REVOKE_TIME:
-            # Only an end that is seen in this time shows that nothing was printed.
-            return SPACING
+        if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
+            # Somebody waits for it.
+            return WATCHDOG
         for older, pause in _SLOWER:
             if age > older:
                 return pause
@@ -228,26 +227,23 @@ class TaskTracker:
             return jobs[0] if self._trackings[jobs[0].job_id].failed_polls < TRIES else None
         return None
 
-    async def async_poll_before_cancel(self, job: Job) -> TaskState | None:
-        """Poll a job's task and apply the answer; return its state, None if the poll fails."""
+    async def async_poll_before_cancel(self, job: Job) -> None:
+        """Poll a job's task and apply the answer, if there is one."""
         try:
-            task = await self._async_poll_task(job)
+            await self._async_poll_task(job)
         except LiankeError as err:
             _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
-            return None
-        return task.state if task else None
 
-    async def _async_poll_task(self, job: Job) -> Task | None:
+    async def _async_poll_task(self, job: Job) -> None:
         """Poll a job's task and apply the answer. Raises LiankeError."""
         if job.task_id is None or (known := self._storage.printers.get(job.printer_key)) is None:
-            return None
+            return
         task = await self._client.task(known.printer.address, job.task_id)
         self._trackings[job.job_id].failed_polls = 0
         current = self._registry.get(job.job_id)
         # Meanwhile the job may have got another task, or be about to: that of its second half.
         if current is not None and current.task_id == job.task_id:
             self._apply_task(current, task)
-        return task
 
     @callback
     def _apply_task(self, job: Job, task: Task) -> None:
@@ -315,9 +311,11 @@ class TaskTracker:
                 tracking.wants_poll = True
             return
         state = changes.get("state")
-        # The list has neither pages nor what was sent of a failed job.
-        better = state is JobState.FAILED or (
-            state is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few))
+        # The list has neither pages nor what was sent of a failed or canceled job.
+        better = (
+            state is JobState.FAILED
+            or task.state is TaskState.REVOKED
+            or (state is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few)))
         )
         if better and tracking.failed_polls < TRIES:
             self.poll_soon(job)

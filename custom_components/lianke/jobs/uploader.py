@@ -214,7 +214,9 @@ class Uploader:
         async def before_end() -> None:
             await self._store.async_flushed(job.job_id)
             await handover.enter()
-            if self._current(job).cancel_requested:
+            current = self._current(job)
+            if current.cancel_requested or current.task_id is not None:
+                # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _CanceledError
             if (
                 job.hold
@@ -309,23 +311,26 @@ class Uploader:
 
     @callback
     def _note_task(self, job: Job, task_id: str) -> None:
+        if job.task_id is None:
+            if job.handed_over_at is None or not self._registry.is_free(task_id):
+                # Not an answer to this upload: the job stays in doubt.
+                _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
+                return
+            self._registry.change(
+                job,
+                task_id=task_id,
+                task_known_at=dt_util.utcnow(),
+                state=JobState.QUEUED,
+            )
         self._readiness.clear_backoff(job.printer_key)
-        if job.task_id is not None:
-            return
-        if job.handed_over_at is None or not self._registry.is_free(task_id):
-            # Not an answer to this upload: the job stays in doubt.
-            _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
-            return
-        self._registry.change(
-            job,
-            task_id=task_id,
-            task_known_at=dt_util.utcnow(),
-            state=JobState.QUEUED,
-        )
 
     @callback
     def _note_error(self, job: Job, err: LiankeError) -> None:
         """Hold or fail a job after an error of the service, or leave it in doubt."""
+        refused = {
+            "handed_over_at": None,
+            "was_refused": job.was_refused or job.handed_over_at is not None,
+        }
         if job.handed_over_at is not None and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
@@ -333,22 +338,22 @@ class Uploader:
                 self._registry.change(job, reason=err.reason, code=err.code, detail=err.detail)
             return
         if job.cancel_requested:
-            self._registry.change(job, state=JobState.CANCELED, handed_over_at=None)
+            self._registry.change(job, state=JobState.CANCELED, **refused)
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and job.ticket is not None:
             # What the service prepared for a preview may be gone; the document is still here.
-            self._registry.change(job, ticket=None, handed_over_at=None)
+            self._registry.change(job, ticket=None, **refused)
             return
         if reason is None or not job.hold:
-            self._fail(job, err.reason, code=err.code, detail=err.detail)
+            self._fail(job, err.reason, code=err.code, detail=err.detail, **refused)
             return
         self._readiness.back_off(
             job.printer_key,
             reason,
             ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
         )
-        self._hold(job, reason, handed_over_at=None, code=err.code, detail=err.detail)
+        self._hold(job, reason, code=err.code, detail=err.detail, **refused)
         self._coordinator.async_refresh_soon("a job was refused")
 
     @callback
@@ -357,7 +362,6 @@ class Uploader:
             job,
             state=JobState.FAILED,
             reason=reason,
-            handed_over_at=None,
             **changes,
         )
         self._coordinator.async_refresh_soon("a job failed")
