@@ -571,7 +571,7 @@ async def test_second_box_by_the_same_account(
     schema = result["data_schema"]
     assert schema is not None
     accounts = schema.schema["account"].config["options"]
-    assert [one["label"] for one in accounts] == ["Office box", "Shop box"]
+    assert [one["label"] for one in accounts] == ["Office box", "Shop box", "another"]
     assert key_of(box) not in shown_text(result)
 
     result = await answer(hass, result, VENDOR, account=first.entry_id)
@@ -586,38 +586,57 @@ async def test_second_box_by_the_same_account(
     schema = (await recognized(hass, third))["data_schema"]
     assert schema is not None
     accounts = schema.schema["account"].config["options"]
-    assert [one["label"] for one in accounts] == ["Office box", "Shop box"], "one line an account"
+    labels = [one["label"] for one in accounts]
+    assert labels == ["Office box", "Shop box", "another"], "one line an account"
 
 
-async def test_account_and_key_contradict(
+async def test_an_account_that_was_chosen_by_mistake(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
-    """Both given is an error; so is an account removed in the meantime. The choice stays."""
+    """A key that is typed counts, or *Another account* takes the choice back."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
+    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    link = qr_link(stranger.device_id, stranger.device_key)
+    for chosen, key in ((first.entry_id, key_of(stranger)), ("another", key_of(stranger))):
+        result = await answer(
+            hass, await recognized(hass, link), simulator.url, account=chosen, api_key=key
+        )
+        assert result["step_id"] == "printers"
+        hass.config_entries.flow.async_abort(result["flow_id"])
+
+    # The other way round: a kept key, shown as dots, does not outweigh the account that is chosen.
     twin = next(
         one
         for one in simulator.cloud.boxes.values()
         if one.account is box.account and one is not box
     )
-    link = qr_link(twin.device_id, twin.device_key)
-    result = await answer(
-        hass,
-        await recognized(hass, link),
-        simulator.url,
-        account=first.entry_id,
-        api_key=WRONG_KEY,
-    )
-    assert result["errors"] == {"account": "key_or_account"}
-    schema = result["data_schema"]
-    assert schema is not None
-    marker = next(marker for marker in schema.schema if marker == "account")
-    assert marker.description == {"suggested_value": first.entry_id}
+    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
+    result = await answer(hass, result, simulator.url, api_key=key_of(stranger))
+    assert result["errors"] == {"base": "box_not_bound"}
+    result = await answer(hass, result, simulator.url, account=first.entry_id)
+    assert result["step_id"] == "printers"
 
+    result = await answer(hass, await recognized(hass, link), simulator.url, account="another")
+    assert result["errors"] == {"api_key": "api_key_missing"}
+
+
+async def test_the_chosen_account_was_removed(
+    hass: HomeAssistant, simulator: Simulator, box: Box
+) -> None:
+    """The form says so, and takes a key or another account."""
+    first = make_entry(simulator, box, title="Office box")
+    first.add_to_hass(hass)
     stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
+    twin = next(
+        one
+        for one in simulator.cloud.boxes.values()
+        if one.account is box.account and one is not box
+    )
+    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
     await hass.config_entries.async_remove(first.entry_id)
-    result = await answer(hass, result, simulator.url, api_key=None)
+    result = await answer(hass, result, simulator.url, account=first.entry_id)
     assert result["errors"] == {"account": "account_gone"}
     assert first.entry_id not in shown_text(result)
     result = await answer(hass, result, simulator.url, api_key=key_of(box))

@@ -32,6 +32,7 @@ from .flows.binding import (
     test_page_printer,
 )
 from .flows.binding_forms import (
+    ANOTHER_ACCOUNT,
     CONF_ACCOUNT,
     CONF_PHOTO,
     CONF_QR_TEXT,
@@ -49,7 +50,7 @@ from .runtime import LiankeConfigEntry
 CONF_TEST_PAGE = "test_page"
 
 
-def _credentials(data: Mapping[str, Any]) -> Credentials:
+def _credentials_in(data: Mapping[str, Any]) -> Credentials:
     """Return the credentials in the data of an entry, or of one that is being made."""
     return Credentials(device_id=data[CONF_DEVICE_ID], device_key=data[CONF_DEVICE_KEY])
 
@@ -66,7 +67,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def __init__(self) -> None:
         """Start without input."""
-        self._credentials: Credentials | None = None
+        self._sticker: Credentials | None = None
         self._api_key = ""
         self._account: str | None = None
         self._server = DEFAULT_SERVER
@@ -88,11 +89,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for the sticker, which tells the box."""
         if user_input is not None:
             await self._async_read_sticker(user_input)
-            if self._errors:
-                pass
-            elif (sticker := self._credentials) is None:
+            if (sticker := self._sticker) is None and not self._errors:
                 self._errors[CONF_PHOTO] = "sticker_missing"
-            else:
+            if sticker is not None and not self._errors:
                 # A form left behind in a closed browser tab must not bar the next one.
                 await self.async_set_unique_id(sticker.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
@@ -117,15 +116,15 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._forget_errors()
             self._read_connection(user_input)
-            self._account = user_input.get(CONF_ACCOUNT)
-            api_key, server = self._key_and_server(user_input)
+            self._read_account(user_input)
+            api_key, server = self._key_and_server()
             if not self._errors:
-                sticker = _credentials(self._data)
+                sticker = _credentials_in(self._data)
                 self._found = await self._async_fetch(api_key, sticker, server)
                 if self._found is not None:
                     self._data |= {CONF_API_KEY: api_key, CONF_SERVER: server}
                     return await self.async_step_printers()
-                if self._credentials is None:
+                if self._sticker is None:
                     return self._sticker_form()
         return self.async_show_form(
             step_id="account",
@@ -203,7 +202,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._read_connection(user_input)
             server = entry.data[CONF_SERVER]
             if not self._errors and await self._async_fetch(
-                self._api_key, _credentials(entry.data), server
+                self._api_key, _credentials_in(entry.data), server
             ):
                 return self._renew(entry)
         return self.async_show_form(
@@ -248,7 +247,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             await self._async_read_sticker(user_input)
             self._read_connection(user_input)
             api_key = self._api_key or entry.data[CONF_API_KEY]
-            credentials = self._credentials or _credentials(entry.data)
+            credentials = self._sticker or _credentials_in(entry.data)
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
@@ -280,7 +279,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             sticker = await async_read_sticker(
                 self.hass, user_input.get(CONF_PHOTO), user_input.get(CONF_QR_TEXT)
             )
-            self._credentials = sticker or self._credentials
+            self._sticker = sticker or self._sticker
         except FieldError as err:
             self._errors[err.field] = err.reason
 
@@ -307,15 +306,20 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._details = {"detail": "", "code": ""}
 
     @callback
-    def _key_and_server(self, user_input: dict[str, Any]) -> tuple[str, str]:
+    def _read_account(self, user_input: dict[str, Any]) -> None:
+        """Keep the entry whose account was chosen; a key typed anew counts more than the choice."""
+        chosen = user_input.get(CONF_ACCOUNT, ANOTHER_ACCOUNT)
+        is_typed = user_input.get(CONF_API_KEY, KEPT_KEY) != KEPT_KEY
+        self._account = None if is_typed or chosen == ANOTHER_ACCOUNT else chosen
+
+    @callback
+    def _key_and_server(self) -> tuple[str, str]:
         """Return the ApiKey and the server to use: the ones typed, or another entry's."""
         if self._account is None:
             if not self._api_key:
                 self._errors.setdefault(CONF_API_KEY, "api_key_missing")
             return self._api_key, self._server
         entry = self.hass.config_entries.async_get_entry(self._account)
-        if user_input.get(CONF_API_KEY):
-            self._errors[CONF_ACCOUNT] = "key_or_account"
         if entry is None:
             self._errors[CONF_ACCOUNT], self._account = "account_gone", None
             return "", self._server
@@ -337,7 +341,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             else:
                 self._errors["base"] = err.reason if err.reason in EXPLAINED else "refused"
             if isinstance(err, BoxNotFoundError):
-                self._credentials = None
+                self._sticker = None
             return None
 
     @callback

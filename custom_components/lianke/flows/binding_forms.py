@@ -25,6 +25,9 @@ CONF_PHOTO = "photo"
 CONF_QR_TEXT = "qr_text"
 SECTION_ADVANCED = "advanced"
 
+# The choice for a box of an account that no entry has yet.
+ANOTHER_ACCOUNT = "another"
+
 # Stands in the key's field for a key that the flow holds already, since no key goes back to the
 # browser. No key looks like this, so one that was edited by half is refused.
 KEPT_KEY = "•" * 12
@@ -71,16 +74,23 @@ def account_schema(
     server: str,
     errors: Mapping[str, str],
 ) -> vol.Schema:
-    """Return the form that asks for the ApiKey, or for an entry of the same account, and the server."""
+    """Return the form that asks for the ApiKey, or for an entry of the same account, and the server.
+
+    `chosen` is the id of that entry. One that was chosen can be unchosen by ANOTHER_ACCOUNT, since the
+    selector itself has no way back.
+    """
     accounts: dict[str, SelectOptionDict] = {}
     for entry in entries:
         option = SelectOptionDict(value=entry.entry_id, label=entry.title)
         accounts.setdefault(entry.data[CONF_API_KEY], option)
     schema: dict[vol.Marker, object] = {}
     if accounts:
+        another = SelectOptionDict(value=ANOTHER_ACCOUNT, label=ANOTHER_ACCOUNT)
         shown = {"suggested_value": chosen}
         schema[vol.Optional(CONF_ACCOUNT, description=shown)] = SelectSelector(
-            SelectSelectorConfig(options=list(accounts.values()))
+            SelectSelectorConfig(
+                options=[*accounts.values(), another], translation_key=CONF_ACCOUNT
+            )
         )
     return vol.Schema(schema | _key(vol.Optional, kept=key_kept) | _advanced(server, errors))
 
