@@ -177,6 +177,24 @@ async def test_system_health(
     assert found["can_reach_service"] == "ok"
 
 
+async def test_system_health_with_two_servers(
+    hass: HomeAssistant,
+    printed: MockConfigEntry,
+    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    """One that cannot be reached is not hidden by another one that can."""
+    twin = next(one for one in simulator.cloud.boxes.values() if one.device_id != printed.unique_id)
+    second = make_entry(simulator, twin, title="Shop box")
+    assert await set_up(hass, second)
+    # Behind the reachable one in the alphabet; nobody listens there.
+    data = {**second.data, "server": "http://127.0.0.1:9/api"}
+    hass.config_entries.async_update_entry(second, data=data)
+    found = await health(hass_ws_client)
+    assert found["boxes"] == 2
+    assert found["can_reach_service"] == {"type": "failed", "error": "unreachable"}
+
+
 async def test_system_health_without_a_box(
     hass: HomeAssistant,
     simulator: Simulator,

@@ -33,6 +33,14 @@ async def async_info(hass: HomeAssistant) -> dict[str, Any]:
         ),
         "last_push": max(pushes, default=None),
     }
-    for server in sorted({entry.data[CONF_SERVER] for entry in entries})[:1]:
-        info["can_reach_service"] = async_check_can_reach_url(hass, server)
+    if servers := sorted({entry.data[CONF_SERVER] for entry in entries}):
+        info["can_reach_service"] = _async_check_servers(hass, servers)
     return info
+
+
+async def _async_check_servers(hass: HomeAssistant, servers: list[str]) -> str | dict[str, str]:
+    """Return "ok", or what is wrong with the first server that cannot be reached."""
+    for server in servers:
+        if (answer := await async_check_can_reach_url(hass, server)) != "ok":
+            return answer
+    return "ok"
