@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
 PRINTER = "Kyocera MA2000w GX"
 WIDE = {"width": 1200, "height": 1000}
 TRIGGERS = (
-    *("Print job was printed", "Print job was not printed", "Print job has to wait"),
+    *("Print job was printed", "Print job failed or was not printed", "Print job has to wait"),
     *("Printer needs attention", "Printer became ready", "Ink became low"),
 )
 CONDITIONS = ("Printer is ready", "Printer needs attention", "Printer has jobs waiting")
@@ -76,7 +76,7 @@ async def test_tell_me_of_failed_jobs(tmp_path: Path, chromium: str, socket_enab
                 ("trigger", TRIGGERS),
             ):
                 await add_to(kind, names)
-            await page.get_by_text("Print job was not printed").first.click()
+            await page.get_by_text("Print job failed or was not printed").first.click()
             await page.get_by_text("Triggers when a print job ends").first.wait_for()
             await page.get_by_role("button", name="Add action").first.click()
             await page.get_by_placeholder("Search").fill("persistent")

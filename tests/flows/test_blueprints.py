@@ -403,6 +403,7 @@ VOICE = {
         "list": "Print the shopping list",
         "status": "What is the printer doing?",
         "reason": "Why doesn't it print?",
+        "wrong": "What's wrong with the printer?",
         "answers": {
             "sent": "The list is on its way to the printer.",
             "idle": "The printer: Idle.",
@@ -416,6 +417,7 @@ VOICE = {
         "list": "打印购物清单",
         "status": "打印机在干什么？",
         "reason": "打印机为什么不打印？",
+        "wrong": "打印机怎么了？",
         "answers": {
             "sent": "好的，清单已交给打印机。",
             "idle": "打印机状态：空闲。",
@@ -453,7 +455,8 @@ async def test_voice(
     await look(hass, clock, ready)
     assert await say(hass, voice["list"], language) == answers["held"]
     assert await say(hass, voice["status"], language) == answers["waiting"]
-    assert (await say(hass, voice["reason"], language)).endswith(answers["why"][-12:])
+    for asked in ("reason", "wrong"):
+        assert (await say(hass, voice[asked], language)).endswith(answers["why"][-12:])
     assert len(simulator.printed) == 1
 
 

@@ -81,7 +81,7 @@ def test_names_in_italics_are_on_the_screens(document: str) -> None:
 # The names that most pages speak of, in the words of the integration.
 NAMED = [
     "取消等待中的任务", "复制蓝图", "可打印的文档", "等待原因", "已打印出来", "保留未打印的文档",
-    "重新打印", "打印任务", "重置失败次数限制", "使用与此云盒相同的账号", "搜索网络打印机", "服务器",
+    "重新打印", "打印任务", "重置错误次数上限", "使用与此云盒相同的账号", "搜索网络打印机", "服务器",
     "设置消息推送", "等待期限", "链科打印机",
 ]  # fmt: skip
 
