@@ -112,3 +112,8 @@ def test_shapes_are_small() -> None:
     assert shape_of(reported) == f"text of {len(reported)}"
     assert is_word("a" * shapes.MAX_NAME)
     assert not is_word("a" * (shapes.MAX_NAME + 1))
+
+
+def test_a_name_has_no_control_characters() -> None:
+    """Names of fields come from whoever can send a message, and reach the log."""
+    assert name_of("x\x1b[2J\r\n\u202eERROR") == "<a{1}?[[A9]{2}???A{5}>"

@@ -60,7 +60,8 @@ def pattern_of(text: str) -> str:
     """Return the pattern of a text: its marks, and each run of letters and digits as kind and length."""
     if len(text) > MAX_PATTERN:
         return f"text of {len(text)}"
-    return _RUN.sub(lambda run: f"{_kind_of(run[0])}{{{len(run[0])}}}", text)
+    marks = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return _RUN.sub(lambda run: f"{_kind_of(run[0])}{{{len(run[0])}}}", marks)
 
 
 def _kind_of(run: str) -> str:
