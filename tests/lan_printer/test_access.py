@@ -79,15 +79,57 @@ async def test_by_address(house: HomeAssistant, remote: str | None, *, is_allowe
         "X_Real_IP",
         "CF_Connecting_IP",
         "CF_Ray",
+        "True_Client_IP",
+        "X_Original_Forwarded_For",
+        "X_Original_Host",
+        "Cdn_Loop",
+        "X_Client_IP",
+        "X_Cluster_Client_IP",
+        "X_Remote_Addr",
+        "X_Envoy_External_Address",
+        "X_Amz_Cf_Id",
+        "X_Azure_ClientIP",
+        "X_Azure_SocketIP",
+        "X_Appengine_User_IP",
+        "Fastly_Client_IP",
+        "Fly_Client_IP",
+        "Akamai_Origin_Hop",
+        "Tailscale_User_Login",
+        "WL_Proxy_Client_IP",
+        "Proxy_Connection",
     ],
 )
 async def test_not_through_a_proxy(house: HomeAssistant, header: str) -> None:
     assert not await allowed(house, **{header: HOME})
 
 
+async def test_what_printing_programs_send_is_no_proxys(house: HomeAssistant) -> None:
+    """Headers of CUPS, Windows, iOS and Android."""
+    names = "User_Agent Accept Accept_Encoding Accept_Language Authorization Cache_Control Connection Date"
+    more = "Expect Pragma TE Transfer_Encoding Upgrade Upgrade_Insecure_Requests X_Requested_With"
+    assert await allowed(house, **dict.fromkeys(f"{names} {more}".split(), "x"))
+
+
+async def test_not_from_a_web_page(house: HomeAssistant) -> None:
+    """Browsers say of which page a POST is, also when it is of the same address."""
+    for origin in ("http://192.168.1.2:8123", "https://evil.example", "null"):
+        assert not await allowed(house, Origin=origin)
+
+
 @pytest.mark.parametrize(
     ("host", "is_allowed"),
     [
+        # A web page's own name that it gave an address at home.
+        ("evil.example", False),
+        ("evil.example:8123", False),
+        ("192.168.1.2.evil.example", False),
+        ("local.evil.example.", False),
+        ("", False),
+        ("homeassistant", True),
+        ("lianke-0123456789ab.local.:8123", True),
+        ("homeassistant.fritz.box", True),
+        ("ha.home.arpa", True),
+        ("203.0.113.5:8123", True),
         ("192.168.1.2:8123", True),
         ("homeassistant.local:8123", True),
         ("[fe80::2]:8123", True),
@@ -109,6 +151,12 @@ async def test_one_address_for_inside_and_outside(house: HomeAssistant) -> None:
     assert await allowed(house, host="home.example.com")
     await house.config.async_update(external_url=None)
     assert await allowed(house, host="home.example.com")
+
+
+async def test_a_name_of_ones_own_has_to_be_known(house: HomeAssistant) -> None:
+    await house.config.async_update(internal_url="http://ha.example.net:8123")
+    assert await allowed(house, host="ha.example.net:8123")
+    assert not await allowed(house, host="other.example.net")
 
 
 async def test_not_through_the_cloud(house: HomeAssistant) -> None:
