@@ -1,5 +1,6 @@
 """Raster files of printers become PDF files with the same pages."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +24,28 @@ from tests.documents.rasters import (
 LIMIT = 50 * 1024 * 1024
 
 
-def convert(folder: Path, data: bytes, limit: int = LIMIT) -> tuple[Path, int]:
+A4 = (21000, 29700)
+
+
+def convert(
+    folder: Path, data: bytes, limit: int = LIMIT, papers: Sequence[tuple[int, int]] = (A4,)
+) -> tuple[Path, int]:
     """Convert a raster file turn by turn; return the PDF file and its pages."""
     source, target = folder / "in.raster", folder / "out.pdf"
     source.write_bytes(data)
-    answer: dict[str, Any] = {"position": 0, "objects": []}
+    answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
+    files = {"path": str(source), "target": str(target), "limit": limit, "papers": papers}
     while "pages" not in answer:
-        answer = raster_pdf.convert(
-            {
-                "path": str(source),
-                "target": str(target),
-                "limit": limit,
-                "position": answer["position"],
-                "objects": answer["objects"],
-            }
-        )
+        answer = raster_pdf.convert({**answer, **files})
     return target, answer["pages"]
 
 
-def refused(folder: Path, data: bytes, limit: int = LIMIT) -> str:
+def refused(
+    folder: Path, data: bytes, limit: int = LIMIT, papers: Sequence[tuple[int, int]] = (A4,)
+) -> str:
     """Return the reason for which a file is not converted."""
     with pytest.raises(TaskError) as caught:
-        convert(folder, data, limit)
+        convert(folder, data, limit, papers)
     return caught.value.reason
 
 
@@ -143,7 +144,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, data: bytes, reason: str) ->
 def test_sizes_and_resolutions_are_bounded(tmp_path: Path) -> None:
     side = raster.MAX_SIDE_PIXELS
     blank = bytes([0, 128])
-    convert(tmp_path, urf(urf_header(side, 1, GRAY) + blank))
+    convert(tmp_path, urf(urf_header(side, 1, GRAY) + blank), papers=((200_000, 100),))
     assert refused(tmp_path, urf(urf_header(side + 1, 1, GRAY) + blank)) == "unsupported"
     for dpi in (raster.LEAST_DPI - 1, raster.MOST_DPI + 1):
         assert refused(tmp_path, urf(urf_header(9, 1, GRAY, dpi) + blank)) == "unsupported"
@@ -159,3 +160,44 @@ def test_too_many_pages(tmp_path: Path) -> None:
     assert count == raster_pdf.MAX_PAGES
     (tmp_path / "out.pdf").unlink()
     assert refused(tmp_path, urf(*[page] * (raster_pdf.MAX_PAGES + 1))) == "too_large"
+
+
+def blank(width: int, height: int, dpi: int = 300) -> bytes:
+    """Return a white page of few bytes."""
+    rows = range(0, height, 256)
+    runs = b"".join(bytes([min(256, height - at) - 1, 0x80]) for at in rows)
+    return urf_header(width, height, GRAY, dpi) + runs
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "papers", "fits"),
+    [
+        (2480, 3508, (A4,), True),
+        (3508, 2480, (A4,), True),
+        # Rounded up, and with a bleed.
+        (2496, 3520, (A4,), True),
+        (2530, 3560, (A4,), True),
+        (2600, 3508, (A4,), False),
+        (3508, 3508, (A4,), False),
+        (1200, 1800, (A4, (10160, 15240)), True),
+        (2480, 3508, ((10160, 15240),), False),
+        (100, 100, (), False),
+    ],
+)
+def test_pages_fit_on_a_paper(
+    tmp_path: Path, width: int, height: int, papers: Sequence[tuple[int, int]], *, fits: bool
+) -> None:
+    document = urf(blank(width, height))
+    if fits:
+        assert convert(tmp_path, document, papers=papers)[1] == 1
+    else:
+        assert refused(tmp_path, document, papers=papers) == "raster_too_large"
+
+
+def test_the_pixels_of_a_job_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all turns."""
+    monkeypatch.setattr(raster_pdf, "MAX_JOB_PIXELS", 3 * 100 * 100)
+    monkeypatch.setattr(raster_pdf, "TURN_SECONDS", 0)
+    assert convert(tmp_path, urf(*[blank(100, 100)] * 3))[1] == 3
+    (tmp_path / "out.pdf").unlink()
+    assert refused(tmp_path, urf(*[blank(100, 100)] * 4)) == "raster_too_large"

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -196,6 +196,24 @@ async def offer(
 async def lan(offer: Offer) -> LanPrinter:
     """Return the laser printer, offered to the home network."""
     return await offer(LASER)
+
+
+type Device = Callable[[str], LanPrinter]
+
+
+@pytest.fixture
+async def device(lan: LanPrinter) -> AsyncGenerator[Device]:
+    """Return a function that lets another address talk to the laser printer, under the same name."""
+    sessions: list[ClientSession] = []
+
+    def device(address: str) -> LanPrinter:
+        connector = TCPConnector(local_addr=(address, 0), limit=0)
+        sessions.append(ClientSession(connector=connector))
+        return replace(lan, session=sessions[-1], headers={})
+
+    yield device
+    for session in sessions:
+        await session.close()
 
 
 def jobs_of(lan: LanPrinter) -> list[Job]:

@@ -1,11 +1,15 @@
 """Whatever a device sends gets an answer of the protocol, and nothing is lost or printed."""
 
 import asyncio
+from collections import Counter
 import gzip
 import os
 from pathlib import Path
 import random
+from typing import Any, override
+from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.lianke.const import CONF_MAX_DOCUMENT_MB, CONF_MAX_JOBS_PER_HOUR
@@ -31,8 +35,8 @@ from custom_components.lianke.lan_printer.ipp import (
 )
 from custom_components.lianke.lan_printer.lan_jobs import PendingJobs
 from custom_components.lianke.lan_printer.server import async_get_server
-from tests.documents.rasters import a_page, urf
-from tests.lan_printer.conftest import PDF, LanPrinter, jobs_of
+from tests.documents.rasters import GRAY, a_page, urf, urf_header
+from tests.lan_printer.conftest import PDF, Device, LanPrinter, jobs_of
 from tests.lan_printer.test_codec import spoiled
 from tests.printing import came_out, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -203,11 +207,11 @@ async def test_a_connection_that_breaks(lan: LanPrinter, simulator: Simulator) -
     writer.write(head.encode() + body[:-10])
     await writer.drain()
     async with asyncio.timeout(10):
-        while not spooled(lan) and not async_get_server(lan.hass)._receiving:
+        while not spooled(lan) and not async_get_server(lan.hass).documents.taken:
             await asyncio.sleep(0.01)
     writer.close()
     async with asyncio.timeout(10):
-        while spooled(lan) or async_get_server(lan.hass)._requests:
+        while spooled(lan) or async_get_server(lan.hass).requests.taken:
             await asyncio.sleep(0.01)
     assert jobs_of(lan) == []
     assert sent(simulator) == 0
@@ -279,9 +283,12 @@ async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter, simulator: Si
 
 
 async def test_two_hundred_connections(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, device: Device, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many requests are answered, the others told to come again, and it goes on afterwards."""
+    """So many requests are answered, the others told to come again, and it goes on afterwards.
+
+    Of one device only a few are; ten devices reach what is answered of all of them.
+    """
     gate = asyncio.Event()
     waiting = 0
     held = querying.async_get_jobs
@@ -294,9 +301,19 @@ async def test_two_hundred_connections(
 
     monkeypatch.setitem(view._HANDLERS, Operation.GET_JOBS, slow)
     body = lan.message(Operation.GET_JOBS)
-    lan.session.connector._limit = 0  # type: ignore[union-attr]
-    tasks = [asyncio.create_task(lan.post(body)) for _ in range(200)]
-    refused = 200 - server.MAX_REQUESTS
+    first = device("127.0.0.2")
+    tasks = [asyncio.create_task(first.post(body)) for _ in range(2 * server.MAX_REQUESTS_A_DEVICE)]
+    async with asyncio.timeout(60):
+        while (
+            sum(task.done() for task in tasks) < server.MAX_REQUESTS_A_DEVICE
+            or waiting < server.MAX_REQUESTS_A_DEVICE
+        ):
+            await asyncio.sleep(0.02)
+    assert {task.result()[0] for task in tasks if task.done()} == {503}
+    others = [device(f"127.0.0.{number}") for number in range(3, 11)]
+    share = server.MAX_REQUESTS_A_DEVICE
+    tasks += [asyncio.create_task(other.post(body)) for other in others for _ in range(share)]
+    refused = len(tasks) - server.MAX_REQUESTS
     async with asyncio.timeout(60):
         while sum(task.done() for task in tasks) < refused or waiting < server.MAX_REQUESTS:
             await asyncio.sleep(0.02)
@@ -307,7 +324,10 @@ async def test_two_hundred_connections(
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_few_documents_are_received_at_a_time(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_few_documents_are_received_at_a_time(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """Of one device still fewer: meanwhile another one prints."""
     gate = asyncio.Event()
 
     async def slow() -> object:
@@ -317,35 +337,83 @@ async def test_few_documents_are_received_at_a_time(lan: LanPrinter, simulator: 
 
     headers = {"Content-Type": "application/ipp"}
 
-    async def send() -> int:
-        async with lan.session.post(lan.url, data=slow(), headers=headers) as answer:
+    async def send(sender: LanPrinter) -> int:
+        async with sender.session.post(lan.url, data=slow(), headers=headers) as answer:
             message, _ = decode(await answer.read())
             return message.code
 
-    tasks = [asyncio.create_task(send()) for _ in range(server.MAX_RECEIVING)]
-    async with asyncio.timeout(20):
-        while not async_get_server(lan.hass).is_receiving_all:
-            await asyncio.sleep(0.02)
+    async def fill(sender: LanPrinter, most: int) -> None:
+        places = async_get_server(lan.hass).documents
+        there = places.taken.total() + most
+        tasks.extend(asyncio.create_task(send(sender)) for _ in range(most))
+        async with asyncio.timeout(20):
+            while places.taken.total() < there:
+                await asyncio.sleep(0.02)
+
+    tasks: list[asyncio.Task[int]] = []
+    first, second, third = (device(f"127.0.0.{number}") for number in (2, 3, 4))
+    await fill(first, server.MAX_RECEIVING_A_DEVICE)
+    assert (await first.ask(Operation.PRINT_JOB, document=PDF)).status == Status.BUSY
+    reply = await first.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("printer-state-reasons") == ["spool-area-full-report"]
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("printer-state-reasons") == ["none"]
+    await lan.print()
+    await fill(second, server.MAX_RECEIVING_A_DEVICE)
+    await fill(third, server.MAX_RECEIVING - 2 * server.MAX_RECEIVING_A_DEVICE)
     assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.BUSY
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
     assert printer.many("printer-state-reasons") == ["spool-area-full-report"]
     gate.set()
     assert await asyncio.gather(*tasks) == [Status.OK] * server.MAX_RECEIVING
-    await came_out(simulator, server.MAX_RECEIVING)
+    await came_out(simulator, server.MAX_RECEIVING + 1)
 
 
-async def test_few_jobs_wait_for_their_documents(lan: LanPrinter) -> None:
-    for _ in range(lan_jobs.MAX_PENDING):
-        assert (await lan.ask(Operation.CREATE_JOB)).status == Status.OK
+async def test_few_jobs_wait_for_their_documents(lan: LanPrinter, device: Device) -> None:
+    devices = [
+        device(f"127.0.0.{number}")
+        for number in range(2, 2 + lan_jobs.MAX_PENDING // lan_jobs.MAX_PENDING_A_DEVICE)
+    ]
+    for sender in devices:
+        for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
+            assert (await sender.ask(Operation.CREATE_JOB)).status == Status.OK
+        assert (await sender.ask(Operation.CREATE_JOB)).status == Status.BUSY
     assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
 
 
-async def test_few_jobs_that_ended_are_kept(lan: LanPrinter) -> None:
+async def test_jobs_with_a_code_wait_for_their_documents_as_few(
+    lan: LanPrinter, device: Device
+) -> None:
+    """However many come while a code is hashed."""
+    code: dict[str, Any] = {"job_password": values.octets(b"4711")}
+    devices = [device(f"127.0.0.{number}") for number in range(2, 7)]
+    replies = await asyncio.gather(
+        *(sender.ask(Operation.CREATE_JOB, **code) for sender in devices for _ in range(8))
+    )
+    codes = [reply.status for reply in replies]
+    assert codes.count(Status.OK) == lan_jobs.MAX_PENDING
+    assert codes.count(Status.BUSY) == len(codes) - lan_jobs.MAX_PENDING
+    pending = async_get_server(lan.hass).pending[lan.token].pending
+    shares = Counter(job.sender.address for job in pending)
+    assert max(shares.values()) <= lan_jobs.MAX_PENDING_A_DEVICE
+
+
+async def test_few_jobs_that_ended_are_kept(lan: LanPrinter, device: Device) -> None:
+    """Of one device still fewer, so that it does not push out those of others."""
     pending: PendingJobs = async_get_server(lan.hass).pending[lan.token]
-    for _ in range(lan_jobs.MAX_ENDED + 5):
-        number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
-        assert isinstance(number, int)
-        await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
+
+    async def make(sender: LanPrinter, count: int) -> None:
+        for _ in range(count):
+            number = (await sender.ask(Operation.CREATE_JOB)).one("job-id")
+            assert isinstance(number, int)
+            await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
+
+    await make(lan, 1)
+    await make(device("127.0.0.2"), lan_jobs.MAX_ENDED)
+    assert [job.sender.address for job in pending.all].count("127.0.0.1") == 1
+    assert len(pending.all) == lan_jobs.MAX_ENDED_A_DEVICE + 1
+    for number in range(3, 9):
+        await make(device(f"127.0.0.{number}"), lan_jobs.MAX_ENDED_A_DEVICE)
     assert len(pending.all) == lan_jobs.MAX_ENDED
 
 
@@ -356,6 +424,88 @@ async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.Mo
     assert len((await lan.ask(Operation.GET_JOBS)).jobs) == 3
     assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(2))).jobs) == 2
     assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(99))).jobs) == 3
+
+
+async def test_each_device_has_a_limit_of_its_own(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """And all of them together twice as much."""
+    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    for address in ("127.0.0.1", "127.0.0.2"):
+        sender = device(address)
+        for _ in range(2):
+            await sender.print()
+        reply = await sender.ask(Operation.PRINT_JOB, document=PDF)
+        assert reply.status == Status.NOT_POSSIBLE
+    reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
+    assert reply.status == Status.NOT_POSSIBLE
+    await came_out(simulator, 4)
+
+
+async def test_refused_documents_count(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """For whoever sent them, as they take time as well; being refused for that counts no more."""
+    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    for _ in range(2):
+        reply = await lan.ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")
+        assert reply.status == Status.FORMAT_ERROR
+    for _ in range(3):
+        assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_POSSIBLE
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 2
+    await device("127.0.0.2").print()
+    await came_out(simulator)
+
+
+async def test_what_is_no_fault_of_the_sender_does_not_count(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reception, "open_private", full)
+    assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.TEMPORARY_ERROR
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 0
+
+
+async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactory) -> None:
+    refusals = server.Refusals()
+    refusals.note("token", "127.0.0.1")
+    freezer.tick(3599)
+    assert refusals.count("token", "127.0.0.1") == 1
+    freezer.tick(2)
+    assert refusals.count("token", "127.0.0.1") == 0
+
+
+async def test_refused_documents_are_kept_of_few_devices() -> None:
+    refusals = server.Refusals()
+    for number in range(server.MAX_DEVICES + 1):
+        refusals.note("token", str(number))
+    assert refusals.count("token", "0") == 0
+    assert refusals.count("token", "1") == 1
+
+
+@pytest.mark.parametrize(
+    ("pages", "width", "height"),
+    # Larger than every paper of the printer; and more pixels than a job may have, of few bytes.
+    [(1, 20_000, 20_000), (400, 4960, 7016)],
+)
+async def test_few_bytes_that_are_huge_pages(
+    lan: LanPrinter, simulator: Simulator, pages: int, width: int, height: int
+) -> None:
+    row_runs = b"".join(bytes([min(256, height - at) - 1, 0x80]) for at in range(0, height, 256))
+    page = urf_header(width, height, GRAY, 600) + row_runs
+    document = gzip.compress(urf(*[page] * pages))
+    reply = await lan.ask(
+        Operation.PRINT_JOB, document=document, compression=values.keyword("gzip")
+    )
+    assert reply.status == Status.ENTITY_TOO_LARGE
+    assert "larger than the papers" in str(reply.one("status-message", Tag.OPERATION))
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 1
+    assert spooled(lan) == []
+    assert sent(simulator) == 0
 
 
 async def test_a_page_selection_is_bounded(lan: LanPrinter) -> None:
@@ -377,6 +527,51 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter, simulator: 
     assert len(job.sender) == requests.MAX_SENDER
     assert job.title == "a b"
     await came_out(simulator)
+
+
+async def test_the_log_has_no_control_characters(
+    lan: LanPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "x\x1b[2J\r\nERROR forged"
+    reply = await lan.ask(
+        Operation.VALIDATE_JOB,
+        {name: values.integer(1)},
+        ipp_attribute_fidelity=values.boolean(True),
+    )
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert set(reply.unsupported) == {name}
+    assert "x[2JERROR forged" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert "\nERROR forged" not in caplog.text
+
+
+async def test_many_names_of_attributes_cost_little(lan: LanPrinter) -> None:
+    """Each request is answered in the event loop: so many names take hardly longer than few."""
+    for _ in range(5):
+        await lan.ask(Operation.CREATE_JOB)
+    looked_at = 0
+
+    class Name(str):
+        """Counts what it is compared with."""
+
+        __slots__ = ()
+
+        @override
+        def __eq__(self, other: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def counting(asked: requests.Request, _name: str) -> list[str]:
+        return [Name(f"unknown-{number}") for number in range(1900)]
+
+    with patch.object(requests.Request, "words", counting):
+        for operation in (Operation.GET_PRINTER_ATTRIBUTES, Operation.GET_JOBS):
+            reply = await lan.ask(operation, requested_attributes=values.keyword("x"))
+            assert reply.status == Status.OK
+    assert looked_at < 1900
 
 
 async def test_fuzzed_requests(lan: LanPrinter, simulator: Simulator) -> None:

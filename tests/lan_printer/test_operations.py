@@ -25,7 +25,7 @@ from tests.documents.rasters import (
     urf_header,
 )
 from tests.lan_printer.conftest import PDF, LanPrinter, Offer, jobs_of
-from tests.printing import INKJET, LABELS, ask, came_out, data_of, print_one, sent
+from tests.printing import INKJET, LABELS, ask, came_out, data_of, sent
 from tests.simulator import Outcome, Simulator, make_pdf
 
 LAST = values.boolean(True)
@@ -250,28 +250,6 @@ async def test_the_end_is_told(
     simulator.cloud.plan(simulator.box.printer(1), outcome)
     reply = await lan.ended(await lan.print())
     assert (reply.one("job-state"), reply.one("job-state-reasons")) == (state, reason)
-
-
-async def test_other_devices_jobs_stay_theirs(lan: LanPrinter, simulator: Simulator) -> None:
-    """By the name that a device gives itself or its address; those of Home Assistant are not shown."""
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
-    await print_one(lan.hass, text="Einkaufsliste", wait=False)
-    number = await lan.print()
-    queue = data_of(lan.entry).queue
-    (job,) = (job for job in jobs_of(lan) if job.source)
-    await queue._registry.async_change(job, sender_address="192.168.1.99")
-    listed = await lan.ask(Operation.GET_JOBS, requested_attributes=values.keyword("all"))
-    assert [group["job-id"][0].content for group in listed.jobs] == [number]
-    lan.name = "Android von Ben"
-    job_id = values.integer(number)
-    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.NOT_AUTHORIZED
-    assert (await lan.ask(Operation.GET_JOBS, my_jobs=values.boolean(True))).jobs == []
-    assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
-    assert jobs_of(lan)[0].state is JobState.HELD
-    lan.name = "iPhone von Anna"
-    assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
-    assert (await lan.job(number)).one("job-state") == 7
 
 
 async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulator) -> None:

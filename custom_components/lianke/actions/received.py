@@ -1,6 +1,6 @@
 """Print what a device of the home network has sent: the same way as an action does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.options import PrintOptions
-from ..documents.received import LAN_USER, async_received_document
+from ..documents.received import async_received_document, lan_user
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job
 from ..jobs.queue import PrintRequest
@@ -20,7 +20,10 @@ from .two_sides import async_split_by_hand
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """A file in the spool, how to print it, and who sent it; `job_id` is the id its job gets."""
+    """A file in the spool, how to print it, and who sent it; `job_id` is the id its job gets.
+
+    `papers` are those that are offered: widths and heights in 0.01 mm.
+    """
 
     path: Path
     name: str
@@ -30,6 +33,7 @@ class Received:
     sender: str
     sender_address: str
     release_code: str | None = None
+    papers: Sequence[tuple[int, int]] = ()
 
 
 async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
@@ -39,8 +43,9 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
     the job cannot be kept.
     """
     queue = target.data.queue
-    queue.check_rate(target.printer_key, None, from_lan=True)
-    async with limit_calls(hass, (target.entry.entry_id, LAN_USER)):
+    queue.check_rate(target.printer_key, None, sender_address=received.sender_address)
+    user = lan_user(received.sender_address)
+    async with limit_calls(hass, (target.entry.entry_id, user)):
         options = await async_resolve(
             target.entry, target.printer_key, PrintOptions(**received.options)
         )
@@ -51,11 +56,13 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
             name=received.name,
             title=received.title,
             limit_bytes=max_document_bytes(target.entry.options),
+            papers=received.papers,
+            user=user,
         )
         spool = await async_get_spool(hass)
         try:
             document, options, halves = await async_split_by_hand(
-                hass, target, document, options, by_default=True, user=LAN_USER
+                hass, target, document, options, by_default=True, user=user
             )
         except BaseException:
             await spool.async_discard(document)

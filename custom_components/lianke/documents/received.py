@@ -1,5 +1,6 @@
 """Documents that devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,48 +18,73 @@ from .spool import Spool
 
 # What one turn of the PDF process may take: a page that it has begun is finished.
 TURN_SECONDS: Final = 50
-# Whoever prints from the network shares one place in the line of the PDF process.
-LAN_USER: Final = "lan"
 _AS_THEY_ARE: Final = frozenset({FileType.PDF, FileType.JPEG})
 
 
+def lan_user(address: str) -> str:
+    """Return what stands for a device of the home network in the line of the PDF process."""
+    return f"lan {address}"
+
+
 async def async_received_document(
-    hass: HomeAssistant, spool: Spool, path: Path, *, name: str, title: str, limit_bytes: int
+    hass: HomeAssistant,
+    spool: Spool,
+    path: Path,
+    *,
+    name: str,
+    title: str,
+    limit_bytes: int,
+    papers: Sequence[tuple[int, int]],
+    user: str,
 ) -> Document:
     """Return the document for a file that lies in the spool; the file is used up or deleted.
 
-    Raises ServiceValidationError: file_empty, file_damaged, file_too_large, type_not_supported,
+    `papers` are the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
+    ServiceValidationError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_pdf` raises; HomeAssistantError: disk_full.
     """
     try:
         if await hass.async_add_executor_job(_is_raster, path):
             return await _async_convert(
-                hass, spool, path, name=name, title=title, limit_bytes=limit_bytes
+                hass,
+                spool,
+                path,
+                name=name,
+                title=title,
+                limit_bytes=limit_bytes,
+                papers=papers,
+                user=user,
             )
         document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
     except BaseException:
         await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
         raise
     return await async_open_pdf(
-        hass, spool, document, password=None, limit_bytes=limit_bytes, user=LAN_USER
+        hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
     )
 
 
 async def _async_convert(
-    hass: HomeAssistant, spool: Spool, path: Path, *, name: str, title: str, limit_bytes: int
+    hass: HomeAssistant,
+    spool: Spool,
+    path: Path,
+    *,
+    name: str,
+    title: str,
+    limit_bytes: int,
+    papers: Sequence[tuple[int, int]],
+    user: str,
 ) -> Document:
     """Return the PDF of a raster file; raises as `async_received_document`."""
     target = await spool.async_new_path(FileType.PDF)
     worker = async_get_pdf_worker(hass)
-    answer: dict[str, Any] = {"position": 0, "objects": []}
-    files = {"path": str(path), "target": str(target), "limit": limit_bytes}
+    answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
+    fixed = {"path": str(path), "target": str(target), "limit": limit_bytes, "papers": papers}
     try:
         while "pages" not in answer:
-            request = {**files, "position": answer["position"], "objects": answer["objects"]}
+            request = {**answer, **fixed}
             try:
-                answer = await worker.async_run(
-                    "raster", request, user=LAN_USER, seconds=TURN_SECONDS
-                )
+                answer = await worker.async_run("raster", request, user=user, seconds=TURN_SECONDS)
             except PdfError as err:
                 raise _error(err, name, limit_bytes) from None
         document = await hass.async_add_executor_job(
@@ -77,6 +103,8 @@ def _error(err: PdfError, name: str, limit_bytes: int) -> HomeAssistantError:
         return input_error("file_damaged", name=name)
     if err.reason in ("unsupported", "unavailable"):
         return input_error("type_not_supported", name=name)
+    if err.reason == "raster_too_large":
+        return input_error("raster_too_large", name=name)
     return pdf_error(err, name, limit_bytes=limit_bytes)
 
 

@@ -21,6 +21,8 @@ _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 # Jobs withdrawn before they became tasks, in an hour, that do not count as printed.
 FREE_WITHDRAWALS = 10
+# All devices of the home network together may send so many times what one may.
+LAN_SHARES = 2
 # Types whose pages are only known once they are converted.
 CONVERTED = frozenset(
     {
@@ -114,17 +116,19 @@ def most_pages(document: Document, options: ResolvedOptions) -> int | None:
     return most_selected(options.page_range, known)
 
 
-def check_rate(jobs: Iterable[Job], now: datetime, *, limit: int, printer: str) -> None:
+def check_rate(
+    jobs: Iterable[Job], now: datetime, *, limit: int, printer: str, refused: int = 0
+) -> None:
     """Check that a printer's jobs of the last hour are within the limit. Raises LimitError.
 
-    `jobs` are the printer's. Waiting ones count at any age: a loop that runs all night against a printer
-    that is off must not empty the tray in the morning. Withdrawn ones count once they were tasks, and
-    beyond FREE_WITHDRAWALS.
+    `jobs` are the printer's, `refused` is how many documents besides were refused in the hour. Waiting ones
+    count at any age: a loop that runs all night against a printer that is off must not empty the tray in the
+    morning. Withdrawn ones count once they were tasks, and beyond FREE_WITHDRAWALS.
     """
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = [job for job in counted if job.state in _WITHDRAWN and job.task_id is None]
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
-    taken = len(counted) - len(withdrawn)
+    taken = refused + len(counted) - len(withdrawn)
     if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
         raise LimitError("guard_rate", limit=limit, printer=printer)
 

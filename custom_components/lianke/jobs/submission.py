@@ -16,7 +16,7 @@ from ..documents.document import input_error
 from .approval import async_reasons_to_ask, release_code
 from .errors import already_retried, disk_full
 from .job import Job, JobState
-from .limits import Content, LimitError, check_pages, check_rate, find_duplicate
+from .limits import LAN_SHARES, Content, LimitError, check_pages, check_rate, find_duplicate
 from .page_count import PageCounter, file_digest
 from .readiness import PERMANENT, Readiness
 from .registry import JobRegistry
@@ -216,12 +216,23 @@ class JobSubmitter:
         return waiting
 
     @callback
-    def check_rate(self, printer_key: str, user_id: str | None, *, from_lan: bool = False) -> None:
-        """Refuse a job by the rate limit, before a document is made. Raises LimitError."""
+    def check_rate(
+        self,
+        printer_key: str,
+        user_id: str | None,
+        *,
+        sender_address: str | None = None,
+        refused: int = 0,
+    ) -> None:
+        """Refuse a job by the rate limit, before a document is made. Raises LimitError.
+
+        `sender_address` is that of a device of the home network, `refused` how many of its documents
+        were refused within the last hour.
+        """
         view = self._coordinator.data.printers.get(printer_key)
         if view is not None:
             with self._reporting_refusal(view):
-                self._check_rate(view, (user_id, from_lan))
+                self._check_rate(view, (user_id, sender_address), refused=refused)
 
     @callback
     def _check_limits(
@@ -234,7 +245,7 @@ class JobSubmitter:
                 limit=max_pages(self._entry.options),
                 printer=view.name,
             )
-            origin = (request.context.user_id, request.sender_address is not None)
+            origin = (request.context.user_id, request.sender_address)
             self._check_rate(view, origin, replaced)
         self._report(view, None)
 
@@ -252,19 +263,23 @@ class JobSubmitter:
             listener(view.key, error)
 
     def _check_rate(
-        self, view: PrinterView, origin: tuple[str | None, bool], replaced: Collection[Job] = ()
+        self,
+        view: PrinterView,
+        origin: tuple[str | None, str | None],
+        replaced: Collection[Job] = (),
+        *,
+        refused: int = 0,
     ) -> None:
-        """Check the rate limit of a user, or of the home network; each has its own. Raises LimitError."""
+        """Check the rate limit of a user or a device; each has its own. Raises LimitError."""
+        limit, now = max_jobs_per_hour(self._entry.options), dt_util.utcnow()
         jobs = [
             job
             for job in self._registry.all()
-            if job.printer_key == view.key
-            and (job.asker.user_id, job.sender_address is not None) == origin
-            and job not in replaced
+            if job.printer_key == view.key and job not in replaced
         ]
-        check_rate(
-            jobs,
-            dt_util.utcnow(),
-            limit=max_jobs_per_hour(self._entry.options),
-            printer=view.name,
-        )
+        own = [job for job in jobs if (job.asker.user_id, job.sender_address) == origin]
+        check_rate(own, now, limit=limit, printer=view.name, refused=refused)
+        if origin[1] is not None:
+            # A device can take more than one address.
+            sent = [job for job in jobs if job.sender_address is not None]
+            check_rate(sent, now, limit=LAN_SHARES * limit, printer=view.name)

@@ -4,17 +4,17 @@ from ..jobs.job import Job
 from .describing import AnyJob, find_job, lan_jobs, target_of
 from .ipp import IppError, Status
 from .job_attributes import CANCELED, state_of
-from .lan_jobs import PendingJob, is_named_like, is_own
+from .lan_jobs import PendingJob, is_own
 from .requests import Answer, Request
 
 _BY_USER = "job-canceled-by-user"
 
 
 async def async_cancel_job(request: Request) -> Answer:
-    """Cancel a job of the same name or address."""
+    """Cancel a job of the same address and name."""
     job = find_job(request)
     if not is_own(job, request.sender):
-        raise IppError(Status.NOT_AUTHORIZED, "the job is another device's")
+        raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
     if not _can_cancel(job):
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     await _async_cancel(request, job)
@@ -22,9 +22,9 @@ async def async_cancel_job(request: Request) -> Answer:
 
 
 async def async_cancel_my_jobs(request: Request) -> Answer:
-    """Cancel all jobs of the same name."""
+    """Cancel all jobs of the same address and name."""
     for job in lan_jobs(request):
-        if is_named_like(job, request.sender) and _can_cancel(job):
+        if is_own(job, request.sender) and _can_cancel(job):
             await _async_cancel(request, job)
     return Answer()
 

@@ -13,7 +13,7 @@ from ..jobs.job import Job
 from ..jobs.settings import max_document_bytes
 from .ipp import Attributes, IppError, Status
 from .job_attributes import JobContext, describe_job
-from .lan_jobs import PendingJob, job_number, sender_of
+from .lan_jobs import PendingJob, is_of_device, job_number, sender_of
 from .printer_attributes import Situation
 from .profile import Profile, make_profile
 from .requests import Request
@@ -57,7 +57,7 @@ async def async_situation(request: Request) -> Situation:
         web_url=f"{request.base_url}/config/integrations/integration/{DOMAIN}",
         secure=request.secure,
         status=view.status,
-        is_full=request.server.is_receiving_all,
+        is_full=request.server.documents.is_full(request.address),
         queued=waiting + len(request.server.pending[request.offered.token].pending),
         message=texts.get(f"component.{DOMAIN}.entity.sensor.status.state.{status}", ""),
         language=hass.config.language.lower(),
@@ -76,7 +76,7 @@ def lan_jobs(request: Request) -> list[AnyJob]:
 
 
 def find_job(request: Request) -> AnyJob:
-    """Return the job that a request names. Raises IppError."""
+    """Return the job that a request names; another device's is not there. Raises IppError."""
     number = request.count("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")
@@ -84,7 +84,7 @@ def find_job(request: Request) -> AnyJob:
     if number is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     for job in lan_jobs(request):
-        if job_number(job.job_id) == number:
+        if job_number(job.job_id) == number and is_of_device(job, request.sender):
             return job
     raise IppError(Status.NOT_FOUND, "there is no such job")
 

@@ -16,8 +16,12 @@ from .printer_attributes import DOCUMENT_SECONDS
 
 MAX_PENDING: Final = 20
 """jobs of a printer that wait for their documents."""
+MAX_PENDING_A_DEVICE: Final = 5
+"""those of one address."""
 MAX_ENDED: Final = 50
 """jobs of a printer that ended without a document and can still be asked for."""
+MAX_ENDED_A_DEVICE: Final = 10
+"""those of one address."""
 
 
 class Sender(NamedTuple):
@@ -68,11 +72,11 @@ class PendingJobs:
             job_id = ulid_now()
         return job_id
 
-    @property
-    def is_full(self) -> bool:
-        """Return whether no more jobs may wait for their document."""
-        self._expire()
-        return len(self.pending) >= MAX_PENDING
+    def is_full(self, address: str) -> bool:
+        """Return whether no more jobs of an address may wait for their document."""
+        pending = self.pending
+        own = sum(job.sender.address == address for job in pending)
+        return len(pending) >= MAX_PENDING or own >= MAX_PENDING_A_DEVICE
 
     @property
     def pending(self) -> list[PendingJob]:
@@ -94,9 +98,10 @@ class PendingJobs:
     def put(self, job: PendingJob) -> None:
         """Keep a job as it is now."""
         self._jobs[job.number] = job
-        ended = [number for number, kept in self._jobs.items() if kept.ended is not None]
-        for number in ended[: max(0, len(ended) - MAX_ENDED)]:
-            del self._jobs[number]
+        ended = [kept for kept in self._jobs.values() if kept.ended is not None]
+        own = [kept for kept in ended if kept.sender.address == job.sender.address]
+        for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
+            del self._jobs[kept.number]
 
     def end(self, job: PendingJob, reason: str) -> None:
         """Keep that a job will get no document, with a job-state-reason."""
@@ -114,20 +119,23 @@ class PendingJobs:
                 self.end(job, "aborted-by-system")
 
 
-def is_named_like(job: Job | PendingJob, sender: Sender) -> bool:
-    """Return whether a job was sent under this name."""
-    other = job.sender if isinstance(job, PendingJob) else sender_of(job)
-    return other is not None and other.name == sender.name
+def is_of_device(job: Job | PendingJob, sender: Sender) -> bool:
+    """Return whether a job was sent from this address; for any other one it is not there."""
+    owner = sender_of(job)
+    return owner is not None and owner.address == sender.address
 
 
 def is_own(job: Job | PendingJob, sender: Sender) -> bool:
-    """Return whether a job was sent under this name, or from this address."""
-    other = job.sender if isinstance(job, PendingJob) else sender_of(job)
-    return other is not None and (other.name == sender.name or other.address == sender.address)
+    """Return whether a job was sent from this address and under this name.
+
+    Several people may share an address, behind a router or on one computer.
+    """
+    return sender_of(job) == sender
 
 
-def sender_of(job: Job) -> Sender | None:
+def sender_of(job: Job | PendingJob) -> Sender | None:
     """Return who sent a job from the home network, None for jobs from elsewhere."""
-    if job.sender_address is None:
-        return None
-    return Sender(job.sender or "", job.sender_address)
+    if isinstance(job, PendingJob):
+        return job.sender
+    # Records of before addresses were kept, or with an empty one, are nobody's.
+    return Sender(job.sender or "", job.sender_address) if job.sender_address else None

@@ -1,8 +1,10 @@
 """The operations that make jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job."""
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from ..actions.received import Received, async_print_received
@@ -15,9 +17,10 @@ from .describing import async_describe, find_job, lan_jobs, profile_of, target_o
 from .ipp import Attributes, Group, IppError, Status, Tag
 from .job_attributes import STATE
 from .job_options import JobOptions, read_job_options
-from .lan_jobs import PendingJob, job_number
+from .lan_jobs import PendingJob, PendingJobs, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
 from .reception import async_receive
+from .refusals import is_senders_fault
 from .requests import Answer, Request
 
 _NO_NAME: Final = "document"
@@ -31,8 +34,8 @@ async def async_validate_job(request: Request) -> Answer:
 async def async_print_job(request: Request) -> Answer:
     """Make a job of the document that follows."""
     options = _checked(request)
-    job_id = request.server.pending[request.offered.token].new_id(_taken(request))
     code = await _async_release_code(request)
+    job_id = request.server.pending[request.offered.token].new_id(_taken(request))
     job = await _async_print(request, job_id, _title(request), options, code)
     return _answer(options, await async_describe(request, job, STATE))
 
@@ -41,15 +44,17 @@ async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
     options = _checked(request)
     pending = request.server.pending[request.offered.token]
-    if pending.is_full:
-        raise IppError(Status.BUSY, "too many jobs wait for their documents")
+    _check_place(request, pending)
+    code = await _async_release_code(request)
+    # Others may have come while the code was hashed.
+    _check_place(request, pending)
     job = PendingJob(
         job_id=pending.new_id(_taken(request)),
         sender=request.sender,
         title=_title(request),
         options=options,
         created_at=datetime.now(UTC),
-        release_code=await _async_release_code(request),
+        release_code=code,
     )
     pending.put(job)
     return _answer(options, await async_describe(request, job, STATE))
@@ -93,6 +98,12 @@ async def async_close_job(request: Request) -> Answer:
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.server.pending[request.offered.token].end(job, "aborted-by-system")
     return Answer()
+
+
+def _check_place(request: Request, pending: PendingJobs) -> None:
+    """Refuse a job that would wait for its document beside too many others. Raises IppError."""
+    if pending.is_full(request.address):
+        raise IppError(Status.BUSY, "too many jobs wait for their documents")
 
 
 def _checked(request: Request) -> JobOptions:
@@ -178,30 +189,45 @@ async def _async_print(
     release_code: str | None,
 ) -> Job:
     """Receive a document and make a job of it."""
-    hass, target = request.hass, target_of(request)
-    target.data.queue.check_rate(target.printer_key, None, from_lan=True)
-    name = clean_title(request.text("document-name")) or title
-    with request.server.document():
-        path = await async_receive(
-            hass,
-            await async_get_spool(hass),
-            request.document,
-            name=name,
-            compression=request.text("compression", "none"),
-            limit_bytes=max_document_bytes(target.entry.options),
-        )
-    sender = request.sender
-    return await async_print_received(
-        hass,
-        target,
-        Received(
-            path=path,
-            name=name,
-            title=title,
-            options=options.options,
-            job_id=job_id,
-            sender=sender.name,
-            sender_address=sender.address,
-            release_code=release_code,
-        ),
+    hass, target, sender = request.hass, target_of(request), request.sender
+    printer = (request.offered.token, sender.address)
+    target.data.queue.check_rate(
+        target.printer_key,
+        None,
+        sender_address=sender.address,
+        refused=request.server.refusals.count(*printer),
     )
+    if request.server.documents.is_full(sender.address):
+        raise IppError(Status.BUSY, "too many documents are being received")
+    name = clean_title(request.text("document-name")) or title
+    path: Path | None = None
+    try:
+        with request.server.documents.one(sender.address):
+            path = await async_receive(
+                hass,
+                await async_get_spool(hass),
+                request.document,
+                name=name,
+                compression=request.text("compression", "none"),
+                limit_bytes=max_document_bytes(target.entry.options),
+            )
+        return await async_print_received(
+            hass,
+            target,
+            Received(
+                path=path,
+                name=name,
+                title=title,
+                options=options.options,
+                job_id=job_id,
+                sender=sender.name,
+                sender_address=sender.address,
+                release_code=release_code,
+                papers=tuple((item.width, item.height) for item in profile_of(request).media),
+            ),
+        )
+    except BaseException as err:
+        # A line that breaks counts once the document was there: it has cost what a bad one costs.
+        if is_senders_fault(err) or (path is not None and isinstance(err, CancelledError)):
+            request.server.refusals.note(*printer)
+        raise

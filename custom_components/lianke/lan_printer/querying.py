@@ -13,7 +13,7 @@ from .describing import (
 )
 from .ipp import Attributes, Group, IppError, Status, Tag
 from .job_attributes import BASIC, CANCELED, state_of
-from .lan_jobs import is_named_like
+from .lan_jobs import is_own
 from .printer_attributes import JOB_TEMPLATE, describe_printer, media_col_database
 from .requests import Answer, Request
 
@@ -29,7 +29,7 @@ async def async_get_printer_attributes(request: Request) -> Answer:
     """Describe the printer."""
     profile = profile_of(request)
     attributes = describe_printer(profile, await async_situation(request))
-    wanted = request.words("requested-attributes") or ["all"]
+    wanted = frozenset(request.words("requested-attributes") or ["all"])
     chosen = {name: value for name, value in attributes.items() if _is_wanted(name, wanted)}
     if "media-col-database" in wanted:
         chosen |= media_col_database(profile)
@@ -43,14 +43,16 @@ def _is_wanted(name: str, wanted: Collection[str]) -> bool:
 
 
 async def async_get_jobs(request: Request) -> Answer:
-    """List the jobs that came from the home network."""
+    """List the jobs of the device that asks; with and without `my-jobs` they are the same."""
     which = request.text("which-jobs", "not-completed")
     if which not in ("completed", "not-completed"):
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, "which-jobs is not supported")
     is_over = which == "completed"
-    jobs = [job for job in lan_jobs(request) if (state_of(job).state >= CANCELED) == is_over]
-    if request.flag("my-jobs"):
-        jobs = [job for job in jobs if is_named_like(job, request.sender)]
+    jobs = [
+        job
+        for job in lan_jobs(request)
+        if is_own(job, request.sender) and (state_of(job).state >= CANCELED) == is_over
+    ]
     if is_over:
         jobs.reverse()
     most = min(request.count("limit") or MAX_LISTED, MAX_LISTED)
@@ -75,5 +77,5 @@ async def _async_group(request: Request, job: AnyJob, wanted: Collection[str] | 
 
 def _wanted_of_job(request: Request) -> Collection[str] | None:
     """Return the attributes of jobs that a request wants, None for all."""
-    wanted = request.words("requested-attributes")
+    wanted = frozenset(request.words("requested-attributes"))
     return wanted if wanted and not _ALL.intersection(wanted) else None

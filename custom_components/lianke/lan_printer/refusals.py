@@ -25,11 +25,31 @@ _STATUSES: Final[dict[str, Status]] = {
     "pdf_password_needed": Status.PASSWORD_ERROR,
     "pdf_takes_long": Status.FORMAT_ERROR,
     "printer_gone": Status.NOT_FOUND,
+    "raster_too_large": Status.ENTITY_TOO_LARGE,
     "service_config_entry_not_loaded": Status.SERVICE_UNAVAILABLE,
     "too_many_requests": Status.BUSY,
     "type_not_supported": Status.FORMAT_NOT_SUPPORTED,
 }
 _OPTION: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
+
+
+# Those that come of what is under way here, and of documents that may be sent again as they are.
+_OURS: Final = (
+    Status.BUSY,
+    Status.NOT_ACCEPTING_JOBS,
+    Status.NOT_FOUND,
+    Status.SERVICE_UNAVAILABLE,
+    Status.TEMPORARY_ERROR,
+)
+
+
+def is_senders_fault(err: BaseException) -> bool:
+    """Return whether a document was refused for what it is, or how it was sent."""
+    if isinstance(err, IppError):
+        return err.status not in _OURS
+    if not isinstance(err, HomeAssistantError) or err.translation_key == "guard_rate":
+        return False
+    return _STATUSES.get(err.translation_key or "") not in _OURS
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:

@@ -1,10 +1,11 @@
 """The printers that are offered to the home network, and what is under way with them."""
 
-from collections import defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 import hmac
+import time
 from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
@@ -12,14 +13,20 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
+from ..jobs.limits import RATE_PERIOD
 from ..runtime import LiankeConfigEntry
-from .ipp import IppError, Status
 from .lan_jobs import PendingJobs
 
 MAX_REQUESTS: Final = 100
 """requests that are answered at a time."""
+MAX_REQUESTS_A_DEVICE: Final = 20
+"""those of one address."""
 MAX_RECEIVING: Final = 8
 """documents that are received at a time."""
+MAX_RECEIVING_A_DEVICE: Final = 3
+"""those from one address."""
+MAX_DEVICES: Final = 200
+"""addresses and printers whose refused documents are kept in mind."""
 
 
 class Offered(NamedTuple):
@@ -35,6 +42,55 @@ class Offered(NamedTuple):
         return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
+class Places:
+    """Places that devices take for a while: so many in all, and fewer for each address."""
+
+    def __init__(self, most: int, most_a_device: int) -> None:
+        """Start with all of them free."""
+        self._most = most
+        self._most_a_device = most_a_device
+        self.taken: Counter[str] = Counter()
+        """how many each address has."""
+
+    def is_full(self, address: str) -> bool:
+        """Return whether an address gets no place."""
+        return self.taken.total() >= self._most or self.taken.get(address, 0) >= self._most_a_device
+
+    @contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Take a place."""
+        self.taken[address] += 1
+        try:
+            yield
+        finally:
+            self.taken[address] -= 1
+            # Without those that are zero.
+            self.taken = +self.taken
+
+
+class Refusals:
+    """Documents of the last hour that became no job, by printer and address."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        # When they were refused, by the monotonic clock; who was refused last stands last.
+        self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def count(self, token: str, address: str) -> int:
+        """Return how many documents of an address this printer has refused."""
+        times = self._times.get((token, address), deque())
+        while times and times[0] < time.monotonic() - RATE_PERIOD.total_seconds():
+            times.popleft()
+        return len(times)
+
+    def note(self, token: str, address: str) -> None:
+        """Count one more."""
+        self._times.setdefault((token, address), deque()).append(time.monotonic())
+        self._times.move_to_end((token, address))
+        while len(self._times) > MAX_DEVICES:
+            self._times.popitem(last=False)
+
+
 class LanServer:
     """Counts what is under way, and keeps the jobs that wait for their documents."""
 
@@ -42,38 +98,9 @@ class LanServer:
         """Start with nothing under way."""
         self.started_at = datetime.now(UTC)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
-        self._requests = 0
-        self._receiving = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Return whether as many requests are under way as may be."""
-        return self._requests >= MAX_REQUESTS
-
-    @property
-    def is_receiving_all(self) -> bool:
-        """Return whether as many documents are being received as may be."""
-        return self._receiving >= MAX_RECEIVING
-
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count a request."""
-        self._requests += 1
-        try:
-            yield
-        finally:
-            self._requests -= 1
-
-    @contextmanager
-    def document(self) -> Iterator[None]:
-        """Count a document that is being received. Raises IppError when there are too many."""
-        if self.is_receiving_all:
-            raise IppError(Status.BUSY, "too many documents are being received")
-        self._receiving += 1
-        try:
-            yield
-        finally:
-            self._receiving -= 1
+        self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
+        self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
+        self.refusals = Refusals()
 
 
 DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")

@@ -15,7 +15,7 @@ from ..api.errors import LiankeError
 from ..const import LAN_PRINTER_PATH
 from ..runtime import translated
 from . import canceling, printing, querying
-from .access import is_from_home
+from .access import address_of, is_from_home
 from .codec import MAX_MESSAGE, IncompleteError, decode, encode
 from .describing import ICON
 from .ipp import IppError, Message, Operation
@@ -67,9 +67,10 @@ class LanPrinterView(HomeAssistantView):
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
         server = async_get_server(hass)
-        if server.is_busy:
+        address = str(address_of(request))
+        if server.requests.is_full(address):
             raise web.HTTPServiceUnavailable
-        with server.request():
+        with server.requests.one(address):
             try:
                 async with asyncio.timeout(ATTRIBUTES_SECONDS):
                     head, message, rest = await _async_read(request)
@@ -88,7 +89,7 @@ class LanPrinterView(HomeAssistantView):
                         server=server,
                         offered=offered,
                         message=message,
-                        address=request.remote or "",
+                        address=address,
                         base_url=f"{request.scheme}://{request.host}",
                         secure=request.secure,
                         number=int(number) if number else None,

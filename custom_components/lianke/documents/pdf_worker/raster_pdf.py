@@ -10,9 +10,14 @@ from .failure import TaskError
 from .raster import PageHeader, RasterReader
 
 MAX_PAGES: Final = 500
+MAX_JOB_PIXELS: Final = 10_000_000_000
+"""of all pages: 280 of A4 with 600 dots per inch, each of which may take a few bytes of the file."""
 TURN_SECONDS: Final = 5
 """seconds after which other tasks get their turn; a page that is begun is finished."""
 _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
+# In 0.01 mm; devices round up, or draw a little beyond the edge.
+_INCH: Final = 2540
+_SLACK: Final = 500
 # Objects: 1 the catalog, 2 the page tree, then a picture, its length, what draws it, and the page.
 _FIRST: Final = 3
 _A_PAGE: Final = 4
@@ -22,9 +27,13 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     """Add pages of the raster file `path` to the PDF file `target`, which has at most `limit` bytes.
 
     `position` says where to go on in the raster file and `objects` where the PDF's objects lie that
-    are written already: 0 and [] at first, then as the last answer said. The answer has both, and
-    `pages` once the PDF is complete. Reasons: damaged, unsupported, too_large, disk.
+    are written already, `pixels` how many its pages have: 0, [] and 0 at first, then as the last answer
+    said. `papers` are the widths and heights, in 0.01 mm, that pages have to fit on. The answer has the
+    first three, and `pages` once the PDF is complete. Reasons: damaged, unsupported, too_large,
+    raster_too_large, disk.
     """
+    papers: list[list[int]] = request["papers"]
+    pixels: int = request["pixels"]
     objects: list[int] = request["objects"]
     until = time.monotonic() + TURN_SECONDS
     with Path(request["path"]).open("rb") as source:
@@ -35,15 +44,32 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
                 while page := reader.next_page():
                     if len(objects) >= MAX_PAGES * _A_PAGE:
                         raise TaskError("too_large")
+                    pixels += page.width * page.height
+                    if pixels > MAX_JOB_PIXELS or not _fits(page, papers):
+                        raise TaskError("raster_too_large")
                     writer.add_page(page, reader)
                     if time.monotonic() >= until:
-                        return {"position": reader.position, "objects": objects}
+                        return {"position": reader.position, "objects": objects, "pixels": pixels}
                 if not objects:
                     raise TaskError("damaged")
                 writer.finish()
         except OSError:
             raise TaskError("disk") from None
-    return {"position": reader.position, "objects": objects, "pages": len(objects) // _A_PAGE}
+    pages = len(objects) // _A_PAGE
+    return {"position": reader.position, "objects": objects, "pixels": pixels, "pages": pages}
+
+
+def _fits(page: PageHeader, papers: list[list[int]]) -> bool:
+    """Return whether a page fits on one of the papers, upright or turned."""
+    width, height = (
+        pixels / dpi * _INCH
+        for pixels, dpi in ((page.width, page.across_dpi), (page.height, page.along_dpi))
+    )
+    return any(
+        width <= across + _SLACK and height <= along + _SLACK
+        for paper in papers
+        for across, along in (paper, paper[::-1])
+    )
 
 
 def _opened(path: str) -> BinaryIO:
