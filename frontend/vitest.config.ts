@@ -1,9 +1,21 @@
-/* The tests of the card's parts run in the Chromium that is installed. */
+/* The tests of the card's parts run in the Chromium on the path, else in Playwright's own. */
 import { playwright } from "@vitest/browser-playwright";
 import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { chromium } from "playwright";
 import { defineConfig } from "vitest/config";
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+const FOLDERS = (process.env.PATH ?? "").split(delimiter);
+const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
+  .flatMap((name) => FOLDERS.map((folder) => join(folder, name)))
+  .concat(chromium.executablePath())
+  .find(existsSync);
+
+// Vitest would tell it by the whole of its configuration.
+if (!CHROMIUM) {
+  console.error("The card's tests need Chromium: there is none on the path.");
+  process.exit(1);
+}
 
 export default defineConfig({
   test: {
@@ -13,7 +25,7 @@ export default defineConfig({
       headless: true,
       screenshotFailures: false,
       provider: playwright({
-        launchOptions: { ...(CHROMIUM && { executablePath: CHROMIUM }), args: ["--no-sandbox", "--disable-gpu"] },
+        launchOptions: { executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] },
       }),
       instances: [{ browser: "chromium" }],
     },

@@ -15,21 +15,22 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.documents import watermark_font
 from custom_components.lianke.documents.pdf_worker import lettering
 from custom_components.lianke.documents.pdf_worker.failure import TaskError
+from tests.needs import chinese_fonts
 from tests.printing import ask, device_of, make_media, print_one, sent
 from tests.simulator import Simulator, make_pdf
 
 TEXT = "仅供办理××使用"
-SYSTEM = "/usr/share/fonts"
+FONTS = chinese_fonts()
 
 
 @cache
 def chinese_font() -> Path | None:
-    """Return a font of this system that has the characters, which takes half a second to find."""
+    """Return a font of this machine that has the characters, which takes half a second to find."""
     try:
-        lettering.lettering(TEXT, (SYSTEM,))
+        lettering.lettering(TEXT, FONTS)
     except TaskError:
         return None
-    return lettering._fonts((SYSTEM,))[0]
+    return lettering._fonts(FONTS)[0]
 
 
 @pytest.fixture(autouse=True)

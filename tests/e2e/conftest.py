@@ -22,7 +22,7 @@ def newest() -> None:
 
 @pytest.fixture
 def chromium(newest: None) -> str:
-    """Return the browser, or skip: .ci/run installs one."""
+    """Return the browser, or skip: scripts/test brings one where it can."""
     if (path := find_chromium()) is None:
-        pytest.skip("there is no Chromium")
+        pytest.skip("no Chromium")
     return path

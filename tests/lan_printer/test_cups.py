@@ -24,7 +24,7 @@ QUEUE = "lan"
 pytestmark = [
     pytest.mark.skipif(
         CUPSD is None or not shutil.which("lpadmin") or not shutil.which("lp"),
-        reason="needs CUPS (cups, cups-client, cups-filters)",
+        reason="no CUPS",
     ),
     pytest.mark.long,
     pytest.mark.timeout(300),

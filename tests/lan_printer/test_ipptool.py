@@ -49,7 +49,7 @@ BY_PRINTER = ("srgb-8", "Duplex", "on 4x6", "A4", "US Letter")
 # With the suites' own samples missing from the package, ours stand in their places.
 
 pytestmark = [
-    pytest.mark.skipif(IPPTOOL is None, reason="needs ipptool (cups-ipp-utils)"),
+    pytest.mark.skipif(IPPTOOL is None, reason="no ipptool"),
     pytest.mark.timeout(600),
 ]
 

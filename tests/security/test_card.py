@@ -66,7 +66,7 @@ async def asked() -> list[str]:
 async def page(socket_enabled: None, asked: list[str]) -> AsyncIterator[Page]:
     """Open a page with the card's module."""
     if (chromium := find_chromium()) is None:
-        pytest.skip("there is no Chromium")
+        pytest.skip("no Chromium")
     app = web.Application()
 
     async def index(_: web.Request) -> web.Response:

@@ -58,7 +58,7 @@ async def test_what_cannot_be_converted(
     assert not sim.cloud.out_tray
 
 
-@pytest.mark.skipif(find_chromium() is None, reason="no Chromium here")
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
 async def test_html_is_rendered(sim: Simulator, api: Api) -> None:
     breaks = '<p style="break-after: page">甲</p>' * 2
     html = f"<!doctype html><meta charset=utf-8>{breaks}<p>丙</p>".encode()

@@ -8,14 +8,15 @@ import pytest
 from custom_components.lianke.documents.pdf_worker import lettering
 from custom_components.lianke.documents.pdf_worker.failure import TaskError
 from tests.documents.pdf_worker.sheets import A4, Sheets, laid_out, make_pages, make_picture
+from tests.needs import chinese_fonts
 
-SYSTEM = ["/usr/share/fonts"]
+FONTS = chinese_fonts()
 
 
 def has_chinese() -> bool:
-    """Return whether a font of this system has Chinese characters."""
+    """Return whether a font of this machine has Chinese characters."""
     try:
-        lettering.lettering("供", tuple(SYSTEM))
+        lettering.lettering("供", FONTS)
     except TaskError:
         return False
     return True
@@ -66,18 +67,18 @@ def test_a_watermark_of_a_card_lies_on_each_side_of_it(tmp_path: Path) -> None:
 
 def test_chinese(tmp_path: Path) -> None:
     if not has_chinese():
-        pytest.skip("no font with Chinese characters on this system")
+        pytest.skip("no font with Chinese characters")
     file = make_picture(tmp_path / "x.png", (856, 540))
     bare = laid_out(tmp_path, file, sheet="id_card")
     marked = laid_out(
-        tmp_path, file, sheet="id_card", watermark="仅供办理××使用", fonts=SYSTEM, opacity=60
+        tmp_path, file, sheet="id_card", watermark="仅供办理××使用", fonts=[*FONTS], opacity=60
     )
     assert added(marked, bare)
     # The font itself does not come along.
     sizes = sorted(path.stat().st_size for path in tmp_path.glob("sheets-*.pdf"))
     assert sizes[-1] - sizes[0] < 50_000
     with pytest.raises(TaskError) as refused:
-        laid_out(tmp_path, file, watermark="\U00013000", fonts=SYSTEM)
+        laid_out(tmp_path, file, watermark="\U00013000", fonts=[*FONTS])
     assert refused.value.reason == "no_font"
 
 

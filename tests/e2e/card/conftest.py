@@ -48,9 +48,9 @@ def _may_connect(socket_enabled: None) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Return the browser, or skip: .ci/run installs one."""
+    """Return the browser, or skip: scripts/test brings one where it can."""
     if (path := find_chromium()) is None:
-        pytest.skip("there is no Chromium")
+        pytest.skip("no Chromium")
     if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
         pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
     return path

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Sourced by what tests or measures with other people's programs, after environment.sh.
+#
+#   need_browser    puts a Chromium on the path, with fonts that have Chinese characters
+#   need_cups       brings CUPS and ipptool
+#
+# Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
+# that is there is used. Without them these functions go on: what needs them is left out, and said to be.
+
+need_browser() {
+  local name
+  if is_debian && [ "$(id -u)" = 0 ]; then
+    need_debian chromium:chromium fonts-noto-cjk:'/usr/share/fonts/opentype/noto/NotoSansCJK-*' \
+      fonts-noto-color-emoji:/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf || true
+    return
+  fi
+  if command -v chromium >/dev/null; then return; fi
+  # shellcheck disable=SC2154 # set by environment.sh
+  export PATH=$cache/bin:$PATH
+  if command -v chromium >/dev/null; then return; fi
+  mkdir -p "$cache/bin"
+  for name in chromium-browser google-chrome google-chrome-stable; do
+    if command -v "$name" >/dev/null; then
+      ln -sf "$(command -v "$name")" "$cache/bin/chromium"
+      return
+    fi
+  done
+  if is_debian; then
+    say 'Bringing Chromium …'
+    if unpack_browser "$cache/browser"; then return; fi
+  fi
+  say 'Chromium could not be brought. Please install chromium.'
+}
+
+# unpack_browser DIR: Chromium of this Debian with the libraries and fonts that the machine lacks, and what starts it.
+unpack_browser() {
+  local dir=$1 libraries
+  rm -rf "$dir" "$dir.new"
+  unpack_debian --with-dependencies "$(debian_suite)" "$dir.new" chromium fonts-noto-cjk fonts-noto-color-emoji || return 1
+  mv "$dir.new" "$dir"
+  libraries=$(find "$dir"/usr/lib/*-linux-gnu* -name '*.so*' -printf '%h\n' | sort -u | tr '\n' :)
+  cat >"$dir/fonts.conf" <<END
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>/usr/share/fonts</dir>
+  <dir>$dir/usr/share/fonts</dir>
+  <cachedir>$dir/fonts</cachedir>
+</fontconfig>
+END
+  cat >"$dir/start" <<END
+#!/bin/sh
+FONTCONFIG_FILE=$dir/fonts.conf LD_LIBRARY_PATH=${libraries%:} exec $dir/usr/lib/chromium/chromium "\$@"
+END
+  chmod +x "$dir/start"
+  "$dir/start" --version >/dev/null && ln -sf "$dir/start" "$cache/bin/chromium"
+}
+
+need_cups() {
+  need_debian cups-ipp-utils:ipptool cups:/usr/sbin/cupsd cups-client:lpadmin \
+    cups-filters:/usr/lib/cups/filter/pdftopdf || true
+}

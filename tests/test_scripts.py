@@ -1,0 +1,112 @@
+"""The scripts that everybody calls: what CI calls, and what the end of a run of the tests says."""
+
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# What may stand in .ci/run besides the three scripts: how they are called, one after the other.
+FRAME = {
+    "set -euo pipefail",
+    'cd "$(dirname "${BASH_SOURCE[0]}")/.."',
+    "failed=()",
+    'check() { "$@" || failed+=("$*"); }',
+    "if [ ${#failed[@]} -gt 0 ]; then",
+    "printf 'FAILED: %s\\n' \"${failed[@]}\"",
+    "exit 1",
+    "fi",
+}
+CHECKS = ["scripts/lint", "scripts/test --full", "scripts/demo --check"]
+
+
+def test_ci_installs_nothing_itself() -> None:
+    """What the checks need they bring, so a stranger's clone passes where the server's does."""
+    text = (ROOT / ".ci" / "run").read_text("utf-8")
+    lines = [line.strip() for line in text.splitlines() if not line.strip().startswith("#")]
+    checks = [line.removeprefix("check ") for line in lines if line.startswith("check ")]
+    assert checks == CHECKS
+    assert {line for line in lines if line and not line.startswith("check ")} == FRAME
+
+
+def test_the_workflows_install_nothing_for_the_tests() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        installed = re.findall(r"apt-get.*install (?:-\S+ )*(.*)", path.read_text("utf-8"))
+        # A container of Debian that has what a bare machine has.
+        assert installed in ([], ["ca-certificates git python3"]), path.name
+
+
+# How scripts/test asks for little on the terminal.
+SHORT = ("--tb=short", "--show-capture=no", "-rfE")
+
+OUTCOMES = """
+import logging
+import pytest
+
+def test_passes():
+    logging.getLogger().warning("of one that passes")
+
+def test_fails():
+    logging.getLogger().warning("of one that fails")
+    print("printed by one that fails")
+    assert 1 == 2
+
+@pytest.fixture
+def broken():
+    raise OSError("nothing there")
+
+def test_errs(broken): ...
+
+@pytest.mark.parametrize("case", ["a/b", "c"])
+def test_skips(case):
+    pytest.skip("no Chromium")
+
+@pytest.mark.skip(reason="no CUPS")
+def test_marked(): ...
+
+@pytest.mark.xfail(strict=True)
+def test_known():
+    assert False
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_says_what_failed_and_what_was_left_out(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "test_it.py").write_text(OUTCOMES, "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    assert " ".join(SHORT) in (ROOT / "scripts" / "test").read_text("utf-8")
+    arguments = ["-p", "xdist", "-n", workers, "-p", "tests.report", "--rootdir", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, *SHORT, str(tmp_path)],
+        cwd=ROOT,
+        # What this environment's plugins add would not be seen, but takes half a minute.
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert run.returncode == 1
+    # The end names what failed, without what anything has logged.
+    *_, failed, erred, count = run.stdout.splitlines()
+    assert "FAILED" in failed
+    assert "test_fails" in failed
+    assert "ERROR" in erred
+    assert "1 failed, 1 passed, 3 skipped, 1 xfailed, 1 error" in count
+    assert "of one that" not in run.stdout
+    folder = tmp_path / ".test-report"
+    assert (folder / "failed").read_text("utf-8").split() == [
+        "test_it.py::test_fails", "test_it.py::test_errs",
+    ]  # fmt: skip
+    assert (folder / "left_out").read_text("utf-8").splitlines() == [
+        "2 tests (no Chromium)", "1 test (no CUPS)",
+    ]  # fmt: skip
+    logs = {path.name: path.read_text("utf-8") for path in folder.glob("*.log")}
+    assert set(logs) == {"test_it.py-test_fails.log", "test_it.py-test_errs.log"}
+    assert "assert 1 == 2" in logs["test_it.py-test_fails.log"]
+    assert "of one that fails" in logs["test_it.py-test_fails.log"]
+    assert "printed by one that fails" in logs["test_it.py-test_fails.log"]
+    assert "nothing there" in logs["test_it.py-test_errs.log"]
