@@ -1,7 +1,7 @@
 """Print what a device of the home network has sent: the same way as an action does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from .two_sides import async_split_by_hand
 class Received:
     """A file in the spool, how to print it, and who sent it; `job_id` is the id its job gets.
 
-    `papers` are those that are offered: widths and heights in 0.01 mm.
+    `papers` are those that are offered: widths and heights in 0.01 mm. `digest` tells the file apart.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class Received:
     sender_address: str
     release_code: str | None = None
     papers: Sequence[tuple[int, int]] = ()
+    digest: str | None = None
 
 
 async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
@@ -70,7 +71,8 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
         submission = await target.data.queue.async_submit(
             PrintRequest(
                 printer_key=target.printer_key,
-                document=document,
+                # Whatever was made of it: it is known by what was sent.
+                document=replace(document, digest=received.digest or document.digest),
                 title=received.title or document.title,
                 options=options,
                 requested=received.options,

@@ -85,6 +85,7 @@ def find_job(request: Request) -> AnyJob:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     for job in lan_jobs(request):
         if job_number(job.job_id) == number and is_of_device(job, request.sender):
+            request.server.repeats.note_told(job.job_id)
             return job
     raise IppError(Status.NOT_FOUND, "there is no such job")
 

@@ -1,16 +1,21 @@
 """The operations that make jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job."""
 
-from asyncio import CancelledError
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from homeassistant.exceptions import HomeAssistantError
 
 from ..actions.received import Received, async_print_received
 from ..documents.conversion import clean_title
 from ..documents.spool import async_get_spool
 from ..jobs.job import Job
+from ..jobs.page_count import file_digest
 from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ..jobs.settings import max_document_bytes
 from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
@@ -21,6 +26,7 @@ from .lan_jobs import PendingJob, PendingJobs, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
 from .reception import async_receive
 from .refusals import is_senders_fault
+from .repeats import Sent
 from .requests import Answer, Request
 
 _NO_NAME: Final = "document"
@@ -32,12 +38,24 @@ async def async_validate_job(request: Request) -> Answer:
 
 
 async def async_print_job(request: Request) -> Answer:
-    """Make a job of the document that follows."""
+    """Make a job of the document that follows, unless it is one whose answer was lost."""
     options = _checked(request)
     code = await _async_release_code(request)
-    job_id = request.server.pending[request.offered.token].new_id(_taken(request))
-    job = await _async_print(request, job_id, _title(request), options, code)
-    return _answer(options, await async_describe(request, job, STATE))
+    title, target, repeats = _title(request), target_of(request), request.server.repeats
+    path = await _async_document(request, title)
+    digest = await _async_turn(request, path)
+    sent = Sent(request.sender, title, digest, options.options)
+    job = repeats.find(target.data.queue.jobs(target.printer_key), sent, datetime.now(UTC))
+    if job is not None:
+        await _async_discard(request, path)
+    else:
+        job_id = request.server.pending[request.offered.token].new_id(_taken(request))
+        work = _async_print(
+            request, path, job_id, title=title, options=options, code=code, digest=digest
+        )
+        job = await _async_to_its_end(request, work)
+    answer = _answer(options, await async_describe(request, job, STATE))
+    return replace(answer, on_arrival=partial(repeats.note_told, job.job_id))
 
 
 async def async_create_job(request: Request) -> Answer:
@@ -82,14 +100,27 @@ async def async_send_document(request: Request) -> Answer:
     pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
     try:
-        made = await _async_print(request, job.job_id, title, job.options, job.release_code)
+        path = await _async_document(request, title)
+    except BaseException:
+        _abort_unless_canceled(request, job)
+        raise
+    made = await _async_to_its_end(request, _async_print_pending(request, path, job, title))
+    return _answer(None, await async_describe(request, made, STATE))
+
+
+async def _async_print_pending(request: Request, path: Path, job: PendingJob, title: str) -> Job:
+    """Make the job that waited for its document."""
+    try:
+        made = await _async_print(
+            request, path, job.job_id, title=title, options=job.options, code=job.release_code
+        )
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
     if _was_canceled(request, job):
         made = await target_of(request).data.queue.async_cancel(made.job_id)
-    pending.drop(job)
-    return _answer(None, await async_describe(request, made, STATE))
+    request.server.pending[request.offered.token].drop(job)
+    return made
 
 
 async def async_close_job(request: Request) -> Answer:
@@ -181,53 +212,101 @@ def _was_canceled(request: Request, job: PendingJob) -> bool:
     return now is not None and now.ended is not None
 
 
-async def _async_print(
-    request: Request,
-    job_id: str,
-    title: str,
-    options: JobOptions,
-    release_code: str | None,
-) -> Job:
-    """Receive a document and make a job of it."""
-    hass, target, sender = request.hass, target_of(request), request.sender
-    printer = (request.offered.token, sender.address)
+async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do what follows once a document is there, also when the device's connection breaks meanwhile."""
+    task = request.hass.async_create_task(work, "print for the home network")
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            # Nobody is left to be told.
+            task.exception()
+        raise
+    return task.result()
+
+
+async def _async_document(request: Request, title: str) -> Path:
+    """Receive the document of a request; return its file in the spool."""
+    target, sender = target_of(request), request.sender
+    refusals = request.server.refusals
     target.data.queue.check_rate(
         target.printer_key,
         None,
         sender_address=sender.address,
-        refused=request.server.refusals.count(*printer),
+        refused=refusals.count(request.offered.token, sender.address),
     )
     if request.server.documents.is_full(sender.address):
         raise IppError(Status.BUSY, "too many documents are being received")
-    name = clean_title(request.text("document-name")) or title
-    path: Path | None = None
+    with request.server.documents.one(sender.address), _counting_refusal(request):
+        return await async_receive(
+            request.hass,
+            await async_get_spool(request.hass),
+            request.document,
+            name=_document_name(request, title),
+            compression=request.text("compression", "none"),
+            limit_bytes=max_document_bytes(target.entry.options),
+        )
+
+
+async def _async_turn(request: Request, path: Path) -> str:
+    """Wait until no equal document is printed or its answer under way; return the file's digest."""
+    repeats = request.server.repeats
     try:
-        with request.server.documents.one(sender.address):
-            path = await async_receive(
-                hass,
-                await async_get_spool(hass),
-                request.document,
-                name=name,
-                compression=request.text("compression", "none"),
-                limit_bytes=max_document_bytes(target.entry.options),
-            )
+        digest = await request.hass.async_add_executor_job(file_digest, path)
+        turn = repeats.turn(request.offered.printer_key, digest)
+        await request.until_answered.enter_async_context(turn)
+    except BaseException:
+        await _async_discard(request, path)
+        raise
+    return digest
+
+
+async def _async_discard(request: Request, path: Path) -> None:
+    await request.hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+
+
+async def _async_print(
+    request: Request,
+    path: Path,
+    job_id: str,
+    *,
+    title: str,
+    options: JobOptions,
+    code: str | None,
+    digest: str | None = None,
+) -> Job:
+    """Make a job of a file, which is used up."""
+    sender = request.sender
+    with _counting_refusal(request):
         return await async_print_received(
-            hass,
-            target,
+            request.hass,
+            target_of(request),
             Received(
                 path=path,
-                name=name,
+                name=_document_name(request, title),
                 title=title,
                 options=options.options,
                 job_id=job_id,
                 sender=sender.name,
                 sender_address=sender.address,
-                release_code=release_code,
+                release_code=code,
                 papers=tuple((item.width, item.height) for item in profile_of(request).media),
+                digest=digest,
             ),
         )
-    except BaseException as err:
-        # A line that breaks counts once the document was there: it has cost what a bad one costs.
-        if is_senders_fault(err) or (path is not None and isinstance(err, CancelledError)):
-            request.server.refusals.note(*printer)
+
+
+@contextmanager
+def _counting_refusal(request: Request) -> Iterator[None]:
+    """Count a document that is refused for what it is: it has taken time as well."""
+    try:
+        yield
+    except (IppError, HomeAssistantError) as err:
+        if is_senders_fault(err):
+            request.server.refusals.note(request.offered.token, request.address)
         raise
+
+
+def _document_name(request: Request, title: str) -> str:
+    return clean_title(request.text("document-name")) or title

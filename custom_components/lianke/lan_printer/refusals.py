@@ -43,13 +43,12 @@ _OURS: Final = (
 )
 
 
-def is_senders_fault(err: BaseException) -> bool:
+def is_senders_fault(err: IppError | HomeAssistantError) -> bool:
     """Return whether a document was refused for what it is, or how it was sent."""
     if isinstance(err, IppError):
         return err.status not in _OURS
-    if not isinstance(err, HomeAssistantError) or err.translation_key == "guard_rate":
-        return False
-    return _STATUSES.get(err.translation_key or "") not in _OURS
+    key = err.translation_key or ""
+    return key != "guard_rate" and _STATUSES.get(key) not in _OURS
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:

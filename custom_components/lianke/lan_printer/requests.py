@@ -1,5 +1,7 @@
 """A request of the protocol as it is checked, and the answer to it."""
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,7 @@ MAX_SENDER: Final = 64
 class Request:
     """A request to one printer; `document` is what follows its attributes.
 
+    `until_answered` is left once the answer has arrived, or is known to be lost.
     `base_url` is the web server as the client knows it, `number` the job that the path names.
     """
 
@@ -35,6 +38,7 @@ class Request:
     secure: bool
     number: int | None
     document: DocumentStream
+    until_answered: AsyncExitStack
 
     @property
     def operation(self) -> Attributes:
@@ -85,12 +89,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What an operation answers; each group after the operation attributes has a tag of its own."""
+    """What an operation answers; each group after the operation attributes has a tag of its own.
+
+    `on_arrival` is called once the device has got the answer, which is waited for.
+    """
 
     status: Status = Status.OK
     message: str = ""
     groups: tuple[Group, ...] = ()
     unsupported: Attributes | None = None
+    on_arrival: Callable[[], None] | None = None
 
 
 def check_message(message: Message) -> None:

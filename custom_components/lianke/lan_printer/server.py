@@ -16,6 +16,7 @@ from ..const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ..jobs.limits import RATE_PERIOD
 from ..runtime import LiankeConfigEntry
 from .lan_jobs import PendingJobs
+from .repeats import Repeats
 
 MAX_REQUESTS: Final = 100
 """requests that are answered at a time."""
@@ -101,6 +102,7 @@ class LanServer:
         self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
         self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
+        self.repeats = Repeats()
 
 
 DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")

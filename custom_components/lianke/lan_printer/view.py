@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 import logging
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from .describing import ICON
 from .ipp import IppError, Message, Operation
 from .reception import DocumentStream
 from .refusals import async_refusal
+from .repeats import async_deliver
 from .requests import Answer, Request, build_message, check_message
 from .server import async_find, async_get_server
 
@@ -70,7 +72,8 @@ class LanPrinterView(HomeAssistantView):
         address = str(address_of(request))
         if server.requests.is_full(address):
             raise web.HTTPServiceUnavailable
-        with server.requests.one(address):
+        async with AsyncExitStack() as until_answered:
+            until_answered.enter_context(server.requests.one(address))
             try:
                 async with asyncio.timeout(ATTRIBUTES_SECONDS):
                     head, message, rest = await _async_read(request)
@@ -94,13 +97,17 @@ class LanPrinterView(HomeAssistantView):
                         secure=request.secure,
                         number=int(number) if number else None,
                         document=DocumentStream(rest, request.content),
+                        until_answered=until_answered,
                     )
                 )
             except IppError as err:
                 _LOGGER.debug("A request of the home network is refused: %s", err)
                 answer = Answer(status=err.status, message=err.message, unsupported=err.unsupported)
-        reply = build_message(answer, request_id, version, hass.config.language.lower())
-        return web.Response(body=encode(reply), content_type=IPP_TYPE)
+            reply = build_message(answer, request_id, version, hass.config.language.lower())
+            response = web.Response(body=encode(reply), content_type=IPP_TYPE)
+            if answer.on_arrival is not None:
+                await async_deliver(request, response, answer.on_arrival)
+        return response
 
 
 class IconView(HomeAssistantView):
