@@ -153,6 +153,7 @@ def test_a_network_printer_without_address_is_no_usb_printer() -> None:
         ({"driver_type": None}, "driver", DriverState.UNKNOWN),
         ({"isPrinter": "1"}, "is_printer", True),
         ({"isPrinter": 0}, "is_printer", False),
+        ({"isPrinter": None}, "is_printer", True),
         ({"species": None, "printer_species": 3}, "species", Species.LABEL),
         ({"species": 0, "printer_species": 3}, "species", Species.UNKNOWN),
         ({"species": 99}, "species", Species.UNKNOWN),

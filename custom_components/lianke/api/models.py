@@ -256,7 +256,8 @@ class Printer(Stored):
             name=name,
             model=model,
             driver=_DRIVER_STATES.get(to_int(fields.get("driver_type")), DriverState.UNKNOWN),
-            is_printer=to_bool(fields.get("isPrinter")) or False,
+            # A row that does not say is no busy printer: it stays as it is.
+            is_printer=to_bool(fields.get("isPrinter")) is not False,
             port=NETWORK_PORT if port is None else port,
             ip_address=ip_address,
             raw_state=to_optional_text(fields.get("printer_state")),
