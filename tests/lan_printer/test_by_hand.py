@@ -15,7 +15,7 @@ from tests.printing import LASER, OTHER_LASER, came_out, data_of
 from tests.simulator import Simulator, make_pdf
 
 ONE, LONG, SHORT = "one-sided", "two-sided-long-edge", "two-sided-short-edge"
-HELD, COMPLETED = 4, 9
+STOPPED, COMPLETED = 6, 9
 
 
 def set_up_turning(lan: LanPrinter, laser: Laser = LASERS[0]) -> None:
@@ -88,7 +88,7 @@ async def test_a_device_prints_on_both_sides(
     async with asyncio.timeout(20):
         while queue.get(job.job_id).hold_reason != "turn_paper":
             await asyncio.sleep(0.02)
-    assert (await lan.job(number)).one("job-state") == HELD
+    assert (await lan.job(number)).one("job-state") == STOPPED
     out = laser.print(images_of(fronts), paper(4))
     stack = turn_stack(out, laser.put_back)
     await queue.async_continue(job.job_id)

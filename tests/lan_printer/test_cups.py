@@ -1,7 +1,7 @@
 """A real CUPS prints through a printer of the home network, as any Linux computer or Mac does."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -12,14 +12,18 @@ from PIL import Image
 import pypdfium2
 import pytest
 
+from custom_components.lianke.const import CONF_QUIET_FROM, CONF_QUIET_TO
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.readiness import STEADY
 from custom_components.lianke.lan_printer.ipp import Operation
-from tests.lan_printer.conftest import LanPrinter, jobs_of
-from tests.printing import came_out, data_of, sent
+from tests.clock import Clock
+from tests.lan_printer.conftest import LanPrinter, Offer, jobs_of
+from tests.printing import INKJET, came_out, data_of, sent
 from tests.simulator import Simulator, make_pdf
 
 CUPSD = shutil.which("cupsd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 QUEUE = "lan"
+ASKED = b"] Get-Job-Attributes: successful-ok"
 
 pytestmark = [
     pytest.mark.skipif(
@@ -30,6 +34,26 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
+PHOTO = """\
+{
+    OPERATION Print-Job
+    GROUP operation-attributes-tag
+    ATTR charset attributes-charset utf-8
+    ATTR language attributes-natural-language en
+    ATTR uri printer-uri $uri
+    GROUP job-attributes-tag
+    ATTR collection media-col {
+        MEMBER keyword media-color white
+        MEMBER collection media-size {
+            MEMBER integer x-dimension 10160
+            MEMBER integer y-dimension 15240
+        }
+        MEMBER keyword media-type photographic
+    }
+    FILE $filename
+    STATUS successful-ok-ignored-or-substituted-attributes
+}
+"""
 CONFIG = """\
 LogLevel debug
 MaxLogSize 0
@@ -84,6 +108,19 @@ class Cups:
         out, _ = await process.communicate()
         assert process.returncode == 0, (command, out.decode(), self.log())
         return out.decode()
+
+    async def printing(self) -> list[int]:
+        """Return the numbers of the jobs that CUPS has not done with."""
+        listed = await self.run("lpstat", "-W", "not-completed", "-o", QUEUE)
+        return [int(line.split()[0].rpartition("-")[2]) for line in listed.splitlines()]
+
+    async def asked(self, count: int = 2) -> None:
+        """Wait until CUPS has asked so many times more what became of its job."""
+        path = self.root / "error_log"
+        until = path.read_bytes().count(ASKED) + count
+        async with asyncio.timeout(120):
+            while path.read_bytes().count(ASKED) < until:
+                await asyncio.sleep(0.1)
 
     def log(self) -> str:
         """Return the end of the daemon's log."""
@@ -199,6 +236,71 @@ async def test_raster_pages_of_its_own_filter(
     for page in document:
         assert page.get_size() == pytest.approx((595.3, 841.9), abs=1.5)
     document.close()
+
+
+async def test_photo_paper_with_a_color_that_no_printer_knows(
+    cups: Cups, offer: Offer, simulator: Simulator, tmp_path: Path
+) -> None:
+    """By a queue, and as a client that talks to the printer itself sends it."""
+    lan = await offer(INKJET)
+    await cups.run("lpadmin", "-p", QUEUE, "-E", "-v", lan.uri, "-m", "everywhere")
+    photo = tmp_path / "urlaub.jpg"
+    Image.new("RGB", (600, 400), "red").save(photo)
+    (tmp_path / "photo.test").write_text(PHOTO)
+    size = "media-size={x-dimension=10160 y-dimension=15240}"
+    media = f"{{{size} media-type=photographic media-color=white}}"
+    await cups.run("lp", "-d", QUEUE, "-o", f"media-col={media}", str(photo))
+    await came_out(simulator)
+    await cups.run("ipptool", "-t", "-f", str(photo), lan.uri, str(tmp_path / "photo.test"))
+    for printed in await came_out(simulator, 2):
+        assert printed.options["dmPaperSize"] == "257"
+        assert printed.options["dmMediaType"] == "260"
+
+
+async def test_a_job_stays_until_it_ends(
+    clock: Clock, queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path
+) -> None:
+    """From off over on and getting ready to printed, and through quiet hours; it can be canceled all the way."""
+    coordinator = data_of(lan.entry).coordinator
+    simulator.box.online = False
+    await coordinator.async_refresh()
+    pdf = tmp_path / "drei.pdf"
+    pdf.write_bytes(make_pdf(1))
+    await queue.run("lp", "-d", QUEUE, str(pdf))
+    await until(lambda: [job.hold_reason for job in jobs_of(lan)] == ["box_offline"])
+    simulator.box.online = True
+    await coordinator.async_refresh()
+    await until(lambda: jobs_of(lan)[0].hold_reason == "getting_ready")
+    await queue.asked()
+    assert await queue.printing() == [1]
+    options = {**lan.entry.options, CONF_QUIET_FROM: "00:00:00", CONF_QUIET_TO: "23:59:00"}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    await coordinator.async_refresh()
+    await until(lambda: jobs_of(lan)[0].hold_reason == "quiet_hours")
+    await queue.asked()
+    assert await queue.printing() == [1]
+    await queue.run("cancel", f"{QUEUE}-1")
+    await until(lambda: jobs_of(lan)[0].state is JobState.CANCELED)
+    lan.hass.config_entries.async_update_entry(
+        lan.entry, options={**options, CONF_QUIET_FROM: "00:00:00", CONF_QUIET_TO: "00:00:00"}
+    )
+    await coordinator.async_refresh()
+    await queue.run("lp", "-d", QUEUE, str(pdf))
+    await until(lambda: jobs_of(lan)[0].hold_reason == "getting_ready")
+    assert sent(simulator) == 0
+    clock.tick(STEADY)
+    await came_out(simulator)
+    async with asyncio.timeout(120):
+        while await queue.printing():
+            await asyncio.sleep(0.1)
+    assert jobs_of(lan)[0].state is JobState.COMPLETED
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true."""
+    async with asyncio.timeout(120):
+        while not condition():
+            await asyncio.sleep(0.05)
 
 
 async def test_cancel(queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path) -> None:

@@ -67,6 +67,23 @@ def test_the_nearest_paper_is_found() -> None:
     assert find_media(offered, 21000, 29801) is None
 
 
+@pytest.mark.parametrize(
+    ("sizes", "word"),
+    [
+        ([(600, 400), (1000, 1500)], "<legal-A4"),
+        ([(2100, 2970)], "legal-A4"),
+        ([(2159, 2794), (2159, 3556)], "legal-A4"),
+        ([(2100, 2970), (4200, 2970)], "tabloid-A3"),
+        ([(2794, 4318)], "tabloid-A3"),
+        ([(4200, 5940)], "isoC-A2"),
+        ([(5940, 8410)], ">isoC-A2"),
+        ([], "<legal-A4"),
+    ],
+)
+def test_the_largest_paper(sizes: list[tuple[int, int]], word: str) -> None:
+    assert media.largest_paper([media.media_of(paper(*size)) for size in sizes]) == word
+
+
 def test_trays_and_media_types() -> None:
     able = Capabilities(
         trays={"自动选择": 7, "纸盒 1": 258, "纸盒 2": 259, "手动进纸\r\n": 4},

@@ -1,19 +1,31 @@
 """What a device sends becomes a job like any other, and the device is told what becomes of it."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 import gzip
 import hashlib
 import zlib
 
 from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import device_registry as dr
 from PIL import Image
 import pypdfium2
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.lan_printer import values
-from custom_components.lianke.lan_printer.ipp import Attributes, Operation, Status, Tag
+from custom_components.lianke.lan_printer.ipp import (
+    Attributes,
+    Collection,
+    Operation,
+    Status,
+    Tag,
+    Value,
+)
+from custom_components.lianke.lan_printer.job_attributes import state_of
+from tests.clock import Clock
 from tests.documents.rasters import (
     GRAY,
     RGB,
@@ -24,11 +36,22 @@ from tests.documents.rasters import (
     urf,
     urf_header,
 )
+from tests.lan_printer.asked_for import CLIENTS, NOT_ANSWERED
 from tests.lan_printer.conftest import PDF, LanPrinter, Offer, jobs_of
-from tests.printing import INKJET, LABELS, ask, came_out, data_of, sent
+from tests.printing import (
+    INKJET,
+    LABELS,
+    LASER,
+    ask,
+    came_out,
+    data_of,
+    device_of,
+    sent,
+)
 from tests.simulator import Outcome, Simulator, make_pdf
 
 LAST = values.boolean(True)
+TIMES = ("up", "state-change", "config-change")
 
 
 def media_col(width: int, height: int, **members: str) -> Attributes:
@@ -43,6 +66,11 @@ def media_col(width: int, height: int, **members: str) -> Attributes:
             }
         )
     }
+
+
+def collections(found: Iterable[Value]) -> list[Collection]:
+    """Return the members of collections."""
+    return [value.content for value in found if isinstance(value.content, Mapping)]
 
 
 async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
@@ -252,22 +280,176 @@ async def test_the_end_is_told(
     assert (reply.one("job-state"), reply.one("job-state-reasons")) == (state, reason)
 
 
+async def test_an_unknown_member_costs_none_of_the_others(
+    offer: Offer, simulator: Simulator
+) -> None:
+    """Photo paper of a size that is named comes out, whatever else is said of it."""
+    lan = await offer(INKJET)
+    asked = media_col(10160, 15240, media_type="photographic", media_source="auto")
+    (known_members,) = collections(asked["media-col"])
+    source = values.keyword("tray-99")
+    strange: Attributes = {
+        "media-col": values.collection(
+            {
+                "media-color": values.keyword("white"),
+                "media-thickness": values.integer(200),
+                **known_members,
+                "media-source": source,
+            }
+        )
+    }
+    wanted = {
+        "media-color": values.UNSUPPORTED,
+        "media-thickness": values.UNSUPPORTED,
+        "media-source": source,
+    }
+    fidelity = values.boolean(True)
+    reply = await lan.ask(Operation.PRINT_JOB, strange, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert reply.unsupported == {"media-col": values.collection(wanted)}
+    assert sent(simulator) == 0
+    reply = await lan.ask(Operation.PRINT_JOB, strange, PDF)
+    assert reply.status == Status.OK_SUBSTITUTED
+    assert reply.unsupported == {"media-col": values.collection(wanted)}
+    (printed,) = await came_out(simulator)
+    known = data_of(lan.entry).storage.printers[lan.key]
+    photo = next(paper for paper in known.papers if paper.width == 1016)
+    assert printed.options["dmPaperSize"] == str(photo.paper_id)
+    assert printed.options["dmMediaType"] == "260"
+
+
+async def test_every_paper_is_ready(offer: Offer, simulator: Simulator) -> None:
+    """Each with a source of its own, since iPhones show one size of a source; what they choose comes out."""
+    lan = await offer(INKJET)
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.many("media-ready") == printer.many("media-supported")
+    ready = printer.printer["media-col-ready"]
+    default = printer.printer["media-col-default"]
+    assert ready[0] == default[0]
+    names = printer.many("media-ready")
+    assert len(ready) == len(names) > 3
+    sources = [col["media-source"][0].content for col in collections(ready)]
+    assert len(set(sources)) == len(ready)
+    at = names.index("na_index-4x6_4x6in")
+    fidelity = values.boolean(True)
+    chosen: Attributes = {"media-col": (ready[at],)}
+    reply = await lan.ask(Operation.PRINT_JOB, chosen, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.OK
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmPaperSize"] == "257"
+    assert sources[at] not in printer.many("media-source-supported")
+
+
+@pytest.mark.parametrize("name", [LASER, LABELS, INKJET])
+async def test_what_clients_ask_for_is_there(offer: Offer, name: str) -> None:
+    lan = await offer(name)
+    for client, (source, names) in CLIENTS.items():
+        wanted = values.keyword(*names)
+        reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES, requested_attributes=wanted)
+        assert set(reply.printer) == set(names) - set(NOT_ANSWERED), f"{client}: {source}"
+        assert all(reply.printer.values())
+    assert set(NOT_ANSWERED) <= {name for client in CLIENTS.values() for name in client.names}
+
+
+async def test_what_a_printer_is_good_for(offer: Offer) -> None:
+    for name, kinds in (
+        (LASER, ["document"]),
+        (LABELS, ["label"]),
+        (INKJET, ["document", "photo"]),
+    ):
+        lan = await offer(name)
+        assert (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).many("printer-kind") == kinds
+
+
+async def test_when_something_changed(clock: Clock, lan: LanPrinter, simulator: Simulator) -> None:
+    """The state when the printer was switched off, what is offered when its name changed; each alone."""
+
+    async def changed() -> list[int]:
+        reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+        times = [reply.one(f"printer-{name}-time", Tag.PRINTER) for name in TIMES]
+        return [time for time in times if isinstance(time, int)]
+
+    up, state, config = await changed()
+    assert (state, config) == (1, 1)
+    clock.tick(50)
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    clock.tick(1000)
+    later, state, config = await changed()
+    assert up + 49 <= state < up + 500
+    assert later >= up + 1050
+    assert config == 1
+    device = device_of(lan.hass, LASER)
+    dr.async_get(lan.hass).async_update_device(device, name_by_user="Drucker")
+    now, same, config = await changed()
+    assert same == state
+    assert later <= config <= now
+
+
+async def test_jobs_that_cannot_be_listed(lan: LanPrinter) -> None:
+    asked = values.keyword("fetchable")
+    reply = await lan.ask(Operation.GET_JOBS, which_jobs=asked)
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert reply.unsupported == {"which-jobs": asked}
+
+
+async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter, simulator: Simulator) -> None:
+    """It takes a job that is held for one that is over, whatever it is held for."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    await lan.print()
+    (job,) = jobs_of(lan)
+    told = {
+        reason: state_of(job.changed(hold_reason=None if reason == "none" else reason))
+        for reason in HOLD_REASONS
+    }
+    assert {state for state, _ in told.values()} == {3, 6}
+    assert told["getting_ready"] == told["box_offline"] == (3, "printer-stopped")
+    assert told["quiet_hours"] == (3, "job-hold-until-specified")
+    assert told["approval"] == (3, "job-held-for-authorization")
+    assert told["turn_paper"] == (6, "job-suspended")
+    assert told["cloud_unreachable"] == (3, "resources-are-not-ready")
+
+
+async def test_what_every_printer_can_do(lan: LanPrinter, simulator: Simulator) -> None:
+    """Many clients name what goes without saying; any other value of it is refused."""
+    asked: Attributes = {
+        "job-hold-until": values.keyword("no-hold"),
+        "job-sheets": values.keyword("none"),
+        "number-up": values.integer(1),
+        "print-color-mode": values.keyword("auto"),
+    }
+    fidelity = values.boolean(True)
+    reply = await lan.ask(Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.OK
+    await came_out(simulator)
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert all(asked[name][0] in printer.printer[f"{name}-supported"] for name in asked)
+    other: Attributes = {
+        "job-hold-until": values.keyword("night"),
+        "job-sheets": values.keyword("standard"),
+        "number-up": values.boolean(True),
+    }
+    reply = await lan.ask(Operation.VALIDATE_JOB, other)
+    assert reply.unsupported == other
+
+
 async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
     asked: Attributes = {
         "copies": values.integer(100),
         "media": values.keyword("iso_a3_297x420mm"),
         "print-color-mode": values.keyword("color"),
         "page-ranges": values.number_range(3, 2),
-        "number-up": values.integer(2),
+        "job-priority": values.integer(50),
         "sides": values.keyword("two-sided-short-edge"),
     }
     reply = await lan.ask(
         Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=values.boolean(True)
     )
     assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
-    refused = {"copies", "media", "print-color-mode", "page-ranges", "number-up"}
+    refused = {"copies", "media", "print-color-mode", "page-ranges", "job-priority"}
     assert set(reply.unsupported) == refused
-    assert reply.unsupported["number-up"] == values.UNSUPPORTED
+    assert reply.unsupported["job-priority"] == values.UNSUPPORTED
     assert sent(simulator) == 0
     reply = await lan.ask(Operation.PRINT_JOB, asked, PDF)
     assert reply.status == Status.OK_SUBSTITUTED
@@ -299,6 +481,8 @@ async def test_a_colour_printer_says_so(offer: Offer) -> None:
     assert "na_index-4x6_4x6in" in reply.many("media-supported")
     assert "SRGB24" in reply.many("urf-supported")
     assert reply.many("marker-levels") == [72, 40, 55, 8]
+    assert reply.many("marker-low-levels") == [15] * 4
+    assert reply.many("marker-high-levels") == [100] * 4
     assert "media-col-database" not in reply.printer
     reply = await lan.ask(
         Operation.GET_PRINTER_ATTRIBUTES,
@@ -380,7 +564,7 @@ async def test_a_code_of_the_print_dialog(
     assert offered["job-password-supported"] == values.integer(64)
     secret = hashlib.sha256(b"4711").digest() if encryption == "sha2-256" else b"4711"
     answer = await lan.ask(Operation.PRINT_JOB, None, PDF, **code(secret, encryption))
-    assert answer.one("job-state") == 4
+    assert answer.one("job-state") == 3
     assert answer.one("job-state-reasons") == "job-release-wait"
     [job] = jobs_of(lan)
     assert (job.hold_reason, job.needs_code) == ("release", True)

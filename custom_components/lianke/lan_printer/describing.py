@@ -1,9 +1,11 @@
 """What operations share: the printer and the jobs that a request is about, and their descriptions."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from homeassistant.helpers.translation import async_get_translations
+from homeassistant.loader import async_get_integration
 
 from ..actions.print import async_reason
 from ..actions.target import Target, loaded_data
@@ -44,13 +46,15 @@ def profile_of(request: Request) -> Profile:
     return make_profile(request.hass, entry, known, request.offered.token)
 
 
-async def async_situation(request: Request) -> Situation:
+async def async_situation(request: Request, profile: Profile) -> Situation:
     """Return what a description of the printer needs besides what it offers."""
     hass, entry = request.hass, request.offered.entry
     view = view_of(request)
     waiting = entry.runtime_data.queue.waiting(view.key)
     texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
     status = "" if view.status is None else view.status.value
+    integration = await async_get_integration(hass, DOMAIN)
+    changes, token = request.server.changes, request.offered.token
     return Situation(
         printer_uri=request.printer_uri,
         icon_url=f"{request.base_url}{request.offered.path}/{ICON}",
@@ -62,8 +66,10 @@ async def async_situation(request: Request) -> Situation:
         message=texts.get(f"component.{DOMAIN}.entity.sensor.status.state.{status}", ""),
         language=hass.config.language.lower(),
         max_bytes=max_document_bytes(entry.options),
+        version=str(integration.version),
         started_at=request.server.started_at,
-        changed_at=request.server.started_at,
+        changed_at=changes.since((token, "state"), view.status),
+        configured_at=changes.since((token, "profile"), replace(profile, markers=())),
     )
 
 

@@ -8,13 +8,14 @@ from typing import Final, NamedTuple
 from ..box.status import HoldReason
 from ..jobs.job import MOVED, Job, JobState
 from ..jobs.people import PersonReason
+from ..jobs.readiness import QueueReason
 from . import values
 from .ipp import Attributes, Value
 from .lan_jobs import PendingJob, job_number
 from .printer_attributes import up_time
 
-PENDING, HELD, PROCESSING, CANCELED, ABORTED, COMPLETED = 3, 4, 5, 7, 8, 9
-"""job-state."""
+PENDING, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = 3, 5, 6, 7, 8, 9
+"""job-state. No job is `pending-held`: CUPS takes that for the end of its own, and could cancel it no more."""
 
 BASIC: Final = ("job-id", "job-uri")
 """what Get-Jobs answers with when the client does not say."""
@@ -34,11 +35,19 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.EXPIRED: (ABORTED, "aborted-by-system"),
     JobState.CANCELED: (CANCELED, "job-canceled-by-user"),
 }
-_BY_PERSON: Final[dict[str, str]] = {
-    PersonReason.APPROVAL: "job-held-for-authorization",
-    PersonReason.RELEASE: "job-release-wait",
+_PRINTER_STOPPED: Final = (PENDING, "printer-stopped")
+_HELD: Final[dict[str | None, tuple[int, str]]] = {
+    None: (PENDING, "none"),
+    **dict.fromkeys(HoldReason, _PRINTER_STOPPED),
+    QueueReason.GETTING_READY: _PRINTER_STOPPED,
+    QueueReason.QUIET_HOURS: (PENDING, "job-hold-until-specified"),
+    PersonReason.APPROVAL: (PENDING, "job-held-for-authorization"),
+    PersonReason.RELEASE: (PENDING, "job-release-wait"),
+    # Its first half is printed.
+    PersonReason.TURN_PAPER: (STOPPED, "job-suspended"),
 }
-_BY_PRINTER: Final = frozenset(reason.value for reason in HoldReason)
+# The service, this machine's disk, or a choice that is not the printer's.
+_HELD_OTHERWISE: Final = (PENDING, "resources-are-not-ready")
 
 
 class Described(NamedTuple):
@@ -71,14 +80,7 @@ def state_of(job: Job | PendingJob) -> Described:
         return Described(COMPLETED, "queued-in-device")
     if job.state is not JobState.HELD:
         return Described(*_STATES[job.state])
-    if job.hold_reason in _BY_PRINTER:
-        return Described(PENDING, "printer-stopped")
-    if job.hold_reason is None:
-        return Described(PENDING, "none")
-    # For quiet hours, a person or the service.
-    if job.waits_for:
-        return Described(HELD, _BY_PERSON.get(job.waits_for[0], "job-hold-until-specified"))
-    return Described(HELD, "job-hold-until-specified")
+    return Described(*_HELD.get(job.hold_reason, _HELD_OTHERWISE))
 
 
 def describe_job(

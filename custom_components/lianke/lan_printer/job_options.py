@@ -6,17 +6,21 @@ from typing import Any, Final
 
 from ..api.options import PrintOptions
 from ..api.papers import CUSTOM_ID
-from .ipp import Attributes, Content, Range, Value
-from .media import Media, find_media
+from .ipp import Attributes, Collection, Content, Range, Value
+from .media import Media, find_media, tray_of
 from .printer_attributes import (
+    JOB_TEMPLATE,
     LANDSCAPE,
     NO_FINISHING,
+    NO_HOLD,
+    NO_SHEETS,
+    OUTPUT_BIN,
     PORTRAIT,
     REVERSE_LANDSCAPE,
     REVERSE_PORTRAIT,
 )
 from .profile import IPP_QUALITIES, Profile
-from .values import UNSUPPORTED
+from .values import UNSUPPORTED, collection
 
 MAX_RANGES: Final = 50
 """pieces of a page selection."""
@@ -45,6 +49,10 @@ _IGNORED: Final = frozenset(
 )
 
 
+type Found = Mapping[str, Any] | None
+"""Options for an attribute, those that are left to the printer as None; no mapping: it cannot be done."""
+
+
 @dataclass(kw_only=True, slots=True)
 class JobOptions:
     """What a job asks for: options by name, and attributes that cannot be done as asked."""
@@ -64,20 +72,21 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
     for name, values in attributes.items():
         if name in _IGNORED:
             continue
-        reader = _READERS.get(name)
-        if name == "page-ranges":
+        found: Found
+        if name == "media-col" and isinstance(media := values[0].content, Mapping):
+            found, refused = _media_col(media, profile)
+            if refused:
+                job.unsupported[name] = collection(refused)
+        elif name == "page-ranges":
             found = _pages(values)
         else:
+            reader = _READERS.get(name)
             found = None if reader is None else reader(values[0].content, profile)
         if found is None:
-            known = reader is not None or name == "page-ranges"
-            job.unsupported[name] = values if known else UNSUPPORTED
-        else:
-            job.options |= {option: value for option, value in found.items() if value is not None}
+            job.unsupported[name] = values if name in JOB_TEMPLATE else UNSUPPORTED
+            continue
+        job.options |= {option: value for option, value in found.items() if value is not None}
     return job
-
-
-type Found = Mapping[str, Any] | None
 
 
 def _word(content: Content) -> str:
@@ -95,12 +104,13 @@ def _copies(content: Content, profile: Profile) -> Found:
     return {"copies": copies} if 1 <= copies <= profile.max_copies else None
 
 
-def _finishings(content: Content, _profile: Profile) -> Found:
-    return {} if _integer(content) == NO_FINISHING else None
+def _only(wanted: int | str) -> Callable[[Content, Profile], Found]:
+    """Return the reader of an attribute that has one value here, which needs no option."""
 
+    def read(content: Content, _profile: Profile) -> Found:
+        return {} if type(content) is type(wanted) and content == wanted else None
 
-def _output_bin(content: Content, _profile: Profile) -> Found:
-    return {} if content == "face-down" else None
+    return read
 
 
 def _orientation(content: Content, _profile: Profile) -> Found:
@@ -135,29 +145,38 @@ def _media(content: Content, profile: Profile) -> Found:
     return None if found is None else _paper(found)
 
 
-def _media_col(content: Content, profile: Profile) -> Found:
-    """Return paper, tray and media type of a `media-col`; its margins are the paper's."""
-    if not isinstance(content, Mapping):
-        return None
+def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any], Collection]:
+    """Return paper, tray and media type of a `media-col`, and its members that cannot be done as asked.
+
+    One that cannot be done costs none of the others. Its margins are the paper's.
+    """
     options: dict[str, Any] = {}
-    for name, values in content.items():
-        value = values[0].content if values else None
-        if name == "media-size":
-            found = _media_size(value, profile.media)
-            if found is None:
-                return None
-            options |= _paper(found)
-        elif name == "media-size-name":
-            if (named := _media(value, profile)) is None:
-                return None
-            options |= named
-        elif name == "media-source" and _word(value) in profile.trays:
-            options["tray"] = profile.trays[_word(value)]
-        elif name == "media-type" and _word(value) in profile.media_types:
-            options["media_type"] = profile.media_types[_word(value)]
-        elif name not in _MARGINS:
-            return None
-    return options
+    refused: dict[str, tuple[Value, ...]] = {}
+    for name, values in members.items():
+        if name in _MARGINS:
+            continue
+        reader = _MEMBERS.get(name)
+        found = None if reader is None else reader(values[0].content if values else None, profile)
+        if found is None:
+            refused[name] = UNSUPPORTED if reader is None else values
+        else:
+            options |= found
+    return options, refused
+
+
+def _size(content: Content, profile: Profile) -> Found:
+    found = _media_size(content, profile.media)
+    return None if found is None else _paper(found)
+
+
+def _source(content: Content, profile: Profile) -> Found:
+    word = tray_of(_word(content))
+    return {"tray": profile.trays[word]} if word in profile.trays else None
+
+
+def _type(content: Content, profile: Profile) -> Found:
+    word = _word(content)
+    return {"media_type": profile.media_types[word]} if word in profile.media_types else None
 
 
 def _media_size(content: Content, media: Iterable[Media]) -> Media | None:
@@ -195,13 +214,21 @@ def _pages(values: tuple[Value, ...]) -> Found:
 
 _READERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
     "copies": _copies,
-    "finishings": _finishings,
+    "finishings": _only(NO_FINISHING),
+    "job-hold-until": _only(NO_HOLD),
+    "job-sheets": _only(NO_SHEETS),
     "media": _media,
-    "media-col": _media_col,
     "orientation-requested": _orientation,
-    "output-bin": _output_bin,
+    "number-up": _only(1),
+    "output-bin": _only(OUTPUT_BIN),
     "print-color-mode": _color,
     "print-quality": _quality,
     "print-scaling": _scaling,
     "sides": _sides,
+}
+_MEMBERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
+    "media-size": _size,
+    "media-size-name": _media,
+    "media-source": _source,
+    "media-type": _type,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+import re
 from typing import Final
 
 from ..api.capabilities import Capabilities, Paper
@@ -46,7 +47,18 @@ _PWG_NAMES: Final[Mapping[tuple[int, int], str]] = {
     (1460, 2150): "prc_16k_146x215mm",
     (970, 1510): "prc_32k_97x151mm",
 }
+PHOTO_SIZES: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
+# What Bonjour calls the largest paper of a printer, by the shorter and the longer side that it still has
+# room for, in 0.01 mm.
+_LARGEST: Final[Mapping[str, tuple[int, int]]] = {
+    "legal-A4": (21600, 35600),
+    "tabloid-A3": (29700, 43200),
+    "isoC-A2": (43200, 59400),
+}
+# The smaller one of A4 and Letter, each way.
+_A4_OR_LETTER: Final = (21000, 27900)
 _AUTO: Final = "auto"
+_NUMBERED: Final = re.compile(rf"{_AUTO}\.\d{{1,3}}")
 _PLAIN: Final = "stationery"
 # Numbers that Windows gives trays and media types (wingdi.h, DMBIN_* and DMMEDIA_*).
 _TRAYS: Final[Mapping[int, str]] = {1: "main", 4: "manual", 5: "envelope", 7: _AUTO}
@@ -124,6 +136,18 @@ def offered_media(
     return tuple(offered.values())[:MAX_MEDIA]
 
 
+def largest_paper(media: Iterable[Media]) -> str:
+    """Return Bonjour's word for the largest of these papers."""
+    sides = [sorted((item.width, item.height)) for item in media]
+    short, long = (max((pair[which] for pair in sides), default=0) for which in (0, 1))
+    if short < _A4_OR_LETTER[0] or long < _A4_OR_LETTER[1]:
+        return "<legal-A4"
+    for word, (most_short, most_long) in _LARGEST.items():
+        if short <= most_short and long <= most_long:
+            return word
+    return ">isoC-A2"
+
+
 def find_media(media: Iterable[Media], width: int, height: int) -> Media | None:
     """Return the paper of a size in 0.01 mm, None without one that is near enough."""
     near = [
@@ -148,6 +172,19 @@ def tray_keywords(capabilities: Capabilities | None) -> dict[str, int | None]:
         if found.get(word) is None:
             found[word] = tray_id
     return found
+
+
+def source_of_size(number: int) -> str:
+    """Return the source of the size of this number, from 1 on, in the list of ready ones.
+
+    iPhones show of each source one size, so the printer's own choice has a name for each.
+    """
+    return _AUTO if number == 1 else f"{_AUTO}.{number}"
+
+
+def tray_of(source: str) -> str:
+    """Return the tray that a source means."""
+    return _AUTO if _NUMBERED.fullmatch(source) else source
 
 
 def media_type_keywords(capabilities: Capabilities | None) -> dict[str, int | None]:

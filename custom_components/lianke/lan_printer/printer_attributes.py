@@ -6,10 +6,11 @@ from typing import Final
 
 from ..api.markers import Marker
 from ..box.status import PrinterStatus
+from ..const import DOMAIN
 from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
 from . import values
 from .ipp import Attributes, Collection, Operation, Tag, Value
-from .media import Media
+from .media import Media, source_of_size
 from .profile import IPP_QUALITIES, RESOLUTIONS, Profile
 
 PDF: Final = "application/pdf"
@@ -17,6 +18,8 @@ JPEG: Final = "image/jpeg"
 PWG_RASTER: Final = "image/pwg-raster"
 APPLE_RASTER: Final = "image/urf"
 ANY: Final = "application/octet-stream"
+MOPRIA: Final = "1.3"
+"""the version of Mopria's protocol that is spoken; Windows takes it for a sign that no driver is needed."""
 FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 OPERATIONS: Final = (
@@ -35,8 +38,11 @@ OPERATIONS: Final = (
 JOB_TEMPLATE: Final = (
     "copies",
     "finishings",
+    "job-hold-until",
+    "job-sheets",
     "media",
     "media-col",
+    "number-up",
     "orientation-requested",
     "output-bin",
     "page-ranges",
@@ -50,11 +56,17 @@ JOB_TEMPLATE: Final = (
 )
 SCALINGS: Final = ("auto", "auto-fit", "fill", "fit", "none")
 PORTRAIT, LANDSCAPE, REVERSE_LANDSCAPE, REVERSE_PORTRAIT = 3, 4, 5, 6
+# Each of these has one value here.
 NO_FINISHING: Final = 3
+NO_HOLD: Final = "no-hold"
+NO_SHEETS: Final = "none"
+OUTPUT_BIN: Final = "face-down"
 DOCUMENT_SECONDS: Final = 120
 """seconds between the operations of one job (`multiple-operation-time-out`)."""
 IDLE, PROCESSING, STOPPED = 3, 4, 5
 """printer-state."""
+LOW_LEVEL: Final = 15
+"""percent of ink or toner from which on devices are to warn."""
 
 # printer-state and printer-state-reasons. A printer that is off takes jobs: they wait here.
 _STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
@@ -80,7 +92,9 @@ _TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTE
 class Situation:
     """What changes from one request to the next.
 
-    `web_url` is a page for people, `message` the status in words, `language` theirs; times are UTC.
+    `web_url` is a page for people, `message` the status in words, `language` theirs, `version` that of
+    the program that answers. Times are UTC: since when the printer is offered, and when its state and what
+    it offers last changed.
     """
 
     printer_uri: str
@@ -93,8 +107,10 @@ class Situation:
     message: str
     language: str
     max_bytes: int
+    version: str
     started_at: datetime
     changed_at: datetime
+    configured_at: datetime
 
 
 def up_time(started_at: datetime, moment: datetime | None = None) -> int:
@@ -160,7 +176,12 @@ def _identity(profile: Profile, situation: Situation) -> Attributes:
         "printer-geo-location": values.UNKNOWN,
         "printer-organization": values.text(""),
         "printer-organizational-unit": values.text(""),
-        "printer-kind": values.keyword("document"),
+        "printer-kind": values.keyword(*profile.kinds),
+        "printer-firmware-name": values.name(DOMAIN),
+        "printer-firmware-string-version": values.text(situation.version),
+        "printer-firmware-version": values.octets(situation.version.encode()),
+        "printer-firmware-patches": values.text(""),
+        "mopria-certified": values.text(MOPRIA),
     }
 
 
@@ -171,6 +192,7 @@ def _state(situation: Situation) -> Attributes:
         reasons.append("spool-area-full-report")
     up = up_time(situation.started_at)
     changed = up_time(situation.started_at, situation.changed_at)
+    configured = up_time(situation.started_at, situation.configured_at)
     accepting = situation.status not in _TAKES_NO_JOBS
     return {
         "printer-state": values.enum(state),
@@ -178,8 +200,8 @@ def _state(situation: Situation) -> Attributes:
         "printer-state-message": values.text(situation.message),
         "printer-state-change-time": values.integer(changed),
         "printer-state-change-date-time": values.date_time(situation.changed_at),
-        "printer-config-change-time": values.integer(1),
-        "printer-config-change-date-time": values.date_time(situation.started_at),
+        "printer-config-change-time": values.integer(configured),
+        "printer-config-change-date-time": values.date_time(situation.configured_at),
         "printer-up-time": values.integer(up),
         "printer-current-time": values.date_time(datetime.now(UTC)),
         "printer-is-accepting-jobs": values.boolean(accepting),
@@ -235,13 +257,17 @@ def _protocol(situation: Situation) -> Attributes:
 
 def _media(profile: Profile) -> Attributes:
     media = profile.media
-    ready = media[:1]
+    # Nobody knows what lies in the trays, and iPhones offer these sizes only.
+    ready = [
+        _media_col(profile, item, profile.default_tray if number == 1 else source_of_size(number))
+        for number, item in enumerate(media, 1)
+    ]
     sides = sorted({item.side_margin for item in media})
     ends = sorted({item.end_margin for item in media})
     return {
         "media-supported": values.keyword(*(item.name for item in media)),
         "media-default": values.keyword(media[0].name) if media else values.NO_VALUE,
-        "media-ready": values.keyword(*(item.name for item in ready)),
+        "media-ready": values.keyword(*(item.name for item in media)),
         "media-size-supported": values.collection(*(_size(item) for item in media)),
         "media-col-supported": values.keyword(
             "media-bottom-margin",
@@ -252,8 +278,8 @@ def _media(profile: Profile) -> Attributes:
             "media-top-margin",
             "media-type",
         ),
-        "media-col-default": values.collection(*(_media_col(profile, item) for item in ready)),
-        "media-col-ready": values.collection(*(_media_col(profile, item) for item in ready)),
+        "media-col-default": values.collection(*ready[:1]),
+        "media-col-ready": values.collection(*ready),
         "media-left-margin-supported": values.integer(*sides),
         "media-right-margin-supported": values.integer(*sides),
         "media-top-margin-supported": values.integer(*ends),
@@ -280,10 +306,10 @@ def _size_col(media: Media) -> Collection:
     }
 
 
-def _media_col(profile: Profile, media: Media) -> Collection:
+def _media_col(profile: Profile, media: Media, source: str) -> Collection:
     return {
         **_size_col(media),
-        "media-source": values.keyword(profile.default_tray),
+        "media-source": values.keyword(source),
         "media-type": values.keyword(profile.default_media_type),
     }
 
@@ -298,12 +324,18 @@ def _job_template(profile: Profile) -> Attributes:
         "copies-supported": values.number_range(1, profile.max_copies),
         "finishings-default": values.enum(NO_FINISHING),
         "finishings-supported": values.enum(NO_FINISHING),
+        "job-hold-until-default": values.keyword(NO_HOLD),
+        "job-hold-until-supported": values.keyword(NO_HOLD),
+        "job-sheets-default": values.keyword(NO_SHEETS),
+        "job-sheets-supported": values.keyword(NO_SHEETS),
+        "number-up-default": values.integer(1),
+        "number-up-supported": values.integer(1),
         "orientation-requested-default": values.enum(PORTRAIT),
         "orientation-requested-supported": values.enum(
             PORTRAIT, LANDSCAPE, REVERSE_LANDSCAPE, REVERSE_PORTRAIT
         ),
-        "output-bin-default": values.keyword("face-down"),
-        "output-bin-supported": values.keyword("face-down"),
+        "output-bin-default": values.keyword(OUTPUT_BIN),
+        "output-bin-supported": values.keyword(OUTPUT_BIN),
         "page-ranges-supported": values.boolean(True),
         "print-color-mode-default": values.keyword(profile.default_color),
         "print-color-mode-supported": values.keyword(*profile.color_modes),
@@ -328,7 +360,7 @@ def _job_template(profile: Profile) -> Attributes:
 
 def _supplies(profile: Profile, situation: Situation) -> Attributes:
     """Return ink and toner; a printer that reports none has one supply of an unknown level."""
-    markers = profile.printer.markers or (Marker(name="Ink or toner"),)
+    markers = profile.markers or (Marker(name="Ink or toner"),)
     levels = [-2 if marker.level is None else marker.level for marker in markers]
     return {
         "printer-supply": values.octets(
@@ -342,6 +374,8 @@ def _supplies(profile: Profile, situation: Situation) -> Attributes:
         "printer-supply-info-uri": values.uri(situation.web_url),
         "marker-names": values.name(*(marker.name for marker in markers)),
         "marker-levels": values.integer(*levels),
+        "marker-low-levels": values.integer(*(LOW_LEVEL for _ in markers)),
+        "marker-high-levels": values.integer(*(100 for _ in markers)),
         "marker-types": values.keyword(*("unknown" for _ in markers)),
         "marker-colors": values.name(*(marker.color or "none" for marker in markers)),
     }

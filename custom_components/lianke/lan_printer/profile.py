@@ -1,6 +1,6 @@
 """What a printer offers to the home network: made from its driver's capabilities and the options of its box."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid5
@@ -11,7 +11,8 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr
 from ..actions.request import stored_options
 from ..api.capabilities import Capabilities
 from ..api.errors import LiankeInputError
-from ..api.models import Printer
+from ..api.markers import Marker
+from ..api.models import Species
 from ..api.option_resolver import MAX_COPIES, resolve_options
 from ..api.options import (
     COLORS,
@@ -27,7 +28,14 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ..devices import printer_identifier
 from ..jobs.settings import has_turn_setup
 from ..runtime import LiankeConfigEntry
-from .media import Media, keyword_of, media_type_keywords, offered_media, tray_keywords
+from .media import (
+    PHOTO_SIZES,
+    Media,
+    keyword_of,
+    media_type_keywords,
+    offered_media,
+    tray_keywords,
+)
 
 RESOLUTIONS: Final = (300, 600)
 """dots per inch of the raster formats that are taken."""
@@ -46,6 +54,11 @@ SIDES_BY_HAND: Final[Mapping[str, str]] = {
 DRAFT, NORMAL, HIGH = 3, 4, 5
 """IPP's print-quality."""
 IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
+_KINDS: Final[Mapping[Species, str]] = {
+    Species.RECEIPT: "receipt",
+    Species.LABEL: "label",
+    Species.DYE_SUBLIMATION: "photo",
+}
 _NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
 
@@ -53,7 +66,7 @@ _NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 class Profile:
     """A printer as clients see it; ids are the driver's, sizes in `media` are 0.01 mm.
 
-    `sides` has the duplex mode of each of IPP's words that are offered.
+    `sides` has the duplex mode of each of IPP's words that are offered, `kinds` what the printer is good for.
     """
 
     name: str
@@ -75,7 +88,8 @@ class Profile:
     default_quality: int
     default_copies: int
     max_copies: int
-    printer: Printer
+    kinds: tuple[str, ...]
+    markers: tuple[Marker, ...]
 
     @property
     def two_sided(self) -> bool:
@@ -101,6 +115,9 @@ def make_profile(
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
     printer = known.printer
+    media = offered_media(
+        known.capabilities, known.papers, None if defaults is None else defaults.paper
+    )
     device = _device(hass, entry, known.key)
     maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
     return Profile(
@@ -110,9 +127,7 @@ def make_profile(
         model=printer.model or printer.product or known.name,
         location=_location(hass, device),
         uuid=printer_uuid(token),
-        media=offered_media(
-            known.capabilities, known.papers, None if defaults is None else defaults.paper
-        ),
+        media=media,
         trays=trays,
         media_types=media_types,
         default_tray=keyword_of(trays, None if defaults is None else defaults.tray, "auto"),
@@ -127,8 +142,18 @@ def make_profile(
         default_quality=_default_quality(defaults),
         default_copies=1 if defaults is None else defaults.copies,
         max_copies=min(able.max_copies or MAX_COPIES, MAX_COPIES),
-        printer=printer,
+        kinds=_kinds(printer.species, media, color=color),
+        markers=printer.markers,
     )
+
+
+def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[str, ...]:
+    """Return printer-kind: whether documents come out of the printer, or something smaller."""
+    if (kind := _KINDS.get(species)) is not None:
+        return (kind,)
+    if color and any(item.name in PHOTO_SIZES for item in media):
+        return ("document", "photo")
+    return ("document",)
 
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions | None:
@@ -167,9 +192,12 @@ def _default_sides(sides: Mapping[str, str], defaults: ResolvedOptions | None) -
 
 
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
-    """Return the values of print-color-mode; a printer without colour prints black and white."""
+    """Return the values of print-color-mode, the usual one first; what the printer chooses it always does.
+
+    A printer without colour prints black and white.
+    """
     if COLORS["color"] not in colors:
-        return ("monochrome",)
+        return ("monochrome", "auto")
     return ("auto", "color", *(("monochrome",) if COLORS["mono"] in colors else ()))
 
 

@@ -28,7 +28,7 @@ _TEMPLATE: Final = frozenset(
 async def async_get_printer_attributes(request: Request) -> Answer:
     """Describe the printer."""
     profile = profile_of(request)
-    attributes = describe_printer(profile, await async_situation(request))
+    attributes = describe_printer(profile, await async_situation(request, profile))
     wanted = frozenset(request.words("requested-attributes") or ["all"])
     chosen = {name: value for name, value in attributes.items() if _is_wanted(name, wanted)}
     if "media-col-database" in wanted:
@@ -46,7 +46,8 @@ async def async_get_jobs(request: Request) -> Answer:
     """List the jobs of the device that asks; with and without `my-jobs` they are the same."""
     which = request.text("which-jobs", "not-completed")
     if which not in ("completed", "not-completed"):
-        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, "which-jobs is not supported")
+        refused = {"which-jobs": request.operation["which-jobs"]}
+        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, "which-jobs is not supported", refused)
     is_over = which == "completed"
     jobs = [
         job

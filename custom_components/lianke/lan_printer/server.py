@@ -15,6 +15,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ..jobs.limits import RATE_PERIOD
 from ..runtime import LiankeConfigEntry
+from .changes import Changes
 from .lan_jobs import PendingJobs
 from .repeats import Repeats
 
@@ -98,6 +99,7 @@ class LanServer:
     def __init__(self) -> None:
         """Start with nothing under way."""
         self.started_at = datetime.now(UTC)
+        self.changes = Changes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
         self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
         self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
