@@ -3,14 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 import socket
+from typing import override
 from unittest.mock import Mock, patch
 
 from homeassistant.components import zeroconf as component
+from homeassistant.config_entries import SOURCE_ZEROCONF, ConfigFlow, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    mock_config_flow,
+    mock_integration,
+    mock_platform,
+)
 from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
@@ -45,7 +55,9 @@ RECORDS = {
     "Color": ("T", "A, E: for the choice in the print dialog"),
     "Duplex": ("F", "A, E: the same"),
     "adminurl": ("http://127.0.0.1:8123/config/integrations/integration/lianke", "A, E: a page"),
-    "kind": ("document", "A: labels, photos and rolls have their own"),
+    "PaperMax": ("legal-A4", "A: the largest paper"),
+    "mopria-certified": ("1.3", "M: Android and Windows take no driver"),
+    "kind": ("document,photo", "A: labels, photos and rolls have their own"),
     "air": ("none", "A: no password"),
     "usb_MFG": ("EPSON", "A: for drivers of macOS"),
     "usb_MDL": ("EPSON L3250 Series", "A: the same"),
@@ -210,5 +222,76 @@ async def test_long_texts_are_cut(lan: LanPrinter) -> None:
 
 def test_addresses_of_the_home_network() -> None:
     every = ["2606:4700::1", "fd00::5", "fe80::1", "192.168.1.2", "127.0.0.1", "203.0.113.1"]
-    assert _home_addresses(every) == ("192.168.1.2", "fd00::5")
-    assert _home_addresses(["203.0.113.1"]) == ()
+    assert _home_addresses(every, ()) == ("192.168.1.2", "fd00::5")
+    assert _home_addresses(["203.0.113.1"], ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "announced"),
+    [
+        (["0.0.0.0", "::"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
+        (["0.0.0.0"], ("192.168.1.2", "10.0.0.2")),
+        (["10.0.0.2"], ("10.0.0.2",)),
+        (["127.0.0.1", "fd00::5"], ("fd00::5",)),
+        (["127.0.0.1"], ()),
+        (["homeassistant.lan"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
+    ],
+)
+def test_addresses_on_which_nobody_listens(hosts: list[str], announced: tuple[str, ...]) -> None:
+    """With `server_host` the web server is to be found at some of the machine's addresses only."""
+    every = ["192.168.1.2", "10.0.0.2", "fd00::5"]
+    assert _home_addresses(every, hosts) == announced
+
+
+async def test_only_where_the_server_listens_is_it_announced(
+    hass: HomeAssistant, network: Network, setup: MockConfigEntry
+) -> None:
+    browser = await network.watch(IPP)
+    with patch.object(hass.http, "server_host", ["192.0.2.9"]):
+        offer(hass, setup, LASER)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert network.kinds.get(IPP, set()) == set()
+    offer(hass, setup, LASER, OTHER_LASER)
+    assert await network.names(IPP, 2) == {LASER, OTHER_LASER}
+    await browser.async_cancel()
+
+
+async def test_nobody_is_asked_to_set_it_up_again(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    """Home Assistant's own IPP finds what is announced; the offer it makes of other printers stays."""
+
+    class Found(ConfigFlow):
+        @override
+        async def async_step_zeroconf(
+            self, discovery_info: ZeroconfServiceInfo
+        ) -> ConfigFlowResult:
+            await self.async_set_unique_id(discovery_info.properties["UUID"])
+            return self.async_show_form(step_id="zeroconf")
+
+    offer(hass, setup, LASER)
+    uuid = str(printer_uuid(f"TOKEN-{key_of(setup, LASER)}"))
+    seen: list[str] = []
+    hass.config_entries.flow.async_subscribe_flow(lambda change, _flow: seen.append(change))
+    mock_integration(hass, MockModule("ipp"))
+    mock_platform(hass, "ipp.config_flow", None)
+    with mock_config_flow("ipp", Found):
+        for one in (uuid, "another"):
+            await hass.config_entries.flow.async_init(
+                "ipp",
+                context={"source": SOURCE_ZEROCONF},
+                data=ZeroconfServiceInfo(
+                    ip_address=ip_address("192.168.1.2"),
+                    ip_addresses=[ip_address("192.168.1.2")],
+                    port=8123,
+                    hostname="lianke.local.",
+                    type=IPP,
+                    name=f"{one}.{IPP}",
+                    properties={"UUID": one},
+                ),
+            )
+        await hass.async_block_till_done()
+        left = hass.config_entries.flow.async_progress_by_handler("ipp")
+    assert [flow["context"]["unique_id"] for flow in left] == ["another"]
+    # Whoever shows such offers has heard of it before.
+    assert seen == ["added", "added", "removed"]

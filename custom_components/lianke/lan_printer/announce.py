@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 import logging
 from typing import Final
 
@@ -17,6 +17,7 @@ from homeassistant.config_entries import (
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util.network import is_link_local, is_local, is_loopback
 from zeroconf import BadTypeInNameException, Error
 from zeroconf.asyncio import AsyncServiceInfo
@@ -24,9 +25,10 @@ from zeroconf.asyncio import AsyncServiceInfo
 from ..const import DOMAIN
 from ..runtime import LiankeConfigEntry
 from .ipp import shortened
-from .printer_attributes import ANY, FORMATS, urf_keywords
-from .profile import Profile, make_profile
-from .server import Offered, offered_of
+from .media import largest_paper
+from .printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
+from .profile import Profile, make_profile, printer_uuid
+from .server import Offered, async_get_server, offered_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,8 +104,25 @@ class Announcer:
         entry.async_on_unload(
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._on_device)
         )
+        entry.async_on_unload(
+            self._hass.config_entries.flow.async_subscribe_flow(self._on_discovery)
+        )
         entry.async_on_unload(self._async_stop)
         self._update()
+
+    @callback
+    def _on_discovery(self, change: str, _flow_id: str) -> None:
+        # Once all who listen have been told of it.
+        if change != "removed":
+            self._hass.loop.call_soon(self._dismiss_discoveries)
+
+    @callback
+    def _dismiss_discoveries(self) -> None:
+        """End the offers to set up our own printers again, which Home Assistant's IPP makes of what we announce."""
+        ours = {str(printer_uuid(offered.token)) for offered in offered_of(self._entry)}
+        self._hass.config_entries.flow.async_dismiss_discovery_flows(
+            ZeroconfServiceInfo, lambda found: found.properties.get("UUID") in ours
+        )
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
@@ -116,7 +135,11 @@ class Announcer:
 
     @callback
     def _update(self) -> None:
-        """Bring the announcements up to date soon."""
+        """Note the printers' states, and bring the announcements up to date soon."""
+        printers = self._entry.runtime_data.coordinator.data.printers
+        for offered in offered_of(self._entry):
+            if (view := printers.get(offered.printer_key)) is not None:
+                async_get_server(self._hass).changes.since((offered.token, "state"), view.status)
         if self._is_stopped or ZEROCONF not in self._hass.config.components:
             return
         if not self._announced and not offered_of(self._entry):
@@ -146,7 +169,9 @@ class Announcer:
         server = hass.config.api
         if server is None:
             return {}
-        addresses = _home_addresses(await network.async_get_announce_addresses(hass))
+        addresses = _home_addresses(
+            await network.async_get_announce_addresses(hass), hass.http.server_host or ()
+        )
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
             # Remembered for a week: this asks the service once.
@@ -231,7 +256,9 @@ def record_of(
         "Copies": "T",
         "Scan": "F",
         "Fax": "F",
-        "kind": "document",
+        "PaperMax": largest_paper(profile.media),
+        "kind": ",".join(profile.kinds),
+        "mopria-certified": MOPRIA,
         "usb_MFG": profile.maker,
         "usb_MDL": profile.model,
         "adminurl": f"{scheme}://{host}:{port}/config/integrations/integration/{DOMAIN}",
@@ -254,13 +281,29 @@ def _label(name: str) -> str:
     return shortened(" ".join(plain.split()), MAX_LABEL - 4).strip() or DOMAIN
 
 
-def _home_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return the addresses from which requests are taken as well, those of IPv4 first."""
+def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses from which requests are taken as well, those of IPv4 first.
+
+    `hosts` are those on which the web server listens, all if there are none or one has a name.
+    """
     usable = [
         address
         for address in map(ip_address, addresses)
         if is_local(address)
         and not is_loopback(address)
         and not (address.version == 6 and is_link_local(address))
+        and _is_served(address, list(hosts))
     ]
     return tuple(str(address) for address in sorted(usable, key=lambda item: item.version))
+
+
+def _is_served(address: IPv4Address | IPv6Address, hosts: list[str]) -> bool:
+    """Return whether the web server that listens on these hosts can be reached at an address."""
+    try:
+        served = [ip_address(host) for host in hosts]
+    except ValueError:
+        return True
+    return not served or any(
+        host == address or (host.is_unspecified and host.version == address.version)
+        for host in served
+    )
