@@ -5,7 +5,8 @@ errors are those of every other print. Offered are only printers whose status, a
 calendars whose entity, is exposed to the assistant.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, override
 
 from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
@@ -14,7 +15,13 @@ from homeassistant.components.llm import LLMTools
 from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import Context, HomeAssistant, State, callback
-from homeassistant.helpers import entity_registry as er, intent
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    intent,
+)
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
     LLMContext,
@@ -23,11 +30,13 @@ from homeassistant.helpers.llm import (
     ToolInput,
     ToolResult,
 )
+from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .actions.handlers import async_run_action
 from .actions.schemas import (
+    ATTR_AGENDA,
     ATTR_CODE,
     ATTR_JOB_ID,
     ATTR_LIMIT,
@@ -44,9 +53,10 @@ from .actions.schemas import (
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
 )
-from .actions.target import STATUS_KEY, Target, async_target
+from .actions.target import Target, async_target, status_entity
 from .const import DOMAIN
 from .documents.document import input_error
+from .documents.entities import DAYS
 from .documents.kinds import SourceKind
 from .jobs.people import Origin, PersonReason, current_origin
 from .jobs.release_code import MAX_CODE
@@ -65,13 +75,27 @@ _JOB_FIELDS: Final = (
     "copies",
     "hold_reason",
     "needs_code",
+    "created_at",
+    "finished_at",
     "expires_at",
     "message",
     "partly_printed",
     "duplicate",
 )
 
+_TIMES: Final = ("created_at", "finished_at", "expires_at")
+# In the place of a title that a device of the home network has sent: anybody may have written it.
+FOREIGN_TITLE: Final = "(sent from the home network)"
+
 type _Names = dict[str, str]
+
+
+class _Named(NamedTuple):
+    """A printer or a list, with what it is called, and where it is: what tells it from its namesakes."""
+
+    id: str
+    names: tuple[str, ...]
+    places: tuple[str, ...]
 
 
 class _Call(NamedTuple):
@@ -85,6 +109,7 @@ class _Call(NamedTuple):
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         """Call one of the integration's actions and return its response."""
+        job = self.target.data.queue.find(data.get(ATTR_JOB_ID, ""))
         asks = current_origin.set(Origin.ASSISTANT)
         try:
             response = await async_run_action(
@@ -93,10 +118,31 @@ class _Call(NamedTuple):
                 {ATTR_DEVICE_ID: self.target.device_id, **data},
                 self.llm_context.context or Context(),
             )
+        except HomeAssistantError as err:
+            shown = err.translation_placeholders or {}
+            if job is None or job.sender_address is None or "title" not in shown:
+                raise
+            raise type(err)(
+                translation_domain=err.translation_domain,
+                translation_key=err.translation_key,
+                translation_placeholders={**shown, "title": FOREIGN_TITLE},
+            ) from None
         finally:
             current_origin.reset(asks)
         assert isinstance(response, dict)
         return response
+
+    def shown(self, job: dict[str, Any]) -> JsonObjectType:
+        """Return what an assistant may know of a job, with the times of this house."""
+        known = self.target.data.queue.find(job["job_id"])
+        if known is not None and known.sender_address is not None:
+            message = job["message"] and job["message"].replace(known.title, FOREIGN_TITLE)
+            job = {**job, "title": FOREIGN_TITLE, "message": message}
+        told = {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
+        for name in _TIMES:
+            if (time := dt_util.parse_datetime(told.get(name, ""))) is not None:
+                told[name] = dt_util.as_local(time).isoformat(timespec="seconds")
+        return told
 
     async def jobs(self) -> list[dict[str, Any]]:
         """Return the printer's newest jobs."""
@@ -128,12 +174,18 @@ class _PrinterTool(Tool):
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
     ) -> ToolResult:
         """Call the tool; raises vol.Invalid for wrong arguments, and what the action raises."""
-        data = self.parameters(tool_input.tool_args)
+        data = self.parameters(
+            {name: self._as_offered(value) for name, value in tool_input.tool_args.items()}
+        )
         device_id = self._printers[data.get("printer") or next(iter(self._printers))]
         target = async_target(hass, device_id)
         if not _is_exposed(hass, llm_context, target):
             raise input_error("printer_not_exposed")
         return ToolResult(data=await self._run(_Call(hass, target, data, tool_input, llm_context)))
+
+    def _as_offered(self, value: object) -> object:
+        """Return a name as it is offered: a model may write it with other capitals."""
+        return _as_offered(self._printers, value)
 
     async def _run(self, call: _Call) -> JsonObjectType:
         raise NotImplementedError
@@ -149,7 +201,7 @@ class _PrintTool(_PrinterTool):
         context_id = call.llm_context.context.id if call.llm_context.context else ""
         request_id = f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[:MAX_KEY]
         response = await call.act(SERVICE_PRINT, **source, **{ATTR_REQUEST_ID: request_id})
-        return _shown_job(response["jobs"][0])
+        return call.shown(response["jobs"][0])
 
 
 class PrintTextTool(_PrintTool):
@@ -191,7 +243,7 @@ class PrintListTool(_PrintTool):
     name = f"{DOMAIN}__print_list"
     title = "Print a list or calendar"
     description = (
-        "Print a to-do list, such as the shopping list, or the coming week of a calendar on paper. The answer is as of "
+        "Print a to-do list, such as the shopping list, or the days of a calendar on paper. The answer is as of "
         f"{DOMAIN}__print_text."
     )
 
@@ -201,16 +253,25 @@ class PrintListTool(_PrintTool):
         super().__init__(printers)
 
     @override
+    def _as_offered(self, value: object) -> object:
+        return _as_offered(self._lists, super()._as_offered(value))
+
+    @override
     def _fields(self) -> dict[Any, Any]:
         return {
+            vol.Optional(
+                ATTR_AGENDA, description="The days of a calendar, week if not given"
+            ): vol.In(list(DAYS)),
             vol.Required("list", description="The name of the list or calendar"): vol.In(
                 list(self._lists)
-            )
+            ),
         }
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
         source = {SourceKind.ENTITY.value: self._lists[call.data["list"]]}
+        if agenda := call.data.get(ATTR_AGENDA):
+            source[ATTR_AGENDA] = agenda
         return await self._print(call, **source)
 
 
@@ -237,7 +298,7 @@ class PrinterStatusTool(_PrinterTool):
             "jobs_waiting": queue.waiting(key),
             "hold_reason": queue.hold_reason(key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},
-            "open_jobs": [_shown_job(job) for job in jobs if job["expires_at"] is not None],
+            "open_jobs": [call.shown(job) for job in jobs if job["expires_at"] is not None],
         }
 
 
@@ -256,7 +317,7 @@ class ListJobsTool(_PrinterTool):
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
-        return {"jobs": [_shown_job(job) for job in await call.jobs()]}
+        return {"jobs": [call.shown(job) for job in await call.jobs()]}
 
 
 class CancelJobTool(_PrinterTool):
@@ -277,7 +338,7 @@ class CancelJobTool(_PrinterTool):
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
         response = await call.act(SERVICE_CANCEL_JOB, **{ATTR_JOB_ID: call.data["job_id"]})
-        return _shown_job(response["job"])
+        return call.shown(response["job"])
 
 
 class AnswerJobTool(_PrinterTool):
@@ -286,9 +347,10 @@ class AnswerJobTool(_PrinterTool):
     name = f"{DOMAIN}__answer_job"
     title = "Continue or reject a waiting print job"
     description = (
-        "Answer for a job whose `hold_reason` is `approval` (somebody must allow it), `release` (somebody must be "
-        "there) or `turn_paper` (the paper must be turned over): continue or reject it. Only do so when "
-        "the user says so. A refusal says who may answer; a code is asked of the user, never guessed."
+        "Answer for a job whose `hold_reason` is `release` (somebody must be there) or `turn_paper` (the paper must be "
+        "turned over): continue or reject it. One whose `hold_reason` is `approval` can only be rejected; people "
+        "approve it on a screen. Only answer when the user says so. A refusal says who may answer; a code is asked of "
+        "the user, never guessed."
     )
     annotations = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
 
@@ -309,11 +371,11 @@ class AnswerJobTool(_PrinterTool):
         data = {ATTR_JOB_ID: call.data["job_id"]}
         if call.data["answer"] == "reject":
             data[ATTR_MESSAGE] = call.data.get("message", "")[:MAX_MESSAGE]
-            return _shown_job((await call.act(SERVICE_REJECT_JOB, **data))["job"])
+            return call.shown((await call.act(SERVICE_REJECT_JOB, **data))["job"])
         data[ATTR_REASON] = call.data["hold_reason"]
         if code := call.data.get("code"):
             data[ATTR_CODE] = code[:MAX_CODE]
-        return _shown_job((await call.act(SERVICE_CONTINUE_JOB, **data))["job"])
+        return call.shown((await call.act(SERVICE_CONTINUE_JOB, **data))["job"])
 
 
 @callback
@@ -333,42 +395,78 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     return LLMTools(tools=tools)
 
 
-def _shown_job(job: dict[str, Any]) -> JsonObjectType:
-    """Return what an assistant may know of a job."""
-    return {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
+def _as_offered(names: _Names, value: object) -> object:
+    """Return the one of these names that a text is but for capitals, the text itself if there is none."""
+    if not isinstance(value, str) or value in names:
+        return value
+    wanted = value.strip().casefold()
+    return next((name for name in names if name.casefold() == wanted), value)
 
 
 @callback
 def _exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
     """Return the device ids of exposed printers by their names and aliases."""
-    registry = er.async_get(hass)
-    found: _Names = {}
+    registry, devices = er.async_get(hass), dr.async_get(hass)
+    found: list[_Named] = []
     for entry in async_loaded_entries(hass):
-        for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-            if entity.domain != "sensor" or not entity.unique_id.endswith(f"_{STATUS_KEY}"):
+        for key in entry.runtime_data.storage.printers:
+            entity = registry.async_get(status_entity(hass, entry, key) or "")
+            if entity is None or entity.device_id is None:
                 continue
             state = hass.states.get(entity.entity_id)
-            if entity.device_id and state and _may_see(hass, llm_context, state):
-                for name in _names(hass, entity, state):
-                    found.setdefault(name, entity.device_id)
-    return found
+            if state is not None and _may_see(hass, llm_context, state):
+                device = devices.async_get(entity.device_id)
+                areas = (entity.area_id, None if device is None else device.area_id)
+                places = (*_areas(hass, areas), entry.title)
+                found.append(_Named(entity.device_id, _names(hass, entity, state), places))
+    return _told_apart(found)
 
 
 @callback
 def _exposed_lists(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
     """Return the entity ids of exposed to-do lists and calendars by their names and aliases."""
     registry = er.async_get(hass)
-    found: _Names = {}
+    found: list[_Named] = []
     for state in hass.states.async_all((TODO_DOMAIN, CALENDAR_DOMAIN)):
         if _may_see(hass, llm_context, state):
-            for name in _names(hass, registry.async_get(state.entity_id), state):
-                found.setdefault(name, state.entity_id)
-    return found
+            entity = registry.async_get(state.entity_id)
+            places = () if entity is None else _areas(hass, (entity.area_id,))
+            found.append(_Named(state.entity_id, _names(hass, entity, state), places))
+    return _told_apart(found)
+
+
+def _told_apart(found: list[_Named]) -> _Names:
+    """Return ids by names; those that share a name have a place behind it, else a number."""
+    bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
+    for one in found:
+        for name in one.names:
+            bearers[name.casefold()][one.id] = one
+    names: _Names = {}
+    for one in found:
+        for name in one.names:
+            others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
+            taken = {place for other in others for place in other.places}
+            place = next((place for place in one.places if place not in taken), None)
+            shown = name if not others else f"{name} ({place})"
+            number = 1
+            while others and (place is None or names.get(shown, one.id) != one.id):
+                place, number = str(number), number + 1
+                shown = f"{name} ({place})"
+            names.setdefault(shown, one.id)
+    return names
 
 
 @callback
-def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> Iterator[str]:
-    yield from filter(None, intent.async_get_entity_aliases(hass, entity, state=state))
+def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the names of areas."""
+    registry = ar.async_get(hass)
+    found = (registry.async_get_area(area_id) for area_id in area_ids if area_id)
+    return tuple(area.name for area in found if area is not None)
+
+
+@callback
+def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> tuple[str, ...]:
+    return tuple(filter(None, intent.async_get_entity_aliases(hass, entity, state=state)))
 
 
 @callback

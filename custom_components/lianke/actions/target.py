@@ -217,7 +217,7 @@ async def async_check_target(
     hass: HomeAssistant, target: Target, context: Context, policy: str
 ) -> None:
     """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
-    entity_id = _status_entity(hass, target.entry, target.printer_key)
+    entity_id = status_entity(hass, target.entry, target.printer_key)
     await async_check_entity(hass, context, entity_id, policy)
 
 
@@ -252,11 +252,11 @@ def async_may(
 
     Where there is no such entity, only an administrator has.
     """
-    entity_id = _status_entity(hass, entry, printer_key)
+    entity_id = status_entity(hass, entry, printer_key)
     return user.is_admin if entity_id is None else user.permissions.check_entity(entity_id, policy)
 
 
-def _status_entity(hass: HomeAssistant, entry: ConfigEntry, printer_key: str) -> str | None:
+def status_entity(hass: HomeAssistant, entry: ConfigEntry, printer_key: str) -> str | None:
     """Return the entity that stands for a printer where permissions are asked for."""
     return er.async_get(hass).async_get_entity_id(
         "sensor", DOMAIN, f"{entry.unique_id}_{printer_key}_{STATUS_KEY}"
