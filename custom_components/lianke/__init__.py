@@ -31,6 +31,7 @@ from .documents.document import input_error
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .frontend import resource
+from .jobs import beginning
 from .jobs.queue import PrintQueue
 from .jobs.store import JobStoreError, async_remove_jobs
 from .runtime import (
@@ -56,6 +57,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions, the card and its data, whether or not a box is set up."""
+    beginning.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     lan_printer.async_setup(hass)

@@ -29,7 +29,12 @@ async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     result = await go(hass, setup, "approval")
     assert shown(result) == nothing
     assert choices(result, "approvers") == ["Anna"]
-    assert choices(result, "approval_sources") == ["lan_printer", "assistant", "automation"]
+    assert choices(result, "approval_sources") == [
+        "lan_printer",
+        "assistant",
+        "automation",
+        "nobody",
+    ]
     # Neither the printers nor what is no device.
     assert choices(result, "approval_notify") == ["Anna's phone", "notify.mobile_app_anna"]
     await answer(hass, result, nothing)

@@ -4,9 +4,10 @@ from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceRespo
 
 from ..documents.document import input_error
 from ..jobs.approval import async_may_approve
+from ..jobs.beginning import Beginning, async_find_beginning
 from ..jobs.errors import job_error
 from ..jobs.job import Job
-from ..jobs.people import Origin, PersonReason, current_origin
+from ..jobs.people import Origin, PersonReason
 from ..jobs.queue import Submission
 from ..jobs.release_code import async_get_code_checker
 from ..runtime import LiankeConfigEntry
@@ -53,46 +54,49 @@ async def async_answer(
     """Answer for a job that waits for a person; return it as it is then.
 
     `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    ServiceValidationError: not_an_approver, job_not_waiting, and what is wrong with the code;
-    HomeAssistantError if the disk refuses.
+    ServiceValidationError: not_an_approver, assistant_may_not_approve, job_not_waiting, and what is
+    wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
     if reason is not None and reason not in job.waits_for[:1]:
         raise job_error("job_not_waiting", job)
-    await _async_check_may_answer(hass, target.entry, job, context)
+    who = await async_find_beginning(hass, context)
+    await _async_check_may_answer(hass, target.entry, job, context, who, approve=approve)
     if approve:
-        if job.needs_code and job.release_code and not _is_trusted(context):
+        if job.needs_code and job.release_code and not who.independent:
             await async_get_code_checker(hass).async_check(job.release_code, code, job.title)
             # The check takes a moment, and a second answer in it counts for nothing else.
             reason = PersonReason.RELEASE
         return await queue.async_continue(job.job_id, reason=reason)
-    return await queue.async_reject(job.job_id, detail=await _async_signed(hass, context, message))
+    return await queue.async_reject(job.job_id, detail=await _async_signed(hass, who, message))
 
 
 async def _async_check_may_answer(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, context: Context
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    job: Job,
+    context: Context,
+    who: Beginning,
+    *,
+    approve: bool,
 ) -> None:
     """Check that the caller may answer for what a job waits for; approvals are for approvers.
 
-    Raises ServiceValidationError: not_an_approver.
+    Automations were made by an administrator, unless somebody makes one run past its triggers. Assistants read
+    titles that strangers may have written, and do not know voices: they do not approve.
+    Raises ServiceValidationError: not_an_approver, assistant_may_not_approve.
     """
-    if _is_trusted(context) or PersonReason.APPROVAL not in job.waits_for[:1]:
+    if who.independent or PersonReason.APPROVAL not in job.waits_for[:1]:
         return
-    if not await async_may_approve(hass, entry.options, context.user_id):
+    if approve and who.origin is Origin.ASSISTANT:
+        raise input_error("assistant_may_not_approve", title=job.title)
+    if not await async_may_approve(hass, entry.options, who.user_id or context.user_id):
         raise input_error("not_an_approver", title=job.title)
 
 
-def _is_trusted(context: Context) -> bool:
-    """Return whether an answer comes from an automation, which an administrator has made.
-
-    An assistant that does not know its user speaks for anybody who is near it.
-    """
-    return context.user_id is None and current_origin.get() is not Origin.ASSISTANT
-
-
-async def _async_signed(hass: HomeAssistant, context: Context, message: str) -> str:
+async def _async_signed(hass: HomeAssistant, who: Beginning, message: str) -> str:
     """Return a message with the name of who sends it."""
-    user = await hass.auth.async_get_user(context.user_id) if context.user_id else None
+    user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
     return ": ".join(part for part in (user and user.name, message) if part)
 
 

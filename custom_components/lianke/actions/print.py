@@ -25,9 +25,10 @@ from ..documents.document import input_error
 from ..documents.kinds import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
+from ..jobs.beginning import async_find_beginning
 from ..jobs.job import MOVED, Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE
-from ..jobs.people import REJECTED, PersonReason, current_origin
+from ..jobs.people import REJECTED, PersonReason
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..jobs.release_code import async_hash_code
 from ..runtime import LiankeConfigEntry, translated
@@ -116,11 +117,12 @@ async def async_print(
     Errors in the options or any source are raised before the first job is submitted:
     ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be stored.
     """
+    asker = (await async_find_beginning(hass, context)).user_id
     if parameters.request_id is None and parameters.replace_key is None:
         # A new job in any case, which can be refused before its documents are prepared.
-        target.data.queue.check_rate(target.printer_key, context.user_id)
+        target.data.queue.check_rate(target.printer_key, asker)
     async with (
-        limit_calls(hass, (target.entry.entry_id, context.user_id)),
+        limit_calls(hass, (target.entry.entry_id, asker)),
         _serialize(hass, target, parameters.request_id),
     ):
         options = await async_options(target, parameters)
@@ -156,7 +158,6 @@ async def async_print(
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
                     halves=item.halves,
                     laid_out=item.laid_out,
-                    origin=current_origin.get(),
                     release_code=hashed,
                 )
                 submissions.append(await target.data.queue.async_submit(request))

@@ -33,14 +33,19 @@ from ..const import (
     CONF_RELEASE_USERS,
     DOMAIN,
 )
-from ..jobs.people import Origin
+from ..jobs.people import NOBODY, Origin
 from ..jobs.release_code import MAX_CODE, MIN_CODE, hash_code
 
 # The fields that set a code.
 CODE_USER: Final = "code_user"
 CODE: Final = "code"
 # Sources that may need an approval; users are chosen one by one.
-SOURCES: Final = (Origin.LAN_PRINTER, Origin.ASSISTANT, Origin.AUTOMATION)
+SOURCES: Final = [
+    Origin.LAN_PRINTER.value,
+    Origin.ASSISTANT.value,
+    Origin.AUTOMATION.value,
+    NOBODY,
+]
 # Actions of the domain that are no device of somebody's.
 _GENERAL: Final = frozenset({"notify", "send_message", "persistent_notification"})
 _APPROVAL: Final = (
@@ -130,9 +135,7 @@ def approval_schema(
                 NumberSelectorConfig(min=0, max=9999, step=1, mode=NumberSelectorMode.BOX)
             ),
             chosen(CONF_APPROVAL_USERS, known): several(users),
-            chosen(CONF_APPROVAL_SOURCES, SOURCES): several(
-                [source.value for source in SOURCES], key="origin"
-            ),
+            chosen(CONF_APPROVAL_SOURCES, SOURCES): several(SOURCES, key="origin"),
             chosen(CONF_APPROVAL_PRINTERS, [one["value"] for one in printers]): several(printers),
             chosen(CONF_APPROVERS, known): several(users),
             vol.Optional(

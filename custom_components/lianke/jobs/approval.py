@@ -24,7 +24,7 @@ from ..const import (
 from ..documents.document import input_error
 from .job import Job
 from .limits import most_pages
-from .people import PersonReason
+from .people import NOBODY, Origin, PersonReason
 from .request import PrintRequest, origin_of
 
 
@@ -48,13 +48,13 @@ async def async_reasons_to_ask(
     if (
         (beyond or _is_to_be_approved(options, request, view))
         and not request.approved
-        and not await async_may_approve(hass, options, request.context.user_id)
+        and not await async_may_approve(hass, options, request.asker.user_id)
     ):
         reasons.append(PersonReason.APPROVAL)
     if (
         request.release_code is not None
         or view.key in options.get(CONF_RELEASE_PRINTERS, [])
-        or request.context.user_id in options.get(CONF_RELEASE_USERS, [])
+        or request.asker.user_id in options.get(CONF_RELEASE_USERS, [])
     ):
         reasons.append(PersonReason.RELEASE)
     return tuple(reasons)
@@ -74,7 +74,7 @@ def release_code(options: Mapping[str, Any], request: PrintRequest) -> str | Non
     """Return the hashed code that releases a job: its own, or its user's; None without one."""
     codes: Mapping[str, str] = options.get(CONF_RELEASE_CODES, {})
     given = request.release_code or (request.moved and request.moved.release_code)
-    return given or codes.get(request.context.user_id or "")
+    return given or codes.get(request.asker.user_id or "")
 
 
 def _is_to_be_approved(
@@ -83,16 +83,28 @@ def _is_to_be_approved(
     """Return whether the options ask for an approval, whoever prints."""
     return (
         view.key in options.get(CONF_APPROVAL_PRINTERS, [])
-        or request.context.user_id in options.get(CONF_APPROVAL_USERS, [])
-        or origin_of(request) in options.get(CONF_APPROVAL_SOURCES, [])
+        or request.asker.user_id in options.get(CONF_APPROVAL_USERS, [])
+        or not _sources(request).isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
         or _has_many_pages(options, request)
     )
+
+
+def _sources(request: PrintRequest) -> set[str]:
+    """Return the sources that a request is of: what a sentence has set off is an automation's as well."""
+    if (origin := origin_of(request)) is Origin.LAN_PRINTER:
+        return {origin}
+    sources: set[str] = {origin}
+    if request.automated:
+        sources.add(Origin.AUTOMATION)
+    if request.asker.user_id is None:
+        sources.add(NOBODY)
+    return sources
 
 
 def _is_beyond_month(options: Mapping[str, Any], request: PrintRequest, spent: int) -> bool:
     """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one."""
     limit = int(options.get(CONF_MONTHLY_PAGES, 0))
-    user = request.context.user_id
+    user = request.asker.user_id
     users = options.get(CONF_MONTHLY_USERS, [])
     if not limit or user is None or (users and user not in users):
         return False

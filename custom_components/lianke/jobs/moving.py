@@ -228,6 +228,8 @@ def _request(job: Job, new_id: str, document: Document, changes: Changes) -> Pri
         sender_address=job.sender_address,
         laid_out=job.laid_out,
         release_code=job.release_code,
+        asker=job.asker,
         origin=Origin(job.origin) if job.origin and job.origin in Origin else None,
+        automated=job.origin == Origin.AUTOMATION,
         moved=job,
     )

@@ -27,6 +27,10 @@ class Origin(StrEnum):
     LAN_PRINTER = "lan_printer"
 
 
+# A source besides these: what no person has set off, as far as is known.
+NOBODY: Final = "nobody"
+
+
 def guess_origin(sender_address: str | None, user_id: str | None) -> Origin:
     """Return where a job was asked for, as far as its sender and user show."""
     if sender_address is not None:

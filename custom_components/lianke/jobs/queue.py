@@ -73,7 +73,7 @@ class PrintQueue:
             storage.pages,
             abort=self._uploader.abort,
         )
-        self._retrier = JobRetrier(self._registry)
+        self._retrier = JobRetrier(hass, self._registry)
         self._tracker = TaskTracker(
             client,
             storage,
@@ -302,7 +302,12 @@ class PrintQueue:
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job, context=context, changes=changes, rest=rest, submit=to.async_submit, find=to.find
+            job,
+            context=context,
+            changes=changes,
+            rest=rest,
+            submit=to.async_submit,
+            find=to.find,
         )
         return await _async_finish(asyncio.ensure_future(retry))
 

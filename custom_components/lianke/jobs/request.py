@@ -33,7 +33,8 @@ class PrintRequest:
     was laid out on sheets for these options. `waits_for` None means that the options
     decide for whom the job waits; `approved` says that the same was approved before; `release_code` is
     hashed. `moved` is a job whose place the new one takes. With `halves`, the document is what is printed
-    on the first sides.
+    on the first sides. `asker`, `origin` and `automated` are found out from `context` when the request is submitted,
+    unless a job is moved; see `Beginning`.
     """
 
     printer_key: str
@@ -52,7 +53,9 @@ class PrintRequest:
     sender: str | None = None
     sender_address: str | None = None
     laid_out: bool = False
+    asker: Asker = field(default_factory=Asker)
     origin: Origin | None = None
+    automated: bool = False
     waits_for: tuple[str, ...] | None = None
     approved: bool = False
     release_code: str | None = field(default=None, repr=False)
@@ -86,7 +89,7 @@ def origin_of(request: PrintRequest) -> Origin:
     """Return where a job is asked for, as far as the request shows."""
     if request.origin is not None:
         return Origin(request.origin)
-    return guess_origin(request.sender_address, request.context.user_id)
+    return guess_origin(request.sender_address, request.asker.user_id)
 
 
 def new_job(
@@ -140,9 +143,5 @@ def new_job(
         sender=request.sender,
         sender_address=request.sender_address,
         laid_out=request.laid_out,
-        asker=Asker(
-            context_id=request.context.id,
-            user_id=request.context.user_id,
-            parent_id=request.context.parent_id,
-        ),
+        asker=request.asker,
     )

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from homeassistant.core import Context
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
 from ..documents.document import Document, input_error
+from .beginning import async_find_beginning
 from .by_hand import ByHand, Halves
 from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job, JobState
@@ -46,8 +47,9 @@ class Rest:
 class JobRetrier:
     """Submits documents of finished jobs again, one at a time."""
 
-    def __init__(self, registry: JobRegistry) -> None:
+    def __init__(self, hass: HomeAssistant, registry: JobRegistry) -> None:
         """Take the jobs of one box."""
+        self._hass = hass
         self._registry = registry
         self._lock = asyncio.Lock()
 
@@ -83,7 +85,8 @@ class JobRetrier:
             try:
                 request = await self._async_request(job, context, changes, rest)
                 # What was approved and did not come out needs no second approval.
-                same = changes is None and job.asker.user_id == context.user_id
+                asker = (await async_find_beginning(self._hass, context)).user_id
+                same = changes is None and job.asker.user_id == asker
                 return await submit(
                     replace(
                         request,

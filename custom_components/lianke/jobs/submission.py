@@ -14,10 +14,12 @@ from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..documents.document import input_error
 from .approval import async_reasons_to_ask, release_code
+from .beginning import async_find_beginning
 from .errors import already_retried, disk_full
-from .job import Job, JobState
+from .job import Asker, Job, JobState
 from .limits import LAN_SHARES, Content, LimitError, check_pages, check_rate, find_duplicate
 from .page_count import PageCounter, file_digest
+from .people import Origin
 from .readiness import PERMANENT, Readiness
 from .registry import JobRegistry
 from .request import PrintRequest, Submission, new_job
@@ -69,6 +71,7 @@ class JobSubmitter:
         """Accept or refuse a job; see PrintQueue.async_submit."""
         accepted = False
         try:
+            request = await self._async_with_asker(request)
             # Not in the lock: it may take a while.
             document = await self._counter.async_complete(
                 request.printer_key,
@@ -84,6 +87,22 @@ class JobSubmitter:
             if not accepted:
                 await self._hass.async_add_executor_job(unlink_all, request.files)
         return submission
+
+    async def _async_with_asker(self, request: PrintRequest) -> PrintRequest:
+        """Return a request that says who asks, and by what; a moved job says it already."""
+        if request.moved is not None:
+            return request
+        context = request.context
+        beginning = await async_find_beginning(self._hass, context)
+        return replace(
+            request,
+            asker=Asker(
+                context_id=context.id, user_id=beginning.user_id, parent_id=context.parent_id
+            ),
+            origin=request.origin
+            or (Origin.LAN_PRINTER if request.sender_address else beginning.origin),
+            automated=beginning.automated,
+        )
 
     async def _async_accept(self, request: PrintRequest) -> Submission:
         digest = await self._async_digest(request)
@@ -186,7 +205,7 @@ class JobSubmitter:
 
     def _pages_of_month(self, request: PrintRequest) -> int:
         """Return the pages that a request's user has printed in this month, or waits for."""
-        if (user_id := request.context.user_id) is None:
+        if (user_id := request.asker.user_id) is None:
             return 0
         moved = request.moved.job_id if request.moved else None
         waiting = sum(
@@ -245,7 +264,7 @@ class JobSubmitter:
                 limit=max_pages(self._entry.options),
                 printer=view.name,
             )
-            origin = (request.context.user_id, request.sender_address)
+            origin = (request.asker.user_id, request.sender_address)
             self._check_rate(view, origin, replaced)
         self._report(view, None)
 
