@@ -5,23 +5,12 @@ errors are those of every other print. Offered are only printers whose status, a
 calendars whose entity, is exposed to the assistant.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, override
 
-from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
-from homeassistant.components.homeassistant.exposed_entities import async_should_expose
 from homeassistant.components.llm import LLMTools
-from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID
-from homeassistant.core import Context, HomeAssistant, State, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import (
-    area_registry as ar,
-    device_registry as dr,
-    entity_registry as er,
-    intent,
-)
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
     LLMContext,
@@ -34,6 +23,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from .actions.exposed import Names, as_offered, exposed_lists, exposed_printers
 from .actions.handlers import async_run_action
 from .actions.schemas import (
     ATTR_AGENDA,
@@ -53,14 +43,13 @@ from .actions.schemas import (
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
 )
-from .actions.target import Target, async_target, status_entity
+from .actions.target import Target, async_target
 from .const import DOMAIN
 from .documents.document import input_error
 from .documents.entities import DAYS
 from .documents.kinds import SourceKind
 from .jobs.people import Origin, PersonReason, current_origin
 from .jobs.release_code import MAX_CODE
-from .runtime import async_loaded_entries
 
 # Characters an assistant may have printed in one call: some fifty pages.
 MAX_TOOL_TEXT: Final = 200_000
@@ -86,16 +75,6 @@ _JOB_FIELDS: Final = (
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
 # In the place of a title that a device of the home network has sent: anybody may have written it.
 FOREIGN_TITLE: Final = "(sent from the home network)"
-
-type _Names = dict[str, str]
-
-
-class _Named(NamedTuple):
-    """A printer or a list, with what it is called, and where it is: what tells it from its namesakes."""
-
-    id: str
-    names: tuple[str, ...]
-    places: tuple[str, ...]
 
 
 class _Call(NamedTuple):
@@ -154,7 +133,7 @@ class _PrinterTool(Tool):
 
     integration = DOMAIN
 
-    def __init__(self, printers: _Names) -> None:
+    def __init__(self, printers: Names) -> None:
         """Offer printers: device ids by name. With only one, its name may be left out."""
         self._printers = printers
         name = vol.Optional if len(set(printers.values())) == 1 else vol.Required
@@ -185,7 +164,7 @@ class _PrinterTool(Tool):
 
     def _as_offered(self, value: object) -> object:
         """Return a name as it is offered: a model may write it with other capitals."""
-        return _as_offered(self._printers, value)
+        return as_offered(self._printers, value)
 
     async def _run(self, call: _Call) -> JsonObjectType:
         raise NotImplementedError
@@ -247,14 +226,14 @@ class PrintListTool(_PrintTool):
         f"{DOMAIN}__print_text."
     )
 
-    def __init__(self, printers: _Names, lists: _Names) -> None:
+    def __init__(self, printers: Names, lists: Names) -> None:
         """Offer lists, too: entity ids by name."""
         self._lists = lists
         super().__init__(printers)
 
     @override
     def _as_offered(self, value: object) -> object:
-        return _as_offered(self._lists, super()._as_offered(value))
+        return as_offered(self._lists, super()._as_offered(value))
 
     @override
     def _fields(self) -> dict[Any, Any]:
@@ -381,7 +360,7 @@ class AnswerJobTool(_PrinterTool):
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
     """Return the tools, None where no printer is exposed."""
-    if api_id != LLM_API_ASSIST or not (printers := _exposed_printers(hass, llm_context)):
+    if api_id != LLM_API_ASSIST or not (printers := exposed_printers(hass, llm_context)):
         return None
     tools: list[Tool] = [
         PrintTextTool(printers),
@@ -390,91 +369,12 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
         CancelJobTool(printers),
         AnswerJobTool(printers),
     ]
-    if lists := _exposed_lists(hass, llm_context):
+    if lists := exposed_lists(hass, llm_context):
         tools.append(PrintListTool(printers, lists))
     return LLMTools(tools=tools)
-
-
-def _as_offered(names: _Names, value: object) -> object:
-    """Return the one of these names that a text is but for capitals, the text itself if there is none."""
-    if not isinstance(value, str) or value in names:
-        return value
-    wanted = value.strip().casefold()
-    return next((name for name in names if name.casefold() == wanted), value)
-
-
-@callback
-def _exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
-    """Return the device ids of exposed printers by their names and aliases."""
-    registry, devices = er.async_get(hass), dr.async_get(hass)
-    found: list[_Named] = []
-    for entry in async_loaded_entries(hass):
-        for key in entry.runtime_data.storage.printers:
-            entity = registry.async_get(status_entity(hass, entry, key) or "")
-            if entity is None or entity.device_id is None:
-                continue
-            state = hass.states.get(entity.entity_id)
-            if state is not None and _may_see(hass, llm_context, state):
-                device = devices.async_get(entity.device_id)
-                areas = (entity.area_id, None if device is None else device.area_id)
-                places = (*_areas(hass, areas), entry.title)
-                found.append(_Named(entity.device_id, _names(hass, entity, state), places))
-    return _told_apart(found)
-
-
-@callback
-def _exposed_lists(hass: HomeAssistant, llm_context: LLMContext) -> _Names:
-    """Return the entity ids of exposed to-do lists and calendars by their names and aliases."""
-    registry = er.async_get(hass)
-    found: list[_Named] = []
-    for state in hass.states.async_all((TODO_DOMAIN, CALENDAR_DOMAIN)):
-        if _may_see(hass, llm_context, state):
-            entity = registry.async_get(state.entity_id)
-            places = () if entity is None else _areas(hass, (entity.area_id,))
-            found.append(_Named(state.entity_id, _names(hass, entity, state), places))
-    return _told_apart(found)
-
-
-def _told_apart(found: list[_Named]) -> _Names:
-    """Return ids by names; those that share a name have a place behind it, else a number."""
-    bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
-    for one in found:
-        for name in one.names:
-            bearers[name.casefold()][one.id] = one
-    names: _Names = {}
-    for one in found:
-        for name in one.names:
-            others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
-            taken = {place for other in others for place in other.places}
-            place = next((place for place in one.places if place not in taken), None)
-            shown = name if not others else f"{name} ({place})"
-            number = 1
-            while others and (place is None or names.get(shown, one.id) != one.id):
-                place, number = str(number), number + 1
-                shown = f"{name} ({place})"
-            names.setdefault(shown, one.id)
-    return names
-
-
-@callback
-def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ...]:
-    """Return the names of areas."""
-    registry = ar.async_get(hass)
-    found = (registry.async_get_area(area_id) for area_id in area_ids if area_id)
-    return tuple(area.name for area in found if area is not None)
-
-
-@callback
-def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> tuple[str, ...]:
-    return tuple(filter(None, intent.async_get_entity_aliases(hass, entity, state=state)))
-
-
-@callback
-def _may_see(hass: HomeAssistant, llm_context: LLMContext, state: State) -> bool:
-    return async_should_expose(hass, llm_context.assistant, state.entity_id)
 
 
 @callback
 def _is_exposed(hass: HomeAssistant, llm_context: LLMContext, target: Target) -> bool:
     """Return whether a printer is still exposed: a session with an assistant may last for long."""
-    return target.device_id in _exposed_printers(hass, llm_context).values()
+    return target.device_id in exposed_printers(hass, llm_context).values()

@@ -302,12 +302,7 @@ class PrintQueue:
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job,
-            context=context,
-            changes=changes,
-            rest=rest,
-            submit=to.async_submit,
-            find=to.find,
+            job, context=context, changes=changes, rest=rest, submit=to.async_submit, find=to.find
         )
         return await _async_finish(asyncio.ensure_future(retry))
 

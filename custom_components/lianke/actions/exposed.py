@@ -1,0 +1,110 @@
+"""What is exposed to an assistant, by names that tell it apart."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
+from homeassistant.components.homeassistant.exposed_entities import async_should_expose
+from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
+from homeassistant.core import HomeAssistant, State, callback
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    intent,
+)
+from homeassistant.helpers.llm import LLMContext
+
+from ..runtime import async_loaded_entries
+from .target import status_entity
+
+# Ids by names.
+type Names = dict[str, str]
+
+
+class _Named(NamedTuple):
+    """A printer or a list, with what it is called, and where it is: what tells it from its namesakes."""
+
+    id: str
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+def as_offered(names: Names, value: object) -> object:
+    """Return the one of these names that a text is but for capitals, the text itself if there is none."""
+    if not isinstance(value, str) or value in names:
+        return value
+    wanted = value.strip().casefold()
+    return next((name for name in names if name.casefold() == wanted), value)
+
+
+@callback
+def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+    """Return the device ids of exposed printers by their names and aliases."""
+    registry, devices = er.async_get(hass), dr.async_get(hass)
+    found: list[_Named] = []
+    for entry in async_loaded_entries(hass):
+        for key in entry.runtime_data.storage.printers:
+            entity = registry.async_get(status_entity(hass, entry, key) or "")
+            if entity is None or entity.device_id is None:
+                continue
+            state = hass.states.get(entity.entity_id)
+            if state is not None and _may_see(hass, llm_context, state):
+                device = devices.async_get(entity.device_id)
+                areas = (entity.area_id, None if device is None else device.area_id)
+                places = (*_areas(hass, areas), entry.title)
+                found.append(_Named(entity.device_id, _names(hass, entity, state), places))
+    return _told_apart(found)
+
+
+@callback
+def exposed_lists(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+    """Return the entity ids of exposed to-do lists and calendars by their names and aliases."""
+    registry = er.async_get(hass)
+    found: list[_Named] = []
+    for state in hass.states.async_all((TODO_DOMAIN, CALENDAR_DOMAIN)):
+        if _may_see(hass, llm_context, state):
+            entity = registry.async_get(state.entity_id)
+            places = () if entity is None else _areas(hass, (entity.area_id,))
+            found.append(_Named(state.entity_id, _names(hass, entity, state), places))
+    return _told_apart(found)
+
+
+def _told_apart(found: list[_Named]) -> Names:
+    """Return ids by names; those that share a name have a place behind it, else a number."""
+    bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
+    for one in found:
+        for name in one.names:
+            bearers[name.casefold()][one.id] = one
+    names: Names = {}
+    for one in found:
+        for name in one.names:
+            others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
+            taken = {place for other in others for place in other.places}
+            place = next((place for place in one.places if place not in taken), None)
+            shown = name if not others else f"{name} ({place})"
+            number = 1
+            while others and (place is None or names.get(shown, one.id) != one.id):
+                place, number = str(number), number + 1
+                shown = f"{name} ({place})"
+            names.setdefault(shown, one.id)
+    return names
+
+
+@callback
+def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the names of areas."""
+    registry = ar.async_get(hass)
+    found = (registry.async_get_area(area_id) for area_id in area_ids if area_id)
+    return tuple(area.name for area in found if area is not None)
+
+
+@callback
+def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> tuple[str, ...]:
+    return tuple(filter(None, intent.async_get_entity_aliases(hass, entity, state=state)))
+
+
+@callback
+def _may_see(hass: HomeAssistant, llm_context: LLMContext, state: State) -> bool:
+    return async_should_expose(hass, llm_context.assistant, state.entity_id)
