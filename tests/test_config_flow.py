@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import escape_markdown
+from tests import needs
 from tests.conftest import make_entry, tear_down
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
@@ -110,6 +111,7 @@ def shown_text(result: ConfigFlowResult) -> str:
     return repr(parts)
 
 
+@needs.zbar
 async def test_bound_by_photo(
     hass: HomeAssistant,
     simulator: Simulator,
@@ -202,6 +204,7 @@ async def test_text_helps_out_when_the_photo_shows_no_code(
         hass.config_entries.flow.async_abort(result["flow_id"])
 
 
+@needs.zbar
 async def test_unusable_photos(
     hass: HomeAssistant,
     simulator: Simulator,
@@ -880,6 +883,7 @@ async def test_reconfigure_keeps_the_webhook_when_alone(
     assert entry.data["webhook_id"] == before
 
 
+@needs.zbar
 async def test_reconfigure_with_the_sticker_of_another_box(
     hass: HomeAssistant,
     simulator: Simulator,

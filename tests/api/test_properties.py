@@ -50,6 +50,7 @@ from custom_components.lianke.api.page_range import count_selected, parse_page_r
 from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
 from custom_components.lianke.api.tasks import Callback, Task, parse_day_tasks
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
+from tests import needs
 from tests.examples import examples
 from tests.simulator import qr_png
 
@@ -270,6 +271,7 @@ def test_every_form_gives_back_the_same(
     assert device_key in device_id or device_key not in repr(found)
 
 
+@needs.zbar
 @settings(
     max_examples=examples(150),
     deadline=None,

@@ -19,7 +19,10 @@ from custom_components.lianke.api.errors import (
     QrReaderMissingError,
 )
 from custom_components.lianke.api.sticker import read_photo
+from tests import needs
 from tests.simulator import qr_link, qr_png
+
+pytestmark = needs.zbar
 
 DEVICE_ID, DEVICE_KEY = "lk00ab00000000", "AbCdEfGh12345678"
 TWELVE_MEGAPIXELS = (4000, 3000)

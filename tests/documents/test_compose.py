@@ -12,6 +12,7 @@ from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import CONTENT_POLICY, PageStyle, paper_size
 from custom_components.lianke.documents.qr import qr_image
+from tests import needs
 from tests.examples import examples
 
 STYLE = PageStyle(language="zh-Hans", now=datetime(2026, 11, 24, 7, 30, tzinfo=UTC))
@@ -152,6 +153,7 @@ def test_pictures_given_as_data_stay() -> None:
     assert "<img" not in body(markdown_page("![x](data:text/html;base64,eA==)", STYLE, title="t"))
 
 
+@needs.zbar
 @pytest.mark.parametrize(
     ("text", "content"),
     [
@@ -172,6 +174,7 @@ def test_qr_codes_can_be_read(text: str, content: str) -> None:
     assert read_svg(b64decode(found[1]).decode()) == content
 
 
+@needs.zbar
 def test_qr_codes_in_html() -> None:
     page = html_page('<p>a</p><img alt="码" src="qr:a&amp;b">', STYLE, title="t")
     found = re.search(r'<img class="qr" alt="码" src="data:image/svg\+xml;base64,([^"]+)">', page)

@@ -2,23 +2,22 @@
 
 from base64 import b64encode
 from pathlib import Path
-import shutil
 
 from PIL import Image
 import pypdfium2
 import pytest
-from pyzbar.pyzbar import decode
 
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.testpage import test_page as make_test_page
+from tests import needs
 from tests.documents.browser import draw
 from tests.documents.samples import picture
 from tests.documents.test_page import ABLE, paper, style_for
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium"),
+    needs.chromium,
 ]
 
 CODE = "WIFI:T:WPA;S:Guest net;P:welcome;;"
@@ -35,6 +34,7 @@ def pages(html: str, folder: Path) -> list[Image.Image]:
     return [page.render(scale=300 / 72).to_pil() for page in document]
 
 
+@needs.zbar
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "×".join(map(str, size)))
 @pytest.mark.parametrize(
     "text", ["![x](<qr:{}>)", "# 访客 Wi-Fi\n\n![x](<qr:{}>)", "![x](<qr:{}>)\n\nGuest / welcome"],
@@ -42,6 +42,8 @@ def pages(html: str, folder: Path) -> list[Image.Image]:
 )  # fmt: skip
 def test_a_code_is_whole_on_any_label(size: tuple[int, int], text: str, tmp_path: Path) -> None:
     """Codes were cut in two on flat labels, and took a label of their own beside text."""
+    from pyzbar.pyzbar import decode
+
     out = pages(markdown_page(text.format(CODE), label(*size), title="t"), tmp_path)
     assert len(out) == 1
     assert [code.data.decode() for code in decode(out[0])] == [CODE]

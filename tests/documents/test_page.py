@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 import json
 from pathlib import Path
 import re
-import shutil
 import zlib
 
 import pypdfium2
@@ -16,11 +15,12 @@ from custom_components.lianke.documents.compose import csv_page, markdown_page, 
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
 from custom_components.lianke.documents.testpage import color_page, test_page as make_test_page
+from tests import needs
 from tests.documents.browser import draw
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium"),
+    needs.chromium,
 ]
 
 LABELS = json.loads(

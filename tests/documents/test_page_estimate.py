@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import random
-import shutil
 
 import pypdfium2
 import pytest
@@ -13,6 +12,7 @@ from custom_components.lianke.documents.compose import csv_page, html_page, mark
 from custom_components.lianke.documents.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.documents.page import PageStyle, paper_size
 from custom_components.lianke.documents.page_estimate import pages_at_most
+from tests import needs
 from tests.documents.browser import draw
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
@@ -104,7 +104,7 @@ CASES = {
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
+@needs.chromium
 @pytest.mark.parametrize("name", CASES)
 def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
     """What is made here is bounded by the paper guard before anybody has laid it out."""

@@ -11,6 +11,8 @@ from playwright.async_api import Page, async_playwright, expect
 import pytest
 import pytest_socket
 
+from tests import needs
+
 from .card.stage import BROWSER_OPTIONS
 from .cloud import SimulatorProcess
 from .hass import ROOT, RealHomeAssistant
@@ -78,6 +80,7 @@ async def take(page: Page, name: str, language: str) -> None:
     await page.get_by_role("dialog").first.screenshot(path=folder / f"{name}{suffix}.png")
 
 
+@needs.zbar
 @pytest.mark.parametrize("language", list(WORDS))
 async def test_bind_in_the_browser(
     tmp_path: Path, chromium: str, socket_enabled: None, language: str

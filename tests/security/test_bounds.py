@@ -45,6 +45,7 @@ from custom_components.lianke.documents.sniff import FileType
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
 from custom_components.lianke.jobs.record import RecordError
+from tests import needs
 
 TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
 MANY = 30_000
@@ -359,6 +360,7 @@ PHOTOS = {
 }
 
 
+@needs.zbar
 @pytest.mark.parametrize("kind", PHOTOS)
 def test_photos_of_a_sticker(kind: str, tmp_path: Path) -> None:
     limit, size, mode = PHOTOS[kind]

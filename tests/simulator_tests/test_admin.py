@@ -179,7 +179,7 @@ async def test_qr_picture(sim: Simulator, session: aiohttp.ClientSession) -> Non
     assert content == qr_png(qr_link(sim.device_id, sim.device_key))
     image = Image.open(BytesIO(content))
     assert image.format == "PNG"
-    pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
+    pyzbar = pytest.importorskip("pyzbar.pyzbar", reason="no zbar library", exc_type=ImportError)
     (found,) = pyzbar.decode(image)
     assert found.data.decode() == sim.qr_link
     async with session.get(f"{sim.admin_url}/qr/nothing.png") as response:
