@@ -1,11 +1,15 @@
 """What some tests need besides Python: scripts/test brings it where it can, and a test that lacks it is left out."""
 
 from ctypes.util import find_library
+from functools import cache
+from pathlib import Path
 import shutil
 
 import pytest
 
 from custom_components.lianke.documents import watermark_font
+from custom_components.lianke.documents.pdf_worker import lettering
+from custom_components.lianke.documents.pdf_worker.failure import TaskError
 
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")
@@ -16,3 +20,14 @@ def chinese_fonts() -> tuple[str, ...]:
     """Return the folders that may have a font with Chinese characters: this system's, and the installed package's."""
     installed = watermark_font._find_font()
     return (*watermark_font.FONT_FOLDERS, *([installed] if installed else []))
+
+
+@cache
+def chinese_font() -> Path:
+    """Return a font of those folders that has Chinese characters, or skip; it takes half a second to find."""
+    folders = chinese_fonts()
+    try:
+        lettering.lettering("仅供办理××使用", folders)
+    except TaskError:
+        pytest.skip("no font with Chinese characters")
+    return lettering._fonts(folders)[0]

@@ -17,6 +17,7 @@ import yaml
 
 from custom_components.lianke.actions.schemas import PRINT_SCHEMA
 from custom_components.lianke.jobs.job import JobState
+from tests.needs import chinese_font
 from tests.simulator import Outcome
 from tests.simulator.models import PrintedJob
 
@@ -171,6 +172,8 @@ async def test_invoices(house: House, block: Example) -> None:
 
 @example("ID cards")
 async def test_id_card(house: House, block: Example) -> None:
+    if not block.content.isascii():
+        chinese_font()
     (document,) = await printed(house, at_home(house, block))
     assert document.pages == 1
     assert document.options["jpScale"] == "none"  # true size

@@ -8,18 +8,9 @@ import pytest
 from custom_components.lianke.documents.pdf_worker import lettering
 from custom_components.lianke.documents.pdf_worker.failure import TaskError
 from tests.documents.pdf_worker.sheets import A4, Sheets, laid_out, make_pages, make_picture
-from tests.needs import chinese_fonts
+from tests.needs import chinese_font, chinese_fonts
 
 FONTS = chinese_fonts()
-
-
-def has_chinese() -> bool:
-    """Return whether a font of this machine has Chinese characters."""
-    try:
-        lettering.lettering("供", FONTS)
-    except TaskError:
-        return False
-    return True
 
 
 def added(with_it: Sheets, without: Sheets, number: int = 0) -> tuple[int, ...]:
@@ -66,8 +57,7 @@ def test_a_watermark_of_a_card_lies_on_each_side_of_it(tmp_path: Path) -> None:
 
 
 def test_chinese(tmp_path: Path) -> None:
-    if not has_chinese():
-        pytest.skip("no font with Chinese characters")
+    chinese_font()
     file = make_picture(tmp_path / "x.png", (856, 540))
     bare = laid_out(tmp_path, file, sheet="id_card")
     marked = laid_out(
