@@ -211,9 +211,25 @@ async def test_polling_relaxes_once_pushes_are_proven(
     coordinator.async_on_push()
     await rest(hass)
     assert 300 <= interval() <= 330
-    # No known push announces what a printer does.
+    # No known push announces what a printer does: while it shows a fault, somebody may be at it.
     box.printer(1).paper = 0
+    clock.tick(1)
     await coordinator.async_refresh()
+    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.OUT_OF_PAPER
+    assert interval() < 67
+    box.printer(1).paper = None
+    await elapse(hass, clock, 70)
+    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.IDLE
+    await elapse(hass, clock, 70)
+    assert 300 <= interval() <= 330
+    # The same if the printer's own report shows it, between two polls.
+    box.printer(1).cover_open = True
+    coordinator._conditions.request(key_of(data, "Kyocera"))
+    await elapse(hass, clock, 10, 1)
+    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.COVER_OPEN
+    assert interval() < 67
+    box.printer(1).cover_open = False
+    await elapse(hass, clock, 150)
     assert 300 <= interval() <= 330
     # Somebody waits for a job.
     coordinator.async_set_jobs_open(True)
@@ -286,7 +302,7 @@ async def test_the_interval_is_jittered_and_reproducible(
 ) -> None:
     seen = set()
     for _ in range(20):
-        coordinator._set_interval()
+        coordinator._set_interval(coordinator.data)
         assert coordinator.update_interval
         seen.add(coordinator.update_interval.total_seconds())
     assert len(seen) == 20

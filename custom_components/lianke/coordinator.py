@@ -24,6 +24,7 @@ from .box.printer_status import ConditionReader
 from .box.push import PushTracker
 from .box.refresh import REFRESH_SPACING, RefreshScheduler
 from .box.status import (
+    FAULTS,
     PROBLEMS,
     HoldReason,
     PrinterStatus,
@@ -67,6 +68,11 @@ async def async_after_updates() -> None:
     """Wait until pending state updates are delivered, as `call_after_updates` does."""
     for _ in range(2):
         await asyncio.sleep(0)
+
+
+def _faulty(data: BoxData) -> set[str]:
+    """Return the printers that somebody may be about to put right. No known push says that they did."""
+    return {key for key, view in data.printers.items() if view.status in FAULTS}
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
@@ -203,8 +209,14 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if jobs_open == self._jobs_open:
             return
         self._jobs_open = jobs_open
-        if jobs_open and self.pushes.proven and self.data.online and self._listeners:
-            self._set_interval()
+        if jobs_open:
+            self._poll_usually()
+
+    @callback
+    def _poll_usually(self) -> None:
+        """Poll at the normal interval from now on, if it is longer at present."""
+        if self.pushes.proven and self.data.online and self._listeners:
+            self._set_interval(self.data)
             self._schedule_refresh()
 
     async def get_capabilities(
@@ -266,8 +278,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self.pushes.record_useless()
         self._polled = True
         self._refresh_after_jobs(data)
-        self._set_interval()
-        self._read_conditions()
+        self._set_interval(data)
+        self._read_conditions(data)
         return data
 
     def _failed(self, err: LiankeError) -> BoxData:
@@ -330,11 +342,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._refreshes.schedule(REFRESH_SPACING)
 
     @callback
-    def _read_conditions(self) -> None:
-        """Read the conditions that were requested, and the next one in rotation."""
+    def _read_conditions(self, data: BoxData) -> None:
+        """Read the conditions that were requested, and the next one in rotation or with a fault."""
         pending, self._pending_status_reads = self._pending_status_reads, {}
         if self._online:
-            self._conditions.request_next()
+            self._conditions.request_next(_faulty(data))
             for printer_key in pending:
                 self._conditions.request(printer_key)
 
@@ -351,13 +363,15 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return self._online, frozenset(present)
 
     @callback
-    def _set_interval(self) -> None:
-        """Set the polling interval."""
+    def _set_interval(self, data: BoxData) -> None:
+        """Set the polling interval by what is known of the printers."""
         wished = self.config_entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
         interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
         if not self._online:
             interval = max(interval, OFFLINE_INTERVAL)
-        elif self.pushes.proven and not self._jobs_open and not self._finishing:
+        elif (
+            self.pushes.proven and not self._jobs_open and not self._finishing and not _faulty(data)
+        ):
             interval = max(interval, RELAXED_INTERVAL)
         seconds = self._jittered(self._account.stretch_interval(interval))
         self.update_interval = timedelta(seconds=seconds)
@@ -369,8 +383,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def _update_view(self) -> None:
         """Notify listeners of a change that did not come from a poll."""
         if (data := self._view()) != self.data:
+            new_fault = _faulty(data) and not _faulty(self.data)
             self.data = data
             self.async_update_listeners()
+            if new_fault:
+                self._poll_usually()
 
     def _view(self) -> BoxData:
         """Return the present view of the box."""

@@ -1,7 +1,7 @@
 """Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 import logging
 import time
 
@@ -49,6 +49,8 @@ class ConditionReader:
         self._account = account
         self._on_update = on_update
         self._requested_at = float("-inf")
+        # Keys to read beside the rotation.
+        self._extra: set[str] = set()
         # Keys in the order in which they were last read.
         self._turns: list[str] = []
         # Keys to read; None for the next ones in rotation.
@@ -58,10 +60,17 @@ class ConditionReader:
         self.readings: dict[str, Reading] = {}
 
     @callback
-    def request_next(self) -> None:
-        """Read the next printer in rotation if its time has come."""
-        if time.monotonic() - self._requested_at >= INTERVAL and (able := self._in_rotation()):
+    def request_next(self, faulty: Collection[str]) -> None:
+        """Read the next printer in rotation if its time has come, else the next one of those that show a fault.
+
+        Only a printer's own report may say that the fault is over.
+        """
+        able = self._in_rotation()
+        if able and time.monotonic() - self._requested_at >= INTERVAL:
             self.request(able[0])
+        elif again := [key for key in able if key in faulty]:
+            self._extra.add(again[0])
+            self.request(again[0])
 
     @callback
     def request(self, key: str | None) -> None:
@@ -115,7 +124,9 @@ class ConditionReader:
             await self._account.async_throttle(1)
             known = self._storage.printers.get(key)
             if known is not None and _reports_condition(known):
-                self._requested_at = time.monotonic()
+                if key not in self._extra:
+                    self._requested_at = time.monotonic()
+                self._extra.discard(key)
                 self._turns = [*(other for other in self._turns if other != key), key]
                 await self._async_read(known)
 

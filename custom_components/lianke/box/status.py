@@ -52,6 +52,9 @@ PROBLEMS = frozenset(PrinterStatus) - {
     *READY,
 }
 
+# Those that end by what somebody does at the printer.
+FAULTS = PROBLEMS - {PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED}
+
 # `printer_state` is an open set (lianke-api, "A printer row"): seen are idle, printing, stopped
 # and outOfPaper; the rest are the names that `printer_status` uses.
 _RAW_STATES = {
