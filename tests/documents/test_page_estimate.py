@@ -58,7 +58,7 @@ def table(rows: int, columns: int, seed: int) -> str:
 
 MARKDOWN = (
     "# Heading\n\n" + words(60) + "\n\n## Part\n\n- a\n- b\n  - " + words(30) + "\n\n> " + words(40)
-    + "\n\n```\ncode " + "x" * 300 + "\n\tmore\n```\n\n| a | b |\n|---|---|\n| "
+    + "\n\n```\ncode " + "x" * 300 + "\n\tmore\n```\n\n| a | b |\n|:--|--:|\n| "
     + words(20) + " | " + words(3) + " |\n\n![](qr:hello) `code` " + words(20) + "\n\n---\n\n"
 )  # fmt: skip
 TODOS = [
@@ -149,6 +149,13 @@ def test_a_short_page_is_one_page() -> None:
     """A line of text is not refused where a single page may be printed."""
     assert pages_at_most(text_page("Please ring twice", A4, title="t"), A4) == 1
     assert pages_at_most(text_page("Milk", style(40, 30, None), title="t"), style(40, 30)) == 1
+
+
+@pytest.mark.parametrize("columns", ["--:|:--", ":-:|---"])
+def test_columns_of_a_table_may_be_aligned(columns: str) -> None:
+    page = markdown_page(f"|a|b|\n|{columns}|\n|1|2|", A4, title="t")
+    assert "text-align" in page
+    assert pages_at_most(page, A4) == 1
 
 
 @pytest.mark.parametrize("sheet", [A4, RECEIPT, LABEL])

@@ -57,7 +57,14 @@ ATTRIBUTES: Final = frozenset(
 TABLE_STYLE: Final = re.compile(
     r"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em(?:; --wrap: anywhere)?|--wrap: anywhere)"
 )
-STYLES: Final = frozenset({"list-style: none", "list-style:none"})
+# Those that change no height.
+STYLES: Final = frozenset(
+    {
+        "list-style: none",
+        "list-style:none",
+        *(f"text-align:{side}" for side in ("left", "center", "right")),
+    }
+)
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
 TABLE_SIZE: Final = re.compile(r"<style>table \{ width: 100%; font-size: ([\d.]+)em; \}")
 _COLUMN_COUNT = re.compile(r"column-count: (\d)")
