@@ -99,6 +99,41 @@ async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None
     assert marks == [again.job_id]
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_a_mark_without_a_job_is_void_after_a_power_cut(
+    open_shop: OpenShop, *, elsewhere: bool
+) -> None:
+    """The power fails between the mark and the new job, here or in another box's folder."""
+    async with open_shop(number=1) as other, open_shop() as shop:
+        job = await failed(shop)
+        to = other if elsewhere else shop
+        record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+        cut_off: list[str] = []
+
+        async def submit(request: PrintRequest) -> Submission:
+            cut_off.append(record.read_text("utf-8"))
+            raise asyncio.CancelledError
+
+        with patch.object(to.queue, "async_submit", submit), pytest.raises(asyncio.CancelledError):
+            await shop.queue.async_retry(job.job_id, context=Context(), queue=to.queue)
+        await shop.queue.async_drain()
+        await shop.storage.async_flush()
+        record.write_text(cut_off[0], "utf-8")
+        # The other box is there again later.
+        entry, closed = shop.entry, other.entry
+        await other.queue.async_drain()
+        async with open_shop(entry=entry) as again:
+            await again.settle()
+            marked = again.queue.get(job.job_id)
+            assert (marked.retried_as is None, marked.can_retry) == (not elsewhere, not elsewhere)
+            async with open_shop(entry=closed, number=1):
+                await again.settle()
+                assert again.queue.get(job.job_id).can_retry
+                await again.until(await retry(again, job), JobState.COMPLETED)
+                assert len(again.sim.cloud.printed) == 1
+                assert (await refused(again, job))["job_id"] != ""
+
+
 async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
     job = await failed(shop)
     refusal = ServiceValidationError("the hour's jobs are used up")

@@ -108,6 +108,8 @@ class Job:
     generation: int = field(default=0, metadata=_ADDED)
     # The job that prints this one's document again.
     retried_as: str | None = field(default=None, metadata=_ADDED)
+    # The same, "<config entry>/<job>", until that job is known to be on disk.
+    retrying_to: str | None = field(default=None, metadata=_ADDED)
     # Waits because the job folder was copied from another installation.
     copied: bool = field(default=False, metadata=_ADDED)
     # The device of the home network that sent it: its name by its own account, and its address.

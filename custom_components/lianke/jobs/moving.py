@@ -85,6 +85,11 @@ class JobMover:
         if self._queues.get(self._entry.entry_id) is queue:
             del self._queues[self._entry.entry_id]
 
+    def exists(self, entry_id: str, job_id: str) -> bool | None:
+        """Return whether the box with this config entry has a job, None while its jobs are not loaded."""
+        queue = self._queues.get(entry_id)
+        return None if queue is None else queue.find(job_id) is not None
+
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the new job.
 

@@ -56,6 +56,7 @@ class PrintQueue:
     ) -> None:
         """Set up the parts; `async_load` and `start` start them."""
         self._hass = hass
+        self.entry_id = entry.entry_id
         self._coordinator = coordinator
         self._storage = storage
         self._store = JobStore(hass, entry.entry_id)
@@ -106,7 +107,6 @@ class PrintQueue:
         # Jobs as they are (`find`), and as they may be published (`jobs`).
         self.find = self._registry.get
         self.forget_move = self._registry.forget_move
-        self.resolve_moves = self._review_soon
         self.jobs = self._registry.newest_first
         self.listen = self._registry.listen
         self.watch = self._registry.watch
@@ -139,7 +139,14 @@ class PrintQueue:
             ),
         ]
         self._mover.open(self)
+        self.resolve_moves()
         self._review()
+
+    @callback
+    def resolve_moves(self) -> None:
+        """Go on with what was cut off between two boxes, now that another one is there."""
+        self._retrier.resolve(self._mover.exists)
+        self._review_soon()
 
     @callback
     def _recover(self) -> None:
@@ -302,7 +309,13 @@ class PrintQueue:
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job, context=context, changes=changes, rest=rest, submit=to.async_submit, find=to.find
+            job,
+            context=context,
+            changes=changes,
+            rest=rest,
+            submit=to.async_submit,
+            find=to.find,
+            entry_id=to.entry_id,
         )
         return await _async_finish(asyncio.ensure_future(retry))
 

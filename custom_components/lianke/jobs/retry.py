@@ -1,11 +1,15 @@
-"""Prints kept documents again: what may not have come out once more, what was wanted as often as asked."""
+"""Prints kept documents again: what may not have come out once more, what was wanted as often as asked.
+
+The first is marked as retried, on disk, before the new job is made, perhaps in another box's folder. Wherever that
+is cut off, whether the new job exists says whether the mark counts (`retrying_to`).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
@@ -52,6 +56,8 @@ class JobRetrier:
         self._hass = hass
         self._registry = registry
         self._lock = asyncio.Lock()
+        # The job that is being retried.
+        self._active: str | None = None
 
     async def async_retry(
         self,
@@ -62,8 +68,11 @@ class JobRetrier:
         rest: Rest | None,
         submit: Callable[[PrintRequest], Awaitable[Submission]],
         find: Callable[[str], Job | None],
+        entry_id: str,
     ) -> Submission:
-        """Submit a job's document again by `submit`; `find` returns jobs of that queue by their ids.
+        """Submit a job's document again by `submit`, at the box with this config entry.
+
+        `find` returns jobs of that queue by their ids.
 
         One at a time, so that no job is retried twice. Raises ServiceValidationError when the job
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
@@ -75,19 +84,21 @@ class JobRetrier:
             self._check(job, find)
             # Nothing is marked as retried by a call that is wrong.
             _halves_again(job, changes, rest)
-            # Written before the new job is, perhaps in another box's folder: a power cut in between
-            # leaves a mark without a job, and never two jobs.
             again_id, before = ulid_now(), job.retried_as
+            self._active = job.job_id
             try:
-                await self._registry.async_change(job, retried_as=again_id)
+                await self._registry.async_change(
+                    job, retried_as=again_id, retrying_to=f"{entry_id}/{again_id}"
+                )
             except JobStoreError:
+                self._active = None
                 raise change_not_saved(job) from None
             try:
                 request = await self._async_request(job, context, changes, rest)
                 # What was approved and did not come out needs no second approval.
                 asker = (await async_find_beginning(self._hass, context)).user_id
                 same = changes is None and job.asker.user_id == asker
-                return await submit(
+                submission = await submit(
                     replace(
                         request,
                         job_id=again_id,
@@ -96,8 +107,27 @@ class JobRetrier:
                     )
                 )
             except BaseException:
-                self._registry.change(job, retried_as=before)
+                self._registry.change(job, retried_as=before, retrying_to=None)
                 raise
+            finally:
+                self._active = None
+            self._registry.change(job, retrying_to=None)
+            return submission
+
+    @callback
+    def resolve(self, exists: Callable[[str, str], bool | None]) -> None:
+        """Void the marks of retries that were cut off before there was a new job.
+
+        `exists` returns whether the box with a config entry has a job, None if it cannot be told yet.
+        """
+        for job in self._registry.all():
+            if job.retrying_to is None or job.job_id == self._active:
+                continue
+            entry_id, _, again_id = job.retrying_to.partition("/")
+            if (made := exists(entry_id, again_id)) is not None:
+                self._registry.change(
+                    job, retried_as=job.retried_as if made else None, retrying_to=None
+                )
 
     def _check(self, job: Job, find: Callable[[str], Job | None]) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
