@@ -450,3 +450,19 @@ async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(
     assert (error.translation_placeholders or {})["limit"] == "1"
     error = await refused(hass, content=b64encode(bytes(1024 * 1024 + 1)).decode())
     assert error.translation_key == "file_too_large"
+
+
+async def test_what_a_refusal_by_the_schema_says(hass: HomeAssistant) -> None:
+    """No name of a class, no time span as the library writes it."""
+    for service, data, words in (
+        ("list_jobs", {"state": "gone"}, ["'canceled'", "'held'"]),
+        ("print", {"text": "x", "expires_in": {"days": 8}}, ["from 10 seconds to 7 days"]),
+        ("print", {"text": "x", "wait_timeout": {"hours": 2}}, ["at most 30 minutes"]),
+    ):
+        with pytest.raises(vol.Invalid) as caught:
+            await hass.services.async_call(
+                DOMAIN, service, {"device_id": "x", **data}, blocking=True, return_response=True
+            )
+        text = str(caught.value)
+        assert all(word in text for word in words), text
+        assert not any(raw in text for raw in ("JobState", "0:00:00")), text

@@ -273,12 +273,15 @@ RAW: Final = {
 JOB: Final = {
     vol.Optional(ATTR_WAIT, default=False): cv.boolean,
     vol.Optional(ATTR_WAIT_TIMEOUT, default=DEFAULT_WAIT): vol.All(
-        _PERIOD, vol.Range(max=MAX_WAIT)
+        _PERIOD, vol.Range(max=MAX_WAIT, msg="it has to be at most 30 minutes")
     ),
     vol.Optional(ATTR_REQUEST_ID): _KEY,
     vol.Optional(ATTR_REPLACE_KEY): _KEY,
     vol.Optional(ATTR_IF_NOT_READY, default=HOLD): vol.In((HOLD, FAIL)),
-    vol.Optional(ATTR_EXPIRES_IN): vol.All(_PERIOD, vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY)),
+    vol.Optional(ATTR_EXPIRES_IN): vol.All(
+        _PERIOD,
+        vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY, msg="it has to be from 10 seconds to 7 days"),
+    ),
     vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
     vol.Optional(ATTR_RELEASE_CODE): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
@@ -358,7 +361,9 @@ MODELS_SCHEMA: Final = vol.Schema(
 LIST_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
-        vol.Optional(ATTR_STATE): vol.All(cv.ensure_list, [vol.In(tuple(JobState))]),
+        vol.Optional(ATTR_STATE): vol.All(
+            cv.ensure_list, [vol.In([state.value for state in JobState])]
+        ),
         vol.Optional(ATTR_LIMIT, default=50): vol.All(
             _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)
         ),
