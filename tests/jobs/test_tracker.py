@@ -1,15 +1,21 @@
 """Following jobs when parts of the service fail, the line is down, or a clock is put right."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
+from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.tasks import Callback
+from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import reconciliation, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.test_interrupted import stored
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
@@ -231,3 +237,51 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
         await shop.tick(2)
         assert not shop.queue.get(job.job_id).is_final
         assert shop.sim.cloud.count(ASK) == before + 1
+
+
+def converted(shop: Shop, pages: int = 3) -> Document:
+    """Return a document whose pages are only known once it is printed."""
+    return replace(shop.document(pages), pages=None, pages_at_most=9)
+
+
+async def test_pages_are_told_with_the_end(open_shop: OpenShop, receiver: Receiver) -> None:
+    """A callback does not have them: the task is asked for before anybody is told."""
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "end"
+        told: list[tuple[int | None, int | None]] = []
+
+        def on_change(job: Job, _old: JobState | None) -> None:
+            if job.state is JobState.COMPLETED:
+                told.append((job.pages, job.pages_printed))
+
+        shop.queue.listen(on_change)
+        done = await shop.until(await shop.submit(converted(shop)), JobState.COMPLETED)
+        assert (done.pages, done.pages_printed) == (3, 3)
+        twice = await shop.submit(converted(shop), options=PrintOptions(copies=2))
+        await shop.until(twice, JobState.COMPLETED)
+        assert set(told) == {(3, 3), (None, 3)}
+        assert shop.storage.printers[shop.key()].pages_printed == 6
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_an_end_does_not_wait_for_its_pages_for_long(
+    open_shop: OpenShop, receiver: Receiver, *, closes: bool
+) -> None:
+    """Nor does it when the queue stops."""
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "end"
+        shop.sim.cloud.fail(ASK, Fault(kind="http", status=502), times=None)
+        job = await shop.submit(converted(shop))
+        async with asyncio.timeout(30):
+            while (shop.queue.find(job.job_id) or job).state is not JobState.COMPLETED:
+                await shop.settle()
+        await shop.settle()
+        assert stored(shop, job)["state"] == "completed"
+        assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
+        if closes:
+            await shop.queue.async_drain()
+        else:
+            await shop.tick(PAGES_SECONDS)
+        assert shop.queue.get(job.job_id).state is JobState.COMPLETED
+        assert shop.queue.get(job.job_id).pages_printed is None
+        assert shop.states(job)[-1] is JobState.COMPLETED

@@ -55,6 +55,8 @@ class CallbackHandler:
             if (named := self._registry.by_task(report.task_id)) and self._tracker.hint(named):
                 self._review_soon()
             return False
+        if job.state is JobState.COMPLETED and job.pages_printed is None:
+            self._registry.withhold(job.job_id)
         if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)

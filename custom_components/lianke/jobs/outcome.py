@@ -41,7 +41,7 @@ def changes_for(
         return _revoked(job, result)
     if task_state is TaskState.SUCCESS and result is not None and result.code is not None:
         if result.code == PRINTED_CODE:
-            return _final(job, JobState.COMPLETED, pages_printed=printed_pages(job, result))
+            return _final(job, JobState.COMPLETED, **page_changes(job, result))
         return failure(job, result)
     if task_state is TaskState.FAILURE:
         return failure(job, result)
@@ -84,14 +84,17 @@ def failure(
     )
 
 
-def printed_pages(job: Job, result: TaskResult | None) -> int | None:
-    """Return how many pages were printed: by our own count, else by the cloud's, None if unknown.
+def page_changes(job: Job, result: TaskResult | None) -> dict[str, Any]:
+    """Return what is known of the pages of a printed job: by our own count, else by the cloud's.
 
     It is not known whether the cloud's includes the copies.
     """
     if job.pages is not None:
-        return job.pages * job.copies
-    return result.total_page if result is not None else None
+        return {"pages_printed": job.pages * job.copies}
+    total = result.total_page if result is not None else None
+    if total and job.copies == 1:
+        return {"pages_printed": total, "pages": total}
+    return {"pages_printed": total}
 
 
 def has_other_pages(job: Job, result: TaskResult | None) -> bool:

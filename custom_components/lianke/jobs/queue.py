@@ -168,6 +168,7 @@ class PrintQueue:
             return
         self._stopped = True
         self._mover.close(self)
+        self._registry.release()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()

@@ -25,7 +25,7 @@ from .outcome import (
     changes_for,
     failure,
     has_other_pages,
-    printed_pages,
+    page_changes,
 )
 from .reconciliation import DOUBT_TIME, GIVE_UP, Reconciler
 from .registry import JobRegistry
@@ -249,9 +249,11 @@ class TaskTracker:
     def _apply_task(self, job: Job, task: Task) -> None:
         if job.state is JobState.COMPLETED:
             # Only the pages were missing.
-            pages = printed_pages(job, task.result)
-            if pages and job.pages_printed is None:
-                self._registry.change(job, pages_printed=pages)
+            pages = page_changes(job, task.result)
+            if pages["pages_printed"] and job.pages_printed is None:
+                self._registry.change(job, **pages)
+            else:
+                self._registry.release(job.job_id)
             return
         if job.task_from_list and has_other_pages(job, task.result):
             # Another sender's task after all.
