@@ -59,6 +59,22 @@ async def test_a_page_range_bounds_what_is_not_known(shop: Shop) -> None:
     assert await refusal(shop, office(shop), pages="2-12", copies=10) == "guard_pages_estimated"
 
 
+@pytest.mark.parametrize("reached", [True, False])
+async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: bool) -> None:
+    """Seven hundred pages were printed where a hundred are allowed, since their count took too long."""
+    if not reached:
+        shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503))
+    job = await shop.submit(office(shop))
+    assert (job.state, job.hold_reason, job.waits_for) == (JobState.HELD, "release", ("release",))
+    await shop.tick(120)
+    assert shop.sim.cloud.count(SUBMIT) == 0
+    await shop.queue.async_continue(job.job_id)
+    await shop.until(job, JobState.COMPLETED)
+    assert shop.sim.cloud.count(SUBMIT) == 1
+    bounded = await shop.submit(office(shop), options=PrintOptions(pages="1-3"))
+    assert not bounded.waits_for
+
+
 async def test_what_nobody_knows_is_printed_once_at_most(shop: Shop) -> None:
     """The simulated service cannot open Office documents and says no number."""
     assert await refusal(shop, office(shop)) is None

@@ -51,6 +51,21 @@ def test_print_and_cancel_at_home_is_limited() -> None:
     check_rate(replaced, now, limit=30, printer="Printer")
 
 
+def test_a_limit_beyond_the_records_that_are_kept_is_one() -> None:
+    """1,500 prints and cancels in an hour passed a limit of 999; what newer jobs replaced does not count."""
+    now = dt_util.utcnow()
+    jobs = [ended(number, 50, reason="replaced") for number in range(300)]
+    for number in range(999 + FREE_WITHDRAWALS):
+        check_rate(jobs, now, limit=999, printer="Printer")
+        jobs.append(ended(1000 + number, 50 - number // 40))
+        if number % 50 == 0:
+            gone = to_forget(jobs, now)
+            jobs = [job for job in jobs if job.job_id not in gone]
+    with pytest.raises(LimitError):
+        check_rate(jobs, now, limit=999, printer="Printer")
+    assert len(jobs) <= 999 + FREE_WITHDRAWALS + MAX_WITHDRAWN
+
+
 async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop) -> None:
     """On disk and in memory, though each has a request id that would be kept for a day."""
     async with open_shop(max_jobs_per_hour=999) as shop:
@@ -60,6 +75,9 @@ async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop)
             job = await shop.submit(request_id=f"id-{number}")
             await shop.queue.async_cancel(job.job_id)
         await shop.tick(2)
+        # They count for the limit on jobs.
+        assert len(shop.queue.jobs()) == MAX_WITHDRAWN + 30
+        await shop.tick(3600)
         async with asyncio.timeout(30):
             while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._scheduler._is_working:
                 await shop.settle()

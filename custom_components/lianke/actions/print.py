@@ -26,8 +26,8 @@ from ..documents.kinds import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.beginning import async_find_beginning
-from ..jobs.job import MOVED, Job, JobState
-from ..jobs.limits import REQUEST_ID_LIFE
+from ..jobs.job import Job, JobState
+from ..jobs.limits import CONVERTED, REQUEST_ID_LIFE, frees_request_id
 from ..jobs.people import REJECTED, PersonReason
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..jobs.release_code import async_hash_code
@@ -52,7 +52,6 @@ ADVICE = {
 # The text for a job that was rejected between its two halves.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-FREES_REQUEST_ID = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 
 # Print calls of one user, or of all automations, whose documents are prepared at once for a box.
@@ -199,9 +198,7 @@ def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
     if parameters.request_id is None or parameters.sources[0].kind is not SourceKind.UPLOAD:
         return None
     for job in target.data.queue.jobs(target.printer_key):
-        if job.request_id == parameters.request_id and (
-            job.state not in FREES_REQUEST_ID or job.reason == MOVED
-        ):
+        if job.request_id == parameters.request_id and not frees_request_id(job):
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
 
@@ -286,6 +283,10 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
             key = f"turn_paper_{view['put_back']}_{view['edge_first']}"
             return await async_error_text(hass, key, {"sheets": str(view["sheets"])})
         if job.can_continue:
+            is_release = job.hold_reason == PersonReason.RELEASE
+            if is_release and Path(job.document_name).suffix in CONVERTED and job.pages is None:
+                placeholders = {"reason": reason or "", "printer": job.printer_name}
+                return await async_error_text(hass, "release_uncounted", placeholders)
             return reason
         return await async_error_text(hass, "job_held", {"reason": reason})
     if job.reason is None:

@@ -70,7 +70,7 @@ def find_duplicate(
         # For a job that was moved here the one stands that it was asked for as.
         if (
             job.moved_from in known
-            or _surely_not_printed(known.get(job.moved_to or "", job))
+            or frees_request_id(known.get(job.moved_to or "", job))
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
@@ -93,7 +93,8 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
 
     The pages are those of the page range, by the document's own count or the most that it can have. If
     neither is known, the range bounds them; without one, a document whose pages are only known once it
-    is converted is accepted in one copy, and any other is refused. Raw printer data has no pages.
+    is converted is accepted in one copy (see `is_uncounted`), and any other is refused. Raw printer data
+    has no pages.
     Raises LimitError, ServiceValidationError.
     """
     if document.extension == FileType.RAW:
@@ -102,12 +103,17 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
         raise input_error("pages_not_in_document", count=str(document.pages))
     most = most_pages(document, options)
     if most is None:
-        if document.extension in CONVERTED and options.copies == 1:
+        if is_uncounted(document, options) and options.copies == 1:
             return
         raise LimitError("guard_pages", limit=limit, printer=printer, text="guard_pages_unknown")
     if most * options.copies > limit:
         text = "guard_pages" if document.pages is not None else "guard_pages_estimated"
         raise LimitError("guard_pages", limit=limit, printer=printer, text=text)
+
+
+def is_uncounted(document: Document, options: ResolvedOptions) -> bool:
+    """Return whether nobody can say how many pages become of a document: somebody has to let it go on."""
+    return document.extension in CONVERTED and most_pages(document, options) is None
 
 
 def most_pages(document: Document, options: ResolvedOptions) -> int | None:
@@ -133,8 +139,8 @@ def check_rate(
         raise LimitError("guard_rate", limit=limit, printer=printer)
 
 
-def _surely_not_printed(job: Job) -> bool:
-    """Return whether no paper of a job can have come out, whatever the service still does.
+def frees_request_id(job: Job) -> bool:
+    """Return whether no paper of a job can have come out or still come out, whatever the service does.
 
     It may print a task that it says is canceled.
     """

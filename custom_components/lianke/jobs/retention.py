@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from .job import RETRYABLE, Job, JobState
+from .job import HANDED_ON, RETRYABLE, Job, JobState
 from .limits import RATE_PERIOD, REQUEST_ID_LIFE
 
 MAX_RECORDS = 200
@@ -55,7 +55,11 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
     withdrawn = [
         job
         for job in finished
-        if job.state is JobState.CANCELED and job.was_never_sent and not _ends_a_move(job, now)
+        if job.state is JobState.CANCELED
+        and job.was_never_sent
+        and not _ends_a_move(job, now)
+        # Those that count for the limit on jobs are not more than it allows.
+        and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
     ]
     gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
     surplus = len(finished) - len(gone) - MAX_FINISHED

@@ -17,9 +17,17 @@ from .approval import async_reasons_to_ask, release_code
 from .beginning import async_find_beginning
 from .errors import already_retried, disk_full
 from .job import Asker, Job, JobState
-from .limits import LAN_SHARES, Content, LimitError, check_pages, check_rate, find_duplicate
+from .limits import (
+    LAN_SHARES,
+    Content,
+    LimitError,
+    check_pages,
+    check_rate,
+    find_duplicate,
+    is_uncounted,
+)
 from .page_count import PageCounter, file_digest
-from .people import Origin
+from .people import Origin, PersonReason
 from .readiness import PERMANENT, Readiness
 from .registry import JobRegistry
 from .request import PrintRequest, Submission, new_job
@@ -140,6 +148,8 @@ class JobSubmitter:
             )
             # What people are to be asked about a job is asked wherever it is moved to.
             before = moved.waits_for if moved else ()
+            if moved is None and is_uncounted(*request.counted):
+                asks = (*asks, PersonReason.RELEASE)
             request = replace(
                 request,
                 waits_for=tuple(dict.fromkeys((*before, *asks))),
