@@ -19,12 +19,11 @@ from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache, ClientFactory
-from .box.polling import PollingAccount, async_poll
+from .box.polling import PollingAccount, async_poll, poll_interval
 from .box.printer_status import ConditionReader
 from .box.push import PushTracker
 from .box.refresh import REFRESH_SPACING, RefreshScheduler
 from .box.status import (
-    FAULTS,
     PROBLEMS,
     HoldReason,
     PrinterStatus,
@@ -35,20 +34,15 @@ from .box.status import (
 from .box.storage import BoxStorage
 from .box.views import BoxData, PrinterView, StatusHistory
 from .const import (
-    CONF_POLL_INTERVAL,
     CONF_PRINTER_KIND,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_PRINTER_KIND,
     DOMAIN,
-    MAX_POLL_INTERVAL,
-    MIN_POLL_INTERVAL,
 )
 
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds.
-OFFLINE_INTERVAL = 300
-RELAXED_INTERVAL = 300
 SECOND_TRY = 15
 BACKOFF_START = 60
 BACKOFF_LIMIT = 900
@@ -68,11 +62,6 @@ async def async_after_updates() -> None:
     """Wait until pending state updates are delivered, as `call_after_updates` does."""
     for _ in range(2):
         await asyncio.sleep(0)
-
-
-def _faulty(data: BoxData) -> set[str]:
-    """Return the printers that somebody may be about to put right. No known push says that they did."""
-    return {key for key, view in data.printers.items() if view.status in FAULTS}
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
@@ -206,10 +195,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @callback
     def async_set_jobs_open(self, jobs_open: bool) -> None:
         """Set whether a job is open or held, which keeps polling at its normal interval."""
-        if jobs_open == self._jobs_open:
-            return
+        opens = jobs_open and not self._jobs_open
         self._jobs_open = jobs_open
-        if jobs_open:
+        if opens:
             self._poll_usually()
 
     @callback
@@ -346,7 +334,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         """Read the conditions that were requested, and the next one in rotation or with a fault."""
         pending, self._pending_status_reads = self._pending_status_reads, {}
         if self._online:
-            self._conditions.request_next(_faulty(data))
+            self._conditions.request_next(data.faulty)
             for printer_key in pending:
                 self._conditions.request(printer_key)
 
@@ -365,14 +353,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @callback
     def _set_interval(self, data: BoxData) -> None:
         """Set the polling interval by what is known of the printers."""
-        wished = self.config_entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
-        interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
-        if not self._online:
-            interval = max(interval, OFFLINE_INTERVAL)
-        elif (
-            self.pushes.proven and not self._jobs_open and not self._finishing and not _faulty(data)
-        ):
-            interval = max(interval, RELAXED_INTERVAL)
+        relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)
+        options = self.config_entry.options
+        interval = poll_interval(options, online=bool(self._online), relaxed=relaxed)
         seconds = self._jittered(self._account.stretch_interval(interval))
         self.update_interval = timedelta(seconds=seconds)
 
@@ -383,10 +366,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def _update_view(self) -> None:
         """Notify listeners of a change that did not come from a poll."""
         if (data := self._view()) != self.data:
-            new_fault = _faulty(data) and not _faulty(self.data)
-            self.data = data
+            before, self.data = self.data, data
             self.async_update_listeners()
-            if new_fault:
+            if data.faulty and not before.faulty:
                 self._poll_usually()
 
     def _view(self) -> BoxData:

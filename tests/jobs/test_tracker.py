@@ -13,7 +13,7 @@ from custom_components.lianke.api.tasks import Callback
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import reconciliation, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.registry import PAGES_SECONDS
+from custom_components.lianke.jobs.withheld import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_interrupted import stored
 from tests.jobs.test_reconciliation import in_doubt, lose_answer

@@ -1,13 +1,20 @@
 """One poll of a box, and what polling needs of the account."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from homeassistant.util.async_ import create_eager_task
 
 from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
+from ..const import (
+    CONF_POLL_INTERVAL,
+    DEFAULT_POLL_INTERVAL,
+    MAX_POLL_INTERVAL,
+    MIN_POLL_INTERVAL,
+)
 
 
 class PollingAccount(Protocol):
@@ -22,6 +29,20 @@ class PollingAccount(Protocol):
 
     async def async_throttle(self, requests: int) -> None:
         """Wait until the account may make so many more polling requests."""
+
+
+# Seconds.
+OFFLINE_INTERVAL = 300
+RELAXED_INTERVAL = 300
+
+
+def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) -> float:
+    """Return the seconds between two polls of a box by its options; `relaxed` if pushes tell what matters."""
+    wished = options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
+    interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
+    if not online:
+        return max(interval, OFFLINE_INTERVAL)
+    return max(interval, RELAXED_INTERVAL) if relaxed else interval
 
 
 type PollResult = tuple[Box, tuple[Printer, ...] | None]

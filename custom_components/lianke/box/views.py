@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from ..api.models import Box, Printer, PrinterCondition
-from .status import PrinterStatus, Reading, status_of
+from .status import FAULTS, PrinterStatus, Reading, status_of
 
 NEVER = float("-inf")
 
@@ -33,6 +33,11 @@ class BoxData(NamedTuple):
     box: Box | None
     online: bool | None
     printers: Mapping[str, PrinterView]
+
+    @property
+    def faulty(self) -> frozenset[str]:
+        """The printers that somebody may be about to put right. No known push says that they did."""
+        return frozenset(key for key, view in self.printers.items() if view.status in FAULTS)
 
 
 class StatusHistory:

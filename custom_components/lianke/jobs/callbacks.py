@@ -56,7 +56,7 @@ class CallbackHandler:
                 self._review_soon()
             return False
         if job.state is JobState.COMPLETED and job.pages_printed is None:
-            self._registry.withhold(job.job_id)
+            self._registry.withheld.add(job.job_id)
         if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)

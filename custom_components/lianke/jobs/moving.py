@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 import logging
-from typing import Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant, callback
@@ -24,28 +23,12 @@ from .job import MOVED, Job, JobState
 from .people import Origin
 from .readiness import QueueReason
 from .registry import JobRegistry
-from .request import PrintRequest, Submission
+from .request import Destination, PrintRequest
 from .retention import MOVE_MEMORY
 from .retry import Changes
 from .store import JobStoreError, unlink_all
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Destination(Protocol):
-    """The queue of a box that jobs are moved to."""
-
-    def find(self, job_id: str) -> Job | None:
-        """Return a job as it is."""
-
-    async def async_submit(self, request: PrintRequest) -> Submission:
-        """Accept a job; on return it is on disk."""
-
-    def forget_move(self, job_id: str) -> None:
-        """Note that the job which this one took the place of is over."""
-
-    def resolve_moves(self) -> None:
-        """Go on with moves to a box that was not there."""
 
 
 # The queues that have loaded their jobs, by config entry.

@@ -28,7 +28,7 @@ from .request import PrintRequest, Submission
 from .retry import Changes, JobRetrier, Rest
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .store import JobStore, JobStoreError
-from .submission import JobSubmitter
+from .submission import JobSubmitter, async_finish
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, Uploader
 
@@ -168,7 +168,6 @@ class PrintQueue:
             return
         self._stopped = True
         self._mover.close(self)
-        self._registry.release()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
@@ -191,7 +190,7 @@ class PrintQueue:
         task = self._hass.async_create_task(self._async_submit(request), "submit print job")
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return await _async_finish(task)
+        return await async_finish(task)
 
     async def _async_submit(self, request: PrintRequest) -> Submission:
         try:
@@ -304,21 +303,14 @@ class PrintQueue:
         does not stop it. Raises like `async_submit`.
         """
         job = self.find(job_id) or self.get(job_id)
-        to = queue or self
         if job.copied and job.state is JobState.HELD and changes is None:
             await self._async_decide(job, copied=False, hold_reason=None)
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job,
-            context=context,
-            changes=changes,
-            rest=rest,
-            submit=to.async_submit,
-            find=to.find,
-            entry_id=to.entry_id,
+            job, context=context, changes=changes, rest=rest, to=queue or self
         )
-        return await _async_finish(asyncio.ensure_future(retry))
+        return await async_finish(asyncio.ensure_future(retry))
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the job there.
@@ -335,7 +327,7 @@ class PrintQueue:
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return await _async_finish(task)
+        return await async_finish(task)
 
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user says that it was printed.
@@ -401,13 +393,3 @@ class PrintQueue:
     @callback
     def _review(self) -> None:
         self._scheduler.review()
-
-
-async def _async_finish[T](task: asyncio.Future[T]) -> T:
-    """Wait for a task that goes on if the wait is cancelled; raises what it raises.
-
-    Unlike with asyncio.shield, its error does not reach the event loop's handler then.
-    """
-    task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-    await asyncio.wait([task])
-    return task.result()

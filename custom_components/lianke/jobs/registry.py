@@ -10,13 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
@@ -26,10 +24,8 @@ from .job import IN_CLOUD, Job, JobState
 from .retention import LISTED, to_forget
 from .settings import hold_time
 from .store import JobStore, JobStoreError
+from .withheld import WithheldEnds
 from .writer import RecordWriter
-
-# How long the end of a printed job waits for its pages: as long as the tracker may wait for its turn, and an answer.
-PAGES_SECONDS = 15
 
 type JobListener = Callable[[Job, JobState | None], None]
 
@@ -53,8 +49,7 @@ class JobRegistry:
         self._published: dict[str, Job] = {}
         # Versions that are still to be published, oldest first.
         self._unpublished: dict[str, list[Job]] = {}
-        # Printed jobs whose end is published with their pages, and what stops the wait for these.
-        self._withheld: dict[str, CALLBACK_TYPE] = {}
+        self.withheld = WithheldEnds(hass, self.publish)
         # New jobs whose documents are not on disk yet.
         self._unflushed: set[str] = set()
         self._writer = RecordWriter(
@@ -94,6 +89,7 @@ class JobRegistry:
     async def async_close(self) -> None:
         """Write what can be written; after that nothing changes and nothing is written."""
         await self._writer.async_close()
+        self.withheld.release()
 
     def get(self, job_id: str) -> Job | None:
         """Return the current version of a job, None for an unknown one."""
@@ -179,7 +175,7 @@ class JobRegistry:
 
     @callback
     def publish(self, job_id: str) -> None:
-        """Publish a new job whose document is on disk now."""
+        """Publish what is on disk of a job: also of a new one, whose document is now."""
         self._unflushed.discard(job_id)
         if (persisted := self._writer.persisted.get(job_id)) is not None:
             self._publish_persisted(persisted)
@@ -268,29 +264,6 @@ class JobRegistry:
         self._schedule_watchers(back.printer_key)
 
     @callback
-    def withhold(self, job_id: str) -> None:
-        """Publish the end of a job that was just printed together with its pages, if they come soon."""
-        if job_id not in self._unpublished or job_id in self._withheld or self._writer.closed:
-            return
-
-        @callback
-        def on_timeout(_now: datetime) -> None:
-            self.release(job_id)
-
-        self._withheld[job_id] = async_call_later(
-            self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
-        )
-
-    @callback
-    def release(self, job_id: str | None = None) -> None:
-        """Publish the end of a printed job, or of all, though their pages are unknown."""
-        for one in [job_id] if job_id else list(self._withheld):
-            if (stop := self._withheld.pop(one, None)) is not None:
-                stop()
-                if (persisted := self._writer.persisted.get(one)) is not None:
-                    self._publish_persisted(persisted)
-
-    @callback
     def note_document(self, job: Job, *, has_document: bool, document_kept: bool) -> None:
         """Record what became of a finished job's document."""
         if (current := self._jobs.get(job.job_id)) is None or self._writer.closed:
@@ -344,8 +317,7 @@ class JobRegistry:
         job = self._jobs.pop(job_id)
         self._published.pop(job_id, None)
         self._unpublished.pop(job_id, None)
-        if (stop := self._withheld.pop(job_id, None)) is not None:
-            stop()
+        self.withheld.discard(job_id)
         self._writer.forget(job_id)
         self._unsettled.pop(job_id, None)
         for token in tokens(job):
@@ -383,15 +355,15 @@ class JobRegistry:
             unpublished[0].generation <= persisted.generation
             or unpublished[0].facts == persisted.facts
         ):
-            if _waits_for_pages(unpublished[0]) and persisted.job_id in self._withheld:
+            if self.withheld.holds(unpublished[0]):
                 if len(unpublished) == 1 or unpublished[1].generation > persisted.generation:
                     break
                 # Its next version has the pages.
-                unpublished.pop(0)
+                del unpublished[0]
                 continue
             job = unpublished.pop(0)
-            if job.is_final and (stop := self._withheld.pop(job.job_id, None)) is not None:
-                stop()
+            if job.is_final:
+                self.withheld.discard(job.job_id)
             old = self._published.get(job.job_id)
             self._published[job.job_id] = job
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
@@ -414,7 +386,3 @@ class JobRegistry:
             # Calls them all, last in first out; an error of one is raised after the others.
             for watcher in reversed(watchers):
                 calls.callback(watcher)
-
-
-def _waits_for_pages(job: Job) -> bool:
-    return job.state is JobState.COMPLETED and job.pages_printed is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 import secrets
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from homeassistant.core import Context
 from homeassistant.util.ulid import ulid_now
@@ -83,6 +83,24 @@ class Submission(NamedTuple):
 
     job: Job
     duplicate: bool = False
+
+
+class Destination(Protocol):
+    """The queue of a box, as far as it takes jobs from others."""
+
+    entry_id: str
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it is."""
+
+    async def async_submit(self, request: PrintRequest) -> Submission:
+        """Accept a job; on return it is on disk."""
+
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which this one took the place of is over."""
+
+    def resolve_moves(self) -> None:
+        """Go on with what was cut off between boxes, now that another one is there."""
 
 
 def origin_of(request: PrintRequest) -> Origin:

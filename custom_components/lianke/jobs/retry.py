@@ -20,7 +20,7 @@ from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job, JobState
 from .limits import CONVERTED
 from .registry import JobRegistry
-from .request import PrintRequest, Submission
+from .request import Destination, PrintRequest, Submission
 from .store import JobStoreError
 
 
@@ -66,13 +66,9 @@ class JobRetrier:
         context: Context,
         changes: Changes | None,
         rest: Rest | None,
-        submit: Callable[[PrintRequest], Awaitable[Submission]],
-        find: Callable[[str], Job | None],
-        entry_id: str,
+        to: Destination,
     ) -> Submission:
-        """Submit a job's document again by `submit`, at the box with this config entry.
-
-        `find` returns jobs of that queue by their ids.
+        """Submit a job's document again to a queue, which may be another box's.
 
         One at a time, so that no job is retried twice. Raises ServiceValidationError when the job
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
@@ -80,15 +76,15 @@ class JobRetrier:
         async with self._lock:
             job = self._registry.get(job.job_id) or job
             if job.can_print_again:
-                return await submit(await self._async_request(job, context, changes, rest))
-            self._check(job, find)
+                return await to.async_submit(await self._async_request(job, context, changes, rest))
+            self._check(job, to)
             # Nothing is marked as retried by a call that is wrong.
             _halves_again(job, changes, rest)
             again_id, before = ulid_now(), job.retried_as
             self._active = job.job_id
             try:
                 await self._registry.async_change(
-                    job, retried_as=again_id, retrying_to=f"{entry_id}/{again_id}"
+                    job, retried_as=again_id, retrying_to=f"{to.entry_id}/{again_id}"
                 )
             except JobStoreError:
                 self._active = None
@@ -98,7 +94,7 @@ class JobRetrier:
                 # What was approved and did not come out needs no second approval.
                 asker = (await async_find_beginning(self._hass, context)).user_id
                 same = changes is None and job.asker.user_id == asker
-                submission = await submit(
+                submission = await to.async_submit(
                     replace(
                         request,
                         job_id=again_id,
@@ -129,10 +125,10 @@ class JobRetrier:
                     job, retried_as=job.retried_as if made else None, retrying_to=None
                 )
 
-    def _check(self, job: Job, find: Callable[[str], Job | None]) -> None:
+    def _check(self, job: Job, to: Destination) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
         if job.retried_as is not None:
-            again = find(job.retried_as) or self._registry.get(job.retried_as)
+            again = to.find(job.retried_as) or self._registry.get(job.retried_as)
             # A retry that was never sent does not count.
             if again is None or not again.was_never_sent or again.can_retry:
                 raise already_retried(again or replace(job, job_id=job.retried_as))

@@ -312,3 +312,13 @@ class JobSubmitter:
             # A device can take more than one address.
             sent = [job for job in jobs if job.sender_address is not None]
             check_rate(sent, now, limit=LAN_SHARES * limit, printer=view.name)
+
+
+async def async_finish[T](task: asyncio.Future[T]) -> T:
+    """Wait for a task that goes on if the wait is cancelled; raises what it raises.
+
+    Unlike with asyncio.shield, its error does not reach the event loop's handler then.
+    """
+    task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    await asyncio.wait([task])
+    return task.result()
