@@ -126,7 +126,7 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert hass.states.get("sensor.kyocera_ma2000w_gx") is None
     assert key not in setup.runtime_data.storage.printers
 
-    # Plugged in again it is a new printer, with entities of its own.
+    # Plugged in again it is there again, with its entities.
     box.printer(1).plugged = True
     await coordinator.async_refresh()
     await hass.async_block_till_done()
@@ -165,6 +165,38 @@ async def test_what_a_damaged_memory_left_behind_can_be_removed(
         config_entry_id=setup.entry_id, identifiers={(DOMAIN, f"{box.device_id}_forgotten")}
     )
     assert await async_remove_config_entry_device(hass, setup, left)
+
+
+async def test_a_box_that_is_added_again_has_its_devices_and_entities(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    box: Box,
+    setup: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    def found() -> tuple[set[str], dict[str, str]]:
+        entry_id = hass.config_entries.async_loaded_entries(DOMAIN)[0].entry_id
+        entities = er.async_entries_for_config_entry(entity_registry, entry_id)
+        devices = dr.async_entries_for_config_entry(device_registry, entry_id)
+        return {device.id for device in devices}, {one.unique_id: one.entity_id for one in entities}
+
+    laser = next(one for one in device_registry.devices if one.name == "Kyocera MA2000w GX")
+    device_registry.async_update_device(laser.id, name_by_user="Study")
+    entity_registry.async_update_entity(
+        "sensor.kyocera_ma2000w_gx", new_entity_id="sensor.study_printer"
+    )
+    await hass.async_block_till_done()
+    before = found()
+    await hass.config_entries.async_remove(setup.entry_id)
+    await hass.async_block_till_done()
+    assert await set_up(hass, make_entry(simulator, box))
+    await rest(hass)
+    assert found() == before
+    again = device_registry.async_get(laser.id)
+    assert again
+    assert again.name_by_user == "Study"
+    await tear_down(hass)
 
 
 async def test_removal_leaves_nothing(

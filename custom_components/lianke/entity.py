@@ -1,6 +1,7 @@
 """Base entities of boxes and printers."""
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import override
 
@@ -161,16 +162,20 @@ def async_add_printers(
 ) -> None:
     """Add the box's entities and those that `make` returns for each printer, now and later.
 
-    `make` is called again only when what decides about a printer's entities has changed. A
-    printer that is removed and comes back has another key, and so other entities.
+    `make` is called again only when what decides about a printer's entities has changed, or when
+    a printer that was removed comes back.
     """
     coordinator = entry.runtime_data.coordinator
-    added: set[str] = set()
+    # Unique ids of a printer's entities.
+    added: defaultdict[str, set[str]] = defaultdict(set)
     features: dict[str, tuple[bool, Species, list[str]]] = {}
 
     @callback
     def add(others: Iterable[Entity] = ()) -> None:
         new: dict[str, Entity] = {}
+        for key in features.keys() - coordinator.data.printers.keys():
+            del features[key]
+            added.pop(key, None)
         for view in coordinator.data.printers.values():
             markers = [marker.name for marker in view.printer.markers]
             found = (view.printer.reports_condition, view.printer.species, markers)
@@ -178,9 +183,9 @@ def async_add_printers(
                 continue
             features[view.key] = found
             for entity in make(view):
-                if entity.unique_id and entity.unique_id not in added:
-                    new.setdefault(entity.unique_id, entity)
-        added.update(new)
+                if entity.unique_id and entity.unique_id not in added[view.key]:
+                    added[view.key].add(entity.unique_id)
+                    new[entity.unique_id] = entity
         if entities := [*others, *new.values()]:
             async_add_entities(entities)
 

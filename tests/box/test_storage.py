@@ -193,6 +193,38 @@ async def test_a_box_cannot_fill_the_memory_with_printers(
     assert len([record for record in caplog.records if "ignored" in record.getMessage()]) == 1
 
 
+@pytest.mark.parametrize("hash_id", ["h1", None])
+async def test_a_box_that_is_added_again_has_the_same_keys(
+    hass: HomeAssistant, hash_id: str | None
+) -> None:
+    rows = [
+        replace(LASER, row_id=1, hash_id=hash_id),
+        replace(LASER, row_id=2, hash_id=hash_id and "h2", port=2),
+        replace(LASER, row_id=3, hash_id=hash_id and "h3", port=631, ip_address="192.168.1.9"),
+        replace(LASER, row_id=4, hash_id=hash_id and "h4", port=631, ip_address="192.168.1.10"),
+    ]
+    keys = {row.row_id: key for key, row in BoxStorage(hass, "first").match(rows).items()}
+    assert len(set(keys.values())) == 4
+    # The service may list them in another order, under other numbers.
+    again = [replace(row, row_id=(row.row_id or 0) + 100) for row in reversed(rows)]
+    assert BoxStorage(hass, "second").match(again) == {
+        keys[(row.row_id or 0) - 100]: row for row in again
+    }
+
+
+async def test_a_printer_in_the_place_of_one_that_was_moved_has_a_key_of_its_own(
+    storage: BoxStorage,
+) -> None:
+    plain = replace(LASER, hash_id=None)
+    (key,) = storage.match([plain])
+    moved = replace(plain, port=2)
+    assert storage.match([moved]) == {key: moved}
+    other = replace(plain, row_id=2)
+    found = storage.match([moved, other])
+    assert len(found) == 2
+    assert found[key] == moved
+
+
 async def test_only_what_said_that_it_is_a_printer_gets_a_key(storage: BoxStorage) -> None:
     for nothing in ({"raw_state": None}, {"hash_id": None}, {"driver": DriverState.AWAITING}):
         assert storage.match([replace(BUSY, **nothing)]) == {}
@@ -260,13 +292,14 @@ async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) 
     assert "one" not in stored["counted_jobs"]
 
 
-async def test_forgotten_and_back_is_another(storage: BoxStorage) -> None:
+async def test_forgotten_and_back_is_the_same_with_nothing_kept(storage: BoxStorage) -> None:
     (key,) = storage.match([LASER])
+    storage.count_pages(key, "a job", 3)
     storage.forget(key)
     storage.forget(key)
     assert not storage.printers
-    (new,) = storage.match([LASER])
-    assert new != key
+    assert list(storage.match([LASER])) == [key]
+    assert storage.printers[key].pages_printed == 0
 
 
 async def test_remove_deletes_the_file(

@@ -4,14 +4,16 @@ The service promises no lasting name for a printer (lianke-api, "A printer row")
 matched by several criteria, the most certain first, and each row and printer only once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from hashlib import sha256
+from itertools import count
 
 from ..api.models import DriverState, Printer
 
 type _Key = Callable[[Printer], object | None]
 
 
-def _place(printer: Printer) -> object:
+def _place(printer: Printer) -> tuple[str, str | int | None]:
     """Return where a printer is attached: its address in the network, or its USB port."""
     return ("network", printer.ip_address) if printer.is_network else ("usb", printer.port)
 
@@ -30,6 +32,17 @@ def _by_place_and_model(printer: Printer) -> object | None:
 
 def _by_model(printer: Printer) -> object | None:
     return (printer.is_network, printer.model) if printer.model else None
+
+
+def new_key(printer: Printer, taken: Container[str]) -> str:
+    """Return a key for a printer that was never seen, other than those taken.
+
+    A box that is removed and added again gets the same keys for the same printers, and with them
+    its devices, entities and cards: the key is made of what tells rows apart most certainly.
+    """
+    evidence = printer.hash_id or (*_place(printer), printer.model)
+    keys = (sha256(repr((evidence, number)).encode()).hexdigest()[:32] for number in count())
+    return next(key for key in keys if key not in taken)
 
 
 def assign(

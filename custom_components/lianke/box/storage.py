@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 import logging
 from typing import Any
-from uuid import uuid4
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -14,7 +13,7 @@ from homeassistant.util import dt as dt_util
 from ..api.capabilities import Capabilities, Paper
 from ..api.models import Box, DriverState, Printer
 from ..const import DOMAIN
-from .matching import assign
+from .matching import assign, new_key
 from .page_counts import PageCounts, month_of
 from .stored_printer import StoredPrinter, lasting, read_time, seen, stored_time
 from .unknown import UnknownLog
@@ -124,7 +123,7 @@ class BoxStorage:
                 if len(self.printers) >= MAX_PRINTERS:
                     self._warn_too_many()
                     break
-                key = uuid4().hex
+                key = new_key(row, self.printers)
                 self.printers[key] = StoredPrinter(
                     key=key,
                     printer=row,
