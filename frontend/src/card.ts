@@ -42,7 +42,11 @@ export class LiankeCard extends LitElement {
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
   private readonly _states = new Map<string, string>();
-  private readonly _feed = new FeedController(this, (data) => this._received(data));
+  private readonly _feed = new FeedController(
+    this,
+    (data) => this._received(data),
+    async (error) => (await this._context?.explain(error)) ?? "",
+  );
 
   static override styles = [
     base,
@@ -183,13 +187,14 @@ export class LiankeCard extends LitElement {
   private _body(context: CardContext) {
     const { localizer, config } = context;
     const plain = (text: string) => html`<p class="plain soft">${text}</p>`;
-    const { data, absent } = this._feed;
-    if (!data) return plain(localizer.text(absent ? "not_running" : "loading"));
+    const { data, absent, problem } = this._feed;
+    const away = problem || localizer.text("not_running");
+    if (!data) return plain(absent ? away : localizer.text("loading"));
     const devices = config.devices.length ? config.devices : Object.keys(data.printers);
-    if (!devices.length) return plain(localizer.text(absent ? "not_running" : "no_printer"));
+    if (!devices.length) return plain(absent ? away : localizer.text("no_printer"));
     // Files that somebody is about to print stay through an absence.
     const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
-    return html`${absent ? plain(localizer.text("not_running")) : nothing}
+    return html`${absent ? plain(away) : nothing}
     ${
       config.source_entity && !absent
         ? html`<lianke-source

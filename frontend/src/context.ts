@@ -83,9 +83,10 @@ export class CardContext {
     const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
     if (isLost(error)) return localizer.text("lost");
     if (code === "unauthorized") return localizer.text("forbidden");
-    // The integration's own sentence speaks to somebody whose automation prints.
-    if (domain === "lianke" && key === "guard_rate") return localizer.text("guard_rate", values);
     if (domain && key) {
+      const own = await import("./refusals").catch(() => null);
+      const said = domain === "lianke" && own?.refusal(localizer.isChinese, key, values);
+      if (said) return said;
       // Without a connection, what is loaded already has to do.
       const { hass } = this;
       const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);

@@ -1,6 +1,7 @@
 /* Keeps the card's subscription to printers and jobs, over reconnects and restarts. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
+import type { CommandError } from "./context";
 import type { Feed } from "./types";
 
 const RETRY_AFTER = 10_000; // ms
@@ -10,6 +11,8 @@ export class FeedController implements ReactiveController {
   data: Feed | null = null;
   /* Whether the integration does not answer. */
   absent = false;
+  /* Why it refuses, if it says so. */
+  problem = "";
 
   private _connection: Connection | null = null;
   private _devices: string[] = [];
@@ -18,10 +21,11 @@ export class FeedController implements ReactiveController {
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _stop: (() => Promise<void>) | null = null;
 
-  /* received is called with each message, before the host is drawn. */
+  /* received is called with each message, before the host is drawn; explain turns a refusal into a sentence. */
   constructor(
     private readonly _host: ReactiveControllerHost & { isConnected: boolean },
     private readonly _received: (data: Feed) => void,
+    private readonly _explain: (error: unknown) => Promise<string> = async () => "",
   ) {
     _host.addController(this);
   }
@@ -67,9 +71,11 @@ export class FeedController implements ReactiveController {
       );
       if (turn === this._turn) this._stop = stop;
       else stop().catch(() => undefined);
-    } catch {
+    } catch (error) {
+      const problem = (error as CommandError)?.translation_key ? await this._explain(error) : "";
       if (turn !== this._turn) return;
       this.absent = true;
+      this.problem = problem;
       this._retry = setTimeout(() => void this._subscribe(), RETRY_AFTER);
       this._host.requestUpdate();
     }

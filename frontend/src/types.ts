@@ -57,6 +57,8 @@ export interface Printer {
   may_control: boolean;
   ink: Ink[];
   problems: string[];
+  /* Whether printed documents are kept to be printed again. */
+  keeps_printed?: boolean;
 }
 
 /* Both sides by hand: which half it is, and how the sheets are put back for the second. */

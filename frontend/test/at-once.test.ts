@@ -91,7 +91,9 @@ test("a file is drawn by Home Assistant alone, shown small, and printed without 
   expect(strip().textContent).toContain("and 19 more");
   // Pages that nobody looks at are not fetched.
   expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("img[src]")).toHaveLength(1);
-  strip().querySelector("button")?.click();
+  // The others are behind what says that there are some.
+  strip().querySelector<HTMLElement>(".more")?.click();
+  expect(find(tray, "lianke-preview").shadowRoot?.querySelector("dialog")?.open).toBe(true);
   await vi.waitFor(() =>
     expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("dialog img[src]")).toHaveLength(10),
   );

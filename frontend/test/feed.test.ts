@@ -11,11 +11,11 @@ const makeConnection = () => {
   const listeners = new Set<() => void>();
   const connection = {
     subscribed: [] as { tell: Tell; message: { device_ids?: string[] }; stopped: boolean }[],
-    refuse: false,
+    refuse: false as boolean | object,
     addEventListener: (_: string, listener: () => void) => listeners.add(listener),
     removeEventListener: (_: string, listener: () => void) => listeners.delete(listener),
     subscribeMessage: async (tell: Tell, message: object) => {
-      if (connection.refuse) throw new Error("unknown command");
+      if (connection.refuse) throw connection.refuse;
       const one = { tell, message, stopped: false };
       connection.subscribed.push(one);
       return async () => {
@@ -27,10 +27,10 @@ const makeConnection = () => {
   return connection;
 };
 
-const makeFeed = () => {
+const makeFeed = (explain?: () => Promise<string>) => {
   const host = { isConnected: true, addController: () => undefined, requestUpdate: vi.fn() };
   const received = vi.fn();
-  const feed = new FeedController(host as never, received);
+  const feed = new FeedController(host as never, received, explain);
   return { feed, host, received };
 };
 
@@ -91,4 +91,13 @@ test("a new connection is subscribed to anew, and a removed card leaves nothing 
   connection.reconnect();
   await vi.advanceTimersByTimeAsync(20_000);
   expect(connection.subscribed).toHaveLength(2);
+});
+
+test("a refusal that says why is told", async () => {
+  const { feed } = makeFeed(async () => "Too many lists.");
+  const connection = makeConnection();
+  connection.refuse = { translation_key: "too_many_subscriptions" };
+  feed.follow(connection as never, []);
+  await vi.advanceTimersByTimeAsync(0);
+  expect([feed.absent, feed.problem]).toEqual([true, "Too many lists."]);
 });

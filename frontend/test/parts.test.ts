@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/components/ask";
 import "../src/components/header";
 import "../src/components/inks";
@@ -71,7 +71,7 @@ test.each(["queued", "processing", "sending"])("a job that is %s says that its p
   expect(await job({ state }, "cover_open")).toContain("Sent; waits at the printer: cover open");
   expect(await job({ state }, "out_of_paper", "zh-Hans")).toMatch(/已发送，打印机.*，加纸后继续/);
   expect(await job({ state }, "paper_jam", "zh-Hans")).toMatch(/已发送，打印机.*，处理后继续/);
-  for (const status of ["idle", "printing", "disconnected", "key_rejected"])
+  for (const status of ["idle", "disconnected", "key_rejected"])
     expect(await job({ state }, status)).toContain(state);
 });
 
@@ -335,4 +335,57 @@ test("the editor shows what is shown, and stores only what was changed", async (
   const edited = { ...shown, buttons: [...shown.buttons, lamp] };
   form.dispatchEvent(new CustomEvent("value-changed", { detail: { value: edited } }));
   expect(changed).toHaveBeenLastCalledWith({ type: "custom:lianke-card", buttons: [...buttons, lamp] });
+});
+
+test.each([
+  ["queued", null, "printing", "Sent; the printer is printing"],
+  ["processing", null, "printing", "Sent; the printer is printing"],
+  ["queued", null, "idle", "queued"],
+  ["canceled", "moved", "idle", "Moved to another printer"],
+  ["canceled", "rejected", "idle", "Rejected"],
+  ["canceled", "first_sides_rejected", "idle", "Rejected"],
+  ["canceled", "replaced", "idle", "Replaced by a newer one"],
+  ["canceled", null, "idle", "canceled"],
+])("a job that is %s (%s) while its printer is %s", (state, reason, printer, words) => {
+  expect(jobFacts(makeContext().localizer, makeJob({ state, reason }), printer)[0]).toBe(words);
+});
+
+describe("a document that is not kept", () => {
+  const shown = async (changes: object, is_admin = true) => {
+    const finished = [makeJob({ state: "completed", ...changes })];
+    const context = makeContext({ ...makeHass(), user: { is_admin } });
+    return show<Part>("lianke-jobs", { context, finished, mayControl: true, keeps: false, ...changes });
+  };
+
+  test("is told in its row, with the way to the option for who may change it", async () => {
+    const link = find<HTMLAnchorElement>(await shown({}), "li a");
+    expect(link.textContent).toBe("not kept to print again");
+    expect([link.getAttribute("href"), link.title]).toEqual([
+      "/config/integrations/integration/lianke",
+      expect.stringContaining("Keep printed documents"),
+    ]);
+    const row = find(await shown({}, false), "li");
+    expect(row.textContent).toContain("not kept to print again");
+    expect(row.querySelector("a")).toBeNull();
+  });
+
+  test.each([
+    { keeps: true },
+    { keeps: undefined },
+    { mayControl: false },
+    { can_print_again: true },
+    { state: "failed" },
+  ])("is nothing to tell with %j", async (changes) => {
+    expect((await shown(changes)).shadowRoot?.textContent).not.toContain("not kept");
+  });
+});
+
+test.each([
+  [{ other: {} }, "Printer not found. Edit the card and choose it again."],
+  [{ device: {} }, "Not available at the moment"],
+  [undefined, "Not available at the moment"],
+])("a printer of which nothing is told, with devices %j", async (devices, words) => {
+  const context = makeContext({ ...makeHass(), devices } as unknown as HomeAssistant);
+  const printer = await show<Part>("lianke-printer", { context, device: "device" });
+  expect(find<Part>(printer, "lianke-header").shadowRoot?.textContent).toContain(words);
 });

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 import logging
 from typing import Final
@@ -35,6 +36,7 @@ from ..devices import printer_identifier
 from ..documents.document import input_error
 from ..jobs.approval import is_approver
 from ..jobs.job import Job, JobState
+from ..jobs.settings import keep_printed_time
 from ..runtime import LiankeConfigEntry
 
 # Seconds between two messages of a subscription; the first change is sent at once.
@@ -338,6 +340,7 @@ def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
         "waiting": data.queue.waiting(printer.key),
         "hold_reason": data.queue.hold_reason(printer.key),
         "pages_printed": 0 if known is None else known.pages_printed,
+        "keeps_printed": keep_printed_time(entry.options) > timedelta(0),
         "ink": [
             {"name": marker.name, "level": marker.level, "color": marker.color}
             for marker in printer.printer.markers

@@ -1,10 +1,16 @@
+import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiAlertOutline } from "@mdi/js";
 import { define } from "../define";
+import { partTexts } from "../localize";
 import { bars, base } from "../styles";
+import en from "../translations/inks.en.json";
+import zh from "../translations/inks.zh-Hans.json";
 import type { Ink } from "../types";
 import { Part } from "./part";
+
+const texts = partTexts(en, zh);
 
 const LOW = 10; // percent
 
@@ -19,7 +25,7 @@ const USUAL: [RegExp, InkKey, string][] = [
 ];
 const COLOR = /^#[0-9a-f]{6}$/i;
 
-/* Ink levels, each a meter. */
+/* Ink levels, each a meter. Loaded for a printer that tells them. */
 @define("lianke-inks")
 export class LiankeInks extends Part {
   @property({ attribute: false }) inks: Ink[] = [];
@@ -54,14 +60,14 @@ export class LiankeInks extends Part {
   ];
 
   protected override render() {
-    return html`<div class="inks" role="group" aria-label=${this.t.text("ink")}>
+    return html`<div class="inks" role="group" aria-label=${texts.text(this.t, "ink")}>
       ${this.inks.map((ink) => this._ink(ink))}
     </div>`;
   }
 
   private _ink({ name, level, color }: Ink) {
     const usual = USUAL.find(([pattern]) => pattern.test(name.trim()));
-    const label = usual ? this.t.text(usual[1]) : name;
+    const label = usual ? texts.text(this.t, usual[1]) : name;
     const percent = level == null ? "–" : this.t.percent(level / 100);
     const low = level != null && level < LOW;
     const tone = usual?.[2] ?? (COLOR.test(color) ? color : "var(--primary-color)");
@@ -72,7 +78,7 @@ export class LiankeInks extends Part {
       aria-valuemin="0"
       aria-valuemax="100"
       aria-valuenow=${level ?? 0}
-      aria-valuetext=${low ? this.t.text("ink_low", { percent }) : percent}
+      aria-valuetext=${low ? texts.text(this.t, "ink_low", { percent }) : percent}
     >
       <div class="soft">
         <span>${label}</span>

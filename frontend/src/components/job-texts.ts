@@ -1,5 +1,5 @@
 /* What is said about a job. */
-import { lenient, type Localizer } from "../localize";
+import { lenient, type Key, type Localizer } from "../localize";
 import { OPEN } from "../summary";
 import type { Job } from "../types";
 
@@ -10,6 +10,13 @@ export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): num
 /* States of a printer that hold up a job which the service has already taken. */
 const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
 const TAKEN = ["queued", "processing", "sending"];
+/* What somebody did to a job that the service or its entity only calls canceled. */
+const ENDS: Record<string, Key> = {
+  moved: "state_moved",
+  rejected: "state_rejected",
+  first_sides_rejected: "state_rejected",
+  replaced: "state_replaced",
+};
 
 const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): string => {
   if (job.state === "held" && job.hold_reason) {
@@ -25,7 +32,10 @@ const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): st
     const status = t.state("status", printer).toLowerCase();
     return t.text(printer === "out_of_paper" ? "sent_no_paper" : "sent_waits", { status });
   }
-  return t.state("last_job", job.state);
+  // The printer says so earlier than the service.
+  if (printer === "printing" && ["queued", "processing"].includes(job.state)) return t.text("sent_prints");
+  const end = job.state === "canceled" && ENDS[job.reason ?? ""];
+  return end ? t.text(end) : t.state("last_job", job.state);
 };
 
 /* Return the facts of a job's second line; what its printer's state is decides where it waits. */

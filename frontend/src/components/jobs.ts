@@ -35,6 +35,8 @@ const LOOKS: Record<string, [string, Tone]> = {
   unconfirmed: [mdiHelpCircleOutline, "warn"],
 };
 const UNDER_WAY: [string, Tone] = [mdiPrinter, "busy"];
+/* Where the options of the boxes are. */
+const OPTIONS = "/config/integrations/integration/lianke";
 const MAX_FINISHED = 20;
 const MAX_COMPACT = 2;
 
@@ -44,6 +46,8 @@ export class LiankeJobs extends Part {
   @property({ attribute: false }) open: Job[] = [];
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) mayControl = false;
+  /* Whether printed documents are kept to be printed again; undefined where nobody says. */
+  @property({ attribute: false }) keeps: boolean | undefined;
   /* The state of the printer, as its header says it. */
   @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
@@ -61,6 +65,9 @@ export class LiankeJobs extends Part {
     tones,
     bars,
     css`
+      a {
+        color: inherit;
+      }
       .row {
         display: flex;
         align-items: flex-start;
@@ -91,7 +98,7 @@ export class LiankeJobs extends Part {
     const open = compact ? this.open.filter(isShort).slice(0, MAX_COMPACT) : this.open;
     const history = !compact && this.context.shows("jobs");
     const finished = history ? this.finished.slice(0, this._expanded ? MAX_FINISHED : config.history) : [];
-    if (!open.length && !finished.length) return nothing;
+    if (!open.length && !finished.length && !this._opened) return nothing;
     const more = finished.length > 0 && this.finished.length > config.history;
     return html`<div class="column">
       ${this._list(this.t.text("jobs"), open, !compact)}${this._list(this.t.text("recent"), finished, true)}
@@ -143,7 +150,7 @@ export class LiankeJobs extends Part {
       </div>
       <div class="grow">
         <div class="title"><bdi>${title}</bdi></div>
-        <div class="soft">${jobFacts(this.t, job, this.status).join(" · ")}</div>
+        <div class="soft">${jobFacts(this.t, job, this.status).join(" · ")}${this._notKept(job)}</div>
         ${source ? html`<div class="soft"><bdi>${source}</bdi></div>` : nothing}
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
         ${reason ? html`<p class="soft">${reason}</p>` : nothing}
@@ -153,6 +160,15 @@ export class LiankeJobs extends Part {
       </div>
       ${this.mayControl && job.can_cancel ? this._cancel(job, title) : nothing}
     </li>`;
+  }
+
+  /* Why there is no Print again, with the way to the option for who may change it. */
+  private _notKept({ state, reason, can_print_again }: Job) {
+    const could = state === "completed" || (state === "canceled" && !reason);
+    if (this.keeps !== false || !this.mayControl || !could || can_print_again) return nothing;
+    const [words, why] = [this.t.text("not_kept"), this.t.text("not_kept_why")];
+    return html` ·
+    ${this.context.hass.user?.is_admin ? html`<a href=${OPTIONS} title=${why}>${words}</a>` : html`<span title=${why}>${words}</span>`}`;
   }
 
   private _cancel(job: Job, title: string) {

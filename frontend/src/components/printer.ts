@@ -12,7 +12,6 @@ import type { Job, Printer } from "../types";
 import { Part } from "./part";
 import "./file-chooser";
 import "./header";
-import "./inks";
 import "./jobs";
 
 const TOUCH = matchMedia("(pointer: coarse)");
@@ -71,12 +70,17 @@ export class LiankePrinter extends Part {
     const { context, device, printer } = this;
     const { compact } = context;
     const batch = this.batch?.items.length ? this.batch : undefined;
-    if (!printer && !batch) return html`<section>${this._header(this.t.text("gone"))}</section>`;
-    if (!printer) return html`<section>${this._header(this.t.text("gone"))}${this._tray(batch)}</section>`;
+    if (!printer) {
+      const { devices } = context.hass;
+      const isKnown = !devices || device in devices;
+      return html`<section>${this._header(this.t.text(isKnown ? "gone" : "not_found"))}${this._tray(batch)}</section>`;
+    }
     const name = this.t.named(printer.name, this.place);
     const summary = summarize(printer, this.open, this.keyRejected);
     const noted = !compact && (summary.problems.length || summary.held.length || !printer.may_control);
     if (noted) loadPart(import("./notes"));
+    const inky = !compact && context.shows("ink") && printer.ink?.length;
+    if (inky) loadPart(import("./inks"));
     const chooser = this._mayPrint && !batch;
     const error = this._tasks.errorOf("printer");
     return html`<section
@@ -103,11 +107,7 @@ export class LiankePrinter extends Part {
             ></lianke-notes>`
       }
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
-      ${
-        !compact && context.shows("ink") && printer.ink?.length
-          ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>`
-          : nothing
-      }
+      ${inky ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>` : nothing}
       ${this._tray(printer.may_control ? batch : undefined)}
       ${chooser && !this.slim ? this._chooser(name, this._dropText()) : nothing}
       <lianke-jobs
@@ -115,6 +115,7 @@ export class LiankePrinter extends Part {
         .open=${this.open}
         .finished=${this.finished}
         .mayControl=${printer.may_control}
+        .keeps=${printer.keeps_printed}
         .status=${summary.state}
       ></lianke-jobs>
     </section>`;

@@ -51,6 +51,11 @@ export class LiankePreview extends Part {
         background: #fff;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
       }
+      .previews .more {
+        padding: 0 16px;
+        border-radius: 18px;
+        background: var(--tint);
+      }
       .few {
         min-height: 120px;
       }
@@ -127,10 +132,17 @@ export class LiankePreview extends Part {
         aria-label=${printText(t, "preview_of", { name })}
         aria-busy=${this.stale}
       >
-        ${strip.map(thumbnail)}
-        ${rest > 0 ? html`<span class="soft">${printText(t, "preview_more", { n: t.number(rest) })}</span>` : nothing}
+        ${strip.map(thumbnail)} ${rest > 0 ? this._more(rest, strip.length) : nothing}
       </div>
       ${this._full()}`;
+  }
+
+  /* How many pages there are besides, and where they are shown, if they are. */
+  private _more(rest: number, at: number) {
+    const words = printText(this.t, "preview_more", { n: this.t.number(rest) });
+    return at < this._shown.length
+      ? html`<button class="more" @click=${() => this._open(at)}>${words}</button>`
+      : html`<span class="soft">${words}</span>`;
   }
 
   private _full() {

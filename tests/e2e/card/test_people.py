@@ -31,6 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "approval": "Waiting for approval",
         "approve": "Approve",
         "canceled": "Canceled",
+        "rejected": "Rejected",
         "code": "Code",
         "completed": "Completed",
         "copies": "Copies",
@@ -59,6 +60,7 @@ WORDS: dict[str, dict[str, str]] = {
         "approval": "等待批准",
         "approve": "批准",
         "canceled": "已取消",
+        "rejected": "已拒绝",
         "code": "取件密码",
         "completed": "已完成",
         "copies": "份数",
@@ -178,7 +180,7 @@ async def test_approval(
             await row_of_boss.get_by_label(t["why"]).fill("Read it here")
             await boss.picture(tmp_path / f"reject-{language}.png")
             await row_of_boss.get_by_role("button", name=t["reject"]).click()
-            await expect(row_of_boss).to_contain_text(t["canceled"])
+            await expect(row_of_boss).to_contain_text(t["rejected"])
         await expect(row).to_contain_text("Read it here")
     assert len(await stage.printed()) == before + 1
 
