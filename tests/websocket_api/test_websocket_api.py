@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import logging
 import os
+from pathlib import Path
+import re
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse
@@ -84,6 +86,52 @@ async def print_file(
 
 
 type PrintFile = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def fields_of(interface: str) -> set[str]:
+    """Return the fields of an interface that the card's source declares."""
+    source = (Path(__file__).parents[2] / "frontend" / "src" / "types.ts").read_text("utf-8")
+    found = re.search(
+        rf"^export interface {interface} {{$(.*?)^}}$", source, re.MULTILINE | re.DOTALL
+    )
+    assert found
+    return set(re.findall(r"^  (\w+)\??:", found[1], re.MULTILINE))
+
+
+async def test_the_card_knows_what_it_is_told(
+    setup: MockConfigEntry, hass_ws_client: WebSocketGenerator, print_file: PrintFile
+) -> None:
+    await print_file(3, duplex="manual_long_edge", release_code="4711", wait=False)
+    client = await hass_ws_client()
+    await subscribe(client)
+    told = await until(client, lambda message: bool(message["jobs"]))
+    (job,) = told["jobs"]
+    printer = next(one for one in told["printers"].values() if one["ink"])
+    not_shown = {
+        "Feed": set(),
+        "Printer": set(),
+        "Ink": set(),
+        "ByHand": set(),
+        "Job": {
+            "printer_key",
+            "printer",
+            "created_at",
+            "changed_at",
+            "user_id",
+            "moved_from",
+            "moved_to",
+        },
+    }
+    given = {
+        "Feed": told,
+        "Printer": printer,
+        "Ink": printer["ink"][0],
+        "Job": job,
+        "ByHand": job["by_hand"],
+    }
+    for interface, fields in given.items():
+        assert fields_of(interface) <= fields.keys(), interface
+        assert fields.keys() - fields_of(interface) <= not_shown[interface], interface
 
 
 async def test_first_message_shows_printers(
