@@ -231,7 +231,7 @@ ACTIONS: Final = (
     Action(SERVICE_SEARCH_MODELS, _async_search_models, MODELS_SCHEMA, SupportsResponse.ONLY),
 )
 
-_ACTIONS: Final = {action.name: action for action in ACTIONS}
+ACTIONS_BY_NAME: Final = {action.name: action for action in ACTIONS}
 
 
 async def async_run_action(
@@ -243,7 +243,7 @@ async def async_run_action(
     would keep codes and passwords in its database. Raises ServiceNotFound, vol.Invalid for data
     that the schema refuses, and what the action raises.
     """
-    if (action := _ACTIONS.get(name)) is None:
+    if (action := ACTIONS_BY_NAME.get(name)) is None:
         raise ServiceNotFound(DOMAIN, name)
     call = ServiceCall(hass, DOMAIN, name, action.schema(data), context, return_response=True)
     return await action.run(hass, call)

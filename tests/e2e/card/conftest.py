@@ -33,7 +33,10 @@ script:
           entity_id: input_button.pressed
 recorder:
 shopping_list:
+lianke_refusals:
 """
+CUSTOM = Path(__file__).parents[3] / "custom_components"
+REFUSALS = Path(__file__).parent / "lianke_refusals"
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +75,10 @@ async def shared_stage(
     expect.set_options(timeout=PATIENCE * 1000)
     folder = tmp_path_factory.mktemp("card")
     home = RealHomeAssistant(folder / "config", extra=CONFIGURATION)
+    components = home.config / "custom_components"
+    components.mkdir(parents=True)
+    for source in (CUSTOM / "lianke", REFUSALS):
+        (components / source.name).symlink_to(source, target_is_directory=True)
     async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
         entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
         await _allow_many_jobs(home, entry)

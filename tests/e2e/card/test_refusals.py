@@ -1,0 +1,223 @@
+"""Whatever the server refuses, by whatever rule and at whatever door, the card says so in the language of the house."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+from playwright.async_api import expect
+import pytest
+
+from custom_components import lianke
+from tests.simulator import make_pdf
+
+from .stage import LASER, Stage
+from .test_source import LIST, fill_list
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("card at work"),
+]
+
+PDF = "application/pdf"
+ROOT = Path(lianke.__file__).parent
+CARD = ROOT.parents[1] / "frontend" / "src" / "translations"
+OTHERS = {
+    "en": {
+        "unauthorized": "You may not do this. Ask an administrator.",
+        "untranslated": "That did not work: The dog ate it",
+    },
+    "zh-Hans": {
+        "unauthorized": "您没有权限，请联系管理员。",
+        "untranslated": "操作失败：The dog ate it",
+    },
+}
+# What no sentence for people has in it.
+RAW = re.compile(r"[{}]|undefined|null|Translation|component\.|\b[a-z]+_[a-z_]+\b(?<!release_code)")
+
+# Presses a button once for each refusal, and waits until its part of the card says so.
+_WALK = """
+async (button, { scope, action, refusals, values }) => {
+  const hass = document.querySelector("home-assistant").hass;
+  const within = (root) => [
+    ...root.querySelectorAll("[role=alert]"),
+    ...[...root.querySelectorAll("*")].flatMap((one) => (one.shadowRoot ? within(one.shadowRoot) : [])),
+  ];
+  const told = () =>
+    [...within(scope), ...(scope.shadowRoot ? within(scope.shadowRoot) : [])]
+      .filter((one) => one.getClientRects().length)
+      .map((one) => one.textContent.replace(/\\s+/g, " ").trim());
+  const until = async (isSo) => {
+    for (const end = performance.now() + 20000; performance.now() < end; ) {
+      if (isSo()) return true;
+      await new Promise((next) => setTimeout(next, 4));
+    }
+    return false;
+  };
+  const seen = [];
+  for (const [key, words] of refusals) {
+    const isReady = await until(() => button.getAttribute("aria-disabled") !== "true");
+    if (!isReady) return [...seen, [key, "the button rests"]];
+    // Commands of a connection are taken in their order.
+    void hass.callWS({ type: "lianke_refusals/refuse", action, key, values });
+    button.click();
+    const isTold = await until(() => told().includes(words));
+    seen.push([key, told().join(" | ")]);
+    if (!isTold) break;
+  }
+  await hass.callWS({ type: "lianke_refusals/refuse", action, key: null });
+  return seen;
+}
+"""
+
+
+def sentences(language: str) -> dict[str, str]:
+    """Return what each refusal is told with, its placeholders filled."""
+    told = json.loads((ROOT / "translations" / f"{language}.json").read_text("utf-8"))["exceptions"]
+    found = {key: str(one["message"]) for key, one in told.items()}
+    found |= json.loads((CARD / f"refusals.{language}.json").read_text("utf-8"))
+    return {key: fill(text) for key, text in found.items()} | OTHERS[language]
+
+
+def fill(text: str) -> str:
+    """Return a text with each placeholder's name in its place."""
+    return " ".join(re.sub(r"\{(\w+)\}", r"‹\1›", text).split())
+
+
+def placeholders() -> dict[str, str]:
+    """Return the values of all placeholders that any refusal has."""
+    names = re.findall(r"\{(\w+)\}", (ROOT / "translations" / "en.json").read_text("utf-8"))
+    return {name: f"‹{name}›" for name in names}
+
+
+def apart(refusals: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return refusals so that no two with the same words are neighbors, which could not be told apart."""
+    left = list(refusals.items())
+    found: list[tuple[str, str]] = []
+    while left:
+        nxt = next((one for one in left if not found or one[1] != found[-1][1]), left[0])
+        left.remove(nxt)
+        found.append(nxt)
+    return found
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_whatever_is_refused_is_told(stage: Stage, language: str) -> None:
+    refusals = apart(sentences(language))
+    # The other language has the same way; its words are looked at where most is pressed.
+    few = refusals if language == "en" else refusals[::9]
+    fails, waits = f"fails {language}", f"waits {language}"
+    planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
+    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+    await fill_list(stage, "Milk")
+    path = stage.home.documents / "refused.pdf"
+    path.write_bytes(make_pdf(1))
+    data = {"device_id": stage.devices[LASER], "file": str(path)}
+    await stage.home.call("lianke", "print", data | {"title": fails})
+    await stage.home.call("lianke", "print", data | {"title": waits, "release_code": "4711"})
+    printed = len(await stage.printed())
+    card = stage.full(
+        buttons=[{"name": "Note", "data": {"text": "Hello"}}],
+        source_entity=LIST,
+        history=20,
+    )
+    async with stage.screen(card, language=language, width=600) as screen:
+
+        async def walk(door: str, action: str, button: str, scope: str, these: Any = few) -> None:
+            handle = await screen.card.locator(button).first.element_handle()
+            part = await screen.card.locator(scope).first.element_handle()
+            seen = await handle.evaluate(
+                _WALK,
+                {"scope": part, "action": action, "refusals": these, "values": placeholders()},
+            )
+            wrong = [
+                f"{door}, {key}: {text or 'nothing'}"
+                for (key, text), (_, words) in zip(seen, these, strict=False)
+                if words not in text or RAW.search(text.replace(words, ""))
+            ]
+            assert not wrong
+            assert len(seen) == len(these)
+
+        def row(title: str) -> str:
+            return f"li.row:has-text('{title}')"
+
+        await screen.zone.wait_for()
+        await expect(screen.row(fails).locator("lianke-ask")).to_have_count(1)
+        await screen.drop(("one.pdf", PDF, make_pdf(1)))
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
+        await walk("Print", "print", "lianke-tray [data-key=print]", "lianke-tray", refusals)
+        await walk("Preview", "preview", "lianke-tray [data-key=preview]", "lianke-tray")
+        await screen.drop(("two.pdf", PDF, make_pdf(1)))
+        await screen.card.locator("[data-key=layout_merge]").click()
+        await expect(screen.card.locator("lianke-preview")).to_have_count(1)
+        await walk("on sheets", "print", "lianke-tray [data-key=print]", "lianke-tray")
+        await screen.card.locator("[data-key=clear]").click()
+        await walk("Button", "print", "lianke-quick-buttons button", "lianke-quick-buttons")
+        await walk("List", "print", "lianke-source [data-key=print]", "lianke-source")
+        again = f"{row(fails)} lianke-ask button"
+        await walk("Print again", "retry_job", again, row(fails))
+        await screen.card.locator(f"{row(fails)} [data-key^=other_options]").click()
+        await walk("Options", "retry_job", "lianke-again [data-key=do]", "lianke-again")
+        await screen.page.keyboard.press("Escape")
+        await walk("Cancel", "cancel_job", f"{row(waits)} [data-key^=cancel]", row(waits))
+        release = f"{row(waits)} lianke-answer [data-key=release]"
+        await walk("Release", "continue_job", release, f"{row(waits)} lianke-answer")
+        await screen.card.locator(f"{row(waits)} [data-key^=move_job]").click()
+        await walk("Move", "move_job", "lianke-again [data-key=do]", "lianke-again")
+        await screen.page.keyboard.press("Escape")
+        # Let go, the job is canceled.
+        await screen.card.locator(f"{row(waits)} [data-key^=cancel]").click()
+        await expect(screen.row(waits).locator("lianke-answer")).to_have_count(0)
+    assert len(await stage.printed()) == printed
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "copies", "words"),
+    [
+        ("en", "Print", "Copies", "more than the 100 pages that Kyocera MA2000w GX may print"),
+        ("zh-Hans", "打印", "份数", "100"),
+    ],
+)
+async def test_too_many_pages_are_told_at_print(
+    stage: Stage, language: str, name: str, copies: str, words: str
+) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(language=language) as screen:
+        await screen.zone.wait_for()
+        await screen.drop(("long.pdf", PDF, make_pdf(5)))
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
+        await screen.card.get_by_label(copies, exact=True).fill("30")
+        await screen.card.get_by_role("button", name=name, exact=True).click()
+        await expect(screen.card.get_by_role("alert")).to_contain_text(words)
+        # How to go on: with fewer copies it prints.
+        await screen.card.get_by_label(copies, exact=True).fill("1")
+        await expect(screen.card.get_by_role("alert")).to_have_count(0)
+        await screen.card.get_by_role("button", name=name, exact=True).click()
+        await stage.until(stage.printed, lambda found: len(found) == before + 1)
+
+
+async def test_a_monthly_limit_is_told_at_print(stage: Stage) -> None:
+    ben = await stage.home_user_tokens("ben", "system-users")
+
+    async def limit(pages: int) -> None:
+        flow = await stage.home.start_options(stage.entry_id)
+        flow = await stage.home.submit_options(flow, {"next_step_id": "page_counts"})
+        values = {one["name"]: one["default"] for one in flow["data_schema"] if "default" in one}
+        changes = {"monthly_pages": pages, "monthly_beyond": "refused"}
+        flow = await stage.home.submit_options(flow, values | changes)
+        assert flow["type"] == "create_entry", flow
+
+    await limit(3)
+    try:
+        async with stage.screen(tokens=ben) as screen:
+            await screen.zone.wait_for()
+            await screen.drop(("month.pdf", PDF, make_pdf(5)))
+            await expect(screen.card.locator(".previews img")).to_have_count(1)
+            await screen.card.get_by_role("button", name="Print", exact=True).click()
+            await expect(screen.card.get_by_role("alert")).to_contain_text("of 3 pages this month")
+    finally:
+        await limit(0)
