@@ -260,3 +260,47 @@ async def test_the_picture_of_a_job(
     assert (await client.get(reported["data"]["image"].replace(job_id, "0" * 26))).status == 401
     await ask(hass, "reject_job", Context(user_id=house.boss.id), job_id=job_id)
     assert (await client.get(reported["data"]["image"])).status == 404
+
+
+async def test_who_sees_the_picture_of_a_job(
+    hass: HomeAssistant,
+    house: House,
+    simulator: Simulator,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """Who asked and who is to answer; what waits for a code is for the eyes of who asked alone."""
+    other = await hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
+    upload = await uploader(hass_client)
+    client = await hass_client_no_auth()
+
+    async def status(user: User, job_id: str) -> int:
+        token = hass.auth.async_create_access_token(
+            await hass.auth.async_create_refresh_token(user, client_id="https://example.com")
+        )
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"/api/lianke/job_picture/{job_id}"
+        return (await client.get(url, headers=headers)).status
+
+    job_id = await house.print_as(
+        house.child, upload=await upload(make_pdf(1), "Diary.pdf"), release_code="4711"
+    )
+    [reported] = await house.reported("mobile_app_boss")
+    image = reported["data"]["image"]
+    people = (house.boss, house.child, other)
+    assert (await client.get(image)).status == 200
+    assert [await status(user, job_id) for user in people] == [200, 200, 404]
+    await ask(hass, "continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    assert (await client.get(image)).status == 404
+    assert [await status(user, job_id) for user in people] == [404, 200, 404]
+    # As a phone's job with a PIN, which no user asked for.
+    nobodys = await ask(
+        hass,
+        "print",
+        device_id=device_of(hass),
+        upload=await upload(make_pdf(1), "Letter.pdf"),
+        release_code="4711",
+    )
+    job_id = nobodys["jobs"][0]["job_id"]
+    assert [await status(user, job_id) for user in people] == [404, 404, 404]
+    assert not sent(simulator)

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import box_identifier, printer_identifier
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.job import Asker, JobState
 from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
 from tests.conftest import make_entry, set_up
 from tests.printing import data_of, print_one
@@ -407,6 +407,39 @@ async def test_the_card_is_told_who_may_answer(
             jobs = (await until(client, lambda _: True))["jobs"]
             assert [job["may_answer"] for job in jobs] == may
             assert [job["picture"] for job in jobs] == [None, None]
+
+
+async def test_who_asked_is_not_for_everybody(
+    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Readers see neither users nor devices, those who print see devices; the action says the same."""
+    laser, queue = device_of(hass, setup, 1), data_of(setup).queue
+    await print_one(hass, device_id=laser, wait=False, text="x", release_code="4711")
+    [job] = queue.jobs()
+    queue._registry.change(
+        job, sender="Phone", sender_address="192.168.1.9", asker=Asker(user_id="somebody")
+    )
+    address = "Phone · 192.168.1.9"
+    admin = await hass_ws_client()
+    await subscribe(admin)
+    [shown] = (await until(admin, lambda _: True))["jobs"]
+    assert (shown["source"], shown["user_id"]) == (address, "somebody")
+    for rights, source in ((True, address), ({POLICY_READ: True}, None)):
+        policy = {"entity_ids": {status_entity(hass, setup, laser): rights}}
+        async with client_of(hass, hass_ws_client, policy) as client:
+            await subscribe(client)
+            [shown] = (await until(client, lambda _: True))["jobs"]
+            assert (shown["source"], shown["user_id"]) == (source, None)
+            await client.send_json_auto_id(
+                {
+                    "type": "lianke/action",
+                    "service": "list_jobs",
+                    "service_data": {"device_id": laser},
+                }
+            )
+            answer = await client.receive_json()
+            [shown] = answer["result"]["response"]["jobs"]
+            assert (shown["source"], shown["user_id"]) == (source, None)
 
 
 async def test_printer_without_status_entity_is_for_administrators(

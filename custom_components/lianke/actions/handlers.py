@@ -68,11 +68,13 @@ from .target import (
     Target,
     async_check_box,
     async_check_target,
+    async_may,
     async_may_read_box,
     async_resolve_target,
     async_target,
     async_target_and_job,
 )
+from .visible import visible
 
 MAX_MODELS: Final = 200
 
@@ -184,6 +186,14 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if states is None or job.state in states
     ][: call.data[ATTR_LIMIT]]
     described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
+    user_id = call.context.user_id
+    if user_id is not None and (user := await hass.auth.async_get_user(user_id)) is not None:
+        options = target.entry.options
+        may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
+        described = [
+            visible(view, options, user, job, may_control=may_control)
+            for view, job in zip(described, jobs, strict=True)
+        ]
     response: JsonObjectType = {"jobs": list[JsonValueType](described)}
     if call.data[ATTR_INCLUDE_CLOUD]:
         tasks = await async_cloud_tasks(hass, target.entry, call.context)

@@ -1,4 +1,4 @@
-"""HTTP view of the first page of a job's document, for whoever is to decide about it."""
+"""HTTP view of the first page of a job's document, for who asked and whoever is to answer for it."""
 
 from pathlib import Path
 from typing import Final
@@ -22,12 +22,13 @@ from ..documents.spool import async_get_spool
 from ..jobs.job import Job
 from .preview_view import picture_type
 from .target import Target, async_may, async_target_of_job
+from .visible import may_see_document
 
 PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
 
 
 class JobPictureView(HomeAssistantView):
-    """Serves the first page of a job that is not over, to those who may control its printer."""
+    """Serves the first page of a job that is not over, to who asked and who may answer."""
 
     url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
     name = f"api:{DOMAIN}:job_picture"
@@ -39,7 +40,7 @@ class JobPictureView(HomeAssistantView):
         try:
             target, job = async_target_of_job(hass, job_id)
             document = _document(job, target.data.queue.document_path(job))
-            if document is None or not _may_see(hass, user, target):
+            if document is None or not _may_see(hass, user, target, job):
                 raise web.HTTPNotFound
             options = ResolvedOptions.from_dict(job.options)
             drawing = plan_drawing(hass, document, options, user.id)
@@ -55,11 +56,9 @@ class JobPictureView(HomeAssistantView):
         )
 
 
-def _may_see(hass: HomeAssistant, user: User, target: Target) -> bool:
-    """Return whether a user may see a document: who has a signed address, or may control the printer."""
-    return user.system_generated or async_may(
-        hass, user, target.entry, target.printer_key, POLICY_CONTROL
-    )
+def _may_see(hass: HomeAssistant, user: User, target: Target, job: Job) -> bool:
+    may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
+    return may_see_document(target.entry.options, user, job, may_control=may_control)
 
 
 def _document(job: Job, path: Path) -> Document | None:

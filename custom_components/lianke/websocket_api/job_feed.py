@@ -29,12 +29,12 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..actions.job_picture import picture_url
 from ..actions.target import async_may
+from ..actions.visible import may_answer, may_see_document, visible
 from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..devices import printer_identifier
 from ..documents.document import input_error
-from ..jobs.approval import is_approver
 from ..jobs.job import Job, JobState
 from ..jobs.settings import keep_printed_time
 from ..runtime import LiankeConfigEntry
@@ -244,10 +244,8 @@ def _view(
     """Return the printers and jobs that a user may see."""
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
-    # Those that the user may answer for.
-    answerable: set[str] = set()
-    open_jobs: list[tuple[Job, str]] = []
-    finished: list[tuple[Job, str]] = []
+    open_jobs: list[tuple[Job, _PrinterJobs, bool]] = []
+    finished: list[tuple[Job, _PrinterJobs, bool]] = []
     for one in shown:
         if not async_may(hass, user, one.entry, one.printer_key, POLICY_READ):
             continue
@@ -255,34 +253,32 @@ def _view(
             rejected.append(one.device_id)
         may_control = async_may(hass, user, one.entry, one.printer_key, POLICY_CONTROL)
         printers[one.device_id] = {**one.description, "may_control": may_control}
-        may_approve = may_control and is_approver(one.entry.options, user)
-        answerable |= {
-            job.job_id
-            for job in one.open_jobs
-            if job.can_continue and (may_approve if job.waits_for_approval else may_control)
-        }
-        open_jobs += [(job, one.device_id) for job in one.open_jobs]
-        finished += [(job, one.device_id) for job in one.finished]
+        open_jobs += [(job, one, may_control) for job in one.open_jobs]
+        finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].created_at, reverse=True)
     jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED]
     return {
         "printers": printers,
-        "jobs": [
-            {
-                **job.as_view(),
-                "device_id": device_id,
-                "may_answer": job.job_id in answerable,
-                "picture": picture_url(job) if job.job_id in answerable else None,
-                # Names of users are not for everybody.
-                "asked_by": (
-                    names.get(job.asker.user_id or "")
-                    if job.job_id in answerable and job.waits_for_approval
-                    else None
-                ),
-            }
-            for job, device_id in jobs
-        ],
+        "jobs": [_job(user, names, *item) for item in jobs],
         "key_rejected": rejected,
+    }
+
+
+def _job(
+    user: User, names: Mapping[str, str], job: Job, one: _PrinterJobs, may_control: bool
+) -> JsonObjectType:
+    """Return a job as a user may see it."""
+    options = one.entry.options
+    answers = may_answer(options, user, job, may_control=may_control)
+    sees = answers and may_see_document(options, user, job, may_control=may_control)
+    asked_by = names.get(job.asker.user_id or "") if job.waits_for_approval else None
+    return {
+        **visible(job.as_view(), options, user, job, may_control=may_control),
+        "device_id": one.device_id,
+        "may_answer": answers,
+        "picture": picture_url(job) if sees else None,
+        # Names of users are not for everybody.
+        "asked_by": asked_by if answers else None,
     }
 
 
