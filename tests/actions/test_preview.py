@@ -217,7 +217,7 @@ async def test_pictures_that_are_drawn_later_count_too(
     path = str(media / "菜单.pdf")
     old = await ask(hass, "preview", device_id=device, file=path)
     new = await ask(hass, "preview", device_id=device, file=path)
-    kept = (await async_get_spool(hass))._kept_bytes()
+    kept = sum(item.size for item in (await async_get_spool(hass))._kept.values())
     monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", kept)
     assert await look(client, new["images"][1]) is not None
     assert await look(client, old["images"][0]) is None

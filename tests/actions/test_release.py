@@ -148,10 +148,10 @@ async def test_wrong_codes_are_slowed_down(
     with patch("custom_components.lianke.jobs.release_code.time.monotonic", lambda: now):
         for _ in range(12):
             with pytest.raises(ServiceValidationError, match="code_wrong"):
-                await checker.async_check("1234", "0000", "Report")
+                await checker.async_check("1234", "0000", "Report", "a")
             with pytest.raises(ServiceValidationError) as err:
                 # The right one has to wait as well.
-                await checker.async_check("1234", "9999", "Report")
+                await checker.async_check("1234", "9999", "Report", "a")
             if err.value.translation_key == "code_too_often":
                 assert err.value.translation_placeholders is not None
                 seconds = int(err.value.translation_placeholders["seconds"]) - 1
@@ -159,13 +159,28 @@ async def test_wrong_codes_are_slowed_down(
                 now += seconds
             else:
                 # Others are not held up.
-                await checker.async_check("4321", "4321", "Another")
-        await checker.async_check("1234", "1234", "Report")
+                await checker.async_check("4321", "4321", "Another", "a")
+        await checker.async_check("1234", "1234", "Report", "a")
         # From the beginning again.
         with pytest.raises(ServiceValidationError, match="code_wrong"):
-            await checker.async_check("1234", "0000", "Report")
+            await checker.async_check("1234", "0000", "Report", "a")
     assert waited[:6] == [30, 60, 120, 240, 480, 900]
     assert set(waited[6:]) == {900}
+
+
+async def test_others_guesses_do_not_lock_the_owner_out(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+) -> None:
+    job = await print_as(hass, boss, release_code=CODE)
+    for _ in range(5):
+        with pytest.raises(ServiceValidationError, match="not the code"):
+            await release(hass, anna, job, code="0000")
+    # Not even the right one, until the time is over; nor for one who is not known.
+    with pytest.raises(ServiceValidationError, match="too often"):
+        await release(hass, anna, job, code=CODE)
+    assert not sent(simulator)
+    await release(hass, boss, job, code=CODE)
+    await came_out(simulator)
 
 
 async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,9 +188,9 @@ async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.Mo
     checker = CodeChecker(hass)
     for number in range(510):
         with pytest.raises(ServiceValidationError):
-            await checker.async_check(str(number), "x", "Report")
+            await checker.async_check(str(number), "x", "Report", None)
     assert isinstance(checker._wrong, OrderedDict)
-    assert list(checker._wrong) == [str(number) for number in range(10, 510)]
+    assert list(checker._wrong) == [(str(number), None) for number in range(10, 510)]
 
 
 @pytest.mark.parametrize("code", ["123", "   1   ", "x" * 65, "", ["1234"]])

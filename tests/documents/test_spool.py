@@ -140,6 +140,21 @@ async def test_number_and_size_are_limited(
         await spool.async_copy_kept(handles[-1])
 
 
+async def test_each_user_has_a_share(
+    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many, and however large, one user's documents are: another's stay."""
+    monkeypatch.setattr(spool_module, "MAX_KEPT", 5)
+    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 200)
+    mine = [await spool.async_keep(await make(spool), user="a") for _ in range(2)]
+    for _ in range(10):
+        await spool.async_keep(await make(spool), user="b")
+    for _ in range(5):
+        large = await spool.async_keep(await make(spool, b"x" * 150), user="b")
+    for handle in (*mine, large):
+        await spool.async_copy_kept(handle)
+
+
 async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -> None:
     document = await make(spool)
     handle = await spool.async_keep(document, [b"picture"])

@@ -1314,6 +1314,26 @@ async def test_print_when_there(
     }
 
 
+@pytest.mark.parametrize("coded", [False, True])
+async def test_print_when_there_and_codes(
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, coded: bool
+) -> None:
+    """What needs a code is left out, unless the automation's owner wants it."""
+    inputs = {"coded": True} if coded else {}
+    await use(hass, "print_when_there", printer=device_of(hass), tag="there", **inputs)
+    await hass.services.async_call(
+        DOMAIN,
+        "print",
+        {"device_id": device_of(hass), "text": "x", "release_code": "4711"},
+        blocking=True,
+    )
+    hass.bus.async_fire("tag_scanned", {"tag_id": "there"})
+    if coded:
+        await came_out(simulator, 1)
+    await rest(hass)
+    assert len(simulator.printed) == coded
+
+
 async def test_print_when_there_by_a_sensor_alone(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
 ) -> None:

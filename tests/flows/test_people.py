@@ -1,5 +1,7 @@
 """The options about jobs that wait for people."""
 
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -53,6 +55,31 @@ async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert shown(result) == chosen
     await answer(hass, result, nothing)
     assert setup.options == {}
+
+
+async def test_approvers_phones_are_suggested(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """At first, so that nobody forgets them; what was chosen stays as it is."""
+
+    async def take(call: ServiceCall) -> None:
+        """Take a notification."""
+
+    boss = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    child = await hass.auth.async_create_user("Child", group_ids=[GROUP_ID_USER])
+    phones = []
+    for user, name in ((boss, "Boss' Phone"), (child, "Child"), (boss, "Old one")):
+        data = {"user_id": user.id, "device_name": name}
+        phones.append(MockConfigEntry(domain="mobile_app", data=data))
+        phones[-1].add_to_hass(hass)
+        phones[-1].mock_state(hass, ConfigEntryState.LOADED)
+    for action in ("mobile_app_boss_phone", "mobile_app_child"):
+        hass.services.async_register("notify", action, take)
+    result = await go(hass, setup, "approval")
+    suggested = shown(result)
+    assert suggested["approval_notify"] == ["notify.mobile_app_boss_phone"]
+    await answer(hass, result, suggested | {"approval_pages": 5, "approval_notify": []})
+    assert shown(await go(hass, setup, "approval"))["approval_notify"] == []
+    for phone in phones:
+        phone.mock_state(hass, ConfigEntryState.NOT_LOADED)
 
 
 async def test_those_who_are_gone_are_not_offered(

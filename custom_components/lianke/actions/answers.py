@@ -64,7 +64,9 @@ async def async_answer(
     await _async_check_may_answer(hass, target.entry, job, context, who, approve=approve)
     if approve:
         if job.needs_code and job.release_code and not who.independent:
-            await async_get_code_checker(hass).async_check(job.release_code, code, job.title)
+            await async_get_code_checker(hass).async_check(
+                job.release_code, code, job.title, who.user_id
+            )
             # The check takes a moment, and a second answer in it counts for nothing else.
             reason = PersonReason.RELEASE
         return await queue.async_continue(job.job_id, reason=reason)

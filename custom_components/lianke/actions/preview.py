@@ -89,7 +89,9 @@ async def _async_draw(
         raise
     except PdfError as err:
         raise pdf_error(err, shown.document.name) from None
-    handles = await _async_keep(spool, parameters, documents, [first], drawing)
+    handles = await _async_keep(
+        spool, parameters, documents, [first], drawing, user=context.user_id
+    )
     return _describe(
         hass,
         target,
@@ -128,7 +130,7 @@ async def _async_ask_cloud(
             # Of a range of pages it shows only those.
             document = replace(document, pages=preview.pages, counted_for=scope)
         documents = [document]
-    handles = await _async_keep(spool, parameters, documents, preview.images)
+    handles = await _async_keep(spool, parameters, documents, preview.images, user=context.user_id)
     return _describe(
         hass,
         target,
@@ -150,6 +152,8 @@ async def _async_keep(
     documents: list[Document],
     pictures: Sequence[bytes],
     drawing: PageDrawing | None = None,
+    *,
+    user: str | None,
 ) -> list[str]:
     """Keep documents, the pictures with the first; return their handles.
 
@@ -163,6 +167,7 @@ async def _async_keep(
                 () if handles else pictures,
                 drawing=None if handles else drawing,
                 handle=source.value if source.kind is SourceKind.DOCUMENT else None,
+                user=user,
             )
         )
     return handles
@@ -190,7 +195,7 @@ async def async_count_pages(
     except BaseException:
         await spool.async_discard(*documents)
         raise
-    handles = [await spool.async_keep(document) for document in documents]
+    handles = [await spool.async_keep(document, user=context.user_id) for document in documents]
     return {
         "device_id": target.device_id,
         "title": parameters.sources[0].title or documents[0].title,

@@ -26,6 +26,7 @@ from homeassistant.util.ulid import ulid_now
 from ..const import DOMAIN
 from .document import Document, input_error
 from .pdf_client import PdfError
+from .shares import next_to_go
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class _Kept:
     # By their pages' numbers, counted from 1.
     pictures: dict[int, Path]
     picture_bytes: int
+    user: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -112,12 +114,13 @@ class Spool:
         *,
         drawing: Drawing | None = None,
         handle: str | None = None,
+        user: str | None = None,
     ) -> str:
         """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
 
         `drawing` draws those pictures that are missing. A `handle` from before keeps its name, and
-        what it stood for is deleted. The spool owns the files from now on. The oldest give way when
-        there are too many. Raises HomeAssistantError: disk_full.
+        what it stood for is deleted. The spool owns the files from now on. Of too many, the oldest of the
+        user who keeps most give way. Raises HomeAssistantError: disk_full.
         """
         paths: dict[int, Path] = {}
         try:
@@ -135,11 +138,12 @@ class Spool:
             drawing,
             0 if old is None else old.version + 1,
             paths,
-            sum(len(picture) for picture in pictures),
+            sum(map(len, pictures)),
+            user,
         )
-        gone = [] if old is None else old.paths
+        gone = ([] if old is None else old.paths) + self._make_room()
         self._set_alarm()
-        await self._hass.async_add_executor_job(_unlink, gone + self._make_room())
+        await self._hass.async_add_executor_job(_unlink, gone)
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
@@ -242,17 +246,11 @@ class Spool:
         return path, await self._hass.async_add_executor_job(write)
 
     def _make_room(self) -> list[Path]:
-        """Forget the oldest documents while there are too many; return their files."""
-        gone: list[Path] = []
-        while len(self._kept) > MAX_KEPT or (
-            len(self._kept) > 1 and self._kept_bytes() > MAX_KEPT_BYTES
-        ):
-            oldest = next(iter(self._kept))
-            gone += self._kept.pop(oldest).paths
+        """Forget the oldest documents of who keeps most while there are too many; return their files."""
+        gone = []
+        while (place := next_to_go([*self._kept.values()], MAX_KEPT, MAX_KEPT_BYTES)) is not None:
+            gone += self._kept.pop(list(self._kept)[place]).paths
         return gone
-
-    def _kept_bytes(self) -> int:
-        return sum(item.size for item in self._kept.values())
 
     @callback
     def _set_alarm(self) -> None:

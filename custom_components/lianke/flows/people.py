@@ -7,6 +7,7 @@ from homeassistant.config_entries import ConfigFlowResult
 from ..actions.print import async_error_text
 from ..const import CONF_APPROVAL_PRINTERS, CONF_RELEASE_CODES, CONF_RELEASE_PRINTERS
 from ..documents.escaping import escape_markdown
+from ..jobs.approval import is_approver
 from .base import BoxOptionsFlow, needs_box
 from .people_forms import (
     approval_from,
@@ -16,6 +17,7 @@ from .people_forms import (
     release_errors,
     release_from,
     release_schema,
+    suggested_notify,
 )
 
 
@@ -29,11 +31,16 @@ class PeopleSteps(BoxOptionsFlow):
         """Choose what is to be approved, by whom, and how they are told."""
         if user_input is not None:
             return self._save(approval_from(user_input))
+        options = self.config_entry.options
+        approvers = [
+            user.id for user in await self.hass.auth.async_get_users() if is_approver(options, user)
+        ]
         schema = approval_schema(
-            self.config_entry.options,
-            printers=self._printers(self.config_entry.options.get(CONF_APPROVAL_PRINTERS, [])),
+            options,
+            printers=self._printers(options.get(CONF_APPROVAL_PRINTERS, [])),
             users=await async_user_choices(self.hass),
             notify=notify_choices(self.hass),
+            suggested=suggested_notify(self.hass, approvers),
         )
         return self.async_show_form(step_id="approval", data_schema=schema)
 

@@ -19,6 +19,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.util import slugify
 import voluptuous as vol
 
 from ..const import (
@@ -36,6 +37,8 @@ from ..const import (
 from ..jobs.people import NOBODY, Origin
 from ..jobs.release_code import MAX_CODE, MIN_CODE, hash_code
 
+# The companion app; its notify action bears its device's name.
+MOBILE_APP: Final = "mobile_app"
 # The fields that set a code.
 CODE_USER: Final = "code_user"
 CODE: Final = "code"
@@ -108,6 +111,22 @@ def notify_choices(hass: HomeAssistant) -> list[SelectOptionDict]:
     return [SelectOptionDict(value=value, label=label) for value, label in sorted(found.items())]
 
 
+@callback
+def suggested_notify(hass: HomeAssistant, approvers: Iterable[str]) -> list[str]:
+    """Return the actions that reach approvers' phones."""
+    users = set(approvers)
+    found = [
+        f"{NOTIFY_DOMAIN}.{MOBILE_APP}_{slugify(entry.data.get('device_name', ''))}"
+        for entry in hass.config_entries.async_loaded_entries(MOBILE_APP)
+        if entry.data.get("user_id") in users
+    ]
+    return [
+        name
+        for name in found
+        if hass.services.has_service(NOTIFY_DOMAIN, name.removeprefix(f"{NOTIFY_DOMAIN}."))
+    ]
+
+
 def chosen_of(options: Mapping[str, Any], name: str, allowed: Iterable[str]) -> vol.Marker:
     """Return the marker of a field whose chosen values are those that are still there."""
     offered = set(allowed)
@@ -120,8 +139,13 @@ def approval_schema(
     printers: list[SelectOptionDict],
     users: list[SelectOptionDict],
     notify: list[SelectOptionDict],
+    suggested: list[str],
 ) -> vol.Schema:
-    """Return the form of what is to be approved, with the present values."""
+    """Return the form of what is to be approved, with the present values.
+
+    `suggested` are whom to notify, as long as nothing has been chosen at all.
+    """
+    told = [] if any(name in options for name in _APPROVAL) else suggested
     known = [user["value"] for user in users]
 
     def chosen(name: str, allowed: Iterable[str]) -> vol.Marker:
@@ -139,7 +163,7 @@ def approval_schema(
             chosen(CONF_APPROVAL_PRINTERS, [one["value"] for one in printers]): several(printers),
             chosen(CONF_APPROVERS, known): several(users),
             vol.Optional(
-                CONF_APPROVAL_NOTIFY, default=options.get(CONF_APPROVAL_NOTIFY, [])
+                CONF_APPROVAL_NOTIFY, default=options.get(CONF_APPROVAL_NOTIFY, told)
             ): several(notify, custom=True),
         }
     )

@@ -20,7 +20,7 @@ MAX_CODE: Final = 64
 MAX_WRONG: Final = 5
 PAUSE_START: Final = 30
 PAUSE_LIMIT: Final = 900
-# Codes whose wrong guesses are kept in mind.
+# Codes, each with who guessed, whose wrong guesses are kept in mind.
 MAX_GUESSED: Final = 500
 
 PLAIN: Final = "none"
@@ -75,29 +75,34 @@ class CodeChecker:
         self._hass = hass
         self.lock = asyncio.Lock()
         # The last guessed one last.
-        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+        self._wrong: OrderedDict[tuple[str, str | None], _Wrong] = OrderedDict()
 
-    async def async_check(self, stored: str, code: str | None, title: str) -> None:
-        """Check a code for the job with this title.
+    async def async_check(
+        self, stored: str, code: str | None, title: str, user_id: str | None
+    ) -> None:
+        """Check a code that a user gives for the job with this title.
 
+        Each user has guesses of his own, so that nobody keeps another from his job; all that is not known to be
+        somebody's has the same ones.
         Raises ServiceValidationError: code_missing, code_wrong, code_too_often.
         """
         if not code:
             raise input_error("code_missing", title=title)
         async with self.lock:
-            wrong = self._wrong.get(stored, _Wrong(0, 0.0))
+            guess = (stored, user_id)
+            wrong = self._wrong.get(guess, _Wrong(0, 0.0))
             if (left := wrong.until - time.monotonic()) > 0:
                 raise input_error("code_too_often", seconds=str(int(left) + 1))
             if await self._hass.async_add_executor_job(is_code, code.strip(), stored):
-                self._wrong.pop(stored, None)
+                self._wrong.pop(guess, None)
                 return
-            self._note(stored, wrong.guesses + 1)
+            self._note(guess, wrong.guesses + 1)
         raise input_error("code_wrong", title=title)
 
-    def _note(self, stored: str, count: int) -> None:
+    def _note(self, guess: tuple[str, str | None], count: int) -> None:
         pause = 0 if count < MAX_WRONG else min(PAUSE_START * 2 ** (count - MAX_WRONG), PAUSE_LIMIT)
-        self._wrong[stored] = _Wrong(count, time.monotonic() + pause)
-        self._wrong.move_to_end(stored)
+        self._wrong[guess] = _Wrong(count, time.monotonic() + pause)
+        self._wrong.move_to_end(guess)
         while len(self._wrong) > MAX_GUESSED:
             self._wrong.popitem(last=False)
 
