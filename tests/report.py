@@ -48,7 +48,7 @@ class Report:
     def pytest_sessionfinish(self) -> None:
         """Write both lists, for the end of scripts/test."""
         with (self._folder / "failed").open("a", encoding="utf-8") as file:
-            file.writelines(f"{test}\n" for test in self._failed)
+            file.writelines(f"{test}\n" for test in sorted(self._failed))
         with (self._folder / "left_out").open("a", encoding="utf-8") as file:
             file.writelines(
                 f"{count} test{'s' * (count > 1)} ({reason})\n"

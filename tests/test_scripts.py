@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.bench import __main__ as bench, set_up
+
 ROOT = Path(__file__).parents[1]
 # What may stand in .ci/run besides the three scripts: how they are called, one after the other.
 FRAME = {
@@ -99,7 +101,7 @@ def test_a_run_says_what_failed_and_what_was_left_out(tmp_path: Path, workers: s
     assert "of one that" not in run.stdout
     folder = tmp_path / ".test-report"
     assert (folder / "failed").read_text("utf-8").split() == [
-        "test_it.py::test_fails", "test_it.py::test_errs",
+        "test_it.py::test_errs", "test_it.py::test_fails",
     ]  # fmt: skip
     assert (folder / "left_out").read_text("utf-8").splitlines() == [
         "2 tests (no Chromium)", "1 test (no CUPS)",
@@ -110,3 +112,16 @@ def test_a_run_says_what_failed_and_what_was_left_out(tmp_path: Path, workers: s
     assert "of one that fails" in logs["test_it.py-test_fails.log"]
     assert "printed by one that fails" in logs["test_it.py-test_fails.log"]
     assert "nothing there" in logs["test_it.py-test_errs.log"]
+
+
+async def test_a_figure_that_cannot_be_had_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(rounds: int) -> None:
+        raise OSError("nothing there")
+
+    monkeypatch.setattr(set_up, "measure_import", broken)
+    monkeypatch.setattr(bench, "find_chromium", lambda: None)
+    run = bench.Bench(["import_cost", "card"])
+    await run.run()
+    assert run.failed == ["import_cost (OSError)"]
+    assert run.left_out == ["card_paint, card_long_task (no Chromium)"]
+    assert [figure.name for figure in run.figures] == ["card_bytes"]
