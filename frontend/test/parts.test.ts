@@ -71,8 +71,7 @@ test.each(["queued", "processing", "sending"])("a job that is %s says that its p
   expect(await job({ state }, "cover_open")).toContain("Sent; waits at the printer: cover open");
   expect(await job({ state }, "out_of_paper", "zh-Hans")).toMatch(/已发送，打印机.*，加纸后继续/);
   expect(await job({ state }, "paper_jam", "zh-Hans")).toMatch(/已发送，打印机.*，处理后继续/);
-  for (const status of ["idle", "disconnected", "key_rejected"])
-    expect(await job({ state }, status)).toContain(state);
+  for (const status of ["idle", "disconnected", "key_rejected"]) expect(await job({ state }, status)).toContain(state);
 });
 
 test("a printer tells its jobs what holds it up, and a refused key outweighs that", async () => {
