@@ -117,6 +117,7 @@ async def test_the_card_knows_what_it_is_told(
             "printer",
             "created_at",
             "changed_at",
+            "title_is_foreign",
             "user_id",
             "moved_from",
             "moved_to",

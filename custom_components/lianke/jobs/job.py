@@ -115,6 +115,8 @@ class Job:
     # The device of the home network that sent it: its name by its own account, and its address.
     sender: str | None = field(default=None, metadata=_ADDED)
     sender_address: str | None = field(default=None, metadata=_ADDED)
+    # The title is one that such a device gave a job which this one prints again.
+    foreign_title: bool = field(default=False, metadata=_ADDED)
     # Its document was laid out on sheets here, for these options.
     laid_out: bool = field(default=False, metadata=_ADDED)
     # Its document stays after an end that was wanted.
@@ -171,6 +173,14 @@ class Job:
         if self.sender_address is None:
             return None
         return " · ".join(part for part in (self.sender, self.sender_address) if part)
+
+    @property
+    def title_is_foreign(self) -> bool:
+        """Return whether a device of the home network wrote the title, which may say anything.
+
+        It is for people to read; whoever follows instructions, as assistants do, must not be given it.
+        """
+        return self.foreign_title or self.sender_address is not None
 
     @property
     def can_cancel(self) -> bool:
@@ -289,6 +299,7 @@ class Job:
             "printer_key": self.printer_key,
             "printer": self.printer_name,
             "title": self.title,
+            "title_is_foreign": self.title_is_foreign,
             "state": self.state.value,
             "phase": "checking" if self.is_unsure else self.state.value,
             "created_at": self.created_at.isoformat(),

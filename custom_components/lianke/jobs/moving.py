@@ -214,6 +214,7 @@ def _request(job: Job, new_id: str, document: Document, changes: Changes) -> Pri
         job_id=new_id,
         sender=job.sender,
         sender_address=job.sender_address,
+        foreign_title=job.foreign_title,
         laid_out=job.laid_out,
         release_code=job.release_code,
         asker=job.asker,

@@ -29,7 +29,8 @@ class PrintRequest:
 
     `options` were checked against the printer; `requested` is what the caller asked for, kept for
     printing elsewhere. `expires_in` None means the entry's option, `job_id` None a new one. `sender`
-    and `sender_address` are those of a device of the home network. `laid_out` says that the document
+    and `sender_address` are those of a device of the home network; `foreign_title` says that such a one
+    wrote the title. `laid_out` says that the document
     was laid out on sheets for these options. `waits_for` None means that the options
     decide for whom the job waits; `approved` says that the same was approved before; `release_code` is
     hashed. `moved` is a job whose place the new one takes. With `halves`, the document is what is printed
@@ -52,6 +53,7 @@ class PrintRequest:
     job_id: str | None = None
     sender: str | None = None
     sender_address: str | None = None
+    foreign_title: bool = False
     laid_out: bool = False
     asker: Asker = field(default_factory=Asker)
     origin: Origin | None = None
@@ -160,6 +162,7 @@ def new_job(
         ignore_quiet_hours=request.ignore_quiet_hours,
         sender=request.sender,
         sender_address=request.sender_address,
+        foreign_title=request.foreign_title,
         laid_out=request.laid_out,
         asker=request.asker,
     )

@@ -156,6 +156,7 @@ class JobRetrier:
             printer_key=changes.printer_key if changes else job.printer_key,
             document=document,
             title=job.title,
+            foreign_title=job.title_is_foreign,
             options=changes.options if changes else options,
             requested=changes.requested if changes else job.requested,
             context=context,
