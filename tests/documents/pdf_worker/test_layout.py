@@ -132,17 +132,12 @@ def test_invoices(tmp_path: Path) -> None:
     sheets = laid_out(tmp_path, *files, sheet="invoices")
     assert sheets.sizes == [(210, 297)] * 2
     factor = min(200 / 210, 138.5 / 140)
-    page = sheets.document[0]
-    places = [
-        tuple(round(value, 3) for value in form.get_matrix().get())
-        for form in page.get_objects(max_depth=1)
-        if form.type == pypdfium2.raw.FPDF_PAGEOBJ_FORM
-    ]
-    assert [place[:4] for place in places] == [pytest.approx((factor, 0, 0, factor), abs=1e-3)] * 2
-    bottoms = [place[5] * POINT for place in places]
-    # Each is in the middle of its half.
-    middles = [bottom + 140 * factor / 2 for bottom in bottoms]
-    assert middles == [pytest.approx(297 * part, abs=0.1) for part in (3 / 4, 1 / 4)]
+    # Each is in the middle of its half; its letter stands at its foot, on the left.
+    found = sheets.letters(0)["A"]
+    assert found.height == pytest.approx(24 * POINT * 0.72 * factor, abs=0.2)
+    assert found.left == pytest.approx((210 - 210 * factor) / 2, abs=1)
+    foot = found.top + found.height
+    assert foot == pytest.approx(297 * 3 / 4 + 140 * factor / 2, abs=0.3)
     drawn = sheets.picture(0, dpi=254).convert("L")
     line = [drawn.getpixel((x, 1485)) for x in range(2100)]
     dark = [isinstance(value, int) and value < 220 for value in line]

@@ -10,6 +10,7 @@ from .failure import TaskError
 from .files import opened
 from .geometry import Rect, Size, aligned, mm, scaled
 from .pictures import as_jpeg, read_picture
+from .render import render
 
 # Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
 SIDE: Final = 1754
@@ -36,7 +37,6 @@ def draw(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw_page(request: dict[str, Any]) -> Image.Image:
-    raw = pypdfium2.raw
     with opened(request["path"]) as document:
         if not 0 <= request["page"] < len(document):
             raise TaskError("damaged")
@@ -49,16 +49,8 @@ def _draw_page(request: dict[str, Any]) -> Image.Image:
         if min(size) <= 0:
             raise TaskError("damaged")
         canvas, place = _canvas(size, request)
-        bitmap = pypdfium2.PdfBitmap.new_native(
-            round(canvas.width), round(canvas.height), raw.FPDFBitmap_BGRx
-        )
-        bitmap.fill_rect((255, 255, 255, 255), 0, 0, bitmap.width, bitmap.height)
-        where = (*_pixels(place, canvas), 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING)
-        raw.FPDF_RenderPageBitmap(bitmap, page, *where)
-        if document.formenv:
-            raw.FPDF_FFLDraw(document.formenv, bitmap, page, *where)
-        picture: Image.Image = bitmap.to_pil().convert("RGB")
-        return picture
+        pixels = round(canvas.width), round(canvas.height)
+        return render(document, page, pixels, _pixels(place, canvas))
 
 
 def _draw_picture(request: dict[str, Any]) -> Image.Image:

@@ -50,6 +50,21 @@ def save_new(document: Any, target: str, limit: int) -> int:
     return written
 
 
+def names(document: Any, key: bytes) -> bool:
+    """Return whether an object of a document has a key; raises nothing."""
+    found, last = False, b""
+
+    def look(data: bytes) -> None:
+        nonlocal found, last
+        # A key may be cut by the end of a block.
+        found = found or key in last + data
+        last = data[-len(key) :]
+
+    # In a copy no object is compressed.
+    save(document, look)
+    return found
+
+
 def save(document: Any, write: Callable[[bytes], object]) -> None:
     """Give a copy of a document without its password to `write`; raises what write() raises."""
     raw = pypdfium2.raw

@@ -1,23 +1,31 @@
 """Bring the pages of PDF files and pictures together in one document."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import ctypes
 from dataclasses import dataclass, field
+import hashlib
 from io import BytesIO
 from typing import Any, Final
 
 from PIL import Image
 import pypdfium2
 
+from .annotations import flatten, give_appearances
 from .crop import Crop, Cut, cropped
 from .failure import TaskError
-from .files import opened
+from .files import names, opened
 from .geometry import Size
 from .pictures import as_jpeg, read_picture
 from .process import MAX_SOURCE_PAGES
+from .render import render
 
 # Pixels of a picture's longer side: 340 an inch on A4. More cannot be seen.
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92
+# Of a page's longer side, enough to see that a layer is hidden.
+FEW_PIXELS: Final = 600
+LAYERS: Final = b"/OCProperties"
 # Points; a PDF page cannot be larger.
 LARGEST: Final = 14_400
 
@@ -64,23 +72,61 @@ def import_pages(target: Any, source: Any, pages: list[int]) -> None:
 
 
 def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
-    raw = pypdfium2.raw
+    """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
     with opened(file["path"]) as document:
         if not file["pages"] or max(file["pages"]) >= len(document):
             raise TaskError("damaged")
+        document.init_forms()
+        # Copies lose which layers are hidden.
+        layered = names(document, LAYERS)
+        seen: list[bytes | None] = []
         for number in file["pages"]:
-            try:
-                page = document[number]
-            except pypdfium2.PdfiumError:
-                raise TaskError("damaged") from None
-            # Seals and fields of forms become part of the page.
-            raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)
-            size = Size(*page.get_size())
-            page.close()
-            if min(size) <= 0:
-                raise TaskError("damaged")
-            gathered.sizes.append(size)
+            with _page(document, number) as page:
+                if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
+                    give_appearances(document, page)
+                seen.append(_seen(document, page) if layered else None)
+        first = len(gathered.document)
         import_pages(gathered.document, document, file["pages"])
+        for place, (number, drawn) in enumerate(zip(file["pages"], seen, strict=True), first):
+            with _page(gathered.document, place) as page:
+                size = Size(*page.get_size())
+                if min(size) <= 0:
+                    raise TaskError("damaged")
+                gathered.sizes.append(size)
+                hides = layered and _seen(gathered.document, page) != drawn
+                if not hides:
+                    flatten(page)
+            if hides:
+                gathered.document.del_page(place)
+                with _page(document, number) as page:
+                    picture = _drawn(document, page, MOST_PIXELS)
+                _new_page(gathered.document, picture, size, place)
+
+
+@contextmanager
+def _page(document: Any, number: int) -> Iterator[Any]:
+    """Open a page. Raises TaskError: damaged."""
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        raise TaskError("damaged") from None
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def _seen(document: Any, page: Any) -> bytes:
+    """Return what is seen of a page, to be compared."""
+    return hashlib.sha256(_drawn(document, page, FEW_PIXELS).tobytes()).digest()
+
+
+def _drawn(document: Any, page: Any, side: int) -> Image.Image:
+    """Return a picture of a page whose longer side has so many pixels."""
+    size = Size(*page.get_size())
+    factor = side / max(size)
+    pixels = max(1, round(size.width * factor)), max(1, round(size.height * factor))
+    return render(document, page, pixels, (0, 0, *pixels))
 
 
 def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Crop | None) -> None:
@@ -95,12 +141,16 @@ def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Cro
     _reduce(picture)
     factor = min(1.0, LARGEST / max(size))
     size = Size(size.width * factor, size.height * factor)
-    document = gathered.document
-    page = document.new_page(*size)
+    _new_page(gathered.document, picture, size)
+    gathered.sizes.append(size)
+
+
+def _new_page(document: Any, picture: Image.Image, size: Size, place: int | None = None) -> None:
+    """Insert a page that a picture fills, at the end unless there is a place."""
+    page = document.new_page(*size, place)
     image = pypdfium2.PdfImage.new(document)
     image.load_jpeg(BytesIO(as_jpeg(picture, QUALITY)), inline=True)
     image.set_matrix(pypdfium2.PdfMatrix().scale(*size))
     page.insert_obj(image)
     page.gen_content()
     page.close()
-    gathered.sizes.append(size)

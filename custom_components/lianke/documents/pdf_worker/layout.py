@@ -54,7 +54,6 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
             stamps.draw(page, sheet.size, number)
 
     document = impose(gathered, sheets, finish)
-    gathered.document.close()
     if stamps is not None:
         stamps.close()
     try:

@@ -8,14 +8,15 @@ import pypdfium2
 
 from .geometry import Rect, Size, mm
 from .lettering import CAP_HEIGHT, Lettering
-from .plan import Matrix, Sheet
+from .plan import Sheet
 
 THIN: Final = 0.5
 GREY: Final = (150, 150, 150, 255)
-WHITE: Final = (255, 255, 255, 255)
 INK: Final = (90, 90, 90)
 DASH: Final = 4.0
 STAMP_SIZE: Final = 9.0
+# Smaller letters cannot be read.
+SMALLEST_STAMP: Final = 6.0
 STAMP_MARGIN: Final = mm(6)
 # What stamps take of the top and the bottom of a sheet, besides its margins.
 STAMP_ROOM: Final = mm(7)
@@ -27,10 +28,7 @@ WATERMARK_HEIGHT: Final = 0.22
 
 
 def draw_lines(page: Any, sheet: Sheet) -> None:
-    """Draw the covers, frames and cuts of a sheet."""
-    for cover in sheet.covers:
-        if min(cover.size) > 0:
-            _insert(page, _rectangle(cover), fill=WHITE)
+    """Draw the frames and cuts of a sheet."""
     for frame in sheet.frames:
         _insert(page, _rectangle(frame), stroke=GREY)
     raw = pypdfium2.raw
@@ -49,7 +47,7 @@ def draw_watermark(page: Any, area: Rect, lettering: Lettering, opacity: int) ->
     size = min(length / lettering.width, area.height * WATERMARK_HEIGHT)
     cos, sin = math.cos(angle) * size, math.sin(angle) * size
     middle = (lettering.width / 2, CAP_HEIGHT / 2)
-    matrix: Matrix = (
+    matrix = (
         cos,
         sin,
         -sin,
@@ -75,13 +73,23 @@ class Stamps:
     def draw(self, page: Any, size: Size, number: int) -> None:
         """Write on a page: its number, from 0, at the bottom, the date at the top right."""
         factor = size.height / USUAL_HEIGHT
-        margin, height = STAMP_MARGIN * factor, STAMP_SIZE * factor
+        margin = STAMP_MARGIN * factor
+        room = size.width - 2 * margin
+
+        def fitting(text: str) -> tuple[float, float]:
+            """Return the height of the letters and the width of a text."""
+            width = self._width(text)
+            height = min(max(STAMP_SIZE * factor, SMALLEST_STAMP), room / width)
+            return height, width * height
+
         if self._of is not None:
             text = f"{number + 1} / {self._of}"
-            self._write(page, text, size.width / 2 - self._width(text) * height / 2, margin, height)
+            height, width = fitting(text)
+            self._write(page, text, (size.width - width) / 2, margin, height)
         if self._date is not None:
-            left = size.width - margin - self._width(self._date) * height
-            self._write(page, self._date, left, size.height - margin - height * 0.7, height)
+            height, width = fitting(self._date)
+            top = size.height - margin - height * 0.7
+            self._write(page, self._date, size.width - margin - width, top, height)
 
     def _write(self, page: Any, text: str, x: float, y: float, height: float) -> None:
         raw = pypdfium2.raw

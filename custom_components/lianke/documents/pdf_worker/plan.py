@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from .geometry import Rect, Size, aligned, scaled
 
-type Matrix = tuple[float, float, float, float, float, float]
 type Slot = int | None
 """The number of a page, from 0, or an empty place."""
 
@@ -17,33 +16,62 @@ class Item(NamedTuple):
     place: Rect
     turns: int = 0
 
-    def matrix(self, size: Size) -> Matrix:
-        """Return the matrix that brings a page of this size into its place."""
-        x, y, width, height = self.place
-        if self.turns % 2:
-            across, up = width / size.height, height / size.width
-            if self.turns == 1:
-                return (0, up, -across, 0, x + width, y)
-            return (0, -up, across, 0, x, y + height)
-        across, up = width / size.width, height / size.height
-        if self.turns == 2:
-            return (-across, 0, 0, -up, x + width, y + height)
-        return (across, 0, 0, up, x, y)
+
+class Grid(NamedTuple):
+    """Equal cells in an area, with a gap between them."""
+
+    area: Rect
+    columns: int
+    rows: int
+    gap: float
+
+    @property
+    def pitch(self) -> Size:
+        """Return how far it is from one cell to the next."""
+        return Size(
+            (self.area.width + self.gap) / self.columns, (self.area.height + self.gap) / self.rows
+        )
+
+    def cells(self, *, by_column: bool = False) -> list[Rect]:
+        """Return the cells in reading order: by rows from the top left, or by columns."""
+        across, up = self.pitch
+        places = [(row, column) for row in range(self.rows) for column in range(self.columns)]
+        if by_column:
+            places.sort(key=lambda place: place[::-1])
+        return [
+            Rect(
+                self.area.x + column * across,
+                self.area.y + (self.rows - 1 - row) * up,
+                across - self.gap,
+                up - self.gap,
+            )
+            for row, column in places
+        ]
+
+    def cell_of(self, place: Rect) -> int:
+        """Return the number of the cell, from 0 by rows, that something lies in."""
+        if self.columns * self.rows == 1:
+            return 0
+        column = int((place.x + place.width / 2 - self.area.x) / self.pitch.width)
+        row = int((place.y + place.height / 2 - self.area.y) / self.pitch.height)
+        return (self.rows - 1 - row) * self.columns + column
 
 
 @dataclass(slots=True)
 class Sheet:
     """One side of a sheet of paper.
 
-    `frames` are drawn as thin lines, `cuts` as dashed ones from a point to another, `covers` hide
-    what lies below them, and a watermark goes across each of `marked`, or across the sheet.
+    Each item lies in a cell of `grid`; without one a single item lies anywhere. Nothing of them is seen
+    outside of `window`. `frames` are drawn as thin lines, `cuts` as dashed ones from a point to another, and
+    a watermark goes across each of `marked`, or across the sheet.
     """
 
     size: Size
     items: list[Item] = field(default_factory=list)
+    grid: Grid | None = None
+    window: Rect | None = None
     frames: list[Rect] = field(default_factory=list)
     cuts: list[tuple[float, float, float, float]] = field(default_factory=list)
-    covers: list[Rect] = field(default_factory=list)
     marked: list[Rect] = field(default_factory=list)
 
 
@@ -72,26 +100,6 @@ def fitted(page: int, size: Size, cell: Rect, *, may_turn: bool = False) -> Item
     turns = int(may_turn and size.is_landscape != (cell.width > cell.height))
     shape = size.turned if turns else size
     return Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns)
-
-
-def cells(
-    area: Rect, columns: int, rows: int, gap: float, *, by_column: bool = False
-) -> list[Rect]:
-    """Return the cells of a grid in reading order: by rows from the top left, or by columns."""
-    width = (area.width - gap * (columns - 1)) / columns
-    height = (area.height - gap * (rows - 1)) / rows
-    places = [(row, column) for row in range(rows) for column in range(columns)]
-    if by_column:
-        places.sort(key=lambda place: place[::-1])
-    return [
-        Rect(
-            area.x + column * (width + gap),
-            area.y + (rows - 1 - row) * (height + gap),
-            width,
-            height,
-        )
-        for row, column in places
-    ]
 
 
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:

@@ -5,7 +5,7 @@ from itertools import batched
 from typing import Final
 
 from .geometry import Rect, Size, mm, scaled
-from .plan import Item, Paper, Sheet, Slot, cells, fitted
+from .plan import Grid, Item, Paper, Sheet, Slot, fitted
 
 GAP: Final = mm(4)
 # For each number of pages on a sheet, columns and rows of the grids to choose from.
@@ -37,10 +37,11 @@ def plan_several(
         for columns, rows in GRIDS[number]
     ]
     size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
-    places = cells(area, columns, rows, GAP, by_column=by_column)
+    grid = Grid(area, columns, rows, GAP)
+    places = grid.cells(by_column=by_column)
     sheets: list[Sheet] = []
     for some in batched(slots, number, strict=False):
-        sheet = Sheet(size)
+        sheet = Sheet(size, grid=grid)
         for page, cell in zip(some, places, strict=False):
             if page is not None:
                 sheet.items.append(fitted(page, sizes[page], cell))
@@ -55,7 +56,7 @@ def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool)
     """
     size, area = paper.lying(landscape=True)
     # The fold gets what the edges have.
-    places = cells(area, 2, 1, 2 * area.x)
+    grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
     sheets: list[Sheet] = []
     for number in range((last + 1) // 2):
@@ -63,8 +64,8 @@ def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool)
         if side != "both" and (side == "front") != is_front:
             continue
         pair = (last - number, number) if is_front else (number, last - number)
-        sheet = Sheet(size)
-        for page, place in zip(pair, places, strict=True):
+        sheet = Sheet(size, grid=grid)
+        for page, place in zip(pair, grid.cells(), strict=True):
             if page < len(sizes):
                 sheet.items.append(fitted(page, sizes[page], place))
         sheets.append(_framed(sheet, frame=frame))
@@ -74,12 +75,12 @@ def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool)
 def plan_invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
     """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
     size, area = paper.lying(landscape=False)
-    places = cells(area, 1, 2, 2 * area.y)
+    grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = Sheet(size, cuts=[(0, middle, size.width, middle)])
-        for page, place in zip(pages, places, strict=False):
+        sheet = Sheet(size, grid=grid, cuts=[(0, middle, size.width, middle)])
+        for page, place in zip(pages, grid.cells(), strict=False):
             sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
         sheets.append(_framed(sheet, frame=frame))
     return sheets
@@ -114,7 +115,7 @@ def plan_poster(
                     area.y + bottom - row * area.height,
                     *large,
                 )
-                sheet = Sheet(size, items=[Item(page, place)], covers=_around(size, area))
+                sheet = Sheet(size, items=[Item(page, place)], window=area)
                 sheet.frames = [area] if frame else []
                 sheets.append(sheet)
     return sheets
@@ -139,7 +140,8 @@ def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
 
 def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
     """Return by how much a page is made larger in a cell of a grid."""
-    return scaled(shape, cells(area, columns, rows, GAP)[0].size, "fit").width / shape.width
+    cell = Grid(area, columns, rows, GAP).cells()[0]
+    return scaled(shape, cell.size, "fit").width / shape.width
 
 
 def _framed(sheet: Sheet, *, frame: bool) -> Sheet:
@@ -147,14 +149,3 @@ def _framed(sheet: Sheet, *, frame: bool) -> Sheet:
     if frame:
         sheet.frames = [item.place for item in sheet.items]
     return sheet
-
-
-def _around(size: Size, area: Rect) -> list[Rect]:
-    """Return what lies around an area of a sheet."""
-    top, right = area.y + area.height, area.x + area.width
-    return [
-        Rect(0, 0, size.width, area.y),
-        Rect(0, top, size.width, size.height - top),
-        Rect(0, 0, area.x, size.height),
-        Rect(right, 0, size.width - right, size.height),
-    ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from .failure import TaskError
 from .geometry import Rect, Size, aligned, mm
-from .plan import Paper, Sheet, cells, fitted
+from .plan import Grid, Paper, Sheet, fitted
 
 # ISO/IEC 7810 ID-1, which ID and bank cards have.
 CARD: Final = Size(mm(85.6), mm(54))
@@ -25,11 +25,11 @@ def plan_cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Shee
     block = Size(CARD.width, CARD.height * 2 + CARD_GAP)
     if block.width > size.width or block.height > size.height:
         raise TaskError("paper_too_small")
-    places = cells(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
+    grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = Sheet(size)
-        for page, place in zip(pages, places, strict=False):
+        sheet = Sheet(size, grid=grid)
+        for page, place in zip(pages, grid.cells(), strict=False):
             sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
             sheet.marked.append(place)
         sheet.frames = list(sheet.marked) if frame else []
@@ -58,15 +58,17 @@ def plan_photos(
     size, area = paper.lying(landscape=False)
     shape = photo_shape(photo, paper)
     if photo is None or _is_same(shape, size):
-        places = [aligned(shape, Rect(0, 0, *size))]
+        grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
-        places = max((_grid(area, lying) for lying in (shape, shape.turned)), key=len)
-    if not places:
+        grids = (_grid(area, lying) for lying in (shape, shape.turned))
+        grid = max(grids, key=lambda grid: grid.columns * grid.rows)
+    if not grid.columns:
         raise TaskError("paper_too_small")
+    places = grid.cells()
     sheets: list[Sheet] = []
     pages = [page for page in range(len(sizes)) for _ in range(count)]
     for some in batched(pages, len(places), strict=False):
-        sheet = Sheet(size)
+        sheet = Sheet(size, grid=grid)
         for page, place in zip(some, places, strict=False):
             sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
             if frame:
@@ -81,15 +83,15 @@ def _is_same(size: Size, paper: Size) -> bool:
     )
 
 
-def _grid(area: Rect, shape: Size) -> list[Rect]:
-    """Return as many places of this shape as an area has room for, in its middle."""
+def _grid(area: Rect, shape: Size) -> Grid:
+    """Return as many cells of this shape as an area has room for, in its middle."""
     # What a length loses in reckoning must not cost a place.
     columns = int((area.width + PHOTO_GAP + 0.01) / (shape.width + PHOTO_GAP))
     rows = int((area.height + PHOTO_GAP + 0.01) / (shape.height + PHOTO_GAP))
     if columns < 1 or rows < 1:
-        return []
+        return Grid(area, 0, 0, PHOTO_GAP)
     block = Size(
         columns * (shape.width + PHOTO_GAP) - PHOTO_GAP,
         rows * (shape.height + PHOTO_GAP) - PHOTO_GAP,
     )
-    return cells(aligned(block, area), columns, rows, PHOTO_GAP)
+    return Grid(aligned(block, area), columns, rows, PHOTO_GAP)

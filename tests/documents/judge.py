@@ -1,0 +1,219 @@
+"""Judge sheets by the eyes of another program: poppler draws a page, and the sheet on which it was laid out.
+
+What lies in the page's place on the sheet is compared with the page, block by block. The worst block counts:
+a mean would hide a value that is missing. `python -m tests.documents.judge FOLDER` does that with the PDF files
+below a folder, by the worker's process with all its limits, and prints a line for each file.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+import pypdfium2
+
+from custom_components.lianke.documents.pdf_client import LENGTH, SCRIPT
+from tests.documents.pdf_worker.sheets import REQUEST
+
+# Pixels of the longer side of a page: 150 an inch on A4.
+SIDE = 1754
+# Pixels; a digit of 9 points is some 8 pixels wide.
+BLOCK = 8
+# Of 255. Two drawings of the same page differ by less than a quarter of it, by a digit of 9 points more.
+WORST = 40
+# Pixels at the edges of a page that are not compared, as they are mixed with what lies beside it.
+EDGE = 2
+SECONDS = 60
+# Of a folder: files, pages of each, and bytes of each.
+MAX_FILES = 2000
+MAX_PAGES = 3
+MAX_BYTES = 20_000_000
+
+
+type Drawn = NDArray[np.float32]
+
+
+class Place(NamedTuple):
+    """Where a page lies on a sheet, in points from the upper left corner, turned by quarters counter-clockwise."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    turns: int = 0
+
+
+class Verdict(NamedTuple):
+    """How much the worst block differs, of 255, and where it is, in percent from the upper left corner."""
+
+    worst: int
+    x: int
+    y: int
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nobody would tell the two apart."""
+        return self.worst <= WORST
+
+
+def drawn(path: Path, page: int, *options: str) -> Image.Image:
+    """Return a page, from 0, of a PDF file as poppler draws it, with SIDE pixels unless options say otherwise.
+
+    Raises CalledProcessError, TimeoutExpired.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        number = str(page + 1)
+        options = options or ("-scale-to", str(SIDE))
+        command = ["pdftoppm", "-cropbox", *options, "-f", number, "-l", number, "-singlefile"]
+        command += [str(path), f"{folder}/page"]
+        subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+        with Image.open(f"{folder}/page.ppm") as image:
+            image.load()
+            return image
+
+
+def judge(
+    source: Path, page: int, sheets: Path, sheet: int, place: Place, block: int = BLOCK
+) -> Verdict:
+    """Compare a page with what is seen in its place on a sheet."""
+    wanted = drawn(source, page)
+    # The sheet is drawn so large that the page on it has as many pixels as the other one.
+    dpi = (wanted.height if place.turns % 2 else wanted.width) / place.width * 72
+    left, top = place.left * dpi / 72, place.top * dpi / 72
+    size = wanted.size[::-1] if place.turns % 2 else wanted.size
+    # A pixel more or less may come of rounding; a place of another shape is a mistake of the caller.
+    assert abs(place.height * dpi / 72 - size[1]) < 3, "the page has another shape"
+    corner = ("-x", str(int(left)), "-y", str(int(top)))
+    part = ("-W", str(size[0] + 1), "-H", str(size[1] + 1))
+    found = drawn(sheets, sheet, "-r", f"{dpi:.4f}", *corner, *part)
+    # Where the page begins within a pixel is made up for by sampling between pixels.
+    shift = (1, 0, left % 1, 0, 1, top % 1)
+    found = found.transform(size, Image.Transform.AFFINE, shift, Image.Resampling.BILINEAR)
+    return compare(wanted, found.rotate(-90 * place.turns, expand=True), block)
+
+
+def compare(wanted: Image.Image, found: Image.Image, block: int = BLOCK) -> Verdict:
+    """Compare two pictures of the same size, block by block."""
+    assert wanted.size == found.size
+    one, other = (np.asarray(image.convert("RGB"), np.float32) for image in (wanted, found))
+    blocks = _blocks(one, block, 0, 0)
+    differences = np.abs(blocks - _blocks(other, block, 0, 0))
+    if differences.max() > WORST:
+        # A line may lie on one pixel or on the next: each block is compared with those around its place, too.
+        moved = [_blocks(other, block, x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+        differences = np.min([np.abs(blocks - others) for others in moved], axis=0)
+    differences = differences.max(axis=2)
+    row, column = np.unravel_index(int(differences.argmax()), differences.shape)
+    return Verdict(
+        int(differences.max()),
+        round((EDGE + column * block) * 100 / wanted.width),
+        round((EDGE + row * block) * 100 / wanted.height),
+    )
+
+
+def _blocks(image: Drawn, block: int, x: int, y: int) -> Drawn:
+    """Return the mean colours of the blocks of a picture that is moved by some pixels."""
+    height, width = image.shape[:2]
+    inner = image[EDGE + y : height - EDGE + y, EDGE + x : width - EDGE + x]
+    # What is left over at the end makes no block; it is white in nearly all pages.
+    rows, columns = inner.shape[0] // block, inner.shape[1] // block
+    inner = inner[: rows * block, : columns * block]
+    means: Drawn = inner.reshape(rows, block, columns, block, 3).mean(axis=(1, 3))
+    return means
+
+
+class Worker:
+    """The worker's process, started again after it has ended."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, task: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer, or `error`: what the worker says, or that it has ended."""
+        if self._process is None:
+            site = str(Path(pypdfium2.__file__).parents[1])
+            command = [sys.executable, "-I", "-S", str(SCRIPT), site]
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
+            self._read()
+        assert self._process.stdin is not None
+        data = json.dumps({"task": task, **request}).encode()
+        self._process.stdin.write(LENGTH.pack(len(data)) + data)
+        self._process.stdin.flush()
+        try:
+            return self._read()
+        except ValueError:
+            self.close()
+            return {"error": "ended"}
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(LENGTH.size)
+        if len(head) < LENGTH.size:
+            raise ValueError
+        answer: dict[str, Any] = json.loads(self._process.stdout.read(LENGTH.unpack(head)[0]))
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
+def judged(worker: Worker, path: Path, folder: Path) -> Iterator[tuple[str, Verdict | None]]:
+    """Lay out the first pages of a file with a watermark that cannot be seen, and yield what becomes of each."""
+    with pypdfium2.PdfDocument(path) as document:
+        pages = range(min(len(document), MAX_PAGES))
+        sizes = [document[page].get_size() for page in pages]
+    target = folder / "sheets.pdf"
+    target.unlink(missing_ok=True)
+    files = [{"path": str(path), "is_pdf": True, "pages": [*pages]}]
+    request = {**REQUEST, "files": files, "watermark": "COPY", "opacity": 1}
+    answer = worker.ask("lay_out", {**request, "target": str(target)})
+    if error := answer.get("error"):
+        yield f"refused: {error}", None
+        return
+    for page in pages:
+        try:
+            verdict = judge(path, page, target, page, Place(0, 0, *sizes[page]))
+        except (subprocess.SubprocessError, OSError, AssertionError) as err:
+            yield f"not compared: {type(err).__name__} {err}", None
+        else:
+            yield "same" if verdict.is_same else "differs", verdict
+
+
+def main(folder: Path) -> None:
+    """Judge the PDF files below a folder."""
+    worker, counts = Worker(), Counter[str]()
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".pdf")
+    with tempfile.TemporaryDirectory() as work:
+        for path in files[:MAX_FILES]:
+            if path.stat().st_size > MAX_BYTES:
+                continue
+            started = time.monotonic()
+            try:
+                found = [*judged(worker, path, Path(work))]
+            except pypdfium2.PdfiumError as err:
+                found = [(f"not opened: {err}", None)]
+            counts.update(word for word, _ in found)
+            words = [word if verdict is None else f"{word} {verdict}" for word, verdict in found]
+            took = time.monotonic() - started
+            sys.stdout.write(f"{took:5.1f} s  {path.relative_to(folder)}  {words}\n")
+            sys.stdout.flush()
+    worker.close()
+    sys.stdout.write(f"{dict(counts)}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
