@@ -3,6 +3,7 @@
 #
 #   need_browser    puts a Chromium on the path, with fonts that have Chinese characters
 #   need_cups       brings CUPS and ipptool
+#   need_poppler    brings poppler's programs, which draw PDF files
 #
 # Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
 # that is there is used. Without them these functions go on: what needs them is left out, and said to be.
@@ -59,4 +60,8 @@ END
 need_cups() {
   need_debian cups-ipp-utils:ipptool cups:/usr/sbin/cupsd cups-client:lpadmin \
     cups-filters:/usr/lib/cups/filter/pdftopdf || true
+}
+
+need_poppler() {
+  need_debian poppler-utils:pdftoppm || true
 }

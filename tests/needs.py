@@ -13,6 +13,8 @@ from custom_components.lianke.documents.pdf_worker.failure import TaskError
 
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")
+# Draws PDF files with other eyes than the ones that lay them out.
+poppler = pytest.mark.skipif(not shutil.which("pdftoppm"), reason="no poppler")
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
 
 
@@ -30,4 +32,4 @@ def chinese_font() -> Path:
         lettering.lettering("仅供办理××使用", folders)
     except TaskError:
         pytest.skip("no font with Chinese characters")
-    return lettering._fonts(folders)[0]
+    return lettering._fonts(folders, "仅")[0]

@@ -1,8 +1,6 @@
 """Sheets judged by poppler: what is laid out looks like its source, for files of many kinds."""
 
-import os
 from pathlib import Path
-import shutil
 from typing import Any
 
 from PIL import ImageChops
@@ -14,9 +12,9 @@ from custom_components.lianke.documents.pdf_worker.layout import lay_out
 from tests.documents.judge import Place, Verdict, drawn, judge
 from tests.documents.pdf_samples import FIELD, LETTER, SAMPLES, filled, layered, one_page, stamped
 from tests.documents.pdf_worker.sheets import REQUEST
+from tests.needs import poppler
 
-if not os.environ.get("CI") and shutil.which("pdftoppm") is None:
-    pytest.skip("poppler's pdftoppm is not there", allow_module_level=True)
+pytestmark = poppler
 
 # Both programs draw these in a way of their own, as nothing in the file says how: only what is missing is told.
 OWN_WAY = {"highlight", "text on it", "fields", "field, lines"}

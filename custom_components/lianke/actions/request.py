@@ -66,7 +66,8 @@ class PrintParameters:
 def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     """Return the print parameters of a call whose data its schema has validated.
 
-    Raises ServiceValidationError: source_missing, source_not_one, sheet_or_photo.
+    Raises ServiceValidationError: source_missing, source_not_one, sheet_or_photo,
+    sheet_field_idle.
     """
     kinds = [kind for kind in SourceKind if kind.value in data]
     if not kinds:
@@ -77,6 +78,8 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     sheets = SheetOptions.from_fields(data)
     if sheets.sheet and sheets.photo_size:
         raise input_error("sheet_or_photo")
+    if (idle := sheets.idle_field) is not None:
+        raise input_error("sheet_field_idle", field=idle[0], needed=idle[1])
     requested = {name: data[name] for name in OPTION_NAMES if name in data}
     if sheets.sheet == BOOKLET:
         requested["duplex"] = _booklet_duplex(requested.get("duplex"), sheets)

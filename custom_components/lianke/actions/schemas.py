@@ -163,9 +163,17 @@ def _no_boolean(value: object) -> object:
     return value
 
 
+def _whole(value: Any) -> int:
+    """Take a whole number, or a text that is one. What it is cut off from would be printed without a word."""
+    if isinstance(value, float) and not value.is_integer():
+        raise vol.Invalid("expected a whole number")
+    number: int = vol.Coerce(int)(_no_boolean(value))
+    return number
+
+
 def _count(most: int) -> vol.All[Any]:
     """Take a whole number from 1."""
-    return vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=1, max=most))
+    return vol.All(_whole, vol.Range(min=1, max=most))
 
 
 def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
@@ -190,7 +198,7 @@ _CUT = vol.All(
     _some_of_it,
 )
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
-_COPIES = vol.All(_no_boolean, vol.Coerce(int), vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
+_COPIES = vol.All(_whole, vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
 _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
@@ -220,7 +228,7 @@ SOURCES: Final = {
 
 PAGES: Final = {
     vol.Optional(ATTR_HEADER): cv.boolean,
-    vol.Optional(ATTR_COLUMNS): vol.All(_no_boolean, vol.Coerce(int), vol.In((1, 2))),
+    vol.Optional(ATTR_COLUMNS): vol.All(_whole, vol.In((1, 2))),
     vol.Optional(ATTR_AGENDA): vol.In(AGENDAS),
     vol.Optional(ATTR_COMPLETED): cv.boolean,
     vol.Optional(ATTR_PRINT_EMPTY): cv.boolean,
@@ -364,9 +372,7 @@ LIST_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_STATE): vol.All(
             cv.ensure_list, [vol.In([state.value for state in JobState])]
         ),
-        vol.Optional(ATTR_LIMIT, default=50): vol.All(
-            _no_boolean, vol.Coerce(int), vol.Range(min=1, max=200)
-        ),
+        vol.Optional(ATTR_LIMIT, default=50): vol.All(_whole, vol.Range(min=1, max=200)),
         vol.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
     }
 )

@@ -116,4 +116,6 @@ def pdf_error(
             return input_error("sheet_paper_too_small")
         case "no_font":
             return input_error("watermark_needs_font")
+        case "no_letters":
+            return input_error("watermark_letters")
     return input_error("pdf_damaged", name=name)

@@ -37,6 +37,15 @@ MAX_PHOTO_COUNT: Final = 100
 MAX_WATERMARK: Final = 60
 
 
+# Fields that belong to one layout, and what chooses it.
+BELONGS: Final = {
+    "poster_columns": "sheet: poster",
+    "poster_rows": "sheet: poster",
+    "id_card_crop": "sheet: id_card",
+    "photo_count": "photo_size",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
     """The part of a picture that is printed, as `pdf_worker.crop.Cut` takes it."""
@@ -85,6 +94,16 @@ class SheetOptions:
         if "id_card_crop" in given:
             given["id_card_crop"] = tuple(Cut(**cut) for cut in given["id_card_crop"])
         return cls(**given)
+
+    @property
+    def idle_field(self) -> tuple[str, str] | None:
+        """Return a field that has no effect, and what it lacks; None if all that is given counts."""
+        chosen = {f"sheet: {self.sheet}", "photo_size" if self.photo_size else ""}
+        for item in fields(self):
+            needed = BELONGS.get(item.name)
+            if needed and needed not in chosen and getattr(self, item.name) != item.default:
+                return item.name, needed
+        return None
 
     @property
     def is_set(self) -> bool:

@@ -54,8 +54,8 @@ async def async_lay_out(
     """Return the document that some become on sheets; they stay as they are.
 
     Raises ServiceValidationError: sheet_type_not_supported, sheet_not_available,
-    sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, watermark_needs_font, and what
-    is wrong with a file; HomeAssistantError: disk_full.
+    sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, watermark_needs_font,
+    watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
     cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
     files = [

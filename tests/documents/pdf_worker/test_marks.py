@@ -1,13 +1,17 @@
 """Watermarks and stamps."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageChops
+import pypdfium2
 import pytest
 
 from custom_components.lianke.documents.pdf_worker import lettering
 from custom_components.lianke.documents.pdf_worker.failure import TaskError
-from tests.documents.pdf_worker.sheets import A4, Sheets, laid_out, make_pages, make_picture
+from tests.documents.pdf_worker.sheets import A4, POINT, Sheets, laid_out, make_pages, make_picture
 from tests.needs import chinese_font, chinese_fonts
 
 FONTS = chinese_fonts()
@@ -84,11 +88,11 @@ def test_fonts_are_looked_for_within_bounds(
         (folder / f"{number}.ttf").write_bytes(b"nothing")
     (folder / "NotoSansSC-Regular.otf").write_bytes(b"nothing")
     (folder / "text.txt").write_bytes(b"nothing")
-    found = lettering._fonts((str(tmp_path / "fonts"),))
+    found = lettering._fonts((str(tmp_path / "fonts"),), "字")
     assert len(found) == 3
     assert "large.ttf" not in {path.name for path in found}
     monkeypatch.setattr(lettering, "MAX_FONTS", 100)
-    found = lettering._fonts((str(tmp_path / "fonts"), "/nowhere"))
+    found = lettering._fonts((str(tmp_path / "fonts"), "/nowhere"), "字")
     assert [path.name for path in found][:2] == ["NotoSansSC-Regular.otf", "0.ttf"]
     tried: list[Path] = []
     read = Path.read_bytes
@@ -128,3 +132,80 @@ def test_stamps_have_room_beside_what_is_laid_out(tmp_path: Path) -> None:
     assert letters["C"].top + letters["C"].height <= 297 - 12 + 0.3
     assert letters["/"].top > 287
     assert sheets.text(0).split()[-3:] == ["/", "1", "2026-11-26"]
+
+
+def test_fonts_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A font with Chinese characters takes some 40 MB of the 384 that the worker has."""
+    raw = pypdfium2.raw
+    opened: list[Any] = []
+    closed: list[Any] = []
+
+    def noting(load: Callable[..., Any]) -> Callable[..., Any]:
+        def opens(*args: Any) -> Any:
+            opened.append(load(*args))
+            return opened[-1]
+
+        return opens
+
+    for name in ("FPDFText_LoadFont", "FPDFText_LoadStandardFont"):
+        monkeypatch.setattr(raw, name, noting(getattr(raw, name)))
+    close = raw.FPDFFont_Close
+
+    def closes(font: Any) -> None:
+        closed.append(font)
+        close(font)
+
+    monkeypatch.setattr(raw, "FPDFFont_Close", closes)
+    lettering.lettering.cache_clear()
+    for text in ("COPY", "Příliš", "\U00013000"):
+        with suppress(TaskError):
+            lettering.lettering(text, FONTS)
+    assert opened
+    assert len(closed) == len([font for font in opened if font])
+
+
+@pytest.mark.parametrize("text", ["Müller", "100 €", "“Œuvre” – ½"])
+def test_western_letters_need_no_font_of_the_system(text: str) -> None:
+    assert lettering.lettering(text, ()).width > 1
+
+
+@pytest.mark.parametrize("text", ["Příliš žluťoučký", "שלום", "Москва", "Ελλάδα"])
+def test_letters_of_the_usual_fonts(text: str) -> None:
+    """A font with Chinese characters is not looked for first."""
+    if not Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists():
+        pytest.skip("no DejaVu Sans on this system")
+    assert lettering.lettering(text, FONTS).width > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("COPY", "COPY"),
+        ("אבג", "גבא"),
+        ("אב 12 (ג)", "(ג) 12 בא"),
+        ("Copy אב", "Copy בא"),
+        ("אב A4", "A4 בא"),
+    ],
+)
+def test_letters_from_right_to_left(text: str, shown: str) -> None:
+    assert lettering._in_order(text) == shown
+
+
+@pytest.mark.parametrize("text", ["\U0001f600", "عربي", "สวัสดี", "नमस्ते"])
+def test_what_is_no_row_of_letters(text: str) -> None:
+    with pytest.raises(TaskError) as refused:
+        lettering.lettering(text, FONTS)
+    assert refused.value.reason == "no_letters"
+
+
+@pytest.mark.parametrize("size", [(53, 53), (40, 30), (30, 100)])
+def test_stamps_can_be_read_on_small_pages(tmp_path: Path, size: tuple[float, float]) -> None:
+    sheets = laid_out(
+        tmp_path, make_pages(tmp_path / "x.pdf", size), date="2026-11-26", numbers=True
+    )
+    width, height = sheets.document[0].get_size()
+    found = sheets.letters(0)
+    # A digit of 6 points is 1.5 mm high.
+    assert found["1"].height >= 1.4
+    assert all(0 <= one.left <= width * POINT - one.width for one in found.values())
+    assert all(0 <= one.top <= height * POINT - one.height for one in found.values())

@@ -1,11 +1,15 @@
 """Turn a text into outlines, with a font of this system that has its characters."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 import ctypes
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+import unicodedata
 
 import pypdfium2
 
@@ -15,8 +19,8 @@ SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
-# Parts of the names of fonts with Chinese characters, the best first.
-PREFERRED: Final = (
+# Parts of the names of fonts, the best first: of those with Chinese characters, and of those with many others.
+CHINESE_FONTS: Final = (
     "notosanssc",
     "notosanscjk-regular",
     "notosanscjk",
@@ -30,9 +34,29 @@ PREFERRED: Final = (
     "noto",
     "dejavusans",
 )
+OTHER_FONTS: Final = (
+    "dejavusans.",
+    "dejavusans-bold.",
+    "notosans-regular",
+    "liberationsans-regular",
+    "freesans.",
+    "arial.",
+    "dejavusans",
+    "notosans",
+    "liberation",
+    "freesans",
+    "noto",
+)
+# Where Chinese, Japanese and Korean begin.
+FIRST_EASTERN: Final = 0x2E80
 # A character that no font has: what is drawn for it is drawn for every one that is missing.
-MISSING: Final = 0x10FFFD
+MISSING: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
+# Letters that are written from right to left, and are not joined.
+RIGHT_TO_LEFT: Final = "R"
+# Characters whose shape depends on those beside them, or that are drawn upon another: Arabic, Thai, Devanagari …
+JOINED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs", "Co", "Cn"})
+BRACKETS: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 class _Point(NamedTuple):
@@ -83,36 +107,102 @@ class Lettering:
 def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
     """Return a text as outlines; searches folders and their subfolders for a font.
 
-    Raises TaskError: no_font where none has all characters.
+    Raises TaskError: no_font where none has all characters, no_letters where a font would not do, as for
+    emoji and for letters that are joined.
     """
-    raw = pypdfium2.raw
+    text = _in_order(unicodedata.normalize("NFC", " ".join(text.split())))
     # A font belongs to a document; nothing of this one is kept.
     scratch = pypdfium2.PdfDocument.new()
     try:
-        if text.isascii():
-            font = raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
-            return Lettering(text, font)
-        for path in _fonts(folders)[:MAX_FONTS_TRIED]:
+        with _standard_font(scratch) as font:
+            if _is_western(text) and _has_all(font, text):
+                return Lettering(text, font)
+        for path in _fonts(folders, text)[:MAX_FONTS_TRIED]:
             try:
                 data = path.read_bytes()
             except OSError:
                 continue
-            font = raw.FPDFText_LoadFont(
-                scratch,
-                (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
-                len(data),
-                raw.FPDF_FONT_TRUETYPE,
-                True,  # PDFium's own signature
-            )
-            if font and _has_all(font, text):
-                return Lettering(text, font)
+            with _font(scratch, data) as font:
+                if font and _has_all(font, text):
+                    return Lettering(text, font)
     finally:
         scratch.close()
     raise TaskError("no_font")
 
 
-def _fonts(folders: tuple[str, ...]) -> list[Path]:
-    """Return the fonts that are there, the likeliest to have Chinese characters first."""
+def _is_western(text: str) -> bool:
+    """Return whether the font that every PDF program has, has all the characters."""
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _in_order(text: str) -> str:
+    """Return the characters of a text from left to right, as they are seen. Raises TaskError: no_letters."""
+    for letter in text:
+        kind = unicodedata.category(letter)
+        if (
+            kind in JOINED
+            or unicodedata.bidirectional(letter) == "AL"
+            # Emoji, whose fonts have pictures.
+            or (ord(letter) > 0xFFFF and kind != "Lo")
+        ):
+            raise TaskError("no_letters")
+    kinds = [unicodedata.bidirectional(letter) for letter in text]
+    if RIGHT_TO_LEFT not in kinds:
+        return text
+    # Runs of one direction; what has none belongs to the run before it if the next goes the same way.
+    strong = [kind for kind in kinds if kind in ("L", RIGHT_TO_LEFT)]
+    base = strong[0]
+    ways = [kind if kind in ("L", RIGHT_TO_LEFT) else "L" if kind == "EN" else "" for kind in kinds]
+    for number, way in enumerate(ways):
+        if not way:
+            before = next((one for one in reversed(ways[:number]) if one), base)
+            after = next((one for one in ways[number:] if one), base)
+            ways[number] = before if before == after else base
+    runs = [
+        (way, "".join(letter for _, letter in some))
+        for way, some in groupby(zip(ways, text, strict=True), key=itemgetter(0))
+    ]
+    shown = [
+        run if way == "L" else run[::-1].translate(BRACKETS)
+        for way, run in (runs if base == "L" else reversed(runs))
+    ]
+    return "".join(shown)
+
+
+@contextmanager
+def _standard_font(document: Any) -> Iterator[Any]:
+    font = pypdfium2.raw.FPDFText_LoadStandardFont(document, b"Helvetica-Bold")
+    try:
+        yield font
+    finally:
+        pypdfium2.raw.FPDFFont_Close(font)
+
+
+@contextmanager
+def _font(document: Any, data: bytes) -> Iterator[Any]:
+    """Open a font, None if it is none; it takes more memory than its file until it is closed."""
+    raw = pypdfium2.raw
+    font = raw.FPDFText_LoadFont(
+        document,
+        (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
+        len(data),
+        raw.FPDF_FONT_TRUETYPE,
+        True,  # PDFium's own signature
+    )
+    try:
+        yield font
+    finally:
+        if font:
+            raw.FPDFFont_Close(font)
+
+
+def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
+    """Return the fonts that are there, the likeliest to have the characters of a text first."""
+    preferred = CHINESE_FONTS if any(ord(one) >= FIRST_EASTERN for one in text) else OTHER_FONTS
     found: list[Path] = []
     for path in _walk(folders):
         found.append(path)
@@ -121,8 +211,8 @@ def _fonts(folders: tuple[str, ...]) -> list[Path]:
 
     def rank(path: Path) -> tuple[int, str]:
         name = path.name.lower()
-        fits = (place for place, part in enumerate(PREFERRED) if part in name)
-        return next(fits, len(PREFERRED)), name
+        fits = (place for place, part in enumerate(preferred) if part in name)
+        return next(fits, len(preferred)), name
 
     return sorted(found, key=rank)
 
