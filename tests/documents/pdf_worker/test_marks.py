@@ -205,6 +205,8 @@ def test_stamps_can_be_read_on_small_pages(tmp_path: Path, size: tuple[float, fl
     )
     width, height = sheets.document[0].get_size()
     found = sheets.letters(0)
+    # The letter of the page itself stands on its edge.
+    del found["A"]
     # A digit of 6 points is 1.5 mm high.
     assert found["1"].height >= 1.4
     assert all(0 <= one.left <= width * POINT - one.width for one in found.values())
