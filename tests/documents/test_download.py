@@ -2,11 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+import gzip
 from ipaddress import ip_address
 from pathlib import Path
+import random
 import ssl
+import zlib
 
 from aiohttp import ClientTimeout, ThreadedResolver, web
+from aiohttp.abc import ResolveResult
 from aiohttp.test_utils import TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -183,6 +187,52 @@ async def test_failures_are_told_without_the_address(
     site.answer = missing
     assert await refused(hass, f"{site.url}/x?secret=1", tmp_path) == "url_refused"
     assert await refused(hass, "http://127.0.0.1:1/?secret=1", tmp_path) == "url_unreachable"
+
+
+LARGE = random.Random(1).randbytes(3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "key"),
+    [
+        ("gzip", gzip.compress(LARGE), None),
+        ("x-gzip", gzip.compress(LARGE[:10]) + gzip.compress(LARGE[10:]) + b"\0" * 64, None),
+        ("deflate", zlib.compress(LARGE), None),
+        ("gzip", gzip.compress(LARGE)[:-9], "url_cut_off"),
+        ("gzip", gzip.compress(LARGE)[:2_000_000], "url_cut_off"),
+        ("deflate", zlib.compress(LARGE)[:-5], "url_cut_off"),
+        ("gzip", LARGE, "url_cut_off"),
+        ("br", LARGE, "url_cut_off"),
+        ("gzip", gzip.compress(b"\0" * 50_000_000), "file_too_large"),
+    ],
+)
+async def test_a_packed_answer_is_printed_whole_or_not_at_all(
+    hass: HomeAssistant, site: Site, tmp_path: Path, coding: str, body: bytes, key: str | None
+) -> None:
+    """A server may pack although it was asked not to; the length of what it sends says nothing then."""
+
+    async def packed(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return web.Response(body=body, headers={"Content-Encoding": coding})
+
+    site.answer = packed
+    hass.config.allowlist_external_urls = {f"{site.url}/"}
+    limit = 4 * LIMIT
+    if key is not None:
+        assert await refused(hass, f"{site.url}/x?secret=1", tmp_path, limit) == key
+        return
+    await async_download(hass, f"{site.url}/x", tmp_path / "file", limit)
+    assert (tmp_path / "file").read_bytes() == LARGE
+
+
+async def test_a_name_without_an_address(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> list[ResolveResult]:
+        return []
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    assert await refused(hass, "https://documents.example/x", tmp_path) == "url_unreachable"
 
 
 async def test_a_slow_server_is_given_up(

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
-from typing import Final, override
+from typing import BinaryIO, Final, override
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -13,6 +13,7 @@ from yarl import URL
 
 from .document import input_error
 from .spool import CHUNK_BYTES, open_private, too_large, translate_disk_errors
+from .unpacking import CODINGS, DamagedDataError, Unpacker
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -71,6 +72,8 @@ class _PublicResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         results = await self._resolver.resolve(host, port, family)
+        if not results:
+            raise OSError(f"{host} has no address")
         if not self.private_allowed and not all(is_public(result["host"]) for result in results):
             raise _NotPublicError(host)
         return results
@@ -88,8 +91,8 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
     decompression), five redirects and two minutes.
 
     Raises ServiceValidationError: url_invalid, url_not_public, url_too_many_redirects,
-    url_unreachable, url_refused, file_too_large; HomeAssistantError: disk_full. The file may exist
-    then.
+    url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
+    file may exist then.
     """
     url = _parse(address)
     resolver = _PublicResolver()
@@ -102,7 +105,12 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
         connector_owner=True,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=TIMEOUT,
-        headers={aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke"},
+        headers={
+            aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke",
+            aiohttp.hdrs.ACCEPT_ENCODING: "identity",
+        },
+        # aiohttp takes a packed answer that is cut off for a whole one.
+        auto_decompress=False,
     ) as session:
         try:
             async with await _open(hass, session, resolver, url) as response:
@@ -170,24 +178,61 @@ async def _save(
     name = _name(response)
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
-    received = 0
     translated = translate_disk_errors()
     file = await hass.async_add_executor_job(translated(open_private), target)
-    write = translated(file.write)
     try:
+        body = _Body(file, response, name, limit_bytes)
+        write = translated(body.write)
         buffer = bytearray()
         async for chunk in response.content.iter_any():
-            received += len(chunk)
-            if received > limit_bytes:
-                raise too_large(name, limit_bytes)
             buffer += chunk
             if len(buffer) >= CHUNK_BYTES:
                 await hass.async_add_executor_job(write, bytes(buffer))
                 buffer.clear()
         await hass.async_add_executor_job(write, bytes(buffer))
+        await hass.async_add_executor_job(translated(body.finish))
+    except DamagedDataError:
+        raise input_error("url_cut_off", host=host) from None
     finally:
         await hass.async_add_executor_job(translated(file.close))
     return name
+
+
+class _Body:
+    """Writes an answer's body to a file, unpacked."""
+
+    def __init__(
+        self, file: BinaryIO, response: aiohttp.ClientResponse, name: str, limit_bytes: int
+    ) -> None:
+        """Take the open file, and what the answer's headers say. Raises DamagedDataError."""
+        self._file = file
+        self._name = name
+        self._limit = limit_bytes
+        self._size = 0
+        coding = response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "identity").strip().lower()
+        coding = coding.removeprefix("x-") or "identity"
+        if coding not in {"identity", *CODINGS}:
+            raise DamagedDataError
+        self._unpacker = None if coding == "identity" else Unpacker(coding)
+
+    def write(self, data: bytes) -> None:
+        """Write what the bytes stand for; blocks. Raises DamagedDataError, file_too_large."""
+        if self._unpacker is None:
+            self._keep(data)
+            return
+        for piece in self._unpacker.unpack(data, CHUNK_BYTES):
+            self._keep(piece)
+
+    def finish(self) -> None:
+        """Write what is left, and check that the body has its end; blocks. Raises DamagedDataError."""
+        if self._unpacker is not None:
+            self._keep(self._unpacker.finish())
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise too_large(self._name, self._limit)
+        self._file.write(data)
 
 
 def _name(response: aiohttp.ClientResponse) -> str:
