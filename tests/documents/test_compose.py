@@ -163,6 +163,11 @@ def test_pictures_given_as_data_stay() -> None:
         ("![x](qr:WIFI:T:WPA;S:my net;P:pass word;;)", "WIFI:T:WPA;S:my net;P:pass word;;"),
         ("a ![x](qr:WIFI:S:net (guest) 2;P:x;;) b", "WIFI:S:net (guest) 2;P:x;;"),
         ("![x](qr:https://example.com/a?b=c&d=e)", "https://example.com/a?b=c&d=e"),
+        (r"![x](qr:WIFI:T:WPA;S:a\;b\\c;P:x\:y;;)", r"WIFI:T:WPA;S:a\;b\\c;P:x\:y;;"),
+        (r"![x](<qr:WIFI:T:WPA;S:a\;b;P:x;;>)", r"WIFI:T:WPA;S:a\;b;P:x;;"),
+        ("![x](qr:WIFI:T:WPA;S:net;P:a)b(c;;) end", "WIFI:T:WPA;S:net;P:a)b(c;;"),
+        (r"![x](qr:smile \)) end", "smile )"),
+        (r"![x](qr:C:\Users\me)", r"C:\Users\me"),
     ],
 )
 def test_qr_codes_can_be_read(text: str, content: str) -> None:

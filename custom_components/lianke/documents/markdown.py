@@ -51,21 +51,29 @@ def _check_size(state: StateCore) -> None:
             raise page_too_large()
 
 
-# CommonMark allows no blanks in an address, but names of networks have some.
+# What stands behind `qr:` is the code's content, to the letter: CommonMark would take backslashes, which
+# names and passwords of networks have, for its own, and allow no blanks. A Wi-Fi code ends at its ";;",
+# whatever brackets its password has; anything else at the bracket that has no partner.
 _QR_CODE = re.compile(
-    r"!\[([^\]\n]{0,200})\]\(\s*(qr:(?:[^()<>\n\\]|\\.|\([^()\n]{0,500}\)){1,3000}?)\s*\)",
-    re.IGNORECASE,
+    r"""!\[([^\]\n]{0,200})\]\(\s*(?:
+        <(?P<framed>qr:[^<>\n]{1,3000})>
+        | (?P<wifi>qr:WIFI:(?:[^\\\n]|\\.){1,3000}?;;)
+        | (?P<plain>qr:(?:[^()<>\n\\]|\\.|\([^()\n]{0,500}\)){1,3000}?)
+    )\s*\)""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_ESCAPED_BRACKET = re.compile(r"\\([()<>])")
 
 
 def _qr_code(state: StateInline, silent: bool) -> bool:
-    """Read an image with a `qr:` address that has blanks in it."""
+    """Read an image with a `qr:` address, and leave the address as it is written."""
     found = _QR_CODE.match(state.src, state.pos, state.posMax)
-    if found is None or " " not in found[2] or found[2].endswith(('"', "'")):
-        return False
+    if found is None or (found["plain"] or "").endswith(('"', "'")):
+        return False  # with a title, as CommonMark reads it
     if not silent:
+        address = found["framed"] or found["wifi"] or found["plain"]
         token = state.push("image", "img", 0)
-        token.attrs = {"src": found[2], "alt": ""}
+        token.attrs = {"src": _ESCAPED_BRACKET.sub(r"\1", address), "alt": ""}
         token.content = found[1]
         token.children = [Token("text", "", 0, content=found[1])]
     state.pos = found.end()
