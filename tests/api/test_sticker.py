@@ -50,6 +50,24 @@ def test_every_known_form(text: str) -> None:
     assert parse_credentials(text) == BOX
 
 
+@pytest.mark.parametrize(
+    "around", ["{}", "https://printing.liankenet.com/?token={}#/home", "看：token={} 谢谢"]
+)
+@pytest.mark.parametrize("blank", [" ", "  ", "\u3000", "\n"])
+def test_a_token_that_was_cut_in_two(around: str, blank: str) -> None:
+    """It is put together again or refused; never does a part of it stand for another box or key."""
+    read = 0
+    for at in range(1, len(BARE)):
+        text = around.format(BARE[:at] + blank + BARE[at:])
+        try:
+            assert parse_credentials(text) == BOX
+            read += 1
+        except CredentialsError:
+            continue
+    if "谢谢" not in around:
+        assert read == len(BARE) - 1
+
+
 def test_both_alphabets_of_base64() -> None:
     # Only a letter beyond the usual ones makes "+" or "/" appear: `_` and `-` in an id do not, so a made-up one does.
     pair = "ab~>?x:key"

@@ -236,7 +236,9 @@ def test_what_takes_too_much_memory(tmp_path: Path, kind: str, size: tuple[int, 
         sticker._open_photo(path)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("WEBP", (4608, 3456)), ("JPEG", (8192, 6144))])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("WEBP", (4608, 3456)), ("JPEG", (8192, 6144)), ("AVIF", (1600, 1200))]
+)
 def test_what_phones_take(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:
     path = tmp_path / "photo"
     photo(STICKER, size=size, side=1400).convert("RGB").save(path, kind, quality=60)

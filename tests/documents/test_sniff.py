@@ -11,6 +11,11 @@ from custom_components.lianke.documents.sniff import FileType, sniff
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
+MAIL = (
+    b"Return-Path: <a@example.com>\r\nFrom: a@example.com\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nJVBERi0xLjQK\r\n"
+)
+
 
 def named(value: object) -> str | None:
     """Return what a sample is called in a test's name: bytes are not fit for that."""
@@ -56,6 +61,11 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> FileType:
         ("你好，世界".encode("gb18030"), "x.txt", FileType.TEXT),
         ("你好".encode("utf-16"), "x.txt", FileType.TEXT),
         (b"a,b\n1,2", "x.csv", FileType.CSV),
+        (b"a\tb\n1\t2", "x.tsv", FileType.CSV),
+        (zipped("[Content_Types].xml", "xl\\workbook.xml"), "x.xlsx", FileType.XLSX),
+        (b"<html><table><tr><td>1", "report.xls", FileType.HTML),
+        (MAIL, "kept as text.txt", FileType.TEXT),
+        (b"To: everybody\nDate: today\n\nno MIME", "note", FileType.TEXT),
         (b"# x", "x.md", FileType.MARKDOWN),
         (b"BM is no picture", "x.txt", FileType.TEXT),
         (("字" * 5000).encode(), "x.txt", FileType.TEXT),
@@ -71,6 +81,11 @@ def test_kinds(tmp_path: Path, data: bytes, name: str, kind: FileType) -> None:
     ("data", "name", "key"),
     [
         (b"", "x.pdf", "file_empty"),
+        (MAIL, "letter.eml", "mail_not_supported"),
+        (MAIL, "x", "mail_not_supported"),
+        (b"<!doctype html><h1>Log in first", "menu.pdf", "content_not_as_named"),
+        (b"just text", "photo.JPG", "content_not_as_named"),
+        (b"<!-- made by hand -->\n<!-- twice --> <svg width='1'>", "x.svg", "type_not_supported"),
         (zipped("OFD.xml", "Doc_0/Document.xml"), "发票.ofd", "ofd_not_supported"),
         (zipped("mimetype", "content.xml"), "x.odt", "type_not_supported"),
         (zipped("word/document.xml"), "x.docx", "type_not_supported"),

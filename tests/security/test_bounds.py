@@ -356,6 +356,7 @@ def test_a_title_as_long_as_a_call_takes_no_time() -> None:
 PHOTOS = {
     "JPEG": (sticker.MAX_JPEG_PIXELS, (7200, 7100), "L"),
     "WEBP": (sticker.MAX_WEBP_PIXELS, (4300, 4000), "L"),
+    "AVIF": (sticker.MAX_AVIF_PIXELS, (5100, 5000), "L"),
     "PNG": (sticker.MAX_OTHER_PIXELS, (6000, 5010), "1"),
 }
 

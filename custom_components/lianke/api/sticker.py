@@ -28,8 +28,15 @@ MAX_WEBP_PIXELS = 17_000_000
 """Measured: 16 bytes a pixel while it is decoded."""
 MAX_OTHER_PIXELS = 30_000_000
 """Measured: 7 bytes a pixel with transparency. So a photo takes 0.3 GB at most (CMYK 0.45), a phone's usual one 0.1."""
-_MAX_PIXELS = {"JPEG": MAX_JPEG_PIXELS, "MPO": MAX_JPEG_PIXELS, "WEBP": MAX_WEBP_PIXELS}
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_AVIF_PIXELS = 25_000_000
+"""Measured: 12 bytes a pixel while it is decoded."""
+_MAX_PIXELS = {
+    "JPEG": MAX_JPEG_PIXELS,
+    "MPO": MAX_JPEG_PIXELS,
+    "WEBP": MAX_WEBP_PIXELS,
+    "AVIF": MAX_AVIF_PIXELS,
+}
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
 _SIDES = (1600, 1000, 2400, 700)
 """px; noise vanishes in small copies of a photo, a small code needs a large one."""
@@ -101,8 +108,12 @@ def rank_code(text: str) -> int:
         return 0
     if _VENDOR.match(text.lstrip()):
         return 3
-    usual = _USUAL_ID.fullmatch(found.device_id) and _USUAL_KEY.fullmatch(found.device_key)
-    return 2 if usual else 1
+    return 2 if _is_usual(found) else 1
+
+
+def _is_usual(found: Credentials) -> bool:
+    """Return whether number and key look like those of most boxes."""
+    return bool(_USUAL_ID.fullmatch(found.device_id) and _USUAL_KEY.fullmatch(found.device_key))
 
 
 def _from_link(link: str) -> Credentials:
@@ -126,9 +137,12 @@ def _from_prose(text: str) -> Credentials:
     tokens = [found[1] for found in _LOOSE_TOKEN.finditer(text)][:MAX_WORDS]
     for token in (*tokens, *words):
         try:
-            return _from_token(token)
+            found = _from_token(token)
         except CredentialsError:
             continue
+        # Half of a token that was cut in two would be another box, or another key.
+        if _is_usual(found):
+            return found
     device_id, device_key = _ID_LABEL.search(text), _KEY_LABEL.search(text)
     if device_id is not None and device_key is not None:
         return Credentials(device_id=device_id[1], device_key=device_key[1])
@@ -141,17 +155,18 @@ def _from_prose(text: str) -> Credentials:
 
 def _from_token(token: str) -> Credentials:
     """Return the credentials a token encodes; padding may be missing, the alphabet may be the url-safe one."""
-    text = unquote(unquote(token)).strip()
-    # A blank inside a token was a plus sign once.
-    text = _LINE_ENDS.sub("", text).replace(" ", "+")
-    text = text.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("ascii")
-    except binascii.Error, ValueError:
-        raise CredentialsError from None
-    if (pair := _PAIR.fullmatch(decoded.strip())) is None:
-        raise CredentialsError
-    return Credentials(device_id=pair[1], device_key=pair[2])
+    text = _LINE_ENDS.sub("", unquote(unquote(token)).strip())
+    # A blank inside a token was a plus sign once, or came in where somebody copied it.
+    for blank in ("+", "") if " " in text else ("",):
+        joined = text.replace(" ", blank).replace("-", "+").replace("_", "/").rstrip("=")
+        try:
+            padded = joined + "=" * (-len(joined) % 4)
+            decoded = base64.b64decode(padded, validate=True).decode("ascii")
+        except binascii.Error, ValueError:
+            continue
+        if (pair := _PAIR.fullmatch(decoded.strip())) is not None:
+            return Credentials(device_id=pair[1], device_key=pair[2])
+    raise CredentialsError
 
 
 def read_photo(path: Path) -> Credentials:

@@ -16,7 +16,7 @@ HEAD_BYTES = 8192
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"}
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
 )
 # Entries at the root of an old Office file; the first match counts.
 OLE_STREAMS = {
@@ -33,7 +33,18 @@ OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
 _POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
 SURE_ENCODINGS = frozenset({"utf-8", *MARKS.values()})
 FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
-TEXT_SUFFIXES = frozenset({".txt", ".csv", ".md", ".markdown", ".log"})
+_COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
+TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
+# Where such a file holds text, it is the error page of a server, or was named by mistake. Not so Office
+# files: many programs give a table in HTML the name of one.
+NEVER_TEXT = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
+# Lines that an e-mail as it is sent begins with (RFC 5322, 3.6); it holds its attachments as text.
+_MAIL = re.compile(
+    rb"\A(?:from |(?:return-path|received|delivered-to|dkim-signature|authentication-results|x-[a-z-]+|mime-version"
+    rb"|message-id|date|from|to|subject|reply-to):)",
+    re.IGNORECASE,
+)
+_MIME = re.compile(rb"^mime-version:", re.IGNORECASE | re.MULTILINE)
 
 
 class FileType(StrEnum):
@@ -71,8 +82,8 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     The name only helps where the content says nothing: text and old Office files. Printer
     commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
     the name is of a file on this system. Raises ServiceValidationError: file_empty, file_damaged,
-    office_protected, ofd_not_supported, raw_not_asked_for, text_unreadable, type_not_supported;
-    OSError when the file cannot be read.
+    content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, raw_not_asked_for,
+    text_unreadable, type_not_supported; OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -84,7 +95,8 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
         if not may_be_raw or suffix != FileType.RAW:
             raise input_error("raw_not_asked_for", name=name)
         kind = FileType.RAW
-    kind = kind or _text_kind(head, name, suffix)
+    if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NEVER_TEXT:
+        raise input_error("content_not_as_named", name=name)
     if kind is None:
         raise input_error("type_not_supported", name=name)
     if kind == ".ofd":
@@ -151,7 +163,8 @@ def _zip_kind(path: Path, name: str) -> str | None:
     """Return the type of new Office files and OFD, by the names of their parts."""
     try:
         with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
+            # Some programs write the paths of Windows.
+            names = [part.replace("\\", "/") for part in archive.namelist()]
     except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
         raise input_error("file_damaged", name=name) from None
     if any(part.rpartition("/")[2].lower() == "ofd.xml" for part in names):
@@ -166,13 +179,16 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
+    if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
+        raise input_error("mail_not_supported", name=name)
     if start.startswith((b"<!doctype html", b"<html")):
         return FileType.HTML
     if suffix in (".html", ".htm") and b"<" in head and b"\0" not in head:
         return FileType.HTML
     if b"<html" in head[:2048].lower() and start.startswith((b"<?xml", b"<!--")):
         return FileType.HTML
-    if start.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
+    bare = _COMMENTS.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())[:200].lower()
+    if bare.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None
     encoding = guess_encoding(head)
     if encoding is None and suffix in TEXT_SUFFIXES:
@@ -180,7 +196,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     # Without a name that says text, only what is certain.
     if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
         return None
-    if suffix == ".csv":
+    if suffix in (".csv", ".tsv"):
         return FileType.CSV
     if suffix in (".md", ".markdown"):
         return FileType.MARKDOWN

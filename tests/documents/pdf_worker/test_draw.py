@@ -207,6 +207,39 @@ def test_a_page_that_is_not_there(tmp_path: Path) -> None:
     assert refused.value.reason == "damaged"
 
 
+def test_a_photo_with_further_pictures_behind_it(tmp_path: Path) -> None:
+    """Phones of 48 megapixels write such files, which are JPEG and decoded as such."""
+    # A wider picture than all but JPEG may have.
+    data = picture((8064, 6048), "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    made = drawn(tmp_path, data)
+    assert (colour(made, 0.25, 0.5), colour(made, 0.75, 0.5)) == ("red", "blue")
+
+
+def test_a_fax_is_as_high_as_it_was(tmp_path: Path) -> None:
+    """It has twice as many dots across as down."""
+    fax = Image.new("1", (1728, 1078), 1)
+    fax.paste(0, (300, 300, 300 + 408, 300 + 196))  # two inches by two
+    out = BytesIO()
+    fax.save(out, "TIFF", dpi=(204, 98))
+    left, top, right, bottom = ink(drawn(tmp_path, out.getvalue(), paper=None))
+    assert (right - left) / (bottom - top) == pytest.approx(1, rel=0.02)
+    left, top, right, bottom = ink(drawn(tmp_path, out.getvalue(), scale="none"))
+    assert (right - left) / SIDE == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
+    assert (bottom - top) / SIDE == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
+
+
+@pytest.mark.parametrize("highest", [1.0, 255.0, 65535.0])
+def test_brightness_in_floating_numbers(tmp_path: Path, highest: float) -> None:
+    image = Image.new("F", (40, 40), highest)
+    image.paste(0.0, (0, 0, 20, 40))
+    out = BytesIO()
+    image.save(out, "TIFF")
+    made = drawn(tmp_path, out.getvalue()).convert("L")
+    half = made.height // 2
+    assert made.getpixel((made.width // 4, half)) == pytest.approx(0, abs=3)
+    assert made.getpixel((made.width * 3 // 4, half)) == pytest.approx(255, abs=3)
+
+
 def test_no_place_for_the_picture(tmp_path: Path) -> None:
     with pytest.raises(TaskError) as refused:
         drawn(tmp_path, make_pdf(2), target=str(tmp_path / "nowhere" / "x"))

@@ -18,6 +18,9 @@ MAX_PIXELS: Final = 30_000_000
 MAX_JPEG_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
 DEFAULT_DPI: Final = 96
+# Times as many dots across as down, or down as across.
+OBLONG: Final = 4
+NEARLY_SQUARE: Final = 0.02
 # What decoders raise for damaged pictures, besides what they should.
 DECODER_ERRORS: Final = (
     UnidentifiedImageError,
@@ -60,24 +63,27 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
         if frame:
             opened.seek(frame)
         pixels = opened.width * opened.height
-        if pixels > (MAX_JPEG_PIXELS if opened.format == "JPEG" else MAX_PIXELS):
+        # Phones put further pictures behind the photo, which Pillow calls MPO.
+        is_jpeg = opened.format in ("JPEG", "MPO")
+        if pixels > (MAX_JPEG_PIXELS if is_jpeg else MAX_PIXELS):
             raise TaskError("image_too_large")
         full = opened.size
-        if opened.format == "JPEG":
+        if is_jpeg:
             factor = _reduction(full, most or max(full))
             opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
         if opened.width * opened.height > MAX_PIXELS:
             raise TaskError("image_too_large")
-        dpi = _resolution(opened)
+        across, down = _resolution(opened)
         turned = opened.getexif().get(0x0112, 1) >= 5
         opened.load()
         picture: Image.Image = opened
         if most and max(picture.size) > most * 2:
             picture = _plain(picture)
             picture.thumbnail((most, most))
+        picture = _square(picture, across / down)
         ImageOps.exif_transpose(picture, in_place=True)
         picture = flatten(_srgb(picture))
-    size = Size(full[0] * 72 / dpi, full[1] * 72 / dpi)
+    size = Size(full[0] * 72 / across, full[1] * 72 / down)
     return picture, size.turned if turned else size
 
 
@@ -98,11 +104,28 @@ def _reduction(full: tuple[int, int], most: int) -> int:
     return factor
 
 
-def _resolution(opened: Image.Image) -> float:
-    """Return the dots per inch that a picture names, if it makes sense."""
+def _resolution(opened: Image.Image) -> tuple[float, float]:
+    """Return the dots per inch across and down that a picture names, if they make sense."""
     found: Any = opened.info.get("dpi", (DEFAULT_DPI,))
-    dpi = float(found[0])
-    return dpi if 20 <= dpi <= 10_000 else DEFAULT_DPI
+    across, down = float(found[0]), float(found[-1])
+    if not (20 <= across <= 10_000 and 20 <= down <= 10_000):
+        return DEFAULT_DPI, DEFAULT_DPI
+    # Faxes have twice as many dots across; what differs more is a mistake.
+    return (across, down) if 1 / OBLONG <= across / down <= OBLONG else (across, across)
+
+
+def _square(picture: Image.Image, oblong: float) -> Image.Image:
+    """Return the picture with pixels as wide as high; `oblong` is how many times higher they are."""
+    width, height = picture.size
+    if abs(oblong - 1) < NEARLY_SQUARE:
+        return picture
+    size = (width, round(height * oblong)) if oblong > 1 else (round(width / oblong), height)
+    if size[0] * size[1] > MAX_PIXELS:
+        return picture
+    exif = picture.getexif()
+    resized = _plain(picture).resize(size)
+    resized.info["exif"] = exif.tobytes()
+    return resized
 
 
 def _plain(picture: Image.Image) -> Image.Image:
@@ -133,7 +156,12 @@ def flatten(picture: Image.Image) -> Image.Image:
     """Return the picture in grey or colour, white where it is transparent."""
     if picture.mode in ("L", "RGB"):
         return picture
-    if picture.mode.startswith("I") or picture.mode == "F":
+    if picture.mode == "F":
+        # From 0 to 1, or whole numbers of eight or sixteen bits.
+        extrema: Any = picture.getextrema()
+        unit = 255.0 if extrema[1] <= 1 else 1.0 if extrema[1] <= 255 else 1 / 256
+        return picture.point(lambda value: value * unit).convert("L")
+    if picture.mode.startswith("I"):
         return picture.convert("I").point(lambda value: value / 256).convert("L")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
