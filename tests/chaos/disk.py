@@ -1,11 +1,13 @@
-"""A disk that is full or read-only, for one process.
+"""A disk that is full, read-only or slow, for one process.
 
-Whatever would write below a folder is refused with the system's own error.
+Whatever would write below a folder is refused with the system's own error, or takes a while.
 """
 
 import errno
 import os
 import sys
+import threading
+import time
 from typing import Any, Final
 
 # What makes or fills a file, and what only changes names; a full disk allows the latter.
@@ -13,6 +15,8 @@ _MAKING: Final = frozenset({"os.mkdir", "os.link", "os.symlink"})
 _CHANGING: Final = frozenset(
     {"os.rename", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime"}
 )
+# Seconds of real time that a slow disk takes to open a file that is written.
+SLOW: Final = 0.1
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -37,6 +41,10 @@ class Disk:
         else:
             refused = event in _CHANGING and self.mode == "read_only"
         if refused and any(self._is_ours(arg) for arg in args[:2]):
+            if self.mode == "slow":
+                if threading.current_thread() is not threading.main_thread():
+                    time.sleep(SLOW)
+                return
             number = errno.ENOSPC if self.mode == "full" else errno.EROFS
             raise OSError(number, os.strerror(number), str(args[0]))
 

@@ -90,6 +90,8 @@ class Home:
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
     _shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    # Jobs whose turned paper was put on top of another's.
+    piled: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.config = self.world.folder / self.name
@@ -284,6 +286,11 @@ class Home:
                 self.on_step()
 
     def _note(self, how: Any, reported: dict[str, Any], state: str) -> None:
+        if state in FINAL:
+            # Whoever has put paper back for it takes away what is left.
+            for box in self.boxes:
+                for printer in box.printers:
+                    printer.take_out(reported["job_id"])
         self.reported.append(
             Reported(
                 time=self.world.now,
@@ -328,6 +335,10 @@ class Home:
         """Return the device of the printer in a port of a box."""
         return self.devices[box.device_id, box.printer(port).name]
 
+    def device_named(self, name: str) -> str:
+        """Return the device of a printer of this name."""
+        return next(device for (_, printer), device in self.devices.items() if printer == name)
+
     def records(self) -> list[dict[str, Any]]:
         """Return every job as it is on disk."""
         found = []
@@ -337,7 +348,7 @@ class Home:
         return found
 
     async def set_disk(self, mode: str) -> None:
-        """Fill the disk, make it read-only, or put it in order."""
+        """Fill the disk, make it read-only or slow, or put it in order."""
         self.disk = mode
         if self.runs:
             await self.ask("disk", mode=mode)

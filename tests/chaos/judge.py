@@ -9,10 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from custom_components.lianke.jobs import task_matching
 from custom_components.lianke.jobs.job import Job
+from tests.by_hand import images
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
 
 from .home import FINAL, Home, Reported
+from .user import Asked
 from .world import World
 
 # States after which nobody expects paper any more.
@@ -31,6 +33,32 @@ class Story:
     reported: list[Reported]
     tasks: list[Task] = field(default_factory=list)
     papers: list[PrintedJob] = field(default_factory=list)
+    # Those of the tasks that print second sides by hand.
+    second: set[str] = field(default_factory=set)
+
+    @property
+    def by_hand(self) -> dict[str, Any] | None:
+        """What the record says of two halves."""
+        return self.record and self.record.get("by_hand")
+
+    @property
+    def parts(self) -> list[list[PrintedJob]]:
+        """The papers of each half, of a usual job all of them."""
+        if self.by_hand is None:
+            return [self.papers]
+        parts: list[list[PrintedJob]] = [[], []]
+        for paper in self.papers:
+            parts[paper.task_id in self.second].append(paper)
+        # First sides that another job has printed are not this one's.
+        return parts if self.by_hand["half"] == 1 or self.by_hand["first_token"] else parts[1:]
+
+    @property
+    def present(self) -> list[Task]:
+        """The tasks of the half that the record is about."""
+        assert self.record is not None
+        return [
+            one for one in self.tasks if token_of(one.callback_url or "") == self.record["token"]
+        ]
 
     @property
     def state(self) -> str:
@@ -67,6 +95,7 @@ def judge(world: World) -> Judgement:
         _judge_paper(story, found)
         _judge_words(story, found)
         _judge_events(story, found)
+        _judge_turned(story, stories, found)
         if story.state == "unconfirmed":
             _judge_doubt(world, story, stories, found)
     _judge_repeats(world, stories, found)
@@ -91,16 +120,22 @@ def _stories(world: World) -> dict[str, Story]:
             stories[job_id] = story
             if story.record is not None:
                 by_token[story.record["token"]] = story
+                if story.by_hand is not None and story.by_hand["first_token"]:
+                    by_token[story.by_hand["first_token"]] = story
     papers: dict[str, list[PrintedJob]] = {}
     for paper in world.sim.cloud.out_tray:
         papers.setdefault(paper.task_id, []).append(paper)
     for task in world.sim.cloud.tasks.values():
         if task.foreign or task.preview:
             continue
-        owner = by_token.get(token_of(task.callback_url or ""))
+        token = token_of(task.callback_url or "")
+        owner = by_token.get(token)
         if owner is not None:
+            assert owner.record is not None
             owner.tasks.append(task)
             owner.papers += papers.get(task.task_id, [])
+            if owner.by_hand and owner.by_hand["half"] == 2 and token == owner.record["token"]:
+                owner.second.add(task.task_id)
     return stories
 
 
@@ -110,9 +145,10 @@ def token_of(url: str) -> str:
 
 
 def _outcome(story: Story) -> str:
-    whole = sum(paper.complete for paper in story.papers)
+    whole = all(any(paper.complete for paper in part) for part in story.parts)
     text = "whole" if whole else "part" if story.papers else "nothing"
-    return f"{story.state}, {text} printed"
+    how = "by hand, " if story.by_hand else ""
+    return f"{how}{story.state}, {text} printed"
 
 
 def _judge_calls(home: Home, stories: dict[str, Story], found: Judgement) -> None:
@@ -125,7 +161,7 @@ def _judge_calls(home: Home, stories: dict[str, Story], found: Judgement) -> Non
             elif story.state not in FINAL:
                 found.add("open", story, f"is still {story.state}")
             for paper in story.papers:
-                if hashlib.sha256(paper.path.read_bytes()).hexdigest() != asked.digest:
+                if not _is_of(paper, story, asked):
                     found.add("altered", story, "another document came out")
         elif asked.refused and not asked.duplicate:
             same = [one for one in home.asked if one.digest == asked.digest and one is not asked]
@@ -137,20 +173,49 @@ def _judge_calls(home: Home, stories: dict[str, Story], found: Judgement) -> Non
                     found.add("refused", story, f"printed, though told {asked.error}")
 
 
+def _is_of(paper: PrintedJob, story: Story, asked: Asked) -> bool:
+    """Return whether a paper is what was asked for; of two halves, the sides that are its own."""
+    if story.by_hand is None:
+        return hashlib.sha256(paper.path.read_bytes()).hexdigest() == asked.digest
+    # Document and number of each page; a blank one is the second side of a last page.
+    pages = [image.text.split() for image in images(paper.path)]
+    odd = paper.task_id not in story.second
+    return all(
+        (not page and not odd) or (page[0] == asked.path.stem and int(page[1]) % 2 == odd)
+        for page in pages
+    )
+
+
 def _judge_paper(story: Story, found: Judgement) -> None:
     """See that paper came out once or not at all, and that it was told which."""
-    if len({paper.task_id for paper in story.papers}) > 1:
-        found.add("doubled", story, f"{len(story.papers)} papers, state {story.state}")
+    for part in story.parts:
+        if len({paper.task_id for paper in part}) > 1:
+            found.add("doubled", story, f"{len(part)} papers, state {story.state}")
     for one in story.reported:
-        if one.state == "completed" and not any(
-            paper.complete and _moment(paper.time) <= one.time + SAME_MOMENT
-            for paper in story.papers
+        if one.state == "completed" and not all(
+            any(paper.complete and _moment(paper.time) <= one.time + SAME_MOMENT for paper in part)
+            for part in story.parts
         ):
             found.add("false completed", story, f"{_paper(story)} when {_of(one)}")
             break
         if one.state in NOT_PRINTED and not one.partly and story.papers:
             found.add("false not printed", story, f"{_paper(story)}, but {_of(one)}")
             break
+
+
+def _judge_turned(story: Story, stories: dict[str, Story], found: Judgement) -> None:
+    """See that paper that was turned over for a job got its second sides, and no other job of its home's."""
+    for task in story.tasks:
+        for whose in task.printed_on:
+            if stories[whose] is story and task.task_id in story.second:
+                continue
+            if stories[whose].home is story.home:
+                found.add(
+                    "on turned paper", story, f"({story.state}) on the sheets of {whose[-6:]}"
+                )
+    for upper, lower in story.home.piled:
+        if upper == story.job_id and stories[lower].home is story.home:
+            found.add("on turned paper", story, f"put on the sheets of {lower[-6:]}")
 
 
 def _moment(cloud_time: float) -> float:
@@ -174,7 +239,12 @@ def _of(one: Reported) -> str:
 def _judge_words(story: Story, found: Judgement) -> None:
     """See that no last word was followed by another."""
     finals: list[Reported] = []
+    turned = story.by_hand is None
     for one in story.reported:
+        if one.state == "held" and finals and not turned:
+            # Its first half was in doubt, once, and was printed after all.
+            turned = True
+            finals = [final for final in finals if final.state != "unconfirmed"]
         for final in finals:
             if one.how != final.how and one.time - final.time < SAME_MOMENT:
                 continue
@@ -194,7 +264,10 @@ def _judge_events(story: Story, found: Judgement) -> None:
     """See that each event was fired once, and the last one at all."""
     events = [one for one in story.reported if one.how == "event"]
     for state, times in Counter(one.state for one in events).items():
-        if state != "held" and times > 1:
+        # Each half of a job is sent, and may be in doubt.
+        halved = story.by_hand is not None and state not in FINAL - {"unconfirmed"}
+        halves = 2 if halved else 1
+        if state != "held" and times > halves:
             found.add("event twice", story, f"{state} {times} times")
     final = story.record and story.record["state"]
     if final not in FINAL or any(one.state == final for one in events):
@@ -228,7 +301,7 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
     record = story.record
     assert record is not None
     exchanges = story.home.proxy.exchanges
-    task_ids = {task.task_id for task in story.tasks}
+    task_ids = {task.task_id for task in story.present}
     for one in exchanges:
         if not one.answered or one.status != 200:
             continue
@@ -264,13 +337,13 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
     """Return why nobody could know what became of a job, None without a reason."""
     record = story.record
     assert record is not None
-    if not story.tasks:
+    if not story.present:
         return "it never arrived, which no list can prove"
-    if any(task.state == "REVOKED" for task in story.tasks):
+    if any(task.state == "REVOKED" for task in story.present):
         return "it was taken back when it may have been printing"
     if record["task_id"]:
         return "its task never had an end that could be read"
-    box = story.tasks[0].box
+    box = story.present[0].box
     mine = {
         task.task_id for one in stories.values() if one.home is story.home for task in one.tasks
     }
@@ -298,7 +371,7 @@ def _why_not_matched(world: World, story: Story) -> str | None:
     offset = task_matching.clock_offset(job, None)
     if not offset.is_known:
         return "how far the clocks were apart was unknown"
-    made = world.sim.cloud.shown_time(story.tasks[0].created)
+    made = world.sim.cloud.shown_time(story.present[0].created)
     begin, end = task_matching.window(job, offset)
     if not begin <= made <= end:
         return "a clock was put right between the last answer and the upload"

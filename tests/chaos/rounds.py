@@ -135,6 +135,10 @@ def _options(random: Random, number: int) -> dict[str, Any]:
         data["copies"] = 2
     if random.random() < 0.15:
         data["if_not_ready"] = "fail"
+    if random.random() < 0.35:
+        data["duplex"] = "manual_long_edge"
+    if random.random() < 0.2:
+        data["release_code"] = "1234"
     if random.random() < 0.2:
         data["wait"] = True
         data["wait_timeout"] = {"seconds": 60}

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from custom_components.lianke.jobs.by_hand import ByHand
 from tests.simulator import Box
 
 from .home import CallError, GoneError, Home
@@ -41,7 +42,7 @@ async def print_paper(home: Home, box: Box, port: int, path: Path, **data: Any) 
     return asked
 
 
-async def retry(home: Home, job_id: str, device: str) -> Asked:
+async def retry(home: Home, job_id: str, device: str, **data: Any) -> Asked:
     """Ask for a job once more."""
     first = next(one for one in home.asked if one.job_id == job_id)
     asked = Asked(
@@ -52,8 +53,63 @@ async def retry(home: Home, job_id: str, device: str) -> Asked:
         retry_of=job_id,
     )
     home.asked.append(asked)
-    await _ask(home, asked, "retry_job", device_id=device, job_id=job_id)
+    await _ask(home, asked, "retry_job", device_id=device, job_id=job_id, **data)
     return asked
+
+
+async def retry_backs(home: Home, job_id: str, device: str) -> Asked:
+    """Put back the paper of a job that ended before its second sides, and ask for these."""
+    asked = await retry(home, job_id, device, backs_only=True)
+    if asked.job_id is not None:
+        _put_back(home, asked.job_id)
+    return asked
+
+
+async def turn_paper(home: Home, job_id: str, device: str) -> None:
+    """Put a job's paper back and say so; whoever is told no takes it out again."""
+    home.world.note(f"{home.name} turn {job_id[-6:]}")
+    try:
+        await home.call("continue_job", device_id=device, job_id=job_id, reason="turn_paper")
+    except GoneError:
+        home.world.note(f"{home.name} turn {job_id[-6:]}: no answer")
+    except CallError as err:
+        home.world.note(f"{home.name} turn {job_id[-6:]}: {err.key or err}")
+        return
+    # Whether it goes on, it will say itself.
+    _put_back(home, job_id)
+
+
+async def release(home: Home, job_id: str, device: str) -> None:
+    """Release a job."""
+    home.world.note(f"{home.name} release {job_id[-6:]}")
+    try:
+        await home.call("continue_job", device_id=device, job_id=job_id, reason="release")
+    except CallError as err:
+        home.world.note(f"{home.name} release {job_id[-6:]}: {err.key or err}")
+
+
+async def answer_all(home: Home) -> None:
+    """Say yes to every job that waits for a person."""
+    for record in home.records():
+        if record["state"] == "held" and record["waits_for"]:
+            device = home.device_named(record["printer_name"])
+            answer = turn_paper if record["waits_for"][0] == "turn_paper" else release
+            await answer(home, record["job_id"], device)
+
+
+def _put_back(home: Home, job_id: str) -> None:
+    """Put paper into the tray if the job's second sides are to be printed without further words."""
+    record = next((one for one in home.records() if one["job_id"] == job_id), None)
+    if record is None or record["finished_at"] or record["waits_for"] or not record["by_hand"]:
+        return
+    by_hand = ByHand.from_record(record["by_hand"])
+    if by_hand.half == 2:
+        home.world.note(f"{home.name} paper of {job_id[-6:]} lies in {record['printer_name']}")
+        for box in home.boxes:
+            for printer in box.printers:
+                if printer.name == record["printer_name"]:
+                    home.piled += [(job_id, stack.whose) for stack in printer.stacks]
+                    printer.put_back(job_id, by_hand.waiting_sheets)
 
 
 async def cancel(home: Home, job_id: str, device: str) -> dict[str, Any] | None:

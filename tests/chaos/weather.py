@@ -15,7 +15,7 @@ from tests.simulator.models import Task
 from .home import CallError, Home
 from .judge import token_of
 from .proxy import Exchange, Fault, Policy
-from .user import cancel, retry
+from .user import answer_all, cancel, print_paper, retry, retry_backs, turn_paper
 from .world import World
 
 PORTAL: Final = b"<html><body>Please log in to the network</body></html>"
@@ -100,6 +100,7 @@ class Weather:
             *(self.line_down, self.stranger, self.stranger_series, self.out_of_paper),
             *(self.printer_off, self.box_offline, self.cancel, self.cancel, self.retry),
             *(self.retry_twice, self.forge, self.forge, self.preview, self.lagging_list),
+            *(self.turn_paper, self.turn_paper, self.turn_paper, self.answer, self.retry_backs),
         )
 
     def _note(self, text: str) -> None:
@@ -229,21 +230,19 @@ class Weather:
     def _some_job(self, *, final: bool) -> tuple[str, str] | None:
         """Return a job and its printer's device."""
         states = {"failed", "expired", "unconfirmed"}
-        records = {
-            one["job_id"]: one
-            for one in self._home.records()
-            if (one["state"] in states if final else one["finished_at"] is None)
-        }
+        return self._one_of(
+            lambda one: one["state"] in states if final else one["finished_at"] is None
+        )
+
+    def _one_of(self, is_meant: Callable[[dict[str, Any]], bool]) -> tuple[str, str] | None:
+        """Return one of the jobs that were asked for and are so, and its printer's device."""
+        records = {one["job_id"]: one for one in self._home.records() if is_meant(one)}
         asked = [one for one in self._home.asked if one.job_id in records]
         if not asked:
             return None
         job_id = self._random.choice(asked).job_id
         assert job_id is not None
-        record = records[job_id]
-        for (_, name), device in self._home.devices.items():
-            if name == record["printer_name"]:
-                return job_id, device
-        return None
+        return job_id, self._home.device_named(records[job_id]["printer_name"])
 
     async def cancel(self) -> None:
         if self._home.runs and (found := self._some_job(final=False)):
@@ -256,6 +255,33 @@ class Weather:
     async def retry_twice(self) -> None:
         if self._home.runs and (found := self._some_job(final=True)):
             await asyncio.gather(retry(self._home, *found), retry(self._home, *found))
+
+    async def turn_paper(self) -> None:
+        """Put paper back; often somebody prints at the same moment."""
+        if self._home.runs and (found := self._one_of(_waits_for_paper)):
+            works = [turn_paper(self._home, *found)]
+            if self._random.random() < 0.5:
+                works.append(self._print_on(found[1]))
+            await asyncio.gather(*works)
+
+    async def _print_on(self, device: str) -> None:
+        await asyncio.sleep(self._random.choice((0, 0, 0.2, 3)))
+        port = next(
+            printer.port
+            for printer in self._box.printers
+            if self._home.device_named(printer.name) == device
+        )
+        if self._home.runs:
+            path = self._world.paper(self._home, self._random.choice((1, 3)))
+            await print_paper(self._home, self._home.boxes[0], port, path)
+
+    async def answer(self) -> None:
+        if self._home.runs:
+            await answer_all(self._home)
+
+    async def retry_backs(self) -> None:
+        if self._home.runs and (found := self._one_of(_misses_backs)):
+            await retry_backs(self._home, *found)
 
     async def preview(self) -> None:
         if not self._home.runs:
@@ -298,6 +324,20 @@ class Weather:
                 session.post(url, json=body) as response,
             ):
                 await response.read()
+
+
+def _waits_for_paper(record: dict[str, Any]) -> bool:
+    return bool(record["state"] == "held" and record["waits_for"][:1] == ["turn_paper"])
+
+
+def _misses_backs(record: dict[str, Any]) -> bool:
+    """Return whether a job ended before anything of its second sides was printed."""
+    return bool(
+        record["by_hand"]
+        and record["by_hand"]["half"] == 2
+        and record["finished_at"]
+        and record["reason"] in ("expired", "not_turned_in_time")
+    )
 
 
 def _claim(task: Task, code: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tests.simulator import Box, Simulator
 from .child import LINE_LIMIT, Order
 from .clock import ChaosClock, Leader, real_time
 from .home import FINAL, Home
+from .user import answer_all
 
 MODEL: Final = "HP LaserJet 1020"
 PRINTERS: Final = 3
@@ -171,7 +172,11 @@ class World:
             for entry_id in home.entries.values():
                 await home.ask("enable", entry_id=entry_id)
         await asyncio.sleep(2 * LOOK)
-        await self.until(self._is_settled, SETTLE_TIME, LOOK)
+        end = self.now + SETTLE_TIME
+        while not self._is_settled() and self.now < end:
+            for home in self.homes.values():
+                await answer_all(home)
+            await asyncio.sleep(LOOK)
         await asyncio.sleep(AFTERWARDS)
         for home in self.homes.values():
             await home.stop()

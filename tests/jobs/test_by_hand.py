@@ -617,6 +617,199 @@ class TestAgain:
         assert refused.value.translation_key == "not_by_hand"
 
 
+async def off(shop: Shop) -> None:
+    """Switch the printer off, so that jobs wait for it."""
+    shop.printer().on = False
+    await shop.refresh()
+
+
+async def on(shop: Shop) -> None:
+    """Switch the printer on again."""
+    shop.printer().on = True
+    await shop.refresh()
+
+
+def order(shop: Shop, *jobs: Job) -> None:
+    """Check that these jobs were printed last, in this order."""
+    ids = [one.task_id for one in shop.sim.cloud.printed[-len(jobs) :]]
+    assert ids == [shop.queue.get(job.job_id).task_id for job in jobs]
+
+
+class TestTurnedPaper:
+    """Paper that was turned over gets the second sides it was turned for, and nothing else."""
+
+    async def test_an_older_job_does_not_go_first(self, open_shop: OpenShop) -> None:
+        async with open_shop() as shop:
+            older = await shop.submit(waits_for=("release",))
+            job = await turning(shop)
+            await off(shop)
+            await shop.queue.async_continue(job.job_id)
+            await shop.queue.async_continue(older.job_id)
+            assert shop.queue.get(older.job_id).hold_reason == "disconnected"
+            entry = shop.entry
+        async with open_shop(entry=entry) as shop:
+            await on(shop)
+            shop.printer().seconds_per_page = 3000
+            await shop.until(job, JobState.SENDING)
+            # As long as a sheet of it may still lie there.
+            reported = shop.queue.get(older.job_id)
+            assert (reported.state, reported.hold_reason) == (JobState.HELD, "paper_turned")
+            with pytest.raises(ServiceValidationError) as refused:
+                await shop.submit(hold=False)
+            assert refused.value.translation_key == "not_ready_paper_turned"
+            shop.printer().seconds_per_page = 3
+            await shop.until(older, JobState.COMPLETED)
+            order(shop, job, older)
+
+    async def test_it_is_refused_once_and_goes_first_all_the_same(self, shop: Shop) -> None:
+        job = await turning(shop)
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011))
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.HELD)
+        other = await shop.submit()
+        await shop.until(other, JobState.COMPLETED)
+        order(shop, job, other)
+
+    @pytest.mark.parametrize("kind", ["timeout", "reset_after_accept"])
+    async def test_a_job_that_may_have_arrived_counts(self, shop: Shop, kind: Any) -> None:
+        job = await turning(shop)
+        shop.sim.cloud.fail(SUBMIT, Fault(kind=kind, done=True, seconds=60))
+        other = await shop.submit()
+        async with asyncio.timeout(30):
+            while not shop.queue.get(other.job_id).is_unsure:
+                await asyncio.sleep(0.01)
+        with pytest.raises(ServiceValidationError) as refused:
+            await shop.queue.async_continue(job.job_id)
+        assert refused.value.translation_key == "turn_paper_busy"
+        await shop.until(other, JobState.COMPLETED)
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+
+    async def test_of_two_stacks_one_lies_in_the_tray(self, shop: Shop) -> None:
+        first, second = await turning(shop), await turning(shop)
+        await off(shop)
+        await shop.queue.async_continue(second.job_id)
+        with pytest.raises(ServiceValidationError) as refused:
+            await shop.queue.async_continue(first.job_id)
+        assert refused.value.translation_key == "turn_paper_taken"
+        assert refused.value.translation_placeholders is not None
+        assert refused.value.translation_placeholders["other"] == second.title
+        # At another printer it may.
+        elsewhere = await turning(shop, port=4)
+        await shop.queue.async_continue(elsewhere.job_id)
+        # Whoever takes the job back takes the paper out.
+        await shop.queue.async_cancel(second.job_id)
+        await shop.queue.async_continue(first.job_id)
+        await on(shop)
+        await shop.until(first, JobState.COMPLETED)
+
+    @pytest.mark.parametrize("hold", [True, False])
+    async def test_whoever_prints_at_that_moment_waits(self, shop: Shop, hold: bool) -> None:
+        job = await turning(shop)
+        store = shop.queue._store
+        create, written = store.async_create, asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def slow(*args: Any) -> None:
+            await create(*args)
+            written.set()
+            await go_on.wait()
+
+        with patch.object(store, "async_create", slow):
+            submitting = asyncio.ensure_future(shop.submit(hold=hold))
+            await written.wait()
+            continuing = asyncio.ensure_future(shop.queue.async_continue(job.job_id))
+            await asyncio.sleep(0)
+            go_on.set()
+            if not hold:
+                with pytest.raises(ServiceValidationError) as refused:
+                    await submitting
+                assert refused.value.translation_key == "not_ready_paper_turned"
+                await continuing
+                await shop.until(job, JobState.COMPLETED)
+                root = jobs_path(shop.hass, shop.entry.entry_id)
+                assert [path.name for path in root.iterdir() if path.is_dir()] == [job.job_id]
+                return
+            other = await submitting
+        assert (other.state, other.hold_reason) == (JobState.HELD, "paper_turned")
+        await continuing
+        await shop.until(other, JobState.COMPLETED)
+        order(shop, job, other)
+
+    async def test_what_the_disk_refuses_holds_up_nobody(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = await turning(shop)
+
+        async def full(*_args: object) -> None:
+            raise JobStoreError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shop.queue._registry._writer, "async_persist", full)
+            with pytest.raises(HomeAssistantError):
+                await shop.queue.async_continue(job.job_id)
+        other = await shop.submit()
+        await shop.until(other, JobState.COMPLETED)
+
+    async def test_second_sides_alone(self, shop: Shop) -> None:
+        """They come from a retry, for which the paper lies there at once."""
+        first, second = await turning(shop), await turning(shop)
+        await shop.tick(12 * 3600)
+        for job in (first, second):
+            await shop.until(job, JobState.EXPIRED)
+
+        async def again(job: Job) -> Job:
+            rest = Rest(backs_only=True)
+            return (await shop.queue.async_retry(job.job_id, context=Context(), rest=rest)).job
+
+        shop.printer().seconds_per_page = 3000
+        other = await shop.submit()
+        await shop.uploaded(other)
+        with pytest.raises(ServiceValidationError) as refused:
+            await again(first)
+        assert refused.value.translation_key == "turn_paper_busy"
+        shop.printer().seconds_per_page = 3
+        await shop.until(other, JobState.COMPLETED)
+        await off(shop)
+        anew = await again(first)
+        with pytest.raises(ServiceValidationError) as refused:
+            await again(second)
+        assert refused.value.translation_key == "turn_paper_taken"
+        late = await shop.submit()
+        await on(shop)
+        await shop.until(late, JobState.COMPLETED)
+        order(shop, anew, late)
+
+    async def test_second_sides_alone_that_people_are_asked_about(
+        self, open_shop: OpenShop
+    ) -> None:
+        """Until somebody has released them, the paper does not lie there."""
+        async with open_shop() as shop:
+            job = await turning(shop)
+            await shop.tick(12 * 3600)
+            await shop.until(job, JobState.EXPIRED)
+            shop.hass.config_entries.async_update_entry(
+                shop.entry, options={"release_printers": [shop.key()]}
+            )
+            again = await shop.queue.async_retry(
+                job.job_id, context=Context(), rest=Rest(backs_only=True)
+            )
+            assert again.job.waits_for == ("release", "turn_paper")
+
+    async def test_a_newer_job_does_not_take_its_place(self, open_shop: OpenShop) -> None:
+        async with open_shop() as shop:
+            job = await turning(shop, replace_key="briefing")
+            await off(shop)
+            await shop.queue.async_continue(job.job_id)
+            newer = await shop.submit(replace_key="briefing")
+            assert shop.queue.get(job.job_id).state is JobState.HELD
+            entry = shop.entry
+        async with open_shop(entry=entry) as shop:
+            await on(shop)
+            await shop.until(newer, JobState.COMPLETED)
+            order(shop, job, newer)
+
+
 async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> None:
     async with open_shop(max_pages=14) as shop:
         job = await submit(shop, pages=7, copies=2)

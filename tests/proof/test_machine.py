@@ -1,8 +1,8 @@
 """Whatever people, boxes, strangers and crashes do, in any order: each job ends with the truth."""
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Awaitable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import hashlib
@@ -37,7 +37,7 @@ from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_by_hand import request as request_by_hand
 from tests.proof.papers import unlike_any
-from tests.simulator import Fault, Outcome, Simulator
+from tests.simulator import Fault, Outcome, PrintedJob, Simulator
 from tests.simulator.cast import office_printers
 
 SUBMIT = "POST /print/job"
@@ -126,6 +126,13 @@ class World:
     async def _open(self, entry: MockConfigEntry) -> None:
         self._opened = self.open_shop(self.receiver, entry=entry)
         self.shop = await self._opened.__aenter__()
+        self.shop.queue.listen(self._on_job)
+
+    def _on_job(self, job: Job, _old: JobState | None) -> None:
+        """Take away what is left of a finished job's turned paper."""
+        if job.is_final:
+            for printer in self.shop.box.printers:
+                printer.take_out(job.job_id)
 
     async def close(self) -> None:
         """Stop in order."""
@@ -190,12 +197,51 @@ class World:
 
     async def turn_paper(self, job: Job, *, crash: bool) -> None:
         """Say that the paper was turned over; a crash comes right after the answer."""
-        self.turned.add(job.job_id)
-        with suppress(HomeAssistantError):
-            await self.shop.queue.async_continue(job.job_id, reason="turn_paper")
+        if await self.go_on(job, "turn_paper"):
             self.reported.add(job.job_id)
         if crash:
             await self.restart(crash=True)
+        await self.shop.settle()
+
+    async def go_on(self, job: Job, reason: str | None) -> bool:
+        """Say yes for a job, its paper being put back if that is asked; return whether it goes on."""
+        turns = reason in (None, "turn_paper") and job.waits_for[:1] == ("turn_paper",)
+        with suppress(HomeAssistantError), self.put_back(job) if turns else nullcontext():
+            await self.shop.queue.async_continue(job.job_id, reason=reason)
+            return True
+        return False
+
+    @contextmanager
+    def put_back(self, job: Job) -> Iterator[None]:
+        """Put a job's paper into the tray; take it out again if the answer is no."""
+        assert job.by_hand is not None
+        printer = next(
+            one for one in self.shop.box.printers if self.shop.key(one.port) == job.printer_key
+        )
+        self.turned.add(job.job_id)
+        before = list(printer.stacks)
+        printer.put_back(job.job_id, job.by_hand.waiting_sheets)
+        try:
+            yield
+        except HomeAssistantError:
+            printer.take_out(job.job_id)
+            # Whoever takes it out sees what was printed on it.
+            for task in self.shop.box.tasks:
+                task.printed_on.discard(job.job_id)
+            raise
+        else:
+            assert not before, (before, job)
+
+    async def print_and_turn(self, job: Job, content: bytes, milliseconds: int) -> None:
+        """Print while somebody says that the paper was turned over."""
+        port = self.shop.storage.printers[job.printer_key].printer.port
+
+        async def turn() -> None:
+            await asyncio.sleep(milliseconds / 1000)
+            if self.shop.queue.get(job.job_id).can_continue:
+                await self.go_on(job, "turn_paper")
+
+        await asyncio.gather(self.submit(port, content), turn())
         await self.shop.settle()
 
     async def change(self, thing: Any, **values: Any) -> None:
@@ -266,9 +312,9 @@ class World:
         passed = 0.0
         step = 20.0
         await self.shop.refresh()
-        for job in self.turning():
-            await self.turn_paper(job, crash=False)
         while not all(job.is_final for job in self.shop.queue.jobs()):
+            for job in self.turning():
+                await self.turn_paper(job, crash=False)
             assert passed < END, self.shop.queue.jobs()
             await self.shop.tick(step)
             passed += step
@@ -283,12 +329,16 @@ class World:
         for one in self.sim.cloud.out_tray:
             if one.foreign:
                 continue
-            if one.path not in self._digests:
-                self._digests[one.path] = hashlib.sha256(one.path.read_bytes()).hexdigest()
-            digest = self._digests[one.path]
+            digest = self.digest(one)
             whole, part = found.get(digest, (0, 0))
             found[digest] = (whole + one.complete, part + (not one.complete))
         return found
+
+    def digest(self, printed: PrintedJob) -> str:
+        """Return the digest of what came out."""
+        if printed.path not in self._digests:
+            self._digests[printed.path] = hashlib.sha256(printed.path.read_bytes()).hexdigest()
+        return self._digests[printed.path]
 
     def judge(self) -> None:
         """Compare the jobs of each document with the out tray; a retry is a job of its own."""
@@ -424,14 +474,15 @@ class Story(RuleBasedStateMachine):
             return
         # Those that wait for people are few.
         job = next((one for one in queue.jobs() if one.can_continue), job)
-        if is_yes and job.is_second_half and reason is None:
-            self.world.turned.add(job.job_id)
-        answer = (
-            queue.async_continue(job.job_id, reason=reason)
-            if is_yes
-            else queue.async_reject(job.job_id)
-        )
+        answer = self.world.go_on(job, reason) if is_yes else queue.async_reject(job.job_id)
         self.run(self.world.attempt(answer))
+
+    @rule(number=st.integers(0, 50), milliseconds=st.integers(0, 9))
+    def print_while_the_paper_is_turned(self, number: int, milliseconds: int) -> None:
+        if waiting := self.world.turning():
+            content = unlike_any(self.world.random, 2, "At once")
+            job = waiting[number % len(waiting)]
+            self.run(self.world.print_and_turn(job, content, milliseconds))
 
     @rule(port=st.sampled_from(PORTS), request_id=st.sampled_from(["a", "b"]))
     def print_once_only(self, port: int, request_id: str) -> None:
@@ -546,6 +597,10 @@ class Story(RuleBasedStateMachine):
             fronts, second = tray.get(digest, (0, 0))[0], tray.get(backs, (0, 0))
             assert sum(job.is_second_half for job in jobs) <= fronts, jobs
             assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
+        for one in self.world.sim.cloud.out_tray:
+            for whose in self.world.sim.cloud.tasks[one.task_id].printed_on:
+                job = self.world.shop.queue.get(whose)
+                assert one.foreign or self.world.digest(one) == self.world.backs[job.digest], job
         # Whoever was told that it goes on is not asked again, by no crash either.
         assert not {job.job_id for job in self.world.turning()} & self.world.reported
 

@@ -82,6 +82,14 @@ class Outcome:
 
 
 @dataclass(eq=False, kw_only=True)
+class Stack:
+    """Sheets with a printed side that somebody has put back; `whose` is the job they are for."""
+
+    whose: str
+    sheets: int
+
+
+@dataclass(eq=False, kw_only=True)
 class Printer:
     """A printer behind a box. `port` is the USB port, 631 for a network printer."""
 
@@ -119,6 +127,8 @@ class Printer:
     last_failure: float = 0.0
     current: Task | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # What lies on the blank paper in the tray, the topmost last.
+    stacks: list[Stack] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -163,6 +173,24 @@ class Printer:
         self.touch()
         if before is not None and self.notify and self.reachable != before:
             self.notify("printer_plug" if self.reachable else "printer_unplug")
+
+    def put_back(self, whose: str, sheets: int) -> None:
+        """Put turned sheets on top of the paper in the tray."""
+        self.stacks.append(Stack(whose=whose, sheets=sheets))
+
+    def take_out(self, whose: str) -> None:
+        """Take what is left of somebody's turned sheets out of the tray."""
+        self.stacks = [stack for stack in self.stacks if stack.whose != whose]
+
+    def feed(self) -> str | None:
+        """Take a sheet from the tray; give whose it is if somebody had turned it over."""
+        if not self.stacks:
+            return None
+        stack = self.stacks[-1]
+        stack.sheets -= 1
+        if not stack.sheets:
+            self.stacks.pop()
+        return stack.whose
 
     def touch(self) -> None:
         """Wake whoever waits for a change of this printer."""
@@ -288,6 +316,8 @@ class Task:
     ticket: str | None = None
     images: list[Path] = field(default_factory=list)
     pages_out: int = 0
+    # Whose turned sheets it was printed on.
+    printed_on: set[str] = field(default_factory=set)
     committed: bool = False
     report_revoked: bool = False
     runner: asyncio.Task[None] | None = None

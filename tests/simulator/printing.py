@@ -230,6 +230,8 @@ class PrintShop:
         while printer.blocked:
             await printer.until(lambda: self._lost(task) or not printer.blocked)
             await self._check_reach(task)
+        if (whose := printer.feed()) is not None:
+            task.printed_on.add(whose)
         await self._cloud.sleep(printer.seconds_per_page * sides)
         await self._check_reach(task)
         if printer.paper:

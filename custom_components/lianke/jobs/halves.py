@@ -95,18 +95,35 @@ def is_first_token(job: Job, token: str) -> bool:
     return job.by_hand is not None and token == job.by_hand.first_token
 
 
-def check_may_turn(job: Job, jobs: Iterable[Job]) -> None:
-    """Check that none of `jobs` would be printed on paper that was just turned over.
+def turned_paper(jobs: Iterable[Job]) -> dict[str, Job]:
+    """Return the job whose turned paper lies in a printer's tray, by the keys of the printers.
 
-    Raises ServiceValidationError: turn_paper_busy.
+    Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
+    earlier version allowed, it is the first of `jobs`.
     """
-    if PersonReason.TURN_PAPER in job.waits_for[:1] and any(
-        other.printer_key == job.printer_key
-        and not other.is_unsure
-        and (other.state in IN_CLOUD or other.state is JobState.UPLOADING)
-        for other in jobs
-    ):
-        raise input_error("turn_paper_busy", title=job.title, printer=job.printer_name)
+    found: dict[str, Job] = {}
+    for job in jobs:
+        if job.has_turned_paper:
+            found.setdefault(job.printer_key, job)
+    return found
+
+
+def check_may_turn(job: Job, jobs: Iterable[Job]) -> None:
+    """Check that none of `jobs` would be printed on the turned paper of a job, as it is about to be.
+
+    One in doubt may be printing. Raises ServiceValidationError: turn_paper_busy, turn_paper_taken.
+    """
+    if not job.has_turned_paper:
+        return
+    for other in jobs:
+        if other.printer_key != job.printer_key or other.job_id == job.job_id:
+            continue
+        if other.has_turned_paper:
+            raise input_error(
+                "turn_paper_taken", title=job.title, other=other.title, printer=job.printer_name
+            )
+        if other.state in IN_CLOUD or other.state is JobState.UPLOADING:
+            raise input_error("turn_paper_busy", title=job.title, printer=job.printer_name)
 
 
 def task_ids(job: Job) -> tuple[str, ...]:

@@ -168,6 +168,11 @@ class Job:
         return self.by_hand is not None and self.by_hand.half == 2
 
     @property
+    def has_turned_paper(self) -> bool:
+        """Return whether paper that was turned over for the job lies in its printer's tray."""
+        return self.is_second_half and not self.waits_for and not self.is_final
+
+    @property
     def source(self) -> str | None:
         """Return the device of the home network that sent the job, with its address."""
         if self.sender_address is None:

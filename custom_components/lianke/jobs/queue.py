@@ -4,6 +4,7 @@ What it returns and what its listeners receive is on disk (see `JobRegistry`).
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -158,6 +159,8 @@ class PrintQueue:
                 self._registry.change(job, state=JobState.HELD, sent_bytes=None)
             elif job.state is not JobState.HELD or job.is_moving:
                 continue
+            if job.has_turned_paper:
+                continue
             key = (job.printer_key, job.replace_key or job.job_id)
             if newest.setdefault(key, job) is not job:
                 self._registry.change(job, state=JobState.CANCELED, reason="replaced")
@@ -256,24 +259,28 @@ class PrintQueue:
         """Answer the first of the reasons for which a job waits for people; it goes on with the next.
 
         `reason` is the one that is answered, None for whichever it is. Returns the job as it is then.
-        Raises ServiceValidationError for a job that does not wait (for that), HomeAssistantError if
-        the disk refuses.
+        Raises ServiceValidationError for a job that does not wait (for that), and where other jobs would
+        be printed on its turned paper; HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
-        check_may_turn(job, self._registry.unsettled())
-        await self._async_decide(job, **after_answer(job))
+        # Other jobs heed it from the change in memory on, before it is written.
+        answered = after_answer(job)
+        check_may_turn(replace(job, **answered), self._registry.unsettled())
+        await self._async_decide(job, **answered)
         self._review()
         return self.get(job_id)
 
-    async def async_reject(self, job_id: str, *, detail: str = "") -> Job:
+    async def async_reject(
+        self, job_id: str, *, reason: str | None = None, detail: str = ""
+    ) -> Job:
         """Cancel a job that waits for a person because the answer is no; `detail` says whose and why.
 
-        Raises like `async_continue`.
+        `reason` and what is raised are those of `async_continue`.
         """
         job = self.find(job_id) or self.get(job_id)
-        if not job.can_continue:
+        if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
         await self._async_decide(job, state=JobState.CANCELED, reason=REJECTED, detail=detail)
         self._review()

@@ -37,6 +37,8 @@ class QueueReason(StrEnum):
     COPIED = "copied"
     # It was being moved to a printer of a box that is not set up now.
     MOVING = "moving"
+    # Paper that was turned over for another job lies in the tray.
+    PAPER_TURNED = "paper_turned"
 
 
 # These concern every printer of the box.

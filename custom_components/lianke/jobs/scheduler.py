@@ -17,10 +17,11 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
+from .halves import turned_paper
 from .job import Job, JobState
 from .moving import JobMover
 from .people import guess_origin
-from .readiness import Readiness
+from .readiness import QueueReason, Readiness, Verdict
 from .registry import JobRegistry
 from .retention import documents_to_keep
 from .settings import keep_failed_time, keep_printed_time
@@ -167,7 +168,8 @@ class JobScheduler:
         self._handle_ended(now)
         self._readiness.observe()
         open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
-        dues = [self._review_job(job, now) for job in open_jobs]
+        turned = turned_paper(open_jobs)
+        dues = [self._review_job(job, now, turned.get(job.printer_key)) for job in open_jobs]
         poll = self._tracker.next_due(now)
         if self._work_is_due(poll, now):
             self._task = self._entry.async_create_background_task(
@@ -181,8 +183,11 @@ class JobScheduler:
         )
         return min((due for due in dues if due is not None), default=None)
 
-    def _review_job(self, job: Job, now: datetime) -> datetime | None:
-        """Move one open job on; return when it is to be reviewed again."""
+    def _review_job(self, job: Job, now: datetime, turned: Job | None) -> datetime | None:
+        """Move one open job on; return when it is to be reviewed again.
+
+        `turned` is the job whose turned paper lies in its printer's tray.
+        """
         if job.job_id in self._registry.deciding:
             # The decision may be rolled back; afterwards the job is reviewed again.
             return None
@@ -212,6 +217,8 @@ class JobScheduler:
             # The job that is about to replace it must not print beside it.
             return None
         verdict = self._readiness.check(job, now)
+        if verdict.reason is None and turned is not None and turned.job_id != job.job_id:
+            verdict = Verdict(reason=QueueReason.PAPER_TURNED)
         if verdict.reason is None:
             self._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
             self._uploader.start(job.printer_key)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from ..api.models import DriverState
@@ -16,6 +17,7 @@ from ..documents.document import input_error
 from .approval import async_reasons_to_ask, release_code
 from .beginning import async_find_beginning
 from .errors import already_retried, disk_full
+from .halves import check_may_turn, turned_paper
 from .job import Asker, Job, JobState
 from .limits import (
     LAN_SHARES,
@@ -28,7 +30,7 @@ from .limits import (
 )
 from .page_count import PageCounter, file_digest
 from .people import Origin, PersonReason
-from .readiness import PERMANENT, Readiness
+from .readiness import PERMANENT, QueueReason, Readiness
 from .registry import JobRegistry
 from .request import PrintRequest, Submission, new_job
 from .settings import max_jobs_per_hour, max_pages
@@ -150,9 +152,13 @@ class JobSubmitter:
             before = moved.waits_for if moved else ()
             if moved is None and is_uncounted(*request.counted):
                 asks = (*asks, PersonReason.RELEASE)
+            reasons = (*before, *asks)
+            if reasons and request.halves is not None and request.halves.by_hand.half == 2:
+                # Nobody leaves turned paper in the tray until others have answered.
+                reasons = (*reasons, PersonReason.TURN_PAPER)
             request = replace(
                 request,
-                waits_for=tuple(dict.fromkeys((*before, *asks))),
+                waits_for=tuple(dict.fromkeys(reasons)),
                 release_code=release_code(self._entry.options, request),
             )
         job = new_job(self._entry.options, request, view, reason, digest, now)
@@ -163,20 +169,39 @@ class JobSubmitter:
             if replaced:
                 # The old jobs stay until the one that replaces them is safe.
                 await self._async_flush_unregistered(job)
+            # Only now, since paper may have been turned over meanwhile.
+            job = self._heeding_turned_paper(job)
         except JobStoreError as err:
             raise disk_full(err) from None
+        except ServiceValidationError:
+            await self._store.async_delete([job.job_id])
+            raise
         finally:
             self._registry.reserved.clear()
         self._registry.add(job)
         for old in replaced:
             current = self._registry.get(old.job_id)
-            if current is not None and current.state is JobState.HELD:
+            if current is not None and _can_be_replaced(current):
                 # If this is not written: of jobs that replace each other only the newest survives
                 # a restart.
                 self._registry.change(old, state=JobState.CANCELED, reason="replaced")
                 with suppress(JobStoreError):
                     await self._registry.async_wait_persisted(old.job_id)
         return Submission(job=job)
+
+    @callback
+    def _heeding_turned_paper(self, job: Job) -> Job:
+        """Return a new job as it may be added now: held if another's turned paper lies in the tray.
+
+        Raises ServiceValidationError if it may not wait, or if its own paper cannot lie there.
+        """
+        jobs = self._registry.unsettled()
+        check_may_turn(job, jobs)
+        if job.state is not JobState.UPLOADING or job.printer_key not in turned_paper(jobs):
+            return job
+        if not job.hold:
+            raise input_error(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
+        return replace(job, state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
 
     async def _async_flush_unregistered(self, job: Job) -> None:
         """Wait until the document of a job that is not registered yet is on disk. Raises JobStoreError."""
@@ -234,7 +259,7 @@ class JobSubmitter:
             job
             for job in self._registry.all()
             if job.printer_key == request.printer_key
-            and job.state is JobState.HELD
+            and _can_be_replaced(job)
             and not job.is_moving
             and job.replace_key
             and job.replace_key == request.replace_key
@@ -322,3 +347,8 @@ async def async_finish[T](task: asyncio.Future[T]) -> T:
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     await asyncio.wait([task])
     return task.result()
+
+
+def _can_be_replaced(job: Job) -> bool:
+    """Return whether a newer job may take a job's place: it waits, and no paper was turned over for it."""
+    return job.state is JobState.HELD and not job.has_turned_paper

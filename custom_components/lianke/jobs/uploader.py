@@ -166,8 +166,7 @@ class Uploader:
     def _next(self, printer_key: str) -> Job | None:
         """Return the next job: the oldest of the user whose last turn was longest ago.
 
-        Otherwise one user's many jobs would hold up everybody else's. First of all comes a second half:
-        its paper lies in the tray, and another job would be printed on it.
+        Otherwise one user's many jobs would hold up everybody else's.
         """
         waiting = [
             job
@@ -180,10 +179,7 @@ class Uploader:
         ]
         return min(
             waiting,
-            key=lambda job: (
-                not job.is_second_half,
-                self._turns.get((printer_key, job.asker.user_id), 0.0),
-            ),
+            key=lambda job: self._turns.get((printer_key, job.asker.user_id), 0.0),
             default=None,
         )
 

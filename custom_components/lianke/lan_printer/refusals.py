@@ -19,6 +19,7 @@ _STATUSES: Final[dict[str, Status]] = {
     "file_too_large": Status.ENTITY_TOO_LARGE,
     "job_not_cancelable": Status.NOT_POSSIBLE,
     "not_ready_getting_ready": Status.BUSY,
+    "not_ready_paper_turned": Status.BUSY,
     "pdf_busy": Status.BUSY,
     "pdf_damaged": Status.FORMAT_ERROR,
     "pdf_needs_memory": Status.ENTITY_TOO_LARGE,
