@@ -259,6 +259,26 @@ async def test_printers_and_lists_of_one_name(
     assert job["created_at"] == dt_util.as_local(created).isoformat(timespec="seconds")
 
 
+async def test_an_assistant_that_answers_twice_approves_nothing(
+    hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
+) -> None:
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    queue = data_of(exposed).queue
+    options = {"approval_sources": ["assistant"], "release_users": [anna.id]}
+    hass.config_entries.async_update_entry(exposed, options=options)
+    [held] = await say(hass, model, call("print_text", text="x"), user=anna)
+    job = queue.get(view(held)["job_id"])
+    # As one that was moved to a printer whose jobs are approved.
+    await queue._registry.async_change(
+        job, waits_for=("release", "approval"), hold_reason="release"
+    )
+    answer = {"job_id": job.job_id, "answer": "continue", "hold_reason": "release"}
+    await say(hass, model, *(call("answer_job", **answer) for _ in range(2)), user=anna)
+    assert queue.get(job.job_id).waits_for == ("approval",)
+    assert not sent(simulator)
+
+
 async def test_an_assistant_releases_by_a_code(
     hass: HomeAssistant, model: ScriptedModel, exposed: MockConfigEntry, simulator: Simulator
 ) -> None:

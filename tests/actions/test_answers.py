@@ -1,7 +1,7 @@
 """Answers to jobs that wait for a person: which jobs wait, and who may answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
+from custom_components.lianke.actions.target import async_target_of_job
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.approvals.tokens import Answer, button_of
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
@@ -219,6 +223,85 @@ async def test_answering_twice_at_once(
     no = [ask(hass, "reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
     answers = await asyncio.gather(*yes, *no, return_exceptions=True)
     assert sum(isinstance(answer, dict) for answer in answers) == 1
+    await came_out(simulator)
+
+
+async def by_action(
+    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    await ask(hass, "continue_job", acting(user), job_id=job_id)
+
+
+async def by_rejection(
+    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    await ask(hass, "reject_job", acting(user), job_id=job_id)
+
+
+async def by_card(
+    hass: HomeAssistant, _user: User, job_id: str, client: MockHAClientWebSocket
+) -> None:
+    data = {"job_id": job_id}
+    await client.send_json_auto_id(
+        {"type": "lianke/action", "service": "continue_job", "service_data": data}
+    )
+
+
+async def by_notification(
+    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    _, job = async_target_of_job(hass, job_id)
+    action = {"action": button_of(job, Answer.APPROVE)}
+    hass.bus.async_fire("mobile_app_notification_action", action, context=acting(user))
+
+
+async def by_button(
+    hass: HomeAssistant, user: User, _job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    entities = er.async_entries_for_device(er.async_get(hass), device_of(hass, OTHER_LASER))
+    entity_id = next(one.entity_id for one in entities if "release_jobs" in one.unique_id)
+    await hass.services.async_call(
+        "button", "press", {"entity_id": entity_id}, blocking=True, context=acting(user)
+    )
+
+
+@pytest.mark.parametrize("door", [by_action, by_rejection, by_card, by_notification, by_button])
+async def test_an_answer_counts_for_what_it_was_checked_for(
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator,
+    anna: User,
+    boss: User,
+    door: Callable[..., Awaitable[None]],
+) -> None:
+    """Whoever releases a job twice at once has not approved it."""
+    keys = {one.name: key for key, one in data_of(setup).storage.printers.items()}
+    option(
+        hass,
+        setup,
+        release_printers=[keys[LASER], keys[OTHER_LASER]],
+        approval_printers=[keys[OTHER_LASER]],
+    )
+    other = device_of(hass, OTHER_LASER)
+    made = await hass.auth.async_create_refresh_token(anna, "http://localhost/")
+    client = await hass_ws_client(hass, hass.auth.async_create_access_token(made))
+    job_id = (await print_as(hass, anna))["job_id"]
+    moved = await ask(hass, "move_job", acting(anna), job_id=job_id, to_device_id=other)
+    job_id = moved["job"]["job_id"]
+    queue = data_of(setup).queue
+    assert queue.get(job_id).waits_for == ("release", "approval")
+    released = ask(hass, "continue_job", acting(anna), job_id=job_id, reason="release")
+    answers = (door(hass, anna, job_id, client) for _ in range(2))
+    await asyncio.gather(released, *answers, return_exceptions=True)
+    if door is by_card:
+        for _ in range(2):
+            assert not (await client.receive_json())["success"]
+    await hass.async_block_till_done()
+    job = queue.get(job_id)
+    assert (job.state, job.waits_for) == (JobState.HELD, ("approval",))
+    assert not sent(simulator)
+    await ask(hass, "continue_job", acting(boss), job_id=job_id)
     await came_out(simulator)
 
 

@@ -58,8 +58,10 @@ async def async_answer(
     wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
-    if reason is not None and reason not in job.waits_for[:1]:
+    if not job.can_continue or reason not in (None, job.waits_for[0]):
         raise job_error("job_not_waiting", job)
+    # What is checked here takes a moment; an answer counts only for the reason it was checked for.
+    reason = job.waits_for[0]
     who = await async_find_beginning(hass, context)
     await _async_check_may_answer(hass, target.entry, job, context, who, approve=approve)
     if approve:
@@ -67,10 +69,9 @@ async def async_answer(
             await async_get_code_checker(hass).async_check(
                 job.release_code, code, job.title, who.user_id
             )
-            # The check takes a moment, and a second answer in it counts for nothing else.
-            reason = PersonReason.RELEASE
         return await queue.async_continue(job.job_id, reason=reason)
-    return await queue.async_reject(job.job_id, detail=await _async_signed(hass, who, message))
+    signed = await _async_signed(hass, who, message)
+    return await queue.async_reject(job.job_id, reason=reason, detail=signed)
 
 
 async def _async_check_may_answer(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 
 from custom_components.lianke.documents.pdf_worker import two_sides
@@ -63,6 +64,55 @@ def test_read_in_order(tmp_path: Path, laser: Laser, edge: str, shape: tuple[flo
     assert {(back.turn - front.turn) % 360 for front, back in seen} == {
         0 if edge == "long" else 180
     }
+
+
+def headed(path: Path, size: tuple[float, float]) -> dict[str, Any]:
+    """Write two pages of a size in points with a bar at their upper edge."""
+    width, height = size
+    document = pypdfium2.PdfDocument.new()
+    for _ in range(2):
+        page = document.new_page(width, height)
+        bar = pypdfium2.raw.FPDFPageObj_CreateNewRect(0, height * 0.9, width, height * 0.1)
+        pypdfium2.raw.FPDFPath_SetDrawMode(bar, pypdfium2.raw.FPDF_FILLMODE_WINDING, 0)
+        pypdfium2.raw.FPDFPage_InsertObject(page, bar)
+        page.gen_content()
+    document.save(path)
+    return {"path": str(path), "is_pdf": True, "pages": [0, 1]}
+
+
+def head(path: Path) -> str:
+    """Return the edge at which the bar of a file's first page is printed, its first end upwards."""
+    drawn = pypdfium2.PdfDocument(path)[0].render().to_pil().convert("L")
+    width, height = drawn.size
+    places = {
+        "top": (width // 2, 2),
+        "right": (width - 3, height // 2),
+        "bottom": (width // 2, height - 3),
+        "left": (2, height // 2),
+    }
+    [edge] = [name for name, place in places.items() if drawn.getpixel(place) == 0]
+    return edge
+
+
+@pytest.mark.parametrize(
+    ("size", "edge", "turns_as"),
+    [
+        ((420, 595), "long", "book"),
+        ((420, 595), "short", "calendar"),
+        ((595, 420), "long", "calendar"),
+        ((595, 420), "short", "book"),
+    ],
+)
+def test_pages_turn_as_in_a_book_or_on_a_calendar(
+    tmp_path: Path, size: tuple[float, float], edge: str, turns_as: str
+) -> None:
+    """Sheets are bound at that edge, and the long one is at the side of a page only if it is upright."""
+    halves(tmp_path, headed(tmp_path / "x.pdf", size), turned=edge == "short")
+    front, back = head(tmp_path / "fronts.pdf"), head(tmp_path / "backs.pdf")
+    # Where it is for who looks through the sheet from the front.
+    behind = {"left": "right", "right": "left"}.get(back, back)
+    # On a calendar, the upper edge of one page is the lower edge of the other.
+    assert (front == behind) is (turns_as == "book")
 
 
 def test_a_page_that_lies_stays_so_if_it_is_to(tmp_path: Path) -> None:
