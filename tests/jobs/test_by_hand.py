@@ -685,6 +685,31 @@ class TestTurnedPaper:
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
 
+    @pytest.mark.parametrize("end", ["canceled", "unconfirmed"])
+    async def test_a_job_that_may_still_come_out_counts_for_a_while(
+        self, shop: Shop, end: str
+    ) -> None:
+        """The service prints some that it calls revoked, and some of which it never tells."""
+        job = await turning(shop)
+        shop.printer().seconds_per_page = 3000
+        if end == "canceled":
+            shop.sim.cloud.variants.update(cancel="revoked_prints")
+            other = await shop.submit()
+            await shop.until(other, JobState.SENDING)
+            await shop.queue.async_cancel(other.job_id)
+        else:
+            shop.storage.record_foreign_task()
+            shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+            other = await shop.submit()
+        ended = await shop.until(other, JobState(end), seconds=7200)
+        assert ended.partly_printed is (end == "canceled")
+        with pytest.raises(ServiceValidationError) as refused:
+            await shop.queue.async_continue(job.job_id)
+        assert refused.value.translation_key == "turn_paper_busy"
+        await shop.tick(301)
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
+
     async def test_of_two_stacks_one_lies_in_the_tray(self, shop: Shop) -> None:
         first, second = await turning(shop), await turning(shop)
         await off(shop)

@@ -15,6 +15,8 @@ from .request import TOKEN_BYTES
 # The reasons of jobs that end after their first half.
 FIRST_SIDES_ONLY: Final = "first_sides_only"
 NOT_TURNED: Final = "not_turned_in_time"
+# So long after the end of a job of which nobody knows what came out, it may still be coming out.
+STILL_PRINTING: Final = timedelta(minutes=5)
 # Instead of reasons that say that nothing was printed; None stands for a cancellation.
 _REASONS: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
@@ -108,10 +110,10 @@ def turned_paper(jobs: Iterable[Job]) -> dict[str, Job]:
     return found
 
 
-def check_may_turn(job: Job, jobs: Iterable[Job]) -> None:
+def check_may_turn(job: Job, jobs: Iterable[Job], now: datetime) -> None:
     """Check that none of `jobs` would be printed on the turned paper of a job, as it is about to be.
 
-    One in doubt may be printing. Raises ServiceValidationError: turn_paper_busy, turn_paper_taken.
+    Raises ServiceValidationError: turn_paper_busy, turn_paper_taken.
     """
     if not job.has_turned_paper:
         return
@@ -122,8 +124,21 @@ def check_may_turn(job: Job, jobs: Iterable[Job]) -> None:
             raise input_error(
                 "turn_paper_taken", title=job.title, other=other.title, printer=job.printer_name
             )
-        if other.state in IN_CLOUD or other.state is JobState.UPLOADING:
+        if _may_be_printed(other, now):
             raise input_error("turn_paper_busy", title=job.title, printer=job.printer_name)
+
+
+def _may_be_printed(job: Job, now: datetime) -> bool:
+    """Return whether a job may come out now: also one in doubt, or that was over only for those who asked."""
+    if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
+        return True
+    was_sent = job.task_id is not None or job.handed_over_at is not None
+    return (
+        job.state in (JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED)
+        and was_sent
+        and (job.partly_printed or job.state is JobState.UNCONFIRMED)
+        and abs(now - job.ended_at) < STILL_PRINTING
+    )
 
 
 def task_ids(job: Job) -> tuple[str, ...]:

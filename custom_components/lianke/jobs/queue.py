@@ -9,6 +9,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
+from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
@@ -24,6 +25,7 @@ from .page_count import PageCounter
 from .people import REJECTED
 from .preview import Previewer
 from .readiness import Readiness
+from .recovery import recover
 from .registry import JobRegistry
 from .request import PrintRequest, Submission
 from .retry import Changes, JobRetrier, Rest
@@ -129,7 +131,7 @@ class PrintQueue:
     @callback
     def start(self) -> None:
         """Resume the open jobs. Listeners for what becomes of them are subscribed by now."""
-        self._recover()
+        recover(self._registry)
         self._unsubscribe = [
             self._coordinator.async_add_deferred_listener(self._review),
             self._registry.listen(self._scheduler.on_change),
@@ -148,22 +150,6 @@ class PrintQueue:
         """Go on with what was cut off between two boxes, now that another one is there."""
         self._retrier.resolve(self._mover.exists)
         self._review_soon()
-
-    @callback
-    def _recover(self) -> None:
-        """Resume or reset jobs that a crash interrupted."""
-        newest: dict[tuple[str, str], Job] = {}
-        for job in reversed(self._registry.unsettled()):
-            if job.state is JobState.UPLOADING and not job.is_unsure:
-                # It was never sent, and its printer may not be ready any more.
-                self._registry.change(job, state=JobState.HELD, sent_bytes=None)
-            elif job.state is not JobState.HELD or job.is_moving:
-                continue
-            if job.has_turned_paper:
-                continue
-            key = (job.printer_key, job.replace_key or job.job_id)
-            if newest.setdefault(key, job) is not job:
-                self._registry.change(job, state=JobState.CANCELED, reason="replaced")
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
         """Stop for good: wait up to `upload_time` seconds for uploads, then write everything to disk."""
@@ -267,7 +253,7 @@ class PrintQueue:
             raise job_error("job_not_waiting", job)
         # Other jobs heed it from the change in memory on, before it is written.
         answered = after_answer(job)
-        check_may_turn(replace(job, **answered), self._registry.unsettled())
+        check_may_turn(replace(job, **answered), self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._review()
         return self.get(job_id)

@@ -195,8 +195,8 @@ class JobSubmitter:
 
         Raises ServiceValidationError if it may not wait, or if its own paper cannot lie there.
         """
-        jobs = self._registry.unsettled()
-        check_may_turn(job, jobs)
+        jobs = self._registry.all()
+        check_may_turn(job, jobs, dt_util.utcnow())
         if job.state is not JobState.UPLOADING or job.printer_key not in turned_paper(jobs):
             return job
         if not job.hold:
