@@ -27,6 +27,7 @@ PRINTERS: Final = 3
 # Seconds, by the world's clock: until everything should have an end, and a look at it from time to time.
 SETTLE_TIME: Final = 26 * 3600.0
 LOOK: Final = 60.0
+LATE_TIME: Final = 2 * 3600.0
 AFTERWARDS: Final = 400.0
 
 
@@ -172,22 +173,28 @@ class World:
             for entry_id in home.entries.values():
                 await home.ask("enable", entry_id=entry_id)
         await asyncio.sleep(2 * LOOK)
-        end = self.now + SETTLE_TIME
-        while not self._is_settled() and self.now < end:
-            for home in self.homes.values():
-                await answer_all(home)
-            await asyncio.sleep(LOOK)
+        await self._answer(SETTLE_TIME)
         await asyncio.sleep(AFTERWARDS)
         for home in self.homes.values():
             await home.stop()
             await asyncio.sleep(1)
             await home.start()
         await asyncio.sleep(AFTERWARDS)
+        # What only the restart has shown.
+        await self._answer(LATE_TIME)
         for home in self.homes.values():
             for device in home.devices.values():
                 with suppress(Exception):
                     await home.call("list_jobs", device_id=device, limit=200)
             await home.stop()
+
+    async def _answer(self, seconds: float) -> None:
+        """Have people say yes to whatever waits for them, until all is settled, for so long at most."""
+        end = self.now + seconds
+        while not self._is_settled() and self.now < end:
+            for home in self.homes.values():
+                await answer_all(home)
+            await asyncio.sleep(LOOK)
 
     def _is_settled(self) -> bool:
         return all(

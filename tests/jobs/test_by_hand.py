@@ -706,7 +706,7 @@ class TestTurnedPaper:
         with pytest.raises(ServiceValidationError) as refused:
             await shop.queue.async_continue(job.job_id)
         assert refused.value.translation_key == "turn_paper_busy"
-        await shop.tick(301)
+        await shop.tick(1801)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
 

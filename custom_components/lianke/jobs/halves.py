@@ -16,7 +16,7 @@ from .request import TOKEN_BYTES
 FIRST_SIDES_ONLY: Final = "first_sides_only"
 NOT_TURNED: Final = "not_turned_in_time"
 # So long after the end of a job of which nobody knows what came out, it may still be coming out.
-STILL_PRINTING: Final = timedelta(minutes=5)
+STILL_PRINTING: Final = timedelta(minutes=30)
 # Instead of reasons that say that nothing was printed; None stands for a cancellation.
 _REASONS: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
