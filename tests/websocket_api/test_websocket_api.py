@@ -150,6 +150,7 @@ async def test_first_message_shows_printers(
         "waiting": 0,
         "hold_reason": None,
         "pages_printed": 0,
+        "keeps_printed": False,
         "ink": [],
         "problems": [],
     }
@@ -525,7 +526,9 @@ async def test_an_action_answers_as_when_called_elsewhere(
     result = (await client.receive_json())["result"]
     assert [job["state"] for job in result["response"]["jobs"]] == ["completed"]
     assert len(simulator.printed) == 1
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    # A busy machine makes asyncio warn of slow steps.
+    logged = [record for record in caplog.records if record.name != "asyncio"]
+    assert not [record for record in logged if record.levelno >= logging.WARNING]
 
 
 async def test_an_action_has_the_rights_of_its_user(
