@@ -17,7 +17,14 @@ from tests.needs import poppler
 pytestmark = poppler
 
 # Both programs draw these in a way of their own, as nothing in the file says how: only what is missing is told.
-OWN_WAY = {"highlight", "text on it", "fields", "field, lines"}
+OWN_WAY = {
+    "highlight",
+    "lines in a text",
+    "text on it",
+    "fields",
+    "field, lines",
+    "field with a border",
+}
 LARGE_BLOCK = 40
 A4 = (210, 297)
 MM = 72 / 25.4
