@@ -11,7 +11,7 @@ from tests.e2e.hass import ROOT
 
 from .cases import CASES
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos cases")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("chaos cases")]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def results() -> dict[str, dict[str, Any]]:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=500,
+        timeout=850,
         check=False,
     )
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
