@@ -4,12 +4,12 @@ import asyncio
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
-import zlib
 
 from homeassistant.core import HomeAssistant
 
 from ..documents.pdf_worker.raster import PWG_SYNC, URF_SYNC
 from ..documents.spool import CHUNK_BYTES, Spool, open_private, too_large, translate_disk_errors
+from ..documents.unpacking import DamagedDataError, Unpacker
 from .ipp import IppError, Status
 
 MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
@@ -18,8 +18,6 @@ RECEIVE_SECONDS: Final = 1800
 """seconds for a whole document: some devices draw its pages while they send it."""
 IDLE_SECONDS: Final = 120
 """seconds without a byte of it."""
-_WINDOW: Final = {"gzip": 31, "deflate": -15}
-_ZLIB: Final = 15
 
 
 class Stream(Protocol):
@@ -98,7 +96,7 @@ class _File:
         self._limit = limit_bytes
         self._size = 0
         self._file: BinaryIO | None = None
-        self._unpacker: zlib._Decompress | None = None  # it has no public name
+        self._unpacker: Unpacker | None = None
 
     def write(self, data: bytes, *, is_last: bool = False) -> None:
         """Write what the bytes stand for, and close the file behind the last ones."""
@@ -121,24 +119,16 @@ class _File:
 
     def _unpack(self, data: bytes, *, is_last: bool) -> None:
         if self._unpacker is None:
-            self._unpacker = zlib.decompressobj(self._window(data))
+            self._unpacker = Unpacker(self._compression)
         try:
-            while data:
-                self._keep(self._unpacker.decompress(data, CHUNK_BYTES))
-                data = self._unpacker.unconsumed_tail
+            for piece in self._unpacker.unpack(data, CHUNK_BYTES):
+                self._keep(piece)
             if is_last:
-                self._keep(self._unpacker.flush())
-        except zlib.error:
-            raise IppError(Status.COMPRESSION_ERROR, "the compression is damaged") from None
-        if is_last and not self._unpacker.eof:
-            raise IppError(Status.COMPRESSION_ERROR, "the compressed document is cut off")
-
-    def _window(self, data: bytes) -> int:
-        """Return how zlib is to read it: deflate comes bare, and from some clients in zlib's frame."""
-        framed = data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0
-        if self._compression == "deflate" and framed:
-            return _ZLIB
-        return _WINDOW[self._compression]
+                self._keep(self._unpacker.finish())
+        except DamagedDataError:
+            raise IppError(
+                Status.COMPRESSION_ERROR, "the compressed document is damaged or cut off"
+            ) from None
 
     def _keep(self, data: bytes) -> None:
         assert self._file is not None

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
@@ -68,6 +68,9 @@ class LanPrinterView(HomeAssistantView):
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
+        # What the web server unpacks may be cut off without a sign; a document has its own compression.
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         server = async_get_server(hass)
         address = str(address_of(request))
         if server.requests.is_full(address):
