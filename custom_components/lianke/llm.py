@@ -73,6 +73,8 @@ _JOB_FIELDS: Final = (
 )
 
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
+# Placeholders of errors that are titles of jobs: of the one that was asked for, or of another in its way.
+_TITLES: Final = ("title", "other")
 # In the place of a title that a device of the home network has sent: anybody may have written it.
 FOREIGN_TITLE: Final = "(sent from the home network)"
 
@@ -88,7 +90,6 @@ class _Call(NamedTuple):
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         """Call one of the integration's actions and return its response."""
-        job = self.target.data.queue.find(data.get(ATTR_JOB_ID, ""))
         asks = current_origin.set(Origin.ASSISTANT)
         try:
             response = await async_run_action(
@@ -99,12 +100,13 @@ class _Call(NamedTuple):
             )
         except HomeAssistantError as err:
             shown = err.translation_placeholders or {}
-            if job is None or job.sender_address is None or "title" not in shown:
+            foreign = {job.title for job in self.target.data.queue.jobs() if job.title_is_foreign}
+            if not (hidden := {name for name in _TITLES if shown.get(name) in foreign}):
                 raise
             raise type(err)(
                 translation_domain=err.translation_domain,
                 translation_key=err.translation_key,
-                translation_placeholders={**shown, "title": FOREIGN_TITLE},
+                translation_placeholders=shown | dict.fromkeys(hidden, FOREIGN_TITLE),
             ) from None
         finally:
             current_origin.reset(asks)
@@ -114,7 +116,7 @@ class _Call(NamedTuple):
     def shown(self, job: dict[str, Any]) -> JsonObjectType:
         """Return what an assistant may know of a job, with the times of this house."""
         known = self.target.data.queue.find(job["job_id"])
-        if known is not None and known.sender_address is not None:
+        if known is not None and known.title_is_foreign:
             message = job["message"] and job["message"].replace(known.title, FOREIGN_TITLE)
             job = {**job, "title": FOREIGN_TITLE, "message": message}
         told = {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
