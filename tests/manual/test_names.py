@@ -14,7 +14,8 @@ INTEGRATION = ROOT / "custom_components" / "lianke"
 CARD = ROOT / "frontend" / "src"
 # In italics, but not ours and not on the screens of Home Assistant's frontend.
 OTHERS = {
-    "AI task", "Body text", "Folder Watcher", "IMAP", "Model Context Protocol Server", "Zeroconf",  # integrations
+    "AI task", "Body text", "Folder Watcher", "HTTP", "IMAP", "Internet Printing Protocol (IPP)",  # integrations
+    "Model Context Protocol Server", "Zeroconf",
     "Bonjour gateway", "Default Print Service", "Microsoft IPP Class Driver", "Mopria Print Service",  # devices
     "Kyocera MA2000w GX", "Lianke", "Lianke Cloud Print", "Watermark and stamp",
     "Tell me",  # a blueprint of the first version
@@ -32,12 +33,18 @@ def leaves(tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def texts(language: str) -> list[str]:
-    """Return the texts of the integration and of its card."""
+    """Return the texts of the integration, of its blueprints and of its card."""
     files = [
         INTEGRATION / "translations" / f"{language}.json",
         *sorted((CARD / "translations").glob(f"*{language}.json")),
     ]
-    return [text for path in files for text in leaves(json.loads(path.read_text("utf-8")))]
+    told = [text for path in files for text in leaves(json.loads(path.read_text("utf-8")))]
+    blueprints = (INTEGRATION / "blueprints").glob(f"*/{language}/*.yaml")
+    return told + [
+        name
+        for path in blueprints
+        for name in re.findall(r"^ +name: (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    ]
 
 
 def on_screens(language: str) -> set[str]:
