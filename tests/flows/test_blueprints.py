@@ -408,7 +408,9 @@ VOICE = {
             "sent": "The list is on its way to the printer.",
             "idle": "The printer: Idle.",
             "nothing": "Nothing waits. The printer: Idle.",
-            "held": "The list waits for the printer: Out of paper.",
+            "held": "The list is not printed yet. Waits for the printer: Out of paper.",
+            "asks": "The list is not printed yet. Waiting for approval.",
+            "refused": "The list could not be printed.",
             "waiting": "The printer: Out of paper. 1 waiting.",
             "why": "Shopping list waits: Out of paper.",
         },
@@ -422,7 +424,9 @@ VOICE = {
             "sent": "好的，清单已交给打印机。",
             "idle": "打印机状态：空闲。",
             "nothing": "没有任务在等待。打印机状态：空闲。",
-            "held": "清单在等待打印机：缺纸。",
+            "held": "清单还没有打印。正在等待打印机：缺纸。",
+            "asks": "清单还没有打印。等待批准。",
+            "refused": "清单没能打印。",
             "waiting": "打印机状态：缺纸。1 个任务在等待。",
             "why": "购物清单在等待：缺纸。",
         },
@@ -458,6 +462,33 @@ async def test_voice(
     for asked in ("reason", "wrong"):
         assert (await say(hass, voice[asked], language)).endswith(answers["why"][-12:])
     assert len(simulator.printed) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("blueprint", ["voice", "shopping_list"])
+async def test_a_voice_is_told_what_becomes_of_the_list(
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    blueprint: str,
+    language: str,
+) -> None:
+    """Nobody is told that a list is on its way that waits for an approval, or is refused."""
+    await hass.config.async_update(language=language)
+    voice: dict[str, Any] = VOICE[language]
+    answers = voice["answers"]
+    hass.config_entries.async_update_entry(
+        ready, options={**ready.options, "approval_sources": ["nobody"]}
+    )
+    await hass.async_block_till_done()
+    await use(hass, blueprint, printer=device_of(hass), list="todo.shopping")
+    assert await say(hass, voice["list"], language) == answers["asks"]
+    (waiting,) = data_of(ready).queue.jobs()
+    assert waiting.hold_reason == "approval"
+    hass.states.async_remove("todo.shopping")
+    assert await say(hass, voice["list"], language) == answers["refused"]
+    assert len(data_of(ready).queue.jobs()) == 1
+    assert simulator.printed == []
 
 
 async def test_voice_about_a_failure_and_a_refusal(
