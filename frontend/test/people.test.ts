@@ -52,6 +52,20 @@ test.each([
   );
 });
 
+test("the picture stays where it is while a rejection is written", async () => {
+  // Shown once more, it would be fetched once more, by an address that has expired: a failed login.
+  const hass = makeHass({ "auth/sign_path": { path: "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAAC" } });
+  const element = await answer(waiting("approval", { picture: "/api/lianke/job_picture/job" }), hass);
+  await vi.waitFor(() => expect(find(element, "img")).not.toBeNull());
+  const picture = find(element, "img");
+  find(element, "[data-key=reject]").click();
+  await vi.waitFor(() => expect(find(element, "[data-key=do-reject]")).not.toBeNull());
+  expect(find(element, "img")).toBe(picture);
+  find(element, "[data-key=no]").click();
+  await vi.waitFor(() => expect(find(element, "[data-key=approve]")).not.toBeNull());
+  expect(find(element, "img")).toBe(picture);
+});
+
 test("who may approve is told who asks, as plain text", async () => {
   const asking = await answer(waiting("approval", { asked_by: "<b>Anna</b>" }));
   expect(texts(asking)).toContain("<b>Anna</b> asks to print this.");

@@ -125,18 +125,23 @@ export class LiankeAnswer extends Part {
   }
 
   private _approval() {
-    if (this._rejecting) return this._rejection();
     // A name says as much of who prints as a title.
     const name = !this.context.config.hide_titles && this.job.asked_by;
+    // The picture stays while a rejection is written: its address expires, and Home Assistant counts what comes later
+    // as a failed login.
     return html`${name ? html`<p class="soft wraps">${this._text("asks", { name })}</p>` : nothing}${
-        this._picture
-          ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
-          : nothing
-      }
-      <div class="actions">
-        ${this._button("approve", this._text("approve"), mdiCheck, () => this._continue(), true)}
-        ${this._button("reject", this._text("reject"), mdiClose, () => this._ask(true, "message"))}
-      </div>`;
+      this._picture
+        ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
+        : nothing
+    }
+    ${this._rejecting ? this._rejection() : this._decision()}`;
+  }
+
+  private _decision() {
+    return html`<div class="actions">
+      ${this._button("approve", this._text("approve"), mdiCheck, () => this._continue(), true)}
+      ${this._button("reject", this._text("reject"), mdiClose, () => this._ask(true, "message"))}
+    </div>`;
   }
 
   private _rejection() {
