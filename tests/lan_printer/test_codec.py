@@ -158,6 +158,7 @@ def test_a_malformed_message(data: bytes, status: Status) -> None:
             ),
             Status.ENTITY_TOO_LARGE,
         ),
+        (message(bytes([Tag.OPERATION]) * codec.MAX_VALUES), Status.ENTITY_TOO_LARGE),
         (
             message(
                 attribute(Tag.BEGIN_COLLECTION, b"x", b""),
@@ -176,7 +177,7 @@ def test_a_malformed_message(data: bytes, status: Status) -> None:
             Status.ENTITY_TOO_LARGE,
         ),
     ],
-    ids=["name", "value", "values", "depth", "message"],
+    ids=["name", "value", "values", "groups", "depth", "message"],
 )
 def test_a_message_beyond_a_bound(data: bytes, status: Status) -> None:
     with pytest.raises(IppError) as caught:
@@ -189,9 +190,10 @@ def test_as_much_as_a_bound_allows() -> None:
     decode(
         message(
             attribute(Tag.INTEGER, b"x", bytes(4)),
-            *[attribute(Tag.INTEGER, b"", bytes(4))] * (codec.MAX_VALUES - 1),
+            *[attribute(Tag.INTEGER, b"", bytes(4))] * (codec.MAX_VALUES - 2),
         )
     )
+    decode(message(bytes([Tag.OPERATION]) * (codec.MAX_VALUES - 1)))
 
 
 def test_text_that_is_no_utf_8_is_read() -> None:

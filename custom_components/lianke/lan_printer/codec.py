@@ -22,7 +22,7 @@ from .ipp import (
 MAX_MESSAGE: Final = 64 * 1024
 """bytes of a request's attributes; its document follows them."""
 MAX_VALUES: Final = 2000
-"""values of a request, members of collections included."""
+"""values and groups of a request, members of collections included."""
 MAX_DEPTH: Final = 5
 """collections within collections."""
 MAX_VALUE_BYTES: Final = 1023
@@ -87,7 +87,7 @@ class _Reader:
     def __init__(self, data: bytes, position: int) -> None:
         """Start behind the header."""
         self._data = data
-        self._values = 0
+        self._counted = 0
         self.position = position
 
     def groups(self) -> Iterator[Group]:
@@ -96,6 +96,8 @@ class _Reader:
         while tag != Tag.END:
             if tag not in _DELIMITERS or tag == 0:
                 raise _malformed()
+            # A group without attributes is a single byte.
+            self._count()
             attributes: dict[str, list[Value]] = {}
             group, tag = tag, self._byte()
             name = ""
@@ -137,10 +139,14 @@ class _Reader:
             raise IppError(Status.VALUE_TOO_LONG, "a name is too long")
         return field.decode("utf-8", "replace")
 
-    def _value(self, tag: int, depth: int) -> Value:
-        self._values += 1
-        if self._values > MAX_VALUES:
+    def _count(self) -> None:
+        """Count a value or group."""
+        self._counted += 1
+        if self._counted > MAX_VALUES:
             raise IppError(Status.ENTITY_TOO_LARGE, "there are too many values")
+
+    def _value(self, tag: int, depth: int) -> Value:
+        self._count()
         field = self._field()
         if tag == Tag.BEGIN_COLLECTION:
             if depth >= MAX_DEPTH:
