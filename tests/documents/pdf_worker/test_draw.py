@@ -172,6 +172,19 @@ def test_transparent_is_white(tmp_path: Path) -> None:
     assert colour(page, 0.5, 0.5) == "white"
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK"])
+def test_a_page_behind_one_with_a_palette(tmp_path: Path, mode: str) -> None:
+    """Scanners mix them; a grey page ended the process, one in colour was called damaged."""
+    first, second = (Image.new("RGB", (200, 300), name) for name in ("red", "white"))
+    second.paste("black", (0, 0, 100, 300))
+    out = BytesIO()
+    first.convert("P").save(out, "TIFF", save_all=True, append_images=[second.convert(mode)])
+    image = drawn(tmp_path, out.getvalue(), page=1, paper=None).convert("L")
+    left, right = (image.getpixel((image.width * at // 4, image.height // 2)) for at in (1, 3))
+    assert left == pytest.approx(0, abs=3)
+    assert right == pytest.approx(255, abs=3)
+
+
 def test_frames_of_a_tiff(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (50, 80), "red"), Image.new("RGB", (50, 80), "blue")
     first.save(tmp_path / "x", "TIFF", save_all=True, append_images=[second])

@@ -62,6 +62,9 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
     with reading(), Image.open(path) as opened:
         if frame:
             opened.seek(frame)
+            if opened.mode not in ("P", "PA"):
+                # Pillow would lay the palette of the first page on this one.
+                opened.palette = None
         pixels = opened.width * opened.height
         # Phones put further pictures behind the photo, which Pillow calls MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
