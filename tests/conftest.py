@@ -16,6 +16,7 @@ from homeassistant.components import file_upload
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import executor
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -33,6 +34,11 @@ SPEED = 100
 
 # All Home Assistants of a machine have one folder for uploads, which each deletes when it starts and stops.
 file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
+
+# Seconds for a test's threads to end in. Home Assistant interrupts one that takes longer than a part of a second, which
+# on a busy machine is one that is about to end: it would stay in the list of threads, and count as left behind.
+executor.EXECUTOR_SHUTDOWN_TIMEOUT = 60
+executor._JOIN_ATTEMPTS = 1
 
 # What Home Assistant logs of every event takes a tenth of the tests' time; pytest keeps the rest, once is enough.
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
@@ -97,6 +103,8 @@ async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     monkeypatch.setattr(loop, "get_debug", lambda: False)
+    # It would warn of callbacks that a busy machine held up, in logs that must hold no warning.
+    loop.slow_callback_duration = float("inf")
 
 
 @pytest.fixture

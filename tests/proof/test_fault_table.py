@@ -473,6 +473,7 @@ JUDGES: dict[str, Judge] = {
 
 
 @pytest.mark.short
+@pytest.mark.timeout(600)
 async def test_what_becomes_of_the_paper(house: House, subtests: pytest.Subtests) -> None:
     for name, judge in JUDGES.items():
         await _go_through(house, some(name), subtests, judge)

@@ -19,7 +19,9 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import box_identifier, printer_identifier
 from custom_components.lianke.jobs.job import Asker, JobState
+from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
+from tests.clock import Clock
 from tests.conftest import make_entry, set_up
 from tests.printing import data_of, print_one
 from tests.simulator import Simulator, make_pdf
@@ -180,12 +182,18 @@ async def test_job_is_followed_to_its_end(
 
 
 async def test_changes_are_told_together(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
     hass: HomeAssistant,
     setup: MockConfigEntry,
     hass_ws_client: WebSocketGenerator,
     simulator: Simulator,
     print_file: PrintFile,
 ) -> None:
+    """The first change at once, and the others once the time between two messages has passed."""
+    # So long that five jobs are taken meanwhile on any machine.
+    pace = 600.0
+    monkeypatch.setattr(job_feed, "PACE", pace)
     simulator.box.online = False
     await setup.runtime_data.coordinator.async_refresh()
     client = await hass_ws_client()
@@ -193,10 +201,11 @@ async def test_changes_are_told_together(
     await client.receive_json()
     for _ in range(5):
         await print_file()
+    clock.tick(pace)
     messages = [await client.receive_json()]
     while len(messages[-1]["event"]["jobs"]) < 5:
         messages.append(await client.receive_json())
-    assert len(messages) < 5
+    assert len(messages) <= 2
     jobs = messages[-1]["event"]["jobs"]
     assert {job["hold_reason"] for job in jobs} == {"box_offline"}
     assert messages[-1]["event"]["printers"][device_of(hass, setup)]["waiting"] == 5
