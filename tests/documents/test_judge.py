@@ -26,6 +26,8 @@ OWN_WAY = {
     "field with a border",
 }
 LARGE_BLOCK = 40
+# The halves of both sides are gathered like sheets; only these show what the way after that may lose.
+HALVES = {"plain", "sizes", "rotation of the tree, seal", "turned by 270, crop box", "layer hidden"}
 A4 = (210, 297)
 MM = 72 / 25.4
 
@@ -56,19 +58,20 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     single, four, fronts, backs = (tmp_path / f"{number}.pdf" for number in range(4))
     lay_out({**REQUEST, "files": [file], "target": str(single), "watermark": "COPY", "opacity": 1})
     lay_out({**REQUEST, "files": [file], "target": str(four), "sheet": "4_up"})
-    two_sides.split(
-        {
-            "file": file,
-            "copies": 1,
-            "fronts": str(fronts),
-            "backs": str(backs),
-            "limit": 10**7,
-            "upright": False,
-            "turned": False,
-            "fronts_descending": False,
-            "backs_descending": False,
-        }
-    )
+    if name in HALVES:
+        two_sides.split(
+            {
+                "file": file,
+                "copies": 1,
+                "fronts": str(fronts),
+                "backs": str(backs),
+                "limit": 10**7,
+                "upright": False,
+                "turned": False,
+                "fronts_descending": False,
+                "backs_descending": False,
+            }
+        )
     # The sheet lies if the first page does.
     paper = sorted(A4, reverse=pages[0][0] > pages[0][1])
     wide, high = ((length - 14) * MM / 2 for length in paper)
@@ -79,8 +82,9 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
         left, top = 5 * MM + page % 2 * (wide + 4 * MM), 5 * MM + page // 2 * (high + 4 * MM)
         cell = in_cell(size, left, top, wide, high)
         verdicts[f"{page} four"] = judge(source, page, four, 0, cell, **block)
-        half = backs if page % 2 else fronts
-        verdicts[f"{page} half"] = judge(source, page, half, page // 2, whole, **block)
+        if name in HALVES:
+            half = backs if page % 2 else fronts
+            verdicts[f"{page} half"] = judge(source, page, half, page // 2, whole, **block)
     assert {key: verdict for key, verdict in verdicts.items() if not verdict.is_same} == {}
 
 
@@ -112,10 +116,11 @@ def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
         assert not judge(source, 0, other, 0, place).is_same, name
 
 
-def test_nothing_is_seen_beside_a_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("states", ["", "Q Q "], ids=["plain", "states too many"])
+def test_nothing_is_seen_beside_a_page(tmp_path: Path, states: str) -> None:
     """What a page draws outside of its box, for a printer's trimmer, does not appear on a sheet with others."""
     bleed = one_page(
-        "0 g 0 0 595 842 re 145 245 310 310 re f*",
+        f"{states}0 g 0 0 595 842 re 145 245 310 310 re f*",
         "/MediaBox [0 0 595 842] /CropBox [150 250 450 550]",
     )
     file = written(tmp_path, bleed())

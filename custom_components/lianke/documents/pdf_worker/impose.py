@@ -1,7 +1,7 @@
 """Make the sheets of a plan: each page becomes a form that is drawn in its place, text stays text."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pypdfium2
 
@@ -9,6 +9,9 @@ from .failure import TaskError
 from .gather import Gathered, import_pages
 from .geometry import Rect, Size
 from .plan import Grid, Item, Sheet
+
+# A page may close states that it did not open, and would so leave its clip: each is set so many times.
+CLIPS: Final = 4
 
 type Box = tuple[float, float, float, float]
 
@@ -78,7 +81,8 @@ def _clip(gathered: Gathered) -> list[Box]:
         page = gathered.document[number]
         left, bottom, right, top = page.get_bbox()
         boxes.append((left, bottom, right, top))
-        _transform(page, Rect(left, bottom, right - left, top - bottom), None)
+        for _ in range(CLIPS):
+            _transform(page, Rect(left, bottom, right - left, top - bottom), None)
         page.close()
     return boxes
 
