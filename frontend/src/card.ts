@@ -165,7 +165,9 @@ export class LiankeCard extends LitElement {
     for (const job of data.jobs) {
       const before = this._states.get(job.job_id);
       if (context && before && before !== job.state)
-        context.announce(`${context.titleOf(job)}: ${outcome(context.localizer, job)}`);
+        context.announce(
+          `${context.titleOf(job)}${context.localizer.isChinese ? "：" : ": "}${outcome(context.localizer, job)}`,
+        );
     }
     this._states.clear();
     for (const job of data.jobs) this._states.set(job.job_id, job.state);

@@ -97,6 +97,8 @@ export interface Job {
   /* Whether this user is one who may answer. */
   may_answer?: boolean;
   needs_code?: boolean;
+  /* Whether nobody can say how many pages it has, for which it waits to be released. */
+  uncounted?: boolean;
   /* The name of the user who asks for approval, for who may give it. */
   asked_by?: string | null;
   /* Address of a picture of its first page, for who may answer. */

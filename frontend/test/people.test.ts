@@ -98,6 +98,15 @@ test.each(["approval", "release", "turn_paper"])("who may not answer for %s is t
   expect(texts(element).trim().length).toBeGreaterThan(20);
 });
 
+test.each([true, false])(
+  "that nobody can count the pages is said to whom a release is shown: %s",
+  async (may_answer) => {
+    const element = await answer(waiting("release", { may_answer, uncounted: true }));
+    expect(texts(element)).toContain("Nobody can say how many pages");
+    expect(texts(await answer(waiting("release", { may_answer })))).not.toContain("Nobody can say");
+  },
+);
+
 test("a code is sent with the release, and a wrong one is said at it", async () => {
   const hass = makeHass({ continue_job: { code: "service_validation_error", message: "This is not the code" } });
   const element = await answer(waiting("release", { needs_code: true }), hass);

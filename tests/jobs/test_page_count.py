@@ -13,7 +13,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import LimitError
+from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
 from custom_components.lianke.jobs.settings import max_pages
 from tests.jobs.conftest import Shop
 from tests.simulator import Fault
@@ -66,6 +66,7 @@ async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: 
         shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503))
     job = await shop.submit(office(shop))
     assert (job.state, job.hold_reason, job.waits_for) == (JobState.HELD, "release", ("release",))
+    assert waits_uncounted(job)
     await shop.tick(120)
     assert shop.sim.cloud.count(SUBMIT) == 0
     await shop.queue.async_continue(job.job_id)
@@ -73,6 +74,11 @@ async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: 
     assert shop.sim.cloud.count(SUBMIT) == 1
     bounded = await shop.submit(office(shop), options=PrintOptions(pages="1-3"))
     assert not bounded.waits_for
+    coded = await shop.submit(
+        office(shop), options=PrintOptions(pages="1-3"), release_code="hashed"
+    )
+    assert coded.waits_for == ("release",)
+    assert not waits_uncounted(coded)
 
 
 async def test_what_nobody_knows_is_printed_once_at_most(shop: Shop) -> None:

@@ -27,7 +27,7 @@ from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..jobs.beginning import async_find_beginning
 from ..jobs.job import Job, JobState
-from ..jobs.limits import CONVERTED, REQUEST_ID_LIFE, frees_request_id
+from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..jobs.people import REJECTED, PersonReason
 from ..jobs.queue import PrintQueue, PrintRequest, Submission
 from ..jobs.release_code import async_hash_code
@@ -283,8 +283,7 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
             key = f"turn_paper_{view['put_back']}_{view['edge_first']}"
             return await async_error_text(hass, key, {"sheets": str(view["sheets"])})
         if job.can_continue:
-            is_release = job.hold_reason == PersonReason.RELEASE
-            if is_release and Path(job.document_name).suffix in CONVERTED and job.pages is None:
+            if waits_uncounted(job):
                 placeholders = {"reason": reason or "", "printer": job.printer_name}
                 return await async_error_text(hass, "release_uncounted", placeholders)
             return reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from homeassistant.exceptions import ServiceValidationError
@@ -13,6 +14,7 @@ from ..documents.document import Document, input_error
 from ..documents.sniff import FileType
 from .job import HANDED_ON, MOVED, Job, JobState
 from .outcome import BEFORE_PAPER
+from .people import PersonReason
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)
@@ -114,6 +116,17 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
 def is_uncounted(document: Document, options: ResolvedOptions) -> bool:
     """Return whether nobody can say how many pages become of a document: somebody has to let it go on."""
     return document.extension in CONVERTED and most_pages(document, options) is None
+
+
+def waits_uncounted(job: Job) -> bool:
+    """Return whether a job waits to be released, and nobody can say how many pages it has."""
+    return (
+        job.can_continue
+        and job.waits_for[0] == PersonReason.RELEASE
+        and Path(job.document_name).suffix in CONVERTED
+        and job.pages is None
+        and most_selected(job.options.get("page_range") or "", job.document_pages_at_most) is None
+    )
 
 
 def most_pages(document: Document, options: ResolvedOptions) -> int | None:

@@ -36,6 +36,7 @@ from ..const import DOMAIN
 from ..devices import printer_identifier
 from ..documents.document import input_error
 from ..jobs.job import Job, JobState
+from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
 from ..runtime import LiankeConfigEntry
 
@@ -276,6 +277,7 @@ def _job(
         **visible(job.as_view(), options, user, job, may_control=may_control),
         "device_id": one.device_id,
         "may_answer": answers,
+        "uncounted": waits_uncounted(job),
         "picture": picture_url(job) if sees else None,
         # Names of users are not for everybody.
         "asked_by": asked_by if answers else None,

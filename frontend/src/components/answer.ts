@@ -103,7 +103,7 @@ export class LiankeAnswer extends Part {
     const [reason] = job.waits_for ?? [];
     const mine = Boolean(job.may_answer);
     if (reason === "approval") return mine ? this._approval() : this._soft("approval_other");
-    if (reason === "release") return mine ? this._release() : this._soft("release_other");
+    if (reason === "release") return mine ? this._release() : [this._uncounted(), this._soft("release_other")];
     return mine ? this._turn() : this._soft("turn_other");
   }
 
@@ -111,12 +111,17 @@ export class LiankeAnswer extends Part {
     return html`<p class="soft">${this._text(key)}</p>`;
   }
 
+  /* Why a job waits to be released that nobody asked to hold. */
+  private _uncounted() {
+    return this.job.uncounted ? this._soft("uncounted") : nothing;
+  }
+
   private _button(key: string, label: string, icon: string, press: () => unknown, main = false) {
     const resting = this._tasks.isWorking("answer");
     return html`<button
       class=${main ? "main" : ""}
       data-key=${key}
-      aria-label="${label}: ${this.context.titleOf(this.job)}"
+      aria-label="${label}${this.t.isChinese ? "：" : ": "}${this.context.titleOf(this.job)}"
       aria-disabled=${resting ? "true" : nothing}
       @click=${() => !resting && press()}
     >
@@ -159,7 +164,7 @@ export class LiankeAnswer extends Part {
 
   private _release() {
     const { needs_code } = this.job;
-    return html`${this._soft("release_here")}
+    return html`${this._uncounted()}${this._soft("release_here")}
       ${
         needs_code
           ? html`<div class="field">
