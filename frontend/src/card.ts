@@ -214,7 +214,11 @@ export class LiankeCard extends LitElement {
     )}
     ${
       config.buttons.length && !absent
-        ? html`<lianke-quick-buttons .context=${context} .printers=${data.printers}></lianke-quick-buttons>`
+        ? html`<lianke-quick-buttons
+            .context=${context}
+            .printers=${data.printers}
+            .refused=${data.refused}
+          ></lianke-quick-buttons>`
         : nothing
     }`;
   }

@@ -31,9 +31,15 @@ export class TaskController implements ReactiveController {
     try {
       await command();
     } catch (error) {
-      this._errors.set(key, await this._host.context.explain(error));
+      await this.fail(key, error);
     }
     this._working.delete(key);
+    this._host.requestUpdate();
+  }
+
+  /* Say beside a key what went wrong, until it is run again. */
+  async fail(key: string, error: unknown): Promise<void> {
+    this._errors.set(key, await this._host.context.explain(error));
     this._host.requestUpdate();
   }
 }

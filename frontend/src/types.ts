@@ -113,6 +113,16 @@ export interface Feed {
   printers: Record<string, Printer>;
   jobs: Job[];
   key_rejected?: string[];
+  /* What an automation or a script that this user set off was refused since the last message. */
+  refused?: Refusal | null;
+}
+
+/* A refusal in the shape of a refused command's error. */
+export interface Refusal {
+  context_id: string;
+  translation_domain: string;
+  translation_key: string;
+  translation_placeholders: Record<string, string>;
 }
 
 /* An action as Home Assistant's editors write it. */

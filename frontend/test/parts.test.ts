@@ -12,7 +12,7 @@ import { createEditor } from "../src/editor";
 import { jobFacts } from "../src/components/job-texts";
 import { SECTIONS } from "../src/config";
 import type { Part } from "../src/components/part";
-import type { HomeAssistant, Job } from "../src/types";
+import type { HomeAssistant, Job, Refusal } from "../src/types";
 import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
 import "../src/print/tray";
@@ -206,6 +206,49 @@ test("a quick button of an entity that is gone says so, and a text is called by 
   note?.click();
   await vi.waitFor(() => expect(asked).toHaveLength(1));
   expect(asked[0]?.["service_data"]).toMatchObject({ title: "Note", text: "Back at six" });
+});
+
+test("what an automation is refused is said at the button that was pressed last", async () => {
+  const buttons = [{ entity: "automation.one" }, { entity: "automation.two" }];
+  const callService = async () => undefined;
+  const states = Object.fromEntries(buttons.map(({ entity }) => [entity, { attributes: {} }]));
+  const localize = (key: string, values: Record<string, unknown>) => `${key} ${values["limit"]}`;
+  const loadBackendTranslation = async () => localize;
+  const hass = { ...makeHass(), callService, states, loadBackendTranslation } as unknown as HomeAssistant;
+  const printers = { device: makePrinter() };
+  const shown = await show<Part & { refused: Refusal }>("lianke-quick-buttons", {
+    context: makeContext(hass, { buttons }),
+    printers,
+  });
+  const errors = () => [...(shown.shadowRoot?.querySelectorAll(".error") ?? [])].map((one) => one.textContent);
+  const refuse = async (limit: string, ...told: string[]) => {
+    shown.refused = {
+      context_id: limit,
+      translation_domain: "lianke",
+      translation_key: "guard_month",
+      translation_placeholders: { limit },
+    };
+    await shown.updateComplete;
+    await vi.waitFor(() =>
+      expect(errors()).toEqual(told.map((one) => `component.lianke.exceptions.guard_month.message ${one}`)),
+    );
+  };
+  await import("../src/refusals"); // so that what must not be said would be said soon
+  await refuse("1");
+  const [one, two] = shown.shadowRoot?.querySelectorAll("button") ?? [];
+  one?.click();
+  await refuse("2", "2");
+  // It stays until the button is pressed again.
+  two?.click();
+  await refuse("3", "2", "3");
+  one?.click();
+  await vi.waitFor(() => expect(errors()).toEqual(["component.lianke.exceptions.guard_month.message 3"]));
+  const now = Date.now();
+  const clock = vi.spyOn(Date, "now").mockReturnValue(now + 700_000);
+  await refuse("4", "3");
+  await new Promise((next) => setTimeout(next, 50));
+  expect(errors()).toHaveLength(1);
+  clock.mockRestore();
 });
 
 const list = { entity_id: "todo.list", state: "3", attributes: { friendly_name: "Groceries" } };

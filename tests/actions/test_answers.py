@@ -93,21 +93,36 @@ async def test_a_job_is_approved(
     assert (await print_one(hass, text="Hello"))["state"] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "The job was rejected. Anna: Read it here"),
+        ("zh-Hans", "任务已被拒绝。Anna：Read it here"),
+    ],
+)
 async def test_a_job_is_rejected(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    simulator: Simulator,
+    anna: User,
+    boss: User,
+    language: str,
+    message: str,
 ) -> None:
+    hass.config.language = language
     option(
         hass, setup, approval_printers=list(data_of(setup).storage.printers), approvers=[anna.id]
     )
     job = await print_as(hass, boss)
-    with pytest.raises(ServiceValidationError, match="may not approve"):
+    with pytest.raises(ServiceValidationError) as refused:
         # There are approvers, and an administrator is none of them.
         await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
+    assert refused.value.translation_key == "not_an_approver"
     reported = (
         await ask(hass, "reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
     )["job"]
     assert (reported["state"], reported["reason"]) == ("canceled", "rejected")
-    assert reported["message"] == "The job was rejected. Anna: Read it here"
+    assert reported["message"] == message
     assert not sent(simulator)
 
 

@@ -98,9 +98,10 @@ async def _async_check_may_answer(
 
 
 async def _async_signed(hass: HomeAssistant, who: Beginning, message: str) -> str:
-    """Return a message with the name of who sends it."""
+    """Return a message with the name of who sends it, as the language of the house puts it."""
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
-    return ": ".join(part for part in (user and user.name, message) if part)
+    colon = "：" if hass.config.language.startswith("zh") else ": "
+    return colon.join(part for part in (user and user.name, message) if part)
 
 
 async def async_job_response(

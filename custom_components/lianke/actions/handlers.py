@@ -27,6 +27,7 @@ from .move import async_move_job
 from .page_counts import async_export_pages
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
+from .refused import telling_refusals
 from .request import parse_parameters
 from .schemas import (
     ATTR_BACKS_ONLY,
@@ -89,10 +90,11 @@ class Action(NamedTuple):
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
         """Run the handler; errors of the API client become translated ones."""
-        try:
-            return await self.handler(hass, call)
-        except LiankeError as err:
-            raise translated(err) from None
+        async with telling_refusals(hass, call.context):
+            try:
+                return await self.handler(hass, call)
+            except LiankeError as err:
+                raise translated(err) from None
 
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:

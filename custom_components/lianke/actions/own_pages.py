@@ -17,6 +17,7 @@ from ..documents.spool import Spool, async_get_spool
 from ..jobs.queue import PrintRequest, Submission
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
+from .refused import telling_refusals
 from .target import loaded_data
 
 # These pages are of no use on a printer that is switched on tomorrow.
@@ -105,20 +106,21 @@ async def _async_print(
     *,
     hold: bool = True,
 ) -> Submission:
-    options = await async_resolve(entry, printer_key)
-    spool = await async_get_spool(hass)
-    document = await write(spool, options.paper)
-    return await loaded_data(entry).queue.async_submit(
-        PrintRequest(
-            printer_key=printer_key,
-            document=document,
-            title=document.title,
-            options=options,
-            requested={},
-            context=context,
-            hold=hold,
-            # One that is printed now or not at all asks nobody.
-            waits_for=None if hold else (),
-            expires_in=EXPIRES_IN,
+    async with telling_refusals(hass, context):
+        options = await async_resolve(entry, printer_key)
+        spool = await async_get_spool(hass)
+        document = await write(spool, options.paper)
+        return await loaded_data(entry).queue.async_submit(
+            PrintRequest(
+                printer_key=printer_key,
+                document=document,
+                title=document.title,
+                options=options,
+                requested={},
+                context=context,
+                hold=hold,
+                # One that is printed now or not at all asks nobody.
+                waits_for=None if hold else (),
+                expires_in=EXPIRES_IN,
+            )
         )
-    )

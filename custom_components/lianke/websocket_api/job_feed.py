@@ -28,6 +28,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..actions.job_picture import picture_url
+from ..actions.refused import SIGNAL_REFUSED, Refusal
 from ..actions.target import async_may
 from ..actions.visible import may_answer, may_see_document, visible
 from ..box.status import PrinterStatus, faults_of
@@ -104,6 +105,8 @@ class JobFeed:
         self._printers: list[_PrinterJobs] | None = None
         # Of the users whose jobs wait for approval.
         self._names: dict[str, str] = {}
+        # The last one of each user, until the next message.
+        self._refusals: dict[str, Refusal] = {}
         self._refresher = Debouncer(
             hass, _LOGGER, cooldown=PACE, immediate=True, function=self._async_refresh
         )
@@ -132,6 +135,7 @@ class JobFeed:
     def _start(self) -> None:
         self._signals = [
             async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed),
+            async_dispatcher_connect(self._hass, SIGNAL_REFUSED, self._refused),
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
         ]
         for entry in self._hass.config_entries.async_loaded_entries(DOMAIN):
@@ -145,6 +149,7 @@ class JobFeed:
         self._refresher.async_cancel()
         self._printers = None
         self._names = {}
+        self._refusals = {}
         for entry_id in list(self._boxes):
             self._leave(entry_id)
         while self._signals:
@@ -191,13 +196,21 @@ class JobFeed:
         if self._subscriptions:
             self._refresher.async_schedule_call()
 
+    @callback
+    def _refused(self, refusal: Refusal) -> None:
+        if any(one.connection.user.id == refusal.user_id for one in self._subscriptions):
+            self._refusals[refusal.user_id] = refusal
+            self._refresher.async_schedule_call()
+
     async def _async_refresh(self) -> None:
         await self._async_learn_names()
+        refusals, self._refusals = self._refusals, {}
         contents: dict[tuple[str, frozenset[str] | None], bytes] = {}
         for subscription in list(self._subscriptions):
             audience = subscription.audience
             if (content := contents.get(audience)) is None:
-                content = contents[audience] = self._content(subscription)
+                refusal = refusals.get(subscription.connection.user.id)
+                content = contents[audience] = self._content(subscription, refusal)
             subscription.send(content)
 
     def _collected(self) -> list[_PrinterJobs]:
@@ -216,17 +229,16 @@ class JobFeed:
         users = [await self._hass.auth.async_get_user(user_id) for user_id in askers]
         self._names = {user.id: user.name for user in users if user is not None and user.name}
 
-    def _content(self, subscription: Subscription) -> bytes:
-        """Return the content of a subscription: printers, open jobs and the last finished ones."""
+    def _content(self, subscription: Subscription, refusal: Refusal | None = None) -> bytes:
+        """Return the content of a subscription: printers, open jobs and the last finished ones.
+
+        `refusal` is what was refused to its user since the last message.
+        """
         user, devices = subscription.connection.user, subscription.device_ids
-        return json_bytes(
-            _view(
-                self._hass,
-                user,
-                self._names,
-                [one for one in self._collected() if devices is None or one.device_id in devices],
-            )
-        )
+        shown = [one for one in self._collected() if devices is None or one.device_id in devices]
+        view = _view(self._hass, user, self._names, shown)
+        refused = None if refusal is None else _describe_refusal(user, refusal)
+        return json_bytes({**view, "refused": refused})
 
 
 DATA_FEED: HassKey[JobFeed] = HassKey(f"{DOMAIN}_feed")
@@ -262,6 +274,21 @@ def _view(
         "printers": printers,
         "jobs": [_job(user, names, *item) for item in jobs],
         "key_rejected": rejected,
+    }
+
+
+def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
+    """Return a refusal as a user may see it, in the shape of a refused command."""
+    placeholders: JsonObjectType = {**refusal.placeholders}
+    # It may be that of a job on a printer whose jobs this user does not see.
+    if not user.permissions.access_all_entities(POLICY_READ):
+        placeholders.pop("title", None)
+    return {
+        # Another refusal with the same words is another message.
+        "context_id": refusal.context_id,
+        "translation_domain": DOMAIN,
+        "translation_key": refusal.key,
+        "translation_placeholders": placeholders,
     }
 
 

@@ -1,5 +1,5 @@
 import "../card"; // bundled in one piece
-import { css, html, nothing } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiFileDocumentOutline, mdiPlay } from "@mdi/js";
 import { RUNNABLE, domainOf } from "../config";
@@ -14,20 +14,25 @@ import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/source.en.json";
 import zh from "../translations/source.zh-Hans.json";
-import type { Printer, QuickButton } from "../types";
+import type { Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
+/* How long after a press a refusal is taken to be of what the button set off, in ms. */
+const RECENT = 600_000;
 const texts = partTexts(en, zh);
 
 /* Buttons that print a list, a picture or a text, or run a script; only for who may print. */
 @define("lianke-quick-buttons")
 export class LiankeQuickButtons extends Part {
   @property({ attribute: false }) printers: Record<string, Printer> = {};
+  /* What was refused to what this user set off, in the card's last message. */
+  @property({ attribute: false }) refused: Refusal | null | undefined;
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
   private readonly _once = new Once();
+  private _pressed: { key: string; at: number } | undefined;
 
   static override styles = [
     base,
@@ -41,6 +46,13 @@ export class LiankeQuickButtons extends Part {
       }
     `,
   ];
+
+  /* Home Assistant answers before automations and scripts have run, and takes what they were refused for itself. */
+  protected override willUpdate(changed: PropertyValues): void {
+    const { refused, _pressed: pressed } = this;
+    if (changed.has("refused") && refused && pressed && Date.now() - pressed.at < RECENT)
+      void this._tasks.fail(pressed.key, refused);
+  }
 
   protected override render() {
     const usable = this.context.config.buttons.filter((button) => this._isUsable(button));
@@ -98,6 +110,7 @@ export class LiankeQuickButtons extends Part {
   }
 
   private async _press(button: QuickButton): Promise<void> {
+    this._pressed = { key: this._keyOf(button), at: Date.now() };
     const { hass } = this.context;
     const { entity, tap_action: tap } = button;
     const [domain = "", action = ""] = tap?.perform_action?.split(".") ?? [];

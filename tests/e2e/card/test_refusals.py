@@ -200,7 +200,7 @@ async def test_too_many_pages_are_told_at_print(
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
 
 
-async def test_a_monthly_limit_is_told_at_print(stage: Stage) -> None:
+async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> None:
     ben = await stage.home_user_tokens("ben", "system-users")
 
     async def limit(pages: int) -> None:
@@ -211,13 +211,29 @@ async def test_a_monthly_limit_is_told_at_print(stage: Stage) -> None:
         flow = await stage.home.submit_options(flow, values | changes)
         assert flow["type"] == "create_entry", flow
 
+    path = stage.home.documents / "five.pdf"
+    path.write_bytes(make_pdf(5))
+    data = {"device_id": stage.devices[LASER], "file": str(path)}
+    made = {
+        "alias": "Five pages",
+        "triggers": [],
+        "actions": [{"action": "lianke.print", "data": data}],
+    }
+    await stage.home.post("/api/config/automation/config/five_pages", made)
+    automation = "automation.five_pages"
     await limit(3)
     try:
-        async with stage.screen(tokens=ben) as screen:
+        async with stage.screen(stage.full(buttons=[{"entity": automation}]), tokens=ben) as screen:
             await screen.zone.wait_for()
+            # Home Assistant itself answers that all went well.
+            await screen.card.get_by_role("button", name="Five pages", exact=True).click()
+            part = screen.card.locator("lianke-quick-buttons").get_by_role("alert")
+            await expect(part).to_contain_text("of 3 pages this month")
             await screen.drop(("month.pdf", PDF, make_pdf(5)))
             await expect(screen.card.locator(".previews img")).to_have_count(1)
             await screen.card.get_by_role("button", name="Print", exact=True).click()
-            await expect(screen.card.get_by_role("alert")).to_contain_text("of 3 pages this month")
+            part = screen.card.locator("lianke-tray").get_by_role("alert")
+            await expect(part).to_contain_text("of 3 pages this month")
+            assert await screen.card.get_by_role("alert").count() == 2
     finally:
         await limit(0)

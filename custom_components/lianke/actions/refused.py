@@ -1,0 +1,50 @@
+"""Tells people's open cards what is refused in the automations and scripts that they set off.
+
+Home Assistant has answered whoever pressed the button by then, and writes the refusal into its log alone.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.script import script_stack_cv
+from homeassistant.util.signal_type import SignalType
+
+from ..const import DOMAIN
+from ..jobs.beginning import async_find_beginning
+from ..jobs.people import Origin
+
+
+class Refusal(NamedTuple):
+    """A translated error of ours in what a user began, in the call with this context."""
+
+    user_id: str
+    context_id: str
+    key: str
+    placeholders: Mapping[str, str]
+
+
+SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
+
+
+@asynccontextmanager
+async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
+    """Send the signal when what is done for a call is refused, in the run of an automation or a script.
+
+    It is sent for people alone; an assistant says by itself what becomes of a sentence. The error is raised as ever.
+    """
+    try:
+        yield
+    except HomeAssistantError as err:
+        key = err.translation_key
+        # What is asked for directly is answered to who asks.
+        if key is not None and err.translation_domain == DOMAIN and script_stack_cv.get():
+            who = await async_find_beginning(hass, context)
+            if who.user_id is not None and who.origin is not Origin.ASSISTANT:
+                placeholders = err.translation_placeholders or {}
+                refusal = Refusal(who.user_id, context.id, key, placeholders)
+                async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
+        raise
