@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 from homeassistant.util import executor
+import hypothesis
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -34,6 +35,10 @@ SPEED = 100
 
 # All Home Assistants of a machine have one folder for uploads, which each deletes when it starts and stops.
 file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 # Seconds for a test's threads to end in. Home Assistant interrupts one that takes longer than a part of a second, which
 # on a busy machine is one that is about to end: it would stay in the list of threads, and count as left behind.

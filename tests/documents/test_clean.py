@@ -248,9 +248,9 @@ def test_deep_html_is_refused_at_once(source: str) -> None:
     "source", ["<p>", "<b>x</b>", "<p title=x>", "<td>", "</i>", "<", "<!", "x", "<style>"]
 )
 def test_long_html_does_not_take_long(source: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     html_page("<p>x</p>" + source * (MAX_TEXT_BYTES // len(source)), STYLE, title="t")
-    assert time.monotonic() - began < 15
+    assert time.thread_time() - began < 15
 
 
 def test_a_megabyte_of_ampersands_is_refused() -> None:

@@ -108,9 +108,9 @@ async def test_box_offline(stage: Stage) -> None:
         await expect(compact).to_contain_text("Box offline")
         await stage.cloud.change_box(other["device_id"], online=True)
         await screen.shows("Idle")
-        # The entry goes, the card stays and says so.
+        # The entry goes, the card stays and says so, once Home Assistant's list of devices is without it.
         await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
-        await screen.shows("Not available at the moment")
+        await screen.shows("Printer not found")
 
 
 async def test_cancel_while_it_prints(stage: Stage) -> None:
