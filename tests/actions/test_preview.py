@@ -126,20 +126,6 @@ async def test_a_picture_is_drawn_here(
     assert sent(simulator) == 0
 
 
-async def test_what_is_too_large_here_is_drawn_by_the_cloud(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    Image.new("1", (7000, 5000)).save(media / "plan.png")
-    device, path = device_of(hass), str(media / "plan.png")
-    with pytest.raises(ServiceValidationError) as error:
-        await ask(hass, "preview", device_id=device, file=path, preview_by="here_only")
-    assert error.value.translation_key == "not_drawn_here"
-    assert sent(simulator) == 0
-    preview = await ask(hass, "preview", device_id=device, file=path)
-    assert preview["drawn_by"] == "cloud"
-    assert preview["images"]
-
-
 async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
     hass: HomeAssistant, all_entities: None, client: Client, simulator: Simulator, media: Path
 ) -> None:

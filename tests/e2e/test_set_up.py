@@ -45,7 +45,7 @@ WORDS = {
         "finish": "完成",
         "search": "搜索品牌名称",
         "brand": "链科",
-        "rejected": "不接受此 ApiKey",
+        "rejected": "不接受这个 ApiKey",
         "wrong_address": "这个地址不存在",
         "found": "找到的打印机",
     },

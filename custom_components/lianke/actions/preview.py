@@ -1,6 +1,7 @@
 """Previews and page counts of documents that are not printed yet."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from homeassistant.core import Context, HomeAssistant, callback
@@ -13,7 +14,7 @@ from ..documents.document import Document, input_error
 from ..documents.drawing import PageDrawing, can_draw, plan_drawing
 from ..documents.kinds import SourceKind
 from ..documents.pdf import pdf_error
-from ..documents.pdf_client import PdfError
+from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import Spool, async_get_spool
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
@@ -22,9 +23,6 @@ from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 from .target import Target
-
-# What keeps a page from being drawn here, but perhaps not in the cloud.
-BEYOND_HERE = frozenset({"unavailable", "image_too_large", "memory", "time"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,11 +60,8 @@ async def _async_preview(
             [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
             shown = _Shown(document=item.document, options=item.options)
         if parameters.preview_by != BY_CLOUD and can_draw(shown.document):
-            try:
+            with suppress(PdfUnavailableError):
                 return await _async_draw(hass, target, parameters, documents, shown, context)
-            except PdfError as err:
-                if err.reason not in BEYOND_HERE:
-                    raise pdf_error(err, shown.document.name) from None
         if parameters.preview_by == BY_HERE_ONLY:
             raise input_error("not_drawn_here", name=shown.document.name)
         return await _async_ask_cloud(hass, target, parameters, documents, shown, context)
@@ -83,12 +78,17 @@ async def _async_draw(
     shown: _Shown,
     context: Context,
 ) -> JsonObjectType:
-    """Draw a document here. Raises PdfError where that cannot be done."""
+    """Draw a document here. Raises PdfUnavailableError where that cannot be done."""
     spool = await async_get_spool(hass)
     drawing = plan_drawing(hass, shown.document, shown.options, context.user_id)
     if not drawing.pages:
         raise input_error("pages_not_in_document", count=str(shown.document.pages))
-    first = await spool.async_draw(drawing, 1)
+    try:
+        first = await spool.async_draw(drawing, 1)
+    except PdfUnavailableError:
+        raise
+    except PdfError as err:
+        raise pdf_error(err, shown.document.name) from None
     handles = await _async_keep(
         spool, parameters, documents, [first], drawing, user=context.user_id
     )
