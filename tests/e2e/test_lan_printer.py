@@ -5,7 +5,7 @@ from collections import Counter
 import os
 from pathlib import Path
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 import pytest
 
 from tests.bench.printing import Peak
@@ -63,14 +63,15 @@ async def test_each_job_of_five_devices_comes_out_once(tmp_path: Path) -> None:
         url = await offer(home, entry["entry_id"])
         await cloud.change_printer(cloud.device_id, 1, on=False)
         await seen(home, cloud, "disconnected")
-        async with ClientSession(timeout=ClientTimeout(total=120)) as session:
 
-            async def client(user: str) -> list[int]:
-                """Send a device's documents, one after the other."""
-                mine = [name for name in names if name.startswith(user)]
-                return [await send(session, url, [make_pdf(1)], name, user) for name in mine]
+        async def client(user: int) -> list[int]:
+            """Send a device's documents, one after the other, from an address of its own."""
+            device = TCPConnector(local_addr=(f"127.0.0.{user + 2}", 0))
+            async with ClientSession(connector=device, timeout=ClientTimeout(total=120)) as session:
+                mine = [name for name in names if name.startswith(f"{user}-")]
+                return [await send(session, url, [make_pdf(1)], name, str(user)) for name in mine]
 
-            sent = await asyncio.gather(*(client(str(user)) for user in range(CLIENTS)))
+        sent = await asyncio.gather(*(client(user) for user in range(CLIENTS)))
         assert len({number for numbers in sent for number in numbers}) == len(names)
         await wait_written(home, entry["entry_id"], "lan_printers")
         await home.kill()
