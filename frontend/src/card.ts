@@ -128,12 +128,13 @@ export class LiankeCard extends LitElement {
     return this._hass as HomeAssistant;
   }
 
-  /* Set with every change of any state: only another connection, or other texts, matter. */
+  /* Set with every change of any state: only another connection, other texts, or other devices, matter. */
   set hass(hass: HomeAssistant) {
     const before = this._hass;
     this._hass = hass;
     const source = this._config?.source_entity;
     if (source) this._source = hass.states[source];
+    if (before?.devices !== hass.devices) this.requestUpdate();
     if (before?.connection === hass.connection && before.localize === hass.localize) return;
     if (!before || languageOf(before) !== languageOf(hass)) void loadTexts(hass);
     this._setUp();
@@ -230,6 +231,7 @@ export class LiankeCard extends LitElement {
       .device=${device}
       .printer=${absent ? undefined : data.printers[device]}
       .place=${placeOf(context.hass, device)}
+      .isKnown=${!context.hass.devices || device in context.hass.devices}
       .open=${open}
       .finished=${finished}
       .keyRejected=${data.key_rejected?.includes(device) ?? false}

@@ -423,11 +423,9 @@ describe("a document that is not kept", () => {
 });
 
 test.each([
-  [{ other: {} }, "Printer not found. Edit the card and choose it again."],
-  [{ device: {} }, "Not available at the moment"],
-  [undefined, "Not available at the moment"],
-])("a printer of which nothing is told, with devices %j", async (devices, words) => {
-  const context = makeContext({ ...makeHass(), devices } as unknown as HomeAssistant);
-  const printer = await show<Part>("lianke-printer", { context, device: "device" });
+  [false, "Printer not found. Edit the card and choose it again."],
+  [true, "Not available at the moment"],
+])("a printer of which nothing is told, whose device is there: %j", async (isKnown, words) => {
+  const printer = await show<Part>("lianke-printer", { context: makeContext(), device: "device", isKnown });
   expect(find<Part>(printer, "lianke-header").shadowRoot?.textContent).toContain(words);
 });

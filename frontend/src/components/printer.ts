@@ -20,7 +20,9 @@ const TOUCH = matchMedia("(pointer: coarse)");
 @define("lianke-printer")
 export class LiankePrinter extends Part {
   @property({ attribute: false }) device = "";
-  /* Undefined while Home Assistant does not know it. */
+  /* Whether Home Assistant has such a device. */
+  @property({ attribute: false }) isKnown = true;
+  /* Undefined while the integration does not know it. */
   @property({ attribute: false }) printer: Printer | undefined;
   /* Where it is, if another printer has the same name. */
   @property({ attribute: false }) place = "";
@@ -71,9 +73,9 @@ export class LiankePrinter extends Part {
     const { compact } = context;
     const batch = this.batch?.items.length ? this.batch : undefined;
     if (!printer) {
-      const { devices } = context.hass;
-      const isKnown = !devices || device in devices;
-      return html`<section>${this._header(this.t.text(isKnown ? "gone" : "not_found"))}${this._tray(batch)}</section>`;
+      return html`<section>
+        ${this._header(this.t.text(this.isKnown ? "gone" : "not_found"))}${this._tray(batch)}
+      </section>`;
     }
     const name = this.t.named(printer.name, this.place);
     const summary = summarize(printer, this.open, this.keyRejected);
