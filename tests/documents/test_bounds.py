@@ -85,7 +85,8 @@ class Watch:
     async def _tick(self) -> None:
         while True:
             # Others use this machine as well: what counts is processor time, and no wait for a processor.
-            started, cpu, waited = time.monotonic(), time.process_time(), waited_for_processor()
+            waited = waited_for_processor()
+            started, cpu = time.monotonic(), time.process_time()
             await asyncio.sleep(0.01)
             passed = time.monotonic() - started - (waited_for_processor() - waited)
             late = min(passed, time.process_time() - cpu + 0.01) - 0.01
