@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 from freezegun import api as freezegun_api, freeze_time
@@ -15,9 +16,16 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 
 START = "2026-11-24 10:00:00+00:00"
-# Seconds of real time: how long a request or a pause may take until a test goes on without it, and anything else.
-PATIENCE = 0.5
-LONGEST = 10.0
+# Seconds by which the event loop's clock runs on in one turn of the loop: a turn that a busy machine held up for
+# longer counts as this, so that nothing is due for that.
+TURN = 0.02
+# Turns of the event loop, of a millisecond where the machine is idle: how long a request or a pause may take until
+# a test goes on without it. They may hang by a fault.
+PATIENCE = 400
+# Seconds of the event loop's clock that pass by themselves.
+SOON = 0.5
+# Seconds of real time after which a test is told that it does not come to rest.
+LONGEST = 60.0
 # How many looks after each other find nothing under way, once there is nothing.
 CALM = 4
 
@@ -32,7 +40,7 @@ class Clock:
     """Stands still until it is told to move.
 
     The event loop's own clock runs on, as sockets need it, and is put forward as well, so that
-    its timers are due.
+    its timers are due. It runs on only while the loop does: what a busy machine makes it wait does not count.
     """
 
     def __init__(
@@ -40,17 +48,19 @@ class Clock:
     ) -> None:
         """Take the frozen time."""
         self._frozen = frozen
-        self._ahead = 0.0
+        self._looked_at = self._time = real_time()
 
     def loop_time(self) -> float:
         """Return the time of the event loop."""
-        return real_time() + self._ahead
+        before, self._looked_at = self._looked_at, real_time()
+        self._time += min(self._looked_at - before, TURN)
+        return self._time
 
     def tick(self, delta: float | timedelta) -> None:
         """Put both clocks forward, by seconds or a time span."""
         seconds = delta.total_seconds() if isinstance(delta, timedelta) else delta
         self._frozen.tick(timedelta(seconds=seconds))
-        self._ahead += seconds
+        self._time += seconds
 
 
 @asynccontextmanager
@@ -59,9 +69,14 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
     with freeze_time(START) as frozen:
         clock = Clock(frozen)
         loop = asyncio.get_running_loop()
-        # A tick looks like a slow callback.
-        loop.slow_callback_duration = 1e9
-        with patch.object(loop, "time", clock.loop_time):
+        selector = loop._selector  # type: ignore[attr-defined] # no other way
+        select = selector.select
+
+        def look(timeout: float | None = None) -> list[Any]:
+            """Wait no longer at a time than counts as one turn."""
+            return list(select(TURN if timeout is None else min(timeout, TURN)))
+
+        with patch.object(loop, "time", clock.loop_time), patch.object(selector, "select", look):
             yield clock
 
 
@@ -102,17 +117,22 @@ def pauses(seconds: float) -> bool:
 
 async def rest(hass: HomeAssistant) -> None:
     """Wait until everything that was begun is done, except for what waits for time to pass."""
-    began, calm = real_time(), 0
-    while calm < CALM and (passed := real_time() - began) < LONGEST:
-        await asyncio.sleep(0)
+    began, calm, waited = real_time(), 0, 0
+    while calm < CALM:
+        assert real_time() - began < LONGEST, "it does not come to rest"
         # What the event loop itself has to do at once is in its list.
-        if asyncio.get_running_loop()._ready or others_work(hass):  # type: ignore[attr-defined] # no other way
+        await asyncio.sleep(0)
+        if asyncio.get_running_loop()._ready:  # type: ignore[attr-defined] # no other way
             calm = 0
+        elif others_work(hass):
+            calm = 0
+            await asyncio.sleep(0.001)
         elif not hass._tasks and not hass._background_tasks:
             calm += 1
         else:
-            waits = passed < PATIENCE and (has_requests(hass) or pauses(PATIENCE))
+            waits = waited < PATIENCE and (has_requests(hass) or pauses(SOON))
             calm = 0 if waits else calm + 1
+            waited += waits
             await asyncio.sleep(0.001)
 
 

@@ -95,8 +95,6 @@ class Shop:
     clock: Clock
     history: list[tuple[str, JobState | None, JobState]] = field(default_factory=list)
     made: int = 0
-    # How often to look, a few milliseconds apart, whether a request has its answer.
-    patience: int = 600
 
     @property
     def box(self) -> Box:
@@ -172,20 +170,28 @@ class Shop:
 
     async def settle(self) -> None:
         """Let what is under way come to rest, real sockets included."""
-        calm = 0
-        for look in range(self.patience):
+        calm = looks = 0
+        while calm < CALM:
             await asyncio.sleep(0.003)
             await self.hass.async_block_till_done()
+            if self.threads_work():
+                # It has an end, however long a busy machine takes.
+                calm = 0
+                continue
+            looks += 1
             # A request that is under way must not seem to take as long as the clock is moved next.
-            is_busy = self.queue._scheduler._is_working or self.threads_work()
+            is_busy = self.queue._scheduler._is_working and looks < self._patience()
             # Nor what the cloud does in a moment, where it does nothing else again and again.
-            is_busy = is_busy or (look < CALM * 5 and pauses(MOMENT))
+            is_busy = is_busy or (looks < CALM * 5 and pauses(MOMENT))
             calm = 0 if is_busy else calm + 1
-            if calm == CALM:
-                break
-        else:
-            # It hangs by a fault, until the clock is moved.
-            self.patience = 60
+
+    def _patience(self) -> int:
+        """Return how often to look, a few milliseconds apart, whether a request has its answer."""
+        hangs = any(
+            planned.hits and planned.fault.kind in ("timeout", "delay")
+            for planned in self.sim.cloud.faults.planned
+        )
+        return 60 if hangs else 2000
 
     async def refresh(self) -> None:
         """Poll the box now, a moment after whatever was seen of it before."""
