@@ -38,7 +38,7 @@ MAX_PAGES = 3
 MAX_BYTES = 20_000_000
 
 
-type Drawn = NDArray[np.float32]
+type Blocks = NDArray[np.int16]
 
 
 class Place(NamedTuple):
@@ -81,34 +81,34 @@ def drawn(path: Path, page: int, *options: str) -> Image.Image:
 
 
 def judge(
-    source: Path, page: int, sheets: Path, sheet: int, place: Place, block: int = BLOCK
+    wanted: Image.Image, sheets: Path, sheet: int, place: Place, block: int = BLOCK
 ) -> Verdict:
-    """Compare a page with what is seen in its place on a sheet."""
-    wanted = drawn(source, page)
+    """Compare a page, as it is drawn, with what is seen in its place on a sheet."""
     # The sheet is drawn so large that the page on it has as many pixels as the other one.
     dpi = (wanted.height if place.turns % 2 else wanted.width) / place.width * 72
     left, top = place.left * dpi / 72, place.top * dpi / 72
-    size = wanted.size[::-1] if place.turns % 2 else wanted.size
+    width, height = wanted.size[::-1] if place.turns % 2 else wanted.size
     # A pixel more or less may come of rounding; a place of another shape is a mistake of the caller.
-    assert abs(place.height * dpi / 72 - size[1]) < 3, "the page has another shape"
+    assert abs(place.height * dpi / 72 - height) < 3, "the page has another shape"
     corner = ("-x", str(int(left)), "-y", str(int(top)))
-    part = ("-W", str(size[0] + 1), "-H", str(size[1] + 1))
+    part = ("-W", str(width + 1), "-H", str(height + 1))
     found = drawn(sheets, sheet, "-r", f"{dpi:.4f}", *corner, *part)
     # Where the page begins within a pixel is made up for by sampling between pixels.
-    shift = (1, 0, left % 1, 0, 1, top % 1)
-    found = found.transform(size, Image.Transform.AFFINE, shift, Image.Resampling.BILINEAR)
+    x, y = left % 1, top % 1
+    found = found.crop((0, 0, width + 1, height + 1)).resize(
+        (width, height), Image.Resampling.BILINEAR, (x, y, width + x, height + y)
+    )
     return compare(wanted, found.rotate(-90 * place.turns, expand=True), block)
 
 
 def compare(wanted: Image.Image, found: Image.Image, block: int = BLOCK) -> Verdict:
     """Compare two pictures of the same size, block by block."""
     assert wanted.size == found.size
-    one, other = (np.asarray(image.convert("RGB"), np.float32) for image in (wanted, found))
-    blocks = _blocks(one, block, 0, 0)
-    differences = np.abs(blocks - _blocks(other, block, 0, 0))
+    blocks = _blocks(wanted, block, 0, 0)
+    differences = np.abs(blocks - _blocks(found, block, 0, 0))
     if differences.max() > WORST:
         # A line may lie on one pixel or on the next: each block is compared with those around its place, too.
-        moved = [_blocks(other, block, x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+        moved = [_blocks(found, block, x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
         differences = np.min([np.abs(blocks - others) for others in moved], axis=0)
     differences = differences.max(axis=2)
     row, column = np.unravel_index(int(differences.argmax()), differences.shape)
@@ -119,15 +119,13 @@ def compare(wanted: Image.Image, found: Image.Image, block: int = BLOCK) -> Verd
     )
 
 
-def _blocks(image: Drawn, block: int, x: int, y: int) -> Drawn:
+def _blocks(image: Image.Image, block: int, x: int, y: int) -> Blocks:
     """Return the mean colours of the blocks of a picture that is moved by some pixels."""
-    height, width = image.shape[:2]
-    inner = image[EDGE + y : height - EDGE + y, EDGE + x : width - EDGE + x]
     # What is left over at the end makes no block; it is white in nearly all pages.
-    rows, columns = inner.shape[0] // block, inner.shape[1] // block
-    inner = inner[: rows * block, : columns * block]
-    means: Drawn = inner.reshape(rows, block, columns, block, 3).mean(axis=(1, 3))
-    return means
+    columns, rows = ((length - 2 * EDGE) // block for length in image.size)
+    left, top = EDGE + x, EDGE + y
+    inner = image.crop((left, top, left + columns * block, top + rows * block))
+    return np.asarray(inner.reduce(block), np.int16)
 
 
 class Worker:
@@ -186,7 +184,7 @@ def judged(worker: Worker, path: Path, folder: Path) -> Iterator[tuple[str, Verd
         return
     for page in pages:
         try:
-            verdict = judge(path, page, target, page, Place(0, 0, *sizes[page]))
+            verdict = judge(drawn(path, page), target, page, Place(0, 0, *sizes[page]))
         except (subprocess.SubprocessError, OSError, AssertionError) as err:
             yield f"not compared: {type(err).__name__} {err}", None
         else:

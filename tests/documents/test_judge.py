@@ -77,14 +77,14 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     wide, high = ((length - 14) * MM / 2 for length in paper)
     verdicts: dict[str, Verdict] = {}
     for page, size in enumerate(pages):
-        whole = Place(0, 0, *size)
-        verdicts[f"{page} single"] = judge(source, page, single, page, whole, **block)
+        wanted, whole = drawn(source, page), Place(0, 0, *size)
+        verdicts[f"{page} single"] = judge(wanted, single, page, whole, **block)
         left, top = 5 * MM + page % 2 * (wide + 4 * MM), 5 * MM + page // 2 * (high + 4 * MM)
         cell = in_cell(size, left, top, wide, high)
-        verdicts[f"{page} four"] = judge(source, page, four, 0, cell, **block)
+        verdicts[f"{page} four"] = judge(wanted, four, 0, cell, **block)
         if name in HALVES:
             half = backs if page % 2 else fronts
-            verdicts[f"{page} half"] = judge(source, page, half, page // 2, whole, **block)
+            verdicts[f"{page} half"] = judge(wanted, half, page // 2, whole, **block)
     assert {key: verdict for key, verdict in verdicts.items() if not verdict.is_same} == {}
 
 
@@ -111,9 +111,9 @@ def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
         for files, kind in ((right, "right"), (wrong, "wrong")):
             (tmp_path / f"{name} {kind}.pdf").write_bytes(files[name]())
         source, other = (tmp_path / f"{name} {kind}.pdf" for kind in ("right", "wrong"))
-        place = Place(0, 0, 595, 842)
-        assert judge(source, 0, source, 0, place).is_same, name
-        assert not judge(source, 0, other, 0, place).is_same, name
+        wanted, place = drawn(source, 0), Place(0, 0, 595, 842)
+        assert judge(wanted, source, 0, place).is_same, name
+        assert not judge(wanted, other, 0, place).is_same, name
 
 
 @pytest.mark.parametrize("states", ["", "Q Q "], ids=["plain", "states too many"])
