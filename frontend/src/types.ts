@@ -38,7 +38,7 @@ export interface HomeAssistant {
     data: object,
     target: { entity_id: string },
     notifyOnError: boolean,
-  ): Promise<unknown>;
+  ): Promise<CallResult>;
 }
 
 export interface Ink {
@@ -117,11 +117,21 @@ export interface Feed {
   refused?: Refusal | null;
 }
 
+/* What Home Assistant answers to a call of an action. */
+export interface CallResult {
+  context: { id: string };
+}
+
 /* A refusal in the shape of a refused command's error. */
 export interface Refusal {
   context_id: string;
-  translation_domain: string;
-  translation_key: string;
+  /* The context of what the user did that led to it. */
+  began_in: string | null;
+  code: string;
+  /* For one without a translation. */
+  message: string | null;
+  translation_domain: string | null;
+  translation_key: string | null;
   translation_placeholders: Record<string, string>;
 }
 

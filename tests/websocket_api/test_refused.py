@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.actions.refused import SIGNAL_REFUSED, Refusal
+from custom_components.lianke.documents.document import input_error
 from tests.printing import device_of
 from tests.simulator import Simulator
 
@@ -75,13 +76,12 @@ async def house(hass: HomeAssistant, setup: MockConfigEntry, make_file: Files) -
     await hass.async_block_till_done()
 
 
-async def press(hass: HomeAssistant, way: str, user: User) -> None:
-    """Set off what a quick button does, as its user."""
+async def press(hass: HomeAssistant, way: str, user: User) -> str:
+    """Set off what a quick button does, as its user, and return the id of the press's context."""
     domain, service, entity_id = WAYS[way]
-    data = {"entity_id": entity_id}
-    await hass.services.async_call(
-        domain, service, data, blocking=True, context=Context(user_id=user.id)
-    )
+    data, context = {"entity_id": entity_id}, Context(user_id=user.id)
+    await hass.services.async_call(domain, service, data, blocking=True, context=context)
+    return context.id
 
 
 async def refusals(client: MockHAClientWebSocket) -> list[dict[str, Any]]:
@@ -105,11 +105,14 @@ async def test_who_set_it_off_is_told(
     reader = await connect(await hass.auth.async_create_user("Reader"))
     # The same words once more are another refusal.
     for _ in range(2):
-        await press(hass, way, child)
+        pressed = await press(hass, way, child)
         for client in (phone, tablet):
             told = (await until(client, lambda message: message["refused"] is not None))["refused"]
             del told["context_id"]
             assert told == {
+                "began_in": pressed,
+                "code": "home_assistant_error",
+                "message": None,
                 "translation_domain": "lianke",
                 "translation_key": "text_empty" if way == "message" else "guard_month",
                 "translation_placeholders": (
@@ -146,8 +149,22 @@ async def test_a_title_is_for_who_sees_all_jobs(
     user = MockUser(groups=[]).add_to_hass(hass)
     user.mock_policy({"entities": True if sees_all else {}})
     card = await connect(user)
-    refusal = Refusal(user.id, "context", "job_not_waiting", {"title": "Payslip"})
+    refusal = Refusal(user.id, "context", input_error("job_not_waiting", title="Payslip"), None)
     async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
     told = (await until(card, lambda message: message["refused"] is not None))["refused"]
     assert told["translation_key"] == "job_not_waiting"
     assert told["translation_placeholders"] == ({"title": "Payslip"} if sees_all else {})
+
+
+async def test_who_may_not_print_is_told(
+    hass: HomeAssistant, house: None, connect: Connect, simulator: Simulator
+) -> None:
+    """A script runs as its user, who may not use each printer; Home Assistant has no key for that."""
+    user = MockUser(groups=[]).add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {"script.print": True}}})
+    card = await connect(user)
+    pressed = await press(hass, "script", user)
+    told = (await until(card, lambda message: message["refused"] is not None))["refused"]
+    assert (told["began_in"], told["code"]) == (pressed, "unauthorized")
+    assert told["translation_key"] is None
+    assert not simulator.printed

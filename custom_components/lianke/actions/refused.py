@@ -3,7 +3,7 @@
 Home Assistant has answered whoever pressed the button by then, and writes the refusal into its log alone.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -19,12 +19,15 @@ from ..jobs.people import Origin
 
 
 class Refusal(NamedTuple):
-    """A translated error of ours in what a user began, in the call with this context."""
+    """What an action of ours raised in what a user began, in the call with this context.
+
+    `began_in` is the id of the context of what the user did, such as pressing a button.
+    """
 
     user_id: str
     context_id: str
-    key: str
-    placeholders: Mapping[str, str]
+    error: HomeAssistantError
+    began_in: str | None
 
 
 SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
@@ -39,12 +42,10 @@ async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterat
     try:
         yield
     except HomeAssistantError as err:
-        key = err.translation_key
         # What is asked for directly is answered to who asks.
-        if key is not None and err.translation_domain == DOMAIN and script_stack_cv.get():
+        if script_stack_cv.get():
             who = await async_find_beginning(hass, context)
             if who.user_id is not None and who.origin is not Origin.ASSISTANT:
-                placeholders = err.translation_placeholders or {}
-                refusal = Refusal(who.user_id, context.id, key, placeholders)
+                refusal = Refusal(who.user_id, context.id, err, who.first_context)
                 async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
         raise

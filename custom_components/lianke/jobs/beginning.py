@@ -36,13 +36,15 @@ class _Begun(NamedTuple):
     """What is known of a context: its user, and whether it was told to an assistant.
 
     `runs_automations` says that the action `automation.trigger` was called in it, `independent` that it is an
-    automation's run that was neither called so nor set off by a sentence.
+    automation's run that was neither called so nor set off by a sentence, `first` the id of the context in which
+    it all began.
     """
 
     user_id: str | None
     spoken: bool = False
     runs_automations: bool = False
     independent: bool = False
+    first: str | None = None
 
 
 class Beginning(NamedTuple):
@@ -50,12 +52,14 @@ class Beginning(NamedTuple):
 
     `automated` says that the call itself is not that person's, but an automation's or a device's;
     `independent` that nobody told this automation to run, but its own trigger, as an administrator wanted it.
+    `first_context` is the id of the context of what that person did, None where it is not known.
     """
 
     user_id: str | None
     origin: Origin
     automated: bool
     independent: bool
+    first_context: str | None = None
 
 
 class _Trail:
@@ -75,7 +79,7 @@ class _Trail:
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
         if context.user_id is not None:
-            return _Begun(context.user_id, spoken)
+            return _Begun(context.user_id, spoken, first=context.id)
         return _Begun(None, spoken) if spoken and context.parent_id is None else None
 
     @callback
@@ -163,6 +167,7 @@ async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginni
         origin=Origin.ASSISTANT if by_tool or begun.spoken else by,
         automated=not in_person and not by_tool,
         independent=begun.independent and not in_person and not by_tool,
+        first_context=begun.first,
     )
 
 

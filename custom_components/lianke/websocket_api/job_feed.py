@@ -11,6 +11,7 @@ from typing import Final
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.const import ERR_HOME_ASSISTANT_ERROR, ERR_UNAUTHORIZED
 from homeassistant.components.websocket_api.messages import construct_event_message
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
@@ -19,6 +20,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
 )
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -279,15 +281,21 @@ def _view(
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
     """Return a refusal as a user may see it, in the shape of a refused command."""
-    placeholders: JsonObjectType = {**refusal.placeholders}
+    error = refusal.error
+    placeholders: JsonObjectType = {**(error.translation_placeholders or {})}
     # It may be that of a job on a printer whose jobs this user does not see.
     if not user.permissions.access_all_entities(POLICY_READ):
         placeholders.pop("title", None)
     return {
         # Another refusal with the same words is another message.
         "context_id": refusal.context_id,
-        "translation_domain": DOMAIN,
-        "translation_key": refusal.key,
+        # What a button has set off is said at that button alone.
+        "began_in": refusal.began_in,
+        "code": ERR_UNAUTHORIZED if isinstance(error, Unauthorized) else ERR_HOME_ASSISTANT_ERROR,
+        # A translated one says the same by its key.
+        "message": None if error.translation_key else str(error),
+        "translation_domain": error.translation_domain,
+        "translation_key": error.translation_key,
         "translation_placeholders": placeholders,
     }
 

@@ -14,13 +14,19 @@ import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/source.en.json";
 import zh from "../translations/source.zh-Hans.json";
-import type { Printer, QuickButton, Refusal } from "../types";
+import type { CallResult, Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
-/* How long after a press a refusal is taken to be of what the button set off, in ms. */
-const RECENT = 600_000;
+/* How many presses and refusals are kept in mind until the other comes. */
+const KEPT = 20;
 const texts = partTexts(en, zh);
+
+/* Add to a map and forget the oldest beyond so many. */
+const keep = <T>(map: Map<string, T>, key: string, value: T): void => {
+  map.set(key, value);
+  for (const old of [...map.keys()].slice(0, -KEPT)) map.delete(old);
+};
 
 /* Buttons that print a list, a picture or a text, or run a script; only for who may print. */
 @define("lianke-quick-buttons")
@@ -32,7 +38,10 @@ export class LiankeQuickButtons extends Part {
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
   private readonly _once = new Once();
-  private _pressed: { key: string; at: number } | undefined;
+  /* The buttons pressed, by the context in which Home Assistant runs what they set off. */
+  private readonly _pressed = new Map<string, string>();
+  /* What was refused, by the context in which it began: it may be told before Home Assistant has answered the press. */
+  private readonly _refusals = new Map<string, Refusal>();
 
   static override styles = [
     base,
@@ -47,11 +56,27 @@ export class LiankeQuickButtons extends Part {
     `,
   ];
 
-  /* Home Assistant answers before automations and scripts have run, and takes what they were refused for itself. */
+  /* Home Assistant answers before automations and scripts have run, and takes what they were refused for itself. Another
+     card's buttons, and this user's other screens, have contexts of their own. */
   protected override willUpdate(changed: PropertyValues): void {
-    const { refused, _pressed: pressed } = this;
-    if (changed.has("refused") && refused && pressed && Date.now() - pressed.at < RECENT)
-      void this._tasks.fail(pressed.key, refused);
+    const { refused } = this;
+    if (!changed.has("refused") || !refused?.began_in) return;
+    keep(this._refusals, refused.began_in, refused);
+    this._tell(refused.began_in);
+  }
+
+  private _began(key: string, { context }: CallResult): void {
+    keep(this._pressed, context.id, key);
+    this._tell(context.id);
+  }
+
+  /* Say at its button what was refused in what began in a context. */
+  private _tell(context: string): void {
+    const key = this._pressed.get(context);
+    const refusal = this._refusals.get(context);
+    if (key == null || !refusal) return;
+    this._refusals.delete(context);
+    void this._tasks.fail(key, refusal);
   }
 
   protected override render() {
@@ -110,23 +135,24 @@ export class LiankeQuickButtons extends Part {
   }
 
   private async _press(button: QuickButton): Promise<void> {
-    this._pressed = { key: this._keyOf(button), at: Date.now() };
+    const key = this._keyOf(button);
     const { hass } = this.context;
     const { entity, tap_action: tap } = button;
     const [domain = "", action = ""] = tap?.perform_action?.split(".") ?? [];
     if (domain && tap?.perform_action !== PRINT) {
       const { data = {}, target = {} } = tap ?? {};
-      await hass.callWS({ type: "call_service", domain, service: action, service_data: data, target });
+      const call = { type: "call_service", domain, service: action, service_data: data, target };
+      this._began(key, await hass.callWS<CallResult>(call));
       return;
     }
     // Home Assistant runs nothing then, and says so only in its log.
     if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     const service = RUNNABLE[domainOf(entity)];
     if (entity && service && !domain) {
-      await hass.callService(domainOf(entity), service, {}, { entity_id: entity }, false);
+      this._began(key, await hass.callService(domainOf(entity), service, {}, { entity_id: entity }, false));
       return;
     }
-    await this._once.run(this._keyOf(button), (requestId) => this._print(button, requestId));
+    await this._once.run(key, (requestId) => this._print(button, requestId));
     this.context.announceSubmitted(this._nameOf(button));
   }
 

@@ -6,13 +6,15 @@ from pathlib import Path
 import re
 from typing import Any
 
+import aiohttp
 from playwright.async_api import expect
 import pytest
 
 from custom_components import lianke
 from tests.simulator import make_pdf
 
-from .stage import LASER, Stage
+from .stage import LASER, SMALL_LASER, Stage
+from .test_people import approval, submit
 from .test_source import LIST, fill_list
 
 pytestmark = [
@@ -105,12 +107,23 @@ def apart(refusals: Mapping[str, str]) -> list[tuple[str, str]]:
     return found
 
 
+async def ask_to_print(stage: Stage, tokens: str, **data: Any) -> None:
+    """Print as the user whose browser keeps these tokens."""
+    header = {"Authorization": f"Bearer {json.loads(tokens)['access_token']}"}
+    async with (
+        aiohttp.ClientSession(headers=header) as session,
+        session.post(f"{stage.home.url}/api/services/lianke/print", json=data) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+
+
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 async def test_whatever_is_refused_is_told(stage: Stage, language: str) -> None:
     refusals = apart(sentences(language))
     # The other language has the same way; its words are looked at where most is pressed.
     few = refusals if language == "en" else refusals[::9]
-    fails, waits = f"fails {language}", f"waits {language}"
+    fails, waits, asks = f"fails {language}", f"waits {language}", f"asks {language}"
+    turns = f"turns {language}"
     planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
     await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
     await fill_list(stage, "Milk")
@@ -119,12 +132,19 @@ async def test_whatever_is_refused_is_told(stage: Stage, language: str) -> None:
     data = {"device_id": stage.devices[LASER], "file": str(path)}
     await stage.home.call("lianke", "print", data | {"title": fails})
     await stage.home.call("lianke", "print", data | {"title": waits, "release_code": "4711"})
-    printed = len(await stage.printed())
+    child = await stage.home_user_tokens(f"child-{language.lower()}", "system-users")
+    async with approval(stage):
+        asked = {"device_id": stage.devices[LASER], "text": "Hello", "title": asks}
+        await ask_to_print(stage, child, **asked)
+    printed = len(await stage.printed()) + 1
+    await submit(stage, turns, SMALL_LASER, duplex="manual_long_edge")
+    await stage.until(stage.printed, lambda found: len(found) == printed)
     card = stage.full(
         buttons=[{"name": "Note", "data": {"text": "Hello"}}],
         source_entity=LIST,
         history=20,
     )
+    card["devices"].append(stage.devices[SMALL_LASER])
     async with stage.screen(card, language=language, width=600) as screen:
 
         async def walk(door: str, action: str, button: str, scope: str, these: Any = few) -> None:
@@ -169,7 +189,19 @@ async def test_whatever_is_refused_is_told(stage: Stage, language: str) -> None:
         await screen.card.locator(f"{row(waits)} [data-key^=move_job]").click()
         await walk("Move", "move_job", "lianke-again [data-key=do]", "lianke-again")
         await screen.page.keyboard.press("Escape")
-        # Let go, the job is canceled.
+        answer = f"{row(asks)} lianke-answer"
+        await walk("Approve", "continue_job", f"{answer} [data-key=approve]", answer)
+        await screen.card.locator(f"{answer} [data-key=reject]").click()
+        await walk("Reject", "reject_job", f"{answer} [data-key=do-reject]", answer)
+        turn = f"{row(turns)} lianke-answer"
+        await screen.card.locator(f"{turn} [data-key=turn]").click()
+        await walk("Turned over", "continue_job", f"{turn} [data-key=go]", f"{turn} dialog")
+        await screen.page.keyboard.press("Escape")
+        # Let go, the jobs are canceled.
+        await screen.card.locator(f"{answer} [data-key=do-reject]").click()
+        await expect(screen.row(asks).locator("lianke-answer")).to_have_count(0)
+        await screen.card.locator(f"{row(turns)} [data-key^=cancel]").click()
+        await expect(screen.row(turns).locator("lianke-answer")).to_have_count(0)
         await screen.card.locator(f"{row(waits)} [data-key^=cancel]").click()
         await expect(screen.row(waits).locator("lianke-answer")).to_have_count(0)
     assert len(await stage.printed()) == printed
@@ -223,8 +255,11 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
     automation = "automation.five_pages"
     await limit(3)
     try:
-        async with stage.screen(stage.full(buttons=[{"entity": automation}]), tokens=ben) as screen:
+        cards = [stage.full(buttons=[{"entity": one}]) for one in (automation, "script.hello")]
+        async with stage.screen(*cards, tokens=ben) as screen:
             await screen.zone.wait_for()
+            other = screen.page.locator("lianke-card").nth(1)
+            await other.get_by_role("button", name="Say hello", exact=True).click()
             # Home Assistant itself answers that all went well.
             await screen.card.get_by_role("button", name="Five pages", exact=True).click()
             part = screen.card.locator("lianke-quick-buttons").get_by_role("alert")
@@ -235,5 +270,7 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
             part = screen.card.locator("lianke-tray").get_by_role("alert")
             await expect(part).to_contain_text("of 3 pages this month")
             assert await screen.card.get_by_role("alert").count() == 2
+            # It is not what the other card's button has set off.
+            assert await other.get_by_role("alert").count() == 0
     finally:
         await limit(0)
