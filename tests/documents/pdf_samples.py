@@ -1,6 +1,7 @@
 """Small PDF files, written by hand, each with something that is easily lost on the way to a sheet."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 A4 = "/MediaBox [0 0 595 842]"
 HELVETICA = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
@@ -84,7 +85,7 @@ class Pdf:
         return data + f"{end}startxref\n{len(data)}\n%%EOF\n".encode()
 
 
-def one_page(content: str = LETTER, entries: str = A4, **more: str) -> Callable[[], bytes]:
+def one_page(content: str = LETTER, entries: str = A4, **more: Any) -> Callable[[], bytes]:
     """Return what writes a file of one page."""
 
     def write() -> bytes:
@@ -213,6 +214,34 @@ def layered(
     return write
 
 
+def annotated(
+    state: str, layer: str, kind: str = "/Subtype /Stamp", group: str = ""
+) -> Callable[[], bytes]:
+    """Return what writes a page with a red annotation on a layer and a blue one on none.
+
+    Objects 3 and 4 are layers, 5 is what decides by both.
+    """
+
+    def write() -> bytes:
+        made = Pdf(catalog=f"/OCProperties << /OCGs [3 0 R 4 0 R] /D << {state} >> >>")
+        made.add("/Type /OCG /Name (One)")
+        made.add("/Type /OCG /Name (Two)")
+        made.add(f"/Type /OCMD /OCGs [3 0 R 4 0 R] {group}")
+        red, blue = (
+            made.form(f"{color} rg 0 0 99 99 re f", box="0 0 99 99") for color in ("1 0 0", "0 0 1")
+        )
+        page = made.page(
+            annotations=[
+                f"{kind} /F 4 /Rect [100 400 200 500] /AP << /N {red} 0 R >> /OC {layer}",
+                f"/Subtype /Stamp /F 4 /Rect [300 400 400 500] /AP << /N {blue} 0 R >>",
+            ]
+        )
+        made.catalog += f" /AcroForm << /Fields [{page - 2} 0 R] >>" if "/Widget" in kind else ""
+        return made.data()
+
+    return write
+
+
 def two_pages_one_content() -> bytes:
     made = Pdf()
     content = made.add("", LETTER)
@@ -278,6 +307,9 @@ SHADE = (
 )
 QUAD = "/QuadPoints [60 792 240 792 60 776 240 776] /Rect [60 776 240 792]"
 SECOND = "/QuadPoints [60 776 240 776 60 760 240 760] /Rect [60 760 240 776]"
+TEXT_ON_IT = (
+    "/Subtype /FreeText /F 4 /DA (/F 14 Tf 1 0 0 rg) /Contents (Approved) /Rect [100 400 250 430]"
+)
 FIELD = "/FT /Tx /T (a) /Rect [100 400 300 420] /DA (/F 12 Tf 0 g)"
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
@@ -333,9 +365,8 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "lines in a text": noted(
         f"/Subtype /Underline /C [1 0 0] {QUAD}", f"/Subtype /StrikeOut /C [0 0 1] {SECOND}"
     ),
-    "text on it": noted(
-        "/Subtype /FreeText /DA (/F 14 Tf 1 0 0 rg) /Contents (Approved) /Rect [100 400 250 430]"
-    ),
+    "text on it": noted(TEXT_ON_IT),
+    "text on it, no form": one_page(annotations=[TEXT_ON_IT]),
     "ink": noted(
         "/Subtype /Ink /C [0 0 1] /BS << /W 3 >> /InkList [[100 400 150 480 200 400 250 480]] /Rect [95 395 255 485]"
     ),
@@ -360,6 +391,13 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
         "/OFF [3 0 R]",
         f"/OC /M BDC {SECRET} EMC",
         "/M << /Type /OCMD /OCGs [3 0 R 4 0 R] /P /AllOn >>",
+    ),
+    "seal on a hidden layer": annotated("/OFF [3 0 R]", "3 0 R"),
+    "seal on a layer that is shown": annotated("/OFF [4 0 R]", "3 0 R"),
+    "seal hidden with another": annotated("/OFF [4 0 R]", "5 0 R", group="/P /AllOn"),
+    "seal hidden without another": annotated("", "5 0 R", group="/P /AllOff"),
+    "field on a hidden layer": annotated(
+        "/OFF [3 0 R]", "3 0 R", "/Subtype /Widget /FT /Tx /T (a)"
     ),
     # What is transparent, patterns, pictures.
     "transparent": drawn_with(

@@ -21,6 +21,7 @@ OWN_WAY = {
     "highlight",
     "lines in a text",
     "text on it",
+    "text on it, no form",
     "fields",
     "field, lines",
     "field with a border",

@@ -14,6 +14,21 @@ def give_appearances(document: Any, page: Any) -> None:
     render(document, page, (1, 1), (2, 2, 1, 1))
 
 
+def needs_form(page: Any) -> bool:
+    """Return whether a page has free texts for which PDFium makes an appearance only if there is a form."""
+    raw = pypdfium2.raw
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        if not annotation:
+            continue
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        bare = not raw.FPDFAnnot_HasKey(annotation, b"AP")
+        raw.FPDFPage_CloseAnnot(annotation)
+        if kind == raw.FPDF_ANNOT_FREETEXT and bare:
+            return True
+    return False
+
+
 def flatten(page: Any) -> None:
     """Make all annotations that are printed part of the page's content."""
     raw = pypdfium2.raw

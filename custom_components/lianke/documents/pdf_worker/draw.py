@@ -1,16 +1,21 @@
 """Draw a page as it will lie on paper, as a JPEG file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import os
 from typing import Any, Final
 
 from PIL import Image
 import pypdfium2
 
+from .annotations import needs_form
 from .failure import TaskError
 from .files import opened
 from .geometry import Rect, Size, aligned, mm, scaled
+from .layers import Layers
 from .pictures import as_jpeg, read_picture
 from .render import render
+from .revision import with_form
 
 # Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
 SIDE: Final = 1754
@@ -40,17 +45,42 @@ def _draw_page(request: dict[str, Any]) -> Image.Image:
     with opened(request["path"]) as document:
         if not 0 <= request["page"] < len(document):
             raise TaskError("damaged")
+        with _opened_page(document, request) as page:
+            if not needs_form(page):
+                return _drawn(document, page, request)
+        with (
+            with_form(document, request["path"]) as changed,
+            _opened_page(changed, request) as page,
+        ):
+            return _drawn(changed, page, request)
+
+
+@contextmanager
+def _opened_page(document: Any, request: dict[str, Any]) -> Iterator[Any]:
+    """Open the page without the annotations that are on hidden layers. Raises TaskError: damaged."""
+    number = request["page"]
+    if not document.formenv:
         document.init_forms()
-        try:
-            page = document[request["page"]]
-        except pypdfium2.PdfiumError:
-            raise TaskError("damaged") from None
-        size = Size(*page.get_size())
-        if min(size) <= 0:
-            raise TaskError("damaged")
-        canvas, place = _canvas(size, request)
-        pixels = round(canvas.width), round(canvas.height)
-        return render(document, page, pixels, _pixels(place, canvas))
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        raise TaskError("damaged") from None
+    layers = Layers(document, request["path"])
+    try:
+        layers.hide_annotations(page, number)
+        yield page
+    finally:
+        layers.close()
+        page.close()
+
+
+def _drawn(document: Any, page: Any, request: dict[str, Any]) -> Image.Image:
+    size = Size(*page.get_size())
+    if min(size) <= 0:
+        raise TaskError("damaged")
+    canvas, place = _canvas(size, request)
+    pixels = round(canvas.width), round(canvas.height)
+    return render(document, page, pixels, _pixels(place, canvas))
 
 
 def _draw_picture(request: dict[str, Any]) -> Image.Image:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 import ctypes
 import os
-from typing import Any
+import re
+from typing import Any, Final
 
 import pypdfium2
 
 from .failure import TaskError
+
+LONGEST_NAME: Final = 32
 
 
 @contextmanager
@@ -50,15 +53,15 @@ def save_new(document: Any, target: str, limit: int) -> int:
     return written
 
 
-def names(document: Any, key: bytes) -> bool:
-    """Return whether an object of a document has a key; raises nothing."""
-    found, last = False, b""
+def names(document: Any, wanted: re.Pattern[bytes]) -> set[bytes]:
+    """Return the names that a document's objects have, of those wanted; raises nothing."""
+    found, last = set[bytes](), b""
 
     def look(data: bytes) -> None:
-        nonlocal found, last
-        # A key may be cut by the end of a block.
-        found = found or key in last + data
-        last = data[-len(key) :]
+        nonlocal last
+        # A name may be cut by the end of a block.
+        found.update(wanted.findall(last + data))
+        last = data[-LONGEST_NAME:]
 
     # In a copy no object is compressed.
     save(document, look)

@@ -1,11 +1,12 @@
 """Bring the pages of PDF files and pictures together in one document."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 import ctypes
 from dataclasses import dataclass, field
 import hashlib
 from io import BytesIO
+import re
 from typing import Any, Final
 
 from PIL import Image
@@ -16,16 +17,19 @@ from .crop import Crop, Cut, cropped
 from .failure import TaskError
 from .files import names, opened
 from .geometry import Size
+from .layers import LAYER_NAMES, Layers, may_hide
 from .pictures import as_jpeg, read_picture
 from .process import MAX_SOURCE_PAGES
 from .render import render
+from .revision import with_form
 
 # Pixels of a picture's longer side: 340 an inch on A4. More cannot be seen.
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92
 # Of a page's longer side, enough to see that a layer is hidden.
 FEW_PIXELS: Final = 600
-LAYERS: Final = b"/OCProperties"
+FREE_TEXT: Final = b"/FreeText"
+NAMES: Final = re.compile(rb"%b|%b\b" % (LAYER_NAMES, FREE_TEXT))
 # Points; a PDF page cannot be larger.
 LARGEST: Final = 14_400
 
@@ -73,34 +77,48 @@ def import_pages(target: Any, source: Any, pages: list[int]) -> None:
 
 def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
     """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
-    with opened(file["path"]) as document:
-        if not file["pages"] or max(file["pages"]) >= len(document):
+    with opened(file["path"]) as source:
+        if not file["pages"] or max(file["pages"]) >= len(source):
             raise TaskError("damaged")
-        document.init_forms()
-        # Copies lose which layers are hidden.
-        layered = names(document, LAYERS)
-        seen: list[bytes | None] = []
-        for number in file["pages"]:
+        found = names(source, NAMES)
+        text = FREE_TEXT in found
+        with with_form(source, file["path"]) if text else nullcontext(source) as document:
+            layers = Layers(document, file["path"]) if may_hide(found) else None
+            try:
+                _add_from(gathered, document, file["pages"], layers)
+            finally:
+                if layers is not None:
+                    layers.close()
+
+
+def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
+    """Append pages of an open document; layers if some may be hidden."""
+    document.init_forms()
+    # Copies lose which layers are hidden.
+    seen: list[bytes | None] = []
+    for number in numbers:
+        with _page(document, number) as page:
+            if layers is not None:
+                layers.hide_annotations(page, number)
+            if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
+                give_appearances(document, page)
+            seen.append(None if layers is None else _seen(document, page))
+    first = len(gathered.document)
+    import_pages(gathered.document, document, numbers)
+    for place, (number, drawn) in enumerate(zip(numbers, seen, strict=True), first):
+        with _page(gathered.document, place) as page:
+            size = Size(*page.get_size())
+            if min(size) <= 0:
+                raise TaskError("damaged")
+            gathered.sizes.append(size)
+            hides = layers is not None and _seen(gathered.document, page) != drawn
+            if not hides:
+                flatten(page)
+        if hides:
+            gathered.document.del_page(place)
             with _page(document, number) as page:
-                if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
-                    give_appearances(document, page)
-                seen.append(_seen(document, page) if layered else None)
-        first = len(gathered.document)
-        import_pages(gathered.document, document, file["pages"])
-        for place, (number, drawn) in enumerate(zip(file["pages"], seen, strict=True), first):
-            with _page(gathered.document, place) as page:
-                size = Size(*page.get_size())
-                if min(size) <= 0:
-                    raise TaskError("damaged")
-                gathered.sizes.append(size)
-                hides = layered and _seen(gathered.document, page) != drawn
-                if not hides:
-                    flatten(page)
-            if hides:
-                gathered.document.del_page(place)
-                with _page(document, number) as page:
-                    picture = _drawn(document, page, MOST_PIXELS)
-                _new_page(gathered.document, picture, size, place)
+                picture = _drawn(document, page, MOST_PIXELS)
+            _new_page(gathered.document, picture, size, place)
 
 
 @contextmanager

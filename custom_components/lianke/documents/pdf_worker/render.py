@@ -14,9 +14,10 @@ def render(
     The document's forms have to be initialized before its page is opened.
     """
     raw = pypdfium2.raw
-    bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx)
+    # The order of Pillow's own pixels, which so need no more than to be copied.
+    bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx, rev_byteorder=True)
     bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
-    where = (*place, 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING)
+    where = (*place, 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING | raw.FPDF_REVERSE_BYTE_ORDER)
     raw.FPDF_RenderPageBitmap(bitmap, page, *where)
     if document.formenv:
         raw.FPDF_FFLDraw(document.formenv, bitmap, page, *where)

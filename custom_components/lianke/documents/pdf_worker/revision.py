@@ -1,0 +1,86 @@
+"""Change a copy of a PDF file the way such files are changed: with objects that are added at its end."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+import os
+import re
+from typing import Any, Final
+
+import pypdfium2
+
+from .files import save
+
+MAX_REVISED: Final = 32 * 1024 * 1024
+"""Bytes of a file of which copies are held in memory."""
+_ROOT: Final = re.compile(rb"/Root (\d+) \d+ R")
+_SIZE: Final = re.compile(rb"/Size (\d+)")
+_START: Final = re.compile(rb"startxref\s+(\d+)")
+_FORM: Final = (
+    b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv<</Type/Font/Subtype/Type1"
+    b"/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>>>>>>>"
+)
+
+
+def copied(document: Any, path: str) -> bytes | None:
+    """Return a copy of a document, in which no object is compressed; None if its file is too large."""
+    if os.path.getsize(path) > MAX_REVISED:  # noqa: PTH202  # a process that starts fast
+        return None
+    copy = bytearray()
+    save(document, copy.extend)
+    return bytes(copy)
+
+
+def revised(
+    copy: bytes, entries: bytes, added: Sequence[bytes] = (), *, without: bytes = b""
+) -> bytes | None:
+    """Return a copy with more entries in its catalog and with more objects, None if it is of an unknown form.
+
+    `{n}` in entries and objects is the number of an object that is added, from 0. The catalog loses the entry
+    `without`, a reference.
+    """
+    trailer = copy[copy.rfind(b"trailer") :]
+    root, size, start = (part.search(trailer) for part in (_ROOT, _SIZE, _START))
+    if not (root and size and start):
+        return None
+    catalog = re.search(rb"[\r\n]%b \d+ obj\s+<<(.*?)>>\s+endobj" % root[1], copy, re.DOTALL)
+    if catalog is None:
+        return None
+    kept = re.sub(rb"%b \d+ \d+ R" % without, b"", catalog[1]) if without else catalog[1]
+    first = int(size[1])
+    out, table = bytearray(copy), b""
+    bodies = [(int(root[1]), b"<<%b%b>>" % (kept, _numbered(entries, first)))]
+    bodies += [(first + n, _numbered(body, first)) for n, body in enumerate(added)]
+    for number, body in bodies:
+        table += b"%d 1\n%010d 00000 n \n" % (number, len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    out += b"xref\n%btrailer\n<</Root %b 0 R/Size %d/Prev %b>>\nstartxref\n%d\n%%%%EOF\n" % (
+        table,
+        root[1],
+        first + len(added),
+        start[1],
+        len(out),
+    )
+    return bytes(out)
+
+
+def _numbered(text: bytes, first: int) -> bytes:
+    return re.sub(rb"\{(\d+)\}", lambda match: b"%d 0 R" % (first + int(match[1])), text)
+
+
+@contextmanager
+def with_form(document: Any, path: str) -> Iterator[Any]:
+    """Open a copy of a document with an empty form, or the document itself if it has one.
+
+    Only then PDFium makes appearances for free texts.
+    """
+    revision = None
+    if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (copy := copied(document, path)):
+        revision = revised(copy, _FORM)
+    if revision is None:
+        yield document
+        return
+    changed = pypdfium2.PdfDocument(revision)
+    try:
+        yield changed
+    finally:
+        changed.close()
