@@ -2,28 +2,32 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
+import errno
 import json
 from pathlib import Path
-import shutil
 from typing import Any
 from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.helpers.storage import Store
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.conversion import make_raw_document
-from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.documents.spool import DATA_SPOOL, async_get_spool
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
@@ -226,25 +230,63 @@ async def test_removal_leaves_nothing(
     assert mode & 0o777 == 0o700
 
 
-async def test_a_job_folder_that_cannot_be_read(
-    hass: HomeAssistant, entry: MockConfigEntry
+async def retried(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Let Home Assistant set up an entry once more, as it does by itself."""
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=2))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.mark.parametrize("where", ["the folder of all", "the folder of this box"])
+async def test_a_box_comes_up_once_the_disk_can_be_written(
+    hass: HomeAssistant, box: Box, setup: MockConfigEntry, where: str
 ) -> None:
-    folder = Path(jobs_path(hass, entry.entry_id))
+    box.online = False
+    await setup.runtime_data.coordinator.async_refresh()
+    key = next(iter(setup.runtime_data.storage.printers))
+    job = (await async_print_test_page(hass, setup, key, Context())).job
+    await hass.config_entries.async_unload(setup.entry_id)
+    # As after a restart.
+    hass.data.pop(DATA_SPOOL)
+    folder = jobs_path(hass, setup.entry_id)
+    if where == "the folder of all":
+        folder = folder.parent
+    aside = folder.with_name("aside")
 
     def block() -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.write_text("a file where a folder is needed")
+        """Put a file where the folder is, in which nothing can be written."""
+        folder.rename(aside)
+        folder.touch()
+
+    def mend() -> None:
+        folder.unlink()
+        aside.rename(folder)
 
     await hass.async_add_executor_job(block)
-    assert not await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert entry.error_reason_translation_key == "book_unreadable"
-    await hass.async_add_executor_job(folder.unlink)
-    await hass.config_entries.async_reload(entry.entry_id)
-    assert entry.state is ConfigEntryState.LOADED
-    await hass.config_entries.async_unload(entry.entry_id)
-    await hass.async_add_executor_job(shutil.rmtree, folder)
-    assert issubclass(JobStoreError, OSError)
+    assert not await set_up(hass, setup)
+    assert setup.error_reason_translation_key == "book_unreadable"
+    await retried(hass, setup)
+    await hass.async_add_executor_job(mend)
+    await retried(hass, setup)
+    assert setup.state is ConfigEntryState.LOADED
+    assert setup.runtime_data.queue.get(job.job_id).state is JobState.HELD
+
+
+async def test_a_box_comes_up_once_its_data_can_be_read(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    printers = set(setup.runtime_data.storage.printers)
+    await setup.runtime_data.storage.async_flush()
+    await hass.config_entries.async_unload(setup.entry_id)
+    # As the storage helper tells it.
+    failure = HomeAssistantError("Error while loading")
+    failure.__cause__ = OSError(errno.EIO, "Input/output error")
+    with patch.object(Store, "async_load", side_effect=failure):
+        assert not await set_up(hass, setup)
+    assert setup.error_reason_translation_key == "storage_unreadable"
+    await retried(hass, setup)
+    assert setup.state is ConfigEntryState.LOADED
+    assert set(setup.runtime_data.storage.printers) == printers
 
 
 async def test_keys_and_counters_survive_a_reload(

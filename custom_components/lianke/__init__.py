@@ -1,9 +1,13 @@
 """Print through a Lianke cloud print box."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+import logging
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry
@@ -33,7 +37,7 @@ from .documents.spool import async_get_spool
 from .frontend import resource
 from .jobs import beginning
 from .jobs.queue import PrintQueue
-from .jobs.store import JobStoreError, async_remove_jobs
+from .jobs.store import async_remove_jobs
 from .runtime import (
     BoxCallbackUrl,
     LiankeConfigEntry,
@@ -42,6 +46,8 @@ from .runtime import (
     async_loaded_entries,
 )
 from .webhook import async_open, async_release
+
+_LOGGER = logging.getLogger(__name__)
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -66,14 +72,31 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     return True
 
 
+@contextmanager
+def _retried(key: str) -> Iterator[None]:
+    """Let Home Assistant set the box up later if the disk refuses what is done in here.
+
+    Raises ConfigEntryNotReady with this key, instead of OSError or what the storage helper makes of it.
+    """
+    try:
+        yield
+    except (OSError, HomeAssistantError) as err:
+        if not isinstance(err, OSError) and not isinstance(err.__cause__, OSError):
+            raise
+        _LOGGER.debug("A box cannot be set up yet: %s", err)
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key=key) from None
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from stored data."""
     # Empties the spool of documents that the last run left behind.
-    await async_get_spool(hass)
+    with _retried("book_unreadable"):
+        await async_get_spool(hass)
     account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
     entry.async_on_unload(account.join())
     storage = BoxStorage(hass, entry.entry_id)
-    await storage.async_load()
+    with _retried("storage_unreadable"):
+        await storage.async_load()
     is_new = storage.box is None
     client = LiankeClient(
         async_get_clientsession(hass),
@@ -108,12 +131,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
-    try:
+    with _retried("book_unreadable"):
         await queue.async_load()
-    except JobStoreError:
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN, translation_key="book_unreadable"
-        ) from None
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
     # After these, so that event entities and triggers are notified of jobs that expired meanwhile.

@@ -52,6 +52,24 @@ for _mode in ("full", "read_only"):
     _disk(_mode)
 
 
+@case(
+    "A box that starts while the disk is read-only comes up once it can be written, with all its jobs."
+)
+async def starts_on_a_read_only_disk(world: World) -> Judgement:
+    home, box = await one_home(world)
+    box.online = False
+    await asyncio.sleep(400)
+    asked = await print_paper(home, box, 1, world.paper(home))
+    await home.set_disk("read_only")
+    await home.kill()
+    await home.start()
+    await asyncio.sleep(600)
+    await home.set_disk("ok")
+    box.online = True
+    await until_told(world, home, asked, "completed", 1200)
+    return await end(world, completed=asked)
+
+
 @case("What an entry could not write before it was disabled does not overwrite what came after.")
 async def old_ledger_writes_again(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="never")

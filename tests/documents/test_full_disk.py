@@ -156,3 +156,19 @@ def test_a_source_that_breaks_off_is_no_full_disk(tmp_path: Path) -> None:
     with pytest.raises(HomeAssistantError) as raised:
         copy_file(Path("/proc/self/mem"), tmp_path / "copy", LIMIT, "x")
     assert raised.value.translation_key == "document_unreadable"
+
+
+async def test_the_folder_cannot_be_made(hass: HomeAssistant, spool: Spool) -> None:
+    await spool.async_clear()
+    folder = Path(hass.config.cache_path("lianke"))
+
+    def block() -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.touch()
+
+    await hass.async_add_executor_job(block)
+    with pytest.raises(HomeAssistantError, check=is_full):
+        await spool.async_new_path(".part")
+    await hass.async_add_executor_job(folder.unlink)
+    await spool.async_new_path(".part")
+    assert left(hass) == []

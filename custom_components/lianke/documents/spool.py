@@ -91,15 +91,16 @@ class Spool:
         self._has_folder = False
 
     async def async_start(self) -> None:
-        """Empty the folder: nothing in it outlives a restart."""
+        """Empty the folder: nothing in it outlives a restart. Raises OSError if it cannot be written."""
         await self._hass.async_add_executor_job(self._empty)
         self._has_folder = True
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
 
     async def async_new_path(self, suffix: str) -> Path:
-        """Return a new path in the spool; suffix starts with a dot."""
+        """Return a new path in the spool; suffix starts with a dot. Raises HomeAssistantError: disk_full."""
         if not self._has_folder:  # a box was added after the last one had been removed
-            await self._hass.async_add_executor_job(self._empty)
+            with translate_disk_errors():
+                await self._hass.async_add_executor_job(self._empty)
             self._has_folder = True
         now = time.monotonic()
         if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
@@ -291,12 +292,10 @@ class Spool:
     def _sweep(self) -> None:
         limit = time.time() - ORPHAN_AGE.total_seconds()
         for path in self._folder.iterdir():
-            try:
-                old = path.stat().st_mtime < limit
-            except FileNotFoundError:
-                continue
-            if old:
-                path.unlink(missing_ok=True)
+            # The next sweep may find a disk that can be written.
+            with suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
 
 
 DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
@@ -304,7 +303,7 @@ DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
 
 @singleton(DATA_SPOOL, async_=True)
 async def async_get_spool(hass: HomeAssistant) -> Spool:
-    """Return the one spool of this Home Assistant."""
+    """Return the one spool of this Home Assistant. Raises OSError if its folder cannot be written."""
     spool = Spool(hass)
     await spool.async_start()
     return spool
