@@ -276,6 +276,26 @@ async def test_a_task_that_hangs_ends(
     assert not alive(process_id)
 
 
+async def test_a_process_that_does_not_start_is_no_fault_of_the_file(
+    fetch: Fetch, worker: PdfWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "worker.py"
+    slow.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(pdf_client, "START_SECONDS", 0.5)
+    with patch.object(pdf_client, "SCRIPT", slow), pytest.raises(ServiceValidationError) as refused:
+        await fetch(make_pdf(1))
+    assert refused.value.translation_key == "pdf_busy"
+    assert worker.process_id is None
+    # It starts a little later than a task may take.
+    slow.write_text(
+        f"import time, runpy; time.sleep(3); runpy.run_path({str(pdf_client.SCRIPT)!r}, run_name='__main__')"
+    )
+    monkeypatch.setattr(pdf_client, "START_SECONDS", 30)
+    monkeypatch.setattr(pdf_client, "TASK_SECONDS", 2.9)
+    with patch.object(pdf_client, "SCRIPT", slow):
+        assert (await fetch(make_pdf(1))).pages == 1
+
+
 async def test_a_caller_that_leaves_takes_its_task_along(fetch: Fetch, worker: PdfWorker) -> None:
     await fetch(make_pdf(1))
     process_id = worker.process_id

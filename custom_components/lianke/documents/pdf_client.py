@@ -27,7 +27,8 @@ LENGTH: Final = struct.Struct(">I")
 MAX_ANSWER: Final = 64 * 1024
 # What the process sees of Home Assistant's environment, which holds secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-# Seconds: for one task, starting included; without a task until the process ends; to end it.
+# Seconds: for the process to start; for one task; without a task until the process ends; to end it.
+START_SECONDS: Final = 30
 TASK_SECONDS: Final = 10
 IDLE_SECONDS: Final = 300
 END_SECONDS: Final = 5
@@ -42,7 +43,8 @@ class PdfError(Exception):
     """A PDF that cannot be used; `reason` says why.
 
     password: it needs one, or another one. damaged: PDFium cannot read it. memory, time: it takes
-    more than it may. too_large, disk: its copy cannot be kept. busy: too many are waiting.
+    more than it may. too_large, disk: its copy cannot be kept. busy: too many are waiting, or the
+    system is too busy to start the process.
     """
 
     def __init__(self, reason: str) -> None:
@@ -139,8 +141,8 @@ class PdfWorker:
     ) -> dict[str, Any]:
         """Return the answer to one of `pdf_worker.tasks`, in the turn of a user.
 
-        `request` has the task's fields, `seconds` is how long it may take, its process's start
-        included; None means TASK_SECONDS. Raises PdfError.
+        `request` has the task's fields, `seconds` is how long it may take, once its process runs;
+        None means TASK_SECONDS. Raises PdfError.
         """
         if self._waiting >= MAX_WAITING or self._turns.waiting(user) >= MAX_WAITING_A_USER:
             raise PdfError("busy")
@@ -158,8 +160,13 @@ class PdfWorker:
         self._drop_idle_timer()
         answer: dict[str, Any] | None = None
         try:
+            # A system that is busy is no fault of the file.
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    running = await self._async_running()
+            except TimeoutError:
+                raise PdfError("busy") from None
             async with asyncio.timeout(seconds):
-                running = await self._async_running()
                 answer = await _async_exchange(running, request)
         except TimeoutError:
             raise PdfError("time") from None
