@@ -722,6 +722,93 @@ async def test_share_from_phone(
     assert len(simulator.printed) == 1
 
 
+async def out_of_paper(
+    clock: Clock, hass: HomeAssistant, entry: MockConfigEntry, box: Box, language: str
+) -> None:
+    """Take the paper out of the printer."""
+    await hass.config.async_update(language=language)
+    await async_load_integrations(hass, {DOMAIN, "sensor"})
+    box.printer(1).paper = 0
+    await look(hass, clock, entry)
+
+
+@pytest.mark.parametrize(
+    ("language", "message", "text"),
+    [
+        (
+            "en",
+            "Please print: 0 handed to the printer, 2 not printed yet (Waits for the printer: Out of paper),"
+            " 1 could not be printed.",
+            "Please print: 0 handed to the printer, 1 not printed yet (Waits for the printer: Out of paper).",
+        ),
+        (
+            "zh-Hans",
+            "Please print：0 个已交给打印机，2 个还没有打印（正在等待打印机：缺纸），1 个没能打印。",
+            "Please print：0 个已交给打印机，1 个还没有打印（正在等待打印机：缺纸）。",
+        ),
+    ],
+)
+async def test_mail_that_waits(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    language: str,
+    message: str,
+    text: str,
+) -> None:
+    """Nobody is told that a mail was handed to the printer that waits for paper or for a person."""
+    await out_of_paper(clock, hass, ready, box, language)
+    calls = async_mock_service(hass, "notify", "phone")
+    mailbox(hass, {"0": make_pdf(1), "1": make_pdf(2)})
+    inputs = {"printer": device_of(hass), "senders": ["anna@example.com"], "tell": PHONE}
+    await use(hass, "mail_to_paper", subject="", **inputs)
+    parts = {str(number): attachment(f"{number}.pdf") for number in range(3)}
+    hass.bus.async_fire("imap_content", MAIL | {"parts": parts, "date": dt_util.utcnow()})
+    await rest(hass)
+    hass.bus.async_fire("imap_content", MAIL | {"uid": "13", "date": dt_util.utcnow()})
+    await rest(hass)
+    assert [call.data["message"] for call in calls] == [message, text]
+    assert not simulator.printed
+
+
+@pytest.mark.parametrize(
+    ("language", "paper", "person"),
+    [
+        (
+            "en",
+            "not printed yet. Waits for the printer: Out of paper.",
+            "not printed yet. Waiting for approval.",
+        ),
+        ("zh-Hans", "还没有打印。正在等待打印机：缺纸。", "还没有打印。等待批准。"),
+    ],
+)
+async def test_what_is_shared_and_waits(
+    clock: Clock,
+    hass: HomeAssistant,
+    ready: MockConfigEntry,
+    simulator: Simulator,
+    box: Box,
+    language: str,
+    paper: str,
+    person: str,
+) -> None:
+    await out_of_paper(clock, hass, ready, box, language)
+    calls = async_mock_service(hass, "notify", "phone")
+    await use(hass, "share_from_phone", printer=device_of(hass), tell=PHONE)
+    hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
+    await rest(hass)
+    hass.config_entries.async_update_entry(
+        ready, options={**ready.options, "approval_sources": ["nobody"]}
+    )
+    hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
+    await rest(hass)
+    colon = "Hello：" if language == "zh-Hans" else "Hello: "
+    assert [call.data["message"] for call in calls] == [colon + paper, colon + person]
+    assert not simulator.printed
+
+
 async def test_a_link_from_the_phone(
     hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
 ) -> None:
