@@ -171,7 +171,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
     if dropped:
-        issues.async_report_dropped_jobs(hass, entry, dropped)
+        issues.async_report_dropped_jobs(hass, entry, len(dropped))
+        job_signals.async_dispatch_dropped(hass, entry, dropped)
+        approvals.async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
 

@@ -1,5 +1,7 @@
 """Dispatcher signal for updates of print jobs that automations act on, and the data they get."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from homeassistant.core import Context, HomeAssistant, callback
@@ -77,3 +79,13 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, job, earlier))
 
     entry.async_on_unload(queue.listen(on_job))
+
+
+@callback
+def async_dispatch_dropped(
+    hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]
+) -> None:
+    """Send the signal for jobs that end with their box, which is removed: whoever removes it cancels them."""
+    for job in jobs:
+        canceled = replace(job, state=JobState.CANCELED, hold_reason=None, waits_for=())
+        async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, canceled, frozenset()))

@@ -11,12 +11,15 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.approvals import sending
+from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from tests.printing import ask, came_out, data_of, device_of, sent, uploader
 from tests.security.rendering import active
 from tests.simulator import Simulator, make_pdf
@@ -195,13 +198,48 @@ async def test_buttons_hold_over_a_restart(
     await house.print_as(house.child)
     approve, _ = await buttons(house)
     await hass.config_entries.async_unload(house.entry.entry_id)
-    # Nothing happens while the box is not loaded.
+    # Nothing happens while the box is not loaded; the phone says so.
     await house.press(approve, house.boss)
+    [told] = await house.reported("notify.boss")
+    assert told["message"].startswith("Nothing was done")
     assert await hass.config_entries.async_setup(house.entry.entry_id)
     await house.press(approve, house.boss)
     await came_out(simulator)
     # Nobody was asked twice.
     assert len([data for to, data in house.messages if to == TABLET]) == 1
+
+
+async def test_the_box_is_removed_while_somebody_waits(
+    hass: HomeAssistant, house: House, simulator: Simulator
+) -> None:
+    """Nobody goes on waiting, and no phone keeps a question that nobody can answer."""
+    await house.print_as(house.child, title="Homework")
+    approve, _ = await buttons(house)
+    [asked] = await house.reported("mobile_app_boss")
+    ends: list[JobUpdate] = []
+    async_dispatcher_connect(hass, SIGNAL_JOB_UPDATED, ends.append)
+    lines = async_capture_events(hass, EVENT_JOB_ENDED)
+    async_describe_events(hass, lambda *_: None)
+    await hass.config_entries.async_remove(house.entry.entry_id)
+    [told] = await house.reported("notify.child")
+    assert (told["title"], told["message"]) == (
+        "Homework",
+        "Its print box was removed from Home Assistant. Your print job was not printed.",
+    )
+    [_, gone] = await house.reported("mobile_app_boss", 2)
+    assert (gone["message"], gone["data"]) == (
+        "clear_notification",
+        {"tag": asked["data"]["tag"]},
+    )
+    assert [end.job.state for end in ends] == [JobState.CANCELED]
+    [line] = lines
+    assert (line.data["state"], line.data["title"]) == ("canceled", "Homework")
+    assert line.context.user_id == house.child.id
+    # A phone that was off has the buttons still.
+    await house.press(approve, house.boss)
+    [told] = await house.reported("notify.boss")
+    assert told["message"].startswith("Nothing was done")
+    assert not sent(simulator)
 
 
 async def test_a_phone_that_is_not_reached(

@@ -8,6 +8,7 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..actions.answers import async_answer
+from ..actions.print import async_error_text
 from ..actions.target import async_check_target, async_target_of_job
 from ..jobs.people import PersonReason
 from .sending import async_tell_user
@@ -32,11 +33,16 @@ def async_setup(hass: HomeAssistant) -> None:
 
 async def _async_answer(hass: HomeAssistant, event: Event[dict[str, Any]], button: Button) -> None:
     """Answer for a job, if the button is one of ours and the user may; else tell the user why not."""
+    user_id = event.context.user_id
     try:
         target, job = async_target_of_job(hass, button.job_id)
     except ServiceValidationError:
+        # A phone that was off keeps the question.
+        if user_id is not None:
+            title = await async_error_text(hass, "approval_wanted", {})
+            message = await async_error_text(hass, "approval_not_found", {})
+            await async_tell_user(hass, user_id, title or "", message or "")
         return
-    user_id = event.context.user_id
     if user_id is None or not button.is_of(job):
         _LOGGER.warning("A button to answer for a print job was not one of ours")
         return

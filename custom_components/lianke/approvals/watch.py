@@ -1,5 +1,6 @@
 """Tells approvers of jobs that wait for them, and askers of the answers."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
@@ -37,6 +38,18 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         entry.async_create_background_task(hass, send, "notify of an approval")
 
     entry.async_on_unload(queue.listen(on_job))
+
+
+@callback
+def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]) -> None:
+    """Take the questions about jobs off the phones whose box was removed, and tell who asked for them."""
+
+    async def tell() -> None:
+        for job in jobs:
+            if job.waits_for_approval:
+                await _async_tell_answer(hass, entry, job, key="approval_box_removed")
+
+    hass.async_create_background_task(tell(), "notify of dropped jobs")
 
 
 def _targets(entry: LiankeConfigEntry) -> list[str]:
@@ -83,12 +96,17 @@ async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
     }
 
 
-async def _async_tell_answer(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
-    """Take the question off the phones of the approvers, and tell the asker of the answer."""
+async def _async_tell_answer(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, *, key: str | None = None
+) -> None:
+    """Take the question off the phones of the approvers, and tell the asker of the answer.
+
+    `key` is that of the text for the asker, where there is no answer.
+    """
     for target in _targets(entry):
         if is_phone(target):
             await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
-    if job.asker.user_id is None or (key := _answer_key(job)) is None:
+    if job.asker.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await _async_text(hass, key, detail=job.detail)
     await async_tell_user(hass, job.asker.user_id, job.title, message.rstrip())

@@ -54,19 +54,19 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
     return Path(hass.config.cache_path(CACHE_FOLDER, entry_id))
 
 
-async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> int:
-    """Delete the jobs of a removed config entry; return how many were still to be sent."""
+async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
+    """Delete the jobs of a removed config entry; return those that were still to be sent."""
     return await hass.async_add_executor_job(_remove_jobs, jobs_path(hass, entry_id))
 
 
-def _remove_jobs(root: Path) -> int:
-    waiting = 0
+def _remove_jobs(root: Path) -> list[Job]:
+    waiting = []
     for folder in root.iterdir() if root.is_dir() else ():
         if _is_job(folder):
             with suppress(OSError, RecordError):
                 job = _read_job(folder)
-                unsent = job.state in (JobState.HELD, JobState.UPLOADING)
-                waiting += unsent and job.handed_over_at is None
+                if job.state in (JobState.HELD, JobState.UPLOADING) and job.handed_over_at is None:
+                    waiting.append(job)
     shutil.rmtree(root, ignore_errors=True)
     return waiting
 
