@@ -15,7 +15,7 @@ HARMLESS = frozenset(
     {
         "api_support", "code", "device_type", "drivce_name", "driver_name", "expire_date", "hardware", "job_status",
         "mdl", "mobile_support", "online", "printer_state", "product", "proto", "remote_support", "software",
-        "state", "status", "task_state", "vendor",
+        "state", "status", "task_state",
     }
 )  # fmt: skip
 # Blocks of a driver, whose names and values are the driver's own.
@@ -91,6 +91,8 @@ class Redactor:
             self.message(str(key)): (
                 item
                 if (key in {"printer_name", "name"} and item == model)
+                # A maker's name, unless it is somebody's own words.
+                or (key == "vendor" and item and str(model or "").startswith(f"{item} "))
                 else self.answer(item, str(key), harmless=True)
                 if (str(key).lower() == "name" and named)
                 else self.answer(item, str(key), harmless=harmless)

@@ -187,6 +187,15 @@ async def test_a_secret_in_a_harmless_place_keeps_everything_back(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_makers_name_stays_and_somebodys_own_does_not() -> None:
+    model = {"driver_name": "HP LaserJet 1020", "vendor": "HP"}
+    assert Redactor(()).answer(model) == model
+    for row in ({**model, "vendor": "Zhang San"}, {"driver_name": None, "vendor": "Zhang San"}):
+        redacted = Redactor(()).answer(row)
+        assert isinstance(redacted, dict)
+        assert "Zhang" not in redacted["vendor"]
+
+
 async def test_the_command(simulator: Simulator, tmp_path: Path) -> None:
     """The script itself."""
     keys = {"LIANKE_API_KEY": simulator.api_key, "LIANKE_QR": simulator.qr_link}
