@@ -325,6 +325,8 @@ def check_form(schema: vol.Schema, texts: dict[str, Any], where: str) -> None:
     for value in schema.schema.values():
         config = getattr(value, "config", None) or {}
         if (key := config.get("translation_key")) is None:
+            # In Chinese, a letter for a time says nothing.
+            assert config.get("unit_of_measurement") in (None, "MB", "mm"), where
             continue
         for texts_of in (EN, ZH):
             if (unit := config.get("unit_of_measurement")) is not None:

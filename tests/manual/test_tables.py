@@ -127,14 +127,16 @@ def test_settings(language: str) -> None:
     """Names as in the form, defaults and ranges as the form has them."""
     names = texts(language)["options"]["step"]["settings"]["data"]
     kinds = texts(language)["selector"]["printer_kind"]["options"]
+    units = texts(language)["selector"]["unit"]["unit_of_measurement"]
     off = {"en": "off", "zh-Hans": "关"}[language]
     expected = {}
     for marker, selector in settings_schema({}).schema.items():
         key = str(marker.schema)
         config: Mapping[str, Any] = getattr(selector, "config", {})
         if "min" in config:
-            # What is counted stands in the name already.
-            unit = "" if "translation_key" in config else f" {config['unit_of_measurement']}"
+            counted = config["unit_of_measurement"]
+            # Pages and jobs stand in the name already.
+            unit = "" if counted in {"pages", "jobs"} else f" {units.get(counted, counted)}"
             span = f"{config['min']:g}–{config['max']:g}{unit}"
             expected[names[key]] = (f"{marker.default()}{unit}", span)
         elif "options" in config:

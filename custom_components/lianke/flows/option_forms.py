@@ -64,7 +64,7 @@ KEEP_ALIVE_DAYS = "days"
 KEEP_ALIVE_AT = "at"
 KEEP_ALIVE_DEFAULT_AT = "10:00:00"
 
-_TRANSLATED_UNITS = frozenset({"days", "jobs", "pages"})
+_TRANSLATED_UNITS = frozenset({"days", "hours", "jobs", "pages", "seconds"})
 
 YES = "yes"
 NO = "no"
@@ -83,16 +83,16 @@ class _Number(NamedTuple):
 
 _NUMBERS: Mapping[str, _Number] = {
     CONF_POLL_INTERVAL: _Number(
-        default=DEFAULT_POLL_INTERVAL, low=MIN_POLL_INTERVAL, high=MAX_POLL_INTERVAL, unit="s"
+        default=DEFAULT_POLL_INTERVAL, low=MIN_POLL_INTERVAL, high=MAX_POLL_INTERVAL, unit="seconds"
     ),
-    CONF_HOLD_HOURS: _Number(default=DEFAULT_HOLD_HOURS, low=1, high=168, unit="h"),
+    CONF_HOLD_HOURS: _Number(default=DEFAULT_HOLD_HOURS, low=1, high=168, unit="hours"),
     CONF_MAX_DOCUMENT_MB: _Number(default=DEFAULT_MAX_DOCUMENT_MB, low=1, high=200, unit="MB"),
     CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999, unit="pages"),
     CONF_MAX_JOBS_PER_HOUR: _Number(
         default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999, unit="jobs"
     ),
-    CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="h"),
-    CONF_KEEP_PRINTED_HOURS: _Number(default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="h"),
+    CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="hours"),
+    CONF_KEEP_PRINTED_HOURS: _Number(default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="hours"),
 }
 
 

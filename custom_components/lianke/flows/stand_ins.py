@@ -90,7 +90,8 @@ def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
                     max=A_DAY,
                     step=1,
                     mode=NumberSelectorMode.BOX,
-                    unit_of_measurement="min",
+                    unit_of_measurement="minutes",
+                    translation_key="unit",
                 )
             ),
         }
