@@ -297,6 +297,10 @@ async def test_printers_and_lists_of_one_name(
     offered = {str(key): field for key, field in tool.parameters.schema.items()}
     assert offered["printer"].container == [f"{LASER} (Kitchen)", f"{LASER} (Attic)"]
     assert sorted(offered["list"].container) == ["Shopping (1)", "Shopping (2)"]
+    # "Print the calendar of next month" has to be more than a week.
+    assert {"today", "tomorrow", "week", "next_week", "this_month", "next_month"} == set(
+        offered["agenda"].container
+    )
     [refused, taken] = await say(
         hass,
         model,

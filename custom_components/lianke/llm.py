@@ -46,7 +46,7 @@ from .actions.schemas import (
 from .actions.target import Target, async_target
 from .const import DOMAIN
 from .documents.document import input_error
-from .documents.entities import DAYS
+from .documents.entities import AGENDAS
 from .documents.kinds import SourceKind
 from .jobs.people import Origin, PersonReason, current_origin
 from .jobs.release_code import MAX_CODE
@@ -241,8 +241,9 @@ class PrintListTool(_PrintTool):
     def _fields(self) -> dict[Any, Any]:
         return {
             vol.Optional(
-                ATTR_AGENDA, description="The days of a calendar, week if not given"
-            ): vol.In(list(DAYS)),
+                ATTR_AGENDA,
+                description="The days of a calendar; week, which is the seven days from today on, if not given",
+            ): vol.In(list(AGENDAS)),
             vol.Required("list", description="The name of the list or calendar"): vol.In(
                 list(self._lists)
             ),

@@ -1,7 +1,7 @@
 """Cameras, images, to-do lists and calendars of a real Home Assistant, on paper."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import override
 
 from freezegun.api import FrozenDateTimeFactory
@@ -21,6 +21,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.entities import days_of
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document
@@ -233,6 +234,9 @@ async def test_an_empty_list_prints_only_when_told(hass: HomeAssistant, spool: S
         ("today", ["Breakfast"], 1),
         ("tomorrow", ["Dentist"], 1),
         ("week", ["Breakfast", "Dentist", "Holiday"], 7),
+        ("next_week", ["Holiday", "Next week"], 7),
+        ("this_month", ["Breakfast", "Dentist", "Holiday"], 7),
+        ("next_month", ["Next week"], 31),
     ],
 )
 async def test_a_calendar(
@@ -265,16 +269,33 @@ async def test_a_calendar(
         ]
     )
     await add(hass, "calendar", [family])
-    page_options = PageOptions(agenda=agenda)  # type: ignore[arg-type]  # one of three words
+    page_options = PageOptions(agenda=agenda)  # type: ignore[arg-type]  # one of these words
     document = await fetch(hass, spool, "calendar.family", page=page_options)
     page = document.path.read_text("utf-8")
     assert [word for word in ("Breakfast", "Dentist", "Holiday", "Next week") if word in page] == (
         shown
     )
-    assert page.count("<h2>") == days
+    # Of a month, days without an event are left out.
+    assert page.count("<h2>") == (days if days <= 7 else len(shown))
     start, end = family.asked[-1]
     assert (end - start).days == days
     assert (start.hour, start.minute) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("agenda", "today", "first", "days"),
+    [
+        ("next_week", date(2026, 11, 23), date(2026, 11, 30), 7),
+        ("next_week", date(2026, 11, 29), date(2026, 11, 30), 7),
+        ("this_month", date(2026, 12, 1), date(2026, 12, 1), 31),
+        ("this_month", date(2028, 2, 29), date(2028, 2, 29), 1),
+        ("next_month", date(2026, 12, 31), date(2027, 1, 1), 31),
+        ("next_month", date(2027, 1, 31), date(2027, 2, 1), 28),
+        ("next_month", date(2028, 1, 1), date(2028, 2, 1), 29),
+    ],
+)
+def test_days_of_a_calendar(agenda: str, today: date, first: date, days: int) -> None:
+    assert days_of(agenda, today) == (first, days)
 
 
 async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from custom_components.lianke.actions.schemas import (
-    AGENDAS,
     FAIL,
     HOLD,
     OPTION_NAMES,
@@ -37,6 +36,7 @@ from custom_components.lianke.button import (
     TEST_PAGE,
 )
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.entities import AGENDAS
 from custom_components.lianke.documents.kinds import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.documents.sheet_options import (
     BOOKLET_SIDES,

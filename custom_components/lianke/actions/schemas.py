@@ -12,6 +12,7 @@ import voluptuous as vol
 from ..api.options import MAX_PAGE_RANGE, PrintOptions
 from ..documents.conversion import clean_title
 from ..documents.document import whole_text
+from ..documents.entities import AGENDAS
 from ..documents.kinds import RAW_ENCODINGS, SourceKind
 from ..documents.sheet_options import (
     BOOKLET_SIDES,
@@ -83,7 +84,6 @@ BY_HERE_ONLY: Final = "here_only"
 BY_CLOUD: Final = "cloud"
 HOLD: Final = "hold"
 FAIL: Final = "fail"
-AGENDAS: Final = ("today", "tomorrow", "week")
 DEFAULT_WAIT: Final = timedelta(minutes=2)
 MAX_WAIT: Final = timedelta(minutes=30)
 MIN_EXPIRY: Final = timedelta(seconds=10)

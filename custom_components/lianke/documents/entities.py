@@ -1,5 +1,6 @@
 """Documents made of entities: camera, image, to-do list, calendar."""
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
 NEEDS_ACTION = "needs_action"
-DAYS = {"today": (0, 1), "tomorrow": (1, 1), "week": (0, 7)}
+# Days of a calendar that can be printed; `days_of` says which they are.
+AGENDAS = ("today", "tomorrow", "week", "next_week", "this_month", "next_month")
 
 
 async def async_entity_document(
@@ -67,13 +69,28 @@ async def async_entity_document(
         _refuse_empty(entries, entity_id, options)
         build = partial(todo_page, entries, style, title=title)
     else:
-        offset, days = DAYS[options.agenda]
-        first = style.now.date() + timedelta(days=offset)
+        first, days = days_of(options.agenda, style.now.date())
         events = await _async_events(hass, entity_id, context, first, days)
         _refuse_empty(events, entity_id, options)
         build = partial(agenda_page, events, first, days, style, title=title)
     asked = (entity_id, title, asdict(options))
     return await async_write_page(hass, spool, build, style, title=title, asked=asked)
+
+
+def days_of(agenda: str, today: date) -> tuple[date, int]:
+    """Return the first day of an agenda and the number of its days, at most 31.
+
+    `week` are the seven days from today on, `next_week` begins on Monday; what is over of this month is left out.
+    """
+    if agenda == "next_week":
+        return today + timedelta(days=7 - today.weekday()), 7
+    if agenda in ("this_month", "next_month"):
+        next_month = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+        if agenda == "this_month":
+            return today, (next_month - today).days
+        return next_month, monthrange(next_month.year, next_month.month)[1]
+    offset, days = {"today": (0, 1), "tomorrow": (1, 1), "week": (0, 7)}[agenda]
+    return today + timedelta(days=offset), days
 
 
 async def _async_snapshot(

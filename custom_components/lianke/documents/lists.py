@@ -13,6 +13,7 @@ from .page import PageStyle, page
 # Items of a list, or events of a calendar.
 MAX_ENTRIES = 2000
 COLUMNS_FROM = 22
+A_WEEK = 7
 COLUMNS_WIDTH = 140.0
 COMPLETED = "completed"
 
@@ -124,7 +125,10 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
 def agenda_page(
     entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
 ) -> str:
-    """Return a page with the events of `days` days from `first`, day by day."""
+    """Return a page with the events of `days` days from `first`, day by day.
+
+    Of more than a week, days without an event are left out.
+    """
     nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
     parts = []
     for offset in range(days):
@@ -133,11 +137,15 @@ def agenda_page(
             (entry for entry in entries if entry.falls_on(day)),
             key=lambda entry: (not entry.all_day, _start_on(entry, day), entry.text),
         )
+        if not todays and days > A_WEEK:
+            continue
         rows = "".join(_agenda_row(entry, day, style) for entry in todays)
         content = f"<dl>{rows}</dl>" if rows else nothing
         heading = escape(style.date(day))
         long = ' class="long"' if len(todays) > 12 else ""
         parts.append(f"<section{long}><h2>{heading}</h2>{content}</section>")
+    if not parts:
+        parts.append(nothing)
     css = AGENDA_CSS + (NARROW_AGENDA_CSS if style.narrow else "")
     return page(style, "".join(parts), title=title, css=css)
 

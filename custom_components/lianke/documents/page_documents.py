@@ -36,7 +36,7 @@ class PageOptions:
 
     header: bool | None = None
     columns: int | None = None
-    agenda: Literal["today", "tomorrow", "week"] = "week"
+    agenda: Literal["today", "tomorrow", "week", "next_week", "this_month", "next_month"] = "week"
     completed: bool = False
     print_empty: bool = False
     landscape: bool = False
