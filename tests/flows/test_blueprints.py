@@ -737,8 +737,10 @@ async def out_of_paper(
     [
         (
             "en",
-            "Please print: 0 handed to the printer, 2 not printed yet (Waits for the printer: Out of paper),"
-            " 1 could not be printed.",
+            (
+                "Please print: 0 handed to the printer, 2 not printed yet (Waits for the printer: Out of paper),"
+                " 1 could not be printed."
+            ),
             "Please print: 0 handed to the printer, 1 not printed yet (Waits for the printer: Out of paper).",
         ),
         (

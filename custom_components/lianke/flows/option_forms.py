@@ -91,8 +91,12 @@ _NUMBERS: Mapping[str, _Number] = {
     CONF_MAX_JOBS_PER_HOUR: _Number(
         default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999, unit="jobs"
     ),
-    CONF_KEEP_FAILED_HOURS: _Number(default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="hours"),
-    CONF_KEEP_PRINTED_HOURS: _Number(default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="hours"),
+    CONF_KEEP_FAILED_HOURS: _Number(
+        default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="hours"
+    ),
+    CONF_KEEP_PRINTED_HOURS: _Number(
+        default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="hours"
+    ),
 }
 
 
