@@ -43,8 +43,12 @@ class Gathered:
     starts: list[int] = field(default_factory=list)
 
 
-def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
+def gather(
+    files: list[dict[str, Any]], crop: Crop | None = None, *, side: int = MOST_PIXELS
+) -> Gathered:
     """Return the pages of files in one new document.
+
+    `side` is how many pixels the longer side of a page has that can only be brought over as a picture.
 
     Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
     fields of the Cut that was chosen of it. Raises TaskError.
@@ -55,7 +59,7 @@ def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
         if len(gathered.sizes) + len(file["pages"]) > MAX_SOURCE_PAGES:
             raise TaskError("too_many_pages")
         if file["is_pdf"]:
-            _add_pages(gathered, file)
+            _add_pages(gathered, file, side)
         else:
             for frame in file["pages"]:
                 _add_picture(gathered, file, frame, crop)
@@ -75,7 +79,7 @@ def import_pages(target: Any, source: Any, pages: list[int]) -> None:
         raise TaskError("damaged")
 
 
-def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
+def _add_pages(gathered: Gathered, file: dict[str, Any], side: int) -> None:
     """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
     with opened(file["path"]) as source:
         if not file["pages"] or max(file["pages"]) >= len(source):
@@ -85,13 +89,15 @@ def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
         with with_form(source, file["path"]) if text else nullcontext(source) as document:
             layers = Layers(document, file["path"]) if may_hide(found) else None
             try:
-                _add_from(gathered, document, file["pages"], layers)
+                _add_from(gathered, document, file["pages"], layers, side)
             finally:
                 if layers is not None:
                     layers.close()
 
 
-def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
+def _add_from(
+    gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None, side: int
+) -> None:
     """Append pages of an open document; layers if some may be hidden."""
     document.init_forms()
     # Copies lose which layers are hidden.
@@ -117,7 +123,7 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
         if hides:
             gathered.document.del_page(place)
             with _page(document, number) as page:
-                picture = _drawn(document, page, MOST_PIXELS)
+                picture = _drawn(document, page, side)
             _new_page(gathered.document, picture, size, place)
 
 
