@@ -308,7 +308,7 @@ SHADE = (
 QUAD = "/QuadPoints [60 792 240 792 60 776 240 776] /Rect [60 776 240 792]"
 SECOND = "/QuadPoints [60 776 240 776 60 760 240 760] /Rect [60 760 240 776]"
 TEXT_ON_IT = (
-    "/Subtype /FreeText /F 4 /DA (/F 14 Tf 1 0 0 rg) /Contents (Approved) /Rect [100 400 250 430]"
+    "/Subtype /FreeText /F 4 /DA (/F 40 Tf 1 0 0 rg) /Contents (Approved) /Rect [100 400 300 450]"
 )
 FIELD = "/FT /Tx /T (a) /Rect [100 400 300 420] /DA (/F 12 Tf 0 g)"
 
@@ -366,7 +366,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
         f"/Subtype /Underline /C [1 0 0] {QUAD}", f"/Subtype /StrikeOut /C [0 0 1] {SECOND}"
     ),
     "text on it": noted(TEXT_ON_IT),
-    "text on it, no form": one_page(annotations=[TEXT_ON_IT]),
+    "text on it, no form": one_page(annotations=[TEXT_ON_IT.replace("/F 40", "/Helv 40")]),
     "ink": noted(
         "/Subtype /Ink /C [0 0 1] /BS << /W 3 >> /InkList [[100 400 150 480 200 400 250 480]] /Rect [95 395 255 485]"
     ),
@@ -375,6 +375,9 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
         "/Subtype /Circle /C [0 0.5 0] /IC [0.8 1 0.8] /Rect [250 400 350 460]",
     ),
     "line": noted("/Subtype /Line /C [1 0 0] /L [100 400 300 460] /Rect [95 395 305 465]"),
+    "line in no rectangle": noted(
+        "/Subtype /Line /C [1 0 0] /L [100 400 300 460] /Rect [0 0 0 0] /Border [0 0 4]"
+    ),
     "polygon": noted(
         "/Subtype /Polygon /C [1 0 0] /Vertices [100 400 200 460 300 400] /Rect [95 395 305 465]"
     ),

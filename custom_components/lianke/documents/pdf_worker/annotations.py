@@ -61,12 +61,22 @@ def _give_lines(annotation: Any) -> None:
     for number, (x, y) in enumerate(corners):
         drawn.append(f"{x:.2f} {y:.2f} {'l' if number else 'm'}")
     drawn.append("s" if kind == raw.FPDF_ANNOT_POLYGON else "S")
+    _surround(annotation, corners, width.value)
     text = ctypes.create_string_buffer(f"{' '.join(drawn)}\0".encode("utf-16-le"))
     raw.FPDFAnnot_SetAP(
         annotation,
         raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL,
         ctypes.cast(text, ctypes.POINTER(ctypes.c_ushort)),
     )
+
+
+def _surround(annotation: Any, corners: list[tuple[float, float]], width: float) -> None:
+    """Have the whole line seen: a file may give a rectangle that is too small, or an empty one."""
+    across, up = ([corner[axis] for corner in corners] for axis in (0, 1))
+    rectangle = pypdfium2.raw.FS_RECTF(
+        min(across) - width, max(up) + width, max(across) + width, min(up) - width
+    )
+    pypdfium2.raw.FPDFAnnot_SetRect(annotation, rectangle)
 
 
 def _ends(annotation: Any) -> list[tuple[float, float]]:

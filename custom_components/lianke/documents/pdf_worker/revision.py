@@ -15,10 +15,9 @@ MAX_REVISED: Final = 32 * 1024 * 1024
 _ROOT: Final = re.compile(rb"/Root (\d+) \d+ R")
 _SIZE: Final = re.compile(rb"/Size (\d+)")
 _START: Final = re.compile(rb"startxref\s+(\d+)")
-_FORM: Final = (
-    b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv<</Type/Font/Subtype/Type1"
-    b"/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>>>>>>>"
-)
+# The font is an object of its own, as PDFium refers to it.
+_FORM: Final = b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv {0}>>>>>>"
+_FONT: Final = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
 
 
 def copied(document: Any, path: str) -> bytes | None:
@@ -75,7 +74,7 @@ def with_form(document: Any, path: str) -> Iterator[Any]:
     """
     revision = None
     if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (copy := copied(document, path)):
-        revision = revised(copy, _FORM)
+        revision = revised(copy, _FORM, [_FONT])
     if revision is None:
         yield document
         return
