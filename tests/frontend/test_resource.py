@@ -11,6 +11,7 @@ from unittest.mock import patch
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.components.lovelace.const import LOVELACE_DATA
 from homeassistant.components.lovelace.resources import ResourceStorageCollection
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -42,7 +43,13 @@ def resources(hass: HomeAssistant) -> list[dict[str, Any]]:
     return list(hass.data[LOVELACE_DATA].resources.async_items())
 
 
-async def test_resource_comes_with_the_first_entry_and_goes_with_the_last(
+async def stop(hass: HomeAssistant) -> None:
+    """Have everybody do what is done when Home Assistant stops."""
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+
+
+async def test_resource_comes_with_the_first_entry_and_stays_until_a_stop_without_one(
     hass: HomeAssistant, lovelace: None, entry: MockConfigEntry, simulator: Simulator
 ) -> None:
     assert await set_up(hass, entry)
@@ -66,11 +73,25 @@ async def test_resource_comes_with_the_first_entry_and_goes_with_the_last(
     assert resources(hass) == [resource]
     await hass.config_entries.async_remove(second.entry_id)
     await hass.async_block_till_done()
+    # Cards say that there is no printer; without their script, Home Assistant would call them wrongly configured.
+    assert resources(hass) == [resource]
+
+    third = make_entry(simulator, simulator.box)
+    await hass.config_entries.async_add(third)
+    await hass.async_block_till_done()
+    assert resources(hass) == [resource]
+    await hass.config_entries.async_remove(third.entry_id)
+    await stop(hass)
     assert resources(hass) == []
 
-    await hass.config_entries.async_add(make_entry(simulator, simulator.box))
-    await hass.async_block_till_done()
-    assert [again["url"] for again in resources(hass)] == [resource["url"]]
+
+async def test_resource_outlives_a_stop_with_an_entry(
+    hass: HomeAssistant, lovelace: None, entry: MockConfigEntry
+) -> None:
+    assert await set_up(hass, entry)
+    kept = resources(hass)
+    await stop(hass)
+    assert resources(hass) == kept != []
 
 
 async def test_other_resources_stay_and_an_old_version_is_replaced(
@@ -94,7 +115,7 @@ async def test_other_resources_stay_and_an_old_version_is_replaced(
         ("css", "/lianke/lianke-card.json"),
     ]
     await hass.config_entries.async_remove(entry.entry_id)
-    await hass.async_block_till_done()
+    await stop(hass)
     assert [item["url"] for item in resources(hass)] == [
         "/local/other.js?v=1",
         "/lianke/lianke-card.json",
@@ -127,7 +148,7 @@ async def test_resources_kept_in_yaml_are_left_alone(
     (url,) = hass.data[DATA_EXTRA_MODULE_URL].urls
     assert url.startswith("/lianke/lianke-card.js?v=")
     await hass.config_entries.async_remove(entry.entry_id)
-    await hass.async_block_till_done()
+    await stop(hass)
     assert not hass.data[DATA_EXTRA_MODULE_URL].urls
 
 

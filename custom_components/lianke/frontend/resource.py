@@ -3,7 +3,8 @@
 The files are what `frontend/` at the root of the repository is built to. Dashboards learn
 of the first one by one Lovelace resource whose address carries the version and a digest,
 so that a browser never shows an old card; the first loads the others, whose names carry
-digests of their own. The resource exists exactly as long as the integration has an entry.
+digests of their own. The resource comes with the first entry and goes when Home Assistant
+stops without one: until then, the cards of a box that was removed say so.
 Where the resources are kept in YAML, which cannot be written, the script is announced to
 the frontend itself.
 """
@@ -18,7 +19,8 @@ from homeassistant.components.http.server import StaticPathConfig
 from homeassistant.components.lovelace.const import LOVELACE_DATA, MODE_STORAGE
 from homeassistant.components.lovelace.resources import ResourceStorageCollection
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.loader import async_get_integration
@@ -33,10 +35,9 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def async_setup(hass: HomeAssistant) -> None:
-    """Serve the card, and keep its resource for as long as there is an entry.
+    """Serve the card, and keep its resource while there is an entry, and until Home Assistant stops.
 
-    To be called once, when the integration is set up. Adding and removing entries is
-    followed from then on.
+    To be called once, when the integration is set up: without an entry that is not so at the next start.
     """
     integration = await async_get_integration(hass, DOMAIN)
     files, digest = await hass.async_add_executor_job(_read_files)
@@ -52,9 +53,13 @@ async def async_setup(hass: HomeAssistant) -> None:
 
     @callback
     def entry_changed(change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        if entry.domain == DOMAIN and change is not ConfigEntryChange.UPDATED:
+        if entry.domain == DOMAIN and change is ConfigEntryChange.ADDED:
             hass.async_create_task(resource.async_sync(), f"{DOMAIN} card resource")
 
+    async def stopping(_event: Event) -> None:
+        await resource.async_sync()
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stopping)
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
 
 

@@ -74,7 +74,10 @@ async def test_one_resource_that_follows_version_and_entries(stage: Stage, tmp_p
             await see_one_definition(page, "?v=9.9.9-")
 
         await home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
-        await stage.until(lambda: urls(home), lambda found: found == [])
+        async with opened(stage.browser, home) as page:
+            await expect(page.locator("lianke-card")).to_contain_text("No printer yet")
+        await home.restart()
+        assert await urls(home) == []
         assert not home.problems("lianke")
 
 
