@@ -126,6 +126,21 @@ async def test_a_picture_is_drawn_here(
     assert sent(simulator) == 0
 
 
+async def test_a_large_scan_is_drawn_here(
+    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
+) -> None:
+    """A plan on A1, more than is decoded at once."""
+    Image.new("L", (7000, 10_000), "white").save(media / "plan.png")
+    device, path = device_of(hass), str(media / "plan.png")
+    sheets: list[dict[str, Any]] = [{}, {"sheet": "2_up"}]
+    for sheet in sheets:
+        preview = await ask(
+            hass, "preview", device_id=device, file=path, preview_by="here_only", **sheet
+        )
+        assert preview["drawn_by"] == "here"
+    assert sent(simulator) == 0
+
+
 async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
     hass: HomeAssistant, all_entities: None, client: Client, simulator: Simulator, media: Path
 ) -> None:

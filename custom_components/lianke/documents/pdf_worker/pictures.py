@@ -11,11 +11,14 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from .failure import TaskError
 from .geometry import Size
+from .png_strips import strips
 
 # Decoded, turned and converted, a pixel takes up to ten bytes of the process's memory.
 MAX_PIXELS: Final = 30_000_000
 # JPEG can be decoded at a smaller size.
 MAX_JPEG_PIXELS: Final = 250_000_000
+# PNG can be read a strip at a time, which takes as long as it has pixels.
+MAX_PNG_PIXELS: Final = 100_000_000
 STRONGEST_REDUCTION: Final = 8
 DEFAULT_DPI: Final = 96
 # Times as many dots across as down, or down as across.
@@ -68,9 +71,11 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
         pixels = opened.width * opened.height
         # Phones put further pictures behind the photo, which Pillow calls MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
+        full = opened.size
+        if opened.format == "PNG" and MAX_PIXELS < pixels <= MAX_PNG_PIXELS:
+            return _read_strips(path, opened, _reduction(full, most or max(full)))
         if pixels > (MAX_JPEG_PIXELS if is_jpeg else MAX_PIXELS):
             raise TaskError("image_too_large")
-        full = opened.size
         if is_jpeg:
             factor = _reduction(full, most or max(full))
             opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
@@ -90,6 +95,31 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
     return picture, size.turned if turned else size
 
 
+def _read_strips(path: str, opened: Image.Image, factor: int) -> tuple[Image.Image, Size]:
+    """Return a large PNG made `factor` times smaller, and its size as `read_picture` does."""
+    width, height = opened.size
+    small: Image.Image | None = None
+    top = 0
+    try:
+        for strip in strips(path, factor):
+            part = flatten(strip).reduce(factor)
+            if small is None:
+                small = Image.new(part.mode, (part.width, -(-height // factor)))
+            small.paste(part, (0, top))
+            top += part.height
+    except MemoryError:
+        raise TaskError("image_too_large") from None
+    assert small is not None
+    # Pillow's own for PNG would read all pixels for what may be behind them.
+    turned = Image.Image.getexif(opened).get(0x0112, 1) >= 5
+    small.info = {key: opened.info[key] for key in ("exif", "icc_profile") if key in opened.info}
+    across, down = _resolution(opened)
+    picture = _square(small, across / down)
+    ImageOps.exif_transpose(picture, in_place=True)
+    size = Size(width * 72 / across, height * 72 / down)
+    return flatten(_srgb(picture)), size.turned if turned else size
+
+
 def as_jpeg(picture: Image.Image, quality: int) -> bytes:
     """Return a picture as JPEG data."""
     out = BytesIO()
@@ -98,7 +128,7 @@ def as_jpeg(picture: Image.Image, quality: int) -> bytes:
 
 
 def _reduction(full: tuple[int, int], most: int) -> int:
-    """Return by how much a JPEG of that size can be made smaller while it is decoded."""
+    """Return by how much a picture of that size can be made smaller while it is decoded."""
     factor = 1
     while factor < STRONGEST_REDUCTION and (
         full[0] * full[1] > MAX_PIXELS * factor**2 or max(full) >= most * factor * 2
