@@ -85,6 +85,14 @@ TEXTS = {
         ("设置一个条目，处理器时间", "核心集成 `ipp`"),
     ),
     "import_cost": (("Importing the integration", "core's `ipp`"), ("导入集成", "核心集成 `ipp`")),
+    "state_cost": (
+        ("What each state change of the home costs more", "a bare state change"),
+        ("家中每次状态变化增加的开销", "单独一次状态变化"),
+    ),
+    "state_cost_led": (
+        ("The same, where an automation changes it for a person", "a bare state change"),
+        ("同上，由人触发的自动化更改状态时", "单独一次状态变化"),
+    ),
     "scale_time": (
         ("Setting up a box, one of 100", "one of 10"),
         ("设置一台云盒，共 100 台时", "共 10 台时"),

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.e2e.card.stage import find_chromium
 
-from . import callbacks, card, hours, previews, printing, pushes, set_up
+from . import callbacks, card, hours, previews, printing, pushes, set_up, states
 from .figures import Figure, table
 from .house import House, house
 
@@ -74,6 +74,8 @@ class Bench:
         """Measure everything that is wanted, one thing after the other."""
         if self.wants("import_cost"):
             await self.attempt("import_cost", set_up.measure_import(15))
+        if self.wants("state_cost"):
+            await self.attempt("state_cost", states.measure(rounds=40))
         with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:
             folder = Path(name)
             await self.attempt("prints, callbacks and pushes", self._now(folder / "now"))
