@@ -15,6 +15,10 @@ MAX_REVISED: Final = 32 * 1024 * 1024
 _ROOT: Final = re.compile(rb"/Root (\d+) \d+ R")
 _SIZE: Final = re.compile(rb"/Size (\d+)")
 _START: Final = re.compile(rb"startxref\s+(\d+)")
+_DICTIONARY: Final = re.compile(rb"[\r\n](\d+) \d+ obj\s+<<")
+_ITS_END: Final = re.compile(rb">>\s+endobj")
+_REFERENCE: Final = re.compile(rb"(/\w+) \d+ \d+ R")
+_PLACE: Final = re.compile(rb"\{(\d+)\}")
 # The font is an object of its own, as PDFium refers to it.
 _FORM: Final = b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv {0}>>>>>>"
 _FONT: Final = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
@@ -41,10 +45,12 @@ def revised(
     root, size, start = (part.search(trailer) for part in (_ROOT, _SIZE, _START))
     if not (root and size and start):
         return None
-    catalog = re.search(rb"[\r\n]%b \d+ obj\s+<<(.*?)>>\s+endobj" % root[1], copy, re.DOTALL)
-    if catalog is None:
+    catalog = next((one for one in _DICTIONARY.finditer(copy) if one[1] == root[1]), None)
+    if catalog is None or (end := _ITS_END.search(copy, catalog.end())) is None:
         return None
-    kept = re.sub(rb"%b \d+ \d+ R" % without, b"", catalog[1]) if without else catalog[1]
+    kept = copy[catalog.end() : end.start()]
+    if without:
+        kept = _REFERENCE.sub(lambda match: b"" if match[1] == without else match[0], kept)
     first = int(size[1])
     out, table = bytearray(copy), b""
     bodies = [(int(root[1]), b"<<%b%b>>" % (kept, _numbered(entries, first)))]
@@ -63,7 +69,7 @@ def revised(
 
 
 def _numbered(text: bytes, first: int) -> bytes:
-    return re.sub(rb"\{(\d+)\}", lambda match: b"%d 0 R" % (first + int(match[1])), text)
+    return _PLACE.sub(lambda match: b"%d 0 R" % (first + int(match[1])), text)
 
 
 @contextmanager
