@@ -8,13 +8,11 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.documents.pdf_worker import layers, revision
-from custom_components.lianke.documents.pdf_worker.draw import draw
+from custom_components.lianke.documents.pdf_worker.draw import SIDE, draw
 from custom_components.lianke.documents.pdf_worker.files import names
 from custom_components.lianke.documents.pdf_worker.gather import NAMES
 from custom_components.lianke.documents.pdf_worker.layers import may_hide
-from custom_components.lianke.documents.pdf_worker.layout import lay_out
 from tests.documents.pdf_samples import SAMPLES, annotated, layered
-from tests.documents.pdf_worker.sheets import REQUEST
 
 # Where the annotations of `annotated` are, in parts of the page.
 RED = 150 / 595, 1 - 450 / 842
@@ -85,15 +83,13 @@ def test_layers_of_annotations_are_read_within_bounds(
     assert colour(drawn(tmp_path, HIDDEN()), RED) == "x--"
 
 
-def test_pages_with_hidden_layers_have_the_pixels_that_can_be_seen(tmp_path: Path) -> None:
-    """They are brought over as pictures, which take time and room."""
-    (source := tmp_path / "source.pdf").write_bytes(SAMPLES["layer hidden"]())
-    file = {"path": str(source), "is_pdf": True, "pages": [0]}
-    sizes = {}
-    for sheet in (None, "4_up", "9_up"):
-        lay_out({**REQUEST, "files": [file], "target": str(tmp_path / f"{sheet}"), "sheet": sheet})
-        sizes[sheet] = (tmp_path / f"{sheet}").stat().st_size
-    assert sizes[None] > 2 * sizes["4_up"] > 3 * sizes["9_up"]
+@pytest.mark.parametrize("name", ["seal on a hidden layer", "text on it, no form"])
+def test_a_copy_that_cannot_be_opened_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module in (layers, revision):
+        monkeypatch.setattr(module, "revised", lambda *_args, **_changes: b"%PDF-1.7")
+    assert drawn(tmp_path, SAMPLES[name]()).height == SIDE
 
 
 @pytest.mark.parametrize("name", ["text on it", "text on it, no form"])

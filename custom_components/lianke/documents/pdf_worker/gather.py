@@ -43,12 +43,8 @@ class Gathered:
     starts: list[int] = field(default_factory=list)
 
 
-def gather(
-    files: list[dict[str, Any]], crop: Crop | None = None, *, side: int = MOST_PIXELS
-) -> Gathered:
+def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
     """Return the pages of files in one new document.
-
-    `side` is how many pixels the longer side of a page has that can only be brought over as a picture.
 
     Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
     fields of the Cut that was chosen of it. Raises TaskError.
@@ -59,7 +55,7 @@ def gather(
         if len(gathered.sizes) + len(file["pages"]) > MAX_SOURCE_PAGES:
             raise TaskError("too_many_pages")
         if file["is_pdf"]:
-            _add_pages(gathered, file, side)
+            _add_pages(gathered, file)
         else:
             for frame in file["pages"]:
                 _add_picture(gathered, file, frame, crop)
@@ -79,7 +75,7 @@ def import_pages(target: Any, source: Any, pages: list[int]) -> None:
         raise TaskError("damaged")
 
 
-def _add_pages(gathered: Gathered, file: dict[str, Any], side: int) -> None:
+def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
     """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
     with opened(file["path"]) as source:
         if not file["pages"] or max(file["pages"]) >= len(source):
@@ -89,15 +85,13 @@ def _add_pages(gathered: Gathered, file: dict[str, Any], side: int) -> None:
         with with_form(source, file["path"]) if text else nullcontext(source) as document:
             layers = Layers(document, file["path"]) if may_hide(found) else None
             try:
-                _add_from(gathered, document, file["pages"], layers, side)
+                _add_from(gathered, document, file["pages"], layers)
             finally:
                 if layers is not None:
                     layers.close()
 
 
-def _add_from(
-    gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None, side: int
-) -> None:
+def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
     """Append pages of an open document; layers if some may be hidden."""
     document.init_forms()
     # Copies lose which layers are hidden.
@@ -123,7 +117,7 @@ def _add_from(
         if hides:
             gathered.document.del_page(place)
             with _page(document, number) as page:
-                picture = _drawn(document, page, side)
+                picture = _drawn(document, page, MOST_PIXELS)
             _new_page(gathered.document, picture, size, place)
 
 

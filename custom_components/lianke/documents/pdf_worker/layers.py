@@ -6,7 +6,7 @@ from typing import Any, Final
 import pypdfium2
 
 from .render import render
-from .revision import copied, revised
+from .revision import copied, reopened, revised
 
 MAX_LAYERS: Final = 1000
 # One of the others is in a file that hides a layer; an empty list of those that are off hides none.
@@ -60,16 +60,19 @@ class Layers:
             if copy := copied(self._document, self._path):
                 self._hidden = _hidden(copy)
                 # PDFium tells strings of an annotation, and no references.
-                self._named = pypdfium2.PdfDocument(_LAYER.sub(rb"/OC(\1) ", copy))
+                self._named = reopened(_LAYER.sub(rb"/OC(\1) ", copy))
         return self._hidden
 
     def _names(self, number: int) -> list[str]:
         """Return the number of the layer of each annotation of a page."""
-        if self._named is None:
+        if self._named is None or number >= len(self._named):
             return []
         raw = pypdfium2.raw
         names: list[str] = []
-        page = self._named[number]
+        try:
+            page = self._named[number]
+        except pypdfium2.PdfiumError:
+            return []
         for index in range(raw.FPDFPage_GetAnnotCount(page)):
             annotation = raw.FPDFPage_GetAnnot(page, index)
             text = (raw.FPDF_WCHAR * 64)()
@@ -99,9 +102,9 @@ def _hidden(copy: bytes) -> set[str]:
         ],
         without=b"/Pages",
     )
-    if revision is None or not numbers:
+    document = reopened(revision) if numbers else None
+    if document is None:
         return set()
-    document = pypdfium2.PdfDocument(revision)
     page = document[0]
     pixels = render(document, page, (width, 1), (0, 0, width, 1)).convert("L").tobytes()
     page.close()

@@ -6,7 +6,7 @@ from typing import Any, Final
 from .crop import Crop
 from .failure import TaskError
 from .files import save_new
-from .gather import MOST_PIXELS, Gathered, gather
+from .gather import Gathered, gather
 from .geometry import Rect, Size, mm
 from .impose import impose
 from .lettering import lettering
@@ -34,9 +34,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         Size(*map(mm, request["margin"])),
         STAMP_ROOM if stamped else 0.0,
     )
-    # Of two pages on a sheet each has half of the area, and so on.
-    side = round(MOST_PIXELS / SEVERAL.get(request["sheet"], 1) ** 0.5)
-    gathered = gather(request["files"], _crop(request, paper), side=side)
+    gathered = gather(request["files"], _crop(request, paper))
     sheets = _plan(gathered, request, paper)
     letters = None
     if request["watermark"]:

@@ -68,6 +68,14 @@ def revised(
     return bytes(out)
 
 
+def reopened(copy: bytes | None) -> Any | None:
+    """Open a copy; None without one, or if it cannot be opened, as may be with that of a damaged file."""
+    try:
+        return None if copy is None else pypdfium2.PdfDocument(copy)
+    except pypdfium2.PdfiumError:
+        return None
+
+
 def _numbered(text: bytes, first: int) -> bytes:
     return _PLACE.sub(lambda match: b"%d 0 R" % (first + int(match[1])), text)
 
@@ -81,11 +89,9 @@ def with_form(document: Any, path: str) -> Iterator[Any]:
     revision = None
     if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (copy := copied(document, path)):
         revision = revised(copy, _FORM, [_FONT])
-    if revision is None:
-        yield document
-        return
-    changed = pypdfium2.PdfDocument(revision)
+    changed = reopened(revision)
     try:
-        yield changed
+        yield document if changed is None else changed
     finally:
-        changed.close()
+        if changed is not None:
+            changed.close()
