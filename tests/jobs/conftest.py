@@ -25,6 +25,7 @@ from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue, PrintRequest, Submission
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
@@ -34,6 +35,9 @@ from tests.simulator.models import Box, Printer
 SPEED = 500.0
 # Looks after each other at which nothing must be under way.
 CALM = 4
+# How often to look, a few milliseconds apart, whether a request has its answer, and where a fault holds one up.
+PATIENCE = 2000
+SHORT = 60
 # Seconds of real time.
 MOMENT = 0.03
 
@@ -165,8 +169,8 @@ class Shop:
         await self.settle()
 
     def threads_work(self) -> bool:
-        """Return whether a thread works, here or in the cloud, where documents are read."""
-        return threads_work(self.sim.cloud.renderer._executor)
+        """Return whether a thread works, here or in the cloud, where documents are written and read."""
+        return threads_work(self.sim.cloud.executor, self.sim.cloud.renderer._executor)
 
     async def settle(self) -> None:
         """Let what is under way come to rest, real sockets included."""
@@ -174,24 +178,19 @@ class Shop:
         while calm < CALM:
             await asyncio.sleep(0.003)
             await self.hass.async_block_till_done()
-            if self.threads_work():
+            if self.threads_work() or async_get_pdf_worker(self.hass).is_busy:
                 # It has an end, however long a busy machine takes.
                 calm = 0
                 continue
             looks += 1
             # A request that is under way must not seem to take as long as the clock is moved next.
-            is_busy = self.queue._scheduler._is_working and looks < self._patience()
+            hanging = self.sim.cloud.hanging
+            asked = sum(account.in_flight for account in self.sim.cloud.accounts) > hanging
+            works = self.queue._scheduler._is_working
+            is_busy = looks < PATIENCE and (asked or (works and (not hanging or looks < SHORT)))
             # Nor what the cloud does in a moment, where it does nothing else again and again.
             is_busy = is_busy or (looks < CALM * 5 and pauses(MOMENT))
             calm = 0 if is_busy else calm + 1
-
-    def _patience(self) -> int:
-        """Return how often to look, a few milliseconds apart, whether a request has its answer."""
-        hangs = any(
-            planned.hits and planned.fault.kind in ("timeout", "delay")
-            for planned in self.sim.cloud.faults.planned
-        )
-        return 60 if hangs else 2000
 
     async def refresh(self) -> None:
         """Poll the box now, a moment after whatever was seen of it before."""

@@ -98,6 +98,8 @@ class Cloud:
         self.inventor = Inventor()
         self._running: set[asyncio.Task[Any]] = set()
         self._answering: set[asyncio.Task[Any]] = set()
+        # Requests that a fault holds up.
+        self.hanging = 0
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
         self.receiver = Receiver(self.spool, self.executor)
         self.renderer = Renderer(self.spool, chromium)

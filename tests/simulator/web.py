@@ -127,10 +127,10 @@ class Exchange:
         if fault.kind in ("reset_mid_body", "reset_after_body"):
             raise _ResetError
         if fault.kind == "timeout" and not fault.done:
-            await asyncio.sleep(fault.seconds)
+            await self._hang(fault.seconds)
             raise _ResetError
         if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
+            await self._hang(fault.seconds)
         response = None
         if fault.runs_action or self._request.method == "GET":
             response = await self._act(form)
@@ -138,9 +138,17 @@ class Exchange:
             case "reset_after_accept":
                 raise _ResetError
             case "timeout":
-                await asyncio.sleep(fault.seconds)
+                await self._hang(fault.seconds)
                 raise _ResetError
         return self._spoil(fault, response)
+
+    async def _hang(self, seconds: float) -> None:
+        """Hold the request up."""
+        self.cloud.hanging += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.cloud.hanging -= 1
 
     def _answer_early(self) -> web.Response:
         """Answer with the fault's code although the request is not complete, and close."""
