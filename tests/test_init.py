@@ -23,11 +23,13 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.actions.own_pages import async_print_test_page
+from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.conversion import make_raw_document
 from custom_components.lianke.documents.spool import DATA_SPOOL, async_get_spool
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.queue import PrintQueue
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
@@ -270,6 +272,19 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(
     await retried(hass, setup)
     assert setup.state is ConfigEntryState.LOADED
     assert setup.runtime_data.queue.get(job.job_id).state is JobState.HELD
+
+
+async def test_a_first_setup_that_fails_leaves_its_printers_to_the_next(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    with patch.object(PrintQueue, "async_load", side_effect=JobStoreError):
+        assert not await set_up(hass, entry)
+    left = BoxStorage(hass, entry.entry_id)
+    await left.async_load()
+    assert left.printers
+    await retried(hass, entry)
+    assert entry.state is ConfigEntryState.LOADED
+    assert set(entry.runtime_data.storage.printers) == set(left.printers)
 
 
 async def test_a_box_comes_up_once_its_data_can_be_read(

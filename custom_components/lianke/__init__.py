@@ -97,6 +97,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     storage = BoxStorage(hass, entry.entry_id)
     with _retried("storage_unreadable"):
         await storage.async_load()
+    # What a failing setup has learned is for the next one, which must not be written over later.
+    entry.async_on_unload(storage.async_close)
     is_new = storage.box is None
     client = LiankeClient(
         async_get_clientsession(hass),
