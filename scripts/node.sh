@@ -2,6 +2,7 @@
 # Sourced by what builds or checks the card's source in frontend/; sources environment.sh itself.
 #
 #   need_node            puts a Node that is new enough on the path: the machine's, else one from the Python package index
+#   need_driver          need_node, and has Playwright use it: its own needs a library that a bare Debian lacks
 #   need_node_modules    brings what frontend/package-lock.json names
 #
 # What is brought is kept: Node in the cache, the modules in frontend/node_modules.
@@ -29,6 +30,12 @@ need_node() {
     die "Please install Node $node_major or later."
   hash -r
   is_node_ready || die "Node could not be brought. Please install Node $node_major or later."
+}
+
+need_driver() {
+  need_node
+  PLAYWRIGHT_NODEJS_PATH=$(command -v node)
+  export PLAYWRIGHT_NODEJS_PATH
 }
 
 need_node_modules() {
