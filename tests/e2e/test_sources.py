@@ -10,7 +10,7 @@ from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 from .home import PRINTER
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)

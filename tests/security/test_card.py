@@ -18,7 +18,7 @@ from tests.conftest import COMPONENT
 from tests.e2e.card.stage import BROWSER_OPTIONS, find_chromium
 from tests.security.rendering import PAYLOADS
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGE = """<!DOCTYPE html><html lang="en"><body><script type="module">
 import "/lianke-card.js";

@@ -317,7 +317,7 @@ async def drop_canceled_timers() -> None:
 
 
 @pytest.mark.short
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_bodies(
     reachable_house: House, caplog: pytest.LogCaptureFixture, tally: Tally
 ) -> None:
