@@ -731,6 +731,7 @@ async def test_printing_and_turning_at_once(world: World) -> None:
     await world.begin(callbacks=True, cancel="revokes", totals="bytes")
     await world.submit_by_hand(1, pages=2, copies=1)
     await world.pass_time(60)
+    assert world.turning()
     for milliseconds in range(10):
         for job in world.turning():
             content = unlike_any(world.random, 2, f"At once {milliseconds}")
