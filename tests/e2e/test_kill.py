@@ -54,8 +54,8 @@ async def test_power_cuts_while_paper_is_turned_by_hand(tmp_path: Path) -> None:
         print(dict(home.found))  # noqa: T201
         states = await home.judge()
         print(dict(states))  # noqa: T201
-        assert states.total() == rounds * len(STEPS)
-        assert states["completed"] >= rounds * len(STEPS) / 2, states
+        assert states.total() == len(home.turned) > rounds * len(STEPS) / 2, home.turned
+        assert states["completed"] >= len(home.turned) / 2, states
         # The power went at each step.
         half_1 = [seen for seen in home.found if "half 1" in seen]
         half_2 = [seen for seen in home.found if "half 2" in seen and "waits" not in seen]
