@@ -433,14 +433,6 @@ def test_claimed_scale_is_earned() -> None:
 # The house
 
 
-def test_no_file_is_too_long_to_read() -> None:
-    lengths = {
-        str(path.relative_to(INTEGRATION)): len(path.read_text("utf-8").splitlines())
-        for path in INTEGRATION.rglob("*.py")
-    }
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
-
-
 @pytest.mark.parametrize("name", ["en", "zh-Hans"])
 def test_no_text_is_there_twice(name: str) -> None:
     """JSON lets the second of two equal keys win without a word."""
