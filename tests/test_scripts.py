@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.bench import __main__ as bench, set_up
+from benchmarks import __main__ as bench, set_up
 
 ROOT = Path(__file__).parents[1]
 # What may stand in .ci/run besides the three scripts: how they are called, one after the other.

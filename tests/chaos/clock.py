@@ -15,7 +15,7 @@ import struct
 import time
 from typing import Any, Final, override
 
-from tests.bench.clock import GLANCE, NEVER, Clock, _Jumper
+from benchmarks.clock import GLANCE, NEVER, Clock, _Jumper
 
 _FORMAT: Final = struct.Struct("=Qd")
 START: Final = 1_795_651_200.0  # midnight in London, 2026-11-26

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 import pytest
 
-from tests.bench.printing import Peak
+from benchmarks.printing import Peak
 from tests.documents.rasters import RGB, pack_rows, urf_header
 from tests.simulator import make_pdf
 

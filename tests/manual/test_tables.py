@@ -372,7 +372,7 @@ def test_card(language: str) -> None:
 def test_figures_are_those_that_are_measured(language: str) -> None:
     """Each figure is one of the bench's, and what was missed is said to be."""
     rows = section(language, "Performance").rows()
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "bench").glob("*.py"))
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks").glob("*.py"))
     for name in first_codes(rows):
         assert f'"{name}"' in sources, name
     assert set(first_codes(rows)) <= set(figures.TEXTS)

@@ -27,7 +27,7 @@ UNWANTED = (
 async def measure_import(rounds: int) -> Figure:
     """Import the integration and core's `ipp`, each time in a process that has neither."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.imported", str(rounds), *UNWANTED),
+        *(sys.executable, "-m", "benchmarks.imported", str(rounds), *UNWANTED),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
         # As in every Home Assistant, what was compiled once is not compiled again.

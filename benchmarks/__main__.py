@@ -1,4 +1,4 @@
-"""`python -m tests.bench [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
+"""`python -m benchmarks [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
 
 FIGURE is the beginning of a figure's name; without any, all are measured. The exit code is 1 when a goal is missed
 or something could not be measured that should have been.

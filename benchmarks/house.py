@@ -100,7 +100,7 @@ async def house(
     module: tuple[str, ...] = ("tests.simulator",)
     extra = "lianke_bench:\n"
     if moved:
-        module = ("tests.bench.cloud", str(clock), str(socket))
+        module = ("benchmarks.cloud", str(clock), str(socket))
         extra += f"  clock: {clock}\n  socket: {socket}\n"
     async with (
         SimulatorProcess(folder / "out", scenario=scenario, speed=speed, module=module) as cloud,
@@ -120,7 +120,7 @@ def link_components(components: Path) -> None:
     components.mkdir(parents=True, exist_ok=True)
     for name, target in (
         ("lianke", "custom_components/lianke"),
-        ("lianke_bench", "tests/bench/probe"),
+        ("lianke_bench", "benchmarks/probe"),
     ):
         (components / name).symlink_to(ROOT / target, target_is_directory=True)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.imported ROUNDS MODULE…`: import integrations as Home Assistant does, again and again.
+"""`python -m benchmarks.imported ROUNDS MODULE…`: import integrations as Home Assistant does, again and again.
 
 What a running Home Assistant has loaded anyway is imported once; then a child of its own imports one integration each
 time, ours and core's `ipp` in turn. Prints, as JSON, the seconds of each, how many modules came, which of the named

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.cloud CLOCK SOCKET …`: the simulator, going by a clock that jumps."""
+"""`python -m benchmarks.cloud CLOCK SOCKET …`: the simulator, going by a clock that jumps."""
 
 import asyncio
 from pathlib import Path
