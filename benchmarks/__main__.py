@@ -1,7 +1,8 @@
 """`python -m benchmarks [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
 
 FIGURE is the beginning of a figure's name; without any, all are measured. The exit code is 1 when a goal is missed
-or something could not be measured that should have been.
+or something could not be measured that should have been. `trace [--list]` instead of figures follows three walks
+through the code (trace.py).
 """
 
 import argparse
@@ -16,7 +17,7 @@ from typing import Any
 
 from tests.e2e.card.stage import find_chromium
 
-from . import callbacks, card, hours, previews, printing, pushes, set_up, states
+from . import callbacks, card, hours, previews, printing, pushes, set_up, states, trace
 from .figures import Figure, table
 from .house import House, house
 
@@ -181,6 +182,8 @@ class Bench:
 
 def main() -> int:
     """Run the bench by the command line."""
+    if sys.argv[1:2] == ["trace"]:
+        return trace.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.typing import ConfigType
 
-from . import bare, day, entries, jobs, moved, prints, registered
+from . import bare, day, entries, jobs, moved, prints, registered, walks
 from .stalls import DATA_STALLS, StallMeter
 
 DOMAIN = "lianke_bench"
@@ -36,6 +36,9 @@ COMMANDS: dict[str, Command] = {
     "lan_rounds": prints.async_lan_rounds,
     "print_once": prints.async_once,
     "start": day.async_start,
+    "print_walk": walks.async_print_walk,
+    "push_walk": walks.async_push_walk,
+    "phone_walk": walks.async_phone_walk,
 }
 
 

@@ -22,22 +22,6 @@ from custom_components.lianke.lan_printer.values import uri
 from .jobs import async_print, printers_of
 
 LAN_TOKEN = "bench-0123456789abcdef"
-_PRINT_JOB = encode(
-    Message(
-        code=Operation.PRINT_JOB,
-        request_id=1,
-        groups=(
-            Group(
-                tag=Tag.OPERATION,
-                attributes={
-                    "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-                    "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
-                    "printer-uri": uri("ipp://127.0.0.1/"),
-                },
-            ),
-        ),
-    )
-)
 DONE = ("completed", "failed", "canceled", "expired", "unconfirmed")
 
 
@@ -174,6 +158,33 @@ async def _until_taken(
     return ended[0] - began
 
 
+def print_job(title: str) -> bytes:
+    """Return the beginning of a Print-Job; the document follows it."""
+    attributes = {
+        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "printer-uri": uri("ipp://127.0.0.1/"),
+        "job-name": (Value(Tag.NAME, title),),
+    }
+    group = Group(tag=Tag.OPERATION, attributes=attributes)
+    return encode(Message(code=Operation.PRINT_JOB, request_id=1, groups=(group,)))
+
+
+def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:
+    """Offer the first printer of a box to the home network; return its key."""
+    entry = hass.config_entries.async_get_known_entry(entry_id)
+    key = next(iter(printers_of(hass, entry_id)))
+    options = {**entry.options, CONF_LAN_PRINTERS: {key: LAN_TOKEN}}
+    hass.config_entries.async_update_entry(entry, options=options)
+    return key
+
+
+def lan_address(hass: HomeAssistant) -> str:
+    """Return the address of that printer."""
+    assert hass.config.api is not None
+    return f"http://127.0.0.1:{hass.config.api.port}{LAN_PRINTER_PATH}/{LAN_TOKEN}"
+
+
 async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Print a file by the action and as a device of the home network does, in turn; return the seconds of each.
 
@@ -181,9 +192,7 @@ async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str
     """
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
-    key = next(iter(printers_of(hass, entry.entry_id)))
-    options = {**entry.options, CONF_LAN_PRINTERS: {key: LAN_TOKEN}}
-    hass.config_entries.async_update_entry(entry, options=options)
+    key = offer_to_phones(hass, entry.entry_id)
     printed: list[float] = []
     sent: list[float] = []
     for _ in range(msg["rounds"]):
@@ -196,12 +205,10 @@ async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str
 
 async def _send(hass: HomeAssistant, path: Path) -> float:
     """Send a file to the printer of the home network; return when its last byte was on its way."""
-    assert hass.config.api is not None
-    url = f"http://127.0.0.1:{hass.config.api.port}{LAN_PRINTER_PATH}/{LAN_TOKEN}"
     last: list[float] = []
 
     async def body() -> AsyncIterator[bytes]:
-        yield _PRINT_JOB
+        yield print_job(path.name)
         file = await asyncio.to_thread(path.open, "rb")
         try:
             while part := await asyncio.to_thread(file.read, 64 * 1024):
@@ -212,7 +219,7 @@ async def _send(hass: HomeAssistant, path: Path) -> float:
 
     session = async_get_clientsession(hass)
     headers = {"Content-Type": "application/ipp"}
-    async with session.post(url, data=body(), headers=headers) as answer:
+    async with session.post(lan_address(hass), data=body(), headers=headers) as answer:
         status = int.from_bytes((await answer.read())[2:4])
     if status:
         raise RuntimeError(f"the document was refused: {status:#06x}")
