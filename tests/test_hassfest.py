@@ -7,7 +7,6 @@ at each by itself, as hassfest does, and each check is shown to refuse something
 import ast
 from collections.abc import Callable, Iterator, Mapping
 import importlib.util
-import json
 import os
 from pathlib import Path
 import re
@@ -402,11 +401,3 @@ def test_a_config_flow_has_its_class() -> None:
     ]
     assert len(flows) == 1
     assert "async_set_unique_id" in source
-
-
-def test_json_files_are_json() -> None:
-    """And end with a line end, as those of Home Assistant do."""
-    for path in INTEGRATION.rglob("*.json"):
-        source = path.read_text("utf-8")
-        json.loads(source)
-        assert source.endswith("}\n"), path.name

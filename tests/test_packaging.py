@@ -69,11 +69,6 @@ def sections_of(service: dict[str, Any]) -> set[str]:
     return {name for name, field in (service or {}).get("fields", {}).items() if "fields" in field}
 
 
-def placeholders(text: str) -> set[str]:
-    """Return the names in braces."""
-    return set(re.findall(r"\{(\w+)\}", text))
-
-
 # Manifest
 
 
@@ -166,21 +161,6 @@ def components_of(node: ast.Import | ast.ImportFrom) -> set[str]:
     return {module.split(".")[2] for module in modules if module.startswith(f"{prefix}.")}
 
 
-def test_imports_are_found_wherever_they_stand() -> None:
-    """As hassfest does: functions are walked too, skipped is only what stands under TYPE_CHECKING."""
-    source = (
-        "from homeassistant.components import a, b\n"
-        "import homeassistant.components.c.const as x, os\n"
-        "if TYPE_CHECKING:\n    from homeassistant.components import no\n"
-        "else:\n    import homeassistant.components.d\n"
-        "class K:\n    async def f(self):\n        try:\n"
-        "            from homeassistant.components.e.auth import y\n"
-        "        except E:\n            pass\n"
-    )
-    found = [components_of(node) for node in imported_at_run_time(ast.parse(source))]
-    assert set().union(*found) == {"a", "b", "c", "d", "e"}
-
-
 # Actions
 
 
@@ -211,21 +191,6 @@ def test_services_are_those_that_are_registered() -> None:
     source = (INTEGRATION / "actions" / "schemas.py").read_text("utf-8")
     registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
     assert registered == set(load_services())
-
-
-def test_every_field_has_a_selector() -> None:
-    """A field without one turns the whole form into YAML."""
-    for name, service in load_services().items():
-        for field, description in fields_of(service).items():
-            assert len(description.get("selector", {})) == 1, (name, field)
-            assert set(description) <= {
-                "required",
-                "selector",
-                "example",
-                "default",
-                "advanced",
-                "filter",
-            }
 
 
 def test_every_action_on_a_printer_has_a_target() -> None:
@@ -300,32 +265,6 @@ def test_triggers_and_conditions_are_described(kind: str) -> None:
 
 
 # Translations
-
-
-def test_languages_have_the_same_texts() -> None:
-    """Each text is there in each language, with the same placeholders."""
-    first, *others = (
-        dict(texts(load(INTEGRATION / "translations" / f"{language}.json")))
-        for language in LANGUAGES
-    )
-    assert first
-    for other in others:
-        assert set(other) == set(first)
-        for path, text in first.items():
-            assert placeholders(other[path]) == placeholders(text), path
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_texts_are_such_as_hassfest_takes(language: str) -> None:
-    """No addresses, no markup, no braces in single quotes, no references to other texts, nothing empty."""
-    for path, text in texts(load(INTEGRATION / "translations" / f"{language}.json")):
-        assert isinstance(text, str), path
-        assert text == text.strip(), path
-        assert text, path
-        assert not re.search(r"https?://|www\.", text), path
-        assert "<" not in text, path
-        assert "[%key" not in text, path
-        assert not re.search(r"'\{\w+\}'", text), path
 
 
 @pytest.mark.parametrize("path", sorted(INTEGRATION.rglob("*.json")), ids=lambda path: path.name)
@@ -431,16 +370,3 @@ def test_claimed_scale_is_earned() -> None:
 
 
 # The house
-
-
-@pytest.mark.parametrize("name", ["en", "zh-Hans"])
-def test_no_text_is_there_twice(name: str) -> None:
-    """JSON lets the second of two equal keys win without a word."""
-
-    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        assert len(keys) == len(set(keys)), sorted(keys)
-        return dict(pairs)
-
-    text = (INTEGRATION / "translations" / f"{name}.json").read_text("utf-8")
-    json.loads(text, object_pairs_hook=check)

@@ -6,7 +6,6 @@ import aiohttp
 import pytest
 
 from tests.simulator import Simulator
-from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator_tests.client import LASER, Api, until
 
 
@@ -30,13 +29,6 @@ async def test_wrong_key(
             answer = json.loads(await response.text())
             assert int(answer["code"]) == code
             assert "ApiKey" in answer["msg"]
-
-
-async def test_renewed_key(sim: Simulator, api: Api) -> None:
-    old = api.api_key
-    api.api_key = sim.cloud.renew_key(sim.cloud.accounts[0])
-    assert api.api_key != old
-    assert await api.code("GET /device/device_info") == 200
 
 
 async def test_what_is_wrong_with_a_box(
@@ -63,37 +55,6 @@ async def test_what_is_wrong_with_a_box(
     api.credentials = good
     sim.box.activated = False
     assert await api.code(endpoint) == 10011
-
-
-async def test_two_boxes_of_one_key(
-    sim: Simulator, session: aiohttp.ClientSession, api: Api
-) -> None:
-    first, second, third = sim.cloud.boxes.values()
-    assert first.account is second.account
-    assert third.account is not first.account
-    other = Api(sim, session, second)
-    assert other.api_key == api.api_key
-    assert (await other.data("GET /external_api/printer_list"))["total"] == 1
-
-
-async def test_device_info(sim: Simulator, api: Api) -> None:
-    data = await api.data("GET /device/device_info")
-    assert data["info"]["online"] == 1
-    assert data["info"]["expire_date"] == "2031年8月25日"
-    assert data["info"]["is_expire"] is False
-    assert data["info"]["device_type"] == 2
-    assert "link" not in data["network"]["wwan"]
-    assert data["network"]["lan"]["link"] == [True]
-    assert isinstance(data["network"]["wwan"]["dns"], list)
-    assert data["version"] == {"hardware": "LK300EW_D2", "software": "2.1.113"}
-    sim.box.online = False
-    assert (await api.data("GET /device/device_info"))["info"]["online"] == 0
-    sim.cloud.variants.offline_network = "empty"
-    assert (await api.data("GET /device/device_info"))["network"] == {}
-    sim.box.online = None
-    data = await api.data("GET /device/device_info")
-    assert data["info"]["online"] is None
-    assert "network" not in data
 
 
 async def test_expired_box_is_told_by_a_message_alone(sim: Simulator, api: Api) -> None:
@@ -125,31 +86,6 @@ async def test_no_data_in_every_form(sim: Simulator, api: Api) -> None:
         task_id = await api.submit()
         answer = await api.ask("DELETE /print/job", task_id=task_id)
         assert answer.get("data", "none") == expected
-
-
-async def test_unknown_path_and_method(sim: Simulator, session: aiohttp.ClientSession) -> None:
-    headers = {"ApiKey": sim.api_key}
-    async with session.get(f"{sim.url}/device/nothing", headers=headers) as response:
-        assert response.status == 404
-    async with session.put(f"{sim.url}/print/job", headers=headers) as response:
-        assert response.status == 404
-
-
-@pytest.mark.parametrize("answer", ["html", "json"])
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_any_endpoint_can_be_gone(
-    sim: Simulator, session: aiohttp.ClientSession, endpoint: str, answer: str
-) -> None:
-    sim.cloud.variants.update(missing_endpoints=[endpoint], missing_answer=answer)
-    method, path = endpoint.split(" ")
-    for url in (sim.url + path, sim.url.removesuffix("/api") + path):
-        async with session.request(method, url, headers={"ApiKey": sim.api_key}) as response:
-            assert response.status == 404
-            text = await response.text()
-    assert (text == '{"code": 404, "msg": "Not Found"}') == (answer == "json")
-    other = "/print/printer_enum" if path != "/print/printer_enum" else "/print/job"
-    async with session.get(sim.url + other, headers={"ApiKey": sim.api_key}) as response:
-        assert response.status == 200
 
 
 async def test_reboot(sim: Simulator, api: Api) -> None:

@@ -4,34 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import Simulator
 from tests.simulator_tests.client import Api, until
-
-
-async def test_cancel_a_waiting_job(sim: Simulator, api: Api) -> None:
-    laser = sim.box.printer(1)
-    laser.paper = 0
-    first = await api.submit()
-    second = await api.submit()
-    await until(lambda: laser.current is not None)
-    assert await api.code("DELETE /print/job", task_id=second) == 200
-    assert sim.cloud.tasks[second].state == "SET_REVOKE"
-    assert await api.result(second) == ("REVOKED", None)
-    laser.paper = None
-    assert await api.result(first) == ("SUCCESS", 200)
-    assert [job.task_id for job in sim.printed] == [first]
-
-
-async def test_cancel_in_the_middle(sim: Simulator, api: Api) -> None:
-    laser = sim.box.printer(1)
-    laser.paper = 1
-    task_id = await api.submit(make_pdf(3))
-    await until(lambda: sim.cloud.tasks[task_id].pages_out == 1)
-    await api.data("DELETE /print/job", task_id=task_id)
-    assert (await api.result(task_id))[0] == "REVOKED"
-    assert [job.pages_out for job in sim.cloud.partly_printed] == [1]
-    laser.paper = None
-    assert await api.result(await api.submit()) == ("SUCCESS", 200)
 
 
 @pytest.mark.parametrize(
@@ -47,20 +21,6 @@ async def test_cancel_answered_200_though_it_printed(
     assert (await api.result(task_id))[0] == end
     await until(lambda: [job.task_id for job in sim.printed] == [task_id])
     assert (await api.result(task_id))[0] == end
-
-
-async def test_what_was_sent_of_a_canceled_job(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.revoked_totals = "bytes"
-    sim.box.printer(1).paper = 1
-    document = make_pdf(3)
-    first = await api.submit(document)
-    second = await api.submit(document)
-    await until(lambda: sim.cloud.tasks[first].pages_out == 1)
-    for task_id in (second, first):
-        await api.data("DELETE /print/job", task_id=task_id)
-        assert (await api.result(task_id))[0] == "REVOKED"
-    sent = [(sim.cloud.tasks[one].result or {})["data"]["send_total"] for one in (first, second)]
-    assert sent == [len(document) // 3, 0]
 
 
 async def test_cancel_that_never_ends_or_is_refused(sim: Simulator, api: Api) -> None:

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from tests.simulator import Outcome, Simulator
-from tests.simulator.day import add_past_task
 from tests.simulator.models import CHINA
 from tests.simulator_tests.client import Api, until
 
@@ -85,17 +84,6 @@ async def test_day_list_spans_24_hours_across_midnight(sim: Simulator, api: Api)
     assert await day_list(api) == []
 
 
-async def test_day_list_of_one_state(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.list_lag = 0
-    await api.ended(await api.submit())
-    sim.box.printer(1).paper = 0
-    waiting = await api.submit()
-    await until(lambda: sim.cloud.tasks[waiting].state == "SENDING")
-    for status, count in (("null", 2), ("SUCCESS", 1), ("SENDING", 1), ("READY", 0)):
-        data = await api.data("POST /print/query_device_task", status=status)
-        assert len(data["task_list"]) == count
-
-
 async def test_clock_that_is_off(sim: Simulator, api: Api) -> None:
     sim.cloud.variants.update(list_lag=0, clock_skew=180)
     data = await api.ended(await api.submit())
@@ -103,37 +91,3 @@ async def test_clock_that_is_off(sim: Simulator, api: Api) -> None:
     (row,) = await day_list(api)
     shown = datetime.strptime(row["create_at"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
     assert 165 < (shown - datetime.now(UTC)).total_seconds() < 190
-
-
-async def test_foreign_jobs(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.list_lag = 0
-    laser = sim.box.printer(1)
-    foreign = sim.cloud.print_as_someone_else(sim.box, laser)
-    ours = await api.submit()
-    await api.ended(ours)
-    assert {row["task_id"] for row in await day_list(api)} == {ours, foreign.task_id}
-    assert [job.task_id for job in sim.printed] == [ours]
-    assert [job.foreign for job in sim.cloud.out_tray] == [True, False]
-    # It took its turn on the printer.
-    assert foreign.history[-1].time <= sim.cloud.tasks[ours].history[1].time
-
-
-async def test_yesterdays_tasks_of_strangers(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.list_lag = 0
-    today = await api.submit()
-    await api.ended(today)
-    laser = sim.box.printer(1)
-    hours = (20, 1, 25)
-    old = [add_past_task(sim.cloud, sim.box, laser, age=hour * 3600, code=503) for hour in hours]
-    rows = await day_list(api)
-    assert [row["task_id"] for row in rows] == [today, old[1].task_id, old[0].task_id]
-    assert [row["job_status"] for row in rows] == [1, 0, 0]
-    assert [job.task_id for job in sim.cloud.out_tray] == [today]
-
-
-async def test_lags_are_the_same_at_each_run(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.update(list_lag=120, list_lag_random=True, list_lag_seed=7)
-    for _number in range(3):
-        await api.submit(isPreview=1)
-    lags = [round(task.lag, 3) for task in sim.cloud.tasks.values()]
-    assert lags == [45.786, 113.732, 111.585]

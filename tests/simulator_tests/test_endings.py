@@ -1,27 +1,7 @@
 """How a job ends."""
 
-import asyncio
-
-import pytest
-
 from tests.simulator import Outcome, Simulator, make_pdf
 from tests.simulator_tests.client import Api, until
-
-
-@pytest.mark.parametrize("code", [500, 502, 503])
-async def test_success_that_is_a_failure(sim: Simulator, api: Api, code: int) -> None:
-    sim.cloud.plan(sim.box.printer(1), Outcome(code=code))
-    task_id = await api.submit()
-    assert await api.result(task_id) == ("SUCCESS", code)
-    assert not sim.cloud.out_tray
-    assert await api.result(await api.submit()) == ("SUCCESS", 200)
-
-
-async def test_success_without_a_result(sim: Simulator, api: Api) -> None:
-    printer = sim.box.printer(1)
-    sim.cloud.plan(printer, Outcome(result=False), Outcome(state="FAILURE", code=500))
-    assert await api.result(await api.submit()) == ("SUCCESS", None)
-    assert await api.result(await api.submit()) == ("FAILURE", 500)
 
 
 async def test_result_that_comes_late(sim: Simulator, api: Api) -> None:
@@ -32,42 +12,6 @@ async def test_result_that_comes_late(sim: Simulator, api: Api) -> None:
     assert data["task_state"] == "SUCCESS"
     assert "task_result" not in data
     assert await api.result(task_id) == ("SUCCESS", 200)
-
-
-async def test_failures_that_printed(sim: Simulator, api: Api) -> None:
-    printer = sim.box.printer(1)
-    sim.cloud.plan(printer, Outcome(code=503, prints="all"), Outcome(code=503, prints=2))
-    assert await api.result(await api.submit(make_pdf(3))) == ("SUCCESS", 503)
-    assert [job.pages_out for job in sim.printed] == [3]
-    assert await api.result(await api.submit(make_pdf(3))) == ("SUCCESS", 503)
-    (partial,) = sim.cloud.partly_printed
-    assert partial.pages_out == 2
-    assert partial.path.name.startswith("0002-partial-")
-    assert len(sim.printed) == 1
-
-
-async def test_failures_may_tell_how_many_bytes_were_sent(sim: Simulator, api: Api) -> None:
-    content = make_pdf(4)
-    sim.cloud.variants.failed_totals = "bytes"
-    sim.cloud.plan(sim.box.printer(1), Outcome(code=503, prints=2), Outcome(code=503))
-    for sent in (len(content) // 2, 0):
-        data = await api.ended(await api.submit(content))
-        assert data["task_result"]["data"] == {"file_total": len(content), "send_total": sent}
-
-
-async def test_paper_out_in_the_middle_goes_on_after_the_refill(sim: Simulator, api: Api) -> None:
-    laser = sim.box.printer(1)
-    laser.paper = 2
-    task_id = await api.submit(make_pdf(5))
-    await until(lambda: laser.paper == 0)
-    await asyncio.sleep(0.1)
-    assert sim.cloud.tasks[task_id].state == "SENDING"
-    assert sim.cloud.tasks[task_id].pages_out == 2
-    assert not sim.cloud.out_tray
-    laser.paper = 10
-    assert await api.result(task_id) == ("SUCCESS", 200)
-    assert laser.paper == 7
-    assert sim.printed[0].pages_out == 5
 
 
 async def test_paper_out_that_fails(sim: Simulator, api: Api) -> None:
@@ -85,30 +29,6 @@ async def test_box_lost_while_printing(sim: Simulator, api: Api) -> None:
     sim.box.online = False
     assert await api.result(task_id) == ("SUCCESS", 503)
     assert 1 <= sim.cloud.partly_printed[0].pages_out < 50
-
-
-async def test_box_lost_while_printing_can_go_on(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.box_lost = "waits"
-    task_id = await api.submit(make_pdf(50))
-    await until(lambda: sim.cloud.tasks[task_id].pages_out >= 1)
-    sim.box.online = False
-    await asyncio.sleep(0.1)
-    assert sim.cloud.tasks[task_id].pages_out < 50
-    assert not sim.cloud.tasks[task_id].ended.is_set()
-    sim.box.online = True
-    assert await api.result(task_id) == ("SUCCESS", 200)
-    assert [job.pages_out for job in sim.printed] == [50]
-
-
-async def test_success_before_the_paper(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.success_when = "sent"
-    laser = sim.box.printer(1)
-    laser.paper = 0
-    task_id = await api.submit()
-    assert await api.result(task_id) == ("SUCCESS", 200)
-    assert not sim.printed
-    laser.paper = None
-    await until(lambda: len(sim.printed) == 1)
 
 
 async def test_thirty_failures_pause_the_printer(sim: Simulator, api: Api) -> None:

@@ -1,7 +1,6 @@
 """The rate limit, and whatever can be broken."""
 
 import asyncio
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 import json
@@ -13,8 +12,7 @@ import aiohttp
 import pytest
 
 from tests.simulator import Fault, Simulator, make_pdf
-from tests.simulator.endpoints import ENDPOINTS
-from tests.simulator.faults import KINDS, SHAPES
+from tests.simulator.faults import KINDS
 from tests.simulator_tests.client import Api, until
 
 
@@ -44,13 +42,6 @@ async def test_over_sixty_requests_a_minute_the_key_is_banned(
         assert sim.cloud.banned
         assert sim.cloud.count("GET /device/device_info") == 123
         assert [one.status for one in sim.cloud.requests][-3:] == [403, 403, 200]
-
-
-async def test_no_limit_when_asked_for(sim: Simulator, api: Api) -> None:
-    sim.cloud.rate_limit = None
-    sim.cloud.variants.latency = 0.01
-    await asyncio.gather(*(api.data("GET /device/device_info") for _number in range(100)))
-    assert sim.cloud.accounts[0].max_in_flight > 4
 
 
 async def broken(api: Api, endpoint: str = "POST /print/job", size: int = 0) -> Any:
@@ -102,115 +93,7 @@ async def test_broken_connections(
     await until(lambda: len(sim.printed) == accepted + 1)
     assert not list(sim.cloud.spool.glob("upload-*"))
 
-
-async def test_faults_of_another_box_do_no_harm(sim: Simulator, api: Api) -> None:
-    other = list(sim.cloud.boxes)[1]
-    sim.cloud.fail("*", Fault(kind="reset_before", box=other), times=None)
-    await api.data("GET /device/device_info")
-    await api.ended(await api.submit())
-    await api.data("POST /print/query_device_task")
-    assert sim.cloud.faults.planned[0].hits == 0
-
-
-@pytest.mark.parametrize("done", [False, True])
-@pytest.mark.parametrize(
-    ("fault", "status", "check"),
-    [
-        ({"kind": "http"}, 500, lambda text: text == "Internal Server Error"),
-        ({"kind": "http", "status": 502}, 502, lambda text: "<h1>502 Bad Gateway" in text),
-        ({"kind": "empty"}, 200, lambda text: text == ""),
-        ({"kind": "truncated"}, 200, lambda text: text.startswith('{"code"') and text[-1] != "}"),
-        ({"kind": "not_json"}, 200, lambda text: text.startswith("<html>")),
-        (
-            {"kind": "code", "code": 503, "msg": "x"},
-            200,
-            lambda text: json.loads(text)["code"] == 503,
-        ),
-        ({"kind": "code", "code": "500"}, 200, lambda text: json.loads(text)["code"] == "500"),
-    ],
-)
-async def test_broken_answers(
-    *,
-    sim: Simulator,
-    api: Api,
-    fault: dict[str, Any],
-    status: int,
-    check: Callable[[str], bool],
-    done: bool,
-) -> None:
-    sim.cloud.fail("POST /print/job", Fault(done=done, **fault))
-    answer = await broken(api)
-    assert answer[0] == status
-    assert check(answer[1])
-    assert len(sim.cloud.tasks) == done
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-async def test_wrong_types(sim: Simulator, api: Api, shape: Any) -> None:
-    sim.cloud.fail("GET /device/device_info", Fault(kind="wrong_types", shape=shape))
-    right = await api.data("GET /external_api/printer_list")
-    assert isinstance(right, dict)
-    status, text = await broken(api, "GET /device/device_info")
-    assert status == 200
-    if shape == "deep":
-        assert text.count("[") == 5000
-        return
-    answer = json.loads(text)
-    right = await api.ask("GET /device/device_info")
-    assert answer != right
-    if shape == "swap":
-        assert answer["data"]["info"].keys() == right["data"]["info"].keys()
-        assert isinstance(answer["data"]["info"]["expire_date"], list)
-
-
-async def test_codes_as_strings_on_demand(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.code_type = "int"
-    sim.cloud.fail("POST /print/job", Fault(kind="string_codes"))
-    _status, text = await broken(api)
-    assert json.loads(text)["code"] == "200"
-    assert len(sim.cloud.tasks) == 1
-
-
-@pytest.mark.parametrize("done", [False, True])
-async def test_hanging(sim: Simulator, api: Api, done: bool) -> None:
-    sim.cloud.fail("POST /print/job", Fault(kind="timeout", seconds=0.2, done=done))
-    started = time.monotonic()
-    assert isinstance(await broken(api), aiohttp.ClientError)
-    assert time.monotonic() - started >= 0.2
-    assert len(sim.cloud.tasks) == done
-    sim.cloud.fail("GET /device/*", Fault(kind="timeout"))
-    assert isinstance(await broken(api, "GET /device/device_info"), TimeoutError)
     # Closing the simulator does not wait for the hour that is left.
-
-
-async def test_delay_and_latency(sim: Simulator, api: Api) -> None:
-    sim.cloud.fail("GET /device/device_info", Fault(kind="delay", seconds=0.1))
-    started = time.monotonic()
-    await api.data("GET /device/device_info")
-    assert time.monotonic() - started >= 0.1
-    sim.cloud.variants.latency = 0.1
-    started = time.monotonic()
-    await api.data("GET /device/device_info")
-    assert time.monotonic() - started >= 0.1
-
-
-async def test_how_often_a_fault_is_met(sim: Simulator, api: Api) -> None:
-    endpoint = "GET /device/device_info"
-    sim.cloud.fail(endpoint, Fault(kind="code", code=10009), times=2)
-    assert [await api.code(endpoint) for _number in range(3)] == [10009, 10009, 200]
-    sim.cloud.fail("GET *", Fault(kind="code", code=497), times=None)
-    assert [await api.code(endpoint) for _number in range(3)] == [497] * 3
-    sim.cloud.faults.clear()
-    assert await api.code(endpoint) == 200
-
-
-async def test_refused_connections(sim: Simulator, api: Api) -> None:
-    await api.data("GET /device/device_info")
-    await sim.stop_listening()
-    with pytest.raises(aiohttp.ClientConnectorError):
-        await api.data("GET /device/device_info")
-    await sim.start_listening()
-    await api.data("GET /device/device_info")
 
 
 async def test_an_upload_that_breaks_off_is_not_accepted(sim: Simulator, api: Api) -> None:
@@ -248,19 +131,6 @@ def test_fault_names_are_checked() -> None:
         Fault(kind="nonsense")  # type: ignore[arg-type]  # the mistake is the test
 
 
-UNKNOWN_CODE = Fault(kind="code", code=10021, msg="打印次数已用完")
-
-
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_any_endpoint_may_answer_with_a_code_that_nobody_knows(
-    sim: Simulator, api: Api, endpoint: str
-) -> None:
-    sim.cloud.fail(endpoint, UNKNOWN_CODE)
-    answer = await api.ask(endpoint)
-    assert answer == {"code": 10021, "msg": "打印次数已用完"}
-    assert not sim.cloud.tasks
-
-
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_firewall_before_and_after_acceptance(
@@ -271,15 +141,6 @@ async def test_a_firewall_before_and_after_acceptance(
     assert reported == status
     assert "访问被拦截" in text
     assert len(sim.cloud.tasks) == done
-
-
-async def test_a_portal(sim: Simulator, api: Api) -> None:
-    sim.cloud.fail("*", Fault(kind="portal"), times=None)
-    for endpoint in ("POST /print/job", "GET /device/device_info"):
-        status, text = await broken(api, endpoint)
-        assert status == 200
-        assert "/login" in text
-    assert not sim.cloud.tasks
 
 
 @pytest.mark.parametrize("filtered", [False, True])

@@ -1,9 +1,6 @@
 """Jobs: what they need, and the way they go."""
 
 import asyncio
-from email.utils import parsedate_to_datetime
-import json
-import time
 from typing import Any
 
 import aiohttp
@@ -11,53 +8,7 @@ import pytest
 
 from tests.clock import moved_by_hand, threads_work
 from tests.simulator import Simulator, make_pdf
-from tests.simulator_tests.client import LASER, Api, until
-
-
-async def test_a_job_comes_out_byte_for_byte(sim: Simulator, api: Api) -> None:
-    content = make_pdf(3, "Byte for byte")
-    task_id = await api.submit(
-        content,
-        "会议纪要 (终稿).pdf",
-        dmCopies=2,
-        dmDuplex=2,
-        jpPageRange="1,3",
-        callbackUrl="https://example.com/secret",
-    )
-    data = await api.ended(task_id)
-    assert data["task_state"] == "SUCCESS"
-    assert data["task_result"] == {
-        "code": 200,
-        "msg": "success",
-        # Bytes, as the vendor's own client shows them, not files and pages.
-        "data": {"file_total": len(content), "send_total": len(content), "total_page": 2},
-    }
-    done = parsedate_to_datetime(data["task_done_time"])
-    assert abs(done.timestamp() * 1000 - data["task_done_timestamp"]) < 1000
-    (job,) = sim.printed
-    assert job.path.name == "0001-会议纪要 (终稿).pdf"
-    assert job.path.read_bytes() == content
-    assert (job.pages, job.copies, job.pages_out, job.sheets) == (2, 2, 4, 2)
-    record = json.loads(job.path.with_name(f"{job.path.name}.json").read_text())
-    assert record["task_id"] == task_id
-    assert record["device_id"] == sim.device_id
-    assert record["port"] == 1
-    assert record["callback_asked"] is True
-    assert record["options"]["dmDuplex"] == "2"
-    text = json.dumps(record)
-    assert sim.device_key not in text
-    assert "secret" not in text
-    assert not list(sim.cloud.spool.glob("upload-*"))
-    sim.cloud.variants.total_page = "with_copies"
-    data = await api.ended(await api.submit(content, dmCopies=2))
-    assert data["task_result"]["data"]["total_page"] == 6
-
-
-async def test_a_job_moves_through_the_states(sim: Simulator, api: Api) -> None:
-    task_id = await api.submit()
-    await api.ended(task_id)
-    states = [moment.state for moment in sim.cloud.tasks[task_id].history]
-    assert states == ["READY", "PARSING", "SENDING", "SUCCESS"]
+from tests.simulator_tests.client import Api, until
 
 
 @pytest.mark.parametrize(
@@ -110,45 +61,6 @@ async def test_one_job_a_printer_at_a_time(sim: Simulator, api: Api) -> None:
     assert histories[beside][1].time < histories[first][-1].time
 
 
-async def test_printing_takes_its_time(sim: Simulator, api: Api) -> None:
-    sim.cloud.speed = 20
-    started = time.monotonic()
-    await api.ended(await api.submit(make_pdf(3), dmCopies=2))
-    # 0.5 s queue + 1.5 s and 0.1 s a page converting + 2 s warming up + 3 s a page.
-    assert time.monotonic() - started >= (0.5 + 1.8 + 2 + 18) / 20
-
-
-async def test_label_and_network_printers(sim: Simulator, api: Api) -> None:
-    inkjet = sim.box.network_printer()
-    await api.ended(
-        await api.submit(targetIp=inkjet.ip, printerModel=inkjet.driver_name, dmColor=2)
-    )
-    # Without the address, port 1 is the USB laser.
-    await api.ended(await api.submit(printerModel=inkjet.driver_name))
-    raw = b"SIZE 60 mm, 40 mm\r\nPRINT 1\r\n"
-    label = sim.box.printer(2)
-    data = await api.ended(
-        await api.submit(
-            raw, "label.prn", printerHash=label.hash_id, devicePort=None, printerModel=None
-        )
-    )
-    assert data["task_result"]["data"] == {"file_total": len(raw), "send_total": len(raw)}
-    assert [job.printer_id for job in sim.printed] == [
-        inkjet.id,
-        sim.box.printer(1).id,
-        label.id,
-    ]
-    assert sim.printed[2].path.read_bytes() == raw
-    assert sim.printed[2].pages is None
-    assert await api.refused(devicePort=631) == 5011
-    assert await api.refused(targetIp="192.168.1.99") == 5011
-    sim.cloud.variants.empty_port = "code_5051"
-    assert await api.refused(devicePort=9) == 5051
-    sim.cloud.variants.unknown_pages = "null"
-    data = await api.ended(await api.submit(raw, "label.prn", devicePort=2))
-    assert data["task_result"]["data"]["total_page"] is None
-
-
 @pytest.mark.parametrize(
     "fields",
     [
@@ -192,34 +104,6 @@ async def test_a_job_needs_a_document(sim: Simulator, api: Api) -> None:
         assert int((await response.json())["code"]) == 400
 
 
-async def test_options_of_every_kind_are_taken(sim: Simulator, api: Api) -> None:
-    fields: dict[str, Any] = {
-        "dmPaperSize": 0,
-        "dmPaperWidth": 500,
-        "dmPaperLength": 300,
-        "dmPrintQuality": -4,
-        "dmDefaultSource": 258,
-        "dmMediaType": 1,
-        "jpScale": "85%",
-        "jpAutoAlign": "z5",
-        "jpAutoRotate": 1,
-        "pdfRev": 1,
-        "htmlKernel": "chrometopdf",
-        "officeExcelFitToPages": 2,
-        "errLimitNum": 10,
-    }
-    await api.ended(await api.submit(**fields))
-    (job,) = sim.printed
-    assert {name: str(value) for name, value in fields.items()}.items() <= job.options.items()
-
-
-async def test_what_live_clients_leave_out_or_send_besides(sim: Simulator, api: Api) -> None:
-    """The vendor's basic sample names no model and no port; others send an address of zeros."""
-    await api.ended(await api.submit(printerModel=None, devicePort=None))
-    await api.ended(await api.submit(targetIp="0.0.0.0", htmlKernel="chrome"))
-    assert [job.port for job in sim.printed] == [1, 1]
-
-
 async def test_a_job_for_a_dead_box_ends_after_16_minutes(sim: Simulator, api: Api) -> None:
     sim.cloud.speed = 1
     sim.box.online = False
@@ -252,30 +136,3 @@ async def test_states_of_the_box_refuse_a_job(sim: Simulator, api: Api) -> None:
     sim.box.online = True
     assert await api.result(task_id) == ("SUCCESS", 200)
     assert await api.refused(devicePort=9) == 5011
-
-
-async def test_file_names_in_utf8_and_rfc_5987(sim: Simulator, api: Api) -> None:
-    await api.ended(await api.submit(make_pdf(1), "发票 2026.pdf"))
-    boundary = "frontier"
-    lines = []
-    fields = {"devicePort": "1", "printerModel": LASER, "dmPaperSize": "9", **api.credentials}
-    # The file comes first: the order of the fields means nothing.
-    encoded = "%E5%8F%91%E7%A5%A8.pdf"
-    head = f'jobFile"; filename="fallback.pdf"; filename*=UTF-8\'\'{encoded}'.removesuffix('"')
-    lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{head}\r\n\r\n'.encode())
-    lines.append(make_pdf(1) + b"\r\n")
-    for name, value in fields.items():
-        part = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        lines.append(part.encode())
-    lines.append(f"--{boundary}--\r\n".encode())
-    async with api.session.post(
-        f"{sim.url}/print/job",
-        data=b"".join(lines),
-        headers={
-            "ApiKey": api.api_key,
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-        },
-    ) as response:
-        answer = await response.json()
-    await api.ended(answer["data"]["task_id"])
-    assert [job.name for job in sim.printed] == ["发票 2026.pdf", "发票.pdf"]

@@ -1,69 +1,13 @@
 """Printers, their states, drivers, models and papers."""
 
 import asyncio
-from collections.abc import Callable
-import json
 import time
 from typing import Any
 
 import pytest
 
 from tests.simulator import Simulator
-from tests.simulator_tests.client import LASER, Api, until
-
-
-async def test_the_cast(api: Api) -> None:
-    usb = await api.data("GET /external_api/printer_list")
-    network = await api.data("GET /external_api/printer_list", printerType=2)
-    both = await api.data("GET /external_api/printer_list", printerType=3)
-    assert [row["port"] for row in usb["row"]] == [1, 2, 3, 4, 5]
-    assert [row["port"] for row in network["row"]] == [631]
-    assert both["total"] == 6
-    laser, label, awaiting, twin, other_twin = usb["row"]
-    assert laser["support_status"]
-    assert laser["drivce_name"] == laser["driver_name"] == LASER
-    assert laser["vendor"] is None
-    assert (laser["species"], label["species"]) == (4, 3)
-    assert label["hash_id"].isdigit()
-    assert awaiting["driver_type"] == 0
-    assert "hash_id" not in awaiting
-    assert twin["driver_name"] == other_twin["driver_name"]
-    assert "hash_id" not in other_twin
-    assert [ink["level"] for ink in network["row"][0]["markers"]] == [72, 40, 55, 8]
-    assert await api.code("GET /external_api/printer_list", printerType=4) == 400
-
-
-async def test_row_oddities(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.update(species_key="printer_species", hash_id="number")
-    row = (await api.data("GET /external_api/printer_list"))["row"][0]
-    assert "species" not in row
-    assert row["printer_species"] == 4
-    assert isinstance(row["hash_id"], int)
-    sim.cloud.variants.update(species_key="missing", hash_id="missing")
-    row = (await api.data("GET /external_api/printer_list"))["row"][0]
-    assert not {"species", "printer_species", "hash_id"} & set(row)
-
-
-@pytest.mark.parametrize(
-    ("variant", "check"),
-    [
-        ("list", lambda value: value[0]["level"] == 72),
-        ("vendor", lambda value: [one["color"] for one in value][:2] == [["#000000"], ["#00FFFF"]]),
-        ("parallel", lambda value: value["marker-levels"] == [72, 40, 55, 8]),
-        ("text", lambda value: value.startswith("Black:72")),
-        ("json_text", lambda value: json.loads(value)[3]["level"] == 8),
-        ("negative", lambda value: {one["level"] for one in value} == {-2}),
-        ("null", lambda value: value is None),
-        ("missing", lambda value: value == "none"),
-        ("garbage", lambda value: len(value) == 4),
-    ],
-)
-async def test_markers(
-    sim: Simulator, api: Api, variant: str, check: Callable[[Any], bool]
-) -> None:
-    sim.cloud.variants.update(markers=variant)
-    data = await api.data("GET /external_api/printer_list", printerType=2)
-    assert check(data["row"][0].get("markers", "none"))
+from tests.simulator_tests.client import Api, until
 
 
 async def test_printer_list_of_an_offline_box(sim: Simulator, api: Api) -> None:
@@ -76,16 +20,6 @@ async def test_printer_list_of_an_offline_box(sim: Simulator, api: Api) -> None:
     assert await api.data(endpoint) == {"row": [], "total": 0}
     sim.cloud.variants.offline_list = "stale"
     assert (await api.data(endpoint))["total"] == 5
-
-
-async def test_no_printers(sim: Simulator, api: Api) -> None:
-    sim.box.printers.clear()
-    endpoint = "GET /external_api/printer_list"
-    assert await api.data(endpoint) == {"row": [], "total": 0}
-    sim.cloud.variants.no_printers = "code_497"
-    assert await api.code(endpoint) == 497
-    sim.cloud.variants.no_printers = "missing"
-    assert not await api.data(endpoint)
 
 
 @pytest.mark.parametrize(
@@ -193,61 +127,9 @@ async def test_one_printer_status_at_a_time(sim: Simulator, api: Api) -> None:
     assert sim.cloud.violations == [f"two printer_status at a time at {sim.device_id}"]
 
 
-async def test_driver_request_and_arrival(sim: Simulator, api: Api) -> None:
-    endpoint = "POST /driver/uninstall_driver_event"
-    awaiting = sim.box.printer(3)
-    assert await api.code(endpoint, printerId=awaiting.id, phone="123") == 403
-    assert await api.code(endpoint, printerId=1, phone="13800138000") == 497
-    assert await api.code(endpoint, printerId=awaiting.id, phone="13800138000") == 200
-    assert awaiting.driver_requested
-    task_id = await api.submit(devicePort=3, printerModel="Unknown Printer")
-    assert await api.result(task_id) == ("SUCCESS", 502)
-    sim.cloud.variants.awaiting_job = "code_400"
-    assert await api.refused(devicePort=3, printerModel="Unknown Printer") == 400
-    sim.cloud.support_arrives(awaiting, "HP LaserJet 1020")
-    row = (await api.data("GET /external_api/printer_list"))["row"][2]
-    assert (row["driver_name"], row["driver_type"]) == ("HP LaserJet 1020", 1)
-    task_id = await api.submit(devicePort=3, printerModel="HP LaserJet 1020")
-    assert await api.result(task_id) == ("SUCCESS", 200)
-
-
 async def test_network_search_once_in_twelve_hours(sim: Simulator, api: Api) -> None:
     endpoint = "GET /printer/refresh_network_printer"
     assert await api.data(endpoint) == {"total": 1}
     assert await api.code(endpoint) == 10009
     sim.cloud.advance(12 * 3600)
     assert await api.code(endpoint) == 200
-
-
-async def test_models_and_capabilities(sim: Simulator, api: Api) -> None:
-    names = await api.data("GET /print/printer_enum")
-    assert LASER in names
-    assert await api.data("POST /print/printer_enum", query="hp 1020") == ["HP LaserJet 1020"]
-    data = await api.data("GET /print/printer_params", printerModel=LASER)
-    assert data["Name"] == LASER
-    assert data["Capabilities"]["Papers"]["A4"] == 9
-    assert any(name.endswith("\r\n") for name in data["Capabilities"]["Papers"])
-    assert data["Capabilities"]["Resolutions"] is None
-    assert data["DevMode"]["PaperSize"] == 9
-    by_hash = await api.data("GET /print/printer_params", printerHash=sim.box.printer(1).hash_id)
-    assert by_hash == data
-    label = await api.data("GET /print/printer_params", printerModel="Gprinter GP-1324D")
-    assert "Duplex" not in label["Capabilities"]
-    sim.cloud.variants.missing_blocks = ["DevMode", "Papers"]
-    data = await api.data("GET /print/printer_params", printerModel=LASER)
-    assert "DevMode" not in data
-    assert "Papers" not in data["Capabilities"]
-    assert await api.code("GET /print/printer_params", printerModel="nothing like it") == 400
-
-
-async def test_papers(sim: Simulator, api: Api) -> None:
-    endpoint = "GET /print/paper_dimension_list"
-    data = await api.data(endpoint, printerModel=LASER)
-    assert (data["A4"]["physical_width"], data["A4"]["physical_height"]) == (2100, 2970)
-    assert data["A4"]["printable_width"] < 2100
-    sim.cloud.variants.papers = "empty"
-    assert await api.data(endpoint, printerModel=LASER) == {}
-    sim.cloud.variants.papers = "missing"
-    assert not await api.data(endpoint, printerModel=LASER)
-    sim.cloud.variants.papers = "code_400"
-    assert await api.code(endpoint, printerModel=LASER) == 400
