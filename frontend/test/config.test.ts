@@ -31,3 +31,14 @@ test("a card that prints it is suggested for a list and a calendar", () => {
 test("without a printer nothing is suggested", () => {
   expect(suggestCard(makeHass(), "todo.shopping")).toBeNull();
 });
+
+test.each([
+  [{ devices: "one" }, "devices"],
+  [{ layout: "huge" }, "layout"],
+  [{ show: ["everything"] }, "show"],
+  [{ history: 99 }, "history"],
+  [{ buttons: [{ name: "nothing to do" }] }, "buttons"],
+  [{ source_entity: "light.hall" }, "source_entity"],
+])("%j cannot be shown, and is refused by name", (config, key) => {
+  expect(() => assertConfig(config)).toThrow(`The card cannot use this value of ${key}`);
+});

@@ -2,35 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-import io
 import logging
 from pathlib import Path
 
 from aiohttp import ClientSession
-from PIL import Image
 import pytest
 
-from custom_components.lianke.api.capabilities import Capabilities
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     AlreadyRunningError,
     AuthenticationError,
-    BadPhoneError,
-    BoxNotBoundError,
-    BoxNotFoundError,
-    BoxOfflineError,
     DocumentTooLargeError,
-    ErrorLimitReachedError,
     LiankeResponseError,
-    NothingToResetError,
     PrinterNotFoundError,
     ServerAddressError,
-    ServiceExpiredError,
-    TooFrequentError,
 )
 from custom_components.lianke.api.models import (
     Credentials,
-    DriverState,
     PrinterAddress,
     PrinterKind,
     Species,
@@ -40,8 +28,8 @@ from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.scanning import Scanner, ScanOptions
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
 from custom_components.lianke.api.tasks import TaskState
-from custom_components.lianke.api.upload import Links, Ticket, UploadFile
-from tests.simulator import Account, Box, Outcome, Simulator, Task, make_pdf
+from custom_components.lianke.api.upload import Links, UploadFile
+from tests.simulator import Account, Box, Simulator, Task, make_pdf
 
 from .conftest import make_client
 from .raw_server import answer, raw_server, saying
@@ -63,36 +51,6 @@ async def finish(sim: Simulator, task_id: str) -> Task:
     task = sim.cloud.tasks[task_id]
     await task.ended.wait()
     return task
-
-
-async def test_box(client: LiankeClient, box: Box) -> None:
-    found = await client.box()
-    assert (found.online, found.device_type, found.hardware) == (True, "2", "LK300EW_D2")
-    assert (found.expires, found.usb_ports) == (box.expire_date, 5)
-    assert (found.lan_address, found.wifi_address) == ("192.168.1.30", None)
-    box.online = None
-    assert (await client.box()).online is None
-    assert client.device_id == box.device_id
-
-
-async def test_printers(client: LiankeClient) -> None:
-    usb = await client.printers(PrinterKind.USB)
-    network = await client.printers(PrinterKind.NETWORK)
-    assert [printer.port for printer in usb] == [1, 2, 3, 4, 5]
-    assert [printer.address for printer in network] == [
-        PrinterAddress(
-            port=1,
-            model="EPSON L3250 Series",
-            hash_id=network[0].hash_id,
-            target_ip="192.168.1.40",
-        )
-    ]
-    assert {marker.name: marker.level for marker in network[0].markers}["Black"] == 72
-    assert sorted(p.name for p in await client.printers()) == sorted(
-        p.name for p in (*usb, *network)
-    )
-    assert usb[0].species is Species.LASER
-    assert usb[2].driver is DriverState.AWAITING
 
 
 @pytest.mark.parametrize("shape", ["parallel", "text", "json_text"])
@@ -141,45 +99,6 @@ async def test_a_network_printer_is_asked_by_its_hash_only(
     assert sim.cloud.counts.total() == asked
 
 
-async def test_models(client: LiankeClient) -> None:
-    everything = await client.printer_models()
-    assert "Kyocera MA2000w GX" in everything
-    assert await client.printer_models("laserjet 1020") == ("HP LaserJet 1020",)
-    assert await client.printer_models("nothing like this") == ()
-
-
-async def test_capabilities_and_papers(client: LiankeClient, sim: Simulator, box: Box) -> None:
-    able = await client.capabilities(LASER)
-    assert able.papers is not None
-    assert able.papers["信封 DL"] == 27
-    assert able.duplex == frozenset({1, 2, 3})
-    assert (able.max_copies, able.defaults.tray) == (99, 7)
-    by_hash = PrinterAddress(port=1, model="", hash_id=box.printer(1).hash_id)
-    assert await client.capabilities(by_hash) == able
-    papers = {paper.name: paper for paper in await client.papers(LASER.model)}
-    assert (papers["A4"].paper_id, papers["A4"].width, papers["A4"].printable_width) == (
-        9,
-        2100,
-        2016,
-    )
-    assert papers["信封 DL"].paper_id == 27
-    sim.cloud.variants.update(missing_blocks=["Papers", "Bins", "DevMode"], papers="missing")
-    less = await client.capabilities(LASER)
-    assert (less.papers, less.trays, less.defaults.paper_id) == (None, None, None)
-    assert await client.papers(LASER.model) == ()
-    sim.cloud.variants.update(missing_blocks=["Capabilities", "DevMode"])
-    assert await client.capabilities(LASER) == Capabilities()
-
-
-async def test_count_pages(client: LiankeClient, sim: Simulator, tmp_path: Path) -> None:
-    assert await client.count_pages(LASER, pdf(tmp_path, 7), 9) == 7
-    raw = tmp_path / "label.prn"
-    raw.write_bytes(b"\x1b@")
-    file = UploadFile(path=raw, name="label.prn", content_type="application/octet-stream", size=2)
-    assert await client.count_pages(LASER, file, 9) is None
-    assert sim.cloud.counts["POST /print/job"] == 0
-
-
 async def test_count_pages_refuses_what_is_too_large(
     client: LiankeClient, sim: Simulator, tmp_path: Path
 ) -> None:
@@ -192,44 +111,6 @@ async def test_count_pages_refuses_what_is_too_large(
     with pytest.raises(DocumentTooLargeError):
         await client.count_pages(LASER, big, 9)
     assert sim.cloud.counts.total() == 0
-
-
-async def test_print(client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path) -> None:
-    document = pdf(tmp_path)
-    progress: list[int] = []
-    task_id = await client.submit(LASER, document, FIELDS, on_progress=progress.append)
-    await finish(sim, task_id)
-    (job,) = sim.cloud.out_tray
-    assert job.path.read_bytes() == document.path.read_bytes()
-    assert (job.device_id, job.port, job.pages, job.pages_out) == (box.device_id, 1, 3, 3)
-    assert job.name.endswith("报告.pdf")
-    assert progress[-1] == document.size
-    assert {name: job.options[name] for name in FIELDS} == FIELDS
-    assert "htmlKernel" not in job.options
-    assert not job.callback_asked
-    task = await client.task(LASER, task_id)
-    assert task.state is TaskState.SUCCESS
-    assert task.result is not None
-    assert (task.result.code, task.result.total_page) == (200, 3)
-    assert task.done_at is not None
-
-
-async def test_day_list(client: LiankeClient, sim: Simulator, tmp_path: Path) -> None:
-    sim.cloud.variants.update(list_lag=0.0)
-    task_id = await client.submit(LASER, pdf(tmp_path), FIELDS)
-    task = await finish(sim, task_id)
-    (row,) = await client.day_tasks()
-    assert (row.task_id, row.state, row.code) == (task_id, TaskState.SUCCESS, 200)
-    assert row.created_at is not None
-    assert abs(row.created_at.timestamp() - task.created) < 2
-
-
-async def test_network_printer(client: LiankeClient, sim: Simulator, tmp_path: Path) -> None:
-    task_id = await client.submit(INKJET, pdf(tmp_path), FIELDS)
-    task = await finish(sim, task_id)
-    assert task.printer.ip == "192.168.1.40"
-    assert task.fields["devicePort"] == "1"
-    assert (await client.task(INKJET, task_id)).state is TaskState.SUCCESS
 
 
 async def test_a_network_printer_without_address_never_means_a_usb_port(
@@ -280,39 +161,12 @@ async def test_links(client: LiankeClient, sim: Simulator) -> None:
         assert await client.count_pages(LASER, Links(urls=(url,), extension=".pdf"), 9) == 2
 
 
-async def test_preview_then_ticket(client: LiankeClient, sim: Simulator, tmp_path: Path) -> None:
-    task_id = await client.submit(LASER, pdf(tmp_path, 2), FIELDS, preview=True)
-    await finish(sim, task_id)
-    result = (await client.task(LASER, task_id)).result
-    assert result is not None
-    assert sim.cloud.out_tray == []
-    assert len(result.images) == 2
-    picture = Image.open(io.BytesIO(await client.download(result.images[0], 5_000_000)))
-    assert picture.format == "PNG"
-    with pytest.raises(LiankeResponseError):
-        await client.download(result.images[0], 100)
-    with pytest.raises(LiankeResponseError):
-        await client.download(result.images[0] + "x", 100)
-    assert result.ticket is not None
-    ticket = Ticket(value=result.ticket)
-    assert result.ticket not in repr(ticket)
-    await finish(sim, await client.submit(LASER, ticket, FIELDS))
-    (job,) = sim.cloud.out_tray
-    assert job.path.read_bytes() == make_pdf(2)
-
-
 @pytest.mark.parametrize(
     "url", ["http://192.168.1.1/x.png", "file:///etc/passwd", "ftp://x/y", "http://[::bad/"]
 )
 async def test_only_harmless_addresses_are_fetched(client: LiankeClient, url: str) -> None:
     with pytest.raises(LiankeResponseError):
         await client.download(url, 1000)
-
-
-async def test_callback_address(client: LiankeClient, sim: Simulator, tmp_path: Path) -> None:
-    url = "https://ha.example.com/api/webhook/abc?job=t0ken&x=中文"
-    task = await finish(sim, await client.submit(LASER, pdf(tmp_path), FIELDS, callback_url=url))
-    assert task.callback_url == url
 
 
 @pytest.mark.parametrize(
@@ -354,38 +208,6 @@ async def test_odd_content_types_do_no_harm(
     assert len(sim.cloud.out_tray) == 1
 
 
-async def test_cancel(client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path) -> None:
-    box.printer(1).paper = 0
-    task_id = await client.submit(LASER, pdf(tmp_path), FIELDS)
-    await client.cancel_task(LASER, task_id)
-    await finish(sim, task_id)
-    assert (await client.task(LASER, task_id)).state is TaskState.REVOKED
-    assert sim.cloud.out_tray == []
-
-
-async def test_flush(client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path) -> None:
-    box.printer(1).paper = 0
-    for _ in range(3):
-        await client.submit(LASER, pdf(tmp_path), FIELDS)
-    assert await client.flush(LASER) in (2, 3)
-    assert await client.flush(INKJET) == 0
-    for task in sim.cloud.tasks.values():
-        await client.cancel_task(LASER, task.task_id)
-        await finish(sim, task.task_id)
-
-
-async def test_success_that_is_none(
-    client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path
-) -> None:
-    box.printer(1).outcomes.append(Outcome(code=503))
-    task_id = await client.submit(LASER, pdf(tmp_path), FIELDS)
-    await finish(sim, task_id)
-    task = await client.task(LASER, task_id)
-    assert task.state is TaskState.SUCCESS
-    assert task.result is not None
-    assert (task.result.code, task.result.message) == (503, "设备连接异常，请检查设备网络")
-
-
 @pytest.mark.parametrize("shape", ["state_only", "nulls", "empty_result", "zero_code", "empty"])
 async def test_unfinished(
     client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path, shape: str
@@ -402,25 +224,6 @@ async def test_unfinished(
     await finish(sim, task_id)
 
 
-async def test_error_limit(client: LiankeClient, sim: Simulator, box: Box, tmp_path: Path) -> None:
-    with pytest.raises(NothingToResetError):
-        await client.reset_error_limit(LASER)
-    box.printer(1).failures = 30
-    box.printer(1).last_failure = sim.cloud.now()
-    with pytest.raises(ErrorLimitReachedError):
-        await client.submit(LASER, pdf(tmp_path), FIELDS)
-    await client.reset_error_limit(LASER)
-    await finish(sim, await client.submit(LASER, pdf(tmp_path), FIELDS))
-
-
-async def test_driver_request(client: LiankeClient, box: Box) -> None:
-    printer = box.printer(3)
-    with pytest.raises(BadPhoneError):
-        await client.request_driver(printer.id, "12")
-    await client.request_driver(printer.id, "13800138000")
-    assert printer.driver_requested
-
-
 async def test_restart_and_refresh(sim: Simulator, client: LiankeClient, box: Box) -> None:
     sim.cloud.speed = 1  # both take seconds, not some hundredths, until the second request
     box.software = "2.1.100"
@@ -430,12 +233,6 @@ async def test_restart_and_refresh(sim: Simulator, client: LiankeClient, box: Bo
     await client.restart_box()
     with pytest.raises(AlreadyRunningError):
         await client.restart_box()
-
-
-async def test_search(client: LiankeClient) -> None:
-    assert await client.find_network_printers() == 1
-    with pytest.raises(TooFrequentError):
-        await client.find_network_printers()
 
 
 async def test_scanning(client: LiankeClient, box: Box) -> None:
@@ -481,26 +278,6 @@ async def test_impossible_api_key(
     with pytest.raises(AuthenticationError):
         await stranger.box()
     assert sim.cloud.counts.total() == 0
-
-
-async def test_wrong_box(
-    client: LiankeClient, sim: Simulator, session: ClientSession, account: Account
-) -> None:
-    other = sim.cloud.boxes[next(reversed(sim.cloud.boxes))]
-    with pytest.raises(BoxNotBoundError):
-        await make_client(sim.url, session, account, other).box()
-    nobody = Box(device_id="lk00zz00000000", device_key="x" * 16, account=None)
-    with pytest.raises(BoxNotFoundError):
-        await make_client(sim.url, session, account, nobody).box()
-
-
-async def test_expired_and_offline(client: LiankeClient, box: Box, tmp_path: Path) -> None:
-    box.expired = True
-    with pytest.raises(ServiceExpiredError):
-        await client.printers()
-    box.expired, box.online = False, False
-    with pytest.raises(BoxOfflineError):
-        await client.submit(LASER, pdf(tmp_path), FIELDS)
 
 
 async def test_nothing_is_said_about_secrets(

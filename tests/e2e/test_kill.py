@@ -13,7 +13,6 @@ import pytest
 
 from tests.e2e.blackout import FINAL, JOBS, Home, Verdict
 from tests.e2e.hass import HassError
-from tests.e2e.turning import STEPS, TurningHome
 
 # The chaos test lets processes die as often within minutes, by a clock of its own; these take real time. By hand
 # LIANKE_ROUNDS=20 makes more of them.
@@ -38,35 +37,6 @@ def _may_connect(socket_enabled: None) -> None:
 @pytest.mark.timeout(1800)
 async def test_many_power_cuts(tmp_path: Path) -> None:
     await prove(tmp_path, ROUNDS)
-
-
-@pytest.mark.timeout(1800)
-async def test_power_cuts_while_paper_is_turned_by_hand(tmp_path: Path) -> None:
-    """Each cut meets jobs in their first half, waiting for a person, just continued, and in their second half."""
-    seed = _seed()
-    rounds = max(2, ROUNDS // 5)
-    home = TurningHome(folder=tmp_path, reachable=True, random=Random(f"{seed} by hand"))
-    async with home.running():
-        await home.prepare()
-        for number in range(rounds):
-            await home.turn(number)
-        await home.end()
-        print(dict(home.found))  # noqa: T201
-        states = await home.judge()
-        print(dict(states))  # noqa: T201
-        assert states.total() == len(home.turned) > rounds * len(STEPS) / 2, home.turned
-        assert states["completed"] >= len(home.turned) / 2, states
-        # The power went at each step.
-        half_1 = [seen for seen in home.found if "half 1" in seen]
-        half_2 = [seen for seen in home.found if "half 2" in seen and "waits" not in seen]
-        assert half_1
-        assert half_2
-        overview = await home.cloud.get("")
-        assert not overview["banned"], "the cloud was asked too often"
-        assert not overview["errors"]
-        assert not overview["violations"]
-        assert not home.hass.problems("lianke"), home.hass.problems("lianke")
-        keep_secrets(home, [account["api_key"] for account in overview["accounts"]])
 
 
 def _seed() -> int:

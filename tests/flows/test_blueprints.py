@@ -225,15 +225,6 @@ def test_automations_of_0_1_0_fit_the_renewed_copies(name: str, language: str) -
     assert all("default" in inputs[more] for more in set(inputs) - INPUTS_OF_0_1_0[name])
 
 
-async def test_only_the_chosen_are_copied(
-    hass: HomeAssistant, entry: MockConfigEntry, copies: Path
-) -> None:
-    entry.add_to_hass(hass)
-    assert await async_setup_component(hass, "automation", {})
-    await options(hass, entry, "folder")
-    assert names_in(copies) == {"folder"}
-
-
 async def test_an_edited_copy_is_kept(
     hass: HomeAssistant, entry: MockConfigEntry, copies: Path
 ) -> None:
@@ -504,12 +495,10 @@ async def test_voice_about_a_failure_and_a_refusal(
     assert simulator.printed == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 async def test_arithmetic(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, language: str
+    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
 ) -> None:
     """Every exercise can be solved with numbers of the chosen size."""
-    hass.config.language = language
     await use(
         hass,
         "arithmetic",
@@ -562,15 +551,9 @@ class Painter(AITaskEntity):
         )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 async def test_ai_picture(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    tmp_path: Path,
-    language: str,
+    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
 ) -> None:
-    hass.config.language = language
     make_media(hass, tmp_path / "media")
     painter = Painter()
     assert await async_setup_component(hass, "homeassistant", {})

@@ -349,16 +349,3 @@ async def test_raw(house: House, name: str, text: str) -> None:
     assert document.path.suffix == ".prn"
     encoding = "gb18030" if name == "raw_encoding" else "utf-8"
     assert document.path.read_bytes() == "标签".encode(encoding)
-
-
-async def test_raw_refuses_print_options(house: House) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
-        await house.call("print", text="x", raw=True, copies=2)
-    assert raised.value.translation_key == "raw_refuses_options"
-
-
-async def test_raw_files(house: House) -> None:
-    path = house.folder / "media" / "label.prn"
-    path.write_bytes(b"^XA^XZ")
-    (document,) = await printed(house, file=str(path), raw=True)
-    assert document.path.read_bytes() == b"^XA^XZ"

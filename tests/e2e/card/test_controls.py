@@ -1,7 +1,6 @@
 """What the card is worked with beyond Print: details, media library, order of files, large previews, last choice."""
 
 import asyncio
-import json
 from pathlib import Path
 import re
 
@@ -11,7 +10,7 @@ import pytest
 from tests.e2e.binding import entity_of
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, PATIENCE, Screen, Stage
+from .stage import LASER, PATIENCE, Screen, Stage
 from .test_print import PNG
 
 pytestmark = [
@@ -133,65 +132,6 @@ async def test_preview_fills_the_screen_and_follows_the_options(stage: Stage) ->
         await expect(strip).to_have_class(re.compile("stale"))
         await expect(strip.locator("img")).to_have_count(1)
         await expect(strip).not_to_have_class(re.compile("stale"))
-
-
-async def test_print_does_not_wait_for_a_preview(stage: Stage) -> None:
-    before = len(await stage.printed())
-    fault = {"endpoint": "POST /print/job_preview", "times": 1, "kind": "delay", "seconds": 20}
-    async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
-        await screen.drop(("hurry.txt", "text/plain", b"Dear"))
-        await stage.cloud.post("faults", fault)
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
-        await screen.shows("Preparing the preview …")
-        button = screen.card.get_by_role("button", name="Print", exact=True)
-        await expect(button).to_be_enabled()
-        await button.click()
-        await expect(screen.row("hurry.txt")).to_contain_text("Completed")
-    assert len(await stage.printed()) == before + 1
-
-
-async def test_last_choice_is_said_and_can_be_reset(stage: Stage) -> None:
-    async with stage.screen(language="zh-Hans") as screen:
-        await screen.shows("把文件拖到这里")
-        await screen.page.evaluate(
-            "([key, value]) => localStorage.setItem(key, value)",
-            [f"lianke-card:{stage.devices[LASER]}", json.dumps({"duplex": "long_edge"})],
-        )
-        await screen.drop(("last.pdf", PDF, make_pdf(2)))
-        await screen.shows("与上次相同：长边翻转")
-        duplex = screen.card.get_by_label("双面打印")
-        await expect(duplex).to_have_value("1")
-        await screen.card.get_by_role("button", name="重置").click()
-        await expect(duplex).to_have_value("")
-        await expect(screen.card.get_by_text("与上次相同")).to_have_count(0)
-
-
-async def test_errors_stand_at_the_field_and_nothing_is_sent(stage: Stage) -> None:
-    before = len(await stage.printed())
-    async with stage.screen(stage.full(INKJET), alone=True) as screen:
-        await screen.shows("Drop a file here")
-        posts: list[str] = []
-        screen.page.on(
-            "request",
-            lambda request: posts.append(request.url) if request.method == "POST" else None,
-        )
-        # Not drawn at once, and so not uploaded.
-        await screen.drop(("wrong.txt", "text/plain", b"Dear"))
-        copies = screen.card.get_by_label("Copies")
-        await copies.fill("0")
-        await copies.blur()
-        field = screen.card.locator(".field").filter(has=screen.page.get_by_label("Copies"))
-        await expect(field.get_by_role("alert")).to_contain_text("from 1 to 30")
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
-        await expect(copies).to_have_value("0")
-        assert not posts
-        # A picture has no pages to choose from.
-        await screen.card.get_by_role("button", name="Discard").click()
-        await screen.drop(("photo.png", "image/png", PNG))
-        await expect(screen.card.get_by_label("Copies")).to_have_value("")
-        await expect(screen.card.get_by_label("Pages")).to_have_count(0)
-    assert len(await stage.printed()) == before
 
 
 async def test_phone_is_offered_its_camera(stage: Stage) -> None:

@@ -1,7 +1,6 @@
 """A card for one list: its items, the button that prints it, and the way over preview and options."""
 
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import expect
 import pytest
@@ -61,25 +60,3 @@ async def test_list_is_printed_at_once_or_after_a_look_at_it(stage: Stage, langu
         ).click()
         printed = await stage.until(stage.printed, lambda found: len(found) == before + 2)
         assert "牛奶" in Path(printed[-1]["path"]).read_text("utf-8")
-
-
-async def test_printers_of_one_name_are_told_apart(stage: Stage) -> None:
-    area = await stage.home.command("config/area_registry/create", name="Attic")
-    names = list(stage.devices)[:2]
-    first, second = (stage.devices[name] for name in names)
-
-    async def change(device: str, **values: Any) -> None:
-        await stage.home.command("config/device_registry/update", device_id=device, **values)
-
-    try:
-        await change(first, name_by_user="Printer", area_id=area["area_id"])
-        await change(second, name_by_user="Printer")
-        async with stage.screen({"type": "custom:lianke-card"}) as screen:
-            await screen.shows("Printer (Attic)")
-            await expect(screen.card.get_by_text("Printer", exact=True)).to_have_count(1)
-            await expect(screen.card.get_by_label("Print a file on Printer (Attic)")).to_have_count(
-                1
-            )
-    finally:
-        for device in (first, second):
-            await change(device, name_by_user=None, area_id=None)

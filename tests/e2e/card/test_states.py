@@ -9,11 +9,11 @@ from aiohttp import ClientSession
 from playwright.async_api import expect
 import pytest
 
-from tests.e2e.binding import bind, entity_of, printer_device
+from tests.e2e.binding import bind, printer_device
 from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
+from .stage import LABEL, LASER, SMALL_LASER, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -158,28 +158,6 @@ async def test_failure_is_explained_and_printed_again(stage: Stage) -> None:
     assert len(await stage.printed()) == before + 1
 
 
-async def test_partly_printed_asks_before_printing_again(stage: Stage) -> None:
-    planned = {"outcomes": [{"code": 500, "state": "SUCCESS", "prints": 2}]}
-    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
-    before = len(await stage.printed())
-    async with stage.screen() as screen:
-        await screen.shows("Idle")
-        await send(stage, "half of it", pages=4)
-        row = screen.row("half of it")
-        await expect(row).to_contain_text("whether the page came out")
-        await expect(row).not_to_contain_text("may have come out already")
-        await row.get_by_role("button", name="Print half of it again").click()
-        question = row.get_by_role("group")
-        await expect(question).to_contain_text("may have come out already")
-        await question.get_by_role("button", name="No", exact=True).click()
-        await expect(row.get_by_role("group")).to_have_count(0)
-        assert len(await stage.printed()) == before
-        await row.get_by_role("button", name="Print half of it again").click()
-        await row.get_by_role("group").get_by_role("button", name="Print again").click()
-        await expect(screen.row("half of it").filter(has_text="Completed")).to_have_count(1)
-    assert len(await stage.printed()) == before + 1
-
-
 async def test_upload_without_an_answer_yet_is_being_checked(stage: Stage) -> None:
     """It was shown as an upload, with a full bar, until its answer came or was given up."""
     fault = {"endpoint": "POST /print/job", "times": 1, "kind": "delay", "seconds": 15}
@@ -245,31 +223,6 @@ async def end_doubt(stage: Stage, title: str) -> None:
     await stage.home.call("homeassistant", "reload_config_entry", {"entry_id": stage.entry_id})
 
 
-async def test_quick_buttons_print_lists_and_run_scripts(stage: Stage) -> None:
-    flow = await stage.home.start_flow("shopping_list")
-    if flow["type"] == "form":
-        await stage.home.submit(flow, {})
-    for item in ("牛奶", "Bread"):
-        await stage.home.call("shopping_list", "add_item", {"name": item})
-    before = len(await stage.printed())
-    buttons = [
-        {"entity": "todo.shopping_list", "name": "Shopping"},
-        {"entity": "script.hello"},
-        {"name": "Note", "data": {"text": "Hello"}},
-    ]
-    async with stage.screen(stage.full(buttons=buttons)) as screen:
-        await screen.card.get_by_role("button", name="Shopping").click()
-        printed = await stage.until(stage.printed, lambda found: len(found) == before + 1)
-        assert "牛奶" in Path(printed[-1]["path"]).read_text("utf-8")
-        await screen.card.get_by_role("button", name="Say hello").click()
-        await stage.home.wait_for_state(
-            "input_button.pressed", lambda state: state["state"] != "unknown"
-        )
-        await screen.card.get_by_role("button", name="Note", exact=True).click()
-        printed = await stage.until(stage.printed, lambda found: len(found) == before + 2)
-        assert "Hello" in Path(printed[-1]["path"]).read_text("utf-8")
-
-
 async def test_hidden_titles(stage: Stage) -> None:
     await send(stage, "A private letter")
     async with stage.screen(stage.full(hide_titles=True)) as screen:
@@ -303,18 +256,6 @@ async def test_more_of_the_history(stage: Stage) -> None:
         assert await rows.count() >= 3
         await screen.card.get_by_role("button", name="Show less").click()
         await expect(rows).to_have_count(1)
-
-
-async def test_ink_of_a_printer(stage: Stage) -> None:
-    async with stage.screen(stage.full(INKJET)) as screen:
-        meters = screen.card.get_by_role("meter")
-        await expect(meters).to_have_count(4)
-        assert [await one.get_attribute("aria-valuenow") for one in await meters.all()] == [
-            "72",
-            "40",
-            "55",
-            "8",
-        ]
 
 
 async def test_change_of_an_unrelated_entity_renders_nothing(stage: Stage) -> None:
@@ -355,55 +296,3 @@ async def test_reader_sees_but_may_not_print(stage: Stage) -> None:
         await screen.shows("Idle")
         assert await screen.card.locator("input[type=file]").count() == 0
         assert await screen.card.get_by_role("button", name=re.compile("Cancel|again")).count() == 0
-
-
-async def test_user_who_is_no_administrator_prints(stage: Stage) -> None:
-    before = len(await stage.printed())
-    tokens = await stage.home_user_tokens("family", "system-users")
-    async with stage.screen(tokens=tokens) as screen:
-        await screen.shows("Drop a file here")
-        await screen.drop(("family.pdf", "application/pdf", make_pdf(1)))
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
-        await expect(screen.row("family.pdf")).to_contain_text("Completed")
-    assert len(await stage.printed()) == before + 1
-
-
-async def test_refused_key_asks_to_sign_in_again(stage: Stage) -> None:
-    """With a refused ApiKey the card stayed green and idle, without a way to enter a new one."""
-    boxes = await stage.cloud.boxes()
-    accounts = {one["name"]: one["api_key"] for one in (await stage.cloud.get(""))["accounts"]}
-    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
-    other = next(
-        box
-        for box in boxes
-        if box["account"] not in (None, first["account"]) and box["printers"] and box["online"]
-    )
-    entry = await bind(
-        stage.home,
-        server=stage.cloud.url,
-        api_key=accounts[other["account"]],
-        qr_text=other["qr_link"],
-    )
-    printer = await printer_device(stage.home, other["device_id"], other["printers"][0]["name"])
-    status = await entity_of(stage.home, printer, "sensor", "status")
-    card = {"type": "custom:lianke-card", "devices": [printer["id"]]}
-    tokens = await stage.home_user_tokens("guest", "system-users")
-    try:
-        async with (
-            stage.screen(card, {**card, "layout": "compact"}) as screen,
-            stage.screen(card, tokens=tokens, language="zh-Hans") as guest,
-        ):
-            await screen.shows("Idle")
-            stage.expected.append("Authentication failed while")
-            await stage.cloud.post(f"accounts/{other['account']}/renew", {})
-            for _ in range(2):
-                await stage.home.call("homeassistant", "update_entity", {"entity_id": status})
-            await screen.shows("ApiKey refused")
-            await expect(screen.card.locator(".head .badge")).to_have_class(re.compile(r"\bbad\b"))
-            await expect(screen.card).not_to_contain_text("Idle")
-            await guest.shows("请联系管理员重新登录。")
-            await screen.card.get_by_role("link", name="Sign in again").click()
-            await screen.page.wait_for_url("**/config/integrations/integration/lianke")
-            await screen.page.get_by_text(entry["title"]).first.wait_for()
-    finally:
-        await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
