@@ -80,6 +80,32 @@ async def recognized(hass: HomeAssistant, link: str) -> ConfigFlowResult:
     return result
 
 
+def twin_of(simulator: Simulator) -> Box:
+    """Return the other box of the office box's account."""
+    box = simulator.box
+    boxes = simulator.cloud.boxes.values()
+    return next(one for one in boxes if one.account is box.account and one is not box)
+
+
+def stranger_of(simulator: Simulator) -> Box:
+    """Return a box of another account."""
+    boxes = simulator.cloud.boxes.values()
+    return next(one for one in boxes if one.account is not simulator.box.account)
+
+
+async def asked(
+    hass: HomeAssistant, simulator: Simulator, box: Box | None = None, **fields: Any
+) -> ConfigFlowResult:
+    """Give the link of a box, the office's if none is named, the office's key and the simulator's address.
+
+    fields: what else is to stand there.
+    """
+    box = box or simulator.box
+    form = await recognized(hass, qr_link(box.device_id, box.device_key))
+    given = {"server": simulator.url, "api_key": key_of(simulator.box)}
+    return await answer(hass, form, **(given | fields))
+
+
 async def upload(hass_client: ClientSessionGenerator, picture: bytes) -> str:
     """Upload a file as the form's file field does; return its id."""
     client = await hass_client()
@@ -276,9 +302,7 @@ async def test_keys_that_cannot_be_one(
     reason: str,
 ) -> None:
     """They are refused here; then only the key is asked again."""
-    link = qr_link(box.device_id, box.device_key)
-    fields = {} if key is None else {"api_key": key}
-    result = await answer(hass, await recognized(hass, link), simulator.url, **fields)
+    result = await asked(hass, simulator, api_key=key)
     assert result["errors"] == {"api_key": reason}
     assert not simulator.cloud.requests
     result = await answer(hass, result, simulator.url, api_key=key_of(box))
@@ -302,8 +326,7 @@ async def test_servers_that_are_not_safe(
     hass: HomeAssistant, simulator: Simulator, box: Box, server: str
 ) -> None:
     """Keys travel encrypted, or not at all; the section opens to show what is wrong."""
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), server, api_key=key_of(box))
+    result = await asked(hass, simulator, server=server)
     assert result["errors"] == {"base": "invalid_server"}
     schema = result["data_schema"]
     assert schema is not None
@@ -319,9 +342,7 @@ async def test_a_server_address_with_a_wrong_path(
 ) -> None:
     """A 404 of the path is about the address: sticker and key are kept, the section opens."""
     simulator.cloud.variants.update(missing_answer=answered)
-    link = qr_link(box.device_id, box.device_key)
-    wrong = simulator.url.removesuffix("/api") + "/v3"
-    result = await answer(hass, await recognized(hass, link), wrong, api_key=key_of(box))
+    result = await asked(hass, simulator, server=simulator.url.removesuffix("/api") + "/v3")
     assert result["errors"] == {"base": "address_unknown"}
     schema = result["data_schema"]
     assert schema is not None
@@ -338,8 +359,7 @@ async def test_a_service_without_a_printer_list(
 ) -> None:
     """It is told while binding, instead of binding a box whose every poll would fail."""
     simulator.cloud.variants.missing_endpoints = ["GET /external_api/printer_list"]
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["errors"] == {"base": "address_unknown"}
 
 
@@ -365,14 +385,13 @@ async def test_refusals_of_the_service(
 ) -> None:
     """Each is told in words, nothing secret returns to the form, and submitting again goes on."""
     simulator.cloud.fail("GET /device/device_info", fault, times=None)
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == {"base": reason}
     shown = shown_text(result)
     assert key_of(box) not in shown
     assert box.device_key not in shown
-    assert link not in shown
+    assert qr_link(box.device_id, box.device_key) not in shown
     assert simulator.url in shown, "the server is no secret and stays"
     if reason == "refused":
         placeholders = result["description_placeholders"]
@@ -388,11 +407,8 @@ async def test_refusals_of_the_service(
 async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A service that does not answer ends the wait."""
     simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="timeout", seconds=0.4))
-    link = qr_link(box.device_id, box.device_key)
     with patch("custom_components.lianke.api.client.LIST_SECONDS", 0.1):
-        result = await answer(
-            hass, await recognized(hass, link), simulator.url, api_key=key_of(box)
-        )
+        result = await asked(hass, simulator)
     assert result["errors"] == {"base": "timed_out"}
     await asyncio.sleep(0.4)
     result = await answer(hass, result, simulator.url)
@@ -401,8 +417,7 @@ async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> 
 
 async def test_rejected_key(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """The wrong key is forgotten, the sticker is not."""
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=WRONG_KEY)
+    result = await asked(hass, simulator, api_key=WRONG_KEY)
     assert result["step_id"] == "account"
     assert result["errors"] == {"api_key": "invalid_api_key"}
     assert WRONG_KEY not in shown_text(result)
@@ -418,8 +433,7 @@ async def test_rejected_key(hass: HomeAssistant, simulator: Simulator, box: Box)
 async def test_a_key_is_typed_once(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """After an error of another cause dots stand for it; typed over or emptied, they do not."""
     simulator.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert DOTS in shown_text(result)
     assert key_of(box) not in shown_text(result)
     result = await answer(hass, result, simulator.url, api_key=DOTS + "x")
@@ -459,11 +473,7 @@ async def test_an_unknown_box_of_the_same_account(
     """The account that was chosen is still chosen after the way back to the sticker."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     result = await recognized(hass, qr_link(twin.device_id, "A" * 16))
     result = await answer(hass, result, VENDOR, account=first.entry_id)
     assert result["errors"] == {"base": "box_not_found"}
@@ -478,11 +488,7 @@ async def test_the_chosen_account_was_closed(
     """Its key is rejected: the choice is taken back, and a key can be typed."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     assert box.account is not None
     new = simulator.cloud.renew_key(box.account)
     result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
@@ -494,9 +500,8 @@ async def test_the_chosen_account_was_closed(
 
 async def test_box_of_another_account(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """The user is told to bind it first; once bound, submitting again is enough."""
-    other = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
-    link = qr_link(other.device_id, other.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    other = stranger_of(simulator)
+    result = await asked(hass, simulator, other)
     assert result["errors"] == {"base": "box_not_bound"}
     other.account = box.account
     result = await answer(hass, result, simulator.url)
@@ -515,10 +520,9 @@ async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, 
 
 async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A form that a closed browser tab has left does not stand in the way of another, and ends with it."""
-    link = qr_link(box.device_id, box.device_key)
-    left = await answer(hass, await recognized(hass, link), simulator.url, api_key=WRONG_KEY)
+    left = await asked(hass, simulator, api_key=WRONG_KEY)
     assert left["errors"] == {"api_key": "invalid_api_key"}
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["step_id"] == "printers"
     entry = (await answer(hass, result, test_page=False))["result"]
     assert not hass.config_entries.flow.async_progress()
@@ -532,11 +536,7 @@ async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box:
 async def test_two_boxes_bound_at_the_same_time_share_a_webhook(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
-    other = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one is not box and one.account is box.account
-    )
+    other = twin_of(simulator)
     flows = [
         await answer(
             hass,
@@ -561,12 +561,8 @@ async def test_second_box_by_the_same_account(
     """An account is chosen by its entry's name; its key stays here, its webhook is shared."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
-    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    twin = twin_of(simulator)
+    stranger = stranger_of(simulator)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
 
     link = qr_link(twin.device_id, twin.device_key)
@@ -599,7 +595,7 @@ async def test_an_account_that_was_chosen_by_mistake(
     """A key that is typed counts, or *Another account* takes the choice back."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
-    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    stranger = stranger_of(simulator)
     link = qr_link(stranger.device_id, stranger.device_key)
     for chosen, key in ((first.entry_id, key_of(stranger)), ("another", key_of(stranger))):
         result = await answer(
@@ -609,11 +605,7 @@ async def test_an_account_that_was_chosen_by_mistake(
         hass.config_entries.flow.async_abort(result["flow_id"])
 
     # The other way round: a kept key, shown as dots, does not outweigh the account that is chosen.
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
     result = await answer(hass, result, simulator.url, api_key=key_of(stranger))
     assert result["errors"] == {"base": "box_not_bound"}
@@ -630,13 +622,9 @@ async def test_the_chosen_account_was_removed(
     """The form says so, and takes a key or another account."""
     first = make_entry(simulator, box, title="Office box")
     first.add_to_hass(hass)
-    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    stranger = stranger_of(simulator)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
     await hass.config_entries.async_remove(first.entry_id)
     result = await answer(hass, result, simulator.url, account=first.entry_id)
@@ -652,13 +640,8 @@ async def test_same_key_typed_again_shares_the_webhook(
     """The console takes one push address an account, however the key came here."""
     first = make_entry(simulator, box)
     first.add_to_hass(hass)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
-    link = qr_link(twin.device_id, twin.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    twin = twin_of(simulator)
+    result = await asked(hass, simulator, twin)
     result = await answer(hass, result, test_page=False)
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
@@ -666,8 +649,7 @@ async def test_same_key_typed_again_shares_the_webhook(
 async def test_box_without_printers(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """It is bound all the same, and no test page is offered."""
     box.printers.clear()
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["step_id"] == "no_printers"
     schema = result["data_schema"]
     assert schema is not None
@@ -683,21 +665,18 @@ async def test_box_that_cannot_list_its_printers(
     simulator.cloud.fail(
         "GET /external_api/printer_list", Fault(kind="code", code=5002, msg="设备离线")
     )
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["step_id"] == "no_printers"
     hass.config_entries.flow.async_abort(result["flow_id"])
 
     simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="http", status=401))
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["errors"] == {"api_key": "invalid_api_key"}
 
 
-async def to_last_step(hass: HomeAssistant, simulator: Simulator, box: Box) -> ConfigFlowResult:
+async def to_last_step(hass: HomeAssistant, simulator: Simulator) -> ConfigFlowResult:
     """Go as far as the form that lists the printers."""
-    link = qr_link(box.device_id, box.device_key)
-    result = await recognized(hass, link)
-    result = await answer(hass, result, simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     assert result["step_id"] == "printers"
     return result
 
@@ -706,7 +685,7 @@ async def to_last_step(hass: HomeAssistant, simulator: Simulator, box: Box) -> C
 async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """Ticked, one page is printed on the printer named, and no other at the next start."""
     box.printers[0].paper = 0
-    result = await to_last_step(hass, simulator, box)
+    result = await to_last_step(hass, simulator)
     shown = result["description_placeholders"]
     assert shown is not None
     named = next(one for one in box.printers if escape_markdown(one.name) == shown["test_printer"])
@@ -733,7 +712,7 @@ async def test_test_page_that_cannot_be_printed(
 ) -> None:
     """The box is bound all the same, and nothing is printed; the log says why."""
     del box.printers[1:]
-    result = await to_last_step(hass, simulator, box)
+    result = await to_last_step(hass, simulator)
     if what == "gone":
         box.printers.clear()
     elif what == "unsupported":
@@ -752,8 +731,7 @@ async def test_names_of_printers_are_shown_as_they_are(
 ) -> None:
     """A name is no Markdown, whatever it contains."""
     box.printers[0].name = "**bold** [link](https://example.com)\n# Title <b>"
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await recognized(hass, link), simulator.url, api_key=key_of(box))
+    result = await asked(hass, simulator)
     shown = result["description_placeholders"]
     assert shown is not None
     first = shown["printers"].splitlines()[0]
@@ -832,15 +810,11 @@ async def test_reconfigure_unchanged(hass: HomeAssistant, simulator: Simulator, 
 
 async def test_reconfigure_everything(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
     """A new sticker, another account, another server: each error recovers, then all is changed."""
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     entry, sibling = make_entry(simulator, box), make_entry(simulator, twin)
     for one in (entry, sibling):
         one.add_to_hass(hass)
-    stranger = next(one for one in simulator.cloud.boxes.values() if one.account is not box.account)
+    stranger = stranger_of(simulator)
     box.account = stranger.account
     box.device_key = "NewDeviceKey0123"
 
@@ -894,11 +868,7 @@ async def test_reconfigure_with_the_sticker_of_another_box(
     entry = make_entry(simulator, box)
     entry.add_to_hass(hass)
     before = dict(entry.data)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is box.account and one is not box
-    )
+    twin = twin_of(simulator)
     photo = await upload(hass_client, sticker_photo(twin))
     result = await answer(
         hass, await entry.start_reconfigure_flow(hass), simulator.url, photo=photo
