@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.account import account
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.runtime import LiankeData
-from tests.simulator import PrintedJob, Simulator, make_pdf
+from tests.simulator import Box, PrintedJob, Simulator, make_pdf
+from tests.simulator.cloud import Cloud
 from tests.simulator.models import Printer
 
 LASER = "Kyocera MA2000w GX"
@@ -87,6 +90,79 @@ def data_of(entry: MockConfigEntry) -> LiankeData:
     data = entry.runtime_data
     assert isinstance(data, LiankeData)
     return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Home Assistant with the office box of the simulated cloud, and a folder of documents to print."""
+
+    hass: HomeAssistant
+    simulator: Simulator
+    entry: MockConfigEntry
+    media: Path
+
+    @property
+    def box(self) -> Box:
+        """The office box as the cloud has it."""
+        return self.simulator.box
+
+    @property
+    def cloud(self) -> Cloud:
+        """The simulated cloud."""
+        return self.simulator.cloud
+
+    @property
+    def printed(self) -> list[PrintedJob]:
+        """What came out."""
+        return self.simulator.printed
+
+    @property
+    def sent(self) -> int:
+        """How many jobs and previews the cloud was sent."""
+        return sent(self.simulator)
+
+    @property
+    def data(self) -> LiankeData:
+        """The entry's runtime data."""
+        return data_of(self.entry)
+
+    @property
+    def queue(self) -> PrintQueue:
+        """The entry's jobs."""
+        return self.data.queue
+
+    @property
+    def menu(self) -> str:
+        """The path of a PDF of three pages."""
+        return self.path("菜单.pdf")
+
+    def path(self, name: str) -> str:
+        """Return the path of a document."""
+        return str(self.media / name)
+
+    def device(self, name: str = LASER) -> str:
+        """Return the device of a printer by its name."""
+        return device_of(self.hass, name)
+
+    def spooled(self) -> list[Path]:
+        """Return the files in the spool."""
+        return [*Path(self.hass.config.cache_path(DOMAIN, "spool")).iterdir()]
+
+    def set_options(self, options: dict[str, Any]) -> None:
+        """Replace the entry's options."""
+        self.hass.config_entries.async_update_entry(self.entry, options=options)
+
+    async def ask(self, action: str, context: Context | None = None, **data: Any) -> dict[str, Any]:
+        """Call an action and return its response."""
+        return await ask(self.hass, action, context, **data)
+
+    async def print_one(self, **data: Any) -> dict[str, Any]:
+        """Print one document, on the laser unless told otherwise, wait, and return the job."""
+        return await print_one(self.hass, **data)
+
+    async def came_out(self, count: int = 1) -> list[PrintedJob]:
+        """Wait until so many documents have come out, and return them."""
+        return await came_out(self.simulator, count)
 
 
 async def uploader(hass_client: ClientSessionGenerator) -> Upload:

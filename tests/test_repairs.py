@@ -27,12 +27,6 @@ PHONE = "138 0013 8000"
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 async def dialogs(hass: HomeAssistant) -> None:
     """Set the repairs' dialogs up, before there is a web server."""
     assert await async_setup_component(hass, "http", {})

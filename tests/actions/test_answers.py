@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.core import (
     Context,
@@ -31,26 +30,12 @@ from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.people import Origin
 from custom_components.lianke.jobs.request import PrintRequest
-from tests.printing import LASER, OTHER_LASER, ask, came_out, data_of, device_of, print_one, sent
-from tests.simulator import Box, Outcome, Simulator
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
-async def anna(hass: HomeAssistant, boss: User) -> User:
-    """Return a user who is no administrator; the first one of a house is one."""
-    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
-
-
-@pytest.fixture
-async def boss(hass: HomeAssistant) -> User:
-    """Return an administrator."""
-    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+from tests.printing import (
+    LASER,
+    OTHER_LASER,
+    House,
+)
+from tests.simulator import Outcome
 
 
 def option(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
@@ -63,34 +48,32 @@ def acting(user: User) -> Context:
     return Context(user_id=user.id)
 
 
-async def print_as(hass: HomeAssistant, user: User, **data: Any) -> dict[str, Any]:
+async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
     """Print a text as a user and return the job."""
-    response = await ask(
-        hass, "print", acting(user), device_id=device_of(hass), text="Hello", **data
+    response = await house.ask(
+        "print", acting(user), device_id=house.device(), text="Hello", **data
     )
     return dict(response["jobs"][0])
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_job_is_approved(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
-) -> None:
-    option(hass, setup, approval_users=[anna.id])
-    job = await print_as(hass, anna)
+async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
+    option(house.hass, house.entry, approval_users=[anna.id])
+    job = await print_as(house, anna)
     assert (job["state"], job["hold_reason"]) == ("held", "approval")
     assert job["message"] == "Waiting for approval"
     with pytest.raises(ServiceValidationError, match="may not approve"):
-        await ask(hass, "continue_job", acting(anna), job_id=job["job_id"])
+        await house.ask("continue_job", acting(anna), job_id=job["job_id"])
     with pytest.raises(ServiceValidationError, match="may not approve"):
-        await ask(hass, "reject_job", acting(anna), job_id=job["job_id"])
-    assert not sent(simulator)
-    await ask(hass, "continue_job", acting(boss), job_id=job["job_id"], reason="approval")
-    await came_out(simulator)
+        await house.ask("reject_job", acting(anna), job_id=job["job_id"])
+    assert not house.sent
+    await house.ask("continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+    await house.came_out()
     with pytest.raises(ServiceValidationError, match="does not wait"):
-        await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
+        await house.ask("continue_job", acting(boss), job_id=job["job_id"])
     # Their own jobs, and those of others, wait for nobody.
-    assert (await print_as(hass, boss))["state"] == "uploading"
-    assert (await print_one(hass, text="Hello"))["state"] == "completed"
+    assert (await print_as(house, boss))["state"] == "uploading"
+    assert (await house.print_one(text="Hello"))["state"] == "completed"
 
 
 @pytest.mark.parametrize(
@@ -101,29 +84,26 @@ async def test_a_job_is_approved(
     ],
 )
 async def test_a_job_is_rejected(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    anna: User,
-    boss: User,
-    language: str,
-    message: str,
+    anna: User, boss: User, language: str, message: str, house: House
 ) -> None:
-    hass.config.language = language
+    house.hass.config.language = language
     option(
-        hass, setup, approval_printers=list(data_of(setup).storage.printers), approvers=[anna.id]
+        house.hass,
+        house.entry,
+        approval_printers=list(house.data.storage.printers),
+        approvers=[anna.id],
     )
-    job = await print_as(hass, boss)
+    job = await print_as(house, boss)
     with pytest.raises(ServiceValidationError) as refused:
         # There are approvers, and an administrator is none of them.
-        await ask(hass, "continue_job", acting(boss), job_id=job["job_id"])
+        await house.ask("continue_job", acting(boss), job_id=job["job_id"])
     assert refused.value.translation_key == "not_an_approver"
     reported = (
-        await ask(hass, "reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
+        await house.ask("reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
     )["job"]
     assert (reported["state"], reported["reason"]) == ("canceled", "rejected")
     assert reported["message"] == message
-    assert not sent(simulator)
+    assert not house.sent
 
 
 LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
@@ -141,12 +121,10 @@ LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize("case", LIMITS)
-async def test_what_is_to_be_approved(
-    hass: HomeAssistant, setup: MockConfigEntry, case: str
-) -> None:
+async def test_what_is_to_be_approved(case: str, house: House) -> None:
     options, asked, expected = LIMITS[case]
     view = next(
-        view for view in data_of(setup).coordinator.data.printers.values() if view.name == LASER
+        view for view in house.data.coordinator.data.printers.values() if view.name == LASER
     )
     request = PrintRequest(
         printer_key=view.key,
@@ -170,7 +148,7 @@ async def test_what_is_to_be_approved(
         sender_address=asked.get("sender_address"),
         origin=asked.get("origin"),
     )
-    reasons = await async_reasons_to_ask(hass, options, request, view)
+    reasons = await async_reasons_to_ask(house.hass, options, request, view)
     assert reasons == (("approval",) if expected else ())
 
 
@@ -181,16 +159,9 @@ async def until(check: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_it_is_told_for_whom_a_job_waits(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    anna: User,
-    boss: User,
-) -> None:
+async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:
     """The event fires once for each person and once for the printer, the sensor has the present reason."""
-    option(hass, setup, approval_users=[anna.id])
+    option(house.hass, house.entry, approval_users=[anna.id])
     sensor, event_id = (
         f"{kind}.kyocera_ma2000w_gx_{what}"
         for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
@@ -202,60 +173,54 @@ async def test_it_is_told_for_whom_a_job_waits(
         if (state := event.data["new_state"]) is not None:
             reported.append((state.attributes["event_type"], state.attributes["reason"]))
 
-    async_track_state_change_event(hass, event_id, on_event)
-    box.printer(1).on = False
-    await data_of(setup).coordinator.async_refresh()
-    job = await print_as(hass, anna, release_code="4711")
+    async_track_state_change_event(house.hass, event_id, on_event)
+    house.box.printer(1).on = False
+    await house.data.coordinator.async_refresh()
+    job = await print_as(house, anna, release_code="4711")
     for reason, code in (("approval", None), ("release", "4711")):
-        await until(partial(hass.states.is_state, sensor, reason))
+        await until(partial(house.hass.states.is_state, sensor, reason))
         assert reported[-1] == ("held", reason)
         data = {"job_id": job["job_id"], "reason": reason}
-        await ask(hass, "continue_job", acting(boss), **data, **({"code": code} if code else {}))
-    await until(lambda: hass.states.is_state(sensor, "disconnected"))
+        await house.ask("continue_job", acting(boss), **data, **({"code": code} if code else {}))
+    await until(lambda: house.hass.states.is_state(sensor, "disconnected"))
     assert reported == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
-    await ask(hass, "cancel_job", acting(anna), job_id=job["job_id"])
-    await hass.async_block_till_done()
+    await house.ask("cancel_job", acting(anna), job_id=job["job_id"])
+    await house.hass.async_block_till_done()
     assert reported[3:] == [("canceled", None)]
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_answering_twice_at_once(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
-) -> None:
+async def test_answering_twice_at_once(anna: User, boss: User, house: House) -> None:
     """One of several presses counts, and what waits for the next person goes on waiting."""
-    option(hass, setup, approval_users=[anna.id], release_users=[anna.id])
-    job = await print_as(hass, anna)
+    option(house.hass, house.entry, approval_users=[anna.id], release_users=[anna.id])
+    job = await print_as(house, anna)
     answers = await asyncio.gather(
         *(
-            ask(hass, "continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+            house.ask("continue_job", acting(boss), job_id=job["job_id"], reason="approval")
             for _ in range(5)
         ),
         return_exceptions=True,
     )
     assert sum(isinstance(answer, dict) for answer in answers) == 1
-    assert data_of(setup).queue.get(job["job_id"]).waits_for == ("release",)
-    yes = [ask(hass, "continue_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
-    no = [ask(hass, "reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    assert house.queue.get(job["job_id"]).waits_for == ("release",)
+    yes = [house.ask("continue_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    no = [house.ask("reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
     answers = await asyncio.gather(*yes, *no, return_exceptions=True)
     assert sum(isinstance(answer, dict) for answer in answers) == 1
-    await came_out(simulator)
+    await house.came_out()
 
 
-async def by_action(
-    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
-) -> None:
-    await ask(hass, "continue_job", acting(user), job_id=job_id)
+async def by_action(house: House, user: User, job_id: str, _client: MockHAClientWebSocket) -> None:
+    await house.ask("continue_job", acting(user), job_id=job_id)
 
 
 async def by_rejection(
-    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
+    house: House, user: User, job_id: str, _client: MockHAClientWebSocket
 ) -> None:
-    await ask(hass, "reject_job", acting(user), job_id=job_id)
+    await house.ask("reject_job", acting(user), job_id=job_id)
 
 
-async def by_card(
-    hass: HomeAssistant, _user: User, job_id: str, client: MockHAClientWebSocket
-) -> None:
+async def by_card(house: House, _user: User, job_id: str, client: MockHAClientWebSocket) -> None:
     data = {"job_id": job_id}
     await client.send_json_auto_id(
         {"type": "lianke/action", "service": "continue_job", "service_data": data}
@@ -263,108 +228,91 @@ async def by_card(
 
 
 async def by_notification(
-    hass: HomeAssistant, user: User, job_id: str, _client: MockHAClientWebSocket
+    house: House, user: User, job_id: str, _client: MockHAClientWebSocket
 ) -> None:
-    _, job = async_target_of_job(hass, job_id)
+    _, job = async_target_of_job(house.hass, job_id)
     action = {"action": button_of(job, Answer.APPROVE)}
-    hass.bus.async_fire("mobile_app_notification_action", action, context=acting(user))
+    house.hass.bus.async_fire("mobile_app_notification_action", action, context=acting(user))
 
 
-async def by_button(
-    hass: HomeAssistant, user: User, _job_id: str, _client: MockHAClientWebSocket
-) -> None:
-    entities = er.async_entries_for_device(er.async_get(hass), device_of(hass, OTHER_LASER))
+async def by_button(house: House, user: User, _job_id: str, _client: MockHAClientWebSocket) -> None:
+    entities = er.async_entries_for_device(er.async_get(house.hass), house.device(OTHER_LASER))
     entity_id = next(one.entity_id for one in entities if "release_jobs" in one.unique_id)
-    await hass.services.async_call(
+    await house.hass.services.async_call(
         "button", "press", {"entity_id": entity_id}, blocking=True, context=acting(user)
     )
 
 
 @pytest.mark.parametrize("door", [by_action, by_rejection, by_card, by_notification, by_button])
 async def test_an_answer_counts_for_what_it_was_checked_for(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
     hass_ws_client: WebSocketGenerator,
     anna: User,
     boss: User,
     door: Callable[..., Awaitable[None]],
+    house: House,
 ) -> None:
     """Whoever releases a job twice at once has not approved it."""
-    keys = {one.name: key for key, one in data_of(setup).storage.printers.items()}
+    keys = {one.name: key for key, one in house.data.storage.printers.items()}
     option(
-        hass,
-        setup,
+        house.hass,
+        house.entry,
         release_printers=[keys[LASER], keys[OTHER_LASER]],
         approval_printers=[keys[OTHER_LASER]],
     )
-    other = device_of(hass, OTHER_LASER)
-    made = await hass.auth.async_create_refresh_token(anna, "http://localhost/")
-    client = await hass_ws_client(hass, hass.auth.async_create_access_token(made))
-    job_id = (await print_as(hass, anna))["job_id"]
-    moved = await ask(hass, "move_job", acting(anna), job_id=job_id, to_device_id=other)
+    other = house.device(OTHER_LASER)
+    made = await house.hass.auth.async_create_refresh_token(anna, "http://localhost/")
+    client = await hass_ws_client(house.hass, house.hass.auth.async_create_access_token(made))
+    job_id = (await print_as(house, anna))["job_id"]
+    moved = await house.ask("move_job", acting(anna), job_id=job_id, to_device_id=other)
     job_id = moved["job"]["job_id"]
-    queue = data_of(setup).queue
+    queue = house.queue
     assert queue.get(job_id).waits_for == ("release", "approval")
-    released = ask(hass, "continue_job", acting(anna), job_id=job_id, reason="release")
-    answers = (door(hass, anna, job_id, client) for _ in range(2))
+    released = house.ask("continue_job", acting(anna), job_id=job_id, reason="release")
+    answers = (door(house, anna, job_id, client) for _ in range(2))
     await asyncio.gather(released, *answers, return_exceptions=True)
     if door is by_card:
         for _ in range(2):
             assert not (await client.receive_json())["success"]
-    await hass.async_block_till_done()
+    await house.hass.async_block_till_done()
     job = queue.get(job_id)
     assert (job.state, job.waits_for) == (JobState.HELD, ("approval",))
-    assert not sent(simulator)
-    await ask(hass, "continue_job", acting(boss), job_id=job_id)
-    await came_out(simulator)
+    assert not house.sent
+    await house.ask("continue_job", acting(boss), job_id=job_id)
+    await house.came_out()
 
 
 async def test_what_was_approved_and_did_not_come_out(
-    hass: HomeAssistant,
-    reachable: str,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    anna: User,
-    boss: User,
+    reachable: str, anna: User, boss: User, house: House
 ) -> None:
     """The same document for the same user needs no second approval; a change of it does."""
-    option(hass, setup, approval_users=[anna.id])
+    option(house.hass, house.entry, approval_users=[anna.id])
 
     async def fails() -> str:
-        simulator.cloud.plan(box.printer(1), Outcome(code=502))
-        job_id = str((await print_as(hass, anna))["job_id"])
-        await ask(hass, "continue_job", acting(boss), job_id=job_id)
-        queue = data_of(setup).queue
+        house.cloud.plan(house.box.printer(1), Outcome(code=502))
+        job_id = str((await print_as(house, anna))["job_id"])
+        await house.ask("continue_job", acting(boss), job_id=job_id)
+        queue = house.queue
         await until(lambda: queue.get(job_id).state is JobState.FAILED)
         return job_id
 
-    again = (await ask(hass, "retry_job", acting(anna), job_id=await fails()))["job"]
+    again = (await house.ask("retry_job", acting(anna), job_id=await fails()))["job"]
     assert again["state"] == "uploading"
-    await came_out(simulator)
+    await house.came_out()
     more = {"job_id": await fails(), "copies": 50}
-    again = (await ask(hass, "retry_job", acting(anna), **more))["job"]
+    again = (await house.ask("retry_job", acting(anna), **more))["job"]
     assert again["hold_reason"] == "approval"
 
 
-async def test_what_was_approved_and_is_moved(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    anna: User,
-    boss: User,
-) -> None:
-    option(hass, setup, approval_users=[anna.id])
-    box.printer(1).on = False
-    await data_of(setup).coordinator.async_refresh()
-    jobs = [await print_as(hass, anna) for _ in range(2)]
-    await ask(hass, "continue_job", acting(boss), job_id=jobs[0]["job_id"])
-    other = device_of(hass, OTHER_LASER)
+async def test_what_was_approved_and_is_moved(anna: User, boss: User, house: House) -> None:
+    option(house.hass, house.entry, approval_users=[anna.id])
+    house.box.printer(1).on = False
+    await house.data.coordinator.async_refresh()
+    jobs = [await print_as(house, anna) for _ in range(2)]
+    await house.ask("continue_job", acting(boss), job_id=jobs[0]["job_id"])
+    other = house.device(OTHER_LASER)
     moved = [
-        (await ask(hass, "move_job", acting(anna), job_id=job["job_id"], to_device_id=other))["job"]
+        (await house.ask("move_job", acting(anna), job_id=job["job_id"], to_device_id=other))["job"]
         for job in jobs
     ]
     assert [job["hold_reason"] for job in moved] == [None, "approval"]
-    await came_out(simulator)
+    await house.came_out()

@@ -8,21 +8,22 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.const import CONF_BY_HAND, CONF_PRINTER_OPTIONS, DOMAIN
+from custom_components.lianke.const import CONF_BY_HAND, CONF_PRINTER_OPTIONS
 from custom_components.lianke.documents import two_sides
 from tests.by_hand import Laser, Sheet, images_of, paper, read, turn_stack
 from tests.printing import (
     INKJET,
     LABELS,
     LASER,
-    ask,
-    came_out,
+    House,
     data_of,
-    device_of,
     make_media,
-    sent,
 )
-from tests.simulator import Outcome, Simulator, make_pdf
+from tests.simulator import Outcome, make_pdf
+
+# Callbacks arrive, so that waiting is short.
+pytestmark = pytest.mark.usefixtures("reachable")
+
 
 LONG, SHORT = "manual_long_edge", "manual_short_edge"
 USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
@@ -38,17 +39,6 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-async def ready(reachable: str, setup: MockConfigEntry, media: Path) -> MockConfigEntry:
-    """Set everything up; callbacks arrive, so that waiting is short."""
-    return setup
-
-
-def spooled(hass: HomeAssistant) -> list[Path]:
-    """Return the files in the spool."""
-    return [*Path(hass.config.cache_path(DOMAIN, "spool")).iterdir()]
-
-
 def key_of(entry: MockConfigEntry, name: str) -> str:
     """Return the key of a printer."""
     known = data_of(entry).storage.printers.values()
@@ -60,33 +50,31 @@ def options(hass: HomeAssistant, entry: MockConfigEntry, **changes: Any) -> None
     hass.config_entries.async_update_entry(entry, options={**entry.options, **changes})
 
 
-async def by_hand(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
+async def by_hand(house: House, **data: Any) -> dict[str, Any]:
     """Print, and return the job as it waits for its paper to be turned over."""
-    data.setdefault("device_id", device_of(hass))
+    data.setdefault("device_id", house.device())
     data.setdefault("duplex", LONG)
-    [job] = (await ask(hass, "print", wait=True, **data))["jobs"]
+    [job] = (await house.ask("print", wait=True, **data))["jobs"]
     assert (job["state"], job["hold_reason"]) == ("held", "turn_paper"), job
     return dict(job)
 
 
-async def finish(
-    hass: HomeAssistant, simulator: Simulator, job: dict[str, Any], laser: Laser = USUAL
-) -> list[Sheet]:
+async def finish(house: House, job: dict[str, Any], laser: Laser = USUAL) -> list[Sheet]:
     """Turn the stack over as the job says, continue, and return the finished sheets."""
     count = job["by_hand"]["sheets"]
-    stack = laser.print(images_of(simulator.printed[-1]), paper(count))
+    stack = laser.print(images_of(house.printed[-1]), paper(count))
     stack = turn_stack(stack, job["by_hand"]["put_back"])
-    done = len(simulator.printed)
-    answer = await ask(hass, "continue_job", job_id=job["job_id"], reason="turn_paper")
+    done = len(house.printed)
+    answer = await house.ask("continue_job", job_id=job["job_id"], reason="turn_paper")
     assert answer["job"]["job_id"] == job["job_id"]
-    await came_out(simulator, done + 1)
-    return laser.print(images_of(simulator.printed[-1]), stack)
+    await house.came_out(done + 1)
+    return laser.print(images_of(house.printed[-1]), stack)
 
 
-async def reason(hass: HomeAssistant, action: str = "print", **data: Any) -> str | None:
+async def reason(house: House, action: str = "print", **data: Any) -> str | None:
     """Return why a call is refused."""
     with pytest.raises(HomeAssistantError) as refused:
-        await ask(hass, action, **data)
+        await house.ask(action, **data)
     return refused.value.translation_key
 
 
@@ -95,17 +83,15 @@ async def reason(hass: HomeAssistant, action: str = "print", **data: Any) -> str
     [USUAL, Laser(out_up=True, prints_up=False, top_leads=False)],
     ids=["as it is at first", "as it was set up"],
 )
-async def test_seven_pages_twice(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path, laser: Laser
-) -> None:
+async def test_seven_pages_twice(laser: Laser, house: House) -> None:
     if laser != USUAL:
         setup = {"comes_out": laser.comes_out, "put_back": laser.put_back, "turned": laser.turned}
-        options(hass, ready, **{CONF_BY_HAND: {key_of(ready, LASER): setup}})
-    job = await by_hand(hass, file=str(media / "seven.pdf"), copies=2)
+        options(house.hass, house.entry, **{CONF_BY_HAND: {key_of(house.entry, LASER): setup}})
+    job = await by_hand(house, file=house.path("seven.pdf"), copies=2)
     assert (job["title"], job["pages"], job["copies"]) == ("seven.pdf", 7, 2)
     assert ("printed side up" in job["message"]) is (laser.put_back == "face_up")
     assert "all 8 sheets" in job["message"]
-    done = await finish(hass, simulator, job, laser)
+    done = await finish(house, job, laser)
     sheets = [(front.text, back.text) for front, back in read(done, out_up=laser.out_up)]
     assert (
         sheets
@@ -117,49 +103,42 @@ async def test_seven_pages_twice(
         ]
         * 2
     )
-    assert all(printed.options["dmDuplex"] == "1" for printed in simulator.printed)
-    assert not spooled(hass)
+    assert all(printed.options["dmDuplex"] == "1" for printed in house.printed)
+    assert not house.spooled()
 
 
-async def test_chosen_pages_and_what_lies(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
+async def test_chosen_pages_and_what_lies(house: House) -> None:
     job = await by_hand(
-        hass, file=str(media / "seven.pdf"), sheet="2_up", pages="2-6", reverse_order=True
+        house, file=house.path("seven.pdf"), sheet="2_up", pages="2-6", reverse_order=True
     )
     assert (job["pages"], job["by_hand"]["edge_first"]) == (3, "left")
     assert "the left edge of the pages first" in job["message"]
-    done = await finish(hass, simulator, job)
+    done = await finish(house, job)
     sheets = [(front.text, back.text) for front, back in read(done, out_up=False)]
     assert sheets == [("Page 2 Page 3", "Page 4 Page 5"), ("Page 6", "")]
-    assert simulator.printed[0].options["dmOrientation"] == "1"
+    assert house.printed[0].options["dmOrientation"] == "1"
 
 
 @pytest.mark.parametrize("by_default", [False, True])
-async def test_a_booklet_turns_at_its_short_edge(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    media: Path,
-    by_default: bool,
-) -> None:
+async def test_a_booklet_turns_at_its_short_edge(by_default: bool, house: House) -> None:
     chosen: dict[str, Any] = {"duplex": LONG}
     if by_default:
-        options(hass, ready, **{CONF_PRINTER_OPTIONS: {key_of(ready, LASER): chosen}})
+        options(
+            house.hass, house.entry, **{CONF_PRINTER_OPTIONS: {key_of(house.entry, LASER): chosen}}
+        )
         chosen = {}
-    device = device_of(hass)
+    device = house.device()
     [job] = (
-        await ask(
-            hass,
+        await house.ask(
             "print",
             device_id=device,
-            file=str(media / "seven.pdf"),
+            file=house.path("seven.pdf"),
             sheet="booklet",
             wait=True,
             **chosen,
         )
     )["jobs"]
-    done = await finish(hass, simulator, job)
+    done = await finish(house, job)
     [(first, second), (third, fourth)] = read(done, out_up=False)
     assert [first.text, second.text] == ["Page 1", "Page 2 Page 7"]
     assert [third.text, fourth.text] == ["Page 6 Page 3", "Page 4 Page 5"]
@@ -167,42 +146,41 @@ async def test_a_booklet_turns_at_its_short_edge(
     assert (second.turn - first.turn) % 360 == 180
 
 
-async def test_what_has_no_second_side(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    await ask(
-        hass,
+async def test_what_has_no_second_side(house: House) -> None:
+    await house.ask(
         "print",
-        device_id=device_of(hass),
-        file=[str(media / "one.pdf"), str(media / "seven.pdf")],
+        device_id=house.device(),
+        file=[house.path("one.pdf"), house.path("seven.pdf")],
         duplex=LONG,
         pages="1",
         copies=2,
         wait=True,
     )
-    assert [printed.copies for printed in await came_out(simulator, 2)] == [2, 2]
-    assert [printed.options["dmDuplex"] for printed in simulator.printed] == ["1", "1"]
+    assert [printed.copies for printed in await house.came_out(2)] == [2, 2]
+    assert [printed.options["dmDuplex"] for printed in house.printed] == ["1", "1"]
 
 
-async def test_what_cannot_be_split(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    device = device_of(hass)
-    for source in ({"text": "Hello"}, {"file": str(media / "page.html")}):
-        assert await reason(hass, device_id=device, duplex=LONG, **source) == "by_hand_type"
-    assert sent(simulator) == 0
-    assert not spooled(hass)
+async def test_what_cannot_be_split(house: House) -> None:
+    device = house.device()
+    for source in ({"text": "Hello"}, {"file": house.path("page.html")}):
+        assert await reason(house, device_id=device, duplex=LONG, **source) == "by_hand_type"
+    assert house.sent == 0
+    assert not house.spooled()
     # By default it concerns what it can, and does not keep a notification from being printed.
-    options(hass, ready, **{CONF_PRINTER_OPTIONS: {key_of(ready, LASER): {"duplex": SHORT}}})
-    await ask(hass, "print", device_id=device, text="Hello", wait=True)
-    [printed] = await came_out(simulator)
+    options(
+        house.hass,
+        house.entry,
+        **{CONF_PRINTER_OPTIONS: {key_of(house.entry, LASER): {"duplex": SHORT}}},
+    )
+    await house.ask("print", device_id=device, text="Hello", wait=True)
+    [printed] = await house.came_out()
     assert printed.options["dmDuplex"] == "1"
-    job = await by_hand(hass, file=str(media / "seven.pdf"), duplex=SHORT)
-    assert await reason(hass, "continue_job", job_id=job["job_id"], reason="approval") == (
+    job = await by_hand(house, file=house.path("seven.pdf"), duplex=SHORT)
+    assert await reason(house, "continue_job", job_id=job["job_id"], reason="approval") == (
         "job_not_waiting"
     )
-    off = await ask(
-        hass, "print", device_id=device, file=str(media / "seven.pdf"), duplex="off", wait=True
+    off = await house.ask(
+        "print", device_id=device, file=house.path("seven.pdf"), duplex="off", wait=True
     )
     assert off["jobs"][0]["state"] == "completed"
 
@@ -216,65 +194,54 @@ async def test_what_cannot_be_split(
     ],
 )
 async def test_it_is_offered_where_there_is_no_unit(
-    hass: HomeAssistant, ready: MockConfigEntry, printer: str, expected: list[str] | None
+    printer: str, expected: list[str] | None, house: House
 ) -> None:
-    answer = await ask(hass, "get_capabilities", device_id=device_of(hass, printer))
+    answer = await house.ask("get_capabilities", device_id=house.device(printer))
     assert answer["duplex"] == expected
 
 
-async def test_an_error_names_it_where_there_is_no_unit(
-    hass: HomeAssistant, ready: MockConfigEntry, media: Path
-) -> None:
+async def test_an_error_names_it_where_there_is_no_unit(house: House) -> None:
     with pytest.raises(HomeAssistantError) as refused:
-        await ask(
-            hass,
+        await house.ask(
             "print",
-            device_id=device_of(hass, INKJET),
-            file=str(media / "seven.pdf"),
+            device_id=house.device(INKJET),
+            file=house.path("seven.pdf"),
             duplex="long_edge",
         )
     assert refused.value.translation_placeholders is not None
     assert LONG in refused.value.translation_placeholders["allowed"]
 
 
-async def test_again_with_other_options(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    options(hass, ready, keep_printed_hours=1)
-    job = await by_hand(hass, file=str(media / "seven.pdf"))
-    await finish(hass, simulator, job)
-    await hass.async_block_till_done(wait_background_tasks=True)
+async def test_again_with_other_options(house: House) -> None:
+    options(house.hass, house.entry, keep_printed_hours=1)
+    job = await by_hand(house, file=house.path("seven.pdf"))
+    await finish(house, job)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
     job_id = job["job_id"]
-    other = {"to_device_id": device_of(hass, INKJET)}
-    assert await reason(hass, "retry_job", job_id=job_id, copies=2) == "by_hand_unchanged"
-    assert await reason(hass, "retry_job", job_id=job_id, **other) == "by_hand_unchanged"
-    simulator.cloud.plan(simulator.box.printer(1), Outcome(code=502))
-    plain = await ask(
-        hass, "print", device_id=device_of(hass), file=str(media / "seven.pdf"), wait=True
+    other = {"to_device_id": house.device(INKJET)}
+    assert await reason(house, "retry_job", job_id=job_id, copies=2) == "by_hand_unchanged"
+    assert await reason(house, "retry_job", job_id=job_id, **other) == "by_hand_unchanged"
+    house.cloud.plan(house.box.printer(1), Outcome(code=502))
+    plain = await house.ask(
+        "print", device_id=house.device(), file=house.path("seven.pdf"), wait=True
     )
     job_id = plain["jobs"][0]["job_id"]
-    assert await reason(hass, "retry_job", job_id=job_id, duplex=LONG) == "by_hand_not_again"
-    assert await reason(hass, "retry_job", job_id=job_id, from_sheet=2) == "not_by_hand"
-    before = sent(simulator)
-    assert await reason(hass, "retry_job", job_id=job_id, copies=1, backs_only=True) == (
+    assert await reason(house, "retry_job", job_id=job_id, duplex=LONG) == "by_hand_not_again"
+    assert await reason(house, "retry_job", job_id=job_id, from_sheet=2) == "not_by_hand"
+    before = house.sent
+    assert await reason(house, "retry_job", job_id=job_id, copies=1, backs_only=True) == (
         "not_by_hand"
     )
-    assert sent(simulator) == before
+    assert house.sent == before
 
 
-async def test_a_split_that_takes_too_long(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    media: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_split_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     monkeypatch.setattr(two_sides, "SPLIT_SECONDS", 0)
-    file = str(media / "seven.pdf")
-    assert await reason(hass, device_id=device_of(hass), duplex=LONG, file=file) == "pdf_takes_long"
+    file = house.path("seven.pdf")
+    assert await reason(house, device_id=house.device(), duplex=LONG, file=file) == "pdf_takes_long"
     monkeypatch.setattr(two_sides, "SPLIT_SECONDS", 30)
     monkeypatch.setattr(two_sides, "MAX_SOURCE_PAGES", 13)
-    refused = await reason(hass, device_id=device_of(hass), duplex=LONG, file=file, copies=2)
+    refused = await reason(house, device_id=house.device(), duplex=LONG, file=file, copies=2)
     assert refused == "sheet_too_many_pages"
-    assert sent(simulator) == 0
-    assert not spooled(hass)
+    assert house.sent == 0
+    assert not house.spooled()

@@ -22,29 +22,16 @@ from tests.printing import (
     INKJET,
     LASER,
     OTHER_LASER,
+    House,
     Upload,
-    ask,
-    came_out,
     data_of,
-    device_of,
-    make_media,
     print_one,
-    sent,
     uploader,
 )
-from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
+from tests.simulator import Fault, Outcome, Simulator, make_pdf
 
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with a PDF of three pages."""
-    return make_media(hass, tmp_path / "media")
+# Callbacks arrive, so that waiting is short.
+pytestmark = pytest.mark.usefixtures("reachable")
 
 
 @pytest.fixture
@@ -53,18 +40,10 @@ async def upload(reachable: str, hass_client: ClientSessionGenerator) -> Upload:
     return await uploader(hass_client)
 
 
-@pytest.fixture
-async def ready(reachable: str, setup: MockConfigEntry, media: Path) -> MockConfigEntry:
-    """Set everything up; callbacks arrive, so that waiting is short."""
-    return setup
-
-
-async def test_a_file_is_printed_and_the_outcome_told(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    job = await print_one(hass, file=str(media / "菜单.pdf"), title="今天的菜单")
-    [printed] = simulator.printed
-    assert printed.path.read_bytes() == (media / "菜单.pdf").read_bytes()
+async def test_a_file_is_printed_and_the_outcome_told(house: House) -> None:
+    job = await house.print_one(file=house.menu, title="今天的菜单")
+    [printed] = house.printed
+    assert printed.path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
     assert printed.name == "菜单.pdf"
     assert (printed.pages, printed.port) == (3, 1)
     assert printed.options["reportDeviceStatus"] == printed.options["reportPrinterStatus"] == "1"
@@ -73,27 +52,25 @@ async def test_a_file_is_printed_and_the_outcome_told(
     assert (job["title"], job["printer"]) == ("今天的菜单", LASER)
     assert (job["pages"], job["copies"]) == (3, 1)
     assert (job["duplicate"], job["timed_out"], job["message"]) == (False, False, None)
-    assert job["device_id"] == device_of(hass)
+    assert job["device_id"] == house.device()
 
 
-async def test_a_reload_is_waited_over(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box, media: Path
-) -> None:
-    box.printer(1).paper = 1
-    call = hass.async_create_task(
-        ask(hass, "print", device_id=device_of(hass), file=str(media / "菜单.pdf"), wait=True)
+async def test_a_reload_is_waited_over(house: House) -> None:
+    house.box.printer(1).paper = 1
+    call = house.hass.async_create_task(
+        house.ask("print", device_id=house.device(), file=house.menu, wait=True)
     )
     async with asyncio.timeout(20):
-        while not sent(simulator):
+        while not house.sent:
             await asyncio.sleep(0.02)
-    assert await hass.config_entries.async_unload(ready.entry_id)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     await asyncio.sleep(0.1)
     assert not call.done()
-    assert await hass.config_entries.async_setup(ready.entry_id)
-    box.printer(1).paper = None
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    house.box.printer(1).paper = None
     [job] = (await call)["jobs"]
     assert (job["state"], job["timed_out"]) == ("completed", False)
-    assert len(simulator.printed) == 1
+    assert len(house.printed) == 1
 
 
 @pytest.mark.parametrize(
@@ -105,25 +82,21 @@ async def test_a_reload_is_waited_over(
     ],
     ids=["long", "half a character", "blank"],
 )
-async def test_any_title_is_kept_over_a_reload(
-    hass: HomeAssistant, ready: MockConfigEntry, box: Box, media: Path, title: str, shown: str
-) -> None:
-    box.online = False
-    await data_of(ready).coordinator.async_refresh()
-    job = await print_one(
-        hass, file=str(media / "菜单.pdf"), title=title, request_id="\ud83d", replace_key="\ud83d"
+async def test_any_title_is_kept_over_a_reload(title: str, shown: str, house: House) -> None:
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    job = await house.print_one(
+        file=house.menu, title=title, request_id="\ud83d", replace_key="\ud83d"
     )
     assert job["title"] == shown
-    assert await hass.config_entries.async_reload(ready.entry_id)
-    [kept] = (await ask(hass, "list_jobs", device_id=device_of(hass)))["jobs"]
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    [kept] = (await house.ask("list_jobs", device_id=house.device()))["jobs"]
     assert (kept["job_id"], kept["title"]) == (job["job_id"], shown)
 
 
-async def test_values_are_read_as_people_and_yaml_write_them(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    await print_one(hass, file=str(media / "菜单.pdf"), duplex=False, paper=" a5 ", color="Mono")
-    options = simulator.printed[0].options
+async def test_values_are_read_as_people_and_yaml_write_them(house: House) -> None:
+    await house.print_one(file=house.menu, duplex=False, paper=" a5 ", color="Mono")
+    options = house.printed[0].options
     assert (options["dmDuplex"], options["dmPaperSize"], options["dmColor"]) == ("1", "11", "1")
 
 
@@ -150,21 +123,17 @@ async def test_defaults_apply_where_the_call_is_silent(
     await tear_down(hass)
 
 
-async def test_a_media_item_as_the_form_gives_it(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_a_media_item_as_the_form_gives_it(house: House) -> None:
     item = {
         "media_content_id": f"media-source://{DOMAIN}/local/菜单.pdf",
         "media_content_type": "application/pdf",
         "metadata": {},
     }
-    await print_one(hass, media=item)
-    assert simulator.printed[0].name == "菜单.pdf"
+    await house.print_one(media=item)
+    assert house.printed[0].name == "菜单.pdf"
 
 
-async def test_a_web_address(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_a_web_address(house: House) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=make_pdf(2))
 
@@ -173,72 +142,64 @@ async def test_a_web_address(
     server = TestServer(app, host="127.0.0.1")
     await server.start_server()
     address = f"http://127.0.0.1:{server.port}/files"
-    hass.config.allowlist_external_urls = {f"{address}/"}
-    job = await print_one(hass, url=f"{address}/账单.pdf?token=secret")
+    house.hass.config.allowlist_external_urls = {f"{address}/"}
+    job = await house.print_one(url=f"{address}/账单.pdf?token=secret")
     assert (job["state"], job["title"], job["pages"]) == ("completed", "账单.pdf", 2)
-    assert simulator.printed[0].name == "账单.pdf"
+    assert house.printed[0].name == "账单.pdf"
     assert "secret" not in str(job)
     await server.close()
 
 
-async def test_several_documents_are_jobs_in_order(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
+async def test_several_documents_are_jobs_in_order(house: House) -> None:
     for number in (1, 2, 3):
-        (media / f"{number}.pdf").write_bytes(make_pdf(number))
-    paths = [str(media / f"{number}.pdf") for number in (1, 2, 3)]
+        (house.media / f"{number}.pdf").write_bytes(make_pdf(number))
+    paths = [house.path(f"{number}.pdf") for number in (1, 2, 3)]
     jobs = (
-        await ask(hass, "print", device_id=device_of(hass), file=paths, wait=True, request_id="x")
+        await house.ask("print", device_id=house.device(), file=paths, wait=True, request_id="x")
     )["jobs"]
     assert [job["state"] for job in jobs] == ["completed"] * 3
     assert [job["title"] for job in jobs] == ["1.pdf", "2.pdf", "3.pdf"]
-    assert [printed.name for printed in simulator.printed] == ["1.pdf", "2.pdf", "3.pdf"]
-    again = await ask(hass, "print", device_id=device_of(hass), file=paths, request_id="x")
+    assert [printed.name for printed in house.printed] == ["1.pdf", "2.pdf", "3.pdf"]
+    again = await house.ask("print", device_id=house.device(), file=paths, request_id="x")
     assert [job["duplicate"] for job in again["jobs"]] == [True] * 3
     assert [job["job_id"] for job in again["jobs"]] == [job["job_id"] for job in jobs]
-    assert len(simulator.printed) == 3
+    assert len(house.printed) == 3
 
 
-async def test_a_limit_reached_in_the_middle_is_told(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    hass.config.language = "zh-Hans"
-    hass.config_entries.async_update_entry(ready, options={"max_jobs_per_hour": 2})
-    paths = [str(media / "菜单.pdf")] * 3
+async def test_a_limit_reached_in_the_middle_is_told(house: House) -> None:
+    house.hass.config.language = "zh-Hans"
+    house.set_options({"max_jobs_per_hour": 2})
+    paths = [house.menu] * 3
     with pytest.raises(HomeAssistantError) as raised:
-        await ask(hass, "print", device_id=device_of(hass), file=paths)
+        await house.ask("print", device_id=house.device(), file=paths)
     assert raised.value.translation_key == "submitted_partly"
     placeholders = raised.value.translation_placeholders or {}
     assert (placeholders["done"], placeholders["wanted"]) == ("2", "3")
     assert LASER in placeholders["reason"]
     assert "任务" in placeholders["reason"]
-    await came_out(simulator, 2)
+    await house.came_out(2)
 
 
-async def test_a_double_tap_on_an_upload_prints_once(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, upload: Upload
-) -> None:
+async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: House) -> None:
     file_id = await upload(make_pdf(1), "a.pdf")
-    calls = [print_one(hass, upload=file_id, request_id="drop-1") for _ in range(3)]
+    calls = [house.print_one(upload=file_id, request_id="drop-1") for _ in range(3)]
     jobs = await asyncio.gather(*calls)
     assert sorted(job["duplicate"] for job in jobs) == [False, True, True]
     assert len({job["job_id"] for job in jobs}) == 1
-    assert len(simulator.printed) == 1
+    assert len(house.printed) == 1
     with pytest.raises(ServiceValidationError) as raised:
-        await print_one(hass, upload=file_id, request_id="drop-2")
+        await house.print_one(upload=file_id, request_id="drop-2")
     assert raised.value.translation_key == "upload_gone"
     with pytest.raises(ServiceValidationError):
-        await print_one(hass, upload=file_id)
+        await house.print_one(upload=file_id)
 
 
-async def test_a_failure_is_told_in_the_language_of_the_house(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    hass.config.language = "zh-Hans"
-    path = str(media / "菜单.pdf")
-    printer = simulator.box.printer(1)
-    simulator.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
-    job = await print_one(hass, file=path)
+async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> None:
+    house.hass.config.language = "zh-Hans"
+    path = house.menu
+    printer = house.box.printer(1)
+    house.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
+    job = await house.print_one(file=path)
     assert (job["state"], job["reason"], job["code"]) == ("failed", "conversion_failed", 502)
     assert job["detail"] == "文件已损坏"
     # Nobody is told to save a PDF as PDF.
@@ -246,12 +207,12 @@ async def test_a_failure_is_told_in_the_language_of_the_house(
     assert "打印成新的 PDF" in job["message"]
     assert "另存为 PDF" not in job["message"]
     assert job["can_retry"]
-    simulator.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
+    house.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
     with pytest.raises(HomeAssistantError) as raised:
-        await hass.services.async_call(
+        await house.hass.services.async_call(
             DOMAIN,
             "print",
-            {"device_id": device_of(hass), "file": path, "wait": True},
+            {"device_id": house.device(), "file": path, "wait": True},
             blocking=True,
         )
     assert raised.value.translation_key == "job_failed"
@@ -260,63 +221,55 @@ async def test_a_failure_is_told_in_the_language_of_the_house(
     assert placeholders["reason"] == job["message"]
 
 
-async def test_without_waiting_a_failure_is_not_raised(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    simulator.cloud.plan(simulator.box.printer(1), Outcome(code=502, msg="x"))
-    answer = await hass.services.async_call(
+async def test_without_waiting_a_failure_is_not_raised(house: House) -> None:
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    answer = await house.hass.services.async_call(
         DOMAIN,
         "print",
-        {"device_id": device_of(hass), "file": str(media / "菜单.pdf")},
+        {"device_id": house.device(), "file": house.menu},
         blocking=True,
     )
     assert answer is None
 
 
-async def test_a_job_for_a_printer_without_paper_waits(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    simulator.box.printer(1).paper = 0
-    await data_of(ready).coordinator.async_refresh()
+async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
+    house.box.printer(1).paper = 0
+    await house.data.coordinator.async_refresh()
     before = dt_util.utcnow()
-    job = await print_one(hass, file=str(media / "菜单.pdf"), expires_in={"hours": 3})
+    job = await house.print_one(file=house.menu, expires_in={"hours": 3})
     assert (job["state"], job["hold_reason"]) == ("held", "out_of_paper")
     assert not job["timed_out"]
     expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
     assert timedelta(hours=2.9) < expires - before < timedelta(hours=3.1)
-    replaced = await print_one(hass, file=str(media / "菜单.pdf"), replace_key="menu")
-    newer = await print_one(hass, file=str(media / "菜单.pdf"), replace_key="menu")
+    replaced = await house.print_one(file=house.menu, replace_key="menu")
+    newer = await house.print_one(file=house.menu, replace_key="menu")
     jobs = {
         item["job_id"]: item
-        for item in (await ask(hass, "list_jobs", device_id=device_of(hass)))["jobs"]
+        for item in (await house.ask("list_jobs", device_id=house.device()))["jobs"]
     }
     assert jobs[replaced["job_id"]]["state"] == "canceled"
     assert jobs[newer["job_id"]]["state"] == "held"
     with pytest.raises(ServiceValidationError) as raised:
-        await print_one(hass, file=str(media / "菜单.pdf"), if_not_ready="fail")
+        await house.print_one(file=house.menu, if_not_ready="fail")
     assert raised.value.translation_key == "not_ready_out_of_paper"
-    assert sent(simulator) == 0
+    assert house.sent == 0
 
 
-async def test_waiting_ends_in_time(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    simulator.cloud.variants.callbacks = "never"
-    job = await print_one(hass, file=str(media / "菜单.pdf"), wait_timeout=0.3)
+async def test_waiting_ends_in_time(house: House) -> None:
+    house.cloud.variants.callbacks = "never"
+    job = await house.print_one(file=house.menu, wait_timeout=0.3)
     assert job["timed_out"]
     assert job["state"] in ("uploading", "queued")
 
 
-async def test_pictures_expire_soon_and_lists_later(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_pictures_expire_soon_and_lists_later(house: House) -> None:
     from tests.documents.test_entities import Door, add
 
-    await add(hass, "camera", [Door(picture("JPEG"))])
-    simulator.box.online = False
-    await data_of(setup).coordinator.async_refresh()
-    photo = await print_one(hass, source_entity="camera.door")
-    text = await print_one(hass, text="x")
+    await add(house.hass, "camera", [Door(picture("JPEG"))])
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    photo = await house.print_one(source_entity="camera.door")
+    text = await house.print_one(text="x")
     now = dt_util.utcnow()
     for job, hours in ((photo, 1), (text, 12)):
         expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
@@ -324,17 +277,15 @@ async def test_pictures_expire_soon_and_lists_later(
     assert photo["title"] == "门铃"
 
 
-async def test_jobs_are_listed_and_filtered(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    await print_one(hass, text="1", title="one")
-    simulator.cloud.plan(simulator.box.printer(1), Outcome(code=502, msg="x"))
-    await print_one(hass, text="2", title="two")
-    await print_one(hass, text="3", title="other printer", device_id=device_of(hass, INKJET))
-    device = device_of(hass)
+async def test_jobs_are_listed_and_filtered(house: House) -> None:
+    await house.print_one(text="1", title="one")
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    await house.print_one(text="2", title="two")
+    await house.print_one(text="3", title="other printer", device_id=house.device(INKJET))
+    device = house.device()
 
     async def titles(**filters: Any) -> list[str]:
-        answer = await ask(hass, "list_jobs", device_id=device, **filters)
+        answer = await house.ask("list_jobs", device_id=device, **filters)
         assert set(answer) == {"jobs"}
         return [job["title"] for job in answer["jobs"]]
 
@@ -345,76 +296,69 @@ async def test_jobs_are_listed_and_filtered(
     assert await titles(state=["held"]) == []
 
 
-async def test_the_clouds_list_is_asked_once_a_minute(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    simulator.cloud.variants.list_lag = 0.0
-    await print_one(hass, text="1")
-    simulator.cloud.print_as_someone_else(simulator.box, simulator.box.printer(1))
-    before = simulator.cloud.count("POST /print/query_device_task")
+async def test_the_clouds_list_is_asked_once_a_minute(house: House) -> None:
+    house.cloud.variants.list_lag = 0.0
+    await house.print_one(text="1")
+    house.cloud.print_as_someone_else(house.box, house.box.printer(1))
+    before = house.cloud.count("POST /print/query_device_task")
     for _ in range(3):
-        answer = await ask(hass, "list_jobs", device_id=device_of(hass), include_cloud=True)
-    assert simulator.cloud.count("POST /print/query_device_task") == before + 1
+        answer = await house.ask("list_jobs", device_id=house.device(), include_cloud=True)
+    assert house.cloud.count("POST /print/query_device_task") == before + 1
     assert sorted(task["own"] for task in answer["cloud"]) == [False, True]
     [own] = [task for task in answer["cloud"] if task["own"]]
     assert own["state"] == "SUCCESS"
     assert dt_util.parse_datetime(own["created_at"]) is not None
 
 
-async def failed_job(hass: HomeAssistant, simulator: Simulator, **data: Any) -> dict[str, Any]:
+async def failed_job(house: House, **data: Any) -> dict[str, Any]:
     """Print something that fails, and return its job."""
-    simulator.cloud.plan(simulator.box.printer(1), Outcome(code=502, msg="x"))
-    job = await print_one(hass, **({"text": "再来一次"} | data))
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(**({"text": "再来一次"} | data))
     assert job["state"] == "failed"
     return job
 
 
-async def test_a_failed_job_is_printed_on_another_printer(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    job = await failed_job(hass, simulator, paper="A5", tray="纸盒 1")
-    device, other = device_of(hass), device_of(hass, INKJET)
+async def test_a_failed_job_is_printed_on_another_printer(house: House) -> None:
+    job = await failed_job(house, paper="A5", tray="纸盒 1")
+    device, other = house.device(), house.device(INKJET)
     # The other printer has no such tray: it says so, and nothing is sent.
-    before = sent(simulator)
+    before = house.sent
     with pytest.raises(ServiceValidationError) as raised:
-        await ask(hass, "retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
+        await house.ask("retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
     assert raised.value.translation_key == "tray_not_available"
-    assert sent(simulator) == before
-    job = await failed_job(hass, simulator, paper="A5")
-    answer = await ask(
-        hass, "retry_job", device_id=device, job_id=job["job_id"], to_device_id=other
+    assert house.sent == before
+    job = await failed_job(house, paper="A5")
+    answer = await house.ask(
+        "retry_job", device_id=device, job_id=job["job_id"], to_device_id=other
     )
     assert answer["job"]["device_id"] == other
     assert answer["job"]["printer"] == INKJET
-    [printed] = await came_out(simulator)
-    assert printed.options["targetIp"] == simulator.box.network_printer().ip
+    [printed] = await house.came_out()
+    assert printed.options["targetIp"] == house.box.network_printer().ip
     assert printed.options["dmPaperSize"] == "11"
 
 
-async def test_a_failed_job_is_printed_by_another_box(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    box = simulator.cloud.add_box(simulator.box.account)
-    simulator.cloud.add_printer(box, "HP LaserJet 1020", 1)
-    second = make_entry(simulator, box, title="Second")
-    assert await set_up(hass, second)
-    job = await failed_job(hass, simulator)
+async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
+    box = house.cloud.add_box(house.box.account)
+    house.cloud.add_printer(box, "HP LaserJet 1020", 1)
+    second = make_entry(house.simulator, box, title="Second")
+    assert await set_up(house.hass, second)
+    job = await failed_job(house)
     key = next(iter(data_of(second).coordinator.data.printers))
     from homeassistant.helpers import device_registry as dr
 
-    device = dr.async_get(hass).async_get_device_by_identifier(
+    device = dr.async_get(house.hass).async_get_device_by_identifier(
         (DOMAIN, f"{box.device_id}_{key}"), second.entry_id
     )
     assert device is not None
-    answer = await ask(
-        hass,
+    answer = await house.ask(
         "retry_job",
-        device_id=device_of(hass),
+        device_id=house.device(),
         job_id=job["job_id"],
         to_device_id=device.id,
     )
     assert answer["job"]["device_id"] == device.id
-    [printed] = await came_out(simulator)
+    [printed] = await house.came_out()
     assert (printed.device_id, "再来一次" in printed.path.read_text("utf-8")) == (
         box.device_id,
         True,
@@ -423,10 +367,8 @@ async def test_a_failed_job_is_printed_by_another_box(
     assert again.retry_of == job["job_id"]
 
 
-async def test_capabilities(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    answer = await ask(hass, "get_capabilities", device_id=device_of(hass))
+async def test_capabilities(house: House) -> None:
+    answer = await house.ask("get_capabilities", device_id=house.device())
     assert answer["model"] == LASER
     assert answer["papers"][0] == {
         "name": "A4",
@@ -445,51 +387,44 @@ async def test_capabilities(
     assert answer["max_copies"] == 99
     assert answer["defaults"]["paper"] == "A4"
     assert answer["defaults"]["tray"] == "自动选择"
-    asked = simulator.cloud.count("GET /print/printer_params")
-    await ask(hass, "get_capabilities", device_id=device_of(hass))
-    assert simulator.cloud.count("GET /print/printer_params") == asked
+    asked = house.cloud.count("GET /print/printer_params")
+    await house.ask("get_capabilities", device_id=house.device())
+    assert house.cloud.count("GET /print/printer_params") == asked
 
 
-async def test_what_a_driver_does_not_say_is_unknown(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    simulator.cloud.variants.missing_blocks = ["Capabilities", "DevMode"]
-    simulator.cloud.variants.papers = "empty"
-    answer = await ask(hass, "get_capabilities", device_id=device_of(hass, OTHER_LASER))
+async def test_what_a_driver_does_not_say_is_unknown(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Capabilities", "DevMode"]
+    house.cloud.variants.papers = "empty"
+    answer = await house.ask("get_capabilities", device_id=house.device(OTHER_LASER))
     unknown = ("papers", "trays", "media_types", "color", "duplex", "orientation", "max_copies")
     assert {answer[name] for name in unknown} == {None}
     assert set(answer["defaults"].values()) == {None}
-    await print_one(hass, text="x", device_id=device_of(hass, OTHER_LASER), tray=258, paper="A5")
-    assert simulator.printed[0].options["dmDefaultSource"] == "258"
-    assert simulator.printed[0].options["dmPaperSize"] == "11"
+    await house.print_one(text="x", device_id=house.device(OTHER_LASER), tray=258, paper="A5")
+    assert house.printed[0].options["dmDefaultSource"] == "258"
+    assert house.printed[0].options["dmPaperSize"] == "11"
 
 
-async def test_papers_without_a_block_are_named_by_the_list(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    simulator.cloud.variants.missing_blocks = ["Papers"]
-    answer = await ask(hass, "get_capabilities", device_id=device_of(hass))
+async def test_papers_without_a_block_are_named_by_the_list(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Papers"]
+    answer = await house.ask("get_capabilities", device_id=house.device())
     assert [paper["name"] for paper in answer["papers"]][:2] == ["A4", "A5"]
 
 
-async def cloud_preview(hass: HomeAssistant, media: Path) -> dict[str, Any]:
+async def cloud_preview(house: House) -> dict[str, Any]:
     """Have the menu drawn by the cloud."""
-    path = str(media / "菜单.pdf")
-    return await ask(hass, "preview", device_id=device_of(hass), file=path, preview_by="cloud")
+    path = house.menu
+    return await house.ask("preview", device_id=house.device(), file=path, preview_by="cloud")
 
 
 async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
     all_entities: None,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    media: Path,
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
+    house: House,
 ) -> None:
-    answer = await cloud_preview(hass, media)
+    answer = await cloud_preview(house)
     assert (answer["pages"], answer["title"], len(answer["images"])) == (3, "菜单.pdf", 3)
-    assert simulator.printed == []
+    assert house.printed == []
     anyone = await hass_client_no_auth()
     picture_answer = await anyone.get(answer["images"][1])
     assert picture_answer.status == HTTPStatus.OK
@@ -502,86 +437,73 @@ async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
     for last in ("0", "4", "x", "-1", "9" * 5000):
         path = f"{answer['images'][0].partition('?')[0].rpartition('/')[0]}/{last}"
         assert (await client.get(path)).status == HTTPStatus.NOT_FOUND
-    [image] = [state for state in hass.states.async_all("image") if state.name.startswith(LASER)]
+    [image] = [
+        state for state in house.hass.states.async_all("image") if state.name.startswith(LASER)
+    ]
     assert dt_util.parse_datetime(image.state) is not None
-    assert data_of(ready).queue.jobs() == []
+    assert house.queue.jobs() == []
 
-    job = await print_one(hass, document=answer["document"], copies=2)
-    [printed] = simulator.printed
+    job = await house.print_one(document=answer["document"], copies=2)
+    [printed] = house.printed
     assert printed.options["taskTicket"]
     assert (job["title"], job["pages"], job["state"]) == ("菜单.pdf", 3, "completed")
 
 
-async def test_a_preview_for_other_options_is_printed_from_the_file(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    answer = await cloud_preview(hass, media)
-    await print_one(hass, document=answer["document"], paper="A5")
-    [printed] = simulator.printed
+async def test_a_preview_for_other_options_is_printed_from_the_file(house: House) -> None:
+    answer = await cloud_preview(house)
+    await house.print_one(document=answer["document"], paper="A5")
+    [printed] = house.printed
     assert "taskTicket" not in printed.options
-    assert printed.path.read_bytes() == (media / "菜单.pdf").read_bytes()
+    assert printed.path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
 
 
-async def test_a_preview_that_fails_leaves_nothing(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    simulator.box.online = False
+async def test_a_preview_that_fails_leaves_nothing(house: House) -> None:
+    house.box.online = False
     with pytest.raises(HomeAssistantError) as raised:
-        await cloud_preview(hass, media)
+        await cloud_preview(house)
     assert raised.value.translation_key == "box_offline"
-    assert spooled(hass) == []
+    assert house.spooled() == []
 
 
-def spooled(hass: HomeAssistant) -> list[Path]:
-    """Return the files in the spool."""
-    return list(Path(hass.config.cache_path(DOMAIN, "spool")).iterdir())
-
-
-async def test_pages_are_counted_here_or_by_the_service(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    device = device_of(hass)
-    answer = await ask(hass, "count_pages", device_id=device, file=str(media / "菜单.pdf"))
+async def test_pages_are_counted_here_or_by_the_service(house: House) -> None:
+    device = house.device()
+    answer = await house.ask("count_pages", device_id=device, file=house.menu)
     assert answer["pages"] == 3
-    assert simulator.cloud.count("POST /print/file_pages") == 0
+    assert house.cloud.count("POST /print/file_pages") == 0
     # Without its table, which other programs put right as well.
-    (media / "odd.pdf").write_bytes(make_pdf(2).replace(b"startxref", b"startnone"))
-    answer = await ask(
-        hass, "count_pages", device_id=device, file=str(media / "odd.pdf"), paper="A5"
+    (house.media / "odd.pdf").write_bytes(make_pdf(2).replace(b"startxref", b"startnone"))
+    answer = await house.ask(
+        "count_pages", device_id=device, file=house.path("odd.pdf"), paper="A5"
     )
     assert answer["pages"] == 2
-    assert simulator.cloud.count("POST /print/file_pages") == 0
-    await print_one(hass, document=answer["document"])
-    assert simulator.printed[0].name == "odd.pdf"
-    simulator.cloud.fail("POST /print/file_pages", Fault(kind="code", code=502))
-    kept = len(spooled(hass))
+    assert house.cloud.count("POST /print/file_pages") == 0
+    await house.print_one(document=answer["document"])
+    assert house.printed[0].name == "odd.pdf"
+    house.cloud.fail("POST /print/file_pages", Fault(kind="code", code=502))
+    kept = len(house.spooled())
     with pytest.raises(HomeAssistantError):
-        await ask(hass, "count_pages", device_id=device, text="x")
-    assert len(spooled(hass)) == kept
+        await house.ask("count_pages", device_id=device, text="x")
+    assert len(house.spooled()) == kept
 
 
-async def test_only_one_document_at_a_time_is_looked_at(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    paths = [str(media / "菜单.pdf")] * 2
+async def test_only_one_document_at_a_time_is_looked_at(house: House) -> None:
+    paths = [house.menu] * 2
     for action in ("preview", "count_pages"):
         with pytest.raises(ServiceValidationError) as raised:
-            await ask(hass, action, device_id=device_of(hass), file=paths)
+            await house.ask(action, device_id=house.device(), file=paths)
         assert raised.value.translation_key == "one_document_only"
-    assert sent(simulator) == 0
+    assert house.sent == 0
 
 
-async def test_actions_without_a_response(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    job = await failed_job(hass, simulator)
-    device = device_of(hass)
+async def test_actions_without_a_response(house: House) -> None:
+    job = await failed_job(house)
+    device = house.device()
     for action, data in (
         ("preview", {"text": "x"}),
         ("retry_job", {"job_id": job["job_id"]}),
     ):
-        answer = await hass.services.async_call(
+        answer = await house.hass.services.async_call(
             DOMAIN, action, {"device_id": device, **data}, blocking=True
         )
         assert answer is None
-    await came_out(simulator)
+    await house.came_out()

@@ -2,7 +2,6 @@
 
 import csv
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from homeassistant.auth.models import User
@@ -11,35 +10,20 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import MockUser
 import voluptuous as vol
 
 from custom_components.lianke.actions.page_counts import as_csv
 from custom_components.lianke.box.page_counts import month_of
 from tests.printing import (
     LASER,
-    ask,
-    came_out,
-    data_of,
-    device_of,
-    make_media,
-    print_one,
-    sent,
+    House,
     show_state,
 )
-from tests.simulator import Outcome, Simulator
+from tests.simulator import Outcome
 
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with a PDF of three pages."""
-    return make_media(hass, tmp_path / "media")
-
-
-@pytest.fixture
-async def ready(reachable: str, setup: MockConfigEntry, media: Path) -> MockConfigEntry:
-    """Set everything up; callbacks arrive, so that waiting is short."""
-    return setup
+# Callbacks arrive, so that waiting is short.
+pytestmark = pytest.mark.usefixtures("reachable")
 
 
 @pytest.fixture
@@ -52,17 +36,14 @@ def anna(hass: HomeAssistant) -> MockUser:
     return user
 
 
-async def print_menu(
-    hass: HomeAssistant, media: Path, user: MockUser | None = None, **data: Any
-) -> dict[str, Any]:
+async def print_menu(house: House, user: MockUser | None = None, **data: Any) -> dict[str, Any]:
     """Print the menu of three pages for a user, or an automation, and wait."""
     context = Context(user_id=user.id if user else None)
-    answer = await ask(
-        hass,
+    answer = await house.ask(
         "print",
         context,
-        device_id=device_of(hass),
-        file=str(media / "菜单.pdf"),
+        device_id=house.device(),
+        file=house.menu,
         wait=True,
         **data,
     )
@@ -70,23 +51,16 @@ async def print_menu(
     return job
 
 
-async def test_pages_are_exported(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    media: Path,
-    anna: MockUser,
-    hass_admin_user: User,
-) -> None:
-    assert (await print_menu(hass, media, anna, copies=2))["state"] == "completed"
-    await print_menu(hass, media)
+async def test_pages_are_exported(anna: MockUser, hass_admin_user: User, house: House) -> None:
+    assert (await print_menu(house, anna, copies=2))["state"] == "completed"
+    await print_menu(house)
     # What did not come out for sure is nobody's.
-    simulator.cloud.plan(simulator.box.printer(1), Outcome(code=502, msg="x"))
-    await print_menu(hass, media, anna)
-    await hass.async_block_till_done()
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    await print_menu(house, anna)
+    await house.hass.async_block_till_done()
     month = month_of(dt_util.now())
     admin = Context(user_id=hass_admin_user.id)
-    answer = await ask(hass, "export_pages", admin)
+    answer = await house.ask("export_pages", admin)
     base = {"month": month, "box": "Office box", "printer": LASER}
     assert answer["rows"] == [
         base | {"user": "", "source": "automation", "pages": 3},
@@ -97,14 +71,14 @@ async def test_pages_are_exported(
     # No spreadsheet takes a name for a formula.
     assert [(row["user"], row["pages"]) for row in read] == [("", "3"), ("'=Anna", "6")]
     for period in ({"from_month": "2000-01", "to_month": "2000-12"}, {"from_month": "2100-01"}):
-        assert (await ask(hass, "export_pages", admin, **period))["rows"] == []
-    one = {"config_entry": ready.entry_id, "from_month": month, "to_month": month}
-    assert (await ask(hass, "export_pages", admin, **one))["total"] == 9
+        assert (await house.ask("export_pages", admin, **period))["rows"] == []
+    one = {"config_entry": house.entry.entry_id, "from_month": month, "to_month": month}
+    assert (await house.ask("export_pages", admin, **one))["total"] == 9
     for wrong in ("2026", "2026-13", "26-01", "now"):
         with pytest.raises(vol.Invalid):
-            await ask(hass, "export_pages", admin, from_month=wrong)
+            await house.ask("export_pages", admin, from_month=wrong)
     with pytest.raises(Unauthorized):
-        await ask(hass, "export_pages", Context(user_id=anna.id))
+        await house.ask("export_pages", Context(user_id=anna.id))
 
 
 def test_csv_of_nothing_has_its_names() -> None:
@@ -112,64 +86,53 @@ def test_csv_of_nothing_has_its_names() -> None:
 
 
 async def test_beyond_a_months_pages_somebody_has_to_approve(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    media: Path,
-    anna: MockUser,
-    hass_admin_user: User,
+    anna: MockUser, hass_admin_user: User, house: House
 ) -> None:
-    hass.config_entries.async_update_entry(ready, options={"monthly_pages": 7})
-    assert (await print_menu(hass, media, anna))["state"] == "completed"
-    assert (await print_menu(hass, media, anna))["state"] == "completed"
-    held = await print_menu(hass, media, anna)
+    house.set_options({"monthly_pages": 7})
+    assert (await print_menu(house, anna))["state"] == "completed"
+    assert (await print_menu(house, anna))["state"] == "completed"
+    held = await print_menu(house, anna)
     assert (held["state"], held["waits_for"]) == ("held", ["approval"])
     # Others, and automations, go on; and one page is still left, but for the job that waits.
-    assert (await print_menu(hass, media))["state"] == "completed"
-    assert (await print_menu(hass, media, anna, pages="1"))["state"] == "held"
-    await ask(hass, "continue_job", Context(user_id=hass_admin_user.id), job_id=held["job_id"])
-    await came_out(simulator, 4)
+    assert (await print_menu(house))["state"] == "completed"
+    assert (await print_menu(house, anna, pages="1"))["state"] == "held"
+    await house.ask("continue_job", Context(user_id=hass_admin_user.id), job_id=held["job_id"])
+    await house.came_out(4)
 
 
-async def test_beyond_a_months_pages_jobs_are_refused(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, media: Path, anna: MockUser
-) -> None:
+async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: House) -> None:
     options: dict[str, Any] = {"monthly_pages": 5, "monthly_beyond": "refused"}
     options["monthly_users"] = [anna.id]
-    hass.config_entries.async_update_entry(ready, options=options)
-    show_state(simulator.box.printer(1), "outOfPaper")
-    await data_of(ready).coordinator.async_refresh()
+    house.set_options(options)
+    show_state(house.box.printer(1), "outOfPaper")
+    await house.data.coordinator.async_refresh()
     # One that waits counts.
-    assert (await print_menu(hass, media, anna))["state"] == "held"
+    assert (await print_menu(house, anna))["state"] == "held"
     with pytest.raises(ServiceValidationError) as refused:
-        await print_menu(hass, media, anna)
+        await print_menu(house, anna)
     assert refused.value.translation_key == "guard_month"
     assert refused.value.translation_placeholders == {"limit": "5", "spent": "3"}
-    assert (await print_menu(hass, media, anna, pages="1-2"))["state"] == "held"
-    assert (await print_menu(hass, media))["state"] == "held"
-    assert len(data_of(ready).queue.jobs()) == 3
-    assert sent(simulator) == 0
+    assert (await print_menu(house, anna, pages="1-2"))["state"] == "held"
+    assert (await print_menu(house))["state"] == "held"
+    assert len(house.queue.jobs()) == 3
+    assert house.sent == 0
 
 
-async def test_the_next_month_begins_anew(
-    hass: HomeAssistant, ready: MockConfigEntry, media: Path, anna: MockUser
-) -> None:
+async def test_the_next_month_begins_anew(anna: MockUser, house: House) -> None:
     options = {"monthly_pages": 3, "monthly_beyond": "refused"}
-    hass.config_entries.async_update_entry(ready, options=options)
-    data_of(ready).storage.pages.add(
+    house.set_options(options)
+    house.data.storage.pages.add(
         "2026-01", "key", "Laser", user_id=anna.id, source="user", pages=99
     )
-    assert (await print_menu(hass, media, anna))["state"] == "completed"
+    assert (await print_menu(house, anna))["state"] == "completed"
 
 
-async def test_diagnostics_and_jobs_tell_nobodys_pages(
-    hass: HomeAssistant, ready: MockConfigEntry, media: Path, anna: MockUser
-) -> None:
+async def test_diagnostics_and_jobs_tell_nobodys_pages(anna: MockUser, house: House) -> None:
     from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 
-    await print_menu(hass, media, anna)
-    reported = str(await async_get_config_entry_diagnostics(hass, ready))
+    await print_menu(house, anna)
+    reported = str(await async_get_config_entry_diagnostics(house.hass, house.entry))
     assert anna.id not in reported
     assert "Anna" not in reported
-    job = await print_one(hass, text="x")
+    job = await house.print_one(text="x")
     assert anna.id not in str(job)

@@ -5,12 +5,10 @@ import json
 from typing import Any
 from unittest.mock import patch
 
-from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.lianke.button import RELEASE_JOBS
@@ -18,125 +16,93 @@ from custom_components.lianke.diagnostics import async_get_config_entry_diagnost
 from custom_components.lianke.jobs import release_code
 from custom_components.lianke.jobs.people import Origin, current_origin
 from custom_components.lianke.jobs.release_code import CodeChecker, hash_code, hash_sent_code
-from tests.printing import ask, came_out, data_of, device_of, print_one, sent
-from tests.simulator import Simulator
+from tests.printing import House
 
 CODE = "hunter42"
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
-async def boss(hass: HomeAssistant) -> User:
-    """Return an administrator."""
-    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
-
-
-@pytest.fixture
-async def anna(hass: HomeAssistant, boss: User) -> User:
-    """Return a user who is no administrator."""
-    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
-
-
-async def print_as(hass: HomeAssistant, user: User, **data: Any) -> dict[str, Any]:
+async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
     """Print a text as a user and return the job."""
     context = Context(user_id=user.id)
-    response = await ask(hass, "print", context, device_id=device_of(hass), text="Hello", **data)
+    response = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
     return dict(response["jobs"][0])
 
 
-async def release(hass: HomeAssistant, user: User | None, job: dict[str, Any], **data: Any) -> None:
+async def release(house: House, user: User | None, job: dict[str, Any], **data: Any) -> None:
     """Release a job as a user, or as an automation."""
     context = Context(user_id=None if user is None else user.id)
-    await ask(hass, "continue_job", context, job_id=job["job_id"], reason="release", **data)
+    await house.ask("continue_job", context, job_id=job["job_id"], reason="release", **data)
 
 
 @pytest.mark.parametrize("who", ["printer", "user"])
-async def test_jobs_of_a_printer_or_a_user_wait(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, who: str
-) -> None:
-    chosen = list(data_of(setup).storage.printers) if who == "printer" else [anna.id]
-    hass.config_entries.async_update_entry(setup, options={f"release_{who}s": chosen})
-    job = await print_as(hass, anna)
+async def test_jobs_of_a_printer_or_a_user_wait(anna: User, who: str, house: House) -> None:
+    chosen = list(house.data.storage.printers) if who == "printer" else [anna.id]
+    house.set_options({f"release_{who}s": chosen})
+    job = await print_as(house, anna)
     assert (job["hold_reason"], job["needs_code"]) == ("release", False)
-    assert (await print_one(hass, text="x", wait=False))["state"] == (
+    assert (await house.print_one(text="x", wait=False))["state"] == (
         "held" if who == "printer" else "uploading"
     )
-    await release(hass, anna, job)
-    await came_out(simulator, 1 if who == "printer" else 2)
+    await release(house, anna, job)
+    await house.came_out(1 if who == "printer" else 2)
 
 
-async def test_an_approval_comes_first(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
-) -> None:
-    hass.config_entries.async_update_entry(setup, options={"approval_users": [anna.id]})
-    job = await print_as(hass, anna, release_code=CODE)
+async def test_an_approval_comes_first(anna: User, boss: User, house: House) -> None:
+    house.set_options({"approval_users": [anna.id]})
+    job = await print_as(house, anna, release_code=CODE)
     assert job["waits_for"] == ["approval", "release"]
     with pytest.raises(ServiceValidationError, match="does not wait"):
-        await release(hass, anna, job, code=CODE)
-    await ask(hass, "continue_job", Context(user_id=boss.id), job_id=job["job_id"])
-    assert not sent(simulator)
-    await release(hass, anna, job, code=CODE)
-    await came_out(simulator)
+        await release(house, anna, job, code=CODE)
+    await house.ask("continue_job", Context(user_id=boss.id), job_id=job["job_id"])
+    assert not house.sent
+    await release(house, anna, job, code=CODE)
+    await house.came_out()
 
 
 async def test_a_code_of_its_own(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    anna: User,
-    boss: User,
-    caplog: pytest.LogCaptureFixture,
+    anna: User, boss: User, caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
-    job = await print_as(hass, anna, release_code=f" {CODE} ")
+    job = await print_as(house, anna, release_code=f" {CODE} ")
     assert job["needs_code"]
-    queue = data_of(setup).queue
+    queue = house.queue
     stored = queue.get(job["job_id"]).release_code
     assert stored is not None
     assert CODE not in stored
     for wrong, error in (({}, "Enter the code"), ({"code": "hunter43"}, "not the code")):
         for user in (anna, boss):
             with pytest.raises(ServiceValidationError, match=error):
-                await release(hass, user, job, **wrong)
-    assert not sent(simulator)
+                await release(house, user, job, **wrong)
+    assert not house.sent
     # Neither code nor what is stored of it is seen anywhere.
     seen = json.dumps(
         [
             queue.get(job["job_id"]).as_view(),
-            await async_get_config_entry_diagnostics(hass, setup),
+            await async_get_config_entry_diagnostics(house.hass, house.entry),
             repr(queue.get(job["job_id"])),
         ],
         default=str,
     )
     assert CODE not in seen
     assert stored not in seen
-    await release(hass, boss, job, code=CODE)
-    await came_out(simulator)
+    await release(house, boss, job, code=CODE)
+    await house.came_out()
 
 
-async def test_a_users_code(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User
-) -> None:
+async def test_a_users_code(anna: User, house: House) -> None:
     codes = {anna.id: hash_code(CODE)}
-    hass.config_entries.async_update_entry(
-        setup, options={"release_users": [anna.id], "release_codes": codes}
-    )
-    job, other = await print_as(hass, anna), await print_as(hass, anna)
+    house.set_options({"release_users": [anna.id], "release_codes": codes})
+    job, other = await print_as(house, anna), await print_as(house, anna)
     with pytest.raises(ServiceValidationError, match="Enter the code"):
-        await release(hass, anna, job)
-    await release(hass, anna, job, code=CODE)
-    await came_out(simulator)
+        await release(house, anna, job)
+    await release(house, anna, job, code=CODE)
+    await house.came_out()
     # An assistant that knows no user speaks for anybody; an automation is an administrator's.
     asks = current_origin.set(Origin.ASSISTANT)
     with pytest.raises(ServiceValidationError, match="Enter the code"):
-        await release(hass, None, other)
+        await release(house, None, other)
     current_origin.reset(asks)
-    await release(hass, None, other)
-    await came_out(simulator, 2)
+    await release(house, None, other)
+    await house.came_out(2)
 
 
 async def test_wrong_codes_are_slowed_down(
@@ -169,18 +135,18 @@ async def test_wrong_codes_are_slowed_down(
 
 
 async def test_others_guesses_do_not_lock_the_owner_out(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, anna: User, boss: User
+    anna: User, boss: User, house: House
 ) -> None:
-    job = await print_as(hass, boss, release_code=CODE)
+    job = await print_as(house, boss, release_code=CODE)
     for _ in range(5):
         with pytest.raises(ServiceValidationError, match="not the code"):
-            await release(hass, anna, job, code="0000")
+            await release(house, anna, job, code="0000")
     # Not even the right one, until the time is over; nor for one who is not known.
     with pytest.raises(ServiceValidationError, match="too often"):
-        await release(hass, anna, job, code=CODE)
-    assert not sent(simulator)
-    await release(hass, boss, job, code=CODE)
-    await came_out(simulator)
+        await release(house, anna, job, code=CODE)
+    assert not house.sent
+    await release(house, boss, job, code=CODE)
+    await house.came_out()
 
 
 async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,12 +160,10 @@ async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("code", ["123", "   1   ", "x" * 65, "", ["1234"]])
-async def test_codes_that_are_none(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, code: object
-) -> None:
+async def test_codes_that_are_none(code: object, house: House) -> None:
     with pytest.raises(vol.Invalid):
-        await print_one(hass, text="x", release_code=code)
-    assert not sent(simulator)
+        await house.print_one(text="x", release_code=code)
+    assert not house.sent
 
 
 def test_a_code_that_a_device_has_hashed() -> None:
@@ -210,19 +174,17 @@ def test_a_code_that_a_device_has_hashed() -> None:
     assert hash_code("1234") != hash_code("1234")
 
 
-async def test_the_button(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
-    data = data_of(setup)
+async def test_the_button(house: House) -> None:
+    data = house.data
     key = next(key for key, one in data.storage.printers.items() if "Kyocera" in one.name)
     press = RELEASE_JOBS.press_fn
     await press(data, key, None)
-    hass.config_entries.async_update_entry(setup, options={"release_printers": [key]})
+    house.set_options({"release_printers": [key]})
     for _ in range(2):
-        await print_one(hass, text="x", wait=False)
-    coded = await print_one(hass, text="x", wait=False, release_code=CODE)
+        await house.print_one(text="x", wait=False)
+    coded = await house.print_one(text="x", wait=False, release_code=CODE)
     await press(data, key, None)
-    await came_out(simulator, 2)
+    await house.came_out(2)
     with pytest.raises(HomeAssistantError, match="released with a code"):
         await press(data, key, None)
     assert data.queue.get(coded["job_id"]).hold_reason == "release"

@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -31,25 +30,11 @@ from tests.printing import (
     INKJET,
     LABELS,
     LASER,
-    ask,
+    House,
     data_of,
-    device_of,
-    make_media,
     sent,
 )
-from tests.simulator import Box, Simulator, make_pdf
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with a PDF of three pages."""
-    return make_media(hass, tmp_path / "media")
+from tests.simulator import Simulator, make_pdf
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +48,11 @@ async def _nothing_is_sent(
     assert data_of(setup).queue.jobs() == []
 
 
-async def refused(hass: HomeAssistant, action: str = "print", **data: Any) -> HomeAssistantError:
+async def refused(house: House, action: str = "print", **data: Any) -> HomeAssistantError:
     """Return the error that a call ends with."""
-    data.setdefault("device_id", device_of(hass))
+    data.setdefault("device_id", house.device())
     with pytest.raises(HomeAssistantError) as raised:
-        await ask(hass, action, **data)
+        await house.ask(action, **data)
     return raised.value
 
 
@@ -121,28 +106,28 @@ CASES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_refused(hass: HomeAssistant, media: Path) -> None:
-    (media / "empty.pdf").touch()
-    (media / "program").write_bytes(b"\x7fELF\0")
-    (media / "发票.ofd").write_bytes(zipped("OFD.xml"))
-    with (media / "large.pdf").open("wb") as file:
+async def test_refused(house: House) -> None:
+    (house.media / "empty.pdf").touch()
+    (house.media / "program").write_bytes(b"\x7fELF\0")
+    (house.media / "发票.ofd").write_bytes(zipped("OFD.xml"))
+    with (house.media / "large.pdf").open("wb") as file:
         file.truncate(51 * 1024 * 1024)
-    hass.states.async_set("light.lamp", "on")
+    house.hass.states.async_set("light.lamp", "on")
     wrong = []
     for data, key in CASES:
         given = {
-            name: value.replace("{media}", str(media)) if isinstance(value, str) else value
+            name: value.replace("{media}", str(house.media)) if isinstance(value, str) else value
             for name, value in data.items()
         }
-        error = await refused(hass, **given)
+        error = await refused(house, **given)
         if error.translation_key != key:
             wrong.append((str(data)[:100], key, error.translation_key))
     assert wrong == []
 
 
-async def test_an_upload_is_used_up(hass: HomeAssistant) -> None:
+async def test_an_upload_is_used_up(house: House) -> None:
     # The same id twice in one call: the second finds nothing, so neither is printed.
-    error = await refused(hass, upload=["a", "a"])
+    error = await refused(house, upload=["a", "a"])
     assert error.translation_key == "upload_gone"
 
 
@@ -193,22 +178,20 @@ SCHEMA_CASES: list[dict[str, Any]] = [
 ]
 
 
-async def test_refused_by_the_schema(hass: HomeAssistant) -> None:
+async def test_refused_by_the_schema(house: House) -> None:
     for data in SCHEMA_CASES:
-        data.setdefault("device_id", device_of(hass))
+        data.setdefault("device_id", house.device())
         with pytest.raises(vol.Invalid):
-            await ask(hass, "print", **data)
+            await house.ask("print", **data)
 
 
-async def test_half_a_character_is_no_reason_to_fail(
-    hass: HomeAssistant, setup: MockConfigEntry, media: Path
-) -> None:
+async def test_half_a_character_is_no_reason_to_fail(house: House) -> None:
     """The other half of an emoji may have been cut off, and nothing could write the rest down."""
     half = "菜\ud83d"
-    device = device_of(hass)
+    device = house.device()
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("print", {"text": "x", "paper": half}, "paper_not_available"),
-        ("print", {"file": f"{media}/{half}"}, "file_not_found"),
+        ("print", {"file": f"{house.media}/{half}"}, "file_not_found"),
         ("print", {"text": "x", "device_id": half}, "service_device_not_found"),
         ("cancel_job", {"job_id": half}, "job_not_found"),
         ("search_models", {"config_entry": half}, "service_config_entry_not_found"),
@@ -217,87 +200,81 @@ async def test_half_a_character_is_no_reason_to_fail(
         if action != "search_models":
             data.setdefault("device_id", device)
         with pytest.raises(HomeAssistantError) as raised:
-            await ask(hass, action, **data)
+            await house.ask(action, **data)
         assert raised.value.translation_key == key
         assert "菜\ufffd" in (raised.value.translation_placeholders or {}).values()
-    await ask(hass, "search_models", config_entry=setup.entry_id, query=half)
+    await house.ask("search_models", config_entry=house.entry.entry_id, query=half)
 
 
-async def test_the_error_names_what_is_allowed(hass: HomeAssistant) -> None:
-    error = await refused(hass, text="x", tray="Tray 9")
+async def test_the_error_names_what_is_allowed(house: House) -> None:
+    error = await refused(house, text="x", tray="Tray 9")
     placeholders = error.translation_placeholders or {}
     assert placeholders["value"] == "Tray 9"
     assert placeholders["allowed"] == "纸盒 1, 自动选择, 手动进纸"
 
 
-async def test_a_label_printer_never_gets_a4(hass: HomeAssistant, simulator: Simulator) -> None:
-    simulator.cloud.variants.missing_blocks = ["DevMode"]
-    error = await refused(hass, text="x", device_id=device_of(hass, LABELS))
+async def test_a_label_printer_never_gets_a4(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["DevMode"]
+    error = await refused(house, text="x", device_id=house.device(LABELS))
     assert error.translation_key == "paper_required"
     assert "60 x 40 mm" in (error.translation_placeholders or {})["allowed"]
 
 
-async def test_names_of_an_unknown_block_cannot_be_checked(
-    hass: HomeAssistant, simulator: Simulator
-) -> None:
-    simulator.cloud.variants.missing_blocks = ["Bins"]
-    error = await refused(hass, text="x", tray="Tray 1", device_id=device_of(hass, INKJET))
+async def test_names_of_an_unknown_block_cannot_be_checked(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Bins"]
+    error = await refused(house, text="x", tray="Tray 1", device_id=house.device(INKJET))
     assert error.translation_key == "option_not_checkable"
 
 
-async def test_a_printer_awaiting_its_driver(hass: HomeAssistant) -> None:
-    error = await refused(hass, text="x", device_id=device_of(hass, AWAITING), paper="A4")
+async def test_a_printer_awaiting_its_driver(house: House) -> None:
+    error = await refused(house, text="x", device_id=house.device(AWAITING), paper="A4")
     assert error.translation_key == "driver_awaiting"
 
 
-async def test_an_offline_box_when_it_must_be_now(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box
-) -> None:
-    box.online = False
-    await data_of(setup).coordinator.async_refresh()
-    error = await refused(hass, text="x", if_not_ready="fail")
+async def test_an_offline_box_when_it_must_be_now(house: House) -> None:
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    error = await refused(house, text="x", if_not_ready="fail")
     assert error.translation_key == "not_ready_box_offline"
 
 
-async def test_devices_that_are_no_printer(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box
-) -> None:
-    found = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, box.device_id), setup.entry_id
+async def test_devices_that_are_no_printer(house: House) -> None:
+    found = dr.async_get(house.hass).async_get_device_by_identifier(
+        (DOMAIN, house.box.device_id), house.entry.entry_id
     )
     assert found is not None
-    error = await refused(hass, text="x", device_id=found.id)
+    error = await refused(house, text="x", device_id=found.id)
     assert error.translation_key == "not_a_printer"
-    error = await refused(hass, text="x", device_id="unknown")
+    error = await refused(house, text="x", device_id="unknown")
     assert error.translation_key == "service_device_not_found"
     other = MockConfigEntry(domain="other")
-    other.add_to_hass(hass)
-    stranger = dr.async_get(hass).async_get_or_create(
+    other.add_to_hass(house.hass)
+    stranger = dr.async_get(house.hass).async_get_or_create(
         config_entry_id=other.entry_id, identifiers={("other", "1")}
     )
-    error = await refused(hass, text="x", device_id=stranger.id)
+    error = await refused(house, text="x", device_id=stranger.id)
     assert error.translation_key == "service_device_wrong_domain"
 
 
-async def test_an_entry_that_is_not_loaded(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    device = device_of(hass)
-    await hass.config_entries.async_unload(setup.entry_id)
-    error = await refused(hass, text="x", device_id=device)
+async def test_an_entry_that_is_not_loaded(house: House) -> None:
+    device = house.device()
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    error = await refused(house, text="x", device_id=device)
     assert error.translation_key == "service_config_entry_not_loaded"
-    await hass.config_entries.async_setup(setup.entry_id)
-    await hass.async_block_till_done()
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await house.hass.async_block_till_done()
 
 
 @pytest.mark.parametrize("action", ["print", "preview", "count_pages", "notify"])
 async def test_an_entry_that_is_unloaded_while_the_document_is_made(
-    hass: HomeAssistant, setup: MockConfigEntry, action: str
+    action: str, house: House
 ) -> None:
-    printer_key = next(iter(data_of(setup).coordinator.data.printers))
+    printer_key = next(iter(house.data.coordinator.data.printers))
 
     def unloading(make: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[Document]]:
         async def slow(*args: Any, **more: Any) -> Document:
             document = await make(*args, **more)
-            await hass.config_entries.async_unload(setup.entry_id)
+            await house.hass.config_entries.async_unload(house.entry.entry_id)
             return document
 
         return slow
@@ -305,10 +282,10 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     asked: Awaitable[Any]
     if action == "notify":
         asked = own_pages.async_print_notification(
-            hass, setup, printer_key, Context(), message="x", title=None
+            house.hass, house.entry, printer_key, Context(), message="x", title=None
         )
     else:
-        asked = ask(hass, action, device_id=device_of(hass), text="x")
+        asked = house.ask(action, device_id=house.device(), text="x")
     with (
         patch.object(prepare, "async_get_document", unloading(async_get_document)),
         patch.object(own_pages, "async_notification", unloading(async_notification)),
@@ -316,16 +293,16 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     ):
         await asked
     assert raised.value.translation_key == "service_config_entry_not_loaded"
-    await hass.config_entries.async_setup(setup.entry_id)
-    await hass.async_block_till_done()
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await house.hass.async_block_till_done()
 
 
-async def test_a_printer_that_is_gone(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    device = device_of(hass)
-    data = data_of(setup)
+async def test_a_printer_that_is_gone(house: House) -> None:
+    device = house.device()
+    data = house.data
     key = next(key for key, view in data.coordinator.data.printers.items() if view.name == LASER)
     data.coordinator.async_forget(key)
-    error = await refused(hass, text="x", device_id=device)
+    error = await refused(house, text="x", device_id=device)
     assert error.translation_key in ("printer_gone", "service_device_not_found")
 
 
@@ -335,20 +312,20 @@ def user_with(hass_read_only_user: MockUser, entities: dict[str, Any]) -> Contex
     return Context(user_id=hass_read_only_user.id)
 
 
-def status_of(hass: HomeAssistant, device: str) -> str:
+def status_of(house: House, device: str) -> str:
     """Return the status entity of a printer's device."""
     return next(
         entry.entity_id
-        for entry in er.async_entries_for_device(er.async_get(hass), device)
+        for entry in er.async_entries_for_device(er.async_get(house.hass), device)
         if entry.unique_id.endswith("_status")
     )
 
 
 async def test_only_who_may_control_the_printer_prints(
-    hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: User
+    hass_read_only_user: MockUser, hass_admin_user: User, house: House
 ) -> None:
-    device = device_of(hass)
-    status = status_of(hass, device)
+    device = house.device()
+    status = status_of(house, device)
     for context in (
         user_with(hass_read_only_user, {}),
         user_with(hass_read_only_user, {status: {"read": True}}),
@@ -361,98 +338,94 @@ async def test_only_who_may_control_the_printer_prints(
             ("retry_job", {"job_id": "x"}),
         ):
             with pytest.raises(Unauthorized):
-                await ask(hass, action, context, device_id=device, **data)
+                await house.ask(action, context, device_id=device, **data)
     with pytest.raises(UnknownUser):
-        await ask(hass, "print", Context(user_id="nobody"), device_id=device, text="x")
+        await house.ask("print", Context(user_id="nobody"), device_id=device, text="x")
 
 
-async def test_reading_is_enough_to_look(
-    hass: HomeAssistant, hass_read_only_user: MockUser
-) -> None:
-    device = device_of(hass)
-    context = user_with(hass_read_only_user, {status_of(hass, device): {"read": True}})
-    assert (await ask(hass, "list_jobs", context, device_id=device))["jobs"] == []
-    assert (await ask(hass, "get_capabilities", context, device_id=device))["papers"]
+async def test_reading_is_enough_to_look(hass_read_only_user: MockUser, house: House) -> None:
+    device = house.device()
+    context = user_with(hass_read_only_user, {status_of(house, device): {"read": True}})
+    assert (await house.ask("list_jobs", context, device_id=device))["jobs"] == []
+    assert (await house.ask("get_capabilities", context, device_id=device))["papers"]
     nobody = user_with(hass_read_only_user, {})
     for action in ("list_jobs", "get_capabilities"):
         with pytest.raises(Unauthorized):
-            await ask(hass, action, nobody, device_id=device)
+            await house.ask(action, nobody, device_id=device)
 
 
 async def test_models_are_searched_by_who_may_read_the_box(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_read_only_user: MockUser
+    hass_read_only_user: MockUser, house: House
 ) -> None:
-    connectivity = er.async_get(hass).async_get_entity_id(
-        "binary_sensor", DOMAIN, f"{setup.unique_id}_connectivity"
+    connectivity = er.async_get(house.hass).async_get_entity_id(
+        "binary_sensor", DOMAIN, f"{house.entry.unique_id}_connectivity"
     )
     assert connectivity is not None
-    status = status_of(hass, device_of(hass))
+    status = status_of(house, house.device())
     stranger = user_with(hass_read_only_user, {status: {"read": True}})
     with pytest.raises(Unauthorized):
-        await ask(hass, "search_models", stranger, config_entry=setup.entry_id)
+        await house.ask("search_models", stranger, config_entry=house.entry.entry_id)
     reader = user_with(hass_read_only_user, {connectivity: {"read": True}})
-    assert (await ask(hass, "search_models", reader, config_entry=setup.entry_id))["models"]
+    assert (await house.ask("search_models", reader, config_entry=house.entry.entry_id))["models"]
 
 
 async def test_without_a_status_entity_only_an_administrator_may(
-    hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: User
+    hass_read_only_user: MockUser, hass_admin_user: User, house: House
 ) -> None:
-    device = device_of(hass)
-    er.async_get(hass).async_remove(status_of(hass, device))
+    device = house.device()
+    er.async_get(house.hass).async_remove(status_of(house, device))
     with pytest.raises(Unauthorized):
-        await ask(hass, "list_jobs", user_with(hass_read_only_user, {}), device_id=device)
+        await house.ask("list_jobs", user_with(hass_read_only_user, {}), device_id=device)
     admin = Context(user_id=hass_admin_user.id)
-    assert (await ask(hass, "list_jobs", admin, device_id=device))["jobs"] == []
+    assert (await house.ask("list_jobs", admin, device_id=device))["jobs"] == []
 
 
 async def test_a_source_that_the_user_may_not_read(
-    hass: HomeAssistant, hass_read_only_user: MockUser
+    hass_read_only_user: MockUser, house: House
 ) -> None:
-    hass.states.async_set("camera.door", "idle")
-    device = device_of(hass)
-    allowed = {status_of(hass, device): {"control": True, "read": True}}
+    house.hass.states.async_set("camera.door", "idle")
+    device = house.device()
+    allowed = {status_of(house, device): {"control": True, "read": True}}
     context = user_with(hass_read_only_user, allowed)
     for source in (
         {"source_entity": "camera.door"},
         {"media": "media-source://camera/camera.door"},
     ):
         with pytest.raises(Unauthorized):
-            await ask(hass, "print", context, device_id=device, **source)
+            await house.ask("print", context, device_id=device, **source)
 
 
-async def test_a_template_error_prints_nothing(hass: HomeAssistant) -> None:
+async def test_a_template_error_prints_nothing(house: House) -> None:
     from homeassistant.exceptions import TemplateError
     from homeassistant.helpers import config_validation as cv, script
 
-    device = device_of(hass)
+    device = house.device()
     sequence = await script.async_validate_actions_config(
-        hass,
+        house.hass,
         cv.SCRIPT_SCHEMA(
             [{"action": "lianke.print", "data": {"device_id": device, "text": "{{ 1 / 0 }}"}}]
         ),
     )
-    running = script.Script(hass, sequence, "test", DOMAIN)
+    running = script.Script(house.hass, sequence, "test", DOMAIN)
     with pytest.raises((TemplateError, HomeAssistantError)):
         await running.async_run(context=Context())
 
 
-async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(
-    hass: HomeAssistant, media: Path, setup: MockConfigEntry
-) -> None:
-    (media / "long.pdf").write_bytes(make_pdf(60))
-    error = await refused(hass, file=str(media / "long.pdf"), copies=2)
+async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(house: House) -> None:
+    (house.media / "long.pdf").write_bytes(make_pdf(60))
+    error = await refused(house, file=house.path("long.pdf"), copies=2)
     assert error.translation_key == "guard_pages"
     assert (error.translation_placeholders or {})["limit"] == "100"
-    hass.config_entries.async_update_entry(setup, options={"max_document_mb": 1})
-    (media / "big.pdf").write_bytes(make_pdf(1) + bytes(1024 * 1024))
-    error = await refused(hass, file=str(media / "big.pdf"))
+    house.set_options({"max_document_mb": 1})
+    (house.media / "big.pdf").write_bytes(make_pdf(1) + bytes(1024 * 1024))
+    error = await refused(house, file=house.path("big.pdf"))
     assert error.translation_key == "file_too_large"
     assert (error.translation_placeholders or {})["limit"] == "1"
-    error = await refused(hass, content=b64encode(bytes(1024 * 1024 + 1)).decode())
+    error = await refused(house, content=b64encode(bytes(1024 * 1024 + 1)).decode())
     assert error.translation_key == "file_too_large"
 
 
-async def test_what_a_refusal_by_the_schema_says(hass: HomeAssistant) -> None:
+async def test_what_a_refusal_by_the_schema_says(house: House) -> None:
     """No name of a class, no time span as the library writes it."""
     for service, data, words in (
         ("list_jobs", {"state": "gone"}, ["'canceled'", "'held'"]),
@@ -460,7 +433,7 @@ async def test_what_a_refusal_by_the_schema_says(hass: HomeAssistant) -> None:
         ("print", {"text": "x", "wait_timeout": {"hours": 2}}, ["at most 30 minutes"]),
     ):
         with pytest.raises(vol.Invalid) as caught:
-            await hass.services.async_call(
+            await house.hass.services.async_call(
                 DOMAIN, service, {"device_id": "x", **data}, blocking=True, return_response=True
             )
         text = str(caught.value)

@@ -16,21 +16,15 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.lianke.api.capabilities import Paper
-from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from custom_components.lianke.documents.sheet_options import SheetOptions
 from tests.printing import (
     LABELS,
     OTHER_LASER,
-    ask,
-    came_out,
-    data_of,
-    device_of,
+    House,
     make_media,
-    print_one,
-    sent,
 )
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
 
@@ -53,11 +47,6 @@ async def client(
     return await hass_client_no_auth()
 
 
-def spooled(hass: HomeAssistant) -> list[Path]:
-    """Return the files in the spool."""
-    return [*Path(hass.config.cache_path(DOMAIN, "spool")).iterdir()]
-
-
 def texts(data: bytes) -> list[str]:
     """Return the text of each page of a PDF."""
     return [
@@ -66,50 +55,43 @@ def texts(data: bytes) -> list[str]:
     ]
 
 
-async def reason(hass: HomeAssistant, action: str = "print", **data: Any) -> str | None:
+async def reason(house: House, action: str = "print", **data: Any) -> str | None:
     """Return why a call is refused."""
     with pytest.raises(HomeAssistantError) as refused:
-        await ask(hass, action, device_id=device_of(hass), **data)
+        await house.ask(action, device_id=house.device(), **data)
     return refused.value.translation_key
 
 
-async def test_several_pages_on_a_sheet(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    job = await print_one(
-        hass,
-        file=str(media / "ten.pdf"),
+async def test_several_pages_on_a_sheet(client: Client, house: House) -> None:
+    job = await house.print_one(
+        file=house.path("ten.pdf"),
         sheet="4_up",
         pages="1-5",
         reverse_order=True,
         title="Ten",
     )
-    [printed] = simulator.printed
+    [printed] = house.printed
     assert texts(printed.path.read_bytes()) == ["Page 1 Page 2 Page 3 Page 4", "Page 5"]
     # What was chosen is not chosen again from the sheets; their order is the service's to turn.
     assert "jpPageRange" not in printed.options
     assert printed.options["pdfRev"] == "1"
     assert (printed.options["jpScale"], printed.options["dmOrientation"]) == ("fit", "1")
     assert (printed.name, job["title"], job["pages"]) == ("ten.pdf", "Ten", 2)
-    assert spooled(hass) == []
+    assert house.spooled() == []
 
 
-async def test_lying_sheets(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    await print_one(hass, file=str(media / "ten.pdf"), sheet="2_up", scale="50%", align="top_left")
-    options = simulator.printed[0].options
+async def test_lying_sheets(client: Client, house: House) -> None:
+    await house.print_one(file=house.path("ten.pdf"), sheet="2_up", scale="50%", align="top_left")
+    options = house.printed[0].options
     assert (options["dmOrientation"], options["jpScale"]) == ("2", "fit")
     assert options["jpAutoAlign"] == "z5"
 
 
-async def test_a_card_becomes_one_job_in_true_size(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    job = await print_one(
-        hass, file=[str(media / "front.jpg"), str(media / "back.jpg")], sheet="id_card"
+async def test_a_card_becomes_one_job_in_true_size(client: Client, house: House) -> None:
+    job = await house.print_one(
+        file=[house.path("front.jpg"), house.path("back.jpg")], sheet="id_card"
     )
-    [printed] = simulator.printed
+    [printed] = house.printed
     assert (job["title"], job["pages"], printed.name) == ("front.jpg + 1", 1, "front.pdf")
     assert printed.options["jpScale"] == "none"
     # A pixel a millimetre.
@@ -119,24 +101,22 @@ async def test_a_card_becomes_one_job_in_true_size(
     assert shown == [white, red, white, blue, white]
 
 
-async def test_a_card_is_cropped_by_hand(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_a_card_is_cropped_by_hand(client: Client, house: House) -> None:
     """Each picture has its own crop, in the order of the files; one that is not said is the middle."""
     photo = Image.new("RGB", (1200, 1200), "red")
     photo.paste("blue", (300, 400, 1156, 940))
-    photo.rotate(90).save(media / "photo.png")
-    paths = [str(media / name) for name in ("back.jpg", "photo.png")]
+    photo.rotate(90).save(house.media / "photo.png")
+    paths = [house.path(name) for name in ("back.jpg", "photo.png")]
     crop: list[dict[str, float]] = [
         {},
         {"left": 300 / 1200, "top": 400 / 1200, "right": 1156 / 1200, "bottom": 940 / 1200}
         | {"turn": 90},
     ]
-    device = device_of(hass)
+    device = house.device()
     fields: dict[str, Any] = {"sheet": "id_card", "id_card_crop": crop}
-    preview = await ask(hass, "preview", device_id=device, file=paths, **fields)
-    await print_one(hass, document=preview["document"], **fields)
-    drawn = pypdfium2.PdfDocument(simulator.printed[0].path)[0].render(scale=1).to_pil()
+    preview = await house.ask("preview", device_id=device, file=paths, **fields)
+    await house.print_one(document=preview["document"], **fields)
+    drawn = pypdfium2.PdfDocument(house.printed[0].path)[0].render(scale=1).to_pil()
     red = (
         drawn.convert("RGB")
         .getchannel("R")
@@ -152,71 +132,61 @@ async def test_a_card_is_cropped_by_hand(
     # Nothing of the red around the card is left.
     assert ImageChops.darker(red, green).getbbox() is None
     # More than there are pictures says nothing.
-    await print_one(hass, file=paths, sheet="id_card", id_card_crop=[*crop, {"turn": 1}])
-    assert len(simulator.printed) == 2
+    await house.print_one(file=paths, sheet="id_card", id_card_crop=[*crop, {"turn": 1}])
+    assert len(house.printed) == 2
 
 
 @pytest.mark.parametrize("duplex", [None, "off", "short_edge"])
 async def test_a_booklet_is_printed_on_both_sides(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path, duplex: str | None
+    client: Client, duplex: str | None, house: House
 ) -> None:
     options = {} if duplex is None else {"duplex": duplex}
-    job = await print_one(hass, file=str(media / "ten.pdf"), sheet="booklet", **options)
-    [printed] = simulator.printed
+    job = await house.print_one(file=house.path("ten.pdf"), sheet="booklet", **options)
+    [printed] = house.printed
     assert (printed.options["dmDuplex"], job["pages"]) == ("3", 6)
     assert texts(printed.path.read_bytes())[-1] in ("Page 6 Page 7", "Page 7 Page 6")
 
 
-async def test_a_booklet_by_hand(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_a_booklet_by_hand(client: Client, house: House) -> None:
     """A printer that prints on one side is refused both, and takes one."""
-    path = str(media / "ten.pdf")
-    device = device_of(hass, OTHER_LASER)
+    path = house.path("ten.pdf")
+    device = house.device(OTHER_LASER)
     with pytest.raises(HomeAssistantError) as refused:
-        await ask(hass, "print", device_id=device, file=path, sheet="booklet")
+        await house.ask("print", device_id=device, file=path, sheet="booklet")
     assert refused.value.translation_key == "duplex_not_available"
-    await print_one(hass, device_id=device, file=path, sheet="booklet", booklet_side="back")
-    assert simulator.printed[0].options["dmDuplex"] == "1"
-    assert texts(simulator.printed[0].path.read_bytes())[0] == "Page 2"
+    await house.print_one(device_id=device, file=path, sheet="booklet", booklet_side="back")
+    assert house.printed[0].options["dmDuplex"] == "1"
+    assert texts(house.printed[0].path.read_bytes())[0] == "Page 2"
 
 
-async def test_documents_are_joined(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    paths = [str(media / name) for name in ("菜单.pdf", "front.jpg", "ten.pdf")]
-    job = await print_one(hass, file=paths, merge=True, pages="1-2", stamp=["page_numbers"])
-    [printed] = simulator.printed
+async def test_documents_are_joined(client: Client, house: House) -> None:
+    paths = [house.path(name) for name in ("菜单.pdf", "front.jpg", "ten.pdf")]
+    job = await house.print_one(file=paths, merge=True, pages="1-2", stamp=["page_numbers"])
+    [printed] = house.printed
     assert texts(printed.path.read_bytes()) == [
         *("Page 1 1 / 5", "Page 2 2 / 5", "3 / 5", "Page 1 4 / 5", "Page 2 5 / 5")
     ]
     assert (job["title"], job["pages"]) == ("菜单.pdf + 2", 5)
 
 
-async def test_without_joining_each_document_is_a_job(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    paths = [str(media / name) for name in ("菜单.pdf", "ten.pdf")]
-    answer = await ask(
-        hass, "print", device_id=device_of(hass), file=paths, sheet="9_up", wait=True
-    )
+async def test_without_joining_each_document_is_a_job(client: Client, house: House) -> None:
+    paths = [house.path(name) for name in ("菜单.pdf", "ten.pdf")]
+    answer = await house.ask("print", device_id=house.device(), file=paths, sheet="9_up", wait=True)
     assert [job["pages"] for job in answer["jobs"]] == [1, 2]
-    assert [job.name for job in await came_out(simulator, 2)] == ["菜单.pdf", "ten.pdf"]
-    assert spooled(hass) == []
+    assert [job.name for job in await house.came_out(2)] == ["菜单.pdf", "ten.pdf"]
+    assert house.spooled() == []
 
 
-async def test_the_limit_counts_sheets(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_the_limit_counts_sheets(client: Client, house: House) -> None:
     """The limit is 100 pages: 500 are too many, and on 84 sheets they are not."""
-    (media / "x.pdf").write_bytes(make_pdf(500))
-    path = str(media / "x.pdf")
-    assert await reason(hass, file=path) == "guard_pages"
-    assert await reason(hass, file=path, sheet="4_up") == "guard_pages"
-    assert sent(simulator) == 0
-    assert (await print_one(hass, file=path, sheet="6_up"))["pages"] == 84
-    data: dict[str, Any] = {"file": str(media / "front.jpg"), "photo_size": "6r", "photo_count": 60}
-    assert await reason(hass, **data, copies=2) == "guard_pages"
+    (house.media / "x.pdf").write_bytes(make_pdf(500))
+    path = house.path("x.pdf")
+    assert await reason(house, file=path) == "guard_pages"
+    assert await reason(house, file=path, sheet="4_up") == "guard_pages"
+    assert house.sent == 0
+    assert (await house.print_one(file=path, sheet="6_up"))["pages"] == 84
+    data: dict[str, Any] = {"file": house.path("front.jpg"), "photo_size": "6r", "photo_count": 60}
+    assert await reason(house, **data, copies=2) == "guard_pages"
 
 
 @pytest.mark.parametrize(
@@ -250,130 +220,108 @@ async def test_the_limit_counts_sheets(
     ],
 )
 async def test_what_is_refused(
-    hass: HomeAssistant,
-    client: Client,
-    simulator: Simulator,
-    media: Path,
-    data: dict[str, Any],
-    key: str | None,
+    client: Client, data: dict[str, Any], key: str | None, house: House
 ) -> None:
     """Nothing of it is sent, and nothing stays."""
     if "file" in data:
-        data = data | {"file": str(media / data["file"])}
+        data = data | {"file": str(house.media / data["file"])}
     with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
-        await ask(hass, "print", device_id=device_of(hass), **data)
+        await house.ask("print", device_id=house.device(), **data)
     if key is not None:
         assert getattr(refused.value, "translation_key", None) == key
-    assert (sent(simulator), spooled(hass)) == (0, [])
+    assert (house.sent, house.spooled()) == (0, [])
 
 
-async def test_a_book_is_too_much(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_a_book_is_too_much(client: Client, house: House) -> None:
     """More pages than can even be named to the process that lays them out."""
     kids = b"4 0 R " * 40_000
-    (media / "book.pdf").write_bytes(
+    (house.media / "book.pdf").write_bytes(
         make_pdf(1).replace(b"/Kids [4 0 R]", b"/Kids [" + kids + b"]")
     )
-    path = str(media / "book.pdf")
-    assert await reason(hass, file=path, sheet="9_up") == "sheet_too_many_pages"
-    assert await reason(hass, file=path, sheet="9_up", pages="1-2001") == "sheet_too_many_pages"
-    assert (sent(simulator), spooled(hass)) == (0, [])
+    path = house.path("book.pdf")
+    assert await reason(house, file=path, sheet="9_up") == "sheet_too_many_pages"
+    assert await reason(house, file=path, sheet="9_up", pages="1-2001") == "sheet_too_many_pages"
+    assert (house.sent, house.spooled()) == (0, [])
 
 
 async def test_where_pdfium_cannot_run(
-    hass: HomeAssistant, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
     for name in ("ten.pdf", "front.jpg"):
-        assert await reason(hass, file=str(media / name), sheet="2_up") == "sheet_not_available"
-    assert spooled(hass) == []
+        assert await reason(house, file=house.path(name), sheet="2_up") == "sheet_not_available"
+    assert house.spooled() == []
 
 
 async def test_a_layout_that_takes_too_long(
-    hass: HomeAssistant,
-    client: Client,
-    simulator: Simulator,
-    media: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     monkeypatch.setattr(sheets_module, "LAYOUT_SECONDS", 0)
-    path = str(media / "ten.pdf")
-    assert await reason(hass, file=path, sheet="2_up") == "pdf_takes_long"
-    assert (sent(simulator), spooled(hass)) == (0, [])
+    path = house.path("ten.pdf")
+    assert await reason(house, file=path, sheet="2_up") == "pdf_takes_long"
+    assert (house.sent, house.spooled()) == (0, [])
 
 
-async def test_the_same_request_prints_once(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_the_same_request_prints_once(client: Client, house: House) -> None:
     """Sheets that are made twice differ in their bytes, and are the same request all the same."""
     data: dict[str, Any] = {
-        "file": str(media / "ten.pdf"),
+        "file": house.path("ten.pdf"),
         "sheet": "4_up",
         "request_id": "ten",
         "stamp": ["date"],
     }
-    first = await print_one(hass, **data)
-    again = await print_one(hass, **data)
+    first = await house.print_one(**data)
+    again = await house.print_one(**data)
     assert (again["job_id"], again["duplicate"]) == (first["job_id"], True)
-    assert len(simulator.printed) == 1
-    assert await reason(hass, **(data | {"sheet_frame": True})) == "request_id_conflict"
+    assert len(house.printed) == 1
+    assert await reason(house, **data | {"sheet_frame": True}) == "request_id_conflict"
 
 
-async def test_sheets_are_printed_elsewhere_as_they_are(
-    hass: HomeAssistant, client: Client, setup: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    job = await print_one(hass, file=str(media / "ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
-    requested = data_of(setup).queue.get(job["job_id"]).requested
+async def test_sheets_are_printed_elsewhere_as_they_are(client: Client, house: House) -> None:
+    job = await house.print_one(file=house.path("ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
+    requested = house.queue.get(job["job_id"]).requested
     assert dict(requested) == {"orientation": "landscape", "scale": "fit", "align": "center"}
 
 
-async def test_a_preview_shows_the_sheets(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    device = device_of(hass)
-    first = await ask(hass, "preview", device_id=device, file=str(media / "ten.pdf"))
+async def test_a_preview_shows_the_sheets(client: Client, house: House) -> None:
+    device = house.device()
+    first = await house.ask("preview", device_id=device, file=house.path("ten.pdf"))
     handle = first["document"]
-    preview = await ask(hass, "preview", device_id=device, document=handle, sheet="2_up")
+    preview = await house.ask("preview", device_id=device, document=handle, sheet="2_up")
     assert (preview["document"], preview["pages"], preview["drawn_by"]) == (handle, 5, "here")
     answer = await client.get(preview["images"][4])
     assert Image.open(BytesIO(await answer.read())).size == (1754, 1240)
     # The document, its sheets, and the pictures of two of them.
-    assert len(spooled(hass)) == 4
+    assert len(house.spooled()) == 4
     # It is the document itself that is kept: once more, and it is laid out otherwise.
-    await print_one(hass, document=handle, sheet="9_up")
-    assert len(texts(simulator.printed[0].path.read_bytes())) == 2
-    await ask(hass, "preview", device_id=device, document=handle)
-    assert len(spooled(hass)) == 2
+    await house.print_one(document=handle, sheet="9_up")
+    assert len(texts(house.printed[0].path.read_bytes())) == 2
+    await house.ask("preview", device_id=device, document=handle)
+    assert len(house.spooled()) == 2
 
 
-async def test_a_preview_of_several_documents(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    device = device_of(hass)
-    paths = [str(media / "front.jpg"), str(media / "back.jpg")]
-    assert await reason(hass, "preview", file=paths) == "one_document_only"
-    preview = await ask(hass, "preview", device_id=device, file=paths, sheet="id_card")
+async def test_a_preview_of_several_documents(client: Client, house: House) -> None:
+    device = house.device()
+    paths = [house.path("front.jpg"), house.path("back.jpg")]
+    assert await reason(house, "preview", file=paths) == "one_document_only"
+    preview = await house.ask("preview", device_id=device, file=paths, sheet="id_card")
     assert (preview["pages"], len(preview["images"]), len(preview["document"])) == (1, 1, 2)
-    preview = await ask(
-        hass,
+    preview = await house.ask(
         "preview",
         device_id=device,
         document=preview["document"],
         sheet="id_card",
         color="mono",
     )
-    assert sent(simulator) == 0
+    assert house.sent == 0
     assert (await client.get(preview["images"][0])).status == 200
-    job = await print_one(hass, document=preview["document"], sheet="id_card")
+    job = await house.print_one(document=preview["document"], sheet="id_card")
     assert (job["title"], job["pages"]) == ("front.jpg + 1", 1)
 
 
-async def test_a_count_is_of_sheets(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
+async def test_a_count_is_of_sheets(client: Client, house: House) -> None:
     """What is counted is what a print with the same fields would take, and is kept for it."""
-    device, path = device_of(hass), str(media / "ten.pdf")
+    device, path = house.device(), house.path("ten.pdf")
     for fields, pages in (
         ({"sheet": "4_up"}, 3),
         ({"sheet": "4_up", "pages": "1-4"}, 1),
@@ -381,17 +329,17 @@ async def test_a_count_is_of_sheets(
         ({"stamp": ["date"]}, 10),
         ({"pages": "2-4"}, 3),
     ):
-        answer = await ask(hass, "count_pages", device_id=device, file=path, **fields)
+        answer = await house.ask("count_pages", device_id=device, file=path, **fields)
         assert (answer["pages"], answer["title"]) == (pages, "ten.pdf")
     # On both sides each document begins on a sheet of paper of its own.
     joined: dict[str, Any] = {"merge": True, "pages": "1", "duplex": "long_edge"}
-    paths = [path, str(media / "front.jpg")]
-    answer = await ask(hass, "count_pages", device_id=device, file=paths, **joined)
+    paths = [path, house.path("front.jpg")]
+    answer = await house.ask("count_pages", device_id=device, file=paths, **joined)
     assert answer["pages"] == 3
-    assert sent(simulator) == 0
+    assert house.sent == 0
     # The documents alone are kept.
-    assert len(spooled(hass)) == 7
-    job = await print_one(hass, document=answer["document"], **joined)
+    assert len(house.spooled()) == 7
+    job = await house.print_one(document=answer["document"], **joined)
     assert job["pages"] == 3
 
 
@@ -405,47 +353,41 @@ async def test_a_count_is_of_sheets(
     ],
 )
 async def test_what_is_not_counted(
-    hass: HomeAssistant, client: Client, media: Path, fields: dict[str, Any], key: str
+    client: Client, fields: dict[str, Any], key: str, house: House
 ) -> None:
     if "file" in fields:
-        fields = fields | {"file": str(media / fields["file"])}
-    assert await reason(hass, "count_pages", **fields) == key
-    assert spooled(hass) == []
+        fields = fields | {"file": str(house.media / fields["file"])}
+    assert await reason(house, "count_pages", **fields) == key
+    assert house.spooled() == []
 
 
-async def test_the_cloud_draws_sheets_too(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    device = device_of(hass)
-    preview = await ask(
-        hass,
+async def test_the_cloud_draws_sheets_too(client: Client, house: House) -> None:
+    device = house.device()
+    preview = await house.ask(
         "preview",
         device_id=device,
-        file=str(media / "ten.pdf"),
+        file=house.path("ten.pdf"),
         sheet="4_up",
         preview_by="cloud",
     )
-    assert (preview["pages"], preview["drawn_by"], sent(simulator)) == (3, "cloud", 1)
-    await print_one(hass, document=preview["document"], sheet="4_up")
-    assert "taskTicket" not in simulator.printed[0].options
-    assert len(texts(simulator.printed[0].path.read_bytes())) == 3
+    assert (preview["pages"], preview["drawn_by"], house.sent) == (3, "cloud", 1)
+    await house.print_one(document=preview["document"], sheet="4_up")
+    assert "taskTicket" not in house.printed[0].options
+    assert len(texts(house.printed[0].path.read_bytes())) == 3
 
 
-async def test_a_label_printer_needs_a_paper(
-    hass: HomeAssistant, client: Client, simulator: Simulator, media: Path
-) -> None:
-    await print_one(
-        hass,
-        device_id=device_of(hass, LABELS),
-        file=str(media / "front.jpg"),
+async def test_a_label_printer_needs_a_paper(client: Client, house: House) -> None:
+    await house.print_one(
+        device_id=house.device(LABELS),
+        file=house.path("front.jpg"),
         paper_width=100,
         paper_height=60,
         photo_size="paper",
     )
-    page = pypdfium2.PdfDocument(simulator.printed[0].path)[0]
+    page = pypdfium2.PdfDocument(house.printed[0].path)[0]
     assert [round(side * 25.4 / 72) for side in page.get_size()] == [60, 100]
     # A label that is wider than high is turned for a photo that stands.
-    assert simulator.printed[0].options["dmOrientation"] == "2"
+    assert house.printed[0].options["dmOrientation"] == "2"
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke.actions.target import MAX_NAMES, async_resolve_target
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import make_entry, set_up
-from tests.printing import INKJET, LABELS, LASER, ask, data_of, device_of, sent
-from tests.simulator import Box, Simulator
+from tests.printing import INKJET, LABELS, LASER, House, ask, data_of, device_of
+from tests.simulator import Box
 
 
-def place(hass: HomeAssistant, name: str, *printers: str) -> str:
+def place(house: House, name: str, *printers: str) -> str:
     """Put printers into a new area, and return its id."""
-    area = ar.async_get(hass).async_create(name)
+    area = ar.async_get(house.hass).async_create(name)
     for printer in printers:
-        dr.async_get(hass).async_update_device(device_of(hass, printer), area_id=area.id)
+        dr.async_get(house.hass).async_update_device(house.device(printer), area_id=area.id)
     return area.id
 
 
@@ -43,108 +43,100 @@ def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
     return found
 
 
-def entity_of(hass: HomeAssistant, platform: str, key: str, printer: str = LASER) -> str:
+def entity_of(house: House, platform: str, key: str, printer: str = LASER) -> str:
     """Return an entity of a printer by its platform and the end of its unique id."""
     return next(
         entity.entity_id
-        for entity in er.async_entries_for_device(er.async_get(hass), device_of(hass, printer))
+        for entity in er.async_entries_for_device(er.async_get(house.hass), house.device(printer))
         if entity.domain == platform and entity.unique_id.endswith(f"_{key}")
     )
 
 
-def resolved(hass: HomeAssistant, **target: Any) -> str:
+def resolved(house: House, **target: Any) -> str:
     """Return the device that a target stands for."""
-    return async_resolve_target(hass, target).device_id
+    return async_resolve_target(house.hass, target).device_id
 
 
-def refusal(hass: HomeAssistant, **target: Any) -> ServiceValidationError:
+def refusal(house: House, **target: Any) -> ServiceValidationError:
     """Return the error with which a target is refused."""
     with pytest.raises(ServiceValidationError) as raised:
-        async_resolve_target(hass, target)
+        async_resolve_target(house.hass, target)
     return raised.value
 
 
-async def test_all_ways_to_name_a_printer(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    laser = device_of(hass)
-    area = place(hass, "Study", LASER)
-    floor = fr.async_get(hass).async_create("Upstairs")
-    ar.async_get(hass).async_update(area, floor_id=floor.floor_id)
-    label = lr.async_get(hass).async_create("Paper")
-    dr.async_get(hass).async_update_device(laser, labels={label.label_id})
+async def test_all_ways_to_name_a_printer(house: House) -> None:
+    laser = house.device()
+    area = place(house, "Study", LASER)
+    floor = fr.async_get(house.hass).async_create("Upstairs")
+    ar.async_get(house.hass).async_update(area, floor_id=floor.floor_id)
+    label = lr.async_get(house.hass).async_create("Paper")
+    dr.async_get(house.hass).async_update_device(laser, labels={label.label_id})
     # What else is in the area does not count, nor does the box.
-    dr.async_get(hass).async_update_device(box_of(hass, setup).id, area_id=area)
+    dr.async_get(house.hass).async_update_device(box_of(house.hass, house.entry).id, area_id=area)
     targets: list[dict[str, Any]] = [
         {"device_id": laser},
         {"device_id": [laser]},
-        {"entity_id": [entity_of(hass, "notify", "notify")]},
-        {"entity_id": [entity_of(hass, "sensor", "status")]},
-        {"entity_id": [entity_of(hass, "sensor", "status"), entity_of(hass, "event", "job")]},
+        {"entity_id": [entity_of(house, "notify", "notify")]},
+        {"entity_id": [entity_of(house, "sensor", "status")]},
+        {"entity_id": [entity_of(house, "sensor", "status"), entity_of(house, "event", "job")]},
         {"area_id": area},
         {"floor_id": [floor.floor_id]},
         {"label_id": label.label_id},
         {
             "device_id": laser,
             "area_id": area,
-            "entity_id": [entity_of(hass, "button", "test_page")],
+            "entity_id": [entity_of(house, "button", "test_page")],
         },
     ]
     for target in targets:
-        assert resolved(hass, **target) == laser, target
+        assert resolved(house, **target) == laser, target
 
 
-async def test_an_entity_that_was_put_elsewhere(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
-    area = ar.async_get(hass).async_create("Shelf")
-    notify = entity_of(hass, "notify", "notify", LABELS)
-    er.async_get(hass).async_update_entity(notify, area_id=area.id)
-    assert resolved(hass, area_id=area.id) == device_of(hass, LABELS)
+async def test_an_entity_that_was_put_elsewhere(house: House) -> None:
+    area = ar.async_get(house.hass).async_create("Shelf")
+    notify = entity_of(house, "notify", "notify", LABELS)
+    er.async_get(house.hass).async_update_entity(notify, area_id=area.id)
+    assert resolved(house, area_id=area.id) == house.device(LABELS)
 
 
-async def test_a_hidden_printer_is_found_by_its_device(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
-    registry = er.async_get(hass)
-    for entity in er.async_entries_for_device(registry, device_of(hass)):
+async def test_a_hidden_printer_is_found_by_its_device(house: House) -> None:
+    registry = er.async_get(house.hass)
+    for entity in er.async_entries_for_device(registry, house.device()):
         registry.async_update_entity(entity.entity_id, hidden_by=er.RegistryEntryHider.USER)
-    assert resolved(hass, device_id=device_of(hass)) == device_of(hass)
+    assert resolved(house, device_id=house.device()) == house.device()
 
 
-async def test_several_printers_are_refused_by_name(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
-    area = place(hass, "Office", LASER, INKJET)
-    dr.async_get(hass).async_update_device(device_of(hass, INKJET), name_by_user="Photos")
+async def test_several_printers_are_refused_by_name(house: House) -> None:
+    area = place(house, "Office", LASER, INKJET)
+    dr.async_get(house.hass).async_update_device(house.device(INKJET), name_by_user="Photos")
     for target in (
         {"area_id": area},
-        {"device_id": [device_of(hass, LASER), device_of(hass, INKJET)]},
-        {"device_id": device_of(hass, LASER), "area_id": area},
+        {"device_id": [house.device(LASER), house.device(INKJET)]},
+        {"device_id": house.device(LASER), "area_id": area},
     ):
-        error = refusal(hass, **target)
+        error = refusal(house, **target)
         assert error.translation_key == "target_several_printers"
         assert error.translation_placeholders == {"printers": f"{LASER}, Photos"}
 
 
-async def test_an_error_names_a_few_of_many(
-    hass: HomeAssistant, setup: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_names_a_few_of_many(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     assert MAX_NAMES == 10
     monkeypatch.setattr("custom_components.lianke.actions.target.MAX_NAMES", 1)
-    error = refusal(hass, device_id=[device_of(hass, LASER), device_of(hass, INKJET)])
+    error = refusal(house, device_id=[house.device(LASER), house.device(INKJET)])
     assert error.translation_placeholders == {"printers": f"{INKJET}, …"}
     # As long as ids may be, and so many of them: a short text all the same.
     monkeypatch.undo()
-    error = refusal(hass, area_id=[f"{number:0255}" for number in range(100)])
+    error = refusal(house, area_id=[f"{number:0255}" for number in range(100)])
     assert len((error.translation_placeholders or {})["target"]) < 12 * 255
 
 
-async def test_what_is_no_printer(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    empty = ar.async_get(hass).async_create("Cellar")
-    box = box_of(hass, setup)
-    of_box = er.async_entries_for_device(er.async_get(hass), box.id)[0].entity_id
+async def test_what_is_no_printer(house: House) -> None:
+    empty = ar.async_get(house.hass).async_create("Cellar")
+    box = box_of(house.hass, house.entry)
+    of_box = er.async_entries_for_device(er.async_get(house.hass), box.id)[0].entity_id
     other = MockConfigEntry(domain="other")
-    other.add_to_hass(hass)
-    lamp = er.async_get(hass).async_get_or_create("light", "other", "1", config_entry=other)
+    other.add_to_hass(house.hass)
+    lamp = er.async_get(house.hass).async_get_or_create("light", "other", "1", config_entry=other)
     cases: list[tuple[dict[str, Any], str, str]] = [
         ({}, "printer_missing", ""),
         ({"device_id": []}, "printer_missing", ""),
@@ -160,65 +152,59 @@ async def test_what_is_no_printer(hass: HomeAssistant, setup: MockConfigEntry) -
         ({"entity_id": [lamp.entity_id]}, "entity_not_of_printer", lamp.entity_id),
         ({"device_id": "gone"}, "service_device_not_found", "gone"),
         # One good name does not make up for a bad one.
-        ({"device_id": [device_of(hass), "gone"]}, "service_device_not_found", "gone"),
+        ({"device_id": [house.device(), "gone"]}, "service_device_not_found", "gone"),
     ]
     for target, key, named in cases:
-        error = refusal(hass, **target)
+        error = refusal(house, **target)
         assert error.translation_key == key, target
         assert not named or named in (error.translation_placeholders or {}).values(), target
 
 
-async def test_a_printer_whose_entry_is_not_loaded(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
-    area = place(hass, "Study", LASER)
-    await hass.config_entries.async_unload(setup.entry_id)
-    assert refusal(hass, area_id=area).translation_key == "service_config_entry_not_loaded"
+async def test_a_printer_whose_entry_is_not_loaded(house: House) -> None:
+    area = place(house, "Study", LASER)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    assert refusal(house, area_id=area).translation_key == "service_config_entry_not_loaded"
 
 
 @pytest.mark.skipif(
     "exclude" not in TargetSelection.__slots__, reason="this Home Assistant knows no exclude"
 )
-async def test_what_is_excluded_does_not_count(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    area = place(hass, "Office", LASER, INKJET)
-    without = {"device_id": [device_of(hass, INKJET)]}
-    assert resolved(hass, area_id=area, exclude=without) == device_of(hass, LASER)
+async def test_what_is_excluded_does_not_count(house: House) -> None:
+    area = place(house, "Office", LASER, INKJET)
+    without = {"device_id": [house.device(INKJET)]}
+    assert resolved(house, area_id=area, exclude=without) == house.device(LASER)
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_script_prints_on_its_target(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_a_script_prints_on_its_target(house: House) -> None:
     """As the target-first editor writes it; and as an automation of 0.1.0 has it."""
-    area = place(hass, "Study", LASER)
+    area = place(house, "Study", LASER)
     for call in (
         {"target": {"area_id": area}, "data": {"text": "one", "wait": True}},
-        {"target": {"device_id": device_of(hass)}, "data": {"text": "two", "wait": True}},
-        {"data": {"device_id": device_of(hass), "text": "three", "wait": True}},
+        {"target": {"device_id": house.device()}, "data": {"text": "two", "wait": True}},
+        {"data": {"device_id": house.device(), "text": "three", "wait": True}},
         {"data": {"device_id": "{{ device_id }}", "text": "four", "wait": True}},
     ):
         steps = cv.SCRIPT_SCHEMA([{"action": "lianke.print", **call}])
-        script = Script(hass, steps, "test", DOMAIN)
-        await script.async_run({"device_id": device_of(hass)}, Context())
-    assert [job.port for job in simulator.printed] == [1, 1, 1, 1]
-    place(hass, "Office", LASER, INKJET)
+        script = Script(house.hass, steps, "test", DOMAIN)
+        await script.async_run({"device_id": house.device()}, Context())
+    assert [job.port for job in house.printed] == [1, 1, 1, 1]
+    place(house, "Office", LASER, INKJET)
     steps = [{"action": "lianke.print", "target": {"area_id": "office"}, "data": {"text": "five"}}]
-    script = Script(hass, cv.SCRIPT_SCHEMA(steps), "test", DOMAIN)
+    script = Script(house.hass, cv.SCRIPT_SCHEMA(steps), "test", DOMAIN)
     with pytest.raises(HomeAssistantError) as raised:
         await script.async_run(context=Context())
     assert raised.value.translation_key == "target_several_printers"
-    assert sent(simulator) == 4
+    assert house.sent == 4
 
 
-async def test_who_may_not_use_the_printer_may_not_by_its_area(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
-    area = place(hass, "Study", LASER)
-    user = MockUser().add_to_hass(hass)
+async def test_who_may_not_use_the_printer_may_not_by_its_area(house: House) -> None:
+    area = place(house, "Study", LASER)
+    user = MockUser().add_to_hass(house.hass)
     user.mock_policy({CAT_ENTITIES: {"domains": {"light": True}}})
     with pytest.raises(Unauthorized):
-        await ask(hass, "print", Context(user_id=user.id), area_id=area, text="x")
-    assert sent(simulator) == 0
+        await house.ask("print", Context(user_id=user.id), area_id=area, text="x")
+    assert house.sent == 0
 
 
 @pytest.fixture
@@ -237,43 +223,37 @@ async def held(hass: HomeAssistant, setup: MockConfigEntry, box: Box) -> Callabl
     return make
 
 
-async def test_a_job_is_canceled_by_its_id_alone(
-    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, held: Callable[[], Any]
-) -> None:
+async def test_a_job_is_canceled_by_its_id_alone(held: Callable[[], Any], house: House) -> None:
     """Whichever box it is of."""
-    home = next(
-        one for one in simulator.cloud.boxes.values() if one.account and one is not simulator.box
-    )
-    assert await set_up(hass, make_entry(simulator, home, title="Other box"))
+    home = next(one for one in house.cloud.boxes.values() if one.account and one is not house.box)
+    assert await set_up(house.hass, make_entry(house.simulator, home, title="Other box"))
     job = await held()
-    answer = await ask(hass, "cancel_job", job_id=job["job_id"])
+    answer = await house.ask("cancel_job", job_id=job["job_id"])
     assert answer["job"]["state"] == "canceled"
-    assert answer["job"]["device_id"] == device_of(hass)
+    assert answer["job"]["device_id"] == house.device()
     with pytest.raises(ServiceValidationError) as raised:
-        await ask(hass, "cancel_job", job_id="01JD8T5W3ZQ9K4N7V2X6B1C0MF")
+        await house.ask("cancel_job", job_id="01JD8T5W3ZQ9K4N7V2X6B1C0MF")
     assert raised.value.translation_key == "job_not_found"
 
 
-async def test_a_job_of_another_printer_stays(
-    hass: HomeAssistant, setup: MockConfigEntry, held: Callable[[], Any]
-) -> None:
+async def test_a_job_of_another_printer_stays(held: Callable[[], Any], house: House) -> None:
     job = await held()
     for action in ("cancel_job", "retry_job"):
         with pytest.raises(ServiceValidationError) as raised:
-            await ask(hass, action, device_id=device_of(hass, INKJET), job_id=job["job_id"])
+            await house.ask(action, device_id=house.device(INKJET), job_id=job["job_id"])
         assert raised.value.translation_key == "job_not_found"
-    assert data_of(setup).queue.get(job["job_id"]).state == "held"
-    await ask(hass, "cancel_job", entity_id=entity_of(hass, "event", "job"), job_id=job["job_id"])
-    assert data_of(setup).queue.get(job["job_id"]).state == "canceled"
+    assert house.queue.get(job["job_id"]).state == "held"
+    await house.ask("cancel_job", entity_id=entity_of(house, "event", "job"), job_id=job["job_id"])
+    assert house.queue.get(job["job_id"]).state == "canceled"
 
 
 async def test_a_job_is_not_canceled_by_who_may_not_use_its_printer(
-    hass: HomeAssistant, setup: MockConfigEntry, held: Callable[[], Any]
+    held: Callable[[], Any], house: House
 ) -> None:
     job = await held()
-    user = MockUser().add_to_hass(hass)
+    user = MockUser().add_to_hass(house.hass)
     user.mock_policy({CAT_ENTITIES: {"domains": {"light": True}}})
     for action in ("cancel_job", "retry_job"):
         with pytest.raises(Unauthorized):
-            await ask(hass, action, Context(user_id=user.id), job_id=job["job_id"])
-    assert data_of(setup).queue.get(job["job_id"]).state == "held"
+            await house.ask(action, Context(user_id=user.id), job_id=job["job_id"])
+    assert house.queue.get(job["job_id"]).state == "held"

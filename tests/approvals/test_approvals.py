@@ -28,12 +28,6 @@ PHONE = "notify.mobile_app_boss"
 TABLET = "notify.hall_tablet"
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep the jobs and the spool of a test apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
 class House:
     """A house with an approver's phone, a tablet and a child's phone."""
 

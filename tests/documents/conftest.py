@@ -16,12 +16,6 @@ PDF = make_pdf(2)
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep each test's spool apart from those of other runs."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 async def spool(hass: HomeAssistant) -> Spool:
     """Return the spool of this Home Assistant."""
     return await async_get_spool(hass)
