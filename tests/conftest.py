@@ -26,6 +26,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
+from tests.printing import House
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -304,6 +305,12 @@ def all_entities() -> Generator[None]:
         return_value=True,
     ):
         yield
+
+
+@pytest.fixture
+def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry) -> House:
+    """Return Home Assistant with the office box set up."""
+    return House(hass=hass, simulator=simulator, entry=setup)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.account import account
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.runtime import LiankeData
 from tests.simulator import Box, PrintedJob, Simulator, make_pdf
@@ -94,12 +95,11 @@ def data_of(entry: MockConfigEntry) -> LiankeData:
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """Home Assistant with the office box of the simulated cloud, and a folder of documents to print."""
+    """Home Assistant with the office box of the simulated cloud."""
 
     hass: HomeAssistant
     simulator: Simulator
     entry: MockConfigEntry
-    media: Path
 
     @property
     def box(self) -> Box:
@@ -130,6 +130,16 @@ class House:
     def queue(self) -> PrintQueue:
         """The entry's jobs."""
         return self.data.queue
+
+    @property
+    def coordinator(self) -> LiankeCoordinator:
+        """The entry's coordinator."""
+        return self.data.coordinator
+
+    @property
+    def media(self) -> Path:
+        """The folder of documents, where there is one (`make_media`)."""
+        return Path(self.hass.config.media_dirs["local"])
 
     @property
     def menu(self) -> str:

@@ -12,14 +12,13 @@ from homeassistant.helpers import (
 from homeassistant.helpers.condition import async_validate_condition_config
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, elapse, rest
-from tests.printing import LABELS, LASER, ask, data_of, device_of, show_state
-from tests.simulator import Box, Fault, Simulator
+from tests.printing import LABELS, LASER, House, device_of, show_state
+from tests.simulator import Fault
 
 STATUS = "sensor.kyocera_ma2000w_gx"
 
@@ -73,23 +72,16 @@ def when(hass: HomeAssistant, name: str, *printers: str, **options: Any) -> dict
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_each_state_of_a_printer(
-    clock: Clock,
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    automate: Automate,
-) -> None:
-    data = data_of(setup)
-    check = await automate(**{name: when(hass, name) for name in CONDITIONS})
-    printer = box.printer(1)
+async def test_each_state_of_a_printer(clock: Clock, automate: Automate, house: House) -> None:
+    data = house.data
+    check = await automate(**{name: when(house.hass, name) for name in CONDITIONS})
+    printer = house.box.printer(1)
 
     async def look() -> set[str]:
         # What the printer was asked for at the same instant would count as the newer word.
         clock.tick(1)
         await data.coordinator.async_refresh()
-        await rest(hass)
+        await rest(house.hass)
         return await check()
 
     for raw_state, expected in (
@@ -102,62 +94,57 @@ async def test_each_state_of_a_printer(
         assert await look() == expected, raw_state
     printer.plugged = False
     assert await look() == set()
-    simulator.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
     for _ in range(2):
         await data.coordinator.async_refresh()
-    state = hass.states.get(STATUS)
+    state = house.hass.states.get(STATUS)
     assert state is not None
     assert state.state == "unknown"
     assert await check() == set()
-    assert await hass.config_entries.async_unload(setup.entry_id)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     assert await check() == set()
 
 
-async def test_jobs_that_wait(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box, automate: Automate
-) -> None:
+async def test_jobs_that_wait(automate: Automate, house: House) -> None:
     check = await automate(
-        waiting=when(hass, "has_waiting_jobs"), other=when(hass, "has_waiting_jobs", LABELS)
+        waiting=when(house.hass, "has_waiting_jobs"),
+        other=when(house.hass, "has_waiting_jobs", LABELS),
     )
     assert await check() == set()
-    box.online = False
-    await data_of(setup).coordinator.async_refresh()
-    [job] = (await ask(hass, "print", device_id=device_of(hass), text="x"))["jobs"]
-    await rest(hass)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    [job] = (await house.ask("print", device_id=house.device(), text="x"))["jobs"]
+    await rest(house.hass)
     assert await check() == {"waiting"}
-    await ask(hass, "cancel_job", job_id=job["job_id"])
-    await rest(hass)
+    await house.ask("cancel_job", job_id=job["job_id"])
+    await rest(house.hass)
     assert await check() == set()
 
 
-async def test_several_printers(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, box: Box, automate: Automate
-) -> None:
-    data = data_of(setup)
+async def test_several_printers(automate: Automate, house: House) -> None:
+    data = house.data
     both = (LASER, LABELS)
     check = await automate(
-        any=when(hass, "is_ready", *both),
-        all=when(hass, "is_ready", *both, behavior="all"),
-        any_trouble=when(hass, "needs_attention", *both),
-        all_trouble=when(hass, "needs_attention", *both, behavior="all"),
+        any=when(house.hass, "is_ready", *both),
+        all=when(house.hass, "is_ready", *both, behavior="all"),
+        any_trouble=when(house.hass, "needs_attention", *both),
+        all_trouble=when(house.hass, "needs_attention", *both, behavior="all"),
     )
     assert await check() == {"any", "all"}
-    show_state(box.printer(1), "paperJam")
+    show_state(house.box.printer(1), "paperJam")
     await data.coordinator.async_refresh()
-    await rest(hass)
+    await rest(house.hass)
     assert await check() == {"any", "any_trouble"}
     # All printers that nobody knows of are not all ready.
-    simulator.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
     for _ in range(2):
         await data.coordinator.async_refresh()
     assert await check() == set()
 
 
-async def test_any_entity_or_area_stands_for_the_printer(
-    hass: HomeAssistant, setup: MockConfigEntry, automate: Automate
-) -> None:
-    area = ar.async_get(hass).async_create("Study")
-    dr.async_get(hass).async_update_device(device_of(hass), area_id=area.id)
+async def test_any_entity_or_area_stands_for_the_printer(automate: Automate, house: House) -> None:
+    area = ar.async_get(house.hass).async_create("Study")
+    dr.async_get(house.hass).async_update_device(house.device(), area_id=area.id)
     ready = {"condition": "lianke.is_ready"}
     check = await automate(
         area={**ready, "target": {"area_id": area.id}},
@@ -169,20 +156,18 @@ async def test_any_entity_or_area_stands_for_the_printer(
     assert await check() == {"area", "status", "event"}
 
 
-async def test_it_has_to_be_so_for_a_while(
-    clock: Clock, hass: HomeAssistant, setup: MockConfigEntry, box: Box, automate: Automate
-) -> None:
-    await elapse(hass, clock, 20, step=20)
-    check = await automate(trouble=when(hass, "needs_attention", **{"for": "00:05:00"}))
-    box.printer(1).cover_open = True
-    await data_of(setup).coordinator.async_refresh()
-    await rest(hass)
-    await elapse(hass, clock, 240, step=60)
+async def test_it_has_to_be_so_for_a_while(clock: Clock, automate: Automate, house: House) -> None:
+    await elapse(house.hass, clock, 20, step=20)
+    check = await automate(trouble=when(house.hass, "needs_attention", **{"for": "00:05:00"}))
+    house.box.printer(1).cover_open = True
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    await elapse(house.hass, clock, 240, step=60)
     assert await check() == set()
     # Another fault of the same incident does not start it anew.
-    box.printer(1).paper_jam, box.printer(1).cover_open = True, False
-    await elapse(hass, clock, 120, step=60)
-    state = hass.states.get(STATUS)
+    house.box.printer(1).paper_jam, house.box.printer(1).cover_open = True, False
+    await elapse(house.hass, clock, 120, step=60)
+    state = house.hass.states.get(STATUS)
     assert state is not None
     assert state.state == "paper_jam"
     assert await check() == {"trouble"}
@@ -198,8 +183,6 @@ BAD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("config", BAD)
-async def test_a_configuration_that_is_refused(
-    hass: HomeAssistant, setup: MockConfigEntry, config: dict[str, Any]
-) -> None:
+async def test_a_configuration_that_is_refused(config: dict[str, Any], house: House) -> None:
     with pytest.raises(vol.Invalid):
-        await async_validate_condition_config(hass, cv.CONDITION_SCHEMA(config))
+        await async_validate_condition_config(house.hass, cv.CONDITION_SCHEMA(config))

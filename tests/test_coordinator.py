@@ -14,6 +14,7 @@ from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
 from tests.conftest import set_up, tear_down
 from tests.polling import INFO, key_of, requests
+from tests.printing import House
 from tests.simulator import Box, Fault, Simulator
 
 
@@ -42,20 +43,14 @@ async def test_first_set_up_with_a_wrong_key(
     assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
 
 
-async def test_second_set_up_without_the_service(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    settled: None,
-) -> None:
+async def test_second_set_up_without_the_service(settled: None, house: House) -> None:
     """Home Assistant starts before the router: it knows all printers and their last ink."""
-    keys = list(data.coordinator.data.printers)
-    assert await hass.config_entries.async_unload(setup.entry_id)
-    await simulator.stop_listening()
-    assert await set_up(hass, setup)
-    await rest(hass)
-    again: LiankeCoordinator = setup.runtime_data.coordinator
+    keys = list(house.coordinator.data.printers)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await house.simulator.stop_listening()
+    assert await set_up(house.hass, house.entry)
+    await rest(house.hass)
+    again: LiankeCoordinator = house.coordinator
     assert list(again.data.printers) == keys
     assert again.data.online is None
     assert not again.is_fresh
@@ -64,89 +59,75 @@ async def test_second_set_up_without_the_service(
     assert again.data.box
     assert again.data.box.hardware == "LK300EW_D2"
 
-    await simulator.start_listening()
+    await house.simulator.start_listening()
     await again.async_refresh()
     assert again.is_fresh
     assert again.is_ready(keys[0])
 
 
 async def test_a_key_rejected_later_asks_for_a_new_one(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    setup: MockConfigEntry,
-    coordinator: LiankeCoordinator,
-    settled: None,
+    clock: Clock, settled: None, house: House
 ) -> None:
-    assert simulator.box.account
-    old = simulator.box.account.api_key
-    simulator.cloud.renew_key(simulator.box.account)
+    assert house.box.account
+    old = house.box.account.api_key
+    house.cloud.renew_key(house.box.account)
     # A proxy may have said so once.
-    await coordinator.async_refresh()
-    assert coordinator.is_fresh
-    assert not list(setup.async_get_active_flows(hass, {SOURCE_REAUTH}))
-    await elapse(hass, clock, 20)
-    assert coordinator.key_rejected
-    assert not coordinator.is_fresh
-    assert setup.state is ConfigEntryState.LOADED
-    assert len(list(setup.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    await house.coordinator.async_refresh()
+    assert house.coordinator.is_fresh
+    assert not list(house.entry.async_get_active_flows(house.hass, {SOURCE_REAUTH}))
+    await elapse(house.hass, clock, 20)
+    assert house.coordinator.key_rejected
+    assert not house.coordinator.is_fresh
+    assert house.entry.state is ConfigEntryState.LOADED
+    assert len(list(house.entry.async_get_active_flows(house.hass, {SOURCE_REAUTH}))) == 1
 
     # Asked again only after an hour, since only the user can be expected to help.
-    before = requests(simulator)
-    await elapse(hass, clock, 3540, 60)
-    assert requests(simulator) == before
-    simulator.box.account.api_key = old
-    await elapse(hass, clock, 120, 60)
-    assert coordinator.is_fresh
-    assert not coordinator.key_rejected
-    assert not list(setup.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    before = requests(house.simulator)
+    await elapse(house.hass, clock, 3540, 60)
+    assert requests(house.simulator) == before
+    house.box.account.api_key = old
+    await elapse(house.hass, clock, 120, 60)
+    assert house.coordinator.is_fresh
+    assert not house.coordinator.key_rejected
+    assert not list(house.entry.async_get_active_flows(house.hass, {SOURCE_REAUTH}))
 
 
 async def test_one_failed_poll_is_overlooked_two_are_told_once(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    coordinator: LiankeCoordinator,
-    settled: None,
-    caplog: pytest.LogCaptureFixture,
+    clock: Clock, settled: None, caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
-    simulator.cloud.fail(INFO, Fault(kind="http", status=502))
-    await coordinator.async_refresh()
-    assert coordinator.is_fresh
-    assert coordinator.update_interval
-    assert coordinator.update_interval < timedelta(seconds=17)
-    await elapse(hass, clock, 20)
-    assert coordinator.is_fresh
-    assert coordinator.last_error is None
+    house.cloud.fail(INFO, Fault(kind="http", status=502))
+    await house.coordinator.async_refresh()
+    assert house.coordinator.is_fresh
+    assert house.coordinator.update_interval
+    assert house.coordinator.update_interval < timedelta(seconds=17)
+    await elapse(house.hass, clock, 20)
+    assert house.coordinator.is_fresh
+    assert house.coordinator.last_error is None
 
-    planned = simulator.cloud.fail(INFO, Fault(kind="http", status=502), times=None)
-    await elapse(hass, clock, 5 * 3600, 15)
-    assert not coordinator.is_fresh
+    planned = house.cloud.fail(INFO, Fault(kind="http", status=502), times=None)
+    await elapse(house.hass, clock, 5 * 3600, 15)
+    assert not house.coordinator.is_fresh
     # 15 s, 60, 120, 240, 480 and then every 15 minutes at most.
     assert 20 <= planned.hits <= 26
-    simulator.cloud.faults.clear()
-    await elapse(hass, clock, BACKOFF_LIMIT * 1.1 + 15, 15)
-    assert coordinator.is_fresh
+    house.cloud.faults.clear()
+    await elapse(house.hass, clock, BACKOFF_LIMIT * 1.1 + 15, 15)
+    assert house.coordinator.is_fresh
     ours = [record for record in caplog.records if record.name.endswith("lianke.coordinator")]
     assert len([record for record in ours if record.levelname == "ERROR"]) == 1
     assert len([record for record in ours if "recovered" in record.getMessage()]) == 1
 
 
 async def test_too_frequent_is_not_asked_again_within_a_minute(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    coordinator: LiankeCoordinator,
-    settled: None,
+    clock: Clock, settled: None, house: House
 ) -> None:
-    simulator.cloud.fail(INFO, Fault(kind="code", code=10009))
-    await coordinator.async_refresh()
-    assert coordinator.is_fresh  # once is overlooked
-    before = requests(simulator)
-    await elapse(hass, clock, 55)
-    assert requests(simulator) == before
-    await elapse(hass, clock, 20)
-    assert coordinator.is_fresh
+    house.cloud.fail(INFO, Fault(kind="code", code=10009))
+    await house.coordinator.async_refresh()
+    assert house.coordinator.is_fresh  # once is overlooked
+    before = requests(house.simulator)
+    await elapse(house.hass, clock, 55)
+    assert requests(house.simulator) == before
+    await elapse(house.hass, clock, 20)
+    assert house.coordinator.is_fresh
 
 
 @pytest.mark.parametrize(
@@ -176,15 +157,10 @@ async def test_what_is_wrong_with_the_box(
 
 
 async def test_polling_relaxes_once_pushes_are_proven(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    data: LiankeData,
-    settled: None,
+    clock: Clock, settled: None, house: House
 ) -> None:
-    coordinator = data.coordinator
-    data.account.set_address("https://house.example/hook")
+    coordinator = house.coordinator
+    house.data.account.set_address("https://house.example/hook")
 
     def interval() -> float:
         assert coordinator.update_interval
@@ -193,85 +169,85 @@ async def test_polling_relaxes_once_pushes_are_proven(
     async def push() -> None:
         clock.tick(10)
         coordinator.async_on_push()
-        await rest(hass)
+        await rest(house.hass)
 
     # A push about nothing proves nothing.
     await push()
     assert interval() < 67
     # One that announces a change before polling finds it does.
-    box.printer(2).plugged = False
+    house.box.printer(2).plugged = False
     await push()
     assert 300 <= interval() <= 330
     # A change that nobody announced: pushes are not to be relied upon.
-    box.printer(2).plugged = True
+    house.box.printer(2).plugged = True
     await coordinator.async_refresh()
     assert interval() < 67
     # It was only late.
     clock.tick(20)
     coordinator.async_on_push()
-    await rest(hass)
+    await rest(house.hass)
     assert 300 <= interval() <= 330
     # No known push announces what a printer does: while it shows a fault, somebody may be at it.
-    box.printer(1).paper = 0
+    house.box.printer(1).paper = 0
     clock.tick(1)
     await coordinator.async_refresh()
-    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.OUT_OF_PAPER
+    assert (
+        coordinator.data.printers[key_of(house.data, "Kyocera")].status
+        is PrinterStatus.OUT_OF_PAPER
+    )
     assert interval() < 67
-    box.printer(1).paper = None
-    await elapse(hass, clock, 70)
-    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.IDLE
-    await elapse(hass, clock, 70)
+    house.box.printer(1).paper = None
+    await elapse(house.hass, clock, 70)
+    assert coordinator.data.printers[key_of(house.data, "Kyocera")].status is PrinterStatus.IDLE
+    await elapse(house.hass, clock, 70)
     assert 300 <= interval() <= 330
     # The same if the printer's own report shows it, between two polls.
-    box.printer(1).cover_open = True
-    coordinator._conditions.request(key_of(data, "Kyocera"))
-    await elapse(hass, clock, 10, 1)
-    assert coordinator.data.printers[key_of(data, "Kyocera")].status is PrinterStatus.COVER_OPEN
+    house.box.printer(1).cover_open = True
+    coordinator._conditions.request(key_of(house.data, "Kyocera"))
+    await elapse(house.hass, clock, 10, 1)
+    assert (
+        coordinator.data.printers[key_of(house.data, "Kyocera")].status is PrinterStatus.COVER_OPEN
+    )
     assert interval() < 67
-    box.printer(1).cover_open = False
-    await elapse(hass, clock, 150)
+    house.box.printer(1).cover_open = False
+    await elapse(house.hass, clock, 150)
     assert 300 <= interval() <= 330
     # Somebody waits for a job.
     coordinator.async_set_jobs_open(True)
     assert interval() < 67
-    before = requests(simulator)
-    await elapse(hass, clock, 70)
-    assert (requests(simulator) - before)[INFO] == 1
+    before = requests(house.simulator)
+    await elapse(house.hass, clock, 70)
+    assert (requests(house.simulator) - before)[INFO] == 1
     coordinator.async_set_jobs_open(False)
     coordinator.async_set_jobs_open(False)
     await coordinator.async_refresh()
     assert interval() >= 300
     # The console still has the old address.
-    data.account.set_address("https://other.example/hook")
+    house.data.account.set_address("https://other.example/hook")
     await coordinator.async_refresh()
     assert interval() < 67
 
 
 async def test_polling_does_not_relax_while_a_printer_finishes(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    data: LiankeData,
-    settled: None,
+    clock: Clock, settled: None, house: House
 ) -> None:
-    coordinator, key = data.coordinator, key_of(data, "Kyocera")
-    data.account.set_address("https://house.example/hook")
-    data.storage.save_push_address(data.account.fingerprint)
-    box.printer(1).raw_state = "printing"
+    coordinator, key = house.coordinator, key_of(house.data, "Kyocera")
+    house.data.account.set_address("https://house.example/hook")
+    house.data.storage.save_push_address(house.data.account.fingerprint)
+    house.box.printer(1).raw_state = "printing"
     coordinator.async_set_jobs_open(True)
     await coordinator.async_refresh()
     coordinator.async_set_jobs_open(False)
-    before = requests(simulator)
+    before = requests(house.simulator)
     coordinator.async_on_jobs_ended(key)
     # The refresh that follows still sees it print; the next poll is a usual one.
-    await elapse(hass, clock, 10, 1)
-    box.printer(1).raw_state = None
-    await elapse(hass, clock, 70, 1)
+    await elapse(house.hass, clock, 10, 1)
+    house.box.printer(1).raw_state = None
+    await elapse(house.hass, clock, 70, 1)
     assert coordinator.data.printers[key].status is PrinterStatus.IDLE
-    assert (requests(simulator) - before)[INFO] == 2
+    assert (requests(house.simulator) - before)[INFO] == 2
     # What somebody else prints is no reason to go on like this.
-    box.printer(1).raw_state = "printing"
+    house.box.printer(1).raw_state = "printing"
     await coordinator.async_refresh()
     assert coordinator.update_interval
     assert coordinator.update_interval.total_seconds() >= 300
@@ -279,21 +255,15 @@ async def test_polling_does_not_relax_while_a_printer_finishes(
 
 @pytest.mark.parametrize(("proven", "limit"), [(False, 135), (True, 40)])
 async def test_requests_of_an_idle_hour(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    data: LiankeData,
-    settled: None,
-    proven: bool,
-    limit: int,
+    clock: Clock, settled: None, proven: bool, limit: int, house: House
 ) -> None:
     if proven:
-        data.account.set_address("https://house.example/hook")
-        data.storage.save_push_address(data.account.fingerprint)
-        await data.coordinator.async_refresh()
-    before = requests(simulator)
-    await elapse(hass, clock, 3600, 1)
-    asked = (requests(simulator) - before).total()
+        house.data.account.set_address("https://house.example/hook")
+        house.data.storage.save_push_address(house.data.account.fingerprint)
+        await house.coordinator.async_refresh()
+    before = requests(house.simulator)
+    await elapse(house.hass, clock, 3600, 1)
+    asked = (requests(house.simulator) - before).total()
     assert limit / 2 < asked <= limit
 
 
@@ -313,17 +283,13 @@ async def test_the_interval_is_jittered_and_reproducible(
     ("wished", "expected"), [(600, 600), (5, 30), (30, 30), (1000000, 3600), (None, 60)]
 )
 async def test_the_user_s_interval_is_read_when_used(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    coordinator: LiankeCoordinator,
-    wished: int | None,
-    expected: int,
+    wished: int | None, expected: int, house: House
 ) -> None:
     options = {} if wished is None else {"poll_interval": wished}
-    hass.config_entries.async_update_entry(setup, options=options)
-    await coordinator.async_refresh()
-    assert coordinator.update_interval
-    assert expected <= coordinator.update_interval.total_seconds() <= expected * 1.1
+    house.set_options(options)
+    await house.coordinator.async_refresh()
+    assert house.coordinator.update_interval
+    assert expected <= house.coordinator.update_interval.total_seconds() <= expected * 1.1
 
 
 async def test_an_unknown_state_is_told_once(
@@ -341,21 +307,19 @@ async def test_an_unknown_state_is_told_once(
     assert sum("warmingUp" in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_listeners_hear_of_changes_only(
-    hass: HomeAssistant, box: Box, coordinator: LiankeCoordinator, settled: None
-) -> None:
+async def test_listeners_hear_of_changes_only(settled: None, house: House) -> None:
     heard = 0
 
     def hear() -> None:
         nonlocal heard
         heard += 1
 
-    unsubscribe = coordinator.async_add_listener(hear)
+    unsubscribe = house.coordinator.async_add_listener(hear)
     for _ in range(3):
-        await coordinator.async_refresh()
+        await house.coordinator.async_refresh()
     assert heard == 0
-    box.printer(1).paper = 0
-    await coordinator.async_refresh()
+    house.box.printer(1).paper = 0
+    await house.coordinator.async_refresh()
     assert heard == 1
     unsubscribe()
 
@@ -373,18 +337,12 @@ async def test_a_forgotten_printer_is_gone(box: Box, data: LiankeData, settled: 
     assert key_of(data, "Kyocera") == key
 
 
-async def test_nothing_goes_on_after_unloading(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    setup: MockConfigEntry,
-    coordinator: LiankeCoordinator,
-    settled: None,
-) -> None:
+async def test_nothing_goes_on_after_unloading(clock: Clock, settled: None, house: House) -> None:
+    coordinator = house.coordinator
     coordinator.async_refresh_soon("just before the end")
-    await hass.config_entries.async_unload(setup.entry_id)
-    await rest(hass)
-    before = requests(simulator)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await rest(house.hass)
+    before = requests(house.simulator)
     coordinator.async_refresh_soon("just after the end")
-    await elapse(hass, clock, 900, 60)
-    assert requests(simulator) == before
+    await elapse(house.hass, clock, 900, 60)
+    assert requests(house.simulator) == before

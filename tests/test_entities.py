@@ -24,10 +24,11 @@ from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
-from custom_components.lianke.runtime import LiankeData, preview_signal
+from custom_components.lianke.runtime import preview_signal
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.polling import key_of
+from tests.printing import House
 from tests.simulator import Box, Fault, Outcome, Simulator
 
 LASER = "kyocera_ma2000w_gx"
@@ -36,11 +37,10 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
-async def data(hass: HomeAssistant, setup: MockConfigEntry) -> LiankeData:
-    """Return the runtime data of the office box, at rest."""
+async def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry) -> House:
+    """Return the house with the office box, at rest."""
     await rest(hass)
-    found: LiankeData = setup.runtime_data
-    return found
+    return House(hass=hass, simulator=simulator, entry=setup)
 
 
 def state_of(hass: HomeAssistant, entity_id: str) -> str:
@@ -107,7 +107,7 @@ CONDITION = {
 INK = {"black": "72", "cyan": "40", "magenta": "55", "yellow": "8"}
 
 
-async def test_all_entities(all_entities: None, hass: HomeAssistant, data: LiankeData) -> None:
+async def test_all_entities(all_entities: None, house: House) -> None:
     printers = (
         LASER,
         "gprinter_gp_1324d",
@@ -128,13 +128,11 @@ async def test_all_entities(all_entities: None, hass: HomeAssistant, data: Liank
         "binary_sensor.unknown_printer_problem": "on",
         "sensor.unknown_printer": "awaiting_driver",
     }
-    assert {state.entity_id: state.state for state in hass.states.async_all()} == expected
+    assert {state.entity_id: state.state for state in house.hass.states.async_all()} == expected
 
 
-async def test_what_is_disabled_at_first(
-    hass: HomeAssistant, setup: MockConfigEntry, entity_registry: er.EntityRegistry
-) -> None:
-    entities = er.async_entries_for_config_entry(entity_registry, setup.entry_id)
+async def test_what_is_disabled_at_first(entity_registry: er.EntityRegistry, house: House) -> None:
+    entities = er.async_entries_for_config_entry(entity_registry, house.entry.entry_id)
     disabled = {entity.entity_id for entity in entities if entity.disabled_by}
     assert {name for name in disabled if LASER in name or "office_box" in name} == {
         "button.office_box_clear_the_cloud_s_queue_all_apps",
@@ -146,23 +144,20 @@ async def test_what_is_disabled_at_first(
     }
     assert len(disabled) == 3 + 3 * 6
     assert len({entity.unique_id for entity in entities}) == len(entities)
-    box_id = setup.data["device_id"]
+    box_id = house.entry.data["device_id"]
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 async def test_every_entity_and_state_has_a_name(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    entity_registry: er.EntityRegistry,
-    language: str,
+    entity_registry: er.EntityRegistry, language: str, house: House
 ) -> None:
-    texts = await async_get_translations(hass, language, "entity", [DOMAIN])
+    texts = await async_get_translations(house.hass, language, "entity", [DOMAIN])
 
     def has(platform: str, key: str, *more: str) -> bool:
         return ".".join((f"component.{DOMAIN}.entity.{platform}.{key}", *more)) in texts
 
-    for entity in er.async_entries_for_config_entry(entity_registry, setup.entry_id):
+    for entity in er.async_entries_for_config_entry(entity_registry, house.entry.entry_id):
         if entity.translation_key is None:
             assert entity.original_device_class == "restart"
         elif entity.translation_key != "status":
@@ -175,25 +170,23 @@ async def test_every_entity_and_state_has_a_name(
         assert has("sensor", "last_job", "state", state)
 
 
-async def test_a_printer_in_trouble(hass: HomeAssistant, box: Box, data: LiankeData) -> None:
-    printer = box.printer(1)
-    assert state_of(hass, f"binary_sensor.{LASER}_paper_jam") == "off"
+async def test_a_printer_in_trouble(house: House) -> None:
+    printer = house.box.printer(1)
+    assert state_of(house.hass, f"binary_sensor.{LASER}_paper_jam") == "off"
     printer.raw_state = "idle"
     printer.paper_jam = True
-    data.coordinator.async_refresh_soon("a test", key_of(data, "Kyocera"))
-    await data.coordinator.async_refresh()
-    await rest(hass)
-    assert state_of(hass, f"sensor.{LASER}") == "paper_jam"
-    assert state_of(hass, f"binary_sensor.{LASER}_paper_jam") == "on"
-    assert state_of(hass, f"binary_sensor.{LASER}_cover") == "off"
-    assert state_of(hass, f"binary_sensor.{LASER}_problem") == "on"
+    house.coordinator.async_refresh_soon("a test", key_of(house.data, "Kyocera"))
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    assert state_of(house.hass, f"sensor.{LASER}") == "paper_jam"
+    assert state_of(house.hass, f"binary_sensor.{LASER}_paper_jam") == "on"
+    assert state_of(house.hass, f"binary_sensor.{LASER}_cover") == "off"
+    assert state_of(house.hass, f"binary_sensor.{LASER}_problem") == "on"
 
 
-async def test_paper_is_the_same_everywhere(
-    hass: HomeAssistant, box: Box, data: LiankeData
-) -> None:
+async def test_paper_is_the_same_everywhere(house: House) -> None:
     """*Paper* once said out of paper for minutes after a refill, and OK while the status said out."""
-    printer, key = box.printer(1), key_of(data, "Kyocera")
+    printer, key = house.box.printer(1), key_of(house.data, "Kyocera")
 
     def shown() -> tuple[str | None, ...]:
         entities = (
@@ -201,108 +194,106 @@ async def test_paper_is_the_same_everywhere(
             f"binary_sensor.{LASER}_paper",
             f"binary_sensor.{LASER}_problem",
         )
-        return tuple(state_of(hass, entity) for entity in entities)
+        return tuple(state_of(house.hass, entity) for entity in entities)
 
     printer.raw_state = "idle"
     printer.paper = 0
-    data.coordinator.async_refresh_soon("a test", key)
-    await data.coordinator.async_refresh()
-    await rest(hass)
+    house.coordinator.async_refresh_soon("a test", key)
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
     assert shown() == ("out_of_paper", "on", "on")
     # Refilled: the row tells of printing, the printer's own report is still the old one.
     printer.paper = 100
     printer.raw_state = "printing"
-    await data.coordinator.async_refresh()
-    await hass.async_block_till_done()
+    await house.coordinator.async_refresh()
+    await house.hass.async_block_till_done()
     assert shown() == ("printing", "off", "off")
     # Empty again: the row tells it first.
     printer.raw_state = "outOfPaper"
-    await data.coordinator.async_refresh()
-    await hass.async_block_till_done()
+    await house.coordinator.async_refresh()
+    await house.hass.async_block_till_done()
     assert shown() == ("out_of_paper", "on", "on")
     # A page of ours on paper disproves that.
-    data.coordinator.async_on_page_printed(key)
-    await hass.async_block_till_done()
+    house.coordinator.async_on_page_printed(key)
+    await house.hass.async_block_till_done()
     assert shown() == ("idle", "off", "off")
 
 
 @pytest.mark.parametrize("way", ["printer", "box"])
-async def test_off_is_no_problem(hass: HomeAssistant, box: Box, data: LiankeData, way: str) -> None:
+async def test_off_is_no_problem(way: str, house: House) -> None:
     if way == "box":
-        box.online = False
+        house.box.online = False
     else:
-        box.printer(1).plugged = False
-    await data.coordinator.async_refresh()
-    await rest(hass)
-    assert state_of(hass, f"sensor.{LASER}") == ("box_offline" if way == "box" else "disconnected")
-    assert state_of(hass, f"binary_sensor.{LASER}_problem") == "off"
-    assert state_of(hass, f"binary_sensor.{LASER}_cover") == STATE_UNAVAILABLE
-    assert state_of(hass, f"button.{LASER}_reset_the_error_limit") == STATE_UNAVAILABLE
-    assert state_of(hass, f"button.{LASER}_print_test_page") == STATE_UNKNOWN
-    assert state_of(hass, f"notify.{LASER}_print_message") == STATE_UNKNOWN
+        house.box.printer(1).plugged = False
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    assert state_of(house.hass, f"sensor.{LASER}") == (
+        "box_offline" if way == "box" else "disconnected"
+    )
+    assert state_of(house.hass, f"binary_sensor.{LASER}_problem") == "off"
+    assert state_of(house.hass, f"binary_sensor.{LASER}_cover") == STATE_UNAVAILABLE
+    assert state_of(house.hass, f"button.{LASER}_reset_the_error_limit") == STATE_UNAVAILABLE
+    assert state_of(house.hass, f"button.{LASER}_print_test_page") == STATE_UNKNOWN
+    assert state_of(house.hass, f"notify.{LASER}_print_message") == STATE_UNKNOWN
     ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
-    assert state_of(hass, ink) == "72"
+    assert state_of(house.hass, ink) == "72"
     connection = "binary_sensor.office_box_cloud_connection"
-    assert state_of(hass, connection) == ("off" if way == "box" else "on")
+    assert state_of(house.hass, connection) == ("off" if way == "box" else "on")
 
 
-async def test_without_contact_nothing_is_claimed(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData
-) -> None:
-    simulator.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
-    await data.coordinator.async_refresh()
-    assert state_of(hass, f"sensor.{LASER}") == "idle"
-    await data.coordinator.async_refresh()
-    assert state_of(hass, f"sensor.{LASER}") == STATE_UNKNOWN
-    assert state_of(hass, "binary_sensor.office_box_cloud_connection") == STATE_UNAVAILABLE
-    assert state_of(hass, f"binary_sensor.{LASER}_problem") == STATE_UNAVAILABLE
-    assert state_of(hass, "sensor.office_box_service_expiry") == STATE_UNAVAILABLE
+async def test_without_contact_nothing_is_claimed(house: House) -> None:
+    house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    await house.coordinator.async_refresh()
+    assert state_of(house.hass, f"sensor.{LASER}") == "idle"
+    await house.coordinator.async_refresh()
+    assert state_of(house.hass, f"sensor.{LASER}") == STATE_UNKNOWN
+    assert state_of(house.hass, "binary_sensor.office_box_cloud_connection") == STATE_UNAVAILABLE
+    assert state_of(house.hass, f"binary_sensor.{LASER}_problem") == STATE_UNAVAILABLE
+    assert state_of(house.hass, "sensor.office_box_service_expiry") == STATE_UNAVAILABLE
     ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
-    assert state_of(hass, ink) == "72"
+    assert state_of(house.hass, ink) == "72"
 
 
 async def test_inks_named_by_signs_are_told_apart(
-    hass: HomeAssistant, data: LiankeData, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
     markers = tuple(
         Marker(name=name, level=level) for level, name in enumerate(("■", "●", "Black", "black"))
     )
-    rows = [replace(known.printer, markers=markers) for known in data.storage.printers.values()]
-    with patch.object(type(data.client), "printers", return_value=rows):
-        await data.coordinator.async_refresh()
-    await hass.async_block_till_done()
+    rows = [
+        replace(known.printer, markers=markers) for known in house.data.storage.printers.values()
+    ]
+    with patch.object(type(house.data.client), "printers", return_value=rows):
+        await house.coordinator.async_refresh()
+    await house.hass.async_block_till_done()
     levels = [
         state.state
-        for state in hass.states.async_all("sensor")
+        for state in house.hass.states.async_all("sensor")
         if state.entity_id.startswith(f"sensor.{LASER}_ink")
     ]
     assert sorted(levels) == ["0", "1", "2"]
     assert "unique" not in caplog.text
 
 
-async def test_ink_that_cannot_be_read_is_unknown(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData
-) -> None:
+async def test_ink_that_cannot_be_read_is_unknown(house: House) -> None:
     ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left_black"
-    simulator.cloud.variants.update(markers="negative")
-    await data.coordinator.async_refresh()
-    assert state_of(hass, ink) == STATE_UNKNOWN
+    house.cloud.variants.update(markers="negative")
+    await house.coordinator.async_refresh()
+    assert state_of(house.hass, ink) == STATE_UNKNOWN
     # No markers at all say nothing new.
-    simulator.cloud.variants.update(markers="list")
-    await data.coordinator.async_refresh()
-    simulator.cloud.variants.update(markers="missing")
-    await data.coordinator.async_refresh()
-    assert state_of(hass, ink) == "72"
+    house.cloud.variants.update(markers="list")
+    await house.coordinator.async_refresh()
+    house.cloud.variants.update(markers="missing")
+    await house.coordinator.async_refresh()
+    assert state_of(house.hass, ink) == "72"
 
 
-async def test_condition_entities_come_when_a_printer_learns_to_report(
-    hass: HomeAssistant, box: Box, data: LiankeData
-) -> None:
-    assert hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is None
-    box.printer(2).support_status = True
-    await data.coordinator.async_refresh()
-    await rest(hass)
-    assert hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is not None
+async def test_condition_entities_come_when_a_printer_learns_to_report(house: House) -> None:
+    assert house.hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is None
+    house.box.printer(2).support_status = True
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    assert house.hass.states.get("binary_sensor.gprinter_gp_1324d_cover") is not None
 
 
 def faults_of(hass: HomeAssistant, printer: str) -> dict[str, bool]:
@@ -313,19 +304,17 @@ def faults_of(hass: HomeAssistant, printer: str) -> dict[str, bool]:
     return {name: entity.disabled_by is None for name, entity in found.items() if entity}
 
 
-async def test_a_printer_has_no_fault_that_its_kind_cannot_have(
-    hass: HomeAssistant, box: Box, data: LiankeData
-) -> None:
+async def test_a_printer_has_no_fault_that_its_kind_cannot_have(house: House) -> None:
     every_kind = {"cover": True, "paper": True, "paper_jam": True}
-    assert faults_of(hass, LASER) == every_kind | {"ink_or_toner": True}
-    box.printer(2).support_status = True
+    assert faults_of(house.hass, LASER) == every_kind | {"ink_or_toner": True}
+    house.box.printer(2).support_status = True
     # Nobody knows what this one is: it may have either.
-    box.printer(4).support_status, box.printer(4).species = True, 0
-    await data.coordinator.async_refresh()
-    await rest(hass)
-    assert faults_of(hass, "gprinter_gp_1324d") == every_kind | {"ribbon": False}
+    house.box.printer(4).support_status, house.box.printer(4).species = True, 0
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    assert faults_of(house.hass, "gprinter_gp_1324d") == every_kind | {"ribbon": False}
     both = {"ink_or_toner": True, "ribbon": False}
-    assert faults_of(hass, "hp_laserjet_1020") == every_kind | both
+    assert faults_of(house.hass, "hp_laserjet_1020") == every_kind | both
 
 
 async def test_entities_of_an_earlier_version_stay(
@@ -369,15 +358,15 @@ async def test_entities_of_an_earlier_version_stay(
     ],
 )
 async def test_a_network_printer_has_a_page_of_its_own(
-    hass: HomeAssistant, data: LiankeData, box: Box, address: str, page: str | None
+    address: str, page: str | None, house: House
 ) -> None:
     """The address comes from outside: only one of a private network becomes a link."""
-    box.find_printer("192.168.1.40").ip = address
-    await data.coordinator.async_refresh()
-    await rest(hass)
+    house.box.find_printer("192.168.1.40").ip = address
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
     pages = {
         device.name: device.configuration_url
-        for device in dr.async_get(hass).devices
+        for device in dr.async_get(house.hass).devices
         if device.name
     }
     assert pages["Office box"] == "https://open.liankenet.com"
@@ -386,9 +375,7 @@ async def test_a_network_printer_has_a_page_of_its_own(
     assert page in inkjets
 
 
-async def test_states_are_written_when_they_change(
-    hass: HomeAssistant, box: Box, data: LiankeData, all_entities: None
-) -> None:
+async def test_states_are_written_when_they_change(all_entities: None, house: House) -> None:
     """Neither changed nor reported again: nothing for the recorder to look at."""
     writes: list[str] = []
 
@@ -396,15 +383,15 @@ async def test_states_are_written_when_they_change(
     def note(event: Event[Any]) -> None:
         writes.append(event.data["entity_id"])
 
-    hass.bus.async_listen("state_changed", note)
-    hass.bus.async_listen("state_reported", note, event_filter=callback(lambda _: True))
+    house.hass.bus.async_listen("state_changed", note)
+    house.hass.bus.async_listen("state_reported", note, event_filter=callback(lambda _: True))
     for _ in range(5):
-        await data.coordinator.async_refresh()
-    await rest(hass)
+        await house.coordinator.async_refresh()
+    await rest(house.hass)
     assert writes == []
-    box.printer(1).paper = 0
-    await data.coordinator.async_refresh()
-    await rest(hass)
+    house.box.printer(1).paper = 0
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
     # All that tell of the paper at once, with one truth.
     assert sorted(writes) == [
         f"binary_sensor.{LASER}_paper",
@@ -413,22 +400,17 @@ async def test_states_are_written_when_they_change(
     ]
 
 
-async def test_the_service_s_expiry(hass: HomeAssistant, box: Box, data: LiankeData) -> None:
-    box.expire_date = date(2032, 1, 2)
-    await data.coordinator.async_refresh()
-    assert state_of(hass, "sensor.office_box_service_expiry") == "2032-01-02"
+async def test_the_service_s_expiry(house: House) -> None:
+    house.box.expire_date = date(2032, 1, 2)
+    await house.coordinator.async_refresh()
+    assert state_of(house.hass, "sensor.office_box_service_expiry") == "2032-01-02"
 
 
 # Jobs
 
 
 async def test_a_job_from_the_button_to_paper(
-    all_entities: None,
-    reachable: str,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    data: LiankeData,
-    hass_admin_user: MockUser,
+    all_entities: None, reachable: str, hass_admin_user: MockUser, house: House
 ) -> None:
     events: list[tuple[str, dict[str, Any], Context]] = []
 
@@ -438,16 +420,16 @@ async def test_a_job_from_the_button_to_paper(
         assert new
         events.append((new.attributes["event_type"], dict(new.attributes), new.context))
 
-    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
+    async_track_state_change_event(house.hass, f"event.{LASER}_print_job", on_event)
     user = Context(user_id=hass_admin_user.id)
-    await hass.services.async_call(
+    await house.hass.services.async_call(
         "button",
         "press",
         {"entity_id": f"button.{LASER}_print_test_page"},
         blocking=True,
         context=user,
     )
-    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
+    await until(lambda: state_of(house.hass, f"sensor.{LASER}_last_job") == "completed")
     assert [event_type for event_type, _, _ in events] == ["queued", "completed"]
     _, reported, context = events[-1]
     assert reported["title"] == "Test page"
@@ -455,48 +437,42 @@ async def test_a_job_from_the_button_to_paper(
     assert reported["partly_printed"] is False
     assert len(reported["job_id"]) == 26
     assert context.user_id == hass_admin_user.id
-    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Test page"
-    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "0"
-    (printed,) = simulator.cloud.printed
-    page = await hass.async_add_executor_job(printed.path.read_text)
+    assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Test page"
+    assert state_of(house.hass, f"sensor.{LASER}_jobs_waiting") == "0"
+    (printed,) = house.cloud.printed
+    page = await house.hass.async_add_executor_job(printed.path.read_text)
     assert "Kyocera MA2000w GX" in page
     assert printed.options["dmPaperSize"] == "9"
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_pages_are_counted_when_they_are_proven(
-    hass: HomeAssistant, data: LiankeData
-) -> None:
-    key = key_of(data, "Kyocera")
-    await async_print_test_page(hass, data.coordinator.config_entry, key, Context())
-    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "completed")
+async def test_pages_are_counted_when_they_are_proven(house: House) -> None:
+    key = key_of(house.data, "Kyocera")
+    await async_print_test_page(house.hass, house.coordinator.config_entry, key, Context())
+    await until(lambda: state_of(house.hass, f"sensor.{LASER}_last_job") == "completed")
     # Nobody knows how many pages the service made of a web page: none are claimed.
-    assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "0"
-    data.storage.count_pages(key, "another", 3)
-    for entity in hass.data["entity_components"]["sensor"].entities:
+    assert state_of(house.hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "0"
+    house.data.storage.count_pages(key, "another", 3)
+    for entity in house.hass.data["entity_components"]["sensor"].entities:
         if entity.entity_id == f"sensor.{LASER}_pages_printed_from_home_assistant":
             entity.async_write_if_changed()
-    assert state_of(hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "3"
+    assert state_of(house.hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "3"
 
 
-async def test_a_job_that_fails(
-    reachable: str, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
-) -> None:
-    simulator.cloud.plan(box.printer(1), Outcome(code=503, prints="none"))
-    await press(hass, f"{LASER}_print_test_page")
-    await until(lambda: state_of(hass, f"sensor.{LASER}_last_job") == "failed")
-    state = hass.states.get(f"event.{LASER}_print_job")
+async def test_a_job_that_fails(reachable: str, house: House) -> None:
+    house.cloud.plan(house.box.printer(1), Outcome(code=503, prints="none"))
+    await press(house.hass, f"{LASER}_print_test_page")
+    await until(lambda: state_of(house.hass, f"sensor.{LASER}_last_job") == "failed")
+    state = house.hass.states.get(f"event.{LASER}_print_job")
     assert state
     assert state.attributes["event_type"] == "failed"
     assert state.attributes["code"] == 503
     assert state.attributes["reason"]
 
 
-async def test_a_held_job_shows_why_and_can_be_cancelled(
-    all_entities: None, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
-) -> None:
-    box.printer(1).plugged = False
-    await data.coordinator.async_refresh()
+async def test_a_held_job_shows_why_and_can_be_cancelled(all_entities: None, house: House) -> None:
+    house.box.printer(1).plugged = False
+    await house.coordinator.async_refresh()
     types: list[str] = []
 
     @callback
@@ -505,32 +481,32 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(
         assert new
         types.append(new.attributes["event_type"])
 
-    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
-    await press(hass, f"{LASER}_print_test_page")
-    await notify(hass, LASER, "Dinner is ready")
-    assert state_of(hass, f"sensor.{LASER}_last_job") == "held"
-    assert state_of(hass, f"sensor.{LASER}_hold_reason") == "disconnected"
-    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "2"
+    async_track_state_change_event(house.hass, f"event.{LASER}_print_job", on_event)
+    await press(house.hass, f"{LASER}_print_test_page")
+    await notify(house.hass, LASER, "Dinner is ready")
+    assert state_of(house.hass, f"sensor.{LASER}_last_job") == "held"
+    assert state_of(house.hass, f"sensor.{LASER}_hold_reason") == "disconnected"
+    assert state_of(house.hass, f"sensor.{LASER}_jobs_waiting") == "2"
     # What is of the moment does not come out tomorrow.
-    for job in data.queue.jobs():
+    for job in house.queue.jobs():
         assert job.expires_at - job.created_at == timedelta(hours=1)
         assert "Dinner" not in str(job.as_view())
-    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Notification"
-    await press(hass, f"{LASER}_cancel_waiting_jobs")
-    await rest(hass)
-    assert state_of(hass, f"sensor.{LASER}_last_job") == "canceled"
-    assert state_of(hass, f"sensor.{LASER}_hold_reason") == "none"
-    assert state_of(hass, f"sensor.{LASER}_jobs_waiting") == "0"
+    assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Notification"
+    await press(house.hass, f"{LASER}_cancel_waiting_jobs")
+    await rest(house.hass)
+    assert state_of(house.hass, f"sensor.{LASER}_last_job") == "canceled"
+    assert state_of(house.hass, f"sensor.{LASER}_hold_reason") == "none"
+    assert state_of(house.hass, f"sensor.{LASER}_jobs_waiting") == "0"
     assert types == ["held", "held", "canceled", "canceled"]
-    assert simulator.cloud.count("POST /print/job") == 0
+    assert house.cloud.count("POST /print/job") == 0
 
 
 async def test_held_jobs_are_not_told_again_after_a_restart(
-    all_entities: None, hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
+    all_entities: None, house: House
 ) -> None:
-    box.printer(1).plugged = False
-    await data.coordinator.async_refresh()
-    await press(hass, f"{LASER}_print_test_page")
+    house.box.printer(1).plugged = False
+    await house.coordinator.async_refresh()
+    await press(house.hass, f"{LASER}_print_test_page")
     types: list[str] = []
 
     @callback
@@ -539,18 +515,16 @@ async def test_held_jobs_are_not_told_again_after_a_restart(
         if new and old and old.state not in (new.state, STATE_UNAVAILABLE):
             types.append(new.attributes["event_type"])
 
-    async_track_state_change_event(hass, f"event.{LASER}_print_job", on_event)
-    await hass.config_entries.async_reload(setup.entry_id)
-    await rest(hass)
-    assert state_of(hass, f"sensor.{LASER}_last_job") == "held"
-    assert state_of(hass, f"sensor.{LASER}_last_job_title") == "Test page"
+    async_track_state_change_event(house.hass, f"event.{LASER}_print_job", on_event)
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await rest(house.hass)
+    assert state_of(house.hass, f"sensor.{LASER}_last_job") == "held"
+    assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Test page"
     assert types == []
 
 
-async def test_a_message_becomes_a_page(
-    reachable: str, hass: HomeAssistant, simulator: Simulator, data: LiankeData
-) -> None:
-    await hass.services.async_call(
+async def test_a_message_becomes_a_page(reachable: str, house: House) -> None:
+    await house.hass.services.async_call(
         "notify",
         "send_message",
         {
@@ -560,10 +534,10 @@ async def test_a_message_becomes_a_page(
         },
         blocking=True,
     )
-    assert state_of(hass, f"notify.{LASER}_print_message") != STATE_UNKNOWN
-    await until(lambda: simulator.cloud.printed)
-    (printed,) = simulator.cloud.printed
-    page = await hass.async_add_executor_job(printed.path.read_text)
+    assert state_of(house.hass, f"notify.{LASER}_print_message") != STATE_UNKNOWN
+    await until(lambda: house.cloud.printed)
+    (printed,) = house.cloud.printed
+    page = await house.hass.async_add_executor_job(printed.path.read_text)
     assert "晚饭" in page
     assert "饺子 &lt;b&gt;&amp; 汤&lt;/b&gt;" in page
     assert printed.name.endswith(".html")
@@ -575,85 +549,75 @@ async def test_a_message_becomes_a_page(
         ("unknown_printer", "driver_awaiting"),
     ],
 )
-async def test_printers_that_take_no_job(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData, printer: str, key: str
-) -> None:
+async def test_printers_that_take_no_job(printer: str, key: str, house: House) -> None:
     with pytest.raises(ServiceValidationError) as reported:
-        await notify(hass, printer, "Hello")
+        await notify(house.hass, printer, "Hello")
     assert reported.value.translation_key == key
     with pytest.raises(ServiceValidationError) as reported:
-        await press(hass, f"{printer}_print_test_page")
+        await press(house.hass, f"{printer}_print_test_page")
     assert reported.value.translation_key == key
-    assert simulator.cloud.count("POST /print/job") == 0
+    assert house.cloud.count("POST /print/job") == 0
 
 
-async def test_a_loop_of_messages_comes_to_an_end(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData
-) -> None:
+async def test_a_loop_of_messages_comes_to_an_end(house: House) -> None:
     """A message for each message that failed: the paper guard is the end of it."""
     refusals = []
     for _ in range(200):
         try:
-            await notify(hass, LASER, "The last message could not be printed")
+            await notify(house.hass, LASER, "The last message could not be printed")
         except ServiceValidationError as err:
             refusals.append(err.translation_key)
     assert refusals == ["guard_rate"] * 170
 
 
-async def test_an_empty_message(hass: HomeAssistant, data: LiankeData) -> None:
+async def test_an_empty_message(house: House) -> None:
     with pytest.raises(ServiceValidationError) as reported:
-        await notify(hass, LASER, "  ")
+        await notify(house.hass, LASER, "  ")
     assert reported.value.translation_key == "text_empty"
 
 
 # Buttons
 
 
-async def test_restart(
-    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
-) -> None:
-    await press(hass, "office_box_restart")
-    assert box.rebooting
+async def test_restart(house: House) -> None:
+    await press(house.hass, "office_box_restart")
+    assert house.box.rebooting
     with pytest.raises(HomeAssistantError) as reported:
-        await press(hass, "office_box_restart")
+        await press(house.hass, "office_box_restart")
     assert reported.value.translation_key in ("already_running", "box_offline")
-    await until(lambda: not box.rebooting)
+    await until(lambda: not house.box.rebooting)
 
 
-async def test_search_for_network_printers(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData
-) -> None:
-    await press(hass, "office_box_search_for_network_printers")
-    assert simulator.cloud.count("GET /printer/refresh_network_printer") == 1
+async def test_search_for_network_printers(house: House) -> None:
+    await press(house.hass, "office_box_search_for_network_printers")
+    assert house.cloud.count("GET /printer/refresh_network_printer") == 1
     with pytest.raises(HomeAssistantError) as reported:
-        await press(hass, "office_box_search_for_network_printers")
+        await press(house.hass, "office_box_search_for_network_printers")
     assert reported.value.translation_key == "too_frequent"
 
 
-async def test_clear_the_queue_for_all_apps(
-    all_entities: None, hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
-) -> None:
-    printer = box.printer(1)
+async def test_clear_the_queue_for_all_apps(all_entities: None, house: House) -> None:
+    printer = house.box.printer(1)
     printer.paper = 0
     for _ in range(3):
-        simulator.cloud.print_as_someone_else(box, printer)
-    await press(hass, "office_box_clear_the_cloud_s_queue_all_apps")
-    assert simulator.cloud.count("POST /print/flush_jobs") >= 5
+        house.cloud.print_as_someone_else(house.box, printer)
+    await press(house.hass, "office_box_clear_the_cloud_s_queue_all_apps")
+    assert house.cloud.count("POST /print/flush_jobs") >= 5
     await until(
-        lambda: sum(task.state == "REVOKED" for task in simulator.cloud.tasks_of(box, printer)) >= 2
+        lambda: (
+            sum(task.state == "REVOKED" for task in house.cloud.tasks_of(house.box, printer)) >= 2
+        )
     )
 
 
-async def test_reset_the_error_limit(
-    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData
-) -> None:
+async def test_reset_the_error_limit(house: House) -> None:
     with pytest.raises(HomeAssistantError) as reported:
-        await press(hass, f"{LASER}_reset_the_error_limit")
+        await press(house.hass, f"{LASER}_reset_the_error_limit")
     assert reported.value.translation_key == "nothing_to_reset"
-    box.printer(1).failures = 30
-    await press(hass, f"{LASER}_reset_the_error_limit")
-    assert box.printer(1).failures == 0
-    assert simulator.cloud.count(RESET) == 2
+    house.box.printer(1).failures = 30
+    await press(house.hass, f"{LASER}_reset_the_error_limit")
+    assert house.box.printer(1).failures == 0
+    assert house.cloud.count(RESET) == 2
 
 
 @pytest.mark.parametrize(
@@ -664,17 +628,15 @@ async def test_reset_the_error_limit(
         (f"{LASER}_reset_the_error_limit", RESET),
     ],
 )
-async def test_buttons_tell_what_the_service_said(
-    hass: HomeAssistant, simulator: Simulator, data: LiankeData, button: str, endpoint: str
-) -> None:
+async def test_buttons_tell_what_the_service_said(button: str, endpoint: str, house: House) -> None:
     for fault, key in (
         (Fault(kind="http", status=502), "unexpected_answer"),
         (Fault(kind="code", code=5002, msg="设备不在线"), "box_offline"),
         (Fault(kind="code", code=99999, msg="奇怪"), "refused"),
     ):
-        simulator.cloud.fail(endpoint, fault)
+        house.cloud.fail(endpoint, fault)
         with pytest.raises(HomeAssistantError) as reported:
-            await press(hass, button)
+            await press(house.hass, button)
         assert reported.value.translation_key == key
         assert reported.value.translation_domain == DOMAIN
 
@@ -689,14 +651,10 @@ def show_preview(hass: HomeAssistant, key: str, picture: bytes) -> None:
 
 
 async def test_the_preview_stays_ten_minutes(
-    clock: Clock,
-    all_entities: None,
-    hass: HomeAssistant,
-    data: LiankeData,
-    hass_client: ClientSessionGenerator,
+    clock: Clock, all_entities: None, hass_client: ClientSessionGenerator, house: House
 ) -> None:
     entity_id = f"image.{LASER}_preview"
-    key = key_of(data, "Kyocera")
+    key = key_of(house.data, "Kyocera")
     client = await hass_client()
 
     async def picture() -> tuple[int, bytes, str]:
@@ -704,29 +662,27 @@ async def test_the_preview_stays_ten_minutes(
         return response.status, await response.read(), response.content_type
 
     assert (await picture())[0] == 500
-    show_preview(hass, key, PNG)
-    shown = state_of(hass, entity_id)
+    show_preview(house.hass, key, PNG)
+    shown = state_of(house.hass, entity_id)
     assert shown.startswith("2026-11-24T10:00:00")
     assert await picture() == (200, PNG, "image/png")
     clock.tick(300)
-    show_preview(hass, key, b"\xff\xd8jpeg")
-    assert state_of(hass, entity_id) > shown
+    show_preview(house.hass, key, b"\xff\xd8jpeg")
+    assert state_of(house.hass, entity_id) > shown
     assert await picture() == (200, b"\xff\xd8jpeg", "image/jpeg")
-    await elapse(hass, clock, 590, 59)
-    assert state_of(hass, entity_id) != STATE_UNKNOWN
-    await elapse(hass, clock, 20)
-    assert state_of(hass, entity_id) == STATE_UNKNOWN
+    await elapse(house.hass, clock, 590, 59)
+    assert state_of(house.hass, entity_id) != STATE_UNKNOWN
+    await elapse(house.hass, clock, 20)
+    assert state_of(house.hass, entity_id) == STATE_UNKNOWN
     assert (await picture())[0] == 500
 
 
-async def test_printing_clears_the_preview_of_its_printer(
-    all_entities: None, hass: HomeAssistant, box: Box, data: LiankeData
-) -> None:
-    show_preview(hass, key_of(data, "Kyocera"), PNG)
-    show_preview(hass, key_of(data, "Gprinter"), PNG)
-    await press(hass, f"{LASER}_print_test_page")
-    assert state_of(hass, f"image.{LASER}_preview") == STATE_UNKNOWN
-    assert state_of(hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
+async def test_printing_clears_the_preview_of_its_printer(all_entities: None, house: House) -> None:
+    show_preview(house.hass, key_of(house.data, "Kyocera"), PNG)
+    show_preview(house.hass, key_of(house.data, "Gprinter"), PNG)
+    await press(house.hass, f"{LASER}_print_test_page")
+    assert state_of(house.hass, f"image.{LASER}_preview") == STATE_UNKNOWN
+    assert state_of(house.hass, "image.gprinter_gp_1324d_preview") != STATE_UNKNOWN
 
 
 async def test_inks_have_names_in_the_language_of_the_house(

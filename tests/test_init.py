@@ -33,7 +33,8 @@ from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
-from tests.simulator import Box, Simulator
+from tests.printing import House
+from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 
 
@@ -42,11 +43,11 @@ async def test_actions_are_there_without_a_box(hass: HomeAssistant) -> None:
     assert hass.services.async_services_for_domain(DOMAIN).keys() >= {"print", "cancel_job"}
 
 
-async def test_devices(
-    hass: HomeAssistant, setup: MockConfigEntry, device_registry: dr.DeviceRegistry, box: Box
-) -> None:
-    devices = dr.async_entries_for_config_entry(device_registry, setup.entry_id)
-    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+async def test_devices(device_registry: dr.DeviceRegistry, house: House) -> None:
+    devices = dr.async_entries_for_config_entry(device_registry, house.entry.entry_id)
+    of_box = device_registry.async_get_device_by_identifier(
+        (DOMAIN, house.box.device_id), house.entry.entry_id
+    )
     assert of_box is not None
     assert of_box.name == "Office box"
     assert of_box.manufacturer == "Lianke"
@@ -68,53 +69,49 @@ async def test_devices(
 
 
 async def test_devices_follow_what_is_told_of_them(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    device_registry: dr.DeviceRegistry,
+    device_registry: dr.DeviceRegistry, house: House
 ) -> None:
-    box.software = "2.2.0"
-    simulator.cloud.support_arrives(box.printer(3), "HP LaserJet 1020")
-    await setup.runtime_data.coordinator.async_refresh()
-    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+    house.box.software = "2.2.0"
+    house.cloud.support_arrives(house.box.printer(3), "HP LaserJet 1020")
+    await house.coordinator.async_refresh()
+    of_box = device_registry.async_get_device_by_identifier(
+        (DOMAIN, house.box.device_id), house.entry.entry_id
+    )
     assert of_box is not None
     assert of_box.sw_version == "2.2.0"
-    devices = dr.async_entries_for_config_entry(device_registry, setup.entry_id)
+    devices = dr.async_entries_for_config_entry(device_registry, house.entry.entry_id)
     assert len(devices) == 7
     assert sum(device.model == "HP LaserJet 1020" for device in devices) == 3
 
 
-async def test_a_printer_that_comes_later(
-    hass: HomeAssistant, simulator: Simulator, box: Box, setup: MockConfigEntry
-) -> None:
-    before = len(hass.states.async_entity_ids("notify"))
-    printer = simulator.cloud.add_printer(box, "HP LaserJet 1020", 3, name="New one")
+async def test_a_printer_that_comes_later(house: House) -> None:
+    before = len(house.hass.states.async_entity_ids("notify"))
+    printer = house.cloud.add_printer(house.box, "HP LaserJet 1020", 3, name="New one")
     printer.plugged = True
-    await setup.runtime_data.coordinator.async_refresh()
-    await hass.async_block_till_done()
-    assert len(hass.states.async_entity_ids("notify")) == before + 1
-    assert hass.states.get("sensor.new_one") is not None
+    await house.coordinator.async_refresh()
+    await house.hass.async_block_till_done()
+    assert len(house.hass.states.async_entity_ids("notify")) == before + 1
+    assert house.hass.states.get("sensor.new_one") is not None
 
 
 async def test_only_a_printer_that_is_gone_can_be_removed(
-    hass: HomeAssistant,
-    box: Box,
-    setup: MockConfigEntry,
     device_registry: dr.DeviceRegistry,
     entity_registry: er.EntityRegistry,
     hass_ws_client: WebSocketGenerator,
+    house: House,
 ) -> None:
-    assert await async_setup_component(hass, "config", {})
-    client = await hass_ws_client(hass)
-    coordinator = setup.runtime_data.coordinator
+    assert await async_setup_component(house.hass, "config", {})
+    client = await hass_ws_client(house.hass)
+    coordinator = house.coordinator
     (key,) = (
         key for key, view in coordinator.data.printers.items() if view.name.startswith("Kyocera")
     )
     printer = device_registry.async_get_device_by_identifier(
-        (DOMAIN, f"{box.device_id}_{key}"), setup.entry_id
+        (DOMAIN, f"{house.box.device_id}_{key}"), house.entry.entry_id
     )
-    of_box = device_registry.async_get_device_by_identifier((DOMAIN, box.device_id), setup.entry_id)
+    of_box = device_registry.async_get_device_by_identifier(
+        (DOMAIN, house.box.device_id), house.entry.entry_id
+    )
     assert printer
     assert of_box
 
@@ -124,65 +121,61 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
 
     assert await remove(of_box.id) == "box_not_removable"
     assert await remove(printer.id) == "printer_connected"
-    box.printer(1).plugged = False
+    house.box.printer(1).plugged = False
     await coordinator.async_refresh()
-    assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "disconnected"  # type: ignore[union-attr]
+    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "disconnected"  # type: ignore[union-attr]
     assert await remove(printer.id) is None
-    await hass.async_block_till_done()
-    assert hass.states.get("sensor.kyocera_ma2000w_gx") is None
-    assert key not in setup.runtime_data.storage.printers
+    await house.hass.async_block_till_done()
+    assert house.hass.states.get("sensor.kyocera_ma2000w_gx") is None
+    assert key not in house.data.storage.printers
 
     # Plugged in again it is there again, with its entities.
-    box.printer(1).plugged = True
+    house.box.printer(1).plugged = True
     await coordinator.async_refresh()
-    await hass.async_block_till_done()
-    assert hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
+    await house.hass.async_block_till_done()
+    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
 
-    await hass.config_entries.async_unload(setup.entry_id)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     assert await remove(of_box.id) == "box_not_removable"
 
 
 async def test_a_printer_of_a_box_that_is_off_can_be_removed(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, device_registry: dr.DeviceRegistry
+    device_registry: dr.DeviceRegistry, house: House
 ) -> None:
-    coordinator = setup.runtime_data.coordinator
+    coordinator = house.coordinator
     key = next(iter(coordinator.data.printers))
     printer = device_registry.async_get_device_by_identifier(
-        (DOMAIN, f"{box.device_id}_{key}"), setup.entry_id
+        (DOMAIN, f"{house.box.device_id}_{key}"), house.entry.entry_id
     )
     assert printer
     with pytest.raises(ServiceValidationError, match="still connected"):
-        await async_remove_config_entry_device(hass, setup, printer)
-    await hass.config_entries.async_unload(setup.entry_id)
+        await async_remove_config_entry_device(house.hass, house.entry, printer)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     with pytest.raises(ServiceValidationError, match="not loaded"):
-        await async_remove_config_entry_device(hass, setup, printer)
-    assert await hass.config_entries.async_setup(setup.entry_id)
-    coordinator = setup.runtime_data.coordinator
-    box.online = False
+        await async_remove_config_entry_device(house.hass, house.entry, printer)
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    coordinator = house.coordinator
+    house.box.online = False
     await coordinator.async_refresh()
-    assert await async_remove_config_entry_device(hass, setup, printer)
-    assert key not in setup.runtime_data.storage.printers
+    assert await async_remove_config_entry_device(house.hass, house.entry, printer)
+    assert key not in house.data.storage.printers
 
 
 async def test_what_a_damaged_memory_left_behind_can_be_removed(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, device_registry: dr.DeviceRegistry
+    device_registry: dr.DeviceRegistry, house: House
 ) -> None:
     left = device_registry.async_get_or_create(
-        config_entry_id=setup.entry_id, identifiers={(DOMAIN, f"{box.device_id}_forgotten")}
+        config_entry_id=house.entry.entry_id,
+        identifiers={(DOMAIN, f"{house.box.device_id}_forgotten")},
     )
-    assert await async_remove_config_entry_device(hass, setup, left)
+    assert await async_remove_config_entry_device(house.hass, house.entry, left)
 
 
 async def test_a_box_that_is_added_again_has_its_devices_and_entities(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    device_registry: dr.DeviceRegistry,
-    entity_registry: er.EntityRegistry,
+    device_registry: dr.DeviceRegistry, entity_registry: er.EntityRegistry, house: House
 ) -> None:
     def found() -> tuple[set[str], dict[str, str]]:
-        entry_id = hass.config_entries.async_loaded_entries(DOMAIN)[0].entry_id
+        entry_id = house.hass.config_entries.async_loaded_entries(DOMAIN)[0].entry_id
         entities = er.async_entries_for_config_entry(entity_registry, entry_id)
         devices = dr.async_entries_for_config_entry(device_registry, entry_id)
         return {device.id for device in devices}, {one.unique_id: one.entity_id for one in entities}
@@ -192,43 +185,41 @@ async def test_a_box_that_is_added_again_has_its_devices_and_entities(
     entity_registry.async_update_entity(
         "sensor.kyocera_ma2000w_gx", new_entity_id="sensor.study_printer"
     )
-    await hass.async_block_till_done()
+    await house.hass.async_block_till_done()
     before = found()
-    await hass.config_entries.async_remove(setup.entry_id)
-    await hass.async_block_till_done()
-    assert await set_up(hass, make_entry(simulator, box))
-    await rest(hass)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+    assert await set_up(house.hass, make_entry(house.simulator, house.box))
+    await rest(house.hass)
     assert found() == before
     again = device_registry.async_get(laser.id)
     assert again
     assert again.name_by_user == "Study"
-    await tear_down(hass)
+    await tear_down(house.hass)
 
 
-async def test_removal_leaves_nothing(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_storage: dict[str, Any]
-) -> None:
-    folder = jobs_path(hass, setup.entry_id)
-    await hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
-    await setup.runtime_data.storage.async_flush()
-    assert f"lianke.{setup.entry_id}" in hass_storage
-    spool = await async_get_spool(hass)
+async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House) -> None:
+    folder = jobs_path(house.hass, house.entry.entry_id)
+    await house.hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
+    await house.data.storage.async_flush()
+    assert f"lianke.{house.entry.entry_id}" in hass_storage
+    spool = await async_get_spool(house.hass)
     _, document = await spool.async_write(
         ".part", lambda path: make_raw_document(path, b"hello", name="label", title="Label")
     )
     handle = await spool.async_keep(document, [b"picture"])
-    await hass.config_entries.async_remove(setup.entry_id)
-    await hass.async_block_till_done()
-    assert f"lianke.{setup.entry_id}" not in hass_storage
-    assert not await hass.async_add_executor_job(folder.exists)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+    assert f"lianke.{house.entry.entry_id}" not in hass_storage
+    assert not await house.hass.async_add_executor_job(folder.exists)
     # Not even an empty folder.
-    cache = Path(hass.config.cache_path(DOMAIN))
+    cache = Path(house.hass.config.cache_path(DOMAIN))
     assert document.path.is_relative_to(cache)
-    assert not await hass.async_add_executor_job(cache.exists)
+    assert not await house.hass.async_add_executor_job(cache.exists)
     assert await spool.async_picture(handle, 1) is None
     # A box that is bound afterwards finds the spool in order.
     path, _ = await spool.async_write(".part", lambda path: path.write_bytes(b"again"))
-    mode = (await hass.async_add_executor_job(path.parent.stat)).st_mode
+    mode = (await house.hass.async_add_executor_job(path.parent.stat)).st_mode
     assert mode & 0o777 == 0o700
 
 
@@ -240,17 +231,15 @@ async def retried(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 @pytest.mark.parametrize("where", ["the folder of all", "the folder of this box"])
-async def test_a_box_comes_up_once_the_disk_can_be_written(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, where: str
-) -> None:
-    box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    key = next(iter(setup.runtime_data.storage.printers))
-    job = (await async_print_test_page(hass, setup, key, Context())).job
-    await hass.config_entries.async_unload(setup.entry_id)
+async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: House) -> None:
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    key = next(iter(house.data.storage.printers))
+    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     # As after a restart.
-    hass.data.pop(DATA_SPOOL)
-    folder = jobs_path(hass, setup.entry_id)
+    house.hass.data.pop(DATA_SPOOL)
+    folder = jobs_path(house.hass, house.entry.entry_id)
     if where == "the folder of all":
         folder = folder.parent
     aside = folder.with_name("aside")
@@ -264,14 +253,14 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(
         folder.unlink()
         aside.rename(folder)
 
-    await hass.async_add_executor_job(block)
-    assert not await set_up(hass, setup)
-    assert setup.error_reason_translation_key == "book_unreadable"
-    await retried(hass, setup)
-    await hass.async_add_executor_job(mend)
-    await retried(hass, setup)
-    assert setup.state is ConfigEntryState.LOADED
-    assert setup.runtime_data.queue.get(job.job_id).state is JobState.HELD
+    await house.hass.async_add_executor_job(block)
+    assert not await set_up(house.hass, house.entry)
+    assert house.entry.error_reason_translation_key == "book_unreadable"
+    await retried(house.hass, house.entry)
+    await house.hass.async_add_executor_job(mend)
+    await retried(house.hass, house.entry)
+    assert house.entry.state is ConfigEntryState.LOADED
+    assert house.queue.get(job.job_id).state is JobState.HELD
 
 
 async def test_a_first_setup_that_fails_leaves_its_printers_to_the_next(
@@ -287,52 +276,44 @@ async def test_a_first_setup_that_fails_leaves_its_printers_to_the_next(
     assert set(entry.runtime_data.storage.printers) == set(left.printers)
 
 
-async def test_a_box_comes_up_once_its_data_can_be_read(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
-    printers = set(setup.runtime_data.storage.printers)
-    await setup.runtime_data.storage.async_flush()
-    await hass.config_entries.async_unload(setup.entry_id)
+async def test_a_box_comes_up_once_its_data_can_be_read(house: House) -> None:
+    printers = set(house.data.storage.printers)
+    await house.data.storage.async_flush()
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     # As the storage helper tells it.
     failure = HomeAssistantError("Error while loading")
     failure.__cause__ = OSError(errno.EIO, "Input/output error")
     with patch.object(Store, "async_load", side_effect=failure):
-        assert not await set_up(hass, setup)
-    assert setup.error_reason_translation_key == "storage_unreadable"
-    await retried(hass, setup)
-    assert setup.state is ConfigEntryState.LOADED
-    assert set(setup.runtime_data.storage.printers) == printers
+        assert not await set_up(house.hass, house.entry)
+    assert house.entry.error_reason_translation_key == "storage_unreadable"
+    await retried(house.hass, house.entry)
+    assert house.entry.state is ConfigEntryState.LOADED
+    assert set(house.data.storage.printers) == printers
 
 
-async def test_keys_and_counters_survive_a_reload(
-    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
-) -> None:
-    await rest(hass)
-    storage = setup.runtime_data.storage
+async def test_keys_and_counters_survive_a_reload(house: House) -> None:
+    await rest(house.hass)
+    storage = house.data.storage
     keys = list(storage.printers)
     storage.count_pages(keys[0], "a job", 7)
-    before = set(hass.states.async_entity_ids())
-    await hass.config_entries.async_reload(setup.entry_id)
-    await rest(hass)
-    assert list(setup.runtime_data.storage.printers) == keys
-    assert set(hass.states.async_entity_ids()) == before
-    state = hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
+    before = set(house.hass.states.async_entity_ids())
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await rest(house.hass)
+    assert list(house.data.storage.printers) == keys
+    assert set(house.hass.states.async_entity_ids()) == before
+    state = house.hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
     assert state is not None
     assert state.state == "7"
 
 
-async def test_what_expired_while_nobody_was_home_is_told_once(
-    hass: HomeAssistant, simulator: Simulator, box: Box, setup: MockConfigEntry
-) -> None:
+async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> None:
     """The event entities must listen before the jobs are reviewed."""
-    box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    key = next(
-        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
-    )
-    job = (await async_print_test_page(hass, setup, key, Context())).job
-    await hass.config_entries.async_unload(setup.entry_id)
-    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
+    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
     reported: set[str] = set()
@@ -344,8 +325,8 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
             # The state of an event entity is when it last fired.
             reported.add(f"{state.attributes['event_type']} {state.state}")
 
-    hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
-    forward = hass.config_entries.async_forward_entry_setups
+    house.hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    forward = house.hass.config_entries.async_forward_entry_setups
 
     async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
         # What was reviewed by now would be on disk, and told.
@@ -353,25 +334,21 @@ async def test_what_expired_while_nobody_was_home_is_told_once(
         await entry.runtime_data.queue._registry._writer.async_flush()
         await forward(entry, platforms)
 
-    with patch.object(hass.config_entries, "async_forward_entry_setups", later):
-        assert await set_up(hass, setup)
-    await rest(hass)
+    with patch.object(house.hass.config_entries, "async_forward_entry_setups", later):
+        assert await set_up(house.hass, house.entry)
+    await rest(house.hass)
     assert sum(one.startswith("expired") for one in reported) == 1
-    await hass.config_entries.async_reload(setup.entry_id)
-    await rest(hass)
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await rest(house.hass)
     assert sum(one.startswith("expired") for one in reported) == 1
 
 
-async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
-    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
-) -> None:
+async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(house: House) -> None:
     """An upload may end first: the event entities must still be there then."""
-    key = next(
-        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
-    )
-    simulator.cloud.variants.latency = 0.5
-    simulator.cloud.fail("POST /print/job", Fault(kind="code", code=400, msg="参数错误"))
-    job = (await async_print_test_page(hass, setup, key, Context())).job
+    key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
+    house.cloud.variants.latency = 0.5
+    house.cloud.fail("POST /print/job", Fault(kind="code", code=400, msg="参数错误"))
+    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
     reported: list[str] = []
 
     @callback
@@ -380,61 +357,55 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(
         if state and state.attributes.get("job_id") == job.job_id:
             reported.append(state.attributes["event_type"])
 
-    hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
-    await hass.config_entries.async_unload(setup.entry_id)
-    await hass.async_block_till_done()
+    house.hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await house.hass.async_block_till_done()
     assert reported[-1:] == ["failed"]
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
+async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: House) -> None:
     """The count lives in memory, which is written later than the job that it comes from."""
-    storage = setup.runtime_data.storage
+    storage = house.data.storage
     key = next(key for key, known in storage.printers.items() if known.printer.port == 1)
-    job = (await async_print_test_page(hass, setup, key, Context())).job
-    await setup.runtime_data.queue.async_wait(job.job_id, 10)
-    await hass.config_entries.async_unload(setup.entry_id)
-    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
+    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    await house.queue.async_wait(job.job_id, 10)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     done = {"state": "completed", "pages_printed": 7, "task_id": "t-1"}
     record.write_text(json.dumps(kept | done), "utf-8")
-    assert await set_up(hass, setup)
-    entity_id = er.async_get(hass).async_get_entity_id(
-        "sensor", DOMAIN, f"{setup.unique_id}_{key}_pages_printed"
+    assert await set_up(house.hass, house.entry)
+    entity_id = er.async_get(house.hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{house.entry.unique_id}_{key}_pages_printed"
     )
-    state = hass.states.get(entity_id or "")
+    state = house.hass.states.get(entity_id or "")
     assert state is not None
     assert float(state.state) >= 7
 
 
 async def test_a_removed_box_tells_of_the_jobs_it_drops(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, issue_registry: ir.IssueRegistry
+    issue_registry: ir.IssueRegistry, house: House
 ) -> None:
-    box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    key = next(
-        key for key, known in setup.runtime_data.storage.printers.items() if known.printer.port == 1
-    )
-    await async_print_test_page(hass, setup, key, Context())
-    await hass.config_entries.async_remove(setup.entry_id)
-    issue = issue_registry.async_get_issue(DOMAIN, f"jobs_dropped_{setup.entry_id}")
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
+    await async_print_test_page(house.hass, house.entry, key, Context())
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    issue = issue_registry.async_get_issue(DOMAIN, f"jobs_dropped_{house.entry.entry_id}")
     assert issue is not None
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["count"] == "1"
 
 
-async def test_start_without_internet(
-    all_entities: None, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
-) -> None:
+async def test_start_without_internet(all_entities: None, house: House) -> None:
     """The last ink and counters are shown; what acts can be used; the rest is not known."""
-    await rest(hass)
-    await hass.config_entries.async_unload(setup.entry_id)
-    await simulator.stop_listening()
-    assert await set_up(hass, setup)
-    await rest(hass)
-    states = {state.entity_id: state.state for state in hass.states.async_all()}
+    await rest(house.hass)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await house.simulator.stop_listening()
+    assert await set_up(house.hass, house.entry)
+    await rest(house.hass)
+    states = {state.entity_id: state.state for state in house.hass.states.async_all()}
     ink = "sensor.epson_l3250_series_wang_luo_ink_or_toner_left"
     assert states[f"{ink}_black"] == "72"
     assert states[f"{ink}_yellow"] == "8"

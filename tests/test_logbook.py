@@ -6,13 +6,13 @@ from typing import Any
 
 from homeassistant.core import Context, Event, HomeAssistant, callback
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from tests.clock import Clock, elapse, rest
-from tests.printing import INKJET, LASER, ask, data_of, device_of
-from tests.simulator import Box, Outcome, Simulator, make_pdf
+from tests.printing import INKJET, LASER, House
+from tests.simulator import Outcome, make_pdf
 
 type Describe = Callable[[Event[Any]], dict[str, Any]]
 
@@ -42,27 +42,22 @@ def describe(hass: HomeAssistant) -> Describe:
     ],
 )
 async def test_one_line_a_print(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    describe: Describe,
-    language: str,
-    lines: list[str],
+    describe: Describe, language: str, lines: list[str], house: House
 ) -> None:
     """It names the printer and leads to its status, and it is the doing of who asked."""
-    await hass.config.async_update(language=language)
-    events = async_capture_events(hass, EVENT_JOB_ENDED)
+    await house.hass.config.async_update(language=language)
+    events = async_capture_events(house.hass, EVENT_JOB_ENDED)
     context = Context()
     for pages in (1, 3):
         content = base64.b64encode(make_pdf(pages)).decode()
-        data = {"device_id": device_of(hass), "content": content, "filename": "数学作业.pdf"}
-        await ask(hass, "print", context, wait=True, **data)
-    await rest(hass)
-    assert len(simulator.printed) == 2
+        data = {"device_id": house.device(), "content": content, "filename": "数学作业.pdf"}
+        await house.ask("print", context, wait=True, **data)
+    await rest(house.hass)
+    assert len(house.printed) == 2
     assert [describe(event) for event in events] == [
         {"name": LASER, "message": line, "entity_id": STATUS} for line in lines
     ]
-    assert events[0].data["device_id"] == device_of(hass)
+    assert events[0].data["device_id"] == house.device()
     assert events[0].context.id == context.id
 
 
@@ -78,57 +73,46 @@ async def test_one_line_a_print(
     ],
 )
 async def test_jobs_that_were_not_printed(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    box: Box,
-    describe: Describe,
-    outcome: Outcome,
-    line: str,
+    describe: Describe, outcome: Outcome, line: str, house: House
 ) -> None:
-    events = async_capture_events(hass, EVENT_JOB_ENDED)
-    box.printer(1).outcomes.append(outcome)
-    laser = device_of(hass)
-    await ask(hass, "print", device_id=laser, title="数学作业.pdf", text="x", wait=True)
-    await rest(hass)
+    events = async_capture_events(house.hass, EVENT_JOB_ENDED)
+    house.box.printer(1).outcomes.append(outcome)
+    laser = house.device()
+    await house.ask("print", device_id=laser, title="数学作业.pdf", text="x", wait=True)
+    await rest(house.hass)
     assert [describe(event)["message"] for event in events] == [line]
 
 
-async def test_jobs_that_waited(
-    clock: Clock, hass: HomeAssistant, setup: MockConfigEntry, box: Box, describe: Describe
-) -> None:
+async def test_jobs_that_waited(clock: Clock, describe: Describe, house: House) -> None:
     """Waiting itself makes no line."""
-    events = async_capture_events(hass, EVENT_JOB_ENDED)
-    box.online = False
-    await data_of(setup).coordinator.async_refresh()
-    await rest(hass)
-    job = (await ask(hass, "print", device_id=device_of(hass), title="a", text="x"))["jobs"][0]
-    await ask(hass, "print", device_id=device_of(hass), title="b", text="y", expires_in=60)
+    events = async_capture_events(house.hass, EVENT_JOB_ENDED)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    job = (await house.ask("print", device_id=house.device(), title="a", text="x"))["jobs"][0]
+    await house.ask("print", device_id=house.device(), title="b", text="y", expires_in=60)
     assert not events
-    await ask(hass, "cancel_job", device_id=device_of(hass), job_id=job["job_id"])
-    await elapse(hass, clock, 90, step=30)
+    await house.ask("cancel_job", device_id=house.device(), job_id=job["job_id"])
+    await elapse(house.hass, clock, 90, step=30)
     assert [describe(event)["message"] for event in events] == [
         "canceled “a”, which was not printed",
         "gave up “b”, which waited too long and was not printed",
     ]
 
 
-async def test_a_job_that_was_moved(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, box: Box, describe: Describe
-) -> None:
+async def test_a_job_that_was_moved(describe: Describe, house: House) -> None:
     """The line says where to."""
-    events = async_capture_events(hass, EVENT_JOB_ENDED)
-    box.online = False
-    await data_of(setup).coordinator.async_refresh()
-    (job,) = (await ask(hass, "print", device_id=device_of(hass), text="x", title="a"))["jobs"]
-    to = device_of(hass, INKJET)
-    await ask(hass, "move_job", job_id=job["job_id"], to_device_id=to)
-    await rest(hass)
+    events = async_capture_events(house.hass, EVENT_JOB_ENDED)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    (job,) = (await house.ask("print", device_id=house.device(), text="x", title="a"))["jobs"]
+    to = house.device(INKJET)
+    await house.ask("move_job", job_id=job["job_id"], to_device_id=to)
+    await rest(house.hass)
     assert [describe(event)["message"] for event in events] == [f"moved “a” to {INKJET}"]
 
 
-async def test_a_printer_that_is_gone(
-    hass: HomeAssistant, setup: MockConfigEntry, describe: Describe
-) -> None:
+async def test_a_printer_that_is_gone(describe: Describe, house: House) -> None:
     """Old lines stay readable."""
     for state, line in (
         ("completed", "printed “{pages}”"),

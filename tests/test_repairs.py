@@ -20,6 +20,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.escaping import escape_markdown
 from tests.conftest import make_entry, set_up, tear_down
+from tests.printing import House
 from tests.simulator import Box, Fault, Printer, Simulator
 
 LASER = "Kyocera MA2000w GX"
@@ -41,6 +42,12 @@ async def loaded(
     assert await set_up(hass, entry)
     yield entry
     await tear_down(hass)
+
+
+@pytest.fixture
+def house(hass: HomeAssistant, simulator: Simulator, loaded: MockConfigEntry) -> House:
+    """Return the house with the office box set up."""
+    return House(hass=hass, simulator=simulator, entry=loaded)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -105,12 +112,12 @@ def unknown_printer(box: Box) -> Printer:
     return next(one for one in box.printers if one.driver_type == 0)
 
 
-async def test_nothing_to_mend(hass: HomeAssistant, loaded: MockConfigEntry, box: Box) -> None:
+async def test_nothing_to_mend(house: House) -> None:
     """A healthy box has one repair only, for the printer without a driver."""
-    assert list(issues(hass)) == ["awaiting_driver"]
-    await print_text(hass)
-    await until(lambda: all(job.is_final for job in loaded.runtime_data.queue.jobs()))
-    assert list(issues(hass)) == ["awaiting_driver"]
+    assert list(issues(house.hass)) == ["awaiting_driver"]
+    await print_text(house.hass)
+    await until(lambda: all(job.is_final for job in house.queue.jobs()))
+    assert list(issues(house.hass)) == ["awaiting_driver"]
 
 
 def names(entry: MockConfigEntry, printer: str | None = None) -> dict[str, str]:
@@ -121,26 +128,20 @@ def names(entry: MockConfigEntry, printer: str | None = None) -> dict[str, str]:
     return reported
 
 
-async def test_pause_after_many_failures(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
-) -> None:
+async def test_pause_after_many_failures(hass_client: ClientSessionGenerator, house: House) -> None:
     """The button lifts the pause, and what waited is printed."""
-    laser = named(box, LASER)
-    laser.failures, laser.last_failure = 30, simulator.cloud.now()
-    await print_text(hass)
-    await until(lambda: "error_limit_reached" in issues(hass))
-    issue = issues(hass)["error_limit_reached"]
+    laser = named(house.box, LASER)
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
+    issue = issues(house.hass)["error_limit_reached"]
     assert issue.is_fixable
-    assert issue.translation_placeholders == names(loaded, LASER)
-    assert not simulator.printed
+    assert issue.translation_placeholders == names(house.entry, LASER)
+    assert not house.printed
 
     endpoint = "POST /print/reset_printing_error_limit"
-    simulator.cloud.fail(endpoint, Fault(kind="code", code=11200, msg="今日次数已用完"))
-    simulator.cloud.fail(endpoint, Fault(kind="code", code=4711, msg="奇怪"))
+    house.cloud.fail(endpoint, Fault(kind="code", code=11200, msg="今日次数已用完"))
+    house.cloud.fail(endpoint, Fault(kind="code", code=4711, msg="奇怪"))
     result = await open_fix(hass_client, issue)
     assert result["step_id"] == "confirm"
     assert result["description_placeholders"]["printer"] == LASER
@@ -151,56 +152,49 @@ async def test_pause_after_many_failures(
     assert result["description_placeholders"]["code"] == "4711"
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
-    assert "error_limit_reached" not in issues(hass)
-    await until(lambda: simulator.printed)
-    assert "error_limit_reached" not in issues(hass)
+    assert "error_limit_reached" not in issues(house.hass)
+    await until(lambda: house.printed)
+    assert "error_limit_reached" not in issues(house.hass)
 
 
 async def test_pause_of_a_printer_that_is_gone(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """The repair goes with the printer; a dialog left open ends, and nothing is asked."""
-    laser = named(simulator.box, LASER)
-    laser.failures, laser.last_failure = 30, simulator.cloud.now()
-    await print_text(hass)
-    await until(lambda: "error_limit_reached" in issues(hass))
-    result = await open_fix(hass_client, issues(hass)["error_limit_reached"])
-    loaded.runtime_data.coordinator.async_forget(key_of(loaded, LASER))
-    await hass.async_block_till_done()
-    assert "error_limit_reached" not in issues(hass)
+    laser = named(house.box, LASER)
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
+    result = await open_fix(hass_client, issues(house.hass)["error_limit_reached"])
+    house.coordinator.async_forget(key_of(house.entry, LASER))
+    await house.hass.async_block_till_done()
+    assert "error_limit_reached" not in issues(house.hass)
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
-    assert simulator.cloud.count("POST /print/reset_printing_error_limit") == 0
+    assert house.cloud.count("POST /print/reset_printing_error_limit") == 0
 
 
 async def test_pause_that_is_lifted_elsewhere(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """Nothing to reset is as good as a reset; a job that is taken clears the repair, too."""
-    laser = named(box, LASER)
-    laser.failures, laser.last_failure = 30, simulator.cloud.now()
-    await print_text(hass)
-    await until(lambda: "error_limit_reached" in issues(hass))
-    issue = issues(hass)["error_limit_reached"]
+    laser = named(house.box, LASER)
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
+    issue = issues(house.hass)["error_limit_reached"]
     laser.failures = 0
     result = await submit(hass_client, await open_fix(hass_client, issue))
     assert result["type"] == "create_entry"
-    await until(lambda: len(simulator.printed) == 1)
+    await until(lambda: len(house.printed) == 1)
 
-    laser.failures, laser.last_failure = 30, simulator.cloud.now()
-    await print_text(hass)
-    await until(lambda: "error_limit_reached" in issues(hass))
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
     laser.failures = 0
-    loaded.runtime_data.queue.clear_backoff(key_of(loaded, LASER))
-    await until(lambda: len(simulator.printed) == 2)
-    await until(lambda: "error_limit_reached" not in issues(hass))
+    house.queue.clear_backoff(key_of(house.entry, LASER))
+    await until(lambda: len(house.printed) == 2)
+    await until(lambda: "error_limit_reached" not in issues(house.hass))
 
 
 def key_of(entry: MockConfigEntry, name: str) -> str:
@@ -209,47 +203,38 @@ def key_of(entry: MockConfigEntry, name: str) -> str:
     return next(str(one.key) for one in known if one.name == name)
 
 
-async def test_pause_ends_by_itself(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-) -> None:
+async def test_pause_ends_by_itself(house: House) -> None:
     """Half an hour later the repair is gone; and a pause survives a reload."""
-    laser = named(box, LASER)
-    laser.failures, laser.last_failure = 30, simulator.cloud.now()
-    await print_text(hass)
-    await until(lambda: "error_limit_reached" in issues(hass))
-    assert await hass.config_entries.async_reload(loaded.entry_id)
-    await hass.async_block_till_done()
-    assert "error_limit_reached" in issues(hass)
-    await loaded.runtime_data.queue.async_cancel(loaded.runtime_data.queue.jobs()[0].job_id)
-    assert "error_limit_reached" in issues(hass)
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=29))
-    await hass.async_block_till_done()
-    assert "error_limit_reached" in issues(hass)
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=32))
-    await hass.async_block_till_done()
-    assert "error_limit_reached" not in issues(hass)
+    laser = named(house.box, LASER)
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+    assert "error_limit_reached" in issues(house.hass)
+    await house.queue.async_cancel(house.queue.jobs()[0].job_id)
+    assert "error_limit_reached" in issues(house.hass)
+    async_fire_time_changed(house.hass, dt_util.utcnow() + timedelta(minutes=29))
+    await house.hass.async_block_till_done()
+    assert "error_limit_reached" in issues(house.hass)
+    async_fire_time_changed(house.hass, dt_util.utcnow() + timedelta(minutes=32))
+    await house.hass.async_block_till_done()
+    assert "error_limit_reached" not in issues(house.hass)
 
 
 async def test_driver_is_asked_for_once(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
-    freezer: FrozenDateTimeFactory,
+    hass_client: ClientSessionGenerator, freezer: FrozenDateTimeFactory, house: House
 ) -> None:
     """A phone number is asked for; then there is peace for the vendor's 72 hours."""
-    printer = unknown_printer(simulator.box)
-    issue = issues(hass)["awaiting_driver"]
-    assert issue.translation_placeholders == names(loaded, f"{printer.name} (Qixun QX-77)")
+    printer = unknown_printer(house.box)
+    issue = issues(house.hass)["awaiting_driver"]
+    assert issue.translation_placeholders == names(house.entry, f"{printer.name} (Qixun QX-77)")
     result = await open_fix(hass_client, issue)
     assert [field["name"] for field in result["data_schema"]] == ["phone"]
     result = await submit(hass_client, result, phone="call me")
     assert result["errors"] == {"base": "bad_phone"}
-    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
-    simulator.cloud.fail(
+    assert house.cloud.count("POST /driver/uninstall_driver_event") == 0
+    house.cloud.fail(
         "POST /driver/uninstall_driver_event", Fault(kind="code", code=403, msg="手机号错误")
     )
     result = await submit(hass_client, result, phone=PHONE)
@@ -258,150 +243,128 @@ async def test_driver_is_asked_for_once(
     result = await submit(hass_client, result, phone=PHONE)
     # Nothing is repaired yet.
     assert (result["type"], result["reason"]) == ("abort", "driver_requested")
-    assert "awaiting_driver" not in issues(hass)
+    assert "awaiting_driver" not in issues(house.hass)
     assert printer.driver_requested
 
-    await look(hass, loaded)
-    assert "awaiting_driver" not in issues(hass)
-    assert await hass.config_entries.async_reload(loaded.entry_id)
-    await look(hass, loaded)
-    assert "awaiting_driver" not in issues(hass), "nobody is asked again after a restart"
+    await look(house.hass, house.entry)
+    assert "awaiting_driver" not in issues(house.hass)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await look(house.hass, house.entry)
+    assert "awaiting_driver" not in issues(house.hass), "nobody is asked again after a restart"
 
     freezer.tick(timedelta(hours=73))
-    async_fire_time_changed(hass)
-    await hass.async_block_till_done()
-    assert "awaiting_driver" in issues(hass)
-    simulator.cloud.support_arrives(printer, "HP LaserJet 1020")
-    await look(hass, loaded)
-    assert "awaiting_driver" not in issues(hass)
+    async_fire_time_changed(house.hass)
+    await house.hass.async_block_till_done()
+    assert "awaiting_driver" in issues(house.hass)
+    house.cloud.support_arrives(printer, "HP LaserJet 1020")
+    await look(house.hass, house.entry)
+    assert "awaiting_driver" not in issues(house.hass)
 
 
 async def test_driver_of_a_printer_that_is_gone(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """A dialog left open says so; the repair goes with the printer."""
-    printer = unknown_printer(box)
-    result = await open_fix(hass_client, issues(hass)["awaiting_driver"])
-    loaded.runtime_data.coordinator.async_forget(key_of(loaded, printer.name))
-    await hass.async_block_till_done()
-    assert "awaiting_driver" not in issues(hass)
+    printer = unknown_printer(house.box)
+    result = await open_fix(hass_client, issues(house.hass)["awaiting_driver"])
+    house.coordinator.async_forget(key_of(house.entry, printer.name))
+    await house.hass.async_block_till_done()
+    assert "awaiting_driver" not in issues(house.hass)
     result = await submit(hass_client, result, phone=PHONE)
     assert result["errors"] == {"base": "printer_not_found"}
-    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
+    assert house.cloud.count("POST /driver/uninstall_driver_event") == 0
 
 
-async def test_box_is_bound_no_more(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    box: Box,
-    hass_client: ClientSessionGenerator,
-    simulator: Simulator,
-) -> None:
+async def test_box_is_bound_no_more(hass_client: ClientSessionGenerator, house: House) -> None:
     """Submitting looks again; a lost connection neither raises nor clears it."""
-    account, box.account = box.account, None
-    await look(hass, loaded)
-    issue = issues(hass)["box_not_bound"]
+    account, house.box.account = house.box.account, None
+    await look(house.hass, house.entry)
+    issue = issues(house.hass)["box_not_bound"]
     assert issue.severity is ir.IssueSeverity.ERROR
     result = await submit(hass_client, await open_fix(hass_client, issue))
     assert result["errors"] == {"base": "box_not_bound"}
-    simulator.cloud.fail("*", Fault(kind="reset_before"))
-    await look(hass, loaded)
-    assert "box_not_bound" in issues(hass)
-    box.account = account
+    house.cloud.fail("*", Fault(kind="reset_before"))
+    await look(house.hass, house.entry)
+    assert "box_not_bound" in issues(house.hass)
+    house.box.account = account
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
-    assert "box_not_bound" not in issues(hass)
+    assert "box_not_bound" not in issues(house.hass)
 
-    box.account = None
-    await look(hass, loaded)
-    assert "box_not_bound" in issues(hass)
-    box.account = account
-    await look(hass, loaded)
-    assert "box_not_bound" not in issues(hass), "it clears itself, too"
+    house.box.account = None
+    await look(house.hass, house.entry)
+    assert "box_not_bound" in issues(house.hass)
+    house.box.account = account
+    await look(house.hass, house.entry)
+    assert "box_not_bound" not in issues(house.hass), "it clears itself, too"
 
 
-async def test_box_is_bound_no_more_after_an_outage(
-    hass: HomeAssistant, loaded: MockConfigEntry, box: Box, simulator: Simulator
-) -> None:
-    simulator.cloud.fail("*", Fault(kind="reset_before"), times=None)
+async def test_box_is_bound_no_more_after_an_outage(house: House) -> None:
+    house.cloud.fail("*", Fault(kind="reset_before"), times=None)
     for _ in range(2):
-        await look(hass, loaded)
-    assert not loaded.runtime_data.coordinator.is_fresh
-    assert "box_not_bound" not in issues(hass)
-    simulator.cloud.faults.clear()
-    box.account = None
-    await look(hass, loaded)
-    assert "box_not_bound" in issues(hass)
+        await look(house.hass, house.entry)
+    assert not house.coordinator.is_fresh
+    assert "box_not_bound" not in issues(house.hass)
+    house.cloud.faults.clear()
+    house.box.account = None
+    await look(house.hass, house.entry)
+    assert "box_not_bound" in issues(house.hass)
 
 
-async def test_service_expires(
-    hass: HomeAssistant, loaded: MockConfigEntry, box: Box, freezer: FrozenDateTimeFactory
-) -> None:
+async def test_service_expires(freezer: FrozenDateTimeFactory, house: House) -> None:
     """Once within 14 days, however often one looks; then as an error; then it is renewed."""
     today = date.today()  # noqa: DTZ011  # as the simulator's dates
-    box.expire_date = today + timedelta(days=16)
-    await look(hass, loaded)
-    assert "service_expiring" not in issues(hass)
-    box.expire_date = today + timedelta(days=13)
-    await look(hass, loaded)
-    issue = issues(hass)["service_expiring"]
+    house.box.expire_date = today + timedelta(days=16)
+    await look(house.hass, house.entry)
+    assert "service_expiring" not in issues(house.hass)
+    house.box.expire_date = today + timedelta(days=13)
+    await look(house.hass, house.entry)
+    issue = issues(house.hass)["service_expiring"]
     assert not issue.is_fixable
-    placeholders = {**names(loaded), "date": box.expire_date.isoformat()}
+    placeholders = {**names(house.entry), "date": house.box.expire_date.isoformat()}
     assert issue.translation_placeholders == placeholders
-    ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, True)
+    ir.async_ignore_issue(house.hass, DOMAIN, issue.issue_id, True)
     freezer.tick(timedelta(days=2))
-    async_fire_time_changed(hass)
-    await look(hass, loaded)
-    assert issues(hass)["service_expiring"].dismissed_version, "ignored is ignored"
+    async_fire_time_changed(house.hass)
+    await look(house.hass, house.entry)
+    assert issues(house.hass)["service_expiring"].dismissed_version, "ignored is ignored"
 
-    box.expired = True
-    await look(hass, loaded)
-    assert "service_expiring" not in issues(hass)
-    assert issues(hass)["service_expired"].severity is ir.IssueSeverity.ERROR
-    box.expired = False
-    box.expire_date = today + timedelta(days=380)
-    await look(hass, loaded)
-    assert not {"service_expired", "service_expiring"} & issues(hass).keys()
+    house.box.expired = True
+    await look(house.hass, house.entry)
+    assert "service_expiring" not in issues(house.hass)
+    assert issues(house.hass)["service_expired"].severity is ir.IssueSeverity.ERROR
+    house.box.expired = False
+    house.box.expire_date = today + timedelta(days=380)
+    await look(house.hass, house.entry)
+    assert not {"service_expired", "service_expiring"} & issues(house.hass).keys()
 
 
-async def test_expiry_that_only_words_tell(
-    hass: HomeAssistant, loaded: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_expiry_that_only_words_tell(house: House) -> None:
     """Some answers name no code for it."""
     fault = Fault(kind="code", code=400, msg="设备已超过有效期")
-    simulator.cloud.fail("GET /device/device_info", fault)
-    await look(hass, loaded)
-    assert "service_expired" in issues(hass)
-    await look(hass, loaded)
-    assert "service_expired" not in issues(hass)
+    house.cloud.fail("GET /device/device_info", fault)
+    await look(house.hass, house.entry)
+    assert "service_expired" in issues(house.hass)
+    await look(house.hass, house.entry)
+    assert "service_expired" not in issues(house.hass)
 
 
 @pytest.mark.parametrize("kind", ["guard_pages", "guard_rate"])
-async def test_paper_guard(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
-    kind: str,
-) -> None:
+async def test_paper_guard(hass_client: ClientSessionGenerator, kind: str, house: House) -> None:
     """One repair however many jobs were refused; the limit can be raised in it."""
     option = "max_pages" if kind == "guard_pages" else "max_jobs_per_hour"
-    hass.config_entries.async_update_entry(loaded, options={option: 2})
+    house.set_options({option: 2})
     too_much: dict[str, Any] = {"copies": 3} if kind == "guard_pages" else {}
     printed = 0
     if kind == "guard_rate":
         printed = 2
-        await print_text(hass)
-        await print_text(hass)
+        await print_text(house.hass)
+        await print_text(house.hass)
     for _ in range(3):
         with pytest.raises(ServiceValidationError):
-            await print_text(hass, **too_much)
-    issue = issues(hass)[kind]
-    placeholders = {**names(loaded, LASER), "limit": "2"}
+            await print_text(house.hass, **too_much)
+    issue = issues(house.hass)[kind]
+    placeholders = {**names(house.entry, LASER), "limit": "2"}
     assert issue.translation_placeholders == placeholders
 
     result = await open_fix(hass_client, issue)
@@ -409,32 +372,32 @@ async def test_paper_guard(
     assert field["default"] == 2
     result = await submit(hass_client, result, limit=2)
     assert result["type"] == "create_entry"
-    assert loaded.options == {option: 2}, "submitted unchanged, it changes nothing"
-    assert kind not in issues(hass)
+    assert house.entry.options == {option: 2}, "submitted unchanged, it changes nothing"
+    assert kind not in issues(house.hass)
 
     with pytest.raises(ServiceValidationError):
-        await print_text(hass, **too_much)
-    result = await open_fix(hass_client, issues(hass)[kind])
+        await print_text(house.hass, **too_much)
+    result = await open_fix(hass_client, issues(house.hass)[kind])
     await submit(hass_client, result, limit=7.0)
-    assert loaded.options == {option: 7}
-    await print_text(hass, **too_much)
-    await until(lambda: len(simulator.printed) == printed + 1)
+    assert house.entry.options == {option: 7}
+    await print_text(house.hass, **too_much)
+    await until(lambda: len(house.printed) == printed + 1)
 
 
-async def test_paper_guard_clears_itself(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_paper_guard_clears_itself(house: House) -> None:
     """A job of the right size shows that all is well again."""
-    hass.config_entries.async_update_entry(loaded, options={"max_pages": 2})
+    house.set_options({"max_pages": 2})
     with pytest.raises(ServiceValidationError):
-        await print_text(hass, copies=3)
-    assert "guard_pages" in issues(hass)
-    await print_text(hass)
-    assert "guard_pages" not in issues(hass)
+        await print_text(house.hass, copies=3)
+    assert "guard_pages" in issues(house.hass)
+    await print_text(house.hass)
+    assert "guard_pages" not in issues(house.hass)
 
     with pytest.raises(ServiceValidationError):
-        await print_text(hass, copies=3)
-    loaded.runtime_data.coordinator.async_forget(key_of(loaded, LASER))
-    await hass.async_block_till_done()
-    assert "guard_pages" not in issues(hass), "it goes with its printer"
+        await print_text(house.hass, copies=3)
+    house.coordinator.async_forget(key_of(house.entry, LASER))
+    await house.hass.async_block_till_done()
+    assert "guard_pages" not in issues(house.hass), "it goes with its printer"
 
 
 @pytest.fixture
@@ -458,148 +421,135 @@ NEW = "https://other.example.com/api/webhook/secret-part"
 
 
 async def test_push_address_changed(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    pushed: str,
-    freezer: FrozenDateTimeFactory,
-    hass_client: ClientSessionGenerator,
+    pushed: str, freezer: FrozenDateTimeFactory, hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """It is told after some minutes, without the address, survives a restart, and can be closed."""
-    data = loaded.runtime_data
+    data = house.data
     data.account.set_address(NEW)
-    await later(hass, freezer, 100)
-    assert "push_address_changed" not in issues(hass)
+    await later(house.hass, freezer, 100)
+    assert "push_address_changed" not in issues(house.hass)
     # A change that polling found first makes the memory doubt that pushes come.
     data.storage.save_push_address(None)
     data.coordinator.async_update_listeners()
-    await later(hass, freezer, 250)
-    issue = issues(hass)["push_address_changed"]
+    await later(house.hass, freezer, 250)
+    issue = issues(house.hass)["push_address_changed"]
     assert issue.is_persistent
     reported = repr(issue)
-    for secret in (NEW, "secret-part", pushed, loaded.data["webhook_id"]):
+    for secret in (NEW, "secret-part", pushed, house.entry.data["webhook_id"]):
         assert secret not in reported
     result = await open_fix(hass_client, issue)
     assert "secret-part" not in repr(result)
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
-    await later(hass, freezer, 4000)
-    assert "push_address_changed" not in issues(hass), "closed is closed"
+    await later(house.hass, freezer, 4000)
+    assert "push_address_changed" not in issues(house.hass), "closed is closed"
 
 
 async def test_push_address_comes_back(
-    hass: HomeAssistant, loaded: MockConfigEntry, pushed: str, freezer: FrozenDateTimeFactory
+    pushed: str, freezer: FrozenDateTimeFactory, house: House
 ) -> None:
     """A short change is none, no address is none, and the old address clears the repair."""
-    account = loaded.runtime_data.account
+    account = house.data.account
     account.set_address(NEW)
-    await later(hass, freezer, 100)
+    await later(house.hass, freezer, 100)
     account.set_address(None)
-    await later(hass, freezer, 100)
+    await later(house.hass, freezer, 100)
     account.set_address(pushed)
-    await later(hass, freezer, 400)
-    assert "push_address_changed" not in issues(hass)
+    await later(house.hass, freezer, 400)
+    assert "push_address_changed" not in issues(house.hass)
     account.set_address(None)
-    await later(hass, freezer, 400)
-    assert "push_address_changed" not in issues(hass)
+    await later(house.hass, freezer, 400)
+    assert "push_address_changed" not in issues(house.hass)
     account.set_address(NEW)
-    await later(hass, freezer, 400)
-    assert "push_address_changed" in issues(hass)
+    await later(house.hass, freezer, 400)
+    assert "push_address_changed" in issues(house.hass)
     account.set_address(pushed)
-    await hass.async_block_till_done()
-    assert "push_address_changed" not in issues(hass)
+    await house.hass.async_block_till_done()
+    assert "push_address_changed" not in issues(house.hass)
 
 
 @pytest.mark.parametrize("waited", [100, 400])
 async def test_push_arrives_at_the_new_address(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    pushed: str,
-    freezer: FrozenDateTimeFactory,
-    waited: int,
+    pushed: str, freezer: FrozenDateTimeFactory, waited: int, house: House
 ) -> None:
     """Somebody has entered it in the console already: nothing to say, or no more."""
-    data = loaded.runtime_data
+    data = house.data
     data.account.set_address(NEW)
-    await later(hass, freezer, waited)
-    assert ("push_address_changed" in issues(hass)) is (waited > 300)
+    await later(house.hass, freezer, waited)
+    assert ("push_address_changed" in issues(house.hass)) is (waited > 300)
     freezer.tick(1)
     data.coordinator.async_on_push()
-    await later(hass, freezer, 1)
-    assert "push_address_changed" not in issues(hass)
-    await later(hass, freezer, 1000)
-    assert "push_address_changed" not in issues(hass)
+    await later(house.hass, freezer, 1)
+    assert "push_address_changed" not in issues(house.hass)
+    await later(house.hass, freezer, 1000)
+    assert "push_address_changed" not in issues(house.hass)
 
 
 async def test_box_that_leaves_its_account(
-    hass: HomeAssistant, loaded: MockConfigEntry, pushed: str, freezer: FrozenDateTimeFactory
+    pushed: str, freezer: FrozenDateTimeFactory, house: House
 ) -> None:
     """What was told about the old account's address is of no use then."""
     assert pushed
-    loaded.runtime_data.account.set_address(NEW)
-    await later(hass, freezer, 400)
-    assert "push_address_changed" in issues(hass)
-    hass.config_entries.async_update_entry(
-        loaded, data={**loaded.data, "webhook_id": "hook-of-another-account-0123456789"}
+    house.data.account.set_address(NEW)
+    await later(house.hass, freezer, 400)
+    assert "push_address_changed" in issues(house.hass)
+    house.hass.config_entries.async_update_entry(
+        house.entry, data={**house.entry.data, "webhook_id": "hook-of-another-account-0123456789"}
     )
-    assert await hass.config_entries.async_reload(loaded.entry_id)
-    await hass.async_block_till_done()
-    assert "push_address_changed" not in issues(hass)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+    assert "push_address_changed" not in issues(house.hass)
 
 
 async def test_one_repair_an_account(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    pushed: str,
-    simulator: Simulator,
-    freezer: FrozenDateTimeFactory,
+    pushed: str, freezer: FrozenDateTimeFactory, house: House
 ) -> None:
     """Two boxes of one key have one address, and one repair, which goes with the last of them."""
     twin = next(
         one
-        for one in simulator.cloud.boxes.values()
-        if one.account is simulator.box.account and one is not simulator.box
+        for one in house.cloud.boxes.values()
+        if one.account is house.box.account and one is not house.box
     )
-    second = make_entry(simulator, twin, title="Home box")
-    assert await set_up(hass, second)
+    second = make_entry(house.simulator, twin, title="Home box")
+    assert await set_up(house.hass, second)
     data = second.runtime_data
     data.storage.save_push_address(data.account.fingerprint)
     data.account.set_address(NEW)
-    await later(hass, freezer, 400)
+    await later(house.hass, freezer, 400)
     found = [
         one
-        for one in ir.async_get(hass).issues.values()
+        for one in ir.async_get(house.hass).issues.values()
         if one.translation_key == "push_address_changed"
     ]
     assert len(found) == 1
-    await hass.config_entries.async_remove(loaded.entry_id)
-    assert "push_address_changed" in issues(hass)
-    await hass.config_entries.async_remove(second.entry_id)
-    assert not issues(hass)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    assert "push_address_changed" in issues(house.hass)
+    await house.hass.config_entries.async_remove(second.entry_id)
+    assert not issues(house.hass)
 
 
-async def test_disabled_boxes_need_no_repair(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_disabled_boxes_need_no_repair(house: House) -> None:
     """A repair of a box that nobody uses is noise."""
-    assert issues(hass)
-    await hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
-    await hass.async_block_till_done()
-    assert not issues(hass)
+    assert issues(house.hass)
+    await house.hass.config_entries.async_set_disabled_by(
+        house.entry.entry_id, ConfigEntryDisabler.USER
+    )
+    await house.hass.async_block_till_done()
+    assert not issues(house.hass)
 
 
 async def test_dialog_of_a_box_that_is_not_loaded(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """An open dialog says so; a new one lets the message be closed, no more."""
-    issue = issues(hass)["awaiting_driver"]
+    issue = issues(house.hass)["awaiting_driver"]
     result = await open_fix(hass_client, issue)
-    await hass.config_entries.async_unload(loaded.entry_id)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     result = await submit(hass_client, result, phone=PHONE)
     assert result["type"] == "abort"
     assert result["reason"] == "not_loaded"
-    result = await open_fix(hass_client, issues(hass)["awaiting_driver"])
+    result = await open_fix(hass_client, issues(house.hass)["awaiting_driver"])
     assert not result["data_schema"]
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
-    assert simulator.cloud.count("POST /driver/uninstall_driver_event") == 0
+    assert house.cloud.count("POST /driver/uninstall_driver_event") == 0

@@ -30,22 +30,30 @@ from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
 from tests.clock import rest
 from tests.conftest import make_entry, set_up
-from tests.simulator import Box, Simulator
+from tests.printing import House
+from tests.simulator import Simulator
 
 SUCCESS = {"code": 200, "msg": "success"}
 INFO = "GET /device/device_info"
 
 
 @pytest.fixture
-async def data(reachable: str, setup: MockConfigEntry, hass: HomeAssistant) -> LiankeData:
-    """Return the office box, at an address that the cloud can reach."""
+async def house(
+    reachable: str, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> House:
+    """Return the house with the office box, at an address that the cloud can reach."""
     await rest(hass)
-    found: LiankeData = setup.runtime_data
-    return found
+    return House(hass=hass, simulator=simulator, entry=setup)
 
 
 @pytest.fixture
-async def client(hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
+def data(house: House) -> LiankeData:
+    """Return its runtime data."""
+    return house.data
+
+
+@pytest.fixture
+async def client(house: House, hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
     """Return somebody without any rights."""
     return await hass_client_no_auth()
 
@@ -94,51 +102,38 @@ def claim(data: LiankeData, job: Job, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("encoding", ["json", "form"])
-async def test_a_callback_ends_a_job(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    encoding: str,
-) -> None:
-    simulator.cloud.variants.update(callback_encoding=encoding)
-    assert not data.storage.callbacks_proven_for(data.account.fingerprint)
-    job = await start_job(hass, setup)
-    await until(lambda: data.queue.get(job.job_id).state is JobState.COMPLETED)
+async def test_a_callback_ends_a_job(encoding: str, house: House) -> None:
+    house.cloud.variants.update(callback_encoding=encoding)
+    assert not house.data.storage.callbacks_proven_for(house.data.account.fingerprint)
+    job = await start_job(house.hass, house.entry)
+    await until(lambda: house.queue.get(job.job_id).state is JobState.COMPLETED)
     # Noted when the callback's answer is given, just after the end was told.
-    await until(lambda: data.storage.callbacks_proven_for(data.account.fingerprint))
+    await until(lambda: house.data.storage.callbacks_proven_for(house.data.account.fingerprint))
     assert (
-        simulator.cloud.count("GET /print/job")
-        + simulator.cloud.count("POST /print/query_device_task")
+        house.cloud.count("GET /print/job") + house.cloud.count("POST /print/query_device_task")
         <= 1
     )
-    await until(lambda: simulator.cloud.deliveries)
-    (delivery,) = simulator.cloud.deliveries
+    await until(lambda: house.cloud.deliveries)
+    (delivery,) = house.cloud.deliveries
     assert delivery.status == 200
-    assert len(simulator.cloud.printed) == 1
+    assert len(house.cloud.printed) == 1
 
 
 async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
     """What was told and acknowledged must not be forgotten when the power goes; else the cloud is to repeat it."""
-    simulator.cloud.variants.update(callbacks="never")
-    box.printer(1).seconds_per_page = 1000.0
-    job = await sent_job(hass, setup)
+    house.cloud.variants.update(callbacks="never")
+    house.box.printer(1).seconds_per_page = 1000.0
+    job = await sent_job(house.hass, house.entry)
     secret = {"job": job.token}
-    record = jobs_path(hass, setup.entry_id) / job.job_id / "job.json"
+    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     with patch.object(JobStore, "_write", side_effect=JobStoreError("no space")):
-        assert (await client.post(url, json=claim(data, job), params=secret)).status == 503
-    assert data.queue.get(job.job_id).state is not JobState.COMPLETED
-    assert (await client.post(url, json=claim(data, job), params=secret)).status == 200
+        assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
+    assert house.queue.get(job.job_id).state is not JobState.COMPLETED
+    assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 200
     assert json.loads(record.read_text("utf-8"))["state"] == "completed"
-    await published(data, job.job_id)
+    await published(house.data, job.job_id)
 
 
 async def published(data: LiankeData, job_id: str) -> None:
@@ -149,18 +144,14 @@ async def published(data: LiankeData, job_id: str) -> None:
 
 
 async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
     url: str,
     hass_ws_client: WebSocketGenerator,
     hass_client_no_auth: ClientSessionGenerator,
+    house: House,
 ) -> None:
-    simulator.cloud.variants.update(callbacks="never")
-    box.printer(1).seconds_per_page = 1000.0
-    job = await sent_job(hass, setup)
+    house.cloud.variants.update(callbacks="never")
+    house.box.printer(1).seconds_per_page = 1000.0
+    job = await sent_job(house.hass, house.entry)
     order: list[str] = []
     send, answer = WebSocketWriter.send_frame, webhook._answer
 
@@ -184,7 +175,7 @@ async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
         client = await hass_client_no_auth()
         # An end that does not say how many pages were printed is told some seconds later, after our answer.
         result = {"code": 200, "msg": "success", "data": {"total_page": 1}}
-        body = claim(data, job, task_result=result)
+        body = claim(house.data, job, task_result=result)
         with patch.object(webhook, "_answer", on_answer):
             response = await client.post(url, json=body, params={"job": job.token})
     assert await response.json() == SUCCESS
@@ -240,22 +231,16 @@ def stored_of(data: LiankeData) -> dict[str, Any]:
     "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
 )
 async def test_strangers_learn_and_change_nothing(
-    *,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
-    content_type: str,
+    client: TestClient[Any, Any], url: str, content_type: str, house: House
 ) -> None:
-    before = (data.coordinator.data, dict(simulator.cloud.counts), stored_of(data))
+    before = (house.coordinator.data, dict(house.cloud.counts), stored_of(house.data))
     headers = {"Content-Type": content_type}
     for body in STRANGE_BODIES:
         response = await client.post(url, params={"job": "x" * 500}, data=body, headers=headers)
         assert response.status == 200, body[:50]
         assert await response.json() == SUCCESS, body[:50]
-        await rest(hass)
-        after = (data.coordinator.data, dict(simulator.cloud.counts), stored_of(data))
+        await rest(house.hass)
+        after = (house.coordinator.data, dict(house.cloud.counts), stored_of(house.data))
         assert after == before, body[:50]
 
 
@@ -272,68 +257,52 @@ async def test_strangers_learn_and_change_nothing(
     ],
 )
 async def test_forged_callbacks_change_nothing(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
-    changes: dict[str, Any],
+    client: TestClient[Any, Any], url: str, changes: dict[str, Any], house: House
 ) -> None:
-    box.printer(1).paper = 0
-    job = await sent_job(hass, setup)
-    response = await client.post(url, json=claim(data, job, **changes))
+    house.box.printer(1).paper = 0
+    job = await sent_job(house.hass, house.entry)
+    response = await client.post(url, json=claim(house.data, job, **changes))
     assert await response.json() == SUCCESS
-    response = await client.post(url, params={"job": "wrong"}, json=claim(data, job, **changes))
+    response = await client.post(
+        url, params={"job": "wrong"}, json=claim(house.data, job, **changes)
+    )
     assert await response.json() == SUCCESS
-    assert data.queue.get(job.job_id).state is JobState.QUEUED
+    assert house.queue.get(job.job_id).state is JobState.QUEUED
 
 
 async def test_a_token_proves_its_own_job_only(
-    hass: HomeAssistant,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    box.printer(1).paper = 0
-    one, two = await sent_job(hass, setup), await sent_job(hass, setup)
+    house.box.printer(1).paper = 0
+    one, two = await sent_job(house.hass, house.entry), await sent_job(house.hass, house.entry)
     assert one.task_id != two.task_id
-    await client.post(url, params={"job": one.token}, json=claim(data, two))
-    assert data.queue.get(one.job_id).state is JobState.QUEUED
-    assert data.queue.get(two.job_id).state is JobState.QUEUED
-    await client.post(url, params={"job": two.token}, json=claim(data, two))
+    await client.post(url, params={"job": one.token}, json=claim(house.data, two))
+    assert house.queue.get(one.job_id).state is JobState.QUEUED
+    assert house.queue.get(two.job_id).state is JobState.QUEUED
+    await client.post(url, params={"job": two.token}, json=claim(house.data, two))
     # Published once a poll has been answered, which knows no pages either.
-    await until(lambda: data.queue.get(two.job_id).state is JobState.COMPLETED)
+    await until(lambda: house.queue.get(two.job_id).state is JobState.COMPLETED)
     # Repeated, and another end after the end: nothing changes any more.
     failure = {"code": 503, "msg": "forged"}
-    for again in (claim(data, two), claim(data, two, task_result=failure)):
+    for again in (claim(house.data, two), claim(house.data, two, task_result=failure)):
         await client.post(url, params={"job": two.token}, json=again)
-    assert data.queue.get(two.job_id).state is JobState.COMPLETED
-    assert data.queue.get(one.job_id).state is JobState.QUEUED
+    assert house.queue.get(two.job_id).state is JobState.COMPLETED
+    assert house.queue.get(one.job_id).state is JobState.QUEUED
 
 
 async def test_a_callback_for_another_box_of_the_account(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    second = list(simulator.cloud.boxes.values())[1]
-    assert await set_up(hass, make_entry(simulator, second, title="Home box"))
-    box.printer(1).paper = 0
-    job = await sent_job(hass, setup)
+    second = list(house.cloud.boxes.values())[1]
+    assert await set_up(house.hass, make_entry(house.simulator, second, title="Home box"))
+    house.box.printer(1).paper = 0
+    job = await sent_job(house.hass, house.entry)
     await client.post(
         url,
         params={"job": job.token},
-        json=claim(data, job, device_id=second.device_id),
+        json=claim(house.data, job, device_id=second.device_id),
     )
-    assert data.queue.get(job.job_id).state is JobState.QUEUED
+    assert house.queue.get(job.job_id).state is JobState.QUEUED
 
 
 PUSHES = ["flat", "camel", "lower", "sn", "nested", "list"]
@@ -341,148 +310,120 @@ PUSHES = ["flat", "camel", "lower", "sn", "nested", "list"]
 
 @pytest.mark.parametrize("encoding", ["json", "form"])
 @pytest.mark.parametrize("shape", PUSHES)
-async def test_a_push_makes_us_look(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    data: LiankeData,
-    shape: str,
-    encoding: str,
-) -> None:
-    account = box.account
+async def test_a_push_makes_us_look(shape: str, encoding: str, house: House) -> None:
+    account = house.box.account
     assert account
-    account.push_url = data.account.address
-    box.printer(2).plugged = False
+    account.push_url = house.data.account.address
+    house.box.printer(2).plugged = False
     # As if the last poll were a while ago.
-    data.coordinator._refreshes.last_started -= 60
-    status = await simulator.cloud.messenger.push(
-        account, box.device_id, "printer_unplugged", shape=shape, encoding=encoding
+    house.coordinator._refreshes.last_started -= 60
+    status = await house.cloud.messenger.push(
+        account, house.box.device_id, "printer_unplugged", shape=shape, encoding=encoding
     )
     assert status == 200
-    await rest(hass)
-    assert data.storage.last_push_at is not None
-    label = next(v for v in data.coordinator.data.printers.values() if "GP-1324D" in v.name)
+    await rest(house.hass)
+    assert house.data.storage.last_push_at is not None
+    label = next(v for v in house.coordinator.data.printers.values() if "GP-1324D" in v.name)
     assert label.status == "disconnected"
-    assert data.storage.pushes_proven_for(data.account.fingerprint)
+    assert house.data.storage.pushes_proven_for(house.data.account.fingerprint)
     await until(
         lambda: (
-            (state := hass.states.get("sensor.office_box_last_push_received"))
+            (state := house.hass.states.get("sensor.office_box_last_push_received"))
             and state.state not in ("unknown", "unavailable")
         )
     )
 
 
 @pytest.mark.parametrize("shape", ["event_only", "unknown_box", "garbage"])
-async def test_a_push_that_names_no_box_of_ours(
-    hass: HomeAssistant, simulator: Simulator, box: Box, data: LiankeData, shape: str
-) -> None:
-    account = box.account
+async def test_a_push_that_names_no_box_of_ours(shape: str, house: House) -> None:
+    account = house.box.account
     assert account
-    account.push_url = data.account.address
-    before = simulator.cloud.count(INFO)
-    status = await simulator.cloud.messenger.push(account, box.device_id, "event", shape=shape)
+    account.push_url = house.data.account.address
+    before = house.cloud.count(INFO)
+    status = await house.cloud.messenger.push(account, house.box.device_id, "event", shape=shape)
     assert status == 200
-    await rest(hass)
-    assert data.storage.last_push_at is None
-    assert simulator.cloud.count(INFO) == before
+    await rest(house.hass)
+    assert house.data.storage.last_push_at is None
+    assert house.cloud.count(INFO) == before
 
 
 async def test_asks_to_repeat_while_a_box_is_loaded_anew(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    box.printer(1).paper = 0
-    job = await sent_job(hass, setup)
-    await hass.config_entries.async_unload(setup.entry_id)
-    for message in (claim(data, job), {"device_id": box.device_id}, {}):
+    house.box.printer(1).paper = 0
+    job = await sent_job(house.hass, house.entry)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    for message in (claim(house.data, job), {"device_id": house.box.device_id}, {}):
         response = await client.post(url, params={"job": job.token}, json=message)
         assert response.status == 503
     assert (await client.get(url)).status == 503
-    assert await set_up(hass, setup)
-    response = await client.post(url, params={"job": job.token}, json=claim(data, job))
+    assert await set_up(house.hass, house.entry)
+    response = await client.post(url, params={"job": job.token}, json=claim(house.data, job))
     assert response.status == 200
-    await published(setup.runtime_data, job.job_id)
+    await published(house.data, job.job_id)
 
 
 async def test_one_box_of_two_is_loaded_anew(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    second = make_entry(simulator, list(simulator.cloud.boxes.values())[1], title="Home box")
-    assert await set_up(hass, second)
-    assert second.runtime_data.account is data.account
-    assert data.account.box_count == 2
-    await hass.config_entries.async_unload(second.entry_id)
-    assert data.account.box_count == 1
-    there, here = {"device_id": second.unique_id}, {"device_id": box.device_id}
+    second = make_entry(house.simulator, list(house.cloud.boxes.values())[1], title="Home box")
+    assert await set_up(house.hass, second)
+    assert second.runtime_data.account is house.data.account
+    assert house.data.account.box_count == 2
+    await house.hass.config_entries.async_unload(second.entry_id)
+    assert house.data.account.box_count == 1
+    there, here = {"device_id": second.unique_id}, {"device_id": house.box.device_id}
     assert (await client.post(url, json=there)).status == 503
     assert (await client.post(url, json=there | {"task_id": "t"})).status == 503
     assert (await client.post(url, json=here)).status == 200
     # A disabled box is not coming back by itself.
-    await hass.config_entries.async_set_disabled_by(second.entry_id, ConfigEntryDisabler.USER)
+    await house.hass.config_entries.async_set_disabled_by(second.entry_id, ConfigEntryDisabler.USER)
     assert (await client.post(url, json=there)).status == 200
 
 
 async def test_the_webhook_goes_with_the_last_box(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    second = make_entry(simulator, list(simulator.cloud.boxes.values())[1], title="Home box")
-    assert await set_up(hass, second)
-    await hass.config_entries.async_remove(setup.entry_id)
+    second = make_entry(house.simulator, list(house.cloud.boxes.values())[1], title="Home box")
+    assert await set_up(house.hass, second)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
     response = await client.post(url, json={})
     assert await response.json() == SUCCESS
-    await hass.config_entries.async_remove(second.entry_id)
+    await house.hass.config_entries.async_remove(second.entry_id)
     response = await client.post(url, json={})
     # Home Assistant's own answer to an unknown webhook.
     assert await response.read() == b""
 
 
 async def test_a_disabled_account_has_no_webhook(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
+    client: TestClient[Any, Any], url: str, house: House
 ) -> None:
-    await hass.config_entries.async_set_disabled_by(setup.entry_id, ConfigEntryDisabler.USER)
+    await house.hass.config_entries.async_set_disabled_by(
+        house.entry.entry_id, ConfigEntryDisabler.USER
+    )
     assert await (await client.post(url, json={})).read() == b""
-    await hass.config_entries.async_set_disabled_by(setup.entry_id, None)
-    await hass.async_block_till_done()
+    await house.hass.config_entries.async_set_disabled_by(house.entry.entry_id, None)
+    await house.hass.async_block_till_done()
     assert await (await client.post(url, json={})).json() == SUCCESS
 
 
-async def test_a_cloudhook_s_stand_in(
-    hass: HomeAssistant, box: Box, setup: MockConfigEntry, data: LiankeData
-) -> None:
-    box.printer(1).paper = 0
-    job = await sent_job(hass, setup)
+async def test_a_cloudhook_s_stand_in(house: House) -> None:
+    house.box.printer(1).paper = 0
+    job = await sent_job(house.hass, house.entry)
     request = MockRequest(
-        content=json.dumps(claim(data, job)).encode(),
+        content=json.dumps(claim(house.data, job)).encode(),
         mock_source="cloud",
         method="POST",
         query_string=f"job={job.token}",
     )
-    response = await async_handle_webhook(hass, setup.data["webhook_id"], request)
+    response = await async_handle_webhook(house.hass, house.entry.data["webhook_id"], request)
     assert response.status == 200
     # Published once a poll has been answered, which knows no pages either.
-    await until(lambda: data.queue.get(job.job_id).state is JobState.COMPLETED)
+    await until(lambda: house.queue.get(job.job_id).state is JobState.COMPLETED)
     empty = MockRequest(content=b"", mock_source="cloud", method="GET")
-    assert (await async_handle_webhook(hass, setup.data["webhook_id"], empty)).status == 200
+    assert (
+        await async_handle_webhook(house.hass, house.entry.data["webhook_id"], empty)
+    ).status == 200
 
 
 async def raw(reachable: str, request: bytes, *, wait: float = 0.0, close: bool = False) -> bytes:
@@ -514,14 +455,14 @@ async def raw(reachable: str, request: bytes, *, wait: float = 0.0, close: bool 
 )
 @pytest.mark.parametrize("close", [False, True])
 async def test_broken_and_slow_bodies(
-    hass: HomeAssistant,
-    data: LiankeData,
+    *,
     reachable: str,
     url: str,
     caplog: pytest.LogCaptureFixture,
     headers: str,
     body: bytes,
     close: bool,
+    house: House,
 ) -> None:
     head = f"POST {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n\r\n".encode()
     with patch("custom_components.lianke.webhook.BODY_TIME", 0.3):
@@ -529,7 +470,7 @@ async def test_broken_and_slow_bodies(
         await asyncio.sleep(0.4)
     if not close:
         assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.0 400"))
-    await rest(hass)
+    await rest(house.hass)
     # The server logs a broken request itself; nothing of it is told by Home Assistant or us.
     assert {record.name for record in caplog.records if record.levelno >= logging.WARNING} <= {
         "aiohttp.server",
@@ -548,9 +489,7 @@ async def test_a_slow_body_is_not_waited_for_longer_than_ten_seconds(
     assert answer.endswith(b'"success"}')
 
 
-async def test_a_bomb_does_not_go_off(
-    hass: HomeAssistant, data: LiankeData, client: TestClient[Any, Any], url: str
-) -> None:
+async def test_a_bomb_does_not_go_off(client: TestClient[Any, Any], url: str, house: House) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     tracemalloc.start()
     try:
@@ -563,11 +502,7 @@ async def test_a_bomb_does_not_go_off(
 
 
 async def test_a_flood_is_not_logged(
-    hass: HomeAssistant,
-    data: LiankeData,
-    client: TestClient[Any, Any],
-    url: str,
-    caplog: pytest.LogCaptureFixture,
+    client: TestClient[Any, Any], url: str, caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
     caplog.clear()
     for number in range(200):

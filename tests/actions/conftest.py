@@ -21,7 +21,7 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 @pytest.fixture
 def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path) -> House:
     """Return the house; where callbacks are to arrive, ask for `reachable` before."""
-    return House(hass=hass, simulator=simulator, entry=setup, media=media)
+    return House(hass=hass, simulator=simulator, entry=setup)
 
 
 @pytest.fixture

@@ -30,8 +30,13 @@ from tests.printing import (
 )
 from tests.simulator import Fault, Outcome, Simulator, make_pdf
 
-# Callbacks arrive, so that waiting is short.
-pytestmark = pytest.mark.usefixtures("reachable")
+
+@pytest.fixture
+def house(
+    reachable: str, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path
+) -> House:
+    """Return the house; callbacks arrive, so that waiting is short."""
+    return House(hass=hass, simulator=simulator, entry=setup)
 
 
 @pytest.fixture
@@ -262,7 +267,10 @@ async def test_waiting_ends_in_time(house: House) -> None:
     assert job["state"] in ("uploading", "queued")
 
 
-async def test_pictures_expire_soon_and_lists_later(house: House) -> None:
+async def test_pictures_expire_soon_and_lists_later(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> None:
+    house = House(hass=hass, simulator=simulator, entry=setup)
     from tests.documents.test_entities import Door, add
 
     await add(house.hass, "camera", [Door(picture("JPEG"))])

@@ -21,8 +21,8 @@ from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_p
 from custom_components.lianke.box import unknown
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import set_up, tear_down
-from tests.printing import data_of, device_of
-from tests.simulator import Box, Fault, Simulator
+from tests.printing import House, data_of, device_of
+from tests.simulator import Fault, Simulator
 
 ROOT = Path(__file__).parents[2]
 LISTED = "GET /external_api/printer_list"
@@ -53,44 +53,37 @@ async def section(
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_nothing_of_the_simulator_is_unknown(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_nothing_of_the_simulator_is_unknown(house: House) -> None:
     """Every endpoint that polling and printing ask, with a job that is printed."""
-    await hass.services.async_call(
+    await house.hass.services.async_call(
         DOMAIN,
         "print",
-        {"device_id": device_of(hass), "text": "x", "wait": True},
+        {"device_id": house.device(), "text": "x", "wait": True},
         blocking=True,
         return_response=True,
     )
-    await data_of(setup).client.day_tasks()
-    assert seen(setup) == {}
+    await house.data.client.day_tasks()
+    assert seen(house.entry) == {}
 
 
 async def test_unknown_parts_of_answers(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
-    caplog: pytest.LogCaptureFixture,
+    hass_client: ClientSessionGenerator, caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
     """New fields, states, values and codes are found by polls, told once, and shown as shapes."""
-    laser = box.printer(1)
+    laser = house.box.printer(1)
     laser.extras |= {
         "printer_state": "mediaEmpty",
         "owner": {"phone": "13812345678", "家": "Anna"},
         "driver_type": 7,
         "lk00ab00000000": 1,
     }
-    coordinator = data_of(setup).coordinator
+    coordinator = house.coordinator
     await coordinator.async_refresh()
     fault = Fault(kind="code", code=5999, msg="Letter to grandmother 失败")
-    simulator.cloud.fail("GET /device/device_info", fault, times=2)
+    house.cloud.fail("GET /device/device_info", fault, times=2)
     for _ in range(3):
         await coordinator.async_refresh()
-    assert seen(setup) == {
+    assert seen(house.entry) == {
         ("field", "row/owner"): {"phone": "9{11}", "<文{1}>": "[aA]{4}"},
         ("field", "row/<[a9]{14}>"): "number of 1 digits",
         ("state", "row/driver_type 7"): "",
@@ -100,34 +93,31 @@ async def test_unknown_parts_of_answers(
     reported = [record for record in caplog.records if "something unknown" in record.getMessage()]
     assert len(reported) == 5
     assert [record.levelno for record in reported].count(logging.WARNING) == 1
-    report = await section(hass, setup, hass_client)
+    report = await section(house.hass, house.entry, hass_client)
     assert len(report["seen"]) == 5
     assert report["version"]
-    assert report["box"]["software"] == box.software
+    assert report["box"]["software"] == house.box.software
     text = json.dumps(report, ensure_ascii=False)
-    for secret in ("13812345678", "Anna", "grandmother", setup.unique_id, "lk00ab00000000"):
+    for secret in ("13812345678", "Anna", "grandmother", house.entry.unique_id, "lk00ab00000000"):
         assert str(secret) not in text
 
 
 async def test_messages_that_nobody_can_read(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_client: ClientSessionGenerator,
-    hass_client_no_auth: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, hass_client_no_auth: ClientSessionGenerator, house: House
 ) -> None:
     """The format of pushes is public nowhere: what arrives is kept, values masked."""
     client = await hass_client_no_auth()
-    path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}"
+    path = f"/api/webhook/{house.entry.data[CONF_WEBHOOK_ID]}"
     event = {"type": "offline", "data": {"no": "lk99zz99999999", "key": "AbCdEfGh12345678"}}
     for _ in range(2):
         answer = await client.post(path, json=event, headers={"X-Sign": "0A1B2C3D" * 4})
         assert answer.status == HTTPStatus.OK
-    await client.post(path, json={"device_id": setup.unique_id, "online": 0})
+    await client.post(path, json={"device_id": house.entry.unique_id, "online": 0})
     await client.post(path, data=b"Anna is home", headers={"Content-Type": "text/plain"})
     await client.post(path, data=b"\xff\xfe\xfd")
     await client.get(f"{path}?event=offline&job=secret")
     await client.post(path)
-    shapes = [one["shape"] for one in (await section(hass, setup, hass_client))["seen"]]
+    shapes = [one["shape"] for one in (await section(house.hass, house.entry, hass_client))["seen"]]
     assert shapes[0] == {
         "method": "POST",
         "type": "application/json",
@@ -139,25 +129,21 @@ async def test_messages_that_nobody_can_read(
     assert shapes[3]["body"] == "3 bytes"
     assert shapes[4] == {"method": "GET", "query": {"event": "a{7}"}}
     assert len(shapes) == 5
-    text = json.dumps(await section(hass, setup, hass_client))
-    for secret in ("lk99zz", "AbCdEf", "0A1B2C3D", "Anna", "secret", setup.unique_id):
+    text = json.dumps(await section(house.hass, house.entry, hass_client))
+    for secret in ("lk99zz", "AbCdEf", "0A1B2C3D", "Anna", "secret", house.entry.unique_id):
         assert str(secret) not in text
 
 
 async def test_the_manual_shows_such_a_section(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    box: Box,
-    hass_client: ClientSessionGenerator,
-    hass_client_no_auth: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, hass_client_no_auth: ClientSessionGenerator, house: House
 ) -> None:
     """What the page on it shows has the fields of the real one, and the same shapes of the same parts."""
-    box.printer(1).extras["printer_state"] = "mediaEmpty"
-    await data_of(setup).coordinator.async_refresh()
+    house.box.printer(1).extras["printer_state"] = "mediaEmpty"
+    await house.coordinator.async_refresh()
     client = await hass_client_no_auth()
     event = {"type": "offline", "data": {"no": "lk99zz99999999"}}
-    await client.post(f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}", json=event)
-    real = await section(hass, setup, hass_client)
+    await client.post(f"/api/webhook/{house.entry.data[CONF_WEBHOOK_ID]}", json=event)
+    real = await section(house.hass, house.entry, hass_client)
     for language in ("en", "zh-Hans"):
         page = (ROOT / "docs" / language / "first-boxes.md").read_text("utf-8")
         shown = json.loads("{" + page.partition("```json\n")[2].partition("```")[0] + "}")[
@@ -170,19 +156,16 @@ async def test_the_manual_shows_such_a_section(
 
 
 async def test_they_outlive_a_restart_and_are_not_told_again(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    box: Box,
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
-    box.printer(1).extras["colour"] = 1
-    await data_of(setup).coordinator.async_refresh()
-    before = data_of(setup).storage.unknown.as_stored()
+    house.box.printer(1).extras["colour"] = 1
+    await house.coordinator.async_refresh()
+    before = house.data.storage.unknown.as_stored()
     assert [one["name"] for one in before] == ["row/colour"]
-    assert await hass.config_entries.async_reload(setup.entry_id)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
     caplog.clear()
-    await data_of(setup).coordinator.async_refresh()
-    assert data_of(setup).storage.unknown.as_stored() == before
+    await house.coordinator.async_refresh()
+    assert house.data.storage.unknown.as_stored() == before
     assert "something unknown" not in caplog.text
 
 
@@ -204,9 +187,7 @@ def test_what_cannot_be_read_of_the_file_is_left_out() -> None:
 
 
 async def test_unknown_parts_of_a_callback(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_client_no_auth: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator, house: House
 ) -> None:
     """Only a callback that belongs to a job: anybody can make one up."""
 
@@ -214,13 +195,13 @@ async def test_unknown_parts_of_a_callback(
         return token == "ours"
 
     client = await hass_client_no_auth()
-    path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}"
-    body = {"device_id": setup.unique_id, "task_id": "t", "task_state": "FLYING", "sheets": 2}
-    with patch.object(data_of(setup).queue, "async_on_callback", take):
+    path = f"/api/webhook/{house.entry.data[CONF_WEBHOOK_ID]}"
+    body = {"device_id": house.entry.unique_id, "task_id": "t", "task_state": "FLYING", "sheets": 2}
+    with patch.object(house.queue, "async_on_callback", take):
         await client.post(path, json=body)
-        assert seen(setup) == {}
+        assert seen(house.entry) == {}
         await client.post(f"{path}?job=ours", json=body)
-    assert seen(setup) == {
+    assert seen(house.entry) == {
         ("state", "task_state FLYING"): "",
         ("field", "sheets"): "number of 1 digits",
     }
@@ -250,11 +231,9 @@ def test_what_is_unknown(where: str, data: object, found: list[tuple[str, str]])
     assert [(one.kind, one.name) for one in unknown_parts(where, data)] == found
 
 
-async def test_unknown_parts_are_few(
-    hass: HomeAssistant, setup: MockConfigEntry, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: House) -> None:
     """A printer with a new state at each poll filled the log, and the memory, for ever."""
-    coordinator, log = data_of(setup).coordinator, data_of(setup).storage.unknown
+    coordinator, log = house.coordinator, house.data.storage.unknown
     for number in range(unknown.MAX_OF_A_KIND + 5):
         coordinator._report_unknown_state("odd" + "x" * number)
     assert len(log.seen) == unknown.MAX_OF_A_KIND

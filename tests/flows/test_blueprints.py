@@ -61,7 +61,7 @@ from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from tests.clock import Clock, elapse, rest
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
-from tests.printing import came_out, data_of, device_of, make_media
+from tests.printing import House, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
@@ -305,12 +305,14 @@ async def test_a_folder_that_cannot_be_written(
 
 
 @pytest.fixture
-async def ready(hass: HomeAssistant, setup: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
-    """Set a box up, and a button and a list; automations have an end."""
+async def house(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> AsyncGenerator[House]:
+    """Return a house with a box, a button and a list; automations have an end."""
     await add(hass, "todo", [Shopping(ITEMS)])
     assert await async_setup_component(hass, "input_button", {"input_button": {"print": None}})
     await hass.async_block_till_done()
-    yield setup
+    yield House(hass=hass, simulator=simulator, entry=setup)
     for automation in hass.states.async_entity_ids("automation"):
         await hass.services.async_call(
             "automation", "turn_off", {ATTR_ENTITY_ID: automation}, blocking=True
@@ -322,24 +324,22 @@ def page_of(simulator: Simulator, number: int = 0) -> str:
     return simulator.printed[number].path.read_text("utf-8")
 
 
-async def test_shopping_list_at_a_button(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_shopping_list_at_a_button(house: House) -> None:
     await use(
-        hass,
+        house.hass,
         "shopping_list",
-        printer=device_of(hass),
+        printer=house.device(),
         list="todo.shopping",
         buttons=["input_button.print"],
     )
-    await press(hass)
-    await came_out(simulator)
-    assert "牛奶" in page_of(simulator)
-    assert "面包" not in page_of(simulator)
+    await press(house.hass)
+    await house.came_out()
+    assert "牛奶" in page_of(house.simulator)
+    assert "面包" not in page_of(house.simulator)
     # A button that is loaded anew was not pressed.
-    await hass.services.async_call("input_button", "reload", blocking=True)
-    await hass.async_block_till_done()
-    assert len(simulator.printed) == 1
+    await house.hass.services.async_call("input_button", "reload", blocking=True)
+    await house.hass.async_block_till_done()
+    assert len(house.printed) == 1
 
 
 @pytest.mark.parametrize(
@@ -350,18 +350,15 @@ async def test_shopping_list_at_a_button(
     ],
 )
 async def test_shopping_list_by_voice(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    sentence: str,
-    language: str,
-    reply: str,
+    sentence: str, language: str, reply: str, house: House
 ) -> None:
-    hass.config.language = language
-    await use(hass, "shopping_list", printer=device_of(hass), list="todo.shopping", completed=True)
-    assert await say(hass, sentence, language) == reply
-    await came_out(simulator)
-    assert "面包" in page_of(simulator)
+    house.hass.config.language = language
+    await use(
+        house.hass, "shopping_list", printer=house.device(), list="todo.shopping", completed=True
+    )
+    assert await say(house.hass, sentence, language) == reply
+    await house.came_out()
+    assert "面包" in page_of(house.simulator)
 
 
 async def test_an_empty_shopping_list(
@@ -426,83 +423,66 @@ VOICE = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_voice(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    language: str,
-) -> None:
-    await hass.config.async_update(language=language)
+async def test_voice(clock: Clock, language: str, house: House) -> None:
+    await house.hass.config.async_update(language=language)
     # The names of the states in that language, which are else read in the background.
-    await async_load_integrations(hass, {DOMAIN, "sensor"})
+    await async_load_integrations(house.hass, {DOMAIN, "sensor"})
     voice: dict[str, Any] = VOICE[language]
     answers = voice["answers"]
-    await use(hass, "voice", printer=device_of(hass), list="todo.shopping")
-    assert await say(hass, voice["status"], language) == answers["idle"]
-    assert await say(hass, voice["reason"], language) == answers["nothing"]
-    assert await say(hass, voice["list"], language) == answers["sent"]
-    await elapse_until(hass, clock, lambda: simulator.printed)
-    assert "牛奶" in page_of(simulator)
-    await elapse_until(hass, clock, lambda: hass.states.is_state(STATUS, "idle"))
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    assert await say(hass, voice["list"], language) == answers["held"]
-    assert await say(hass, voice["status"], language) == answers["waiting"]
+    await use(house.hass, "voice", printer=house.device(), list="todo.shopping")
+    assert await say(house.hass, voice["status"], language) == answers["idle"]
+    assert await say(house.hass, voice["reason"], language) == answers["nothing"]
+    assert await say(house.hass, voice["list"], language) == answers["sent"]
+    await elapse_until(house.hass, clock, lambda: house.printed)
+    assert "牛奶" in page_of(house.simulator)
+    await elapse_until(house.hass, clock, lambda: house.hass.states.is_state(STATUS, "idle"))
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    assert await say(house.hass, voice["list"], language) == answers["held"]
+    assert await say(house.hass, voice["status"], language) == answers["waiting"]
     for asked in ("reason", "wrong"):
-        assert (await say(hass, voice[asked], language)).endswith(answers["why"][-12:])
-    assert len(simulator.printed) == 1
+        assert (await say(house.hass, voice[asked], language)).endswith(answers["why"][-12:])
+    assert len(house.printed) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("blueprint", ["voice", "shopping_list"])
 async def test_a_voice_is_told_what_becomes_of_the_list(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    blueprint: str,
-    language: str,
+    blueprint: str, language: str, house: House
 ) -> None:
     """Nobody is told that a list is on its way that waits for an approval, or is refused."""
-    await hass.config.async_update(language=language)
+    await house.hass.config.async_update(language=language)
     voice: dict[str, Any] = VOICE[language]
     answers = voice["answers"]
-    hass.config_entries.async_update_entry(
-        ready, options={**ready.options, "approval_sources": ["nobody"]}
-    )
-    await hass.async_block_till_done()
-    await use(hass, blueprint, printer=device_of(hass), list="todo.shopping")
-    assert await say(hass, voice["list"], language) == answers["asks"]
-    (waiting,) = data_of(ready).queue.jobs()
+    house.set_options({**house.entry.options, "approval_sources": ["nobody"]})
+    await house.hass.async_block_till_done()
+    await use(house.hass, blueprint, printer=house.device(), list="todo.shopping")
+    assert await say(house.hass, voice["list"], language) == answers["asks"]
+    (waiting,) = house.queue.jobs()
     assert waiting.hold_reason == "approval"
-    hass.states.async_remove("todo.shopping")
-    assert await say(hass, voice["list"], language) == answers["refused"]
-    assert len(data_of(ready).queue.jobs()) == 1
-    assert simulator.printed == []
+    house.hass.states.async_remove("todo.shopping")
+    assert await say(house.hass, voice["list"], language) == answers["refused"]
+    assert len(house.queue.jobs()) == 1
+    assert house.printed == []
 
 
-async def test_voice_about_a_failure_and_a_refusal(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
-    await use(hass, "voice", printer=device_of(hass), list="todo.gone")
-    assert await say(hass, "print my shopping list", "en") == "The list could not be printed."
-    simulator.cloud.plan(box.printer(1), Outcome(code=502))
-    await hold(hass)
-    await elapse_until(hass, clock, lambda: data_of(ready).queue.jobs()[0].state == "failed")
-    reported = await say(hass, "why is not the printer printing", "en")
+async def test_voice_about_a_failure_and_a_refusal(clock: Clock, house: House) -> None:
+    await use(house.hass, "voice", printer=house.device(), list="todo.gone")
+    assert await say(house.hass, "print my shopping list", "en") == "The list could not be printed."
+    house.cloud.plan(house.box.printer(1), Outcome(code=502))
+    await hold(house.hass)
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "failed")
+    reported = await say(house.hass, "why is not the printer printing", "en")
     assert reported.startswith("Text was not printed: The Lianke service could not convert")
-    assert simulator.printed == []
+    assert house.printed == []
 
 
-async def test_arithmetic(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_arithmetic(clock: Clock, house: House) -> None:
     """Every exercise can be solved with numbers of the chosen size."""
     await use(
-        hass,
+        house.hass,
         "arithmetic",
-        printer=device_of(hass),
+        printer=house.device(),
         time=(dt_util.now() + timedelta(minutes=1)).strftime("%H:%M:%S"),
         days=["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
         kinds=["plus", "minus", "times", "divided"],
@@ -510,11 +490,11 @@ async def test_arithmetic(
         tables=7,
         rows=20,
     )
-    await elapse(hass, clock, 90)
-    [job] = data_of(ready).queue.jobs()
+    await elapse(house.hass, clock, 90)
+    [job] = house.queue.jobs()
     assert job.expires_at is not None
-    await elapse_until(hass, clock, lambda: simulator.printed)
-    found = re.findall(r"(\d+) ([+−×÷]) (\d+) =", page_of(simulator))
+    await elapse_until(house.hass, clock, lambda: house.printed)
+    found = re.findall(r"(\d+) ([+−×÷]) (\d+) =", page_of(house.simulator))
     assert len(found) == 60
     assert {sign for _, sign, _ in found} == set("+−×÷")
     for first, sign, second in found:
@@ -551,23 +531,21 @@ class Painter(AITaskEntity):
         )
 
 
-async def test_ai_picture(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
-) -> None:
-    make_media(hass, tmp_path / "media")
+async def test_ai_picture(tmp_path: Path, house: House) -> None:
+    make_media(house.hass, tmp_path / "media")
     painter = Painter()
-    assert await async_setup_component(hass, "homeassistant", {})
-    await add(hass, "ai_task", [painter])
+    assert await async_setup_component(house.hass, "homeassistant", {})
+    await add(house.hass, "ai_task", [painter])
     await use(
-        hass,
+        house.hass,
         "ai_picture",
-        printer=device_of(hass),
+        printer=house.device(),
         ai="ai_task.painter",
         instructions="A cat",
         buttons=["input_button.print"],
     )
-    await press(hass)
-    [job] = await came_out(simulator)
+    await press(house.hass)
+    [job] = await house.came_out()
     assert painter.asked == ["A cat"]
     assert job.path.read_bytes() == picture("PNG")
 
@@ -615,18 +593,16 @@ def mailbox(hass: HomeAssistant, parts: dict[str, bytes], encoding: str = "base6
         ("zh-Hans", "Please print：2 个已交给打印机，2 个没能打印。"),
     ],
 )
-async def test_mail_to_paper(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, language: str, message: str
-) -> None:
+async def test_mail_to_paper(language: str, message: str, house: House) -> None:
     """Attachments that can be printed are, once each; the answer counts the others."""
-    hass.config.language = language
-    calls = async_mock_service(hass, "notify", "phone")
+    house.hass.config.language = language
+    calls = async_mock_service(house.hass, "notify", "phone")
     pdf = make_pdf(2)
-    mailbox(hass, {"0": pdf, "1,0": picture("JPEG"), "2": bytes(200_000)})
+    mailbox(house.hass, {"0": pdf, "1,0": picture("JPEG"), "2": bytes(200_000)})
     await use(
-        hass,
+        house.hass,
         "mail_to_paper",
-        printer=device_of(hass),
+        printer=house.device(),
         senders=["anna@example.com"],
         subject="PRINT",
         tell=PHONE,
@@ -645,29 +621,27 @@ async def test_mail_to_paper(
         {"subject": "Hello"},
         {"initial": False},
     ):
-        hass.bus.async_fire("imap_content", mail | left_alone)
-        await rest(hass)
-    assert (calls, data_of(ready).queue.jobs()) == ([], [])
-    hass.bus.async_fire("imap_content", mail)
-    printed = await came_out(simulator, 2)
+        house.hass.bus.async_fire("imap_content", mail | left_alone)
+        await rest(house.hass)
+    assert (calls, house.queue.jobs()) == ([], [])
+    house.hass.bus.async_fire("imap_content", mail)
+    printed = await house.came_out(2)
     assert {job.path.read_bytes() for job in printed} == {pdf, picture("JPEG")}
-    await rest(hass)
+    await rest(house.hass)
     assert [call.data["message"] for call in calls] == [message]
     # The same mail again prints nothing more.
-    hass.bus.async_fire("imap_content", mail)
-    await rest(hass)
-    assert len(data_of(ready).queue.jobs()) == 2
+    house.hass.bus.async_fire("imap_content", mail)
+    await rest(house.hass)
+    assert len(house.queue.jobs()) == 2
 
 
-async def test_mail_without_an_attachment(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    await use(hass, "mail_to_paper", printer=device_of(hass), senders=["anna@example.com"])
-    hass.bus.async_fire("imap_content", MAIL | {"date": dt_util.utcnow()})
-    await came_out(simulator)
+async def test_mail_without_an_attachment(house: House) -> None:
+    await use(house.hass, "mail_to_paper", printer=house.device(), senders=["anna@example.com"])
+    house.hass.bus.async_fire("imap_content", MAIL | {"date": dt_util.utcnow()})
+    await house.came_out()
     # What people write is shown as they wrote it, not taken for Markdown.
-    assert re.search(r"Hello \*there\*,<br ?/?>\s*1\. see below", page_of(simulator))
-    [(title, message)] = notices(hass)
+    assert re.search(r"Hello \*there\*,<br ?/?>\s*1\. see below", page_of(house.simulator))
+    [(title, message)] = notices(house.hass)
     assert (title, message) == (
         "Mail from Anna@Example.com",
         escape_markdown("Please print: 1 handed to the printer."),
@@ -681,28 +655,22 @@ async def test_mail_without_an_attachment(
         ("zh-Hans", ["1, 2：已交给打印机。", "没能打印。"]),
     ],
 )
-async def test_share_from_phone(
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    language: str,
-    reported: list[str],
-) -> None:
-    hass.config.language = language
-    calls = async_mock_service(hass, "notify", "phone")
-    await use(hass, "share_from_phone", printer=device_of(hass), tell=PHONE)
-    hass.bus.async_fire("mobile_app.share", {"caller": "android-app://x"})
-    hass.bus.async_fire("mobile_app.share", {"text": "1, 2"})
-    await came_out(simulator)
-    assert "1, 2" in page_of(simulator)
+async def test_share_from_phone(language: str, reported: list[str], house: House) -> None:
+    house.hass.config.language = language
+    calls = async_mock_service(house.hass, "notify", "phone")
+    await use(house.hass, "share_from_phone", printer=house.device(), tell=PHONE)
+    house.hass.bus.async_fire("mobile_app.share", {"caller": "android-app://x"})
+    house.hass.bus.async_fire("mobile_app.share", {"text": "1, 2"})
+    await house.came_out()
+    assert "1, 2" in page_of(house.simulator)
     for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
-        hass.bus.async_fire("mobile_app.share", data)
-    await rest(hass)
+        house.hass.bus.async_fire("mobile_app.share", data)
+    await rest(house.hass)
     messages = [call.data["message"] for call in calls]
     assert messages[0] == reported[0]
     assert len(messages) == 3
     assert all(message.endswith(reported[1]) for message in messages[1:])
-    assert len(simulator.printed) == 1
+    assert len(house.printed) == 1
 
 
 async def out_of_paper(
@@ -734,28 +702,21 @@ async def out_of_paper(
     ],
 )
 async def test_mail_that_waits(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    language: str,
-    message: str,
-    text: str,
+    clock: Clock, language: str, message: str, text: str, house: House
 ) -> None:
     """Nobody is told that a mail was handed to the printer that waits for paper or for a person."""
-    await out_of_paper(clock, hass, ready, box, language)
-    calls = async_mock_service(hass, "notify", "phone")
-    mailbox(hass, {"0": make_pdf(1), "1": make_pdf(2)})
-    inputs = {"printer": device_of(hass), "senders": ["anna@example.com"], "tell": PHONE}
-    await use(hass, "mail_to_paper", subject="", **inputs)
+    await out_of_paper(clock, house.hass, house.entry, house.box, language)
+    calls = async_mock_service(house.hass, "notify", "phone")
+    mailbox(house.hass, {"0": make_pdf(1), "1": make_pdf(2)})
+    inputs = {"printer": house.device(), "senders": ["anna@example.com"], "tell": PHONE}
+    await use(house.hass, "mail_to_paper", subject="", **inputs)
     parts = {str(number): attachment(f"{number}.pdf") for number in range(3)}
-    hass.bus.async_fire("imap_content", MAIL | {"parts": parts, "date": dt_util.utcnow()})
-    await rest(hass)
-    hass.bus.async_fire("imap_content", MAIL | {"uid": "13", "date": dt_util.utcnow()})
-    await rest(hass)
+    house.hass.bus.async_fire("imap_content", MAIL | {"parts": parts, "date": dt_util.utcnow()})
+    await rest(house.hass)
+    house.hass.bus.async_fire("imap_content", MAIL | {"uid": "13", "date": dt_util.utcnow()})
+    await rest(house.hass)
     assert [call.data["message"] for call in calls] == [message, text]
-    assert not simulator.printed
+    assert not house.printed
 
 
 @pytest.mark.parametrize(
@@ -770,39 +731,28 @@ async def test_mail_that_waits(
     ],
 )
 async def test_what_is_shared_and_waits(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    language: str,
-    paper: str,
-    person: str,
+    clock: Clock, language: str, paper: str, person: str, house: House
 ) -> None:
-    await out_of_paper(clock, hass, ready, box, language)
-    calls = async_mock_service(hass, "notify", "phone")
-    await use(hass, "share_from_phone", printer=device_of(hass), tell=PHONE)
-    hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
-    await rest(hass)
-    hass.config_entries.async_update_entry(
-        ready, options={**ready.options, "approval_sources": ["nobody"]}
-    )
-    hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
-    await rest(hass)
+    await out_of_paper(clock, house.hass, house.entry, house.box, language)
+    calls = async_mock_service(house.hass, "notify", "phone")
+    await use(house.hass, "share_from_phone", printer=house.device(), tell=PHONE)
+    house.hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
+    await rest(house.hass)
+    house.set_options({**house.entry.options, "approval_sources": ["nobody"]})
+    house.hass.bus.async_fire("mobile_app.share", {"text": "Hello"})
+    await rest(house.hass)
     colon = "Hello：" if language == "zh-Hans" else "Hello: "
     assert [call.data["message"] for call in calls] == [colon + paper, colon + person]
-    assert not simulator.printed
+    assert not house.printed
 
 
-async def test_a_link_from_the_phone(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_a_link_from_the_phone(house: House) -> None:
     """A link goes to the printer as a document, shared as such or as a text."""
-    await use(hass, "share_from_phone", printer=device_of(hass), tell=[])
-    calls = async_capture_events(hass, EVENT_CALL_SERVICE)
+    await use(house.hass, "share_from_phone", printer=house.device(), tell=[])
+    calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
     for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
-        hass.bus.async_fire("mobile_app.share", data)
-    await rest(hass)
+        house.hass.bus.async_fire("mobile_app.share", data)
+    await rest(house.hass)
     asked = [call.data["service_data"] for call in calls if call.data["domain"] == DOMAIN]
     assert [data["url"] for data in asked] == ["https://127.0.0.1/a.pdf", "https://127.0.0.1/b.pdf"]
 
@@ -832,13 +782,7 @@ class Sky(WeatherEntity):
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_morning_briefing(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    language: str,
-) -> None:
+async def test_morning_briefing(clock: Clock, language: str, house: House) -> None:
     now = dt_util.now()
     events = [
         CalendarEvent(
@@ -846,25 +790,25 @@ async def test_morning_briefing(
         ),
         CalendarEvent(start=now.date(), end=now.date() + timedelta(days=1), summary="Birthday"),
     ]
-    await add(hass, "calendar", [Family(events)])
-    await add(hass, "weather", [Sky()])
+    await add(house.hass, "calendar", [Family(events)])
+    await add(house.hass, "weather", [Sky()])
     automation = await use(
-        hass,
+        house.hass,
         "morning_briefing",
-        printer=device_of(hass),
+        printer=house.device(),
         time=(now + timedelta(minutes=1)).strftime("%H:%M:%S"),
         language=language,
         weather=["weather.home"],
         calendars=["calendar.family"],
         lists=["todo.shopping"],
     )
-    await elapse(hass, clock, 70)
-    [job] = data_of(ready).queue.jobs()
+    await elapse(house.hass, clock, 70)
+    [job] = house.queue.jobs()
     assert job.expires_at is not None
     assert job.expires_at - job.created_at == timedelta(hours=3)
     assert job.replace_key == f"morning-briefing-{automation}"
-    await elapse(hass, clock, 120)
-    page = page_of(simulator)
+    await elapse(house.hass, clock, 120)
+    page = page_of(house.simulator)
     time = (now + timedelta(hours=4)).strftime("%H:%M")
     for text in (
         ("<h2>天气</h2>", "雷阵雨 2 – 9 °C，降水概率 80 %", "<h2>日程</h2>", "<h2>待办</h2>")
@@ -886,45 +830,41 @@ async def test_morning_briefing(
     assert "面包" not in page
 
 
-async def test_a_briefing_of_nothing_prints_nothing(
-    hass: HomeAssistant, ready: MockConfigEntry
-) -> None:
-    automation = await use(hass, "morning_briefing", printer=device_of(hass))
-    calls = async_capture_events(hass, EVENT_CALL_SERVICE)
-    await hass.services.async_call(
+async def test_a_briefing_of_nothing_prints_nothing(house: House) -> None:
+    automation = await use(house.hass, "morning_briefing", printer=house.device())
+    calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
+    await house.hass.services.async_call(
         "automation",
         "trigger",
         {ATTR_ENTITY_ID: automation, "skip_condition": True},
         blocking=True,
     )
-    await rest(hass)
+    await rest(house.hass)
     assert [event.data["domain"] for event in calls] == ["automation"]
-    state = hass.states.get(automation)
+    state = house.hass.states.get(automation)
     assert state is not None
     assert state.attributes["last_triggered"] is not None
-    assert data_of(ready).queue.jobs() == []
+    assert house.queue.jobs() == []
 
 
-async def test_only_the_newest_briefing_waits(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
+async def test_only_the_newest_briefing_waits(clock: Clock, house: House) -> None:
     automation = await use(
-        hass, "morning_briefing", printer=device_of(hass), lists=["todo.shopping"]
+        house.hass, "morning_briefing", printer=house.device(), lists=["todo.shopping"]
     )
-    box.printer(1).plugged = False
-    await look(hass, clock, ready)
+    house.box.printer(1).plugged = False
+    await look(house.hass, clock, house.entry)
     for _ in range(2):
-        await hass.services.async_call(
+        await house.hass.services.async_call(
             "automation",
             "trigger",
             {ATTR_ENTITY_ID: automation, "skip_condition": True},
             blocking=True,
         )
-        await rest(hass)
-    assert [job.state for job in data_of(ready).queue.jobs()] == ["held", "canceled"]
-    await elapse(hass, clock, 3 * 3600 + 60, 600)
-    assert [job.state for job in data_of(ready).queue.jobs()] == ["expired", "canceled"]
-    assert simulator.printed == []
+        await rest(house.hass)
+    assert [job.state for job in house.queue.jobs()] == ["held", "canceled"]
+    await elapse(house.hass, clock, 3 * 3600 + 60, 600)
+    assert [job.state for job in house.queue.jobs()] == ["expired", "canceled"]
+    assert house.printed == []
 
 
 async def look(hass: HomeAssistant, clock: Clock, entry: MockConfigEntry) -> None:
@@ -934,36 +874,36 @@ async def look(hass: HomeAssistant, clock: Clock, entry: MockConfigEntry) -> Non
     await rest(hass)
 
 
-async def test_doorbell_photo(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
-    await add(hass, "camera", [Door(picture("JPEG"))])
-    hass.states.async_set("binary_sensor.bell", "off")
+async def test_doorbell_photo(clock: Clock, house: House) -> None:
+    await add(house.hass, "camera", [Door(picture("JPEG"))])
+    house.hass.states.async_set("binary_sensor.bell", "off")
     bell = {"event_types": ["ring", "motion"]}
-    hass.states.async_set("event.bell", "unknown", bell)
+    house.hass.states.async_set("event.bell", "unknown", bell)
     await use(
-        hass,
+        house.hass,
         "doorbell_photo",
-        printer=device_of(hass),
+        printer=house.device(),
         doorbells=["binary_sensor.bell", "event.bell"],
         camera="camera.door",
     )
-    queue = data_of(ready).queue
-    hass.states.async_set("event.bell", "2026-11-24T10:00:00", bell | {"event_type": "motion"})
-    await rest(hass)
+    queue = house.queue
+    house.hass.states.async_set(
+        "event.bell", "2026-11-24T10:00:00", bell | {"event_type": "motion"}
+    )
+    await rest(house.hass)
     assert queue.jobs() == []
     for state in ("on", "off", "on"):
-        hass.states.async_set("binary_sensor.bell", state)
-        await rest(hass)
+        house.hass.states.async_set("binary_sensor.bell", state)
+        await rest(house.hass)
     [job] = queue.jobs()
     assert job.expires_at is not None
     assert job.expires_at - job.created_at == timedelta(minutes=10)
-    await elapse(hass, clock, 65)
-    hass.states.async_set("event.bell", "2026-11-24T10:01:05", bell | {"event_type": "ring"})
-    await rest(hass)
+    await elapse(house.hass, clock, 65)
+    house.hass.states.async_set("event.bell", "2026-11-24T10:01:05", bell | {"event_type": "ring"})
+    await rest(house.hass)
     assert len(queue.jobs()) == 2
-    await elapse(hass, clock, 60)
-    assert [job.path.read_bytes() for job in simulator.printed] == [picture("JPEG")] * 2
+    await elapse(house.hass, clock, 60)
+    assert [job.path.read_bytes() for job in house.printed] == [picture("JPEG")] * 2
 
 
 async def hold(hass: HomeAssistant, text: str = "x") -> None:
@@ -982,12 +922,10 @@ async def use_tell_me(hass: HomeAssistant, copies: Path, **inputs: Any) -> None:
     await automate(hass, "tell_me", status=STATUS, waiting=WAITING, job=JOB, **inputs)
 
 
-async def test_tell_me_of_0_1_0_of_paper(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box, copies: Path
-) -> None:
-    calls = async_mock_service(hass, "notify", "phone")
+async def test_tell_me_of_0_1_0_of_paper(clock: Clock, copies: Path, house: House) -> None:
+    calls = async_mock_service(house.hass, "notify", "phone")
     await use_tell_me(
-        hass,
+        house.hass,
         copies,
         tell=[
             {
@@ -996,56 +934,49 @@ async def test_tell_me_of_0_1_0_of_paper(
             }
         ],
     )
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    assert hass.states.get(STATUS).state == "out_of_paper"  # type: ignore[union-attr] # is there
-    await elapse(hass, clock, 300, 100)
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    assert house.hass.states.get(STATUS).state == "out_of_paper"  # type: ignore[union-attr] # is there
+    await elapse(house.hass, clock, 300, 100)
     assert calls == []  # no job waits
-    await hold(hass)
-    await elapse(hass, clock, 110, 55)
+    await hold(house.hass)
+    await elapse(house.hass, clock, 110, 55)
     assert calls == []  # for less than two minutes
-    await elapse(hass, clock, 20, 10)
+    await elapse(house.hass, clock, 20, 10)
     assert [dict(call.data) for call in calls] == [
         {"title": "Kyocera MA2000w GX：Out of paper", "message": "有 1 个任务在等待打印。"}
     ]
     # It goes on: more jobs, contact lost and found.
-    await hold(hass, "y")
-    box.online = False
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
-    box.online = True
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
+    await hold(house.hass, "y")
+    house.box.online = False
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
+    house.box.online = True
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
     assert len(calls) == 1
-    box.printer(1).paper = 100
-    await look(hass, clock, ready)
-    await elapse_until(hass, clock, lambda: hass.states.is_state(WAITING, "0"))
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    await hold(hass, "z")
-    await elapse(hass, clock, 150, 50)
+    house.box.printer(1).paper = 100
+    await look(house.hass, clock, house.entry)
+    await elapse_until(house.hass, clock, lambda: house.hass.states.is_state(WAITING, "0"))
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await hold(house.hass, "z")
+    await elapse(house.hass, clock, 150, 50)
     assert len(calls) == 2
 
 
-async def test_tell_me_of_0_1_0_of_a_failure(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    copies: Path,
-) -> None:
-    await use_tell_me(hass, copies, language="en")
-    await hold(hass, "comes out")
-    await elapse_until(hass, clock, lambda: simulator.printed)
-    await elapse(hass, clock, 60)
-    assert len(simulator.printed) == 1
-    assert notices(hass) == []
-    simulator.cloud.plan(box.printer(1), Outcome(code=502))
-    await hold(hass, "fails")
-    await elapse_until(hass, clock, lambda: notices(hass))
-    await elapse(hass, clock, 60)
-    [(title, message)] = notices(hass)
+async def test_tell_me_of_0_1_0_of_a_failure(clock: Clock, copies: Path, house: House) -> None:
+    await use_tell_me(house.hass, copies, language="en")
+    await hold(house.hass, "comes out")
+    await elapse_until(house.hass, clock, lambda: house.printed)
+    await elapse(house.hass, clock, 60)
+    assert len(house.printed) == 1
+    assert notices(house.hass) == []
+    house.cloud.plan(house.box.printer(1), Outcome(code=502))
+    await hold(house.hass, "fails")
+    await elapse_until(house.hass, clock, lambda: notices(house.hass))
+    await elapse(house.hass, clock, 60)
+    [(title, message)] = notices(house.hass)
     assert title == "Kyocera MA2000w GX: a job failed"
     # The sidebar renders Markdown.
     assert message == escape_markdown(
@@ -1067,66 +998,60 @@ PHONE = [
     ],
 )
 async def test_messages_of_paper(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    box: Box,
-    language: str,
-    title: str,
-    message: str,
+    clock: Clock, language: str, title: str, message: str, house: House
 ) -> None:
-    hass.config.language = language
-    calls = async_mock_service(hass, "notify", "phone")
-    await use(hass, "printer_messages", printer=device_of(hass), tell=PHONE)
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
+    house.hass.config.language = language
+    calls = async_mock_service(house.hass, "notify", "phone")
+    await use(house.hass, "printer_messages", printer=house.device(), tell=PHONE)
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
     assert calls == []  # no job waits
-    await hold(hass)
-    await elapse(hass, clock, 110, 55)
+    await hold(house.hass)
+    await elapse(house.hass, clock, 110, 55)
     assert calls == []  # for less than two minutes
-    await elapse(hass, clock, 20, 10)
+    await elapse(house.hass, clock, 20, 10)
     assert [dict(call.data) for call in calls] == [{"title": title, "message": message}]
     # It goes on: more jobs, contact lost and found.
-    await hold(hass, "y")
-    box.online = False
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
-    box.online = True
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
+    await hold(house.hass, "y")
+    house.box.online = False
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
+    house.box.online = True
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
     assert len(calls) == 1
-    box.printer(1).paper = 100
-    await look(hass, clock, ready)
-    await elapse_until(hass, clock, lambda: hass.states.is_state(WAITING, "0"))
+    house.box.printer(1).paper = 100
+    await look(house.hass, clock, house.entry)
+    await elapse_until(house.hass, clock, lambda: house.hass.states.is_state(WAITING, "0"))
     # A fault for a moment only.
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    await hold(hass, "z")
-    box.printer(1).paper = 100
-    await look(hass, clock, ready)
-    await elapse(hass, clock, 300, 100)
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await hold(house.hass, "z")
+    house.box.printer(1).paper = 100
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 300, 100)
     assert len(calls) == 1
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    await hold(hass, "a")
-    await elapse(hass, clock, 150, 50)
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await hold(house.hass, "a")
+    await elapse(house.hass, clock, 150, 50)
     assert len(calls) == 2
 
 
-async def test_messages_of_what_is_not_chosen(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, box: Box, simulator: Simulator
-) -> None:
+async def test_messages_of_what_is_not_chosen(clock: Clock, house: House) -> None:
     """To choose nothing means nothing, not anything."""
-    calls = async_mock_service(hass, "notify", "phone")
-    await use(hass, "printer_messages", printer=device_of(hass), faults=[], outcomes=[], tell=PHONE)
-    simulator.cloud.plan(box.printer(1), Outcome(code=502))
-    await hold(hass)
-    await elapse_until(hass, clock, lambda: data_of(ready).queue.jobs()[0].state == "failed")
-    box.printer(1).paper = 0
-    await look(hass, clock, ready)
-    await hold(hass)
-    await elapse(hass, clock, 300, 100)
+    calls = async_mock_service(house.hass, "notify", "phone")
+    await use(
+        house.hass, "printer_messages", printer=house.device(), faults=[], outcomes=[], tell=PHONE
+    )
+    house.cloud.plan(house.box.printer(1), Outcome(code=502))
+    await hold(house.hass)
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "failed")
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await hold(house.hass)
+    await elapse(house.hass, clock, 300, 100)
     assert calls == []
 
 
@@ -1137,25 +1062,17 @@ async def test_messages_of_what_is_not_chosen(
         ("zh-Hans", "Kyocera MA2000w GX：打印失败"),
     ],
 )
-async def test_messages_of_a_failure(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    language: str,
-    title: str,
-) -> None:
-    hass.config.language = language
-    await use(hass, "printer_messages", printer=device_of(hass))
-    await hold(hass, "comes out")
-    await elapse_until(hass, clock, lambda: simulator.printed)
-    await elapse(hass, clock, 60)
-    assert notices(hass) == []
-    simulator.cloud.plan(box.printer(1), Outcome(code=502))
-    await hold(hass, "![fails](x)")
-    await elapse_until(hass, clock, lambda: notices(hass))
-    [(reported, message)] = notices(hass)
+async def test_messages_of_a_failure(clock: Clock, language: str, title: str, house: House) -> None:
+    house.hass.config.language = language
+    await use(house.hass, "printer_messages", printer=house.device())
+    await hold(house.hass, "comes out")
+    await elapse_until(house.hass, clock, lambda: house.printed)
+    await elapse(house.hass, clock, 60)
+    assert notices(house.hass) == []
+    house.cloud.plan(house.box.printer(1), Outcome(code=502))
+    await hold(house.hass, "![fails](x)")
+    await elapse_until(house.hass, clock, lambda: notices(house.hass))
+    [(reported, message)] = notices(house.hass)
     assert reported == title
     # The sidebar renders Markdown.
     assert "文件转换失败" in message
@@ -1177,16 +1094,14 @@ def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:
     return [(one["title"], one["message"]) for one in shown.values()]
 
 
-async def test_folder(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
-) -> None:
-    folder = make_media(hass, tmp_path / "print")
+async def test_folder(tmp_path: Path, house: House) -> None:
+    folder = make_media(house.hass, tmp_path / "print")
     watcher = MockConfigEntry(
         domain="folder_watcher", options={"folder": str(folder), "patterns": ["*"]}
     )
-    watcher.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(watcher.entry_id)
-    await use(hass, "folder", printer=device_of(hass), folder=f"{folder}/", still=1)
+    watcher.add_to_hass(house.hass)
+    assert await house.hass.config_entries.async_setup(watcher.entry_id)
+    await use(house.hass, "folder", printer=house.device(), folder=f"{folder}/", still=1)
     pdf = make_pdf(2)
 
     def write_slowly() -> None:
@@ -1210,17 +1125,17 @@ async def test_folder(
         (folder / "upload.part").write_bytes(pdf)
         (folder / "upload.part").rename(folder / "renamed.pdf")
 
-    await hass.async_add_executor_job(write_slowly)
-    await came_out(simulator, 1)
-    assert (simulator.printed[0].name, simulator.printed[0].path.read_bytes()) == ("slow.pdf", pdf)
-    await hass.async_add_executor_job(put_others)
-    await came_out(simulator, 3)
-    assert {job.name for job in simulator.printed} == {"slow.pdf", "moved.pdf", "renamed.pdf"}
+    await house.hass.async_add_executor_job(write_slowly)
+    await house.came_out(1)
+    assert (house.printed[0].name, house.printed[0].path.read_bytes()) == ("slow.pdf", pdf)
+    await house.hass.async_add_executor_job(put_others)
+    await house.came_out(3)
+    assert {job.name for job in house.printed} == {"slow.pdf", "moved.pdf", "renamed.pdf"}
     # What is put there again is printed again.
-    await hass.async_add_executor_job((folder / "slow.pdf").write_bytes, pdf)
-    await came_out(simulator, 4)
+    await house.hass.async_add_executor_job((folder / "slow.pdf").write_bytes, pdf)
+    await house.came_out(4)
     await asyncio.sleep(1.5)
-    assert len(data_of(ready).queue.jobs()) == 4
+    assert len(house.queue.jobs()) == 4
 
 
 async def plug(
@@ -1270,60 +1185,56 @@ async def plug(
     )
 
 
-async def test_smart_plug(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
-    await plug(hass, clock, ready, box)
-    await elapse(hass, clock, 900, 60)
-    assert is_on(hass) is False
-    await hold(hass)
-    await elapse(hass, clock, 5)
-    assert is_on(hass) is True
-    assert simulator.printed == []
+async def test_smart_plug(clock: Clock, house: House) -> None:
+    await plug(house.hass, clock, house.entry, house.box)
+    await elapse(house.hass, clock, 900, 60)
+    assert is_on(house.hass) is False
+    await hold(house.hass)
+    await elapse(house.hass, clock, 5)
+    assert is_on(house.hass) is True
+    assert house.printed == []
     passed = 0
-    while not simulator.printed:
-        assert is_on(hass) is True
+    while not house.printed:
+        assert is_on(house.hass) is True
         assert passed < 300
-        await elapse(hass, clock, 5)
+        await elapse(house.hass, clock, 5)
         passed += 5
-    await elapse(hass, clock, 9 * 60, 30)
-    assert is_on(hass) is True
-    await elapse(hass, clock, 4 * 60, 30)
-    assert is_on(hass) is False
-    assert len(simulator.printed) == 1
+    await elapse(house.hass, clock, 9 * 60, 30)
+    assert is_on(house.hass) is True
+    await elapse(house.hass, clock, 4 * 60, 30)
+    assert is_on(house.hass) is False
+    assert len(house.printed) == 1
 
 
-async def test_smart_plug_in_quiet_hours(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
+async def test_smart_plug_in_quiet_hours(clock: Clock, house: House) -> None:
     now = dt_util.now()
     quiet = [(now + timedelta(hours=hours)).strftime("%H:%M:%S") for hours in (-1, 1)]
-    hass.config_entries.async_update_entry(
-        ready, options={"quiet_from": quiet[0], "quiet_to": quiet[1]}
+    house.set_options({"quiet_from": quiet[0], "quiet_to": quiet[1]})
+    await plug(house.hass, clock, house.entry, house.box, quiet_from=quiet[0], quiet_until=quiet[1])
+    await hold(house.hass)
+    await elapse(house.hass, clock, 900, 60)
+    assert house.hass.states.get(WAITING).state == "1"  # type: ignore[union-attr] # is there
+    assert is_on(house.hass) is False
+    await elapse(house.hass, clock, 3600, 60)
+    assert len(house.printed) == 1
+
+
+async def test_smart_plug_left_on_by_a_restart(clock: Clock, house: House) -> None:
+    await plug(house.hass, clock, house.entry, house.box)
+    await house.hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "automation.smart_plug"}
     )
-    await plug(hass, clock, ready, box, quiet_from=quiet[0], quiet_until=quiet[1])
-    await hold(hass)
-    await elapse(hass, clock, 900, 60)
-    assert hass.states.get(WAITING).state == "1"  # type: ignore[union-attr] # is there
-    assert is_on(hass) is False
-    await elapse(hass, clock, 3600, 60)
-    assert len(simulator.printed) == 1
-
-
-async def test_smart_plug_left_on_by_a_restart(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
-    await plug(hass, clock, ready, box)
-    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.smart_plug"})
-    await hass.services.async_call("switch", "turn_on", {"entity_id": "switch.plug"}, blocking=True)
-    await look(hass, clock, ready)
-    await hass.services.async_call(
+    await house.hass.services.async_call(
+        "switch", "turn_on", {"entity_id": "switch.plug"}, blocking=True
+    )
+    await look(house.hass, clock, house.entry)
+    await house.hass.services.async_call(
         "automation", "turn_on", {"entity_id": "automation.smart_plug"}, blocking=True
     )
-    await elapse(hass, clock, 5 * 60, 30)
-    assert is_on(hass) is True
-    await elapse(hass, clock, 11 * 60, 30)
-    assert is_on(hass) is False
+    await elapse(house.hass, clock, 5 * 60, 30)
+    assert is_on(house.hass) is True
+    await elapse(house.hass, clock, 11 * 60, 30)
+    assert is_on(house.hass) is False
 
 
 def is_on(hass: HomeAssistant) -> bool:
@@ -1332,53 +1243,47 @@ def is_on(hass: HomeAssistant) -> bool:
 
 
 @pytest.mark.long
-async def test_invoices_of_the_month(
-    clock: Clock, hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, tmp_path: Path
-) -> None:
+async def test_invoices_of_the_month(clock: Clock, tmp_path: Path, house: House) -> None:
     """21 invoices on a day of the month, in two calls; none on the other days."""
-    folder = make_media(hass, tmp_path / "media") / "invoices"
+    folder = make_media(house.hass, tmp_path / "media") / "invoices"
     folder.mkdir()
     for number in range(20):
         (folder / f"{number:02}.pdf").write_bytes(make_pdf(1, f"Invoice {number}"))
     (folder / "last.PNG").write_bytes(picture("PNG"))
     (folder / "notes.txt").write_text("none of them")
     sensor = FOLDER_SCHEMA({"platform": "folder", "folder": str(folder)})
-    await hass.data[DATA_INSTANCES]["sensor"].async_setup_platform("folder", sensor)
-    await hass.async_block_till_done()
+    await house.hass.data[DATA_INSTANCES]["sensor"].async_setup_platform("folder", sensor)
+    await house.hass.async_block_till_done()
     day = (dt_util.now() + timedelta(days=2)).day
     await use(
-        hass,
+        house.hass,
         "invoices",
-        printer=device_of(hass),
+        printer=house.device(),
         folder="sensor.invoices",
         day=day,
         time=f"{dt_util.now() + timedelta(minutes=5):%H:%M}:00",
     )
-    await elapse(hass, clock, 24 * 3600, 1800)
-    assert simulator.printed == []
-    await elapse(hass, clock, 24 * 3600 + 600, 600)
-    jobs = await came_out(simulator, 2)
+    await elapse(house.hass, clock, 24 * 3600, 1800)
+    assert house.printed == []
+    await elapse(house.hass, clock, 24 * 3600 + 600, 600)
+    jobs = await house.came_out(2)
     assert sorted(job.pages for job in jobs if job.pages) == [1, 10]
     assert {job.options["jpScale"] for job in jobs} == {"fit"}
 
 
-async def test_print_when_there(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_print_when_there(house: House) -> None:
     """A tag, a person's arrival or a sensor releases what waits for it, and nothing else does."""
     people = [
-        await hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
+        await house.hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
         for name in ("Anna", "Ben")
     ]
-    hass.config_entries.async_update_entry(
-        ready, options={"release_users": [user.id for user in people]}
-    )
-    hass.states.async_set("person.anna", "unknown", {"user_id": people[0].id})
-    hass.states.async_set("binary_sensor.hall", "off")
+    house.set_options({"release_users": [user.id for user in people]})
+    house.hass.states.async_set("person.anna", "unknown", {"user_id": people[0].id})
+    house.hass.states.async_set("binary_sensor.hall", "off")
     await use(
-        hass,
+        house.hass,
         "print_when_there",
-        printer=device_of(hass),
+        printer=house.device(),
         tag="at-the-printer",
         presence=["person.anna", "binary_sensor.hall"],
         person="person.anna",
@@ -1386,70 +1291,68 @@ async def test_print_when_there(
 
     async def prints(text: str) -> None:
         for user in people:
-            await hass.services.async_call(
+            await house.hass.services.async_call(
                 DOMAIN,
                 "print",
-                {"device_id": device_of(hass), "text": text, "title": f"{text} of {user.name}"},
+                {"device_id": house.device(), "text": text, "title": f"{text} of {user.name}"},
                 blocking=True,
                 context=Context(user_id=user.id),
             )
 
     await prints("first")
     # Neither another tag nor what Home Assistant finds at its start.
-    hass.bus.async_fire("tag_scanned", {"tag_id": "elsewhere"})
-    hass.bus.async_fire("tag_scanned", {"tag_id": ""})
-    hass.states.async_set("person.anna", "home", {"user_id": people[0].id})
-    await rest(hass)
-    assert simulator.printed == []
-    hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
-    await came_out(simulator, 1)
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": "elsewhere"})
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": ""})
+    house.hass.states.async_set("person.anna", "home", {"user_id": people[0].id})
+    await rest(house.hass)
+    assert house.printed == []
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
+    await house.came_out(1)
     await prints("second")
     for state in ("not_home", "home"):
-        hass.states.async_set("person.anna", state, {"user_id": people[0].id})
-    await came_out(simulator, 2)
+        house.hass.states.async_set("person.anna", state, {"user_id": people[0].id})
+    await house.came_out(2)
     await prints("third")
-    hass.states.async_set("binary_sensor.hall", "on")
-    await came_out(simulator, 3)
-    await rest(hass)
-    waiting = [job for job in data_of(ready).queue.jobs() if job.hold_reason == "release"]
+    house.hass.states.async_set("binary_sensor.hall", "on")
+    await house.came_out(3)
+    await rest(house.hass)
+    waiting = [job for job in house.queue.jobs() if job.hold_reason == "release"]
     assert {job.title for job in waiting} == {
         f"{one} of Ben" for one in ("first", "second", "third")
     }
 
 
 @pytest.mark.parametrize("coded", [False, True])
-async def test_print_when_there_and_codes(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator, coded: bool
-) -> None:
+async def test_print_when_there_and_codes(coded: bool, house: House) -> None:
     """What needs a code is left out, unless the automation's owner wants it."""
     inputs = {"coded": True} if coded else {}
-    await use(hass, "print_when_there", printer=device_of(hass), tag="there", **inputs)
-    await hass.services.async_call(
+    await use(house.hass, "print_when_there", printer=house.device(), tag="there", **inputs)
+    await house.hass.services.async_call(
         DOMAIN,
         "print",
-        {"device_id": device_of(hass), "text": "x", "release_code": "4711"},
+        {"device_id": house.device(), "text": "x", "release_code": "4711"},
         blocking=True,
     )
-    hass.bus.async_fire("tag_scanned", {"tag_id": "there"})
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": "there"})
     if coded:
-        await came_out(simulator, 1)
-    await rest(hass)
-    assert len(simulator.printed) == coded
+        await house.came_out(1)
+    await rest(house.hass)
+    assert len(house.printed) == coded
 
 
-async def test_print_when_there_by_a_sensor_alone(
-    hass: HomeAssistant, ready: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_print_when_there_by_a_sensor_alone(house: House) -> None:
     """Everybody's jobs are released then; a tag without an ID releases nothing."""
-    key = next(iter(data_of(ready).storage.printers))
-    hass.config_entries.async_update_entry(ready, options={"release_printers": [key]})
-    hass.states.async_set("binary_sensor.hall", "off")
-    await use(hass, "print_when_there", printer=device_of(hass), presence=["binary_sensor.hall"])
-    await hass.services.async_call(
-        DOMAIN, "print", {"device_id": device_of(hass), "text": "x"}, blocking=True
+    key = next(iter(house.data.storage.printers))
+    house.set_options({"release_printers": [key]})
+    house.hass.states.async_set("binary_sensor.hall", "off")
+    await use(
+        house.hass, "print_when_there", printer=house.device(), presence=["binary_sensor.hall"]
     )
-    hass.bus.async_fire("tag_scanned", {"tag_id": ""})
-    await rest(hass)
-    assert simulator.printed == []
-    hass.states.async_set("binary_sensor.hall", "on")
-    await came_out(simulator, 1)
+    await house.hass.services.async_call(
+        DOMAIN, "print", {"device_id": house.device(), "text": "x"}, blocking=True
+    )
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": ""})
+    await rest(house.hass)
+    assert house.printed == []
+    house.hass.states.async_set("binary_sensor.hall", "on")
+    await house.came_out(1)

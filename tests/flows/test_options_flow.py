@@ -19,6 +19,7 @@ from custom_components.lianke.flows.option_forms import (
     settings_schema,
 )
 from tests.conftest import make_entry, set_up, tear_down
+from tests.printing import House
 from tests.simulator import Box, Simulator
 
 ALL_SETTINGS = {
@@ -97,9 +98,9 @@ async def test_menu_of_a_box_that_is_not_loaded(
     assert result["menu_options"] == ["settings", "blueprints"]
 
 
-async def test_menu(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_menu(house: House) -> None:
     """Everything is offered for a box that is loaded."""
-    result = await hass.config_entries.options.async_init(setup.entry_id)
+    result = await house.hass.config_entries.options.async_init(house.entry.entry_id)
     assert result["menu_options"] == [
         "settings",
         "defaults",
@@ -129,28 +130,26 @@ async def test_settings_unchanged(
     assert entry.options == options
 
 
-async def test_settings_changed(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_settings_changed(house: House) -> None:
     """Each is kept as a whole number or a time; the box is not loaded again."""
-    running = setup.runtime_data
+    running = house.data
     fields = {
         key: float(value) if isinstance(value, int) else value
         for key, value in ALL_SETTINGS.items()
     }
-    result = await answer(hass, await go(hass, setup, "settings"), fields)
+    result = await answer(house.hass, await go(house.hass, house.entry, "settings"), fields)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert setup.options == ALL_SETTINGS
-    assert all(isinstance(setup.options[key], int) for key in ("poll_interval", "max_pages"))
-    await hass.async_block_till_done()
-    assert setup.runtime_data is running
+    assert house.entry.options == ALL_SETTINGS
+    assert all(isinstance(house.entry.options[key], int) for key in ("poll_interval", "max_pages"))
+    await house.hass.async_block_till_done()
+    assert house.data is running
 
-    result = await go(hass, setup, "settings")
+    result = await go(house.hass, house.entry, "settings")
     fields = shown(result) | {"poll_interval": 60}
     del fields["quiet_from"], fields["quiet_to"]
-    result = await answer(hass, result, fields)
+    result = await answer(house.hass, result, fields)
     rest = {key: value for key, value in ALL_SETTINGS.items() if not key.startswith("quiet")}
-    assert setup.options == rest | {"poll_interval": 60}
+    assert house.entry.options == rest | {"poll_interval": 60}
 
 
 @pytest.mark.parametrize(
@@ -179,14 +178,14 @@ async def test_quiet_hours_that_are_none(
     assert entry.options == good | {"max_pages": 7}
 
 
-async def test_defaults_of_the_box(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_defaults_of_the_box(house: House) -> None:
     """Standard values count for every printer; unchanged and emptied forms do as they say."""
-    result = await target(hass, await go(hass, setup, "defaults"), "box")
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), "box")
     assert "A4" in choices(result, "paper")
     assert choices(result, "color") == ["mono", "color"]
     placeholders = result["description_placeholders"]
     assert placeholders is not None
-    assert placeholders["name"] == setup.title
+    assert placeholders["name"] == house.entry.title
     assert shown(result) == {}
     fields = {
         "paper": " A5 ",
@@ -196,23 +195,23 @@ async def test_defaults_of_the_box(hass: HomeAssistant, setup: MockConfigEntry) 
         "auto_rotate": "yes",
         "reverse_order": "no",
     }
-    await answer(hass, result, fields)
+    await answer(house.hass, result, fields)
     kept = fields | {"paper": "A5", "auto_rotate": True, "reverse_order": False}
-    assert setup.options == {"default_options": kept}
+    assert house.entry.options == {"default_options": kept}
 
-    result = await target(hass, await go(hass, setup, "defaults"), "box")
-    await answer(hass, result, shown(result))
-    assert setup.options == {"default_options": kept}
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), "box")
+    await answer(house.hass, result, shown(result))
+    assert house.entry.options == {"default_options": kept}
 
-    result = await target(hass, await go(hass, setup, "defaults"), "box")
-    await answer(hass, result, {})
-    assert setup.options == {}
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), "box")
+    await answer(house.hass, result, {})
+    assert house.entry.options == {}
 
 
-async def test_defaults_of_a_printer(hass: HomeAssistant, setup: MockConfigEntry, box: Box) -> None:
+async def test_defaults_of_a_printer(house: House) -> None:
     """Only what this printer has is offered, its trays by name; another printer's stay."""
     laser, ink = "Kyocera MA2000w GX", "EPSON L3250 Series (网络)"
-    result = await target(hass, await go(hass, setup, "defaults"), laser)
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), laser)
     placeholders = result["description_placeholders"]
     assert placeholders is not None
     assert placeholders["name"] == laser
@@ -220,23 +219,23 @@ async def test_defaults_of_a_printer(hass: HomeAssistant, setup: MockConfigEntry
     assert choices(result, "duplex") == ["off", "long_edge", "short_edge"]
     assert choices(result, "tray") == ["自动选择", "纸盒 1", "手动进纸"]
     assert "信封 DL" in choices(result, "paper")
-    await answer(hass, result, {"tray": "纸盒 1", "duplex": "short_edge"})
+    await answer(house.hass, result, {"tray": "纸盒 1", "duplex": "short_edge"})
     first = {"tray": "纸盒 1", "duplex": "short_edge"}
-    assert setup.options == {"printer_options": {key_of(setup, laser): first}}
+    assert house.entry.options == {"printer_options": {key_of(house.entry, laser): first}}
 
-    result = await target(hass, await go(hass, setup, "defaults"), ink)
-    await answer(hass, result, {"paper_width": 100, "paper_height": 150.5, "color": "color"})
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), ink)
+    await answer(house.hass, result, {"paper_width": 100, "paper_height": 150.5, "color": "color"})
     second = {"paper_width": 100, "paper_height": 150.5, "color": "color"}
-    both = {key_of(setup, laser): first, key_of(setup, ink): second}
-    assert setup.options == {"printer_options": both}
+    both = {key_of(house.entry, laser): first, key_of(house.entry, ink): second}
+    assert house.entry.options == {"printer_options": both}
 
     for name in (laser, ink):
-        result = await target(hass, await go(hass, setup, "defaults"), name)
-        await answer(hass, result, shown(result))
-        assert setup.options == {"printer_options": both}
-    result = await target(hass, await go(hass, setup, "defaults"), laser)
-    await answer(hass, result, {})
-    assert setup.options == {"printer_options": {key_of(setup, ink): second}}
+        result = await target(house.hass, await go(house.hass, house.entry, "defaults"), name)
+        await answer(house.hass, result, shown(result))
+        assert house.entry.options == {"printer_options": both}
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), laser)
+    await answer(house.hass, result, {})
+    assert house.entry.options == {"printer_options": {key_of(house.entry, ink): second}}
 
 
 @pytest.mark.parametrize(
@@ -261,15 +260,11 @@ async def test_defaults_of_a_printer(hass: HomeAssistant, setup: MockConfigEntry
     ],
 )
 async def test_defaults_that_cannot_be(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    name: str,
-    fields: dict[str, Any],
-    errors: dict[str, str],
+    name: str, fields: dict[str, Any], errors: dict[str, str], house: House
 ) -> None:
     """The field says what is wrong and what would do; what was entered stays."""
-    result = await target(hass, await go(hass, setup, "defaults"), name)
-    result = await answer(hass, result, fields)
+    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), name)
+    result = await answer(house.hass, result, fields)
     assert result["errors"] == errors
     assert shown(result) == fields
     placeholders = result["description_placeholders"]
@@ -277,8 +272,8 @@ async def test_defaults_that_cannot_be(
     if "not_available" in errors.values():
         assert placeholders["value"] in fields.values()
         assert placeholders["allowed"]
-    assert setup.options == {}
-    result = await answer(hass, result, {"color": "mono"})
+    assert house.entry.options == {}
+    result = await answer(house.hass, result, {"color": "mono"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -322,49 +317,47 @@ async def test_label_printers_may_go_without_a_default_paper(
     await tear_down(hass)
 
 
-async def test_keep_alive(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_keep_alive(house: House) -> None:
     """Off at first; each printer has its own plan; none is left when all are off."""
     name = "EPSON L3250 Series (网络)"
-    key = key_of(setup, name)
-    result = await target(hass, await go(hass, setup, "keep_alive"), name)
+    key = key_of(house.entry, name)
+    result = await target(house.hass, await go(house.hass, house.entry, "keep_alive"), name)
     assert shown(result) == {"days": 0, "at": "10:00:00"}
-    await answer(hass, result, shown(result))
-    assert setup.options == {}
-    result = await target(hass, await go(hass, setup, "keep_alive"), name)
-    await answer(hass, result, {"days": 14.0, "at": "18:30:00"})
-    assert setup.options == {"keep_alive": {key: {"days": 14, "at": "18:30:00"}}}
-    result = await target(hass, await go(hass, setup, "keep_alive"), name)
+    await answer(house.hass, result, shown(result))
+    assert house.entry.options == {}
+    result = await target(house.hass, await go(house.hass, house.entry, "keep_alive"), name)
+    await answer(house.hass, result, {"days": 14.0, "at": "18:30:00"})
+    assert house.entry.options == {"keep_alive": {key: {"days": 14, "at": "18:30:00"}}}
+    result = await target(house.hass, await go(house.hass, house.entry, "keep_alive"), name)
     assert shown(result) == {"days": 14, "at": "18:30:00"}
-    await answer(hass, result, shown(result) | {"days": 0})
-    assert setup.options == {}
+    await answer(house.hass, result, shown(result) | {"days": 0})
+    assert house.entry.options == {}
 
 
-async def test_printers_that_fit_are_offered(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box
-) -> None:
+async def test_printers_that_fit_are_offered(house: House) -> None:
     """No printer without a driver, and ink-jets alone where nozzles are cared for, one of them chosen."""
-    stored = setup.runtime_data.storage.printers.values()
+    stored = house.data.storage.printers.values()
     able = [one.name for one in stored if one.printer.model]
-    assert len(able) == len(box.printers) - 1
-    result = await go(hass, setup, "defaults")
+    assert len(able) == len(house.box.printers) - 1
+    result = await go(house.hass, house.entry, "defaults")
     assert choices(result, "target") == ["box", *able]
-    hass.config_entries.options.async_abort(result["flow_id"])
-    result = await go(hass, setup, "lan_printers")
+    house.hass.config_entries.options.async_abort(result["flow_id"])
+    result = await go(house.hass, house.entry, "lan_printers")
     assert choices(result, "lan_printers") == able
-    hass.config_entries.options.async_abort(result["flow_id"])
-    result = await go(hass, setup, "keep_alive")
+    house.hass.config_entries.options.async_abort(result["flow_id"])
+    result = await go(house.hass, house.entry, "keep_alive")
     inkjet = "EPSON L3250 Series (网络)"
     assert choices(result, "target") == [inkjet]
-    assert shown(result) == {"target": key_of(setup, inkjet)}
-    hass.config_entries.options.async_abort(result["flow_id"])
+    assert shown(result) == {"target": key_of(house.entry, inkjet)}
+    house.hass.config_entries.options.async_abort(result["flow_id"])
 
     # A printer that says nothing of itself may be one; one that has a plan can lose it.
-    laser = key_of(setup, "Kyocera MA2000w GX")
-    box.printers[-1].species, box.printers[-1].name = 0, "No species"
-    await setup.runtime_data.coordinator.async_refresh()
+    laser = key_of(house.entry, "Kyocera MA2000w GX")
+    house.box.printers[-1].species, house.box.printers[-1].name = 0, "No species"
+    await house.coordinator.async_refresh()
     plan = {"days": 7, "at": "10:00:00"}
-    hass.config_entries.async_update_entry(setup, options={"keep_alive": {laser: plan}})
-    result = await go(hass, setup, "keep_alive")
+    house.set_options({"keep_alive": {laser: plan}})
+    result = await go(house.hass, house.entry, "keep_alive")
     assert choices(result, "target") == ["Kyocera MA2000w GX", inkjet, "No species"]
 
 
@@ -393,51 +386,54 @@ def test_every_number_has_its_unit_and_bounds() -> None:
                 assert "max" in selector.config or str(marker).startswith("paper_"), marker
 
 
-async def test_lan_printers(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_lan_printers(house: House) -> None:
     """Off at first; each printer has an address of its own, which lasts until it is switched off."""
-    await hass.config.async_update(internal_url="http://192.168.1.2:8123")
-    laser, label = key_of(setup, "Kyocera MA2000w GX"), key_of(setup, "Gprinter GP-1324D")
-    result = await go(hass, setup, "lan_printers")
+    await house.hass.config.async_update(internal_url="http://192.168.1.2:8123")
+    laser, label = (
+        key_of(house.entry, "Kyocera MA2000w GX"),
+        key_of(house.entry, "Gprinter GP-1324D"),
+    )
+    result = await go(house.hass, house.entry, "lan_printers")
     assert shown(result) == {"lan_printers": []}
-    result = await answer(hass, result, {"lan_printers": [laser, label]})
+    result = await answer(house.hass, result, {"lan_printers": [laser, label]})
     assert result["step_id"] == "lan_addresses"
-    assert setup.options == {}
+    assert house.entry.options == {}
     addresses = (result["description_placeholders"] or {})["addresses"]
-    result = await answer(hass, result, {})
+    result = await answer(house.hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    tokens = setup.options["lan_printers"]
+    tokens = house.entry.options["lan_printers"]
     assert list(tokens) == [laser, label]
     assert len({*tokens.values()}) == 2
     assert all(len(token) == 24 for token in tokens.values())
     first = f"ipp://192.168.1.2:8123/api/lianke/ipp/{tokens[laser]}"
     assert addresses.splitlines()[0] == f"- Kyocera MA2000w GX: `{first}`"
-    result = await go(hass, setup, "lan_printers")
+    result = await go(house.hass, house.entry, "lan_printers")
     assert shown(result) == {"lan_printers": [laser, label]}
-    result = await answer(hass, result, {"lan_printers": [laser]})
-    await answer(hass, result, {})
-    assert setup.options == {"lan_printers": {laser: tokens[laser]}}
-    result = await go(hass, setup, "lan_printers")
-    await answer(hass, result, {"lan_printers": []})
-    assert setup.options == {}
+    result = await answer(house.hass, result, {"lan_printers": [laser]})
+    await answer(house.hass, result, {})
+    assert house.entry.options == {"lan_printers": {laser: tokens[laser]}}
+    result = await go(house.hass, house.entry, "lan_printers")
+    await answer(house.hass, result, {"lan_printers": []})
+    assert house.entry.options == {}
     # Switched on again, it is found under another address.
-    result = await go(hass, setup, "lan_printers")
-    result = await answer(hass, result, {"lan_printers": [laser]})
-    await answer(hass, result, {})
-    assert setup.options["lan_printers"][laser] != tokens[laser]
+    result = await go(house.hass, house.entry, "lan_printers")
+    result = await answer(house.hass, result, {"lan_printers": [laser]})
+    await answer(house.hass, result, {})
+    assert house.entry.options["lan_printers"][laser] != tokens[laser]
 
 
-async def test_lan_addresses_of_a_house_without_one(
-    hass: HomeAssistant, setup: MockConfigEntry
-) -> None:
+async def test_lan_addresses_of_a_house_without_one(house: House) -> None:
     """The usual name is shown, which most networks know."""
-    key = key_of(setup, "Kyocera MA2000w GX")
+    key = key_of(house.entry, "Kyocera MA2000w GX")
     with patch(
         "custom_components.lianke.flows.lan_printers.get_url", side_effect=NoURLAvailableError
     ):
-        result = await answer(hass, await go(hass, setup, "lan_printers"), {"lan_printers": [key]})
+        result = await answer(
+            house.hass, await go(house.hass, house.entry, "lan_printers"), {"lan_printers": [key]}
+        )
     addresses = (result["description_placeholders"] or {})["addresses"]
     assert "ipp://homeassistant.local:8123/api/lianke/ipp/" in addresses
-    await answer(hass, result, {})
+    await answer(house.hass, result, {})
 
 
 async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
@@ -458,26 +454,24 @@ async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: 
     await tear_down(hass)
 
 
-async def test_push_without_an_address(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_push_without_an_address(house: House) -> None:
     """Many have none; they are told that nothing is missing."""
-    setup.runtime_data.account.set_address(None)
-    result = await go(hass, setup, "push")
+    house.data.account.set_address(None)
+    result = await go(house.hass, house.entry, "push")
     assert result["step_id"] == "no_address"
-    result = await answer(hass, result, {})
+    result = await answer(house.hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert setup.options == {}
+    assert house.entry.options == {}
 
 
 @pytest.mark.parametrize(
     "step", ["defaults", "keep_alive", "stand_in", "approval", "release", "lan_printers", "push"]
 )
-async def test_box_unloaded_meanwhile(
-    hass: HomeAssistant, setup: MockConfigEntry, step: str
-) -> None:
+async def test_box_unloaded_meanwhile(step: str, house: House) -> None:
     """A dialog left open ends with a word about it."""
-    result = await hass.config_entries.options.async_init(setup.entry_id)
-    await hass.config_entries.async_unload(setup.entry_id)
-    result = await answer(hass, result, {"next_step_id": step})
+    result = await house.hass.config_entries.options.async_init(house.entry.entry_id)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    result = await answer(house.hass, result, {"next_step_id": step})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "not_loaded"
 

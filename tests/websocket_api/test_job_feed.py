@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.auth.permissions.const import POLICY_READ
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
@@ -26,10 +25,10 @@ from custom_components.lianke.websocket_api.job_feed import (
     MAX_SUBSCRIPTIONS,
 )
 from tests.loop_hold import measured_hold
+from tests.printing import House
 from tests.simulator import Simulator
 from tests.websocket_api.test_websocket_api import (
     client_of,
-    device_of,
     status_entity,
     subscribe,
     until,
@@ -108,16 +107,13 @@ async def drained(client: MockHAClientWebSocket) -> AsyncIterator[list[dict[str,
 
 
 async def test_fifty_cards_beside_thousands_of_records(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """Each card went through all records by itself at each change, which held Home Assistant for seconds."""
-    key = laser_key(setup)
-    simulator.box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    registry = setup.runtime_data.queue._registry
+    key = laser_key(house.entry)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    registry = house.queue._registry
     for number in range(RECORDS):
         keep(registry, record(number, key))
     client = await hass_ws_client()
@@ -143,17 +139,17 @@ async def test_fifty_cards_beside_thousands_of_records(
     # At most four messages a second, however often something changes; a few before.
     assert len(progress(messages)) <= MAX_SUBSCRIPTIONS * (passed / job_feed.PACE + 4)
     assert hold.longest < 0.1, hold
-    forget(setup, moving)
+    forget(house.entry, moving)
 
 
 async def test_one_message_a_user_and_change(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """Subscriptions of one user get one computed message, those of another user's rights their own."""
-    laser = device_of(hass, setup)
-    policy = {"entity_ids": {status_entity(hass, setup, laser): {POLICY_READ: True}}}
+    laser = house.device()
+    policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): {POLICY_READ: True}}}
     administrator = await hass_ws_client()
-    async with client_of(hass, hass_ws_client, policy) as reader:
+    async with client_of(house.hass, hass_ws_client, policy) as reader:
         for client in (administrator, administrator, administrator, reader, reader):
             await subscribe(client)
             await client.receive_json()
@@ -161,7 +157,7 @@ async def test_one_message_a_user_and_change(
             patch.object(job_feed, "_view", wraps=job_feed._view) as views,
             patch.object(job_feed, "_collect", wraps=job_feed._collect) as collections,
         ):
-            dr.async_get(hass).async_update_device(laser, name_by_user="Study")
+            dr.async_get(house.hass).async_update_device(laser, name_by_user="Study")
             seen = [
                 await until(client, lambda view: view["printers"][laser]["name"] == "Study")
                 for client in (administrator, administrator, administrator, reader, reader)
@@ -173,35 +169,32 @@ async def test_one_message_a_user_and_change(
 
 
 async def test_approvers_are_told_who_asks(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """An approver saw what was to be printed, but not for whom; nobody else is told names of users."""
-    anna = MockUser(name="Anna").add_to_hass(hass)
-    simulator.box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    registry = setup.runtime_data.queue._registry
+    anna = MockUser(name="Anna").add_to_hass(house.hass)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    registry = house.queue._registry
     held: dict[str, Any] = {"state": JobState.HELD, "asker": Asker(user_id=anna.id)}
     jobs = [
-        record(1, laser_key(setup), **held, waits_for=("approval",)),
-        record(2, laser_key(setup), **held, waits_for=("release",)),
-        record(3, laser_key(setup), **held),
-        record(4, laser_key(setup), asker=Asker(user_id=anna.id)),
+        record(1, laser_key(house.entry), **held, waits_for=("approval",)),
+        record(2, laser_key(house.entry), **held, waits_for=("release",)),
+        record(3, laser_key(house.entry), **held),
+        record(4, laser_key(house.entry), asker=Asker(user_id=anna.id)),
         record(
             5,
-            laser_key(setup),
+            laser_key(house.entry),
             **held | {"asker": Asker(user_id="long gone")},
             waits_for=("approval",),
         ),
-        record(6, laser_key(setup), **held | {"asker": Asker()}, waits_for=("approval",)),
+        record(6, laser_key(house.entry), **held | {"asker": Asker()}, waits_for=("approval",)),
     ]
-    policy = {"entity_ids": {status_entity(hass, setup, device_of(hass, setup)): True}}
+    policy = {"entity_ids": {status_entity(house.hass, house.entry, house.device()): True}}
     approver = await hass_ws_client()
     for job in jobs[:1]:
         keep(registry, job)
-    async with client_of(hass, hass_ws_client, policy) as other:
+    async with client_of(house.hass, hass_ws_client, policy) as other:
         for client in (approver, other):
             await subscribe(client)
         first = (await approver.receive_json())["event"]["jobs"]
@@ -209,25 +202,22 @@ async def test_approvers_are_told_who_asks(
         # Also with what comes later.
         for job in jobs[1:]:
             keep(registry, job)
-        registry._schedule_watchers(laser_key(setup))
+        registry._schedule_watchers(laser_key(house.entry))
         for client, name in ((approver, "Anna"), (other, None)):
             view = await until(client, lambda view: len(view["jobs"]) == len(jobs))
             asked_by = {job["title"]: job["asked_by"] for job in view["jobs"]}
             assert asked_by == {job.title: None for job in jobs} | {"Document 1": name}
-    forget(setup, jobs)
+    forget(house.entry, jobs)
 
 
 async def test_a_message_holds_a_bounded_number_of_jobs(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """However many jobs wait, a message stays small; what is on its way is in it."""
-    simulator.box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    registry = setup.runtime_data.queue._registry
-    keys = list(setup.runtime_data.storage.printers)
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    registry = house.queue._registry
+    keys = list(house.data.storage.printers)
     jobs = [
         record(200 * place + number, key, state=JobState.HELD)
         for place, key in enumerate(keys)
@@ -245,11 +235,11 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     assert ours[-1]["state"] == "sending"
     assert [job["job_id"] for job in ours] == sorted((job["job_id"] for job in ours), reverse=True)
     assert {printer["waiting"] for printer in view["printers"].values()} <= {200, 199}
-    forget(setup, jobs)
+    forget(house.entry, jobs)
 
 
 async def test_a_connection_has_a_bounded_number_of_subscriptions(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """One page cannot subscribe without end; another page still can, and an ended one makes room."""
     client = await hass_ws_client()
@@ -284,40 +274,34 @@ def refuse_key(simulator: Simulator) -> Callable[[], None]:
 
 
 async def test_a_refused_key_is_told_to_the_cards(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    refuse_key: Callable[[], None],
+    hass_ws_client: WebSocketGenerator, refuse_key: Callable[[], None], house: House
 ) -> None:
     """With a refused ApiKey the card kept showing an idle printer, as if all were well."""
-    laser = device_of(hass, setup)
-    policy = {"entity_ids": {status_entity(hass, setup, laser): True}}
+    laser = house.device()
+    policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): True}}
     client = await hass_ws_client()
     await subscribe(client)
     assert (await client.receive_json())["event"]["key_rejected"] == []
     refuse_key()
     for _ in range(2):
-        await setup.runtime_data.coordinator.async_refresh()
+        await house.coordinator.async_refresh()
     view = await until(client, lambda view: bool(view["key_rejected"]))
     assert set(view["key_rejected"]) == set(view["printers"])
-    async with client_of(hass, hass_ws_client, policy) as reader:
+    async with client_of(house.hass, hass_ws_client, policy) as reader:
         await subscribe(reader)
         assert (await reader.receive_json())["event"]["key_rejected"] == [laser]
 
 
 async def test_an_expired_service_is_shown_on_the_cards(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """With an expired service the card kept showing an idle printer, while nothing was printed."""
     client = await hass_ws_client()
     await subscribe(client)
     view = (await client.receive_json())["event"]
     assert not any(one["service_expired"] for one in view["printers"].values())
-    simulator.box.expired = True
-    await setup.runtime_data.coordinator.async_refresh()
+    house.box.expired = True
+    await house.coordinator.async_refresh()
     view = await until(
         client, lambda view: any(one["service_expired"] for one in view["printers"].values())
     )

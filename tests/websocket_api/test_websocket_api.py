@@ -17,27 +17,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.devices import box_identifier, printer_identifier
+from custom_components.lianke.devices import box_identifier
 from custom_components.lianke.jobs.job import Asker, JobState
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
-from tests.printing import data_of, print_one
+from tests.printing import LABELS, House, device_of
 from tests.simulator import Simulator, make_pdf
 
 type Files = Callable[[int], str]
-
-
-def device_of(hass: HomeAssistant, entry: MockConfigEntry, port: int = 1) -> str:
-    """Return the device of the printer at a port."""
-    known = entry.runtime_data.storage.printers
-    key = next(key for key, one in known.items() if one.printer.port == port)
-    device = dr.async_get(hass).async_get_device_by_identifier(
-        printer_identifier(entry, key), entry.entry_id
-    )
-    assert device is not None
-    return device.id
 
 
 async def subscribe(client: MockHAClientWebSocket, **fields: Any) -> int:
@@ -77,7 +66,7 @@ async def print_file(
 
     async def send(pages: int = 1, **fields: Any) -> dict[str, Any]:
         path = await hass.async_add_executor_job(make_file, pages)
-        fields.setdefault("device_id", device_of(hass, setup))
+        fields.setdefault("device_id", device_of(hass))
         response = await hass.services.async_call(
             DOMAIN, "print", {"file": path, **fields}, blocking=True, return_response=True
         )
@@ -138,12 +127,12 @@ async def test_the_card_knows_what_it_is_told(
 
 
 async def test_first_message_shows_printers(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     client = await hass_ws_client()
     await subscribe(client)
     view = (await client.receive_json())["event"]
-    laser = view["printers"][device_of(hass, setup)]
+    laser = view["printers"][house.device()]
     assert laser == {
         "name": "Kyocera MA2000w GX",
         "status": "idle",
@@ -162,10 +151,7 @@ async def test_first_message_shows_printers(
 
 
 async def test_job_is_followed_to_its_end(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    print_file: PrintFile,
+    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
 ) -> None:
     client = await hass_ws_client()
     await subscribe(client)
@@ -174,28 +160,26 @@ async def test_job_is_followed_to_its_end(
         client, lambda view: bool(view["jobs"]) and view["jobs"][0]["state"] == "completed"
     )
     shown = view["jobs"][0]
-    device_id = device_of(hass, setup)
+    device_id = house.device()
     assert (shown["job_id"], shown["device_id"]) == (job["job_id"], device_id)
     assert (shown["pages_printed"], shown["request_id"]) == (3, "one")
     assert view["printers"][device_id]["pages_printed"] == 3
-    assert setup.runtime_data.queue.get(job["job_id"]).token not in str(view)
+    assert house.queue.get(job["job_id"]).token not in str(view)
 
 
 async def test_changes_are_told_together(
     monkeypatch: pytest.MonkeyPatch,
     clock: Clock,
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
     hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
     print_file: PrintFile,
+    house: House,
 ) -> None:
     """The first change at once, and the others once the time between two messages has passed."""
     # So long that five jobs are taken meanwhile on any machine.
     pace = 600.0
     monkeypatch.setattr(job_feed, "PACE", pace)
-    simulator.box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
+    house.box.online = False
+    await house.coordinator.async_refresh()
     client = await hass_ws_client()
     await subscribe(client)
     await client.receive_json()
@@ -208,16 +192,13 @@ async def test_changes_are_told_together(
     assert len(messages) <= 2
     jobs = messages[-1]["event"]["jobs"]
     assert {job["hold_reason"] for job in jobs} == {"box_offline"}
-    assert messages[-1]["event"]["printers"][device_of(hass, setup)]["waiting"] == 5
+    assert messages[-1]["event"]["printers"][house.device()]["waiting"] == 5
 
 
 async def test_only_the_printers_asked_for(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    print_file: PrintFile,
+    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
 ) -> None:
-    laser, label = device_of(hass, setup, 1), device_of(hass, setup, 2)
+    laser, label = house.device(), house.device(LABELS)
     await print_file(device_id=label, paper="60 x 40 mm")
     client = await hass_ws_client()
     await subscribe(client, device_ids=[laser, "of-nobody"])
@@ -227,15 +208,11 @@ async def test_only_the_printers_asked_for(
 
 
 async def test_all_open_jobs_and_the_last_others(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
-    print_file: PrintFile,
+    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
 ) -> None:
-    simulator.box.online = False
-    await setup.runtime_data.coordinator.async_refresh()
-    queue = setup.runtime_data.queue
+    house.box.online = False
+    await house.coordinator.async_refresh()
+    queue = house.queue
     canceled = [(await print_file())["job_id"] for _ in range(MAX_FINISHED + 2)]
     for job_id in canceled:
         await queue.async_cancel(job_id)
@@ -247,25 +224,22 @@ async def test_all_open_jobs_and_the_last_others(
 
 
 async def test_ten_open_cards_ask_the_cloud_nothing(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    await hass.async_block_till_done(wait_background_tasks=True)
-    before = len(simulator.cloud.requests)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    before = len(house.cloud.requests)
     for _ in range(10):
         client = await hass_ws_client()
         await subscribe(client)
         assert (await client.receive_json())["event"]["printers"]
-    await hass.async_block_till_done()
-    assert len(simulator.cloud.requests) == before
+    await house.hass.async_block_till_done()
+    assert len(house.cloud.requests) == before
 
 
 async def test_listens_only_while_somebody_looks(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    coordinator = setup.runtime_data.coordinator
+    coordinator = house.coordinator
     before = len(coordinator._listeners)
     client = await hass_ws_client()
     numbers = [await subscribe(client)]
@@ -280,49 +254,43 @@ async def test_listens_only_while_somebody_looks(
 
 
 async def test_reload_and_new_name_are_followed(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    laser = device_of(hass, setup)
+    laser = house.device()
     client = await hass_ws_client()
     await subscribe(client)
     assert laser in (await client.receive_json())["event"]["printers"]
-    assert await hass.config_entries.async_unload(setup.entry_id)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     await until(client, lambda view: not view["printers"])
-    assert await hass.config_entries.async_setup(setup.entry_id)
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(client, lambda view: laser in view["printers"])
-    dr.async_get(hass).async_update_device(laser, name_by_user="Study")
+    dr.async_get(house.hass).async_update_device(laser, name_by_user="Study")
     await until(client, lambda view: view["printers"][laser]["name"] == "Study")
 
 
 async def test_second_box_joins_an_open_card(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     client = await hass_ws_client()
     await subscribe(client)
     first = (await client.receive_json())["event"]["printers"]
     other = next(
         box
-        for box in simulator.cloud.boxes.values()
-        if box.account is simulator.box.account and box is not simulator.box
+        for box in house.cloud.boxes.values()
+        if box.account is house.box.account and box is not house.box
     )
-    assert await set_up(hass, make_entry(simulator, other, title="Other box"))
+    assert await set_up(house.hass, make_entry(house.simulator, other, title="Other box"))
     await until(client, lambda view: len(view["printers"]) > len(first))
 
 
 async def test_faults_are_listed_and_forgotten_when_off(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    printer = simulator.box.printer(1)
+    printer = house.box.printer(1)
     printer.paper = 0
     printer.cover_open = True
-    coordinator = setup.runtime_data.coordinator
-    laser = device_of(hass, setup)
+    coordinator = house.coordinator
+    laser = house.device()
     client = await hass_ws_client()
     await subscribe(client, device_ids=[laser])
     coordinator.async_refresh_soon("test", next(iter(coordinator.data.printers)))
@@ -331,7 +299,7 @@ async def test_faults_are_listed_and_forgotten_when_off(
         lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
     )
     assert view["printers"][laser]["status"] == "cover_open"
-    simulator.box.online = False
+    house.box.online = False
     await coordinator.async_refresh()
     view = await until(client, lambda view: view["printers"][laser]["status"] == "box_offline")
     assert view["printers"][laser]["problems"] == []
@@ -364,16 +332,16 @@ def status_entity(hass: HomeAssistant, entry: MockConfigEntry, device_id: str) -
 
 
 async def test_user_sees_and_controls_what_is_allowed(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    laser, label = device_of(hass, setup, 1), device_of(hass, setup, 2)
+    laser, label = house.device(), house.device(LABELS)
     policy = {
         "entity_ids": {
-            status_entity(hass, setup, laser): {POLICY_READ: True},
-            status_entity(hass, setup, label): True,
+            status_entity(house.hass, house.entry, laser): {POLICY_READ: True},
+            status_entity(house.hass, house.entry, label): True,
         }
     }
-    async with client_of(hass, hass_ws_client, policy) as client:
+    async with client_of(house.hass, hass_ws_client, policy) as client:
         await subscribe(client)
         printers = (await client.receive_json())["event"]["printers"]
         assert {device: printer["may_control"] for device, printer in printers.items()} == {
@@ -389,19 +357,16 @@ async def test_user_sees_and_controls_what_is_allowed(
 
 
 async def test_the_card_is_told_who_may_answer(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    make_file: Files,
+    hass_ws_client: WebSocketGenerator, make_file: Files, house: House
 ) -> None:
     """Approvers answer for approvals, whoever may control the printer for the rest; pictures likewise."""
-    laser = device_of(hass, setup, 1)
-    key = data_of(setup).coordinator.data.printers.keys()
-    hass.config_entries.async_update_entry(setup, options={"approval_printers": list(key)})
+    laser = house.device()
+    key = house.coordinator.data.printers.keys()
+    house.set_options({"approval_printers": list(key)})
     for text in ({"file": make_file(2)}, {"text": "x"}):
-        await print_one(hass, device_id=laser, wait=False, release_code="4711", **text)
-    [words, pages] = data_of(setup).queue.jobs()
-    await data_of(setup).queue.async_continue(words.job_id)
+        await house.print_one(device_id=laser, wait=False, release_code="4711", **text)
+    [words, pages] = house.queue.jobs()
+    await house.queue.async_continue(words.job_id)
     picture = f"/api/lianke/job_picture/{pages.job_id}"
     admin = await hass_ws_client()
     await subscribe(admin)
@@ -412,8 +377,8 @@ async def test_the_card_is_told_who_may_answer(
     assert (release["hold_reason"], release["may_answer"]) == ("release", True)
     assert (release["picture"], release["needs_code"]) == (None, True)
     for rights, may in ((True, [True, False]), ({POLICY_READ: True}, [False, False])):
-        policy = {"entity_ids": {status_entity(hass, setup, laser): rights}}
-        async with client_of(hass, hass_ws_client, policy) as client:
+        policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): rights}}
+        async with client_of(house.hass, hass_ws_client, policy) as client:
             await subscribe(client)
             jobs = (await until(client, lambda _: True))["jobs"]
             assert [job["may_answer"] for job in jobs] == may
@@ -421,11 +386,11 @@ async def test_the_card_is_told_who_may_answer(
 
 
 async def test_who_asked_is_not_for_everybody(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """Readers see neither users nor devices, those who print see devices; the action says the same."""
-    laser, queue = device_of(hass, setup, 1), data_of(setup).queue
-    await print_one(hass, device_id=laser, wait=False, text="x", release_code="4711")
+    laser, queue = house.device(), house.queue
+    await house.print_one(device_id=laser, wait=False, text="x", release_code="4711")
     [job] = queue.jobs()
     queue._registry.change(
         job, sender="Phone", sender_address="192.168.1.9", asker=Asker(user_id="somebody")
@@ -436,8 +401,8 @@ async def test_who_asked_is_not_for_everybody(
     [shown] = (await until(admin, lambda _: True))["jobs"]
     assert (shown["source"], shown["user_id"]) == (address, "somebody")
     for rights, source in ((True, address), ({POLICY_READ: True}, None)):
-        policy = {"entity_ids": {status_entity(hass, setup, laser): rights}}
-        async with client_of(hass, hass_ws_client, policy) as client:
+        policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): rights}}
+        async with client_of(house.hass, hass_ws_client, policy) as client:
             await subscribe(client)
             [shown] = (await until(client, lambda _: True))["jobs"]
             assert (shown["source"], shown["user_id"]) == (source, None)
@@ -454,14 +419,14 @@ async def test_who_asked_is_not_for_everybody(
 
 
 async def test_printer_without_status_entity_is_for_administrators(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    laser = device_of(hass, setup)
-    er.async_get(hass).async_remove(status_entity(hass, setup, laser))
+    laser = house.device()
+    er.async_get(house.hass).async_remove(status_entity(house.hass, house.entry, laser))
     client = await hass_ws_client()
     await subscribe(client)
     assert laser in (await client.receive_json())["event"]["printers"]
-    async with client_of(hass, hass_ws_client, {"all": True}) as other:
+    async with client_of(house.hass, hass_ws_client, {"all": True}) as other:
         await subscribe(other)
         assert laser not in (await other.receive_json())["event"]["printers"]
 
@@ -483,19 +448,16 @@ async def unconfirmed(
 
 
 async def test_it_came_out(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    unconfirmed: dict[str, Any],
+    hass_ws_client: WebSocketGenerator, unconfirmed: dict[str, Any], house: House
 ) -> None:
-    laser = device_of(hass, setup)
+    laser = house.device()
     confirm = {
         "type": "lianke/jobs/confirm",
         "device_id": laser,
         "job_id": unconfirmed["job_id"],
     }
     client = await hass_ws_client()
-    await client.send_json_auto_id({**confirm, "device_id": device_of(hass, setup, 2)})
+    await client.send_json_auto_id({**confirm, "device_id": house.device(LABELS)})
     assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
     await client.send_json_auto_id(confirm)
     job = (await client.receive_json())["result"]
@@ -510,16 +472,12 @@ async def test_it_came_out(
 
 
 async def test_an_action_answers_as_when_called_elsewhere(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    hass_ws_client: WebSocketGenerator,
-    caplog: pytest.LogCaptureFixture,
+    hass_ws_client: WebSocketGenerator, caplog: pytest.LogCaptureFixture, house: House
 ) -> None:
     """What the user did wrong is answered, translated, and logged as no error."""
     client = await hass_ws_client()
     command = {"type": "lianke/action", "service": "print"}
-    data = {"device_id": device_of(hass, setup), "text": "x", "wait": True}
+    data = {"device_id": house.device(), "text": "x", "wait": True}
 
     async def refused(**changes: Any) -> dict[str, Any]:
         await client.send_json_auto_id(command | {"service_data": data, **changes})
@@ -530,22 +488,24 @@ async def test_an_action_answers_as_when_called_elsewhere(
     assert refusal["translation_key"] == "paper_not_available"
     assert (await refused(service_data=data | {"copies": "many"}))["code"] == "invalid_format"
     assert (await refused(service="hand_over"))["translation_key"] == "service_not_found"
-    assert not simulator.printed
+    assert not house.printed
     await client.send_json_auto_id(command | {"service_data": data})
     result = (await client.receive_json())["result"]
     assert [job["state"] for job in result["response"]["jobs"]] == ["completed"]
-    assert len(simulator.printed) == 1
+    assert len(house.printed) == 1
     # A busy machine makes asyncio warn of slow steps.
     logged = [record for record in caplog.records if record.name != "asyncio"]
     assert not [record for record in logged if record.levelno >= logging.WARNING]
 
 
 async def test_an_action_has_the_rights_of_its_user(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    policy = {"entity_ids": {status_entity(hass, setup, device_of(hass, setup)): {"read": True}}}
-    data = {"device_id": device_of(hass, setup), "text": "x"}
-    async with client_of(hass, hass_ws_client, policy) as client:
+    policy = {
+        "entity_ids": {status_entity(house.hass, house.entry, house.device()): {"read": True}}
+    }
+    data = {"device_id": house.device(), "text": "x"}
+    async with client_of(house.hass, hass_ws_client, policy) as client:
         await client.send_json_auto_id(
             {"type": "lianke/action", "service": "print", "service_data": data}
         )
@@ -553,13 +513,10 @@ async def test_an_action_has_the_rights_of_its_user(
 
 
 async def test_a_document_that_a_preview_keeps_is_forgotten(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    make_file: Files,
+    hass_ws_client: WebSocketGenerator, make_file: Files, house: House
 ) -> None:
     client = await hass_ws_client()
-    data = {"device_id": device_of(hass, setup), "file": make_file(1), "preview_by": "here_only"}
+    data = {"device_id": house.device(), "file": make_file(1), "preview_by": "here_only"}
     await client.send_json_auto_id(
         {"type": "lianke/action", "service": "preview", "service_data": data}
     )
@@ -569,7 +526,10 @@ async def test_a_document_that_a_preview_keeps_is_forgotten(
         await client.send_json_auto_id(forget)
         assert (await client.receive_json())["success"]
     assert (
-        await hass.async_add_executor_job(os.listdir, hass.config.cache_path(DOMAIN, "spool")) == []
+        await house.hass.async_add_executor_job(
+            os.listdir, house.hass.config.cache_path(DOMAIN, "spool")
+        )
+        == []
     )
     await client.send_json_auto_id(forget | {"document": "x" * 65})
     assert (await client.receive_json())["error"]["code"] == "invalid_format"
@@ -578,13 +538,8 @@ async def test_a_document_that_a_preview_keeps_is_forgotten(
 # Options
 
 
-async def test_options_of_a_printer(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    simulator: Simulator,
-) -> None:
-    laser = device_of(hass, setup)
+async def test_options_of_a_printer(hass_ws_client: WebSocketGenerator, house: House) -> None:
+    laser = house.device()
     client = await hass_ws_client()
     await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
     offered = (await client.receive_json())["result"]
@@ -598,19 +553,19 @@ async def test_options_of_a_printer(
     assert offered["defaults"]["tray"] == "自动选择"
     # Beside the box's own polls.
     params = "/print/printer_params"
-    assert [one.path for one in simulator.cloud.requests].count(params) == 1
+    assert [one.path for one in house.cloud.requests].count(params) == 1
     await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
     assert (await client.receive_json())["result"] == offered
-    assert [one.path for one in simulator.cloud.requests].count(params) == 1
+    assert [one.path for one in house.cloud.requests].count(params) == 1
 
 
 async def test_defaults_are_what_a_silent_call_prints_with(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    laser = device_of(hass, setup)
-    key = next(iter(setup.runtime_data.storage.printers))
-    hass.config_entries.async_update_entry(
-        setup,
+    laser = house.device()
+    key = next(iter(house.data.storage.printers))
+    house.hass.config_entries.async_update_entry(
+        house.entry,
         options={
             "default_options": {"duplex": "long_edge", "tray": 4, "paper": "A5"},
             "printer_options": {key: {"paper": 13}},
@@ -631,9 +586,11 @@ async def test_defaults_are_what_a_silent_call_prints_with(
 
 
 async def test_options_of_something_else_are_refused(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
-    box = dr.async_get(hass).async_get_device_by_identifier(box_identifier(setup), setup.entry_id)
+    box = dr.async_get(house.hass).async_get_device_by_identifier(
+        box_identifier(house.entry), house.entry.entry_id
+    )
     assert box is not None
     client = await hass_ws_client()
     for device_id in (box.id, "of-nobody"):

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 import json
+import os
 from pathlib import Path
 import shutil
 from time import monotonic, time
@@ -22,6 +23,8 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
+# Languages in which the READMEs' pictures are made: in both where they are to be kept.
+PICTURED = ["en", "zh-Hans"] if os.environ.get("LIANKE_PICTURES") else ["zh-Hans"]
 LASER = "Kyocera MA2000w GX"
 LABEL = "Gprinter GP-1324D"
 SMALL_LASER = "HP LaserJet 1020"

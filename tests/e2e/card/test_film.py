@@ -11,7 +11,7 @@ from playwright.async_api import expect
 import pytest
 
 from .film import Film, exercises
-from .stage import Screen, Stage
+from .stage import PICTURED, Screen, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -39,7 +39,7 @@ _OVER = """
 """
 
 
-@pytest.mark.parametrize("language", list(WORDS))
+@pytest.mark.parametrize("language", PICTURED)
 async def test_from_drop_to_paper(
     stage: Stage, language: str, pictures: Path, tmp_path: Path
 ) -> None:

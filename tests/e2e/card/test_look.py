@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LABEL, LASER, Screen, Stage
+from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage
 
 pytestmark = [
     pytest.mark.browser,
@@ -43,7 +43,7 @@ def photo() -> bytes:
     return stream.getvalue()
 
 
-@pytest_asyncio.fixture(loop_scope="session", params=["en", "zh-Hans"])
+@pytest_asyncio.fixture(loop_scope="session", params=PICTURED)
 async def lively(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Give a printer something to show, in a language: one job under way, one failed, one done."""
     language: str = request.param
