@@ -351,14 +351,15 @@ async def test_asks_to_repeat_while_a_box_is_loaded_anew(
     client: TestClient[Any, Any], url: str, house: House
 ) -> None:
     house.box.printer(1).paper = 0
+    data = house.data
     job = await sent_job(house.hass, house.entry)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    for message in (claim(house.data, job), {"device_id": house.box.device_id}, {}):
+    for message in (claim(data, job), {"device_id": house.box.device_id}, {}):
         response = await client.post(url, params={"job": job.token}, json=message)
         assert response.status == 503
     assert (await client.get(url)).status == 503
     assert await set_up(house.hass, house.entry)
-    response = await client.post(url, params={"job": job.token}, json=claim(house.data, job))
+    response = await client.post(url, params={"job": job.token}, json=claim(data, job))
     assert response.status == 200
     await published(house.data, job.job_id)
 
