@@ -100,7 +100,7 @@ class Bench:
     async def _now(self, folder: Path) -> None:
         """Measure what takes moments, by a clock that goes as always."""
         if not self.wants(
-            *("print_overhead", "print_memory", "preview_first_page", "lan_overhead"),
+            *("print_overhead", "print_memory", "preview_first_page", "lan_overhead", "small_jobs"),
             *("setup_cost", "push_latency", "callback"),
         ):
             return
@@ -118,6 +118,8 @@ class Bench:
                 )
             if self.wants("lan_overhead"):
                 await self.attempt("lan_overhead", printing.measure_lan(now, first, rounds=7))
+            if self.wants("small_jobs"):
+                await self.attempt("small_jobs", printing.measure_small(now, jobs=40, rounds=5))
             if self.wants("setup_cost"):
                 await self.attempt("setup_cost", set_up.measure_set_up(now, rounds=15))
             if self.wants("push_latency"):

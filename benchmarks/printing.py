@@ -11,20 +11,25 @@ from tests.simulator.samples import make_pdf
 from .figures import Figure, middle
 from .house import House
 
-MB = 1024 * 1024
+KB = 1024
+MB = 1024 * KB
+# bytes
+SMALL = 200 * KB
+# ms of processor time that a small job may take.
+SMALL_CPU = 10
 # bytes; more than all copies of one measurement.
 WARM = 3000 * MB
 
 
 def write_pdf(path: Path, size: int) -> None:
-    """Write a PDF of one page with an attachment of noise, so that it has about this size."""
+    """Write a PDF of one page with an attachment of noise of this size, which is different each time."""
     small = make_pdf(1)
     body, _, rest = small.partition(b"xref\n")
     head = f"999 0 obj\n<< /Length {size} >>\nstream\n".encode()
     with path.open("wb") as file:
         file.write(body + head)
-        noise = os.urandom(MB)
-        for _ in range(size // MB):
+        noise = os.urandom(min(size, MB))
+        for _ in range(size // len(noise)):
             file.write(noise)
         file.write(b"\nendstream\nendobj\n")
         start = file.tell()
@@ -97,6 +102,54 @@ async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
     return Figure.times(
         "lan_overhead", middle(found["sent"]) * 1e3, "ms", middle(found["printed"]) * 1e3, 1.2
     )
+
+
+async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]:
+    """Print many small files until the cloud has them, beside flushing copies of the same and uploading them bare.
+
+    Each round has a box of its own whose printer takes its time, so that no job ends meanwhile, and an account of its
+    own, since an account's jobs of a minute are limited. The first round, in which things are imported and begun, does
+    not count.
+    """
+    paths = [house.hass.documents / f"small-{number}.pdf" for number in range(jobs)]
+    for path in paths:
+        await asyncio.to_thread(write_pdf, path, SMALL)
+    wall: dict[str, list[float]] = {"bare": [], "printed": []}
+    cpu: dict[str, list[float]] = {"bare": [], "printed": []}
+    for number in range(rounds + 1):
+        account = {"name": f"small {number}"}
+        await house.cloud.post("accounts", account)
+        (made,) = await house.cloud.post("boxes", {"account": account["name"], "printers": 1})
+        box = next(one for one in await house.boxes() if one["device_id"] == made["device_id"])
+        for printer in box["printers"]:
+            await house.cloud.change_printer(
+                box["device_id"], printer["id"], seconds_per_page=1_000_000.0
+            )
+        entry_ids = await house.add_boxes([box])
+        await house.stalls()
+        found = await house.run(
+            "small_jobs", entry_id=entry_ids[0], paths=[str(path) for path in paths]
+        )
+        await house.stalls("small_jobs")
+        await house.run("remove_entries", entry_ids=entry_ids)
+        if number:
+            for name, (seconds, processor) in found.items():
+                wall[name].append(seconds / jobs * 1e3)
+                cpu[name].append(processor / jobs * 1e3)
+    for path in paths:
+        path.unlink()
+    what = f"a file of {SMALL // KB} kB, one of {jobs}"
+    return [
+        Figure.times("small_jobs", middle(wall["printed"]), "ms", middle(wall["bare"]), 3, what),
+        Figure(
+            name="small_jobs_cpu",
+            value=middle(cpu["printed"]),
+            unit="ms",
+            baseline=middle(cpu["bare"]),
+            goal=SMALL_CPU,
+            note=f"processor time {what}",
+        ),
+    ]
 
 
 async def measure_memory(house: House, entry_id: str) -> list[Figure]:

@@ -33,6 +33,20 @@ TEXTS = {
         ("`lianke.print` of 20 MB until the service has it", "a bare upload of the same file"),
         ("`lianke.print` 打印 20 MB，到服务收下为止", "直接上传同一文件"),
     ),
+    "small_jobs": (
+        (
+            "`lianke.print` of a file of 200 kB, one of 40, until the service has them all",
+            "a bare loop that copies, flushes and uploads",
+        ),
+        (
+            "`lianke.print` 打印 200 kB 的文件，共 40 个，到服务全部收下为止，每个",
+            "只复制、落盘并上传的循环",
+        ),
+    ),
+    "small_jobs_cpu": (
+        ("The same, processor time", "that loop"),
+        ("同上，处理器时间", "上述循环"),
+    ),
     "preview_first_page": (
         (
             "From dropping a PDF of 20 pages until its first page can be seen",

@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "write": bare.async_write,
     "print_rounds": prints.async_rounds,
     "lan_rounds": prints.async_lan_rounds,
+    "small_jobs": prints.async_small,
     "print_once": prints.async_once,
     "start": day.async_start,
     "print_walk": walks.async_print_walk,

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+import gc
 import os
 from pathlib import Path
+import shutil
 import time
 from typing import Any
 
@@ -20,6 +22,7 @@ from custom_components.lianke.lan_printer.ipp import Group, Message, Operation, 
 from custom_components.lianke.lan_printer.values import uri
 
 from .jobs import async_print, printers_of
+from .stalls import DATA_STALLS
 
 LAN_TOKEN = "bench-0123456789abcdef"
 DONE = ("completed", "failed", "canceled", "expired", "unconfirmed")
@@ -156,6 +159,50 @@ async def _until_taken(
     if job.task_id is None or not ended:
         raise RuntimeError(f"the job is {job.state}: {job.reason} {job.detail}")
     return ended[0] - began
+
+
+async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Print files, and copy, flush and upload the same bare; return the wall and the processor time of each, in s.
+
+    One after the other in either way. Printing ends once the cloud has taken them all.
+    """
+    entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
+    _, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
+    paths = [Path(path) for path in msg["paths"]]
+    copy = Path(hass.config.cache_path("lianke_bench_small.pdf"))
+
+    async def print_all() -> None:
+        queue = entry.runtime_data.queue
+        made = [
+            job_id
+            for path in paths
+            for job_id in await async_print(hass, device_id, {"file": str(path)})
+        ]
+        async with asyncio.timeout(120):
+            while any(queue.get(job_id).task_id is None for job_id in made):
+                await asyncio.sleep(0.002)
+
+    async def upload_all() -> None:
+        for path in paths:
+            await hass.async_add_executor_job(_copy_and_flush, path, copy)
+            await _upload(hass, entry, copy)
+            await hass.async_add_executor_job(copy.unlink)
+
+    spent: dict[str, list[float]] = {}
+    for name, run in (("bare", upload_all), ("printed", print_all)):
+        gc.collect()
+        hass.data[DATA_STALLS].forgive()
+        began, began_cpu = time.perf_counter(), time.process_time()
+        await run()
+        spent[name] = [time.perf_counter() - began, time.process_time() - began_cpu]
+    return spent
+
+
+def _copy_and_flush(path: Path, copy: Path) -> None:
+    with path.open("rb") as reader, copy.open("wb") as writer:
+        shutil.copyfileobj(reader, writer)
+        writer.flush()
+        os.fsync(writer.fileno())
 
 
 def print_job(title: str) -> bytes:
