@@ -6,7 +6,7 @@ import logging
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -31,9 +31,9 @@ from .box.storage import BoxStorage
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
-from .documents.document import input_error
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
+from .errors import InputError
 from .frontend import resource
 from .jobs import beginning
 from .jobs.queue import PrintQueue
@@ -44,6 +44,7 @@ from .runtime import (
     LiankeData,
     async_get_account,
     async_loaded_entries,
+    translating,
 )
 from .webhook import async_open, async_release
 
@@ -187,16 +188,23 @@ async def async_remove_config_entry_device(
 
     Raises ServiceValidationError, since for False Home Assistant has words in English only.
     """
+    with translating():
+        return _may_remove(entry, device)
+
+
+@callback
+def _may_remove(entry: LiankeConfigEntry, device: DeviceEntry) -> bool:
+    """Tell whether a device may be removed, and forget its printer. Raises InputError."""
     if box_identifier(entry) in device.identifiers:
-        raise input_error("box_not_removable")
+        raise InputError("box_not_removable")
     if entry.state is not ConfigEntryState.LOADED:
-        raise input_error("box_not_loaded_for_removal")
+        raise InputError("box_not_loaded_for_removal")
     if (key := printer_key_of(entry, device)) is None:
         # Left over from stored data that was damaged.
         return True
     coordinator = entry.runtime_data.coordinator
     view = coordinator.data.printers.get(key)
     if view is not None and view.present and coordinator.data.online is not False:
-        raise input_error("printer_connected", name=view.name)
+        raise InputError("printer_connected", name=view.name)
     coordinator.async_forget(key)
     return True

@@ -11,14 +11,13 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .actions.own_pages import async_print_test_page
-from .api.errors import LiankeError
 from .box.views import PrinterView
-from .documents.document import input_error
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
+from .errors import InputError
 from .jobs.errors import job_error
 from .jobs.job import WAITING
 from .jobs.people import PersonReason
-from .runtime import LiankeConfigEntry, LiankeData, translated
+from .runtime import LiankeConfigEntry, LiankeData, translating
 
 PARALLEL_UPDATES = 1
 
@@ -65,7 +64,7 @@ async def _async_release(data: LiankeData, key: str, _context: Context | None) -
 
 async def _async_reset_error_limit(data: LiankeData, key: str, context: Context | None) -> None:
     if (view := data.coordinator.data.printers.get(key)) is None:
-        raise input_error("printer_gone")
+        raise InputError("printer_gone")
     await data.client_for(context).reset_error_limit(view.printer.address)
     data.queue.clear_backoff(key)
 
@@ -156,10 +155,8 @@ class BoxButton(BoxEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with the service's reason."""
-        try:
+        with translating():
             await self.entity_description.press_fn(self.lianke, self._context)
-        except LiankeError as err:
-            raise translated(err) from None
 
 
 class PrinterButton(PrinterEntity, ButtonEntity):
@@ -170,10 +167,8 @@ class PrinterButton(PrinterEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Press the button; raises HomeAssistantError with the service's reason."""
-        try:
+        with translating():
             await self.entity_description.press_fn(self.lianke, self.printer_key, self._context)
-        except LiankeError as err:
-            raise translated(err) from None
 
 
 class QueueButton(QueueEntity, PrinterButton):

@@ -302,8 +302,7 @@ class _Watcher:
         if error is None:
             self._clear(found)
             return
-        texts = error.translation_placeholders or {}
-        placeholders = {name: escape_markdown(text) for name, text in texts.items()}
+        placeholders = {name: escape_markdown(text) for name, text in error.placeholders.items()}
         self._create_issue(found, error.key, printer_key=key, placeholders=placeholders)
 
     @callback

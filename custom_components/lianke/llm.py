@@ -45,11 +45,12 @@ from .actions.schemas import (
 )
 from .actions.target import Target, async_target
 from .const import DOMAIN
-from .documents.document import input_error
 from .documents.entities import AGENDAS
 from .documents.kinds import SourceKind
+from .errors import InputError
 from .jobs.people import Origin, PersonReason, current_origin
 from .jobs.release_code import MAX_CODE
+from .runtime import translating
 
 # Characters an assistant may have printed in one call: some fifty pages.
 MAX_TOOL_TEXT: Final = 200_000
@@ -159,10 +160,12 @@ class _PrinterTool(Tool):
             {name: self._as_offered(value) for name, value in tool_input.tool_args.items()}
         )
         device_id = self._printers[data.get("printer") or next(iter(self._printers))]
-        target = async_target(hass, device_id)
-        if not _is_exposed(hass, llm_context, target):
-            raise input_error("printer_not_exposed")
-        return ToolResult(data=await self._run(_Call(hass, target, data, tool_input, llm_context)))
+        with translating():
+            target = async_target(hass, device_id)
+            if not _is_exposed(hass, llm_context, target):
+                raise InputError("printer_not_exposed")
+            call = _Call(hass, target, data, tool_input, llm_context)
+            return ToolResult(data=await self._run(call))
 
     def _as_offered(self, value: object) -> object:
         """Return a name as it is offered: a model may write it with other capitals."""
@@ -209,7 +212,7 @@ class PrintTextTool(_PrintTool):
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
         if len(call.data["text"]) > MAX_TOOL_TEXT:
-            raise input_error("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
+            raise InputError("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
         source = {SourceKind.MARKDOWN.value: call.data["text"]}
         if title := call.data.get("title"):
             source[ATTR_TITLE] = title[:MAX_NAME]

@@ -14,7 +14,6 @@ from homeassistant.components.media_source import (
     Unresolvable,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES
@@ -22,6 +21,7 @@ from .documents.local_files import allowed_path, media_roots
 from .documents.page_texts import async_page_text
 from .documents.sniff import FileType, sniff
 from .documents.sources import local_media_path
+from .errors import InputError
 
 # Files of one folder.
 MAX_FILES: Final = 1000
@@ -81,7 +81,7 @@ class PrintableSource(MediaSource):
             folder.children = await self._hass.async_add_executor_job(
                 _list, self._hass, path, identifier
             )
-        except OSError, ServiceValidationError:
+        except OSError, InputError:
             raise BrowseError(
                 translation_domain=DOMAIN, translation_key="media_not_found"
             ) from None
@@ -104,7 +104,7 @@ def _folder(identifier: str, title: str) -> BrowseMediaSource:
 def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
     """Return what is in a folder, folders first; blocks.
 
-    Raises OSError; ServiceValidationError for a folder that may not be read.
+    Raises OSError; InputError for a folder that may not be read.
     """
     roots = media_roots(hass)
     _, path = allowed_path(path, roots, hass.config.config_dir)
@@ -146,7 +146,7 @@ def _is_allowed(path: Path, roots: tuple[Path, ...], config_dir: str) -> bool:
     """Tell whether no link leads out of the folders that may be read."""
     try:
         allowed_path(path, roots, config_dir)
-    except ServiceValidationError:
+    except InputError:
         return False
     return True
 
@@ -167,6 +167,6 @@ def _content_type(path: Path) -> str | None:
         if not path.is_file():
             return None
         kind = sniff(path, path.name, may_be_raw=True)
-    except ServiceValidationError, OSError, ValueError:
+    except InputError, OSError, ValueError:
         return None
     return (CONTENT_TYPES | OTHER_TYPES)[kind]

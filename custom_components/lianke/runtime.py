@@ -1,6 +1,8 @@
-"""Runtime data of a config entry."""
+"""Runtime data of a config entry, and what its rooms raise as Home Assistant shows it."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -11,11 +13,15 @@ from homeassistant.util.signal_type import SignalType
 
 from .account.account import Account
 from .api.client import LiankeClient
-from .api.errors import LiankeError, LiankeInputError
+from .api.errors import DocumentUnreadableError, LiankeError, TooManyRequestsError
 from .box.storage import BoxStorage
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
+from .errors import InputError
 from .jobs.queue import PrintQueue
+
+# What we refuse before anything is sent, and Home Assistant does not log as an error.
+_REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
 
@@ -86,11 +92,20 @@ def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
     return entries
 
 
-def translated(err: LiankeError) -> HomeAssistantError:
-    """Return the translated error of an action for an error of the API client."""
-    kind = ServiceValidationError if isinstance(err, LiankeInputError) else HomeAssistantError
+def translated(err: InputError | LiankeError) -> HomeAssistantError:
+    """Return an error of ours as one that Home Assistant shows in the user's language."""
+    kind = ServiceValidationError if isinstance(err, _REFUSED_HERE) else HomeAssistantError
     return kind(
         translation_domain=DOMAIN,
         translation_key=err.reason,
-        translation_placeholders=err.placeholders,
+        translation_placeholders=err.placeholders or None,
     )
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Raise errors of ours as Home Assistant shows them: for whoever is called by it, or answers for it."""
+    try:
+        yield
+    except (InputError, LiankeError) as err:
+        raise translated(err) from None

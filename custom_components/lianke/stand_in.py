@@ -16,6 +16,7 @@ from .actions.move import async_move, is_raw
 from .actions.target import Target, async_check_target
 from .box.status import HoldReason
 from .const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
+from .errors import InputError
 from .job_signals import asker_context
 from .jobs.job import Job
 from .runtime import LiankeConfigEntry
@@ -103,11 +104,9 @@ class StandInWatch:
                 continue
             try:
                 await self._async_move(target, job, other)
-            except HomeAssistantError as err:
+            except (InputError, HomeAssistantError) as err:
                 self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
-                _LOGGER.debug(
-                    "The stand-in cannot take print job %s: %s", job.job_id, err.translation_key
-                )
+                _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
 
     def _ready_target(self, stand_in: str) -> Target | None:
         """Return the stand-in if it can print now."""

@@ -16,7 +16,6 @@ from custom_components.lianke.api.errors import (
     BoxNotFoundError,
     BoxNotRespondingError,
     LiankeError,
-    LiankeInputError,
     LiankeRefusedError,
     LiankeTimeoutError,
     OptionError,
@@ -24,6 +23,7 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
     refusal,
 )
+from custom_components.lianke.errors import InputError
 
 TRANSLATIONS = Path(errors.__file__).parents[1] / "translations"
 
@@ -99,20 +99,20 @@ def test_texts_are_short_and_plain() -> None:
 def test_option_error() -> None:
     error = OptionError("tray_not_available", option="tray", value=7, allowed=["纸盒 1", 4])
     assert error.placeholders == {
-        "detail": "",
-        "code": "",
         "option": "tray",
         "value": "7",
         "allowed": "纸盒 1, 4",
     }
-    assert isinstance(error, LiankeInputError)
+    assert isinstance(error, InputError)
 
 
 def _reasons() -> set[str]:
     kinds = [
         kind
         for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, LiankeError)
+        if isinstance(kind, type)
+        and issubclass(kind, LiankeError | InputError)
+        and hasattr(kind, "reason")
     ]
     named = {kind.reason for kind in kinds}
     source = "".join(

@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 
 from custom_components.lianke.documents.document import MAX_MADE_BYTES
@@ -21,6 +20,7 @@ from custom_components.lianke.documents.lists import MAX_ENTRIES, TodoEntry
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import protected_pdf
 from tests.documents.test_pdf import bomb, tree_of_itself
 from tests.simulator import make_pdf
@@ -140,8 +140,8 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
                 context=Context(),
                 paper=None,
             )
-        except HomeAssistantError as err:
-            return err.translation_key
+        except InputError as err:
+            return err.reason
         assert document.size <= MAX_MADE_BYTES
         await spool.async_discard(document)
         return None
@@ -170,9 +170,9 @@ async def test_hostile_inputs_stay_within_bounds(feed: Callable[[Made], Any], na
 
 
 def test_a_list_has_a_limit() -> None:
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         _refuse_empty([TodoEntry(text="x")] * (MAX_ENTRIES + 1), "todo.x", DEFAULT_PAGE)
-    assert refused.value.translation_key == "list_too_long"
+    assert refused.value.reason == "list_too_long"
 
 
 PIECES = [

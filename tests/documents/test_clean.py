@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.documents.clean import MAX_DEPTH
@@ -16,6 +15,7 @@ from custom_components.lianke.documents.compose import html_page
 from custom_components.lianke.documents.css import clean_css
 from custom_components.lianke.documents.document import MAX_TEXT_BYTES
 from custom_components.lianke.documents.page import PageStyle
+from custom_components.lianke.errors import InputError
 
 STYLE = PageStyle()
 GO = "http-equiv=refresh content='0;url=HOST/left'"
@@ -237,10 +237,10 @@ def test_css_loads_nothing(css: str, expected: str) -> None:
 def test_deep_html_is_refused_at_once(source: str) -> None:
     """A megabyte of nested elements took the parser three minutes."""
     began = time.monotonic()
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         html_page(source * (MAX_TEXT_BYTES // len(source)), STYLE, title="t")
-    assert raised.value.translation_key == "html_too_deep"
-    assert raised.value.translation_placeholders == {"limit": str(MAX_DEPTH)}
+    assert raised.value.reason == "html_too_deep"
+    assert raised.value.placeholders == {"limit": str(MAX_DEPTH)}
     assert time.monotonic() - began < 15
 
 
@@ -256,6 +256,6 @@ def test_long_html_does_not_take_long(source: str) -> None:
 def test_a_megabyte_of_ampersands_is_refused() -> None:
     """Half of it took the parser two seconds, all of it nine."""
     html_page("&" * 100_000, STYLE, title="t")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         html_page("&" * MAX_TEXT_BYTES, STYLE, title="t")
-    assert raised.value.translation_key == "html_too_large"
+    assert raised.value.reason == "html_too_large"

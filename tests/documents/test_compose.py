@@ -4,7 +4,6 @@ from base64 import b64decode
 from datetime import UTC, datetime
 import re
 
-from homeassistant.exceptions import ServiceValidationError
 from hypothesis import given, settings, strategies as st
 import pytest
 
@@ -12,6 +11,7 @@ from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.documents.page import CONTENT_POLICY, PageStyle, paper_size
 from custom_components.lianke.documents.qr import qr_image
+from custom_components.lianke.errors import InputError
 from tests import needs
 from tests.examples import examples
 
@@ -219,9 +219,9 @@ def read_svg(svg: str) -> str:
     ("address", "key"), [("qr:", "qr_empty"), ("qr:" + "x" * 3000, "qr_too_long")]
 )
 def test_qr_codes_that_cannot_be(address: str, key: str) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         qr_image(address)
-    assert raised.value.translation_key == key
+    assert raised.value.reason == key
 
 
 def test_html_parts_get_a_page() -> None:
@@ -304,16 +304,16 @@ def test_csv(text: str, cells: list[str]) -> None:
 )
 def test_html_that_shows_nothing_is_refused(source: str) -> None:
     """A blank sheet came out."""
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         html_page(source, STYLE, title="t")
-    assert raised.value.translation_key == "text_empty"
+    assert raised.value.reason == "text_empty"
 
 
 def test_a_wide_table_gets_smaller_type() -> None:
     assert "font-size: 0.4em" in csv_page(",".join("x" * 30), STYLE, title="t")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         csv_page(",".join("x" * 61), STYLE, title="t")
-    assert raised.value.translation_placeholders == {"columns": "61", "allowed": "60"}
+    assert raised.value.placeholders == {"columns": "61", "allowed": "60"}
 
 
 def test_an_enormous_field_is_shown_as_text() -> None:

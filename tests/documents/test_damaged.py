@@ -5,7 +5,6 @@ from pathlib import Path
 import random
 from typing import Any
 
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
@@ -14,6 +13,7 @@ from custom_components.lianke.documents.conversion import make_document, safe_na
 from custom_components.lianke.documents.images import can_read_heif
 from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -67,8 +67,8 @@ def test_damaged_files_end_in_errors_of_ours(name: str, tmp_path: Path) -> None:
         path.write_bytes(damaged(SAMPLES[name], choice))
         try:
             document = make_document(path, name, PageStyle(), title=None, raw=False)
-        except ServiceValidationError as err:
-            found[err.translation_key or ""] += 1
+        except InputError as err:
+            found[err.reason or ""] += 1
         else:
             found[document.extension] += 1
     assert found.total() == ROUNDS
@@ -87,9 +87,9 @@ def test_whatever_a_decoder_raises(
     monkeypatch.setattr("custom_components.lianke.documents.images.Image.open", broken)
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
-    with pytest.raises(ServiceValidationError) as error:
+    with pytest.raises(InputError) as error:
         make_document(path, "a.webp", PageStyle(), title=None, raw=False)
-    assert error.value.translation_key == "image_unreadable"
+    assert error.value.reason == "image_unreadable"
 
 
 def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     path = tmp_path / "x"
     path.write_bytes(picture("AVIF")[:100])
     assert can_read_heif(path)
-    with pytest.raises(ServiceValidationError) as error:
+    with pytest.raises(InputError) as error:
         make_document(path, "a.avif", PageStyle(), title=None, raw=False)
-    assert error.value.translation_key == "image_unreadable"
+    assert error.value.reason == "image_unreadable"
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.documents import download
 from custom_components.lianke.documents.download import async_download, is_public
+from custom_components.lianke.errors import InputError
 from tests.documents.conftest import PDF, Site
 
 LIMIT = 1024 * 1024
@@ -29,11 +29,11 @@ LIMIT = 1024 * 1024
 
 async def refused(hass: HomeAssistant, url: str, tmp_path: Path, limit: int = LIMIT) -> str:
     """Return the key of the error that fetching an address ends with."""
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await async_download(hass, url, tmp_path / "file", limit)
-    for value in (raised.value.translation_placeholders or {}).values():
+    for value in (raised.value.placeholders or {}).values():
         assert "secret" not in value
-    return raised.value.translation_key or ""
+    return raised.value.reason or ""
 
 
 async def test_an_allowed_address_is_fetched(
@@ -119,10 +119,10 @@ async def test_the_host_at_fault_is_named(
     site.answer = answer
     hass.config.allowlist_external_urls = {f"{site.url}/"}
     monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await async_download(hass, f"{site.url}/x", tmp_path / "file", LIMIT)
-    assert raised.value.translation_key == "url_not_public"
-    assert raised.value.translation_placeholders == {"host": "cdn.example.com"}
+    assert raised.value.reason == "url_not_public"
+    assert raised.value.placeholders == {"host": "cdn.example.com"}
 
 
 async def test_redirects_are_followed_and_counted(

@@ -11,7 +11,7 @@ from homeassistant.components.image import ImageEntity
 from homeassistant.components.todo.const import TodoItemStatus
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.setup import async_setup_component
@@ -26,6 +26,7 @@ from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import picture
 
 LIMIT = 1024 * 1024
@@ -122,8 +123,8 @@ async def fetch(
     )
 
 
-def key_of(raised: pytest.ExceptionInfo[ServiceValidationError]) -> str | None:
-    return raised.value.translation_key
+def key_of(raised: pytest.ExceptionInfo[InputError]) -> str | None:
+    return raised.value.reason
 
 
 async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
@@ -135,7 +136,7 @@ async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
         hass, spool, "media-source://camera/camera.door", kind=SourceKind.MEDIA, title="Visitor"
     )
     assert (by_media.name, by_media.title) == ("Visitor.jpg", "Visitor")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, "camera.door", limit=10)
     assert key_of(raised) == "file_too_large"
 
@@ -161,7 +162,7 @@ async def test_a_camera_that_shows_nothing(
     hass: HomeAssistant, spool: Spool, *, data: bytes | None, available: bool, key: str
 ) -> None:
     await add(hass, "camera", [Door(data, available=available)])
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, "camera.door")
     assert key_of(raised) == key
 
@@ -187,7 +188,7 @@ async def test_entities_that_cannot_be_printed(
     hass: HomeAssistant, spool: Spool, entity_id: str, key: str
 ) -> None:
     hass.states.async_set("light.lamp", "on")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, entity_id)
     assert key_of(raised) == key
 
@@ -221,7 +222,7 @@ async def test_a_list(hass: HomeAssistant, spool: Spool) -> None:
 
 async def test_an_empty_list_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:
     await add(hass, "todo", [Shopping(ITEMS[2:])])
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, "todo.shopping")
     assert key_of(raised) == "list_empty"
     document = await fetch(hass, spool, "todo.shopping", page=PageOptions(print_empty=True))
@@ -299,7 +300,7 @@ def test_days_of_a_calendar(agenda: str, today: date, first: date, days: int) ->
 
 async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:
     await add(hass, "calendar", [Family([])])
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, "calendar.family")
     assert key_of(raised) == "list_empty"
     document = await fetch(hass, spool, "calendar.family", page=PageOptions(print_empty=True))

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from threading import Event, Thread
 
-from homeassistant.exceptions import ServiceValidationError
 from PIL import Image
 import pytest
 
 from custom_components.lianke.documents import images
 from custom_components.lianke.documents.images import can_read_heif, convert_image
 from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import empty_webp, picture
 
 # Linux counts the peak of this program alone there.
@@ -45,9 +45,9 @@ def test_the_largest_picture_takes_300_mb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(7700, 7700), (16383, 16383), (4200, 4100)])
 def test_larger_ones_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "source").write_bytes(empty_webp(*size))
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         convert_image(tmp_path / "source", tmp_path / "target", "x.webp")
-    assert raised.value.translation_key == "image_too_large"
+    assert raised.value.reason == "image_too_large"
     assert not (tmp_path / "target").exists()
 
 
@@ -57,9 +57,9 @@ def test_a_huge_avif_is_too_large_not_unknown(
     (tmp_path / "source").write_bytes(picture("AVIF"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert can_read_heif(tmp_path / "source")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         convert_image(tmp_path / "source", tmp_path / "target", "x.avif")
-    assert raised.value.translation_key == "image_too_large"
+    assert raised.value.reason == "image_too_large"
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, Paper
@@ -14,6 +13,7 @@ from custom_components.lianke.documents.page_documents import (
     async_test_page,
 )
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.errors import InputError
 
 RECEIPT = Paper(
     paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890
@@ -47,9 +47,9 @@ async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: 
 async def test_a_notification_that_cannot_be(
     hass: HomeAssistant, spool: Spool, message: str, key: str
 ) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await async_notification(hass, spool, message, None, paper=None)
-    assert raised.value.translation_key == key
+    assert raised.value.reason == key
 
 
 async def test_the_test_page_tells_what_the_printer_can(hass: HomeAssistant, spool: Spool) -> None:

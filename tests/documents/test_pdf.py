@@ -14,7 +14,6 @@ import zlib
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 from PIL import Image
 import pypdfium2
 import pytest
@@ -32,6 +31,7 @@ from custom_components.lianke.documents.pdf_client import (
 )
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
 
@@ -177,10 +177,10 @@ async def test_what_cannot_be_opened_is_refused(
         limit = document.size - 1
         assert limit > len(data)
         await spool.async_discard(document)
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await fetch(data, password, limit)
-    assert refused.value.translation_key == key
-    assert "geheim" not in str(refused.value.translation_placeholders)
+    assert refused.value.reason == key
+    assert "geheim" not in str(refused.value.placeholders)
     assert not [*spool._folder.iterdir()]
 
 
@@ -206,9 +206,9 @@ async def test_a_bomb_ends_the_worker_and_not_home_assistant(
     fetch: Fetch, worker: PdfWorker
 ) -> None:
     before = rss()
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await fetch(bomb())
-    assert refused.value.translation_key in ("pdf_needs_memory", "pdf_damaged")
+    assert refused.value.reason in ("pdf_needs_memory", "pdf_damaged")
     assert rss() - before < 64 * 2**20
     assert (await fetch(make_pdf(3))).pages == 3
 
@@ -233,9 +233,9 @@ def tree_of_itself(levels: int) -> bytes:
 
 async def test_a_page_tree_without_end_is_refused(fetch: Fetch) -> None:
     assert (await fetch(tree_of_itself(9))).pages == 512
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await fetch(tree_of_itself(60))
-    assert refused.value.translation_key == "pdf_damaged"
+    assert refused.value.reason == "pdf_damaged"
 
 
 async def test_the_process_serves_many_and_ends_when_idle(
@@ -270,9 +270,9 @@ async def test_a_task_that_hangs_ends(
     assert process_id is not None
     os.kill(process_id, 19)
     monkeypatch.setattr(pdf_client, "TASK_SECONDS", 0.2)
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await fetch(make_pdf(1))
-    assert refused.value.translation_key == "pdf_takes_long"
+    assert refused.value.reason == "pdf_takes_long"
     assert not alive(process_id)
 
 
@@ -282,9 +282,9 @@ async def test_a_process_that_does_not_start_is_no_fault_of_the_file(
     slow = tmp_path / "worker.py"
     slow.write_text("import time; time.sleep(60)")
     monkeypatch.setattr(pdf_client, "START_SECONDS", 0.5)
-    with patch.object(pdf_client, "SCRIPT", slow), pytest.raises(ServiceValidationError) as refused:
+    with patch.object(pdf_client, "SCRIPT", slow), pytest.raises(InputError) as refused:
         await fetch(make_pdf(1))
-    assert refused.value.translation_key == "pdf_busy"
+    assert refused.value.reason == "pdf_busy"
     assert worker.process_id is None
     # It starts a little later than a task may take.
     slow.write_text(

@@ -4,10 +4,10 @@ from pathlib import Path
 import random
 import tracemalloc
 
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.documents.sniff import FileType, sniff
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -108,9 +108,9 @@ def test_kinds(tmp_path: Path, data: bytes, name: str, kind: FileType) -> None:
     ids=named,
 )
 def test_refused(tmp_path: Path, data: bytes, name: str, key: str) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         kind_of(tmp_path, data, name)
-    assert raised.value.translation_key == key
+    assert raised.value.reason == key
 
 
 COMMANDS = {
@@ -128,14 +128,14 @@ def test_commands_are_not_told_by_content(tmp_path: Path, name: str) -> None:
     """Files called otherwise, and names that a server gives, were printed as commands."""
     path = tmp_path / "file"
     path.write_bytes(COMMANDS[name])
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         sniff(path, name)
-    assert raised.value.translation_key == "raw_not_asked_for"
-    assert raised.value.translation_placeholders == {"name": name}
+    assert raised.value.reason == "raw_not_asked_for"
+    assert raised.value.placeholders == {"name": name}
     if name.endswith(".prn"):
         assert sniff(path, name, may_be_raw=True) is FileType.RAW
     else:
-        with pytest.raises(ServiceValidationError):
+        with pytest.raises(InputError):
             sniff(path, name, may_be_raw=True)
 
 
@@ -143,7 +143,7 @@ def test_a_zip_with_a_huge_directory_is_not_read(tmp_path: Path) -> None:
     data = zipped("[Content_Types].xml", "word/document.xml")
     end = data.rfind(b"PK\x05\x06")
     huge = data[: end + 12] + (5 * 1024 * 1024).to_bytes(4, "little") + data[end + 16 :]
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         kind_of(tmp_path, huge, "x.docx")
 
 
@@ -152,12 +152,12 @@ def test_nor_one_whose_size_stands_elsewhere(tmp_path: Path) -> None:
     data = zip64(zipped("[Content_Types].xml", *parts), reported=100)
     tracemalloc.start()
     try:
-        with pytest.raises(ServiceValidationError) as raised:
+        with pytest.raises(InputError) as raised:
             kind_of(tmp_path, data, "x.docx")
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
         tracemalloc.stop()
-    assert raised.value.translation_key == "file_damaged"
+    assert raised.value.reason == "file_damaged"
 
 
 def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
         file.write(data[end : end + 12] + b"PK\x05\x06" + bytes(6))
     tracemalloc.start()
     try:
-        with pytest.raises(ServiceValidationError):
+        with pytest.raises(InputError):
             sniff(path, "x.docx")
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:

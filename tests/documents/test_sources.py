@@ -10,7 +10,6 @@ from typing import Any
 from aiohttp import FormData
 from homeassistant.components import file_upload
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 from PIL import Image
 import pytest
@@ -23,6 +22,7 @@ from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document, is_snapshot
 from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, picture, tiff, zipped
 from tests.simulator import make_pdf
 
@@ -53,10 +53,10 @@ async def refused(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
 ) -> str:
     """Return the key of the error; nothing is left in the spool."""
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, kind, value, **more)
     assert spooled(hass) == []
-    return raised.value.translation_key or ""
+    return raised.value.reason or ""
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ async def test_of_two_calls_with_one_upload_one_prints(
             return_exceptions=True,
         )
         (document,) = (one for one in ended if isinstance(one, Document))
-        (error,) = (one for one in ended if isinstance(one, ServiceValidationError))
-        assert error.translation_key == "upload_gone"
+        (error,) = (one for one in ended if isinstance(one, InputError))
+        assert error.reason == "upload_gone"
         assert document.path.exists()
         await spool.async_discard(document)
 
@@ -245,9 +245,9 @@ async def test_a_file_name_that_is_no_text(hass: HomeAssistant, spool: Spool, me
     document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
     assert (document.name, document.title) == ("caf_.pdf", "caf\ufffd.pdf")
     (media / name).write_bytes(b"\x7fELF\0")
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, SourceKind.FILE, str(media / name))
-    assert raised.value.translation_placeholders == {"name": "caf\ufffd.pdf"}
+    assert raised.value.placeholders == {"name": "caf\ufffd.pdf"}
 
 
 async def test_bad_files(
@@ -430,9 +430,9 @@ async def test_handles(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     handle = await spool.async_keep(await fetch(hass, spool, SourceKind.FILE, str(media / "a.pdf")))
     document = await fetch(hass, spool, SourceKind.DOCUMENT, handle)
     assert (document.name, document.pages) == ("a.pdf", 2)
-    with pytest.raises(HomeAssistantError) as raised:
+    with pytest.raises(InputError) as raised:
         await fetch(hass, spool, SourceKind.DOCUMENT, "other")
-    assert raised.value.translation_key == "document_gone"
+    assert raised.value.reason == "document_gone"
 
 
 @pytest.mark.parametrize(

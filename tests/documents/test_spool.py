@@ -8,7 +8,6 @@ import time
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -16,6 +15,7 @@ from custom_components.lianke.documents import spool as spool_module
 from custom_components.lianke.documents.conversion import make_raw_document
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.spool import Spool, copy_file, write_bytes
+from custom_components.lianke.errors import InputError
 
 
 async def make(spool: Spool, data: bytes = b"hello") -> Document:
@@ -107,7 +107,7 @@ async def test_it_is_gone_after_an_hour(
     freezer.tick(timedelta(minutes=30))
     second = await spool.async_keep(await make(spool))
     freezer.tick(timedelta(minutes=31))
-    with pytest.raises(ServiceValidationError, check=_is_gone):
+    with pytest.raises(InputError, check=_is_gone):
         await spool.async_copy_kept(first)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
@@ -116,12 +116,12 @@ async def test_it_is_gone_after_an_hour(
     freezer.tick(timedelta(minutes=31))
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
-    with pytest.raises(ServiceValidationError, check=_is_gone):
+    with pytest.raises(InputError, check=_is_gone):
         await spool.async_copy_kept(second)
 
 
-def _is_gone(err: ServiceValidationError) -> bool:
-    return err.translation_key == "document_gone"
+def _is_gone(err: InputError) -> bool:
+    return err.reason == "document_gone"
 
 
 async def test_number_and_size_are_limited(
@@ -131,12 +131,12 @@ async def test_number_and_size_are_limited(
     handles = [await spool.async_keep(await make(spool)) for _ in range(5)]
     assert len(files(hass)) == 3
     await spool.async_copy_kept(handles[-1])
-    with pytest.raises(ServiceValidationError, check=_is_gone):
+    with pytest.raises(InputError, check=_is_gone):
         await spool.async_copy_kept(handles[0])
     monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 12)
     big = await spool.async_keep(await make(spool, b"x" * 100))
     assert (await spool.async_copy_kept(big)).size == 100
-    with pytest.raises(ServiceValidationError, check=_is_gone):
+    with pytest.raises(InputError, check=_is_gone):
         await spool.async_copy_kept(handles[-1])
 
 
@@ -161,7 +161,7 @@ async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -
     for name in files(hass):
         (document.path.parent / name).unlink()
     assert await spool.async_picture(handle, 1) is None
-    with pytest.raises(ServiceValidationError, check=_is_gone):
+    with pytest.raises(InputError, check=_is_gone):
         await spool.async_copy_kept(handle)
 
 
@@ -173,7 +173,7 @@ async def test_what_is_forgotten_is_deleted_and_its_copies_are_not(
     for _ in "twice":
         await spool.async_forget(handle)
     assert files(hass) == [copy.path.name]
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await spool.async_copy_kept(handle)
 
 
@@ -213,9 +213,9 @@ async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) 
 
 def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes(3000))
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         copy_file(tmp_path / "big", tmp_path / "copy", 2999, "big")
-    assert raised.value.translation_key == "file_too_large"
+    assert raised.value.reason == "file_too_large"
     copy_file(tmp_path / "big", tmp_path / "again", 3000, "big")
     assert (tmp_path / "again").read_bytes() == bytes(3000)
 
@@ -227,7 +227,7 @@ async def test_pictures_count_in_the_limit(
     monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 5000)
     handles = [await spool.async_keep(await make(spool), [bytes(1000), bytes(1000)]) for _ in "123"]
     assert await spool.async_picture(handles[0], 1) is None
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await spool.async_copy_kept(handles[0])
     assert await spool.async_picture(handles[2], 2) == bytes(1000)
     assert len(files(hass)) == 6

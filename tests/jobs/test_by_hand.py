@@ -8,13 +8,14 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import Context
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.documents.pdf_worker.two_sides import split
 from custom_components.lianke.documents.two_sides import TurnSetup
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.by_hand import ByHand, Halves
 from custom_components.lianke.jobs.halves import FIRST_SIDES_ONLY, NOT_TURNED
 from custom_components.lianke.jobs.job import Job, JobState
@@ -188,10 +189,10 @@ async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> No
     shop.printer().seconds_per_page = 3000
     other = await shop.submit()
     await shop.uploaded(other)
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         # It would come out on the paper that was turned over.
         await shop.queue.async_continue(job.job_id)
-    assert refused.value.translation_key == "turn_paper_busy"
+    assert refused.value.reason == "turn_paper_busy"
     await shop.until(other, JobState.COMPLETED)
     shop.box.online = False
     await shop.refresh()
@@ -243,7 +244,7 @@ async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, e
     assert (reported.state, reported.reason) == expected[end]
     assert reported.partly_printed
     assert not reported.was_never_sent
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
 
 
@@ -606,15 +607,15 @@ class TestAgain:
     async def test_what_is_wrong_prints_nothing(self, shop: Shop) -> None:
         failed = await self.failed(shop, 2, 1)
         for sheet in (0, 5):
-            with pytest.raises(ServiceValidationError) as refused:
+            with pytest.raises(InputError) as refused:
                 await self.retry(shop, failed, from_sheet=sheet)
-            assert refused.value.translation_key == "no_such_sheet"
+            assert refused.value.reason == "no_such_sheet"
         assert shop.queue.get(failed.job_id).retried_as is None
         shop.sim.cloud.plan(shop.printer(), Outcome(code=502))
         plain = await shop.until(await shop.submit(), JobState.FAILED)
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await self.retry(shop, plain)
-        assert refused.value.translation_key == "not_by_hand"
+        assert refused.value.reason == "not_by_hand"
 
 
 async def off(shop: Shop) -> None:
@@ -654,9 +655,9 @@ class TestTurnedPaper:
             # As long as a sheet of it may still lie there.
             reported = shop.queue.get(older.job_id)
             assert (reported.state, reported.hold_reason) == (JobState.HELD, "paper_turned")
-            with pytest.raises(ServiceValidationError) as refused:
+            with pytest.raises(InputError) as refused:
                 await shop.submit(hold=False)
-            assert refused.value.translation_key == "not_ready_paper_turned"
+            assert refused.value.reason == "not_ready_paper_turned"
             shop.printer().seconds_per_page = 3
             await shop.until(older, JobState.COMPLETED)
             order(shop, job, older)
@@ -678,9 +679,9 @@ class TestTurnedPaper:
         async with asyncio.timeout(30):
             while not shop.queue.get(other.job_id).is_unsure:
                 await asyncio.sleep(0.01)
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(job.job_id)
-        assert refused.value.translation_key == "turn_paper_busy"
+        assert refused.value.reason == "turn_paper_busy"
         await shop.until(other, JobState.COMPLETED)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
@@ -703,9 +704,9 @@ class TestTurnedPaper:
             other = await shop.submit()
         ended = await shop.until(other, JobState(end), seconds=7200)
         assert ended.partly_printed is (end == "canceled")
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(job.job_id)
-        assert refused.value.translation_key == "turn_paper_busy"
+        assert refused.value.reason == "turn_paper_busy"
         await shop.tick(1801)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
@@ -714,11 +715,11 @@ class TestTurnedPaper:
         first, second = await turning(shop), await turning(shop)
         await off(shop)
         await shop.queue.async_continue(second.job_id)
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(first.job_id)
-        assert refused.value.translation_key == "turn_paper_taken"
-        assert refused.value.translation_placeholders is not None
-        assert refused.value.translation_placeholders["other"] == second.title
+        assert refused.value.reason == "turn_paper_taken"
+        assert refused.value.placeholders is not None
+        assert refused.value.placeholders["other"] == second.title
         # At another printer it may.
         elsewhere = await turning(shop, port=4)
         await shop.queue.async_continue(elsewhere.job_id)
@@ -747,9 +748,9 @@ class TestTurnedPaper:
             await asyncio.sleep(0)
             go_on.set()
             if not hold:
-                with pytest.raises(ServiceValidationError) as refused:
+                with pytest.raises(InputError) as refused:
                     await submitting
-                assert refused.value.translation_key == "not_ready_paper_turned"
+                assert refused.value.reason == "not_ready_paper_turned"
                 await continuing
                 await shop.until(job, JobState.COMPLETED)
                 root = jobs_path(shop.hass, shop.entry.entry_id)
@@ -790,16 +791,16 @@ class TestTurnedPaper:
         shop.printer().seconds_per_page = 3000
         other = await shop.submit()
         await shop.uploaded(other)
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await again(first)
-        assert refused.value.translation_key == "turn_paper_busy"
+        assert refused.value.reason == "turn_paper_busy"
         shop.printer().seconds_per_page = 3
         await shop.until(other, JobState.COMPLETED)
         await off(shop)
         anew = await again(first)
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await again(second)
-        assert refused.value.translation_key == "turn_paper_taken"
+        assert refused.value.reason == "turn_paper_taken"
         late = await shop.submit()
         await on(shop)
         await shop.until(late, JobState.COMPLETED)
@@ -839,9 +840,9 @@ async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> N
     async with open_shop(max_pages=14) as shop:
         job = await submit(shop, pages=7, copies=2)
         assert job.copies == 2
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await submit(shop, pages=5, copies=3)
-        assert refused.value.translation_key == "guard_pages"
+        assert refused.value.reason == "guard_pages"
     left = [path.name for path in shop.tmp_path.glob("[fb]-*.pdf")]
     assert not left
 

@@ -11,13 +11,14 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.other_tasks import PreviewUpload
@@ -65,9 +66,9 @@ async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: Op
 async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
     await shop.queue.async_drain()
     document = shop.document()
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.submit(document)
-    assert refused.value.translation_key == "not_ready_getting_ready"
+    assert refused.value.reason == "not_ready_getting_ready"
     assert not document.path.exists()
 
 
@@ -446,6 +447,6 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
             )
             shop.queue._registry.publish(f"later-{number:03}")
             await shop.queue._registry.async_trim()
-        with pytest.raises(HomeAssistantError) as refused:
+        with pytest.raises(InputError) as refused:
             await shop.submit()
-        assert refused.value.translation_key == "guard_rate"
+        assert refused.value.reason == "guard_rate"

@@ -1,10 +1,10 @@
 """Once only, replaced, guarded, retried."""
 
 from homeassistant.core import Context
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.jobs.queue import Changes
@@ -33,9 +33,9 @@ async def test_a_request_id_prints_once(shop: Shop) -> None:
 
 async def test_a_request_id_for_something_else_is_an_error(shop: Shop) -> None:
     await shop.submit(shop.document(pages=1), request_id="a")
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.submit(shop.document(pages=2), request_id="a")
-    assert refused.value.translation_key == "request_id_conflict"
+    assert refused.value.reason == "request_id_conflict"
 
 
 async def test_a_failed_job_frees_its_request_id(shop: Shop) -> None:
@@ -76,7 +76,7 @@ async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
         assert refused == 15
         with pytest.raises(LimitError) as error:
             await shop.submit()
-        assert error.value.translation_key == "guard_rate"
+        assert error.value.reason == "guard_rate"
         for job in shop.queue.jobs():
             await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 5
@@ -119,7 +119,7 @@ async def test_the_guard_counts_pages_times_copies(
         return
     with pytest.raises(LimitError) as error:
         await shop.submit(document, options=options)
-    assert error.value.translation_key == "guard_pages"
+    assert error.value.reason == "guard_pages"
     assert not document.path.exists()
     assert shop.sim.cloud.count(SUBMIT) == 0
 
@@ -134,9 +134,9 @@ async def test_retry_prints_the_kept_document_again(shop: Shop) -> None:
     assert again.retry_of == job.job_id
     await shop.until(again, JobState.COMPLETED)
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.queue.async_retry(again.job_id, context=Context())
-    assert refused.value.translation_key == "job_not_retryable"
+    assert refused.value.reason == "job_not_retryable"
 
 
 async def test_retry_elsewhere(shop: Shop) -> None:

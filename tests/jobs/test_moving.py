@@ -12,13 +12,13 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import Context
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.two_sides import FACES
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.by_hand import ByHand
 from custom_components.lianke.jobs.job import Asker, Job, JobState
@@ -64,9 +64,9 @@ async def move(shop: Shop, job: Job, other: Shop | None = None, port: int = SMAL
 
 async def refused(shop: Shop, job: Job, **where: Any) -> str:
     """Try to move a job; return why that is refused."""
-    with pytest.raises(HomeAssistantError) as caught:
+    with pytest.raises(InputError) as caught:
         await move(shop, job, **where)
-    return str(caught.value.translation_key)
+    return caught.value.reason
 
 
 def documents(shop: Shop) -> int:
@@ -131,9 +131,9 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     job = await shop.submit()
     await shop.until(job, JobState.COMPLETED)
     assert await refused(shop, job) == "job_not_movable"
-    with pytest.raises(ServiceValidationError) as caught:
+    with pytest.raises(InputError) as caught:
         await shop.queue.async_move("no such job", changes(shop, SMALL), shop.entry.entry_id)
-    assert caught.value.translation_key == "job_not_found"
+    assert caught.value.reason == "job_not_found"
     # Its halves were made for the printer's way of turning paper.
     by_hand = ByHand(
         pages=2, copies=1, sheets=1, put_back=next(iter(FACES)), front_size=1, back_size=1
@@ -192,8 +192,8 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
 async def test_two_moves_at_once_are_one(shop: Shop) -> None:
     job = await held(shop)
     results = await asyncio.gather(move(shop, job), move(shop, job), return_exceptions=True)
-    [error] = [one for one in results if isinstance(one, ServiceValidationError)]
-    assert error.translation_key == "job_is_moving"
+    [error] = [one for one in results if isinstance(one, InputError)]
+    assert error.reason == "job_is_moving"
     [new] = [one for one in results if isinstance(one, Job)]
     await switch(shop, online=True)
     await shop.until(new, JobState.COMPLETED)
@@ -239,9 +239,9 @@ async def test_a_retry_that_was_moved_is_the_one_retry(shop: Shop) -> None:
     await switch(shop, online=False)
     again = (await shop.queue.async_retry(job.job_id, context=Context())).job
     new = await move(shop, again)
-    with pytest.raises(ServiceValidationError) as caught:
+    with pytest.raises(InputError) as caught:
         await shop.queue.async_retry(job.job_id, context=Context())
-    assert caught.value.translation_key == "job_retried_already"
+    assert caught.value.reason == "job_retried_already"
     await switch(shop, online=True)
     await shop.until(new, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
@@ -271,11 +271,11 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
         async def replaced_meanwhile(request: Any) -> Any:
             shop.clock.tick(1)
             await shop.submit(replace_key="briefing")
-            raise ServiceValidationError("no")
+            raise InputError("no")
 
         with (
             patch.object(other.queue, "async_submit", replaced_meanwhile),
-            pytest.raises(ServiceValidationError),
+            pytest.raises(InputError),
         ):
             await move(shop, job, other, HOME)
         assert shop.queue.get(job.job_id).reason == "replaced"
@@ -432,11 +432,11 @@ async def cut_off(open_shop: OpenShop) -> tuple[MockConfigEntry, MockConfigEntry
     """Cut a move off right after its first write; return both entries and the job."""
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop)
-        refusal = ServiceValidationError("no")
+        refusal = InputError("no")
         with (
             patch.object(shop.queue._mover, "_stay"),
             patch.object(other.queue, "async_submit", side_effect=refusal),
-            pytest.raises(ServiceValidationError),
+            pytest.raises(InputError),
         ):
             await move(shop, job, other, HOME)
         # Nothing goes on with it until the restart.
@@ -452,9 +452,9 @@ async def test_a_job_waits_while_nobody_can_tell_whether_it_was_moved(open_shop:
         waits = shop.queue.get(job.job_id)
         assert (waits.state, waits.hold_reason) == (JobState.HELD, "moving")
         assert [waits.can_cancel, waits.can_move, waits.can_continue] == [False] * 3
-        with pytest.raises(ServiceValidationError) as caught:
+        with pytest.raises(InputError) as caught:
             await shop.queue.async_cancel(job.job_id)
-        assert caught.value.translation_key == "job_is_moving"
+        assert caught.value.reason == "job_is_moving"
         assert await refused(shop, job) == "job_is_moving"
         assert not shop.sim.cloud.printed
         async with open_shop(entry=other, number=1):

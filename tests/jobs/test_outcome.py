@@ -3,11 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.api.tasks import TaskResult, TaskState
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.outcome import changes_for
 from tests.jobs.conftest import OpenShop, Receiver, Shop
@@ -197,7 +197,7 @@ async def test_an_ended_job_is_not_canceled(shop: Shop) -> None:
     done = await shop.queue.async_cancel(job.job_id)
     assert done.state is JobState.COMPLETED
     assert shop.sim.cloud.count("DELETE /print/job") == 0
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await shop.queue.async_cancel(job.job_id)
 
 

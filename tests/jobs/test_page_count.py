@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
 from custom_components.lianke.jobs.settings import max_pages
@@ -37,9 +37,9 @@ async def refusal(shop: Shop, document: Document, **options: Any) -> str | None:
     """Return why a document is refused, None if it is taken."""
     try:
         await shop.submit(document, options=PrintOptions(**options))
-    except ServiceValidationError as err:
+    except InputError as err:
         assert not document.path.exists()
-        return err.translation_key
+        return err.reason
     return None
 
 
@@ -124,12 +124,12 @@ async def test_text_is_as_long_as_it_may_become(
 
 async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
     """Pages 9 to 12 of five were sent, failed there, and failed again with each retry."""
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.submit(shop.document(pages=5), options=PrintOptions(pages="9-12"))
-    assert refused.value.translation_key == "pages_not_in_document"
-    assert refused.value.translation_placeholders == {"count": "5"}
+    assert refused.value.reason == "pages_not_in_document"
+    assert refused.value.placeholders == {"count": "5"}
     assert not isinstance(refused.value, LimitError)
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await shop.submit(shop.document(pages=1), options=PrintOptions(pages="even"))
     assert shop.sim.cloud.count(SUBMIT) == 0
     job = await shop.submit(shop.document(pages=5), options=PrintOptions(pages="4-12"))

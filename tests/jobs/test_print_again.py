@@ -5,10 +5,10 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import Context
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import LimitError
@@ -59,9 +59,9 @@ async def test_a_printed_document_is_gone_where_nobody_wants_it_kept(shop: Shop)
     # Not for a moment either.
     assert not any(offered)
     assert documents(shop) == 0
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await again(shop, job)
-    assert refused.value.translation_key == "job_not_retryable"
+    assert refused.value.reason == "job_not_retryable"
     assert len(shop.sim.cloud.printed) == 1
 
 
@@ -137,9 +137,9 @@ async def test_a_document_that_is_just_gone_prints_nothing(open_shop: OpenShop) 
     async with open_shop(**KEEPS) as shop:
         job = await printed(shop)
         next(jobs_path(shop.hass, shop.entry.entry_id).glob("*/document*")).unlink()
-        with pytest.raises(ServiceValidationError) as refused:
+        with pytest.raises(InputError) as refused:
             await again(shop, job)
-        assert refused.value.translation_key == "document_gone"
+        assert refused.value.reason == "document_gone"
         assert len(shop.sim.cloud.printed) == 1
 
 

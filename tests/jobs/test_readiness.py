@@ -3,9 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -53,9 +53,9 @@ async def test_offline_box_holds_and_an_impatient_caller_is_told(shop: Shop) -> 
     job = await shop.submit()
     assert job.hold_reason == "box_offline"
     document = shop.document()
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.submit(document, hold=False)
-    assert refused.value.translation_key == "not_ready_box_offline"
+    assert refused.value.reason == "not_ready_box_offline"
     assert not document.path.exists()
     assert shop.sim.cloud.count(SUBMIT) == 0
     assert len(shop.queue.jobs()) == 1
@@ -155,7 +155,7 @@ async def test_cancel_of_a_held_job(shop: Shop) -> None:
     await shop.refresh()
     job = await shop.submit()
     assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await shop.queue.async_cancel(job.job_id)
     assert shop.sim.cloud.count(SUBMIT) == 0
 
@@ -212,7 +212,7 @@ async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> N
 
 async def test_awaiting_driver_is_refused_at_once(shop: Shop) -> None:
     port = next(printer.port for printer in shop.box.printers if printer.driver_type == 0)
-    with pytest.raises(ServiceValidationError) as refused:
+    with pytest.raises(InputError) as refused:
         await shop.submit(port=port)
-    assert refused.value.translation_key == "driver_awaiting"
+    assert refused.value.reason == "driver_awaiting"
     assert shop.sim.cloud.count(SUBMIT) == 0

@@ -6,9 +6,9 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import Context
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintRequest, Submission
 from custom_components.lianke.jobs.store import jobs_path
@@ -39,10 +39,10 @@ async def retry(shop: Shop, job: Job) -> Job:
 
 async def refused(shop: Shop, job: Job) -> dict[str, str]:
     """Try to print a job once more; return what the refusal says."""
-    with pytest.raises(ServiceValidationError) as caught:
+    with pytest.raises(InputError) as caught:
         await retry(shop, job)
-    assert caught.value.translation_key == "job_retried_already"
-    return dict(caught.value.translation_placeholders or {})
+    assert caught.value.reason == "job_retried_already"
+    return dict(caught.value.placeholders or {})
 
 
 async def test_two_retries_at_once_print_once(shop: Shop) -> None:
@@ -50,9 +50,9 @@ async def test_two_retries_at_once_print_once(shop: Shop) -> None:
     calls = (retry(shop, job), retry(shop, job))
     done = await asyncio.gather(*calls, return_exceptions=True)
     (again,) = [one for one in done if isinstance(one, Job)]
-    (error,) = [one for one in done if isinstance(one, ServiceValidationError)]
-    assert error.translation_key == "job_retried_already"
-    assert (error.translation_placeholders or {})["job_id"] == again.job_id
+    (error,) = [one for one in done if isinstance(one, InputError)]
+    assert error.reason == "job_retried_already"
+    assert (error.placeholders or {})["job_id"] == again.job_id
     await shop.until(again, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
 
@@ -136,10 +136,10 @@ async def test_a_mark_without_a_job_is_void_after_a_power_cut(
 
 async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
     job = await failed(shop)
-    refusal = ServiceValidationError("the hour's jobs are used up")
+    refusal = InputError("the hour's jobs are used up")
     with (
         patch.object(shop.queue, "async_submit", side_effect=refusal),
-        pytest.raises(ServiceValidationError),
+        pytest.raises(InputError),
     ):
         await retry(shop, job)
     await shop.until(await retry(shop, job), JobState.COMPLETED)

@@ -3,9 +3,10 @@
 from datetime import timedelta
 import json
 
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.people import MAX_REASONS
 from custom_components.lianke.jobs.record import RecordError
@@ -35,11 +36,11 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
 
 async def test_reasons_are_answered_one_after_the_other(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL + RELEASE)
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id, reason="release")
     reported = await shop.queue.async_continue(job.job_id, reason="approval")
     assert (reported.hold_reason, reported.waits_for) == ("release", RELEASE)
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         # A second press of the button that approves does not release it.
         await shop.queue.async_continue(job.job_id, reason="approval")
     await shop.tick(600)
@@ -47,9 +48,9 @@ async def test_reasons_are_answered_one_after_the_other(shop: Shop) -> None:
     await shop.queue.async_continue(job.job_id, reason="release")
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_reject(job.job_id)
 
 
@@ -58,7 +59,7 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
     await shop.refresh()
     job = await shop.submit(waits_for=APPROVAL)
     other = await shop.submit()
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         # It waits for the printer.
         await shop.queue.async_continue(other.job_id)
     await shop.queue.async_continue(job.job_id)
@@ -80,7 +81,7 @@ async def test_a_rejected_job_never_prints(shop: Shop) -> None:
         "Anna: too long",
     )
     assert reported.was_never_sent
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
     await shop.tick(3600)
     assert not shop.sim.cloud.tasks
@@ -92,7 +93,7 @@ async def test_without_an_answer_it_expires(shop: Shop) -> None:
     assert shop.queue.get(job.job_id).state is JobState.HELD
     reported = await shop.until(job, JobState.EXPIRED)
     assert (reported.reason, reported.was_never_sent) == ("expired", True)
-    with pytest.raises(ServiceValidationError, match="job_not_waiting"):
+    with pytest.raises(InputError, match="job_not_waiting"):
         await shop.queue.async_continue(job.job_id)
     assert not shop.sim.cloud.tasks
 

@@ -12,7 +12,6 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
@@ -23,6 +22,7 @@ from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.status import HoldReason
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, can_move
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
@@ -216,14 +216,14 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
         and job.state not in frees
         and NOW - job.created_at <= REQUEST_ID_LIFE
     ]
-    refused: ServiceValidationError | None = None
+    refused: InputError | None = None
     answer: Job | None = None
     try:
         answer = find_duplicate(known, request_id, content, NOW)
-    except ServiceValidationError as err:
+    except InputError as err:
         refused = err
     if refused is not None:
-        assert refused.translation_key == "request_id_conflict"
+        assert refused.reason == "request_id_conflict"
         assert any((job.printer_key, job.digest) != ("printer", "digest") for job in live)
         return
     assert answer == (max(live, key=lambda job: job.created_at) if live else None)

@@ -39,9 +39,10 @@ from custom_components.lianke.api import (
     upload,
 )
 from custom_components.lianke.api.models import Credentials
-from custom_components.lianke.documents import conversion, document, images, ole, testpage
+from custom_components.lianke.documents import conversion, images, ole, testpage
 from custom_components.lianke.documents.pdf_worker import process
 from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
 from custom_components.lianke.jobs.record import RecordError
@@ -96,7 +97,7 @@ def reason(**wanted: Any) -> tuple[str, int] | None:
         option_resolver.resolve_options(
             options.PrintOptions(**wanted), able, (), models.Species.LASER
         )
-    except errors.LiankeInputError as err:
+    except InputError as err:
         return err.reason, len(getattr(err, "allowed", ()))
     return None
 
@@ -274,12 +275,8 @@ def directory(sectors: int) -> io.BytesIO:
 
 
 DOCUMENTS: dict[str, Case] = {
-    "documents.document.MAX_QUOTED": (
-        lambda: len(
-            (document.input_error("file_damaged", name="x" * MANY).translation_placeholders or {})[
-                "name"
-            ]
-        ),
+    "errors.MAX_QUOTED": (
+        lambda: len(InputError("file_damaged", name="x" * MANY).placeholders["name"]),
         200,
     ),
     "documents.conversion.MAX_STEM": (

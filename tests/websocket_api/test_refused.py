@@ -14,7 +14,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.actions.refused import SIGNAL_REFUSED, Refusal
-from custom_components.lianke.documents.document import input_error
+from custom_components.lianke.errors import InputError
+from custom_components.lianke.runtime import translated
 from tests.printing import device_of
 from tests.simulator import Simulator
 
@@ -149,7 +150,9 @@ async def test_a_title_is_for_who_sees_all_jobs(
     user = MockUser(groups=[]).add_to_hass(hass)
     user.mock_policy({"entities": True if sees_all else {}})
     card = await connect(user)
-    refusal = Refusal(user.id, "context", input_error("job_not_waiting", title="Payslip"), None)
+    refusal = Refusal(
+        user.id, "context", translated(InputError("job_not_waiting", title="Payslip")), None
+    )
     async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
     told = (await until(card, lambda message: message["refused"] is not None))["refused"]
     assert told["translation_key"] == "job_not_waiting"

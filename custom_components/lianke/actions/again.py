@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
-from ..documents.document import input_error
 from ..documents.sniff import FileType
+from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.queue import Changes
 from .print import async_resolve
@@ -27,15 +27,15 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     """Return how a job's document is printed on a printer with these options changed.
 
     Options that the job was asked for and that are not changed are checked anew, too. Raises
-    ServiceValidationError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
+    InputError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
     and what is wrong with an option.
     """
     if job.by_hand is not None:
-        raise input_error("by_hand_unchanged", title=job.title)
+        raise InputError("by_hand_unchanged", title=job.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
-        raise input_error("by_hand_not_again", title=job.title)
+        raise InputError("by_hand_not_again", title=job.title)
     if job.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
-        raise input_error("sheets_are_laid_out", title=job.title, option=fixed[0])
+        raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
     kept = dict(job.requested)
     if any(name in chosen for name in PAPER_OPTIONS):
         # A size never mixes with a paper.

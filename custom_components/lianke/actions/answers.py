@@ -2,7 +2,7 @@
 
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse
 
-from ..documents.document import input_error
+from ..errors import InputError
 from ..jobs.approval import async_may_approve
 from ..jobs.beginning import Beginning, async_find_beginning
 from ..jobs.errors import job_error
@@ -54,7 +54,7 @@ async def async_answer(
     """Answer for a job that waits for a person; return it as it is then.
 
     `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    ServiceValidationError: not_an_approver, assistant_may_not_approve, job_not_waiting, and what is
+    InputError: not_an_approver, assistant_may_not_approve, job_not_waiting, and what is
     wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
@@ -87,14 +87,14 @@ async def _async_check_may_answer(
 
     Automations were made by an administrator, unless somebody makes one run past its triggers. Assistants read
     titles that strangers may have written, and do not know voices: they do not approve.
-    Raises ServiceValidationError: not_an_approver, assistant_may_not_approve.
+    Raises InputError: not_an_approver, assistant_may_not_approve.
     """
     if who.independent or PersonReason.APPROVAL not in job.waits_for[:1]:
         return
     if approve and who.origin is Origin.ASSISTANT:
-        raise input_error("assistant_may_not_approve", title=job.title)
+        raise InputError("assistant_may_not_approve", title=job.title)
     if not await async_may_approve(hass, entry.options, who.user_id or context.user_id):
-        raise input_error("not_an_approver", title=job.title)
+        raise InputError("not_an_approver", title=job.title)
 
 
 async def _async_signed(hass: HomeAssistant, who: Beginning, message: str) -> str:

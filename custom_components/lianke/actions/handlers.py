@@ -16,10 +16,9 @@ from homeassistant.helpers import service
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..jobs.queue import Rest, Submission
-from ..runtime import LiankeConfigEntry, translated
+from ..runtime import LiankeConfigEntry
 from .again import async_changes, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
@@ -81,7 +80,7 @@ MAX_MODELS: Final = 200
 
 
 class Action(NamedTuple):
-    """An action; its handler raises LiankeError besides errors that Home Assistant shows itself."""
+    """An action; its handler raises InputError and LiankeError besides errors that Home Assistant shows itself."""
 
     name: str
     handler: Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
@@ -89,12 +88,9 @@ class Action(NamedTuple):
     supports_response: SupportsResponse = SupportsResponse.OPTIONAL
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-        """Run the handler; errors of the API client become translated ones."""
+        """Run the handler; raises HomeAssistantError."""
         async with telling_refusals(hass, call.context):
-            try:
-                return await self.handler(hass, call)
-            except LiankeError as err:
-                raise translated(err) from None
+            return await self.handler(hass, call)
 
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:

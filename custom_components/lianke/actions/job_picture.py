@@ -19,6 +19,7 @@ from ..documents.document import Document
 from ..documents.drawing import can_draw, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
+from ..errors import InputError
 from ..jobs.job import Job
 from .preview_view import picture_type
 from .target import Target, async_may, async_target_of_job
@@ -47,7 +48,7 @@ class JobPictureView(HomeAssistantView):
             if not drawing.pages:
                 raise web.HTTPNotFound
             picture = await (await async_get_spool(hass)).async_draw(drawing, 1)
-        except PdfError, HomeAssistantError, OSError:
+        except PdfError, InputError, HomeAssistantError, OSError:
             raise web.HTTPNotFound from None
         return web.Response(
             body=picture,

@@ -72,7 +72,7 @@ DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_task
 async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
     """Return what a printer can do; both requests count as one lookup of the user.
 
-    Raises LiankeError, TooManyRequestsError among them; ServiceValidationError: printer_gone.
+    Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))

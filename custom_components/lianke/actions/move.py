@@ -10,9 +10,9 @@ from ..api.models import Species
 from ..api.option_resolver import known_papers
 from ..api.options import ResolvedOptions
 from ..api.papers import CUSTOM_ID
-from ..documents.document import input_error
 from ..documents.sheets import BORDERLESS
 from ..documents.sniff import FileType
+from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.queue import Submission
 from .again import async_changes
@@ -38,11 +38,11 @@ async def async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRespo
 async def async_move(target: Target, job: Job, other: Target) -> Job:
     """Move a job to another printer and return the new one.
 
-    Raises ServiceValidationError: move_to_itself, paper_not_mapped, what is wrong with an option, and
+    Raises InputError: move_to_itself, paper_not_mapped, what is wrong with an option, and
     like `PrintQueue.async_move`. The job stays where it is then.
     """
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
-        raise input_error("move_to_itself", title=job.title)
+        raise InputError("move_to_itself", title=job.title)
     chosen = await _async_paper(other, job)
     changes = await async_changes(other, job, chosen)
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
@@ -67,7 +67,7 @@ async def _async_paper(other: Target, job: Job) -> dict[str, Any]:
     if wanted.paper_id == CUSTOM_ID and view.printer.species in ANY_SIZE:
         return {"paper_width": wanted.width / 10, "paper_height": wanted.height / 10}
     size = f"{wanted.width / 10:g} × {wanted.height / 10:g} mm"
-    raise input_error("paper_not_mapped", title=job.title, printer=view.name, size=size)
+    raise InputError("paper_not_mapped", title=job.title, printer=view.name, size=size)
 
 
 def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
-from ..documents.document import Document, input_error
+from ..documents.document import Document
 from ..documents.page_documents import (
     async_color_page,
     async_notification,
@@ -14,6 +14,7 @@ from ..documents.page_documents import (
     async_turn_page,
 )
 from ..documents.spool import Spool, async_get_spool
+from ..errors import InputError
 from ..jobs.queue import PrintRequest, Submission
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
@@ -36,7 +37,7 @@ async def async_print_test_page(
     """
     coordinator = loaded_data(entry).coordinator
     if (view := coordinator.data.printers.get(printer_key)) is None:
-        raise input_error("printer_gone")
+        raise InputError("printer_gone")
     capabilities = await coordinator.get_capabilities(printer_key)
 
     async def write(spool: Spool, paper: Paper | None) -> Document:

@@ -10,12 +10,13 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions
 from ..api.page_range import count_selected
-from ..documents.document import Document, input_error
+from ..documents.document import Document
 from ..documents.drawing import PageDrawing, can_draw, plan_drawing
 from ..documents.kinds import SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import Spool, async_get_spool
+from ..errors import InputError
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .preview_view import preview_paths
@@ -42,7 +43,7 @@ async def async_preview(
     all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
     handle, or a list of one for each document, all valid for an hour. The printer's image entity
     shows the first page, unless the call wants it drawn here only: then nobody else gets to see it.
-    Raises LiankeError besides what printing raises, ServiceValidationError: not_drawn_here.
+    Raises LiankeError besides what printing raises, InputError: not_drawn_here.
     """
     async with limit_calls(hass, (target.entry.entry_id, context.user_id)):
         return await _async_preview(hass, target, parameters, context)
@@ -63,7 +64,7 @@ async def _async_preview(
             with suppress(PdfUnavailableError):
                 return await _async_draw(hass, target, parameters, documents, shown, context)
         if parameters.preview_by == BY_HERE_ONLY:
-            raise input_error("not_drawn_here", name=shown.document.name)
+            raise InputError("not_drawn_here", name=shown.document.name)
         return await _async_ask_cloud(hass, target, parameters, documents, shown, context)
     except BaseException:
         await spool.async_discard(*documents, shown.document)
@@ -82,7 +83,7 @@ async def _async_draw(
     spool = await async_get_spool(hass)
     drawing = plan_drawing(hass, shown.document, shown.options, context.user_id)
     if not drawing.pages:
-        raise input_error("pages_not_in_document", count=str(shown.document.pages))
+        raise InputError("pages_not_in_document", count=str(shown.document.pages))
     try:
         first = await spool.async_draw(drawing, 1)
     except PdfUnavailableError:
@@ -217,11 +218,11 @@ async def _async_counted(
 
 
 def _selected(options: ResolvedOptions, pages: int | None) -> int | None:
-    """Return how many of a document's pages are printed. Raises ServiceValidationError."""
+    """Return how many of a document's pages are printed. Raises InputError."""
     if pages is None:
         return None
     if not (selected := count_selected(options.page_range, pages)):
-        raise input_error("pages_not_in_document", count=str(pages))
+        raise InputError("pages_not_in_document", count=str(pages))
     return selected
 
 
@@ -265,8 +266,8 @@ async def _async_documents(
 ) -> list[Document]:
     """Return the documents of a call that become one.
 
-    Raises ServiceValidationError: one_document_only.
+    Raises InputError: one_document_only.
     """
     if len(parameters.sources) != 1 and not parameters.sheets.joins:
-        raise input_error("one_document_only")
+        raise InputError("one_document_only")
     return await async_documents(hass, target, parameters, options, context)

@@ -12,6 +12,7 @@ from homeassistant.util.json import JsonValueType
 from ..const import DOMAIN
 from ..documents.pdf_client import PdfError
 from ..documents.spool import KEEP, async_get_spool
+from ..errors import InputError
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
 # Distinguishes the pictures of a document that is previewed again with other options.
@@ -34,7 +35,7 @@ class PreviewView(HomeAssistantView):
         spool = await async_get_spool(hass)
         try:
             picture = await spool.async_picture(handle, int(number))
-        except PdfError, HomeAssistantError:
+        except PdfError, InputError, HomeAssistantError:
             picture = None
         if picture is None:
             raise web.HTTPNotFound

@@ -17,14 +17,13 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType
 
-from ..api.errors import LiankeInputError
 from ..api.option_resolver import resolve_options
 from ..api.options import MANUAL_DUPLEX, PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..documents.document import input_error
 from ..documents.kinds import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
+from ..errors import InputError
 from ..jobs.beginning import async_find_beginning
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
@@ -74,7 +73,7 @@ async def async_resolve(
 ) -> ResolvedOptions:
     """Return options checked against a printer, completed by the defaults of printer and entry.
 
-    Raises ServiceValidationError: printer_gone, and what is wrong with an option.
+    Raises InputError: printer_gone, and what is wrong with an option.
     """
     target = Target(device_id="", entry=entry, printer_key=printer_key)
     coordinator = target.data.coordinator
@@ -84,10 +83,7 @@ async def async_resolve(
         asked = merge_options(asked, *_defaults(entry, printer_key))
     capabilities = await coordinator.get_capabilities(printer_key)
     papers = await coordinator.get_papers(printer_key)
-    try:
-        return resolve_options(asked, capabilities, papers, view.printer.species, raw=raw)
-    except LiankeInputError as err:
-        raise translated(err) from None
+    return resolve_options(asked, capabilities, papers, view.printer.species, raw=raw)
 
 
 async def async_options(target: Target, parameters: PrintParameters) -> ResolvedOptions:
@@ -114,7 +110,7 @@ async def async_print(
     """Submit one job for each source, or one for all, in their order; returns once the jobs are on disk.
 
     Errors in the options or any source are raised before the first job is submitted:
-    ServiceValidationError, Unauthorized; HomeAssistantError when a job cannot be stored.
+    InputError, Unauthorized; HomeAssistantError when a job cannot be stored.
     """
     asker = (await async_find_beginning(hass, context)).user_id
     if parameters.request_id is None and parameters.replace_key is None:
@@ -127,11 +123,9 @@ async def async_print(
         options = await async_options(target, parameters)
         try:
             prepared = await async_prepare(hass, target, parameters, options, context)
-        except HomeAssistantError as err:
+        except InputError as err:
             # The second of two equal calls finds its upload consumed by the first.
-            if err.translation_key == "upload_gone" and (
-                job := _find_duplicate(target, parameters)
-            ):
+            if err.reason == "upload_gone" and (job := _find_duplicate(target, parameters)):
                 return [Submission(job=job, duplicate=True)]
             raise
         spool = await async_get_spool(hass)
@@ -160,10 +154,11 @@ async def async_print(
                     release_code=hashed,
                 )
                 submissions.append(await target.data.queue.async_submit(request))
-        except HomeAssistantError as err:
+        except (InputError, HomeAssistantError) as err:
             if not submissions:
                 raise
-            raise await _async_partly(hass, err, len(submissions), len(prepared)) from None
+            shown = translated(err) if isinstance(err, InputError) else err
+            raise await _async_partly(hass, shown, len(submissions), len(prepared)) from None
         finally:
             left = prepared[len(submissions) :]
             await spool.async_discard(*(file for item in left for file in item.files))
@@ -207,11 +202,11 @@ def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
 async def limit_calls(hass: HomeAssistant, asker: tuple[str, str | None]) -> AsyncIterator[None]:
     """Refuse a call while too many of the same user are being prepared for a box.
 
-    Raises ServiceValidationError: too_many_requests.
+    Raises InputError: too_many_requests.
     """
     preparing = hass.data.setdefault(DATA_PREPARING, Counter())
     if preparing[asker] >= MAX_MADE_AT_ONCE:
-        raise input_error("too_many_requests")
+        raise InputError("too_many_requests")
     preparing[asker] += 1
     try:
         yield

@@ -40,7 +40,7 @@ class Received:
 async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
     """Make a job of a file and return it once it is on disk; the file is used up.
 
-    Raises ServiceValidationError for what is wrong with options or document, HomeAssistantError when
+    Raises InputError for what is wrong with options or document, HomeAssistantError when
     the job cannot be kept.
     """
     queue = target.data.queue

@@ -16,6 +16,7 @@ from homeassistant.util.signal_type import SignalType
 from ..const import DOMAIN
 from ..jobs.beginning import async_find_beginning
 from ..jobs.people import Origin
+from ..runtime import translating
 
 
 class Refusal(NamedTuple):
@@ -35,12 +36,13 @@ SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
 
 @asynccontextmanager
 async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
-    """Send the signal when what is done for a call is refused, in the run of an automation or a script.
+    """Raise errors of ours as Home Assistant shows them; where an automation or a script met one, tell the cards.
 
-    It is sent for people alone; an assistant says by itself what becomes of a sentence. The error is raised as ever.
+    The signal is sent for people alone; an assistant says by itself what becomes of a sentence.
     """
     try:
-        yield
+        with translating():
+            yield
     except HomeAssistantError as err:
         # What is asked for directly is answered to who asks.
         if script_stack_cv.get():

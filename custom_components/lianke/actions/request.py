@@ -9,11 +9,11 @@ from homeassistant.helpers import config_validation as cv
 
 from ..api.options import MANUAL_DUPLEX, PrintOptions
 from ..documents.conversion import clean_title
-from ..documents.document import input_error
 from ..documents.kinds import SourceKind
 from ..documents.page_documents import PageOptions
 from ..documents.sheet_options import SheetOptions
 from ..documents.sources import Source
+from ..errors import InputError
 from .schemas import (
     ATTR_AGENDA,
     ATTR_COLUMNS,
@@ -66,20 +66,20 @@ class PrintParameters:
 def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     """Return the print parameters of a call whose data its schema has validated.
 
-    Raises ServiceValidationError: source_missing, source_not_one, sheet_or_photo,
+    Raises InputError: source_missing, source_not_one, sheet_or_photo,
     sheet_field_idle.
     """
     kinds = [kind for kind in SourceKind if kind.value in data]
     if not kinds:
-        raise input_error("source_missing")
+        raise InputError("source_missing")
     if len(kinds) > 1:
-        raise input_error("source_not_one", sources=", ".join(kinds))
+        raise InputError("source_not_one", sources=", ".join(kinds))
     values = cv.ensure_list(data[kinds[0].value])
     sheets = SheetOptions.from_fields(data)
     if sheets.sheet and sheets.photo_size:
-        raise input_error("sheet_or_photo")
+        raise InputError("sheet_or_photo")
     if (idle := sheets.idle_field) is not None:
-        raise input_error("sheet_field_idle", field=idle[0], needed=idle[1])
+        raise InputError("sheet_field_idle", field=idle[0], needed=idle[1])
     requested = {name: data[name] for name in OPTION_NAMES if name in data}
     if sheets.sheet == BOOKLET:
         requested["duplex"] = _booklet_duplex(requested.get("duplex"), sheets)

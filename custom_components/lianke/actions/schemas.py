@@ -11,7 +11,6 @@ import voluptuous as vol
 
 from ..api.options import MAX_PAGE_RANGE, PrintOptions
 from ..documents.conversion import clean_title
-from ..documents.document import whole_text
 from ..documents.entities import AGENDAS
 from ..documents.kinds import RAW_ENCODINGS, SourceKind
 from ..documents.sheet_options import (
@@ -26,6 +25,7 @@ from ..documents.sheet_options import (
     SHEETS,
     STAMPS,
 )
+from ..errors import whole_text
 from ..jobs.by_hand import MAX_SHEETS
 from ..jobs.job import JobState
 from ..jobs.people import PersonReason

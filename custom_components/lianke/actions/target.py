@@ -27,7 +27,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..documents.access import async_check_entity
-from ..documents.document import input_error
+from ..errors import InputError
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 from .schemas import ATTR_JOB_ID
@@ -55,7 +55,7 @@ class Target(NamedTuple):
         """Return the printer as it is now. Raises ServiceValidationError: printer_gone."""
         view = self.data.coordinator.data.printers.get(self.printer_key)
         if view is None:
-            raise input_error("printer_gone")
+            raise InputError("printer_gone")
         return view
 
 
@@ -85,7 +85,7 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     )
     if (printer_key := _printer_key(entry, device)) is not None:
         return Target(device_id=device.id, entry=entry, printer_key=printer_key)
-    raise input_error("not_a_printer", device=device.name_by_user or device.name or device_id)
+    raise InputError("not_a_printer", device=device.name_by_user or device.name or device_id)
 
 
 @callback
@@ -99,15 +99,15 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
-        raise input_error("printer_missing")
+        raise InputError("printer_missing")
     for device_id in sorted(selection.device_ids):
         async_target(hass, device_id)
     entities = er.async_get(hass)
     for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
         if (entity := entities.async_get(entity_id)) is None:
-            raise input_error("entity_not_found", entity=entity_id)
+            raise InputError("entity_not_found", entity=entity_id)
         if entity.platform != DOMAIN or entity.device_id is None:
-            raise input_error("entity_not_of_printer", entity=entity_id)
+            raise InputError("entity_not_of_printer", entity=entity_id)
         async_target(hass, entity.device_id)
     devices = dr.async_get(hass)
     printers = {
@@ -116,9 +116,9 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         if device is not None and _is_printer(hass, device)
     }
     if not printers:
-        raise input_error("target_without_printer", target=_names(_named_in(hass, selection)))
+        raise InputError("target_without_printer", target=_names(_named_in(hass, selection)))
     if len(printers) > 1:
-        raise input_error("target_several_printers", printers=_names(printers.values()))
+        raise InputError("target_several_printers", printers=_names(printers.values()))
     return async_target(hass, next(iter(printers)))
 
 
@@ -148,7 +148,7 @@ async def async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[
     await async_check_target(hass, target, call.context, POLICY_CONTROL)
     job = target.data.queue.get(job_id)
     if job.printer_key != target.printer_key:
-        raise input_error("job_not_found", job_id=job.job_id)
+        raise InputError("job_not_found", job_id=job.job_id)
     return target, job
 
 
@@ -172,7 +172,7 @@ def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
             printer_key=job.printer_key,
         )
         return target, job
-    raise input_error("job_not_found", job_id=job_id[:64])
+    raise InputError("job_not_found", job_id=job_id[:64])
 
 
 def _is_printer(hass: HomeAssistant, device: dr.AnyDeviceEntry) -> bool:

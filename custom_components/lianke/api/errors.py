@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 import re
 from typing import ClassVar, override
 
+from ..errors import InputError
+
 MAX_DETAIL = 200
 
 # Messages about the ApiKey. The service's answer to a wrong one is not documented.
@@ -239,17 +241,13 @@ class UnknownCodeError(_NoAnswerToUploadsError):
     """An undocumented code, whatever message comes with it."""
 
 
-class LiankeInputError(LiankeError):
-    """Refused by our own checks: nothing was sent."""
-
-
-class CredentialsError(LiankeInputError):
+class CredentialsError(InputError):
     """The text or QR code holds no box id and key."""
 
     reason = "invalid_qr_code"
 
 
-class NoQrCodeError(LiankeInputError):
+class NoQrCodeError(InputError):
     """No QR code could be read in the picture."""
 
     reason = "no_qr_code_found"
@@ -261,52 +259,41 @@ class PhotoUnreadableError(NoQrCodeError):
     reason = "photo_unreadable"
 
 
-class QrReaderMissingError(LiankeInputError):
+class QrReaderMissingError(InputError):
     """The system's zbar library, which reads QR codes, is missing."""
 
     reason = "qr_reader_missing"
 
 
-class ServerAddressError(LiankeInputError):
+class ServerAddressError(InputError):
     """The server's address is invalid, or would carry the keys unencrypted."""
 
     reason = "invalid_server"
 
 
-class TooManyRequestsError(LiankeInputError):
+class TooManyRequestsError(LiankeError):
     """A user exceeded their share of the requests to the service."""
 
     reason = "too_many_requests"
 
 
-class DocumentUnreadableError(LiankeInputError):
+class DocumentUnreadableError(LiankeError):
     """The file to upload is missing, unreadable or no longer the size it had."""
 
     reason = "document_unreadable"
 
 
-class OptionError(LiankeInputError):
+class OptionError(InputError):
     """A print option that is invalid or that this printer lacks."""
 
     def __init__(
         self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()
     ) -> None:
-        """Initialize with the translation key, the option's name, its value and the allowed ones."""
-        super().__init__()
-        self.reason = reason
+        """Take the translation's key, the option's name, its value and the allowed ones (a list in one line)."""
         self.option = option
         self.value = str(value)[:MAX_DETAIL]
         self.allowed = tuple(str(item) for item in allowed)
-
-    @property
-    @override
-    def placeholders(self) -> dict[str, str]:
-        """`option`, `value` and `allowed` (a list in one line) besides the usual ones."""
-        return super().placeholders | {
-            "option": self.option,
-            "value": self.value,
-            "allowed": ", ".join(self.allowed),
-        }
+        super().__init__(reason, option=option, value=self.value, allowed=", ".join(self.allowed))
 
 
 CODES: Mapping[int, type[LiankeRefusedError]] = {

@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 
 from ..actions.answers import async_answer
 from ..actions.print import async_error_text
 from ..actions.target import async_check_target, async_target_of_job
+from ..errors import InputError
 from ..jobs.people import PersonReason
+from ..runtime import translating
 from .sending import async_tell_user
 from .tokens import Answer, Button, read_button
 
@@ -36,7 +38,7 @@ async def _async_answer(hass: HomeAssistant, event: Event[dict[str, Any]], butto
     user_id = event.context.user_id
     try:
         target, job = async_target_of_job(hass, button.job_id)
-    except ServiceValidationError:
+    except InputError:
         # A phone that was off keeps the question.
         if user_id is not None:
             title = await async_error_text(hass, "approval_wanted", {})
@@ -48,13 +50,14 @@ async def _async_answer(hass: HomeAssistant, event: Event[dict[str, Any]], butto
         return
     try:
         await async_check_target(hass, target, event.context, POLICY_CONTROL)
-        await async_answer(
-            hass,
-            target,
-            job,
-            event.context,
-            approve=button.answer is Answer.APPROVE,
-            reason=PersonReason.APPROVAL,
-        )
+        with translating():
+            await async_answer(
+                hass,
+                target,
+                job,
+                event.context,
+                approve=button.answer is Answer.APPROVE,
+                reason=PersonReason.APPROVAL,
+            )
     except HomeAssistantError as err:
         await async_tell_user(hass, user_id, job.title, str(err))

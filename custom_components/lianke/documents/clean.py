@@ -8,8 +8,9 @@ from typing import Final, override
 
 import nh3
 
+from ..errors import InputError
 from .css import clean_css
-from .document import MAX_TEXT_BYTES, input_error
+from .document import MAX_TEXT_BYTES
 from .qr import SCHEME, check_codes, qr_image
 
 # Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
@@ -120,12 +121,12 @@ class HtmlFrame(HTMLParser):
 
 
 def read_frame(source: str) -> HtmlFrame:
-    """Parse the tags of HTML. Raises ServiceValidationError: html_too_deep."""
+    """Parse the tags of HTML. Raises InputError: html_too_deep."""
     frame = HtmlFrame()
     frame.feed(source)
     frame.close()
     if frame.is_too_deep:
-        raise input_error("html_too_deep", limit=str(MAX_DEPTH))
+        raise InputError("html_too_deep", limit=str(MAX_DEPTH))
     return frame
 
 
@@ -134,10 +135,10 @@ def clean_html(source: str) -> str:
 
     What is left loads nothing, runs nothing, leads nowhere and sends nothing: no scripts, SVG,
     MathML, forms, frames, meta or base elements; pictures as data or QR codes only.
-    Raises ServiceValidationError: html_too_large, qr_empty, qr_too_long, too_many_codes.
+    Raises InputError: html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     if source.count("&") > MAX_AMPERSANDS:
-        raise input_error("html_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+        raise InputError("html_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     cleaned = nh3.clean(
         source,
         tags=TAGS,

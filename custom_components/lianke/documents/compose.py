@@ -10,10 +10,8 @@ from html import escape
 import io
 import re
 
-from homeassistant.exceptions import ServiceValidationError
-
+from ..errors import InputError
 from .clean import clean_html, read_frame
-from .document import input_error
 from .markdown import render
 from .page import PageStyle, is_blank, page
 from .table_fit import WRAP, has_long_words, table_style
@@ -36,11 +34,11 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
     With breaks the end of a line is kept; files are often wrapped by hand, and flow without.
 
     HTML in it is escaped. Images are QR codes (`qr:`) or given as data; others
-    are replaced by their description. Raises ServiceValidationError: qr_empty, qr_too_long.
+    are replaced by their description. Raises InputError: qr_empty, qr_too_long.
     """
     body = render(text, style, breaks=breaks)
     if is_blank(body):
-        raise input_error("text_empty")
+        raise InputError("text_empty")
     return page(style, body, title=title)
 
 
@@ -49,7 +47,7 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     rows = _csv_rows(text)
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:
-        raise input_error("too_many_columns", columns=str(columns), allowed=str(MAX_COLUMNS))
+        raise InputError("too_many_columns", columns=str(columns), allowed=str(MAX_COLUMNS))
     if len(rows) * columns > MAX_CELLS:
         raise _too_many_cells()
     lines = []
@@ -77,13 +75,13 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
     """Return a page for HTML, whole or a part, that loads and runs nothing.
 
     Paper size, margins and fonts are set first, so that the source may change them. QR codes
-    are drawn for images with a `qr:` address. Raises ServiceValidationError: html_too_deep,
+    are drawn for images with a `qr:` address. Raises InputError: html_too_deep,
     html_too_large, qr_empty, qr_too_long.
     """
     frame = read_frame(source)
     body = clean_html(source)
     if is_blank(body):
-        raise input_error("text_empty")
+        raise InputError("text_empty")
     if not frame.is_document:
         return page(style, body, title=title)
     return page(
@@ -117,7 +115,7 @@ def _csv_rows(text: str) -> list[list[str]]:
 
 
 def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
-    """Return the rows that are not empty; raises ServiceValidationError for too many cells."""
+    """Return the rows that are not empty; raises InputError for too many cells."""
     kept: list[list[str]] = []
     cells = 0
     for row in rows:
@@ -129,5 +127,5 @@ def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
     return kept
 
 
-def _too_many_cells() -> ServiceValidationError:
-    return input_error("too_many_cells", allowed=f"{MAX_CELLS:,}")
+def _too_many_cells() -> InputError:
+    return InputError("too_many_cells", allowed=f"{MAX_CELLS:,}")

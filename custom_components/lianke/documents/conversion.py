@@ -6,16 +6,9 @@ from functools import partial
 from pathlib import Path
 import re
 
+from ..errors import InputError, whole_text
 from .compose import csv_page, markdown_page, text_page
-from .document import (
-    CONTENT_TYPES,
-    MAX_MADE_BYTES,
-    MAX_TEXT_BYTES,
-    Document,
-    input_error,
-    page_too_large,
-    whole_text,
-)
+from .document import CONTENT_TYPES, MAX_MADE_BYTES, MAX_TEXT_BYTES, Document, page_too_large
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
 from .page import PageStyle, is_visible
@@ -47,12 +40,12 @@ def make_document(
     The file is renamed or replaced by what will be sent: text, tables and Markdown become a page
     in this style, pictures the service does not take are converted, raw bytes stay as they are.
     Without `raw` they are taken for printer commands only where the name may say so.
-    Raises ServiceValidationError for what cannot be printed.
+    Raises InputError for what cannot be printed.
     """
     title = clean_title(title or name)
     size = path.stat().st_size
     if size == 0:
-        raise input_error("file_empty", name=name)
+        raise InputError("file_empty", name=name)
     kind = FileType.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
     if kind in TEXTS:
         return _admit_text(path, kind, name, style, title=title)
@@ -127,11 +120,11 @@ def _finish(
 
 def _admit_text(path: Path, kind: FileType, name: str, style: PageStyle, *, title: str) -> Document:
     if path.stat().st_size > MAX_TEXT_BYTES:
-        raise input_error("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+        raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     text = decode_text(path.read_bytes())
     path.unlink()
     if not is_visible(text):
-        raise input_error("file_empty", name=name)
+        raise InputError("file_empty", name=name)
     pages: dict[FileType, Callable[..., str]] = {
         FileType.CSV: csv_page,
         FileType.MARKDOWN: partial(markdown_page, breaks=False),
@@ -144,7 +137,7 @@ def _admit_text(path: Path, kind: FileType, name: str, style: PageStyle, *, titl
 
 def _convert(path: Path, kind: FileType, name: str) -> tuple[Path, FileType]:
     if kind is FileType.HEIF and not can_read_heif(path):
-        raise input_error("heic_not_supported", name=name)
+        raise InputError("heic_not_supported", name=name)
     target = path.with_suffix(".converted")
     try:
         converted = convert_image(path, target, name)

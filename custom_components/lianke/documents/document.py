@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 from typing import Final
 
-from homeassistant.exceptions import ServiceValidationError
-
 from ..api.upload import UploadFile
-from ..const import DOMAIN
+from ..errors import InputError
 
 CONTENT_TYPES: Final = {
     ".pdf": "application/pdf",
@@ -32,28 +30,11 @@ MAX_TEXT_BYTES: Final = 1024 * 1024
 """of text, Markdown, HTML or a table that is composed into a page."""
 MAX_MADE_BYTES: Final = 12 * 1024 * 1024
 """of a composed page."""
-MAX_QUOTED: Final = 200
-"""characters of a caller's words in an error."""
 
 
-def input_error(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the translated error for input that cannot be printed."""
-    quoted = {name: whole_text(text[:MAX_QUOTED]) for name, text in placeholders.items()}
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=quoted or None,
-    )
-
-
-def page_too_large() -> ServiceValidationError:
+def page_too_large() -> InputError:
     """Return the error for a text whose page would be too large."""
-    return input_error("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
-
-
-def whole_text(text: str) -> str:
-    """Return text that can be encoded: surrogate pairs joined, lone surrogates replaced."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return InputError("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
 
 
 def digest_of(*asked: object) -> str:

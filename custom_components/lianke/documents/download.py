@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
-from .document import input_error
+from ..errors import InputError
 from .spool import CHUNK_BYTES, open_private, too_large, translate_disk_errors
 from .unpacking import CODINGS, DamagedDataError, Unpacker
 
@@ -90,7 +90,7 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
     `allowlist_external_urls` of Home Assistant names it. At most limit_bytes (after
     decompression), five redirects and two minutes.
 
-    Raises ServiceValidationError: url_invalid, url_not_public, url_too_many_redirects,
+    Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
     url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
     file may exist then.
     """
@@ -119,9 +119,9 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
             cause = getattr(err, "os_error", err)
             if isinstance(cause, _NotPublicError):
                 # It may be the host of a redirect.
-                raise input_error("url_not_public", host=cause.host) from None
+                raise InputError("url_not_public", host=cause.host) from None
             # The text of such an error may contain the whole address.
-            raise input_error("url_unreachable", host=url.host or "") from None
+            raise InputError("url_unreachable", host=url.host or "") from None
 
 
 def _parse(address: str) -> URL:
@@ -130,9 +130,9 @@ def _parse(address: str) -> URL:
         # A name that cannot be decoded is refused only when it is asked for.
         host = url.host
     except ValueError:
-        raise input_error("url_invalid") from None
+        raise InputError("url_invalid") from None
     if url.scheme not in ("http", "https") or not host:
-        raise input_error("url_invalid")
+        raise InputError("url_invalid")
     return url
 
 
@@ -153,17 +153,17 @@ async def _open(
         location = response.headers.get(aiohttp.hdrs.LOCATION, "")
         response.close()
         url = _parse(str(url.join(URL(location))))
-    raise input_error("url_too_many_redirects", host=url.host or "")
+    raise InputError("url_too_many_redirects", host=url.host or "")
 
 
 def _check_public(url: URL) -> None:
     """Raise for what the resolver never gets: plain http and addresses given as numbers."""
     host = url.host or ""
     if url.scheme != "https":
-        raise input_error("url_not_https", host=host)
+        raise InputError("url_not_https", host=host)
     # The system takes other notations (2130706433, 127.1) for addresses, too.
     if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):
-        raise input_error("url_not_public", host=host)
+        raise InputError("url_not_public", host=host)
 
 
 async def _save(
@@ -174,7 +174,7 @@ async def _save(
 ) -> str:
     host = response.url.host or ""
     if response.status != 200:
-        raise input_error("url_refused", host=host, status=str(response.status))
+        raise InputError("url_refused", host=host, status=str(response.status))
     name = _name(response)
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
@@ -192,7 +192,7 @@ async def _save(
         await hass.async_add_executor_job(write, bytes(buffer))
         await hass.async_add_executor_job(translated(body.finish))
     except DamagedDataError:
-        raise input_error("url_cut_off", host=host) from None
+        raise InputError("url_cut_off", host=host) from None
     finally:
         await hass.async_add_executor_job(translated(file.close))
     return name

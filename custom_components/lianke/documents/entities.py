@@ -16,9 +16,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
+from ..errors import InputError
 from .access import async_check_entity
 from .conversion import make_document
-from .document import Document, digest_of, input_error
+from .document import Document, digest_of
 from .lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
@@ -47,18 +48,18 @@ async def async_entity_document(
 ) -> Document:
     """Return a document with an entity's current content.
 
-    Raises Unauthorized when the user of the context may not read it, ServiceValidationError:
+    Raises Unauthorized when the user of the context may not read it, InputError:
     entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty.
     """
     domain = split_entity_id(entity_id)[0]
     if domain not in PRINTABLE_DOMAINS:
-        raise input_error("entity_not_printable", entity=entity_id)
+        raise InputError("entity_not_printable", entity=entity_id)
     await async_check_entity(hass, context, entity_id, POLICY_READ)
     state = hass.states.get(entity_id)
     if state is None:
-        raise input_error("entity_not_found", entity=entity_id)
+        raise InputError("entity_not_found", entity=entity_id)
     if state.state == STATE_UNAVAILABLE:
-        raise input_error("entity_unavailable", entity=entity_id)
+        raise InputError("entity_unavailable", entity=entity_id)
     title = title or state.name
     if domain in SNAPSHOT_DOMAINS:
         return await _async_snapshot(hass, spool, entity_id, title=title, limit_bytes=limit_bytes)
@@ -108,7 +109,7 @@ async def _async_snapshot(
 
             picture = await async_get_image(hass, entity_id)
     except HomeAssistantError:
-        raise input_error("snapshot_failed", entity=entity_id) from None
+        raise InputError("snapshot_failed", entity=entity_id) from None
     content, content_type = picture.content, picture.content_type
     if len(content) > limit_bytes:
         raise too_large(title, limit_bytes)
@@ -169,6 +170,6 @@ def _refuse_empty(
     entries: list[TodoEntry] | list[AgendaEntry], entity_id: str, options: PageOptions
 ) -> None:
     if not entries and not options.print_empty:
-        raise input_error("list_empty", entity=entity_id)
+        raise InputError("list_empty", entity=entity_id)
     if len(entries) > MAX_ENTRIES:
-        raise input_error("list_too_long", entity=entity_id, allowed=str(MAX_ENTRIES))
+        raise InputError("list_too_long", entity=entity_id, allowed=str(MAX_ENTRIES))

@@ -7,7 +7,7 @@ import threading
 
 from PIL import Image, ImageOps, features
 
-from .document import input_error
+from ..errors import InputError
 from .pdf_worker.pictures import DECODER_ERRORS, flatten
 from .sniff import FileType
 from .spool import open_private, translate_disk_errors
@@ -33,15 +33,15 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
     """Write the picture at source to the new file target as PNG or JPEG; return which.
 
     Transparent parts become white, a moving picture its first frame.
-    Raises ServiceValidationError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
+    Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     with _CONVERTING:
         try:
             picture = flatten(_decode(source, name))
         except Image.DecompressionBombError:
-            raise input_error("image_too_large", name=name) from None
+            raise InputError("image_too_large", name=name) from None
         except UNREADABLE:
-            raise input_error("image_unreadable", name=name) from None
+            raise InputError("image_unreadable", name=name) from None
         kind = FileType.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else FileType.JPEG
         with translate_disk_errors(), open_private(target) as file:
             if kind is FileType.PNG:
@@ -56,7 +56,7 @@ def _decode(source: Path, name: str) -> Image.Image:
     with Image.open(source) as opened:
         limit = MAX_WEBP_PIXELS if opened.format == "WEBP" else MAX_PIXELS
         if opened.width * opened.height > limit:
-            raise input_error("image_too_large", name=name)
+            raise InputError("image_too_large", name=name)
         picture = opened.copy()
     ImageOps.exif_transpose(picture, in_place=True)
     return picture

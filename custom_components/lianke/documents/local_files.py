@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from homeassistant.core import HomeAssistant
 
-from .document import input_error
+from ..errors import InputError
 
 # Never printed, whatever is allowed: names anywhere, folders below the configuration.
 NEVER_NAMES: Final = frozenset({"secrets.yaml"})
@@ -28,15 +28,15 @@ def media_roots(hass: HomeAssistant) -> tuple[Path, ...]:
 def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Path, Path]:
     """Return the root and the real path of a file or folder, all links followed.
 
-    Raises ServiceValidationError: file_not_allowed, file_not_found.
+    Raises InputError: file_not_allowed, file_not_found.
     """
     try:
         real = path.resolve()
     except ValueError, OSError, RuntimeError:
-        raise input_error("file_not_found", name=path.name) from None
+        raise InputError("file_not_found", name=path.name) from None
     root = next((root for root in roots if real.is_relative_to(root)), None)
     if root is None or _is_secret(real, Path(config_dir)):
-        raise input_error("file_not_allowed", name=path.name)
+        raise InputError("file_not_allowed", name=path.name)
     return root, real
 
 
@@ -45,18 +45,18 @@ def open_allowed(path: Path, roots: Iterable[Path], config_dir: str) -> BinaryIO
 
     From the root on, each part is opened within the one before and none may be a link: what was
     checked is what is opened, whatever changes meanwhile.
-    Raises ServiceValidationError: file_not_allowed, file_not_found, file_not_readable.
+    Raises InputError: file_not_allowed, file_not_found, file_not_readable.
     """
     root, real = allowed_path(path, roots, config_dir)
     try:
         descriptor = _open_below(root, real.relative_to(root).parts)
     except PermissionError:
-        raise input_error("file_not_readable", name=path.name) from None
+        raise InputError("file_not_readable", name=path.name) from None
     except OSError:
-        raise input_error("file_not_found", name=path.name) from None
+        raise InputError("file_not_found", name=path.name) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise input_error("file_not_found", name=path.name)
+        raise InputError("file_not_found", name=path.name)
     return os.fdopen(descriptor, "rb")
 
 

@@ -13,7 +13,8 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from .document import MAX_MADE_BYTES, input_error, page_too_large
+from ..errors import InputError
+from .document import MAX_MADE_BYTES, page_too_large
 from .page import PageStyle
 from .qr import SCHEME, check_codes, qr_image
 from .table_fit import part_long_words, table_style
@@ -26,10 +27,10 @@ CODES: Final = "lianke_codes"
 def render(text: str, style: PageStyle, *, breaks: bool) -> str:
     """Return the body of a page for Markdown (CommonMark with tables and strike-through).
 
-    Raises ServiceValidationError: qr_empty, qr_too_long.
+    Raises InputError: qr_empty, qr_too_long.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise input_error("text_too_large", limit=str(MAX_BYTES // 1024))
+        raise InputError("text_too_large", limit=str(MAX_BYTES // 1024))
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("image", "qr_code", _qr_code)

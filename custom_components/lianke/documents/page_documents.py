@@ -9,9 +9,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
+from ..errors import InputError, whole_text
 from .compose import html_page, markdown_page, text_page
 from .conversion import clean_title, make_page_document
-from .document import MAX_TEXT_BYTES, Document, digest_of, input_error, whole_text
+from .document import MAX_TEXT_BYTES, Document, digest_of
 from .kinds import SourceKind
 from .page import PageStyle, is_visible, paper_size
 from .page_texts import async_page_text, async_page_texts
@@ -106,7 +107,7 @@ async def async_text_document(
 ) -> Document:
     """Return the document for text, Markdown or HTML.
 
-    Raises ServiceValidationError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
+    Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
     """
     text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
@@ -124,13 +125,13 @@ async def async_text_document(
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
-    """Return text that can be printed; raises ServiceValidationError where it is empty or too long."""
+    """Return text that can be printed; raises InputError where it is empty or too long."""
     text = whole_text(text)
     if not is_visible(text):
-        raise input_error("text_empty")
+        raise InputError("text_empty")
     if len(text.encode()) > MAX_TEXT_BYTES:
         key = "html_too_large" if kind is SourceKind.HTML else "text_too_large"
-        raise input_error(key, limit=str(MAX_TEXT_BYTES // 1024))
+        raise InputError(key, limit=str(MAX_TEXT_BYTES // 1024))
     return text
 
 
@@ -139,7 +140,7 @@ async def async_notification(
 ) -> Document:
     """Return the document for a notification. Its title does not quote the message.
 
-    Raises ServiceValidationError: text_empty, text_too_large.
+    Raises InputError: text_empty, text_too_large.
     """
     message = _checked(message)
     shown = await async_page_text(hass, "page_notification")

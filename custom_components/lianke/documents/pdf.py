@@ -8,7 +8,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
-from .document import Document, input_error
+from ..errors import InputError
+from .document import Document
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .pdf_worker.process import MAX_SOURCE_PAGES, MEMORY
 from .sniff import FileType
@@ -27,7 +28,7 @@ async def async_open_pdf(
     """Return a PDF document with its page count, as a copy without password where it needs one.
 
     Other documents come back as they are, and so does a PDF where PDFium cannot run. The file is
-    deleted on failure. `user` is who asks. Raises ServiceValidationError: pdf_password_needed, pdf_password_wrong,
+    deleted on failure. `user` is who asks. Raises InputError: pdf_password_needed, pdf_password_wrong,
     pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
     disk_full.
     """
@@ -87,11 +88,11 @@ def _size_and_digest(path: Path, original: Path) -> tuple[int, str]:
 
 def pdf_error(
     err: PdfError, name: str, *, password: str | None = None, limit_bytes: int = 0
-) -> HomeAssistantError:
-    """Return the translated error for a PDF file or picture that cannot be used."""
+) -> InputError | HomeAssistantError:
+    """Return the error for a PDF file or picture that cannot be used."""
     match err.reason:
         case "password":
-            return input_error(
+            return InputError(
                 "pdf_password_wrong" if password else "pdf_password_needed", name=name
             )
         case "too_large":
@@ -99,23 +100,23 @@ def pdf_error(
         case "disk":
             return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
         case "memory":
-            return input_error("pdf_needs_memory", name=name, limit=str(MEMORY // 1024**2))
+            return InputError("pdf_needs_memory", name=name, limit=str(MEMORY // 1024**2))
         case "time":
-            return input_error("pdf_takes_long", name=name)
+            return InputError("pdf_takes_long", name=name)
         case "busy":
-            return input_error("pdf_busy", name=name)
+            return InputError("pdf_busy", name=name)
         case "missing":
-            return input_error("document_unreadable")
+            return InputError("document_unreadable")
         case "image_damaged":
-            return input_error("image_unreadable", name=name)
+            return InputError("image_unreadable", name=name)
         case "image_too_large":
-            return input_error("image_too_large", name=name)
+            return InputError("image_too_large", name=name)
         case "too_many_pages":
-            return input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+            return InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
         case "paper_too_small":
-            return input_error("sheet_paper_too_small")
+            return InputError("sheet_paper_too_small")
         case "no_font":
-            return input_error("watermark_needs_font")
+            return InputError("watermark_needs_font")
         case "no_letters":
-            return input_error("watermark_letters")
-    return input_error("pdf_damaged", name=name)
+            return InputError("watermark_letters")
+    return InputError("pdf_damaged", name=name)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import segno
 
-from .document import input_error
+from ..errors import InputError
 
 SCHEME = "qr:"
 # Of one document; drawing one takes up to a tenth of a second.
@@ -15,24 +15,24 @@ MAX_CODES = 50
 
 
 def check_codes(count: int) -> None:
-    """Check the number of codes in a document. Raises ServiceValidationError: too_many_codes."""
+    """Check the number of codes in a document. Raises InputError: too_many_codes."""
     if count > MAX_CODES:
-        raise input_error("too_many_codes", allowed=str(MAX_CODES))
+        raise InputError("too_many_codes", allowed=str(MAX_CODES))
 
 
 def qr_image(address: str, alt: str = "") -> str:
     """Return an img element that contains the code; nothing is loaded.
 
     address is `qr:` and the content, percent-encoded where the surrounding text needs it.
-    Raises ServiceValidationError: qr_empty, qr_too_long.
+    Raises InputError: qr_empty, qr_too_long.
     """
     content = unquote(address[len(SCHEME) :])
     if not content:
-        raise input_error("qr_empty")
+        raise InputError("qr_empty")
     try:
         code = segno.make(content, error="m", micro=False, encoding="utf-8")
     except ValueError:
-        raise input_error("qr_too_long") from None
+        raise InputError("qr_too_long") from None
     picture = BytesIO()
     code.save(picture, kind="svg", border=4, omitsize=True, xmldecl=False, svgns=True)
     data = b64encode(picture.getvalue()).decode("ascii")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 
+from ..errors import InputError
 from .conversion import clean_title, safe_name
-from .document import CONTENT_TYPES, Document, input_error
+from .document import CONTENT_TYPES, Document
 from .pdf import async_open_pdf, pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
 from .pdf_worker.raster import PWG_SYNC, URF_SYNC
@@ -40,7 +41,7 @@ async def async_received_document(
     """Return the document for a file that lies in the spool; the file is used up or deleted.
 
     `papers` are the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
-    ServiceValidationError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
+    InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_pdf` raises; HomeAssistantError: disk_full.
     """
     try:
@@ -97,14 +98,14 @@ async def _async_convert(
     return document
 
 
-def _error(err: PdfError, name: str, limit_bytes: int) -> HomeAssistantError:
+def _error(err: PdfError, name: str, limit_bytes: int) -> InputError | HomeAssistantError:
     """Return the translated error for raster pages that cannot be used."""
     if err.reason in ("damaged", "missing"):
-        return input_error("file_damaged", name=name)
+        return InputError("file_damaged", name=name)
     if err.reason in ("unsupported", "unavailable"):
-        return input_error("type_not_supported", name=name)
+        return InputError("type_not_supported", name=name)
     if err.reason == "raster_too_large":
-        return input_error("raster_too_large", name=name)
+        return InputError("raster_too_large", name=name)
     return pdf_error(err, name, limit_bytes=limit_bytes)
 
 
@@ -117,12 +118,12 @@ def _admit(path: Path, name: str, *, title: str) -> Document:
     """Return the document for a file that is sent as it is."""
     try:
         kind = sniff(path, name)
-    except ServiceValidationError as err:
-        if err.translation_key in ("file_empty", "file_damaged"):
+    except InputError as err:
+        if err.reason in ("file_empty", "file_damaged"):
             raise
-        raise input_error("type_not_supported", name=name) from None
+        raise InputError("type_not_supported", name=name) from None
     if kind not in _AS_THEY_ARE:
-        raise input_error("type_not_supported", name=name)
+        raise InputError("type_not_supported", name=name)
     pages = 1 if kind is FileType.JPEG else None
     return _document(path.rename(path.with_suffix(kind)), kind, name, title=title, pages=pages)
 

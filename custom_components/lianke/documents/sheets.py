@@ -14,7 +14,8 @@ from homeassistant.util import dt as dt_util
 from ..api.capabilities import Paper
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
 from ..api.page_range import select_pages
-from .document import CONTENT_TYPES, Document, digest_of, input_error
+from ..errors import InputError
+from .document import CONTENT_TYPES, Document, digest_of
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .pdf_worker.process import MAX_SOURCE_PAGES
@@ -53,7 +54,7 @@ async def async_lay_out(
 ) -> LaidOut:
     """Return the document that some become on sheets; they stay as they are.
 
-    Raises ServiceValidationError: sheet_type_not_supported, sheet_not_available,
+    Raises InputError: sheet_type_not_supported, sheet_not_available,
     sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, watermark_needs_font,
     watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
@@ -63,7 +64,7 @@ async def async_lay_out(
         for document, cut in zip_longest(documents, cuts[: len(documents)])
     ]
     if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
-        raise input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+        raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     title = documents[0].title
     if len(documents) > 1:
         title = f"{title} + {len(documents) - 1}"
@@ -88,7 +89,7 @@ async def async_lay_out(
         size, digests = await hass.async_add_executor_job(_measure, target, documents)
     except PdfUnavailableError:
         await spool.async_discard(made)
-        raise input_error("sheet_not_available") from None
+        raise InputError("sheet_not_available") from None
     except PdfError as err:
         await spool.async_discard(made)
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
@@ -129,12 +130,12 @@ async def _async_run_with(
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
     """Return what the worker has to know of a document."""
     if document.extension not in IMAGES | {FileType.PDF}:
-        raise input_error("sheet_type_not_supported", name=document.name)
+        raise InputError("sheet_type_not_supported", name=document.name)
     if document.pages is None:
-        raise input_error("sheet_not_available")
+        raise InputError("sheet_not_available")
     pages = select_pages(options.page_range, document.pages)
     if not pages:
-        raise input_error("pages_not_in_document", count=str(document.pages))
+        raise InputError("pages_not_in_document", count=str(document.pages))
     return {
         "path": str(document.path),
         "is_pdf": document.extension == FileType.PDF,
@@ -149,7 +150,7 @@ def _request(
 ) -> dict[str, Any]:
     paper = options.paper
     if paper is None and sheets.layout is not None:
-        raise input_error("sheet_needs_paper")
+        raise InputError("sheet_needs_paper")
     return {
         "files": files,
         "paper": A4 if paper is None else (paper.width / 10, paper.height / 10),

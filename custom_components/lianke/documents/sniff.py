@@ -8,7 +8,7 @@ import struct
 from typing import override
 import zipfile
 
-from .document import input_error
+from ..errors import InputError
 from .encoding import MARKS, guess_encoding
 from .ole import MAGIC, root_names
 
@@ -81,26 +81,26 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
 
     The name only helps where the content says nothing: text and old Office files. Printer
     commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
-    the name is of a file on this system. Raises ServiceValidationError: file_empty, file_damaged,
+    the name is of a file on this system. Raises InputError: file_empty, file_damaged,
     content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, raw_not_asked_for,
     text_unreadable, type_not_supported; OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
-        raise input_error("file_empty", name=name)
+        raise InputError("file_empty", name=name)
     suffix = Path(name).suffix.lower()
     kind = _binary_kind(path, head, name, suffix)
     if kind is None and (suffix == FileType.RAW or head.startswith(RAW_STARTS)):
         if not may_be_raw or suffix != FileType.RAW:
-            raise input_error("raw_not_asked_for", name=name)
+            raise InputError("raw_not_asked_for", name=name)
         kind = FileType.RAW
     if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NEVER_TEXT:
-        raise input_error("content_not_as_named", name=name)
+        raise InputError("content_not_as_named", name=name)
     if kind is None:
-        raise input_error("type_not_supported", name=name)
+        raise InputError("type_not_supported", name=name)
     if kind == ".ofd":
-        raise input_error("ofd_not_supported", name=name)
+        raise InputError("ofd_not_supported", name=name)
     return FileType(kind)
 
 
@@ -134,9 +134,9 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
     with path.open("rb") as file:
         names = root_names(file)
     if names is None:
-        raise input_error("file_damaged", name=name)
+        raise InputError("file_damaged", name=name)
     if names & OLE_PROTECTED:
-        raise input_error("office_protected", name=name)
+        raise InputError("office_protected", name=name)
     for stream, kind in OLE_STREAMS.items():
         if stream in names:
             return kind
@@ -166,7 +166,7 @@ def _zip_kind(path: Path, name: str) -> str | None:
             # Some programs write the paths of Windows.
             names = [part.replace("\\", "/") for part in archive.namelist()]
     except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
-        raise input_error("file_damaged", name=name) from None
+        raise InputError("file_damaged", name=name) from None
     if any(part.rpartition("/")[2].lower() == "ofd.xml" for part in names):
         return ".ofd"
     if "[Content_Types].xml" not in names:
@@ -180,7 +180,7 @@ def _zip_kind(path: Path, name: str) -> str | None:
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
-        raise input_error("mail_not_supported", name=name)
+        raise InputError("mail_not_supported", name=name)
     if start.startswith((b"<!doctype html", b"<html")):
         return FileType.HTML
     if suffix in (".html", ".htm") and b"<" in head and b"\0" not in head:
@@ -192,7 +192,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
         return None
     encoding = guess_encoding(head)
     if encoding is None and suffix in TEXT_SUFFIXES:
-        raise input_error("text_unreadable", name=name)
+        raise InputError("text_unreadable", name=name)
     # Without a name that says text, only what is certain.
     if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
         return None

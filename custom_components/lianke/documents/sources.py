@@ -19,9 +19,10 @@ from homeassistant.util import raise_if_invalid_path
 
 from ..api.capabilities import Paper
 from ..const import DOMAIN
+from ..errors import InputError
 from .content import ContentTooLargeError, write_base64
 from .conversion import make_document, make_raw_document
-from .document import Document, input_error
+from .document import Document
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import SourceKind
@@ -90,7 +91,7 @@ async def async_get_document(
     """Return the document for a source; the caller owns its file.
 
     limit_bytes bounds the file, context says who asks, paper is what pages are laid out for.
-    Raises ServiceValidationError with what is wrong and what to do; Unauthorized;
+    Raises InputError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
     document = await _async_get_document(
@@ -117,7 +118,7 @@ async def _async_get_document(
 ) -> Document:
     """Return the document for a source, a PDF as it is."""
     if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
-        raise input_error("raw_needs_file_or_text")
+        raise InputError("raw_needs_file_or_text")
     if source.kind is SourceKind.DOCUMENT:
         return await spool.async_copy_kept(source.value)
     if source.kind is SourceKind.TEXT and source.raw:
@@ -207,11 +208,11 @@ async def _async_raw_text(
 ) -> Document:
     title = source.title or await async_page_text(hass, "page_raw")
     if not source.value:
-        raise input_error("text_empty")
+        raise InputError("text_empty")
     try:
         data = source.value.encode(source.raw_encoding)
     except UnicodeEncodeError:
-        raise input_error("raw_not_encodable", encoding=source.raw_encoding) from None
+        raise InputError("raw_not_encodable", encoding=source.raw_encoding) from None
     if len(data) > limit_bytes:
         raise too_large(title, limit_bytes)
     _, document = await spool.async_write(
@@ -250,7 +251,7 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
         # A file id works once: of two calls at the same time only one has moved the file, or
         # has come to the end of it.
         if not moved:
-            raise input_error("upload_gone") from None
+            raise InputError("upload_gone") from None
     return name
 
 
@@ -262,7 +263,7 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> s
     except ContentTooLargeError:
         raise too_large(name, limit_bytes) from None
     except ValueError:
-        raise input_error("content_not_base64") from None
+        raise InputError("content_not_base64") from None
     return name
 
 
@@ -280,22 +281,22 @@ def _copy_file(
 async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, Roots]:
     """Return the path of a file that the media browser offers, and the folders in which it may be."""
     if not is_media_source_id(media_id):
-        raise input_error("media_not_found")
+        raise InputError("media_not_found")
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
     if domain in (MEDIA_SOURCE, DOMAIN):
         # Home Assistant's own answer for these asserts that it knows the type, and it does not
         # know every type that can be printed.
         path = local_media_path(hass, identifier)
         if path is None:
-            raise input_error("media_not_found")
+            raise InputError("media_not_found")
         return path, media_roots
     try:
         media = await async_resolve_media(hass, media_id, None)
-    except MediaSourceError, ValueError, AssertionError, HomeAssistantError:
+    except MediaSourceError, ValueError, AssertionError, InputError, HomeAssistantError:
         # Without a type that it knows, or with half an address, it asserts.
-        raise input_error("media_not_found") from None
+        raise InputError("media_not_found") from None
     if media.path is None:
-        raise input_error("media_not_local")
+        raise InputError("media_not_local")
     folder = media.path.parent
     # Another integration vouches for the folder.
     return media.path, lambda _: (folder.resolve(),)

@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
@@ -24,7 +24,8 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
-from .document import Document, input_error
+from ..errors import InputError
+from .document import Document
 from .pdf_client import PdfError
 from .shares import next_to_go
 
@@ -150,17 +151,17 @@ class Spool:
     async def async_copy_kept(self, handle: str) -> Document:
         """Return a copy of a kept document; the kept one stays usable.
 
-        Raises ServiceValidationError: document_gone; HomeAssistantError: disk_full.
+        Raises InputError: document_gone; HomeAssistantError: disk_full.
         """
         kept = self._kept.get(handle)
         if kept is None or kept.until <= dt_util.utcnow():
-            raise input_error("document_gone")
+            raise InputError("document_gone")
         path = await self.async_new_path(kept.document.path.suffix)
         try:
             await self._hass.async_add_executor_job(_link, kept.document.path, path)
         except FileNotFoundError:
             self._kept.pop(handle, None)
-            raise input_error("document_gone") from None
+            raise InputError("document_gone") from None
         return replace(kept.document, path=path)
 
     async def async_forget(self, handle: str) -> None:
@@ -180,7 +181,7 @@ class Spool:
         while (kept := self._kept.get(handle)) is not None:
             try:
                 return await self._async_picture_of(kept, handle, number)
-            except (OSError, PdfError, HomeAssistantError) as err:
+            except (OSError, PdfError, InputError, HomeAssistantError) as err:
                 # If it was replaced meanwhile, its files are gone, and there is a newer picture.
                 if self._kept.get(handle) is kept:
                     if isinstance(err, FileNotFoundError):
@@ -347,7 +348,7 @@ def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> None:
 def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> None:
     """Copy what is open to target.
 
-    Raises ServiceValidationError: file_too_large, document_unreadable; HomeAssistantError:
+    Raises InputError: file_too_large, document_unreadable; HomeAssistantError:
     disk_full.
     """
     copied = 0
@@ -364,7 +365,7 @@ def _read(reader: BinaryIO) -> bytes:
     try:
         return reader.read(CHUNK_BYTES)
     except OSError:
-        raise input_error("document_unreadable") from None
+        raise InputError("document_unreadable") from None
 
 
 def write_bytes(target: Path, data: bytes) -> None:
@@ -373,9 +374,9 @@ def write_bytes(target: Path, data: bytes) -> None:
         writer.write(data)
 
 
-def too_large(name: str, limit_bytes: int) -> ServiceValidationError:
+def too_large(name: str, limit_bytes: int) -> InputError:
     """Return the error for a file above the limit, given in MB."""
-    return input_error("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
+    return InputError("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
 
 
 def _unlink(paths: list[Path]) -> None:

@@ -10,7 +10,8 @@ from homeassistant.core import HomeAssistant
 
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
 from ..api.page_range import select_pages
-from .document import CONTENT_TYPES, Document, digest_of, input_error
+from ..errors import InputError
+from .document import CONTENT_TYPES, Document, digest_of
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .pdf_worker.process import MAX_SOURCE_PAGES
@@ -106,20 +107,20 @@ async def async_split(
 ) -> TwoSides | None:
     """Return a document as two files, None if it has but one page; the document stays as it is.
 
-    Raises ServiceValidationError: by_hand_type, by_hand_not_available, pages_not_in_document,
+    Raises InputError: by_hand_type, by_hand_not_available, pages_not_in_document,
     sheet_too_many_pages, and what is wrong with the file; HomeAssistantError: disk_full.
     """
     if document.extension not in TYPES:
-        raise input_error("by_hand_type", name=document.name)
+        raise InputError("by_hand_type", name=document.name)
     if document.pages is None:
-        raise input_error("by_hand_not_available")
+        raise InputError("by_hand_not_available")
     pages = select_pages(options.page_range, document.pages)
     if not pages:
-        raise input_error("pages_not_in_document", count=str(document.pages))
+        raise InputError("pages_not_in_document", count=str(document.pages))
     if len(pages) == 1:
         return None
     if len(pages) * options.copies > MAX_SOURCE_PAGES:
-        raise input_error("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+        raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     paths = [await spool.async_new_path(FileType.PDF) for _ in range(2)]
     turned = (options.by_hand == SHORT_EDGE) != setup.turned
     upright = _stands(options)
@@ -156,7 +157,7 @@ async def async_split(
         sizes, digest = await hass.async_add_executor_job(_measure, paths, document)
     except PdfUnavailableError:
         await spool.async_discard(fronts, backs)
-        raise input_error("by_hand_not_available") from None
+        raise InputError("by_hand_not_available") from None
     except PdfError as err:
         await spool.async_discard(fronts, backs)
         raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None

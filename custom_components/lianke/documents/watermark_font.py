@@ -13,7 +13,7 @@ from homeassistant.requirements import RequirementsNotFound, async_process_requi
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from .document import input_error
+from ..errors import InputError
 
 # Where fonts with Chinese characters may lie, besides the configuration's own folder.
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
@@ -40,7 +40,7 @@ def font_folders(hass: HomeAssistant) -> list[str]:
 async def async_bring_font(hass: HomeAssistant, text: str) -> None:
     """Have a font for a Chinese text installed, if that can be done; its folder is looked in then.
 
-    Raises ServiceValidationError: watermark_font_coming when it takes long.
+    Raises InputError: watermark_font_coming when it takes long.
     """
     if not CHINESE.search(text) or DATA_FOLDER in hass.data:
         return
@@ -62,7 +62,7 @@ async def _async_install(hass: HomeAssistant) -> None:
         )
     done, _ = await asyncio.wait({task}, timeout=FONT_SECONDS)
     if not done:
-        raise input_error("watermark_font_coming")
+        raise InputError("watermark_font_coming")
     hass.data.pop(DATA_INSTALLING, None)
     with suppress(RequirementsNotFound):
         await task

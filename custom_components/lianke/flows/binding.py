@@ -10,15 +10,11 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..actions.own_pages import async_print_test_page
 from ..api.client import LiankeClient
-from ..api.errors import (
-    AddressUnknownError,
-    AuthenticationError,
-    LiankeInputError,
-    LiankeRefusedError,
-)
+from ..api.errors import AddressUnknownError, AuthenticationError, LiankeRefusedError
 from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
 from ..documents.escaping import escape_markdown
+from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128
@@ -56,7 +52,7 @@ async def async_read_sticker(
     if photo:
         try:
             return await hass.async_add_executor_job(_read_upload, hass, photo)
-        except LiankeInputError as err:
+        except InputError as err:
             if not text:
                 raise FieldError("photo", err.reason) from None
         except ValueError, OSError:
@@ -66,7 +62,7 @@ async def async_read_sticker(
         return None
     try:
         return parse_credentials(text)
-    except LiankeInputError as err:
+    except InputError as err:
         raise FieldError("qr_text", err.reason) from None
 
 

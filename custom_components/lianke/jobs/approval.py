@@ -21,7 +21,7 @@ from ..const import (
     CONF_RELEASE_PRINTERS,
     CONF_RELEASE_USERS,
 )
-from ..documents.document import input_error
+from ..errors import InputError
 from .job import Job
 from .limits import most_pages
 from .people import NOBODY, Origin, PersonReason
@@ -39,12 +39,12 @@ async def async_reasons_to_ask(
     """Return the reasons for which a new job waits for people, in their order.
 
     `options` are those of the config entry; `spent` are the pages that its user has printed in this
-    month, or is about to. Raises ServiceValidationError: guard_month.
+    month, or is about to. Raises InputError: guard_month.
     """
     reasons: list[str] = []
     beyond = _is_beyond_month(options, request, spent)
     if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
-        raise input_error("guard_month", limit=str(options[CONF_MONTHLY_PAGES]), spent=str(spent))
+        raise InputError("guard_month", limit=str(options[CONF_MONTHLY_PAGES]), spent=str(spent))
     if (
         (beyond or _is_to_be_approved(options, request, view))
         and not request.approved

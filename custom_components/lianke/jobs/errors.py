@@ -3,18 +3,18 @@
 import logging
 import traceback
 
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
-from ..documents.document import input_error
+from ..errors import InputError
 from .job import Job
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def job_error(key: str, job: Job) -> ServiceValidationError:
+def job_error(key: str, job: Job) -> InputError:
     """Return the error for what this job does not allow."""
-    return input_error(key, title=job.title)
+    return InputError(key, title=job.title)
 
 
 def change_not_saved(job: Job) -> HomeAssistantError:
@@ -26,9 +26,9 @@ def change_not_saved(job: Job) -> HomeAssistantError:
     )
 
 
-def already_retried(again: Job) -> ServiceValidationError:
+def already_retried(again: Job) -> InputError:
     """Return the error for a second retry of one job; `again` is the job that the first one made."""
-    return input_error("job_retried_already", title=again.title, job_id=again.job_id)
+    return InputError("job_retried_already", title=again.title, job_id=again.job_id)
 
 
 def disk_full(err: OSError) -> HomeAssistantError:

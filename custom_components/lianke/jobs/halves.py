@@ -7,7 +7,7 @@ import secrets
 from typing import Any, Final
 
 from ..api.options import ResolvedOptions
-from ..documents.document import input_error
+from ..errors import InputError
 from .job import FINAL, IN_CLOUD, Job, JobState
 from .people import PersonReason
 from .request import TOKEN_BYTES
@@ -113,7 +113,7 @@ def turned_paper(jobs: Iterable[Job]) -> dict[str, Job]:
 def check_may_turn(job: Job, jobs: Iterable[Job], now: datetime) -> None:
     """Check that none of `jobs` would be printed on the turned paper of a job, as it is about to be.
 
-    Raises ServiceValidationError: turn_paper_busy, turn_paper_taken.
+    Raises InputError: turn_paper_busy, turn_paper_taken.
     """
     if not job.has_turned_paper:
         return
@@ -121,11 +121,11 @@ def check_may_turn(job: Job, jobs: Iterable[Job], now: datetime) -> None:
         if other.printer_key != job.printer_key or other.job_id == job.job_id:
             continue
         if other.has_turned_paper:
-            raise input_error(
+            raise InputError(
                 "turn_paper_taken", title=job.title, other=other.title, printer=job.printer_name
             )
         if _may_be_printed(other, now):
-            raise input_error("turn_paper_busy", title=job.title, printer=job.printer_name)
+            raise InputError("turn_paper_busy", title=job.title, printer=job.printer_name)
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:

@@ -5,13 +5,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from homeassistant.exceptions import ServiceValidationError
-
 from ..api.options import ResolvedOptions
 from ..api.page_range import count_selected, most_selected
-from ..const import DOMAIN
-from ..documents.document import Document, input_error
+from ..documents.document import Document
 from ..documents.sniff import FileType
+from ..errors import InputError
 from .job import HANDED_ON, MOVED, Job, JobState
 from .outcome import BEFORE_PAPER
 from .people import PersonReason
@@ -39,17 +37,13 @@ CONVERTED = frozenset(
 )
 
 
-class LimitError(ServiceValidationError):
+class LimitError(InputError):
     """A job is beyond a print limit; `key` says which."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
         """`text` is the translation key where it is not `key`."""
         self.key = key
-        super().__init__(
-            translation_domain=DOMAIN,
-            translation_key=text or key,
-            translation_placeholders={"limit": str(limit), "printer": printer},
-        )
+        super().__init__(text or key, limit=str(limit), printer=printer)
 
 
 class Content(NamedTuple):
@@ -65,7 +59,7 @@ def find_duplicate(
 ) -> Job | None:
     """Return the newest job with this request id that may have been printed, None without one.
 
-    Raises ServiceValidationError if its content is another.
+    Raises InputError if its content is another.
     """
     known = {job.job_id: job for job in jobs if job.request_id == request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
@@ -80,7 +74,7 @@ def find_duplicate(
             printer_key=job.printer_key, digest=job.digest, options=_set_options(job.options)
         )
         if same != content._replace(options=_set_options(content.options)):
-            raise input_error("request_id_conflict", request_id=request_id)
+            raise InputError("request_id_conflict", request_id=request_id)
         return job
     return None
 
@@ -97,12 +91,12 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     neither is known, the range bounds them; without one, a document whose pages are only known once it
     is converted is accepted in one copy (see `is_uncounted`), and any other is refused. Raw printer data
     has no pages.
-    Raises LimitError, ServiceValidationError.
+    Raises LimitError, InputError.
     """
     if document.extension == FileType.RAW:
         return
     if document.pages is not None and not count_selected(options.page_range, document.pages):
-        raise input_error("pages_not_in_document", count=str(document.pages))
+        raise InputError("pages_not_in_document", count=str(document.pages))
     most = most_pages(document, options)
     if most is None:
         if is_uncounted(document, options) and options.copies == 1:

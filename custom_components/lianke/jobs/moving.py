@@ -12,12 +12,12 @@ import logging
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
-from ..documents.document import Document, input_error
+from ..documents.document import Document
+from ..errors import InputError
 from .errors import change_not_saved, disk_full, job_error
 from .job import MOVED, Job, JobState
 from .people import Origin
@@ -76,12 +76,12 @@ class JobMover:
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the new job.
 
-        Must not be cancelled. Raises ServiceValidationError where the job cannot be moved or the other
+        Must not be cancelled. Raises InputError where the job cannot be moved or the other
         queue refuses it, HomeAssistantError when the disk refuses; then the job stays as it was.
         """
         job = self._movable(job_id)
         if (queue := self._queues.get(entry_id)) is None:
-            raise input_error("not_ready_getting_ready", printer=job.printer_name)
+            raise InputError("not_ready_getting_ready", printer=job.printer_name)
         if job_id in self._active:
             raise job_error("job_is_moving", job)
         self._active.add(job_id)
@@ -95,7 +95,7 @@ class JobMover:
             except JobStoreError:
                 await self._hass.async_add_executor_job(unlink_all, [document.path])
                 raise change_not_saved(job) from None
-            except HomeAssistantError:
+            except InputError:
                 await self._hass.async_add_executor_job(unlink_all, [document.path])
                 raise
             if not job.is_moving:
@@ -117,10 +117,10 @@ class JobMover:
             self._review()
 
     def _movable(self, job_id: str) -> Job:
-        """Return a job that can be moved now. Raises ServiceValidationError."""
+        """Return a job that can be moved now. Raises InputError."""
         job = self._registry.get(job_id)
         if job is None:
-            raise input_error("job_not_found", job_id=job_id[:64])
+            raise InputError("job_not_found", job_id=job_id[:64])
         if job.is_moving:
             raise job_error("job_is_moving", job)
         if (

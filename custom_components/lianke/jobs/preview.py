@@ -25,6 +25,7 @@ from ..api.tasks import Callback, TaskResult, TaskState
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
+from ..errors import InputError
 from .errors import type_and_place
 from .other_tasks import PreviewUpload
 from .outcome import PRINTED_CODE
@@ -110,7 +111,7 @@ class Previewer:
                 )
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
-        except LiankeError, HomeAssistantError:
+        except LiankeError, InputError, HomeAssistantError:
             raise
         except Exception as err:  # noqa: BLE001  # logged without what it may quote
             _LOGGER.error("A preview met an unexpected %s", type_and_place(err))  # noqa: TRY400

@@ -14,7 +14,7 @@ from homeassistant.util import dt as dt_util
 from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
-from ..documents.document import input_error
+from ..errors import InputError
 from .approval import after_answer
 from .callbacks import CallbackHandler
 from .errors import change_not_saved, job_error
@@ -171,7 +171,7 @@ class PrintQueue:
         """Accept a document and print it as soon as its printer is ready.
 
         On return the job is on disk; nothing was sent before that. The document belongs
-        to the queue from the call on. Raises ServiceValidationError when the job is
+        to the queue from the call on. Raises InputError when the job is
         refused (print limits, conflicting request id, printer not ready and `hold` false)
         and HomeAssistantError when it cannot be written to disk. A cancelled caller does not
         stop it: a job that was half accepted would be found after a restart.
@@ -221,7 +221,7 @@ class PrintQueue:
         """Cancel a job: at once if it was not sent, else by asking the cloud.
 
         Returns the job as it is then; one in the cloud is `canceling` until the cloud reports
-        its end. Raises ServiceValidationError for a job that is over and LiankeError when the
+        its end. Raises InputError for a job that is over and LiankeError when the
         cloud refuses.
         """
         job = self.find(job_id) or self.get(job_id)
@@ -245,7 +245,7 @@ class PrintQueue:
         """Answer the first of the reasons for which a job waits for people; it goes on with the next.
 
         `reason` is the one that is answered, None for whichever it is. Returns the job as it is then.
-        Raises ServiceValidationError for a job that does not wait (for that), and where other jobs would
+        Raises InputError for a job that does not wait (for that), and where other jobs would
         be printed on its turned paper; HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
@@ -314,7 +314,7 @@ class PrintQueue:
         """
         job = self.find(job_id) or self.get(job_id)
         if self._stopped:
-            raise input_error("not_ready_getting_ready", printer=job.printer_name)
+            raise InputError("not_ready_getting_ready", printer=job.printer_name)
         task = self._hass.async_create_task(
             self._mover.async_move(job_id, changes, entry_id), "move print job"
         )
@@ -325,7 +325,7 @@ class PrintQueue:
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user says that it was printed.
 
-        Raises ServiceValidationError for a job in another state, HomeAssistantError if the disk refuses.
+        Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
         if job.state is not JobState.UNCONFIRMED:
@@ -341,9 +341,9 @@ class PrintQueue:
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """Return a job as it is published. Raises ServiceValidationError for an unknown one."""
+        """Return a job as it is published. Raises InputError for an unknown one."""
         if (job := self._registry.get_published(job_id)) is None:
-            raise input_error("job_not_found", job_id=job_id[:64])
+            raise InputError("job_not_found", job_id=job_id[:64])
         return job
 
     def newest(self, printer_key: str) -> Job | None:

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..documents.document import input_error
+from ..errors import InputError
 
 MIN_CODE: Final = 4
 MAX_CODE: Final = 64
@@ -84,20 +84,20 @@ class CodeChecker:
 
         Each user has guesses of his own, so that nobody keeps another from his job; all that is not known to be
         somebody's has the same ones.
-        Raises ServiceValidationError: code_missing, code_wrong, code_too_often.
+        Raises InputError: code_missing, code_wrong, code_too_often.
         """
         if not code:
-            raise input_error("code_missing", title=title)
+            raise InputError("code_missing", title=title)
         async with self.lock:
             guess = (stored, user_id)
             wrong = self._wrong.get(guess, _Wrong(0, 0.0))
             if (left := wrong.until - time.monotonic()) > 0:
-                raise input_error("code_too_often", seconds=str(int(left) + 1))
+                raise InputError("code_too_often", seconds=str(int(left) + 1))
             if await self._hass.async_add_executor_job(is_code, code.strip(), stored):
                 self._wrong.pop(guess, None)
                 return
             self._note(guess, wrong.guesses + 1)
-        raise input_error("code_wrong", title=title)
+        raise InputError("code_wrong", title=title)
 
     def _note(self, guess: tuple[str, str | None], count: int) -> None:
         pause = 0 if count < MAX_WRONG else min(PAUSE_START * 2 ** (count - MAX_WRONG), PAUSE_LIMIT)

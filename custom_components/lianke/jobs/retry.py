@@ -13,7 +13,8 @@ from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
-from ..documents.document import Document, input_error
+from ..documents.document import Document
+from ..errors import InputError
 from .beginning import async_find_beginning
 from .by_hand import ByHand, Halves
 from .errors import already_retried, change_not_saved, disk_full, job_error
@@ -70,7 +71,7 @@ class JobRetrier:
     ) -> Submission:
         """Submit a job's document again to a queue, which may be another box's.
 
-        One at a time, so that no job is retried twice. Raises ServiceValidationError when the job
+        One at a time, so that no job is retried twice. Raises InputError when the job
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
         """
         async with self._lock:
@@ -186,7 +187,7 @@ async def _async_copied(job: Job, copy: Awaitable[Document | None]) -> Document:
 def _halves_again(job: Job, changes: Changes | None, rest: Rest | None) -> ByHand | None:
     """Return what is printed again of a job with two halves, None for any other.
 
-    Raises ServiceValidationError: not_by_hand, by_hand_unchanged, no_such_sheet.
+    Raises InputError: not_by_hand, by_hand_unchanged, no_such_sheet.
     """
     if job.by_hand is None:
         if rest is not None:
@@ -198,5 +199,5 @@ def _halves_again(job: Job, changes: Changes | None, rest: Rest | None) -> ByHan
     rest = rest or Rest()
     count = job.by_hand.count(backs_only=rest.backs_only)
     if not 1 <= rest.from_sheet <= count:
-        raise input_error("no_such_sheet", title=job.title, count=str(count))
+        raise InputError("no_such_sheet", title=job.title, count=str(count))
     return job.by_hand.again(rest.from_sheet, backs_only=rest.backs_only)

@@ -6,14 +6,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from homeassistant.core import CALLBACK_TYPE, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from ..api.models import DriverState
 from ..box.page_counts import PageCounts, month_of
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
-from ..documents.document import input_error
+from ..errors import InputError
 from .approval import async_reasons_to_ask, release_code
 from .beginning import async_find_beginning
 from .errors import already_retried, disk_full
@@ -128,18 +127,18 @@ class JobSubmitter:
                 return Submission(job=job, duplicate=True)
         view = self._coordinator.data.printers.get(request.printer_key)
         if view is None:
-            raise input_error("printer_gone")
+            raise InputError("printer_gone")
         if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
-            raise input_error(f"driver_{view.printer.driver}", printer=view.name)
+            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
         if self._closed:
-            raise input_error("not_ready_getting_ready", printer=view.name)
+            raise InputError("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(request)
         self._check_limits(request, view, replaced)
         reason = self._readiness.check_printer(
             view.key, now, ignore_quiet_hours=request.ignore_quiet_hours
         ).reason
         if reason is not None and (reason in PERMANENT or not request.hold):
-            raise input_error(f"not_ready_{reason}", printer=view.name)
+            raise InputError(f"not_ready_{reason}", printer=view.name)
         moved = request.moved
         if moved is not None and moved.approved and self._registry.get(moved.job_id) is not None:
             # By somebody who may approve for this box.
@@ -173,7 +172,7 @@ class JobSubmitter:
             job = self._heeding_turned_paper(job)
         except JobStoreError as err:
             raise disk_full(err) from None
-        except ServiceValidationError:
+        except InputError:
             await self._store.async_delete([job.job_id])
             raise
         finally:
@@ -193,14 +192,14 @@ class JobSubmitter:
     def _heeding_turned_paper(self, job: Job) -> Job:
         """Return a new job as it may be added now: held if another's turned paper lies in the tray.
 
-        Raises ServiceValidationError if it may not wait, or if its own paper cannot lie there.
+        Raises InputError if it may not wait, or if its own paper cannot lie there.
         """
         jobs = self._registry.all()
         check_may_turn(job, jobs, dt_util.utcnow())
         if job.state is not JobState.UPLOADING or job.printer_key not in turned_paper(jobs):
             return job
         if not job.hold:
-            raise input_error(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
+            raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
         return replace(job, state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
 
     async def _async_flush_unregistered(self, job: Job) -> None:
@@ -253,7 +252,7 @@ class JobSubmitter:
     def _replaced_by(self, request: PrintRequest) -> list[Job]:
         """Return the held jobs that this request replaces.
 
-        Raises ServiceValidationError when it is a moved job itself that a newer one has replaced.
+        Raises InputError when it is a moved job itself that a newer one has replaced.
         """
         waiting = [
             job
@@ -266,7 +265,7 @@ class JobSubmitter:
         ]
         moved = request.moved
         if moved is not None and any(job.created_at > moved.created_at for job in waiting):
-            raise input_error("newer_job_waits", title=moved.title)
+            raise InputError("newer_job_waits", title=moved.title)
         return waiting
 
     @callback
@@ -292,7 +291,7 @@ class JobSubmitter:
     def _check_limits(
         self, request: PrintRequest, view: PrinterView, replaced: Collection[Job]
     ) -> None:
-        """Check the limits on pages and jobs and report the result. Raises ServiceValidationError."""
+        """Check the limits on pages and jobs and report the result. Raises InputError."""
         with self._reporting_refusal(view):
             check_pages(
                 *request.counted,

@@ -26,7 +26,7 @@ ICON: Final = "icon.png"
 
 
 def target_of(request: Request) -> Target:
-    """Return the printer as a target of actions. Raises ServiceValidationError when its box is not loaded."""
+    """Return the printer as a target of actions. Raises InputError when its box is not loaded."""
     loaded_data(request.offered.entry)
     return Target(
         device_id="", entry=request.offered.entry, printer_key=request.offered.printer_key

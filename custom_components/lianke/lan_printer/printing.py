@@ -14,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..actions.received import Received, async_print_received
 from ..documents.conversion import clean_title
 from ..documents.spool import async_get_spool
+from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.page_count import file_digest
 from ..jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
@@ -302,7 +303,7 @@ def _counting_refusal(request: Request) -> Iterator[None]:
     """Count a document that is refused for what it is: it has taken time as well."""
     try:
         yield
-    except (IppError, HomeAssistantError) as err:
+    except (IppError, InputError, HomeAssistantError) as err:
         if is_senders_fault(err):
             request.server.refusals.note(request.offered.token, request.address)
         raise

@@ -10,7 +10,6 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr
 
 from ..actions.request import stored_options
 from ..api.capabilities import Capabilities
-from ..api.errors import LiankeInputError
 from ..api.markers import Marker
 from ..api.models import Species
 from ..api.option_resolver import MAX_COPIES, resolve_options
@@ -26,6 +25,7 @@ from ..api.options import (
 from ..box.storage import StoredPrinter
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ..devices import printer_identifier
+from ..errors import InputError
 from ..jobs.settings import has_turn_setup
 from ..runtime import LiankeConfigEntry
 from .media import (
@@ -165,7 +165,7 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
     for asked in (options, PrintOptions()):
         try:
             return resolve_options(asked, known.capabilities, known.papers, known.printer.species)
-        except LiankeInputError:
+        except InputError:
             continue
     return None
 

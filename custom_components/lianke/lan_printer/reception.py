@@ -67,7 +67,7 @@ async def async_receive(
     """Write a document to a new file of the spool and return its path; the caller owns the file.
 
     `compression` is a value of the attribute of that name. Raises IppError for a damaged
-    compression, ServiceValidationError: file_too_large, HomeAssistantError: disk_full.
+    compression, InputError: file_too_large, HomeAssistantError: disk_full.
     """
     path = await spool.async_new_path(".part")
     file = _File(path, name=name, compression=compression, limit_bytes=limit_bytes)

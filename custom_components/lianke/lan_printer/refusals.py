@@ -6,6 +6,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from ..actions.print import async_error_text
+from ..errors import InputError
 from .ipp import IppError, Status
 
 # By the errors' translation keys; whatever else is wrong can be put right only by somebody who reads it.
@@ -44,11 +45,11 @@ _OURS: Final = (
 )
 
 
-def is_senders_fault(err: IppError | HomeAssistantError) -> bool:
+def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
     """Return whether a document was refused for what it is, or how it was sent."""
     if isinstance(err, IppError):
         return err.status not in _OURS
-    key = err.translation_key or ""
+    key = err.reason if isinstance(err, InputError) else err.translation_key or ""
     return key != "guard_rate" and _STATUSES.get(key) not in _OURS
 
 

@@ -14,6 +14,7 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
 from ..api.errors import LiankeError
 from ..const import LAN_PRINTER_PATH
+from ..errors import InputError
 from ..runtime import translated
 from . import canceling, printing, querying
 from .access import address_of, is_from_home
@@ -132,7 +133,7 @@ async def _async_answer(request: Request) -> Answer:
     """Run the operation. Raises IppError."""
     try:
         return await _HANDLERS[request.message.code](request)
-    except LiankeError as err:
+    except (InputError, LiankeError) as err:
         raise await async_refusal(request.hass, translated(err)) from None
     except HomeAssistantError as err:
         raise await async_refusal(request.hass, err) from None

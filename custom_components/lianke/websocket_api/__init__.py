@@ -23,12 +23,11 @@ import voluptuous as vol
 from ..actions.handlers import async_run_action
 from ..actions.lookup import async_describe_capabilities
 from ..actions.target import Target, async_may, async_target
-from ..api.errors import LiankeError
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..documents.document import input_error
 from ..documents.spool import async_get_spool
+from ..errors import InputError
 from ..jobs.settings import max_document_bytes
-from ..runtime import translated
+from ..runtime import translating
 from .job_feed import Subscription, async_get_feed
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
@@ -61,7 +60,8 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
         hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
     ) -> None:
         try:
-            await handler(hass, connection, msg)
+            with translating():
+                await handler(hass, connection, msg)
         except vol.Invalid as err:
             connection.send_error(msg["id"], ERR_INVALID_FORMAT, str(err))
         except ServiceValidationError as err:
@@ -114,7 +114,7 @@ async def _ws_confirm(
     queue = target.data.queue
     job = queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
-        raise input_error("job_not_found", job_id=msg["job_id"][:64])
+        raise InputError("job_not_found", job_id=msg["job_id"][:64])
     connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).as_view())
 
 
@@ -163,10 +163,7 @@ async def _ws_options(
     Lists are None where the driver does not say; the size is in bytes.
     """
     target = _controlled(hass, connection, msg["device_id"])
-    try:
-        described = await async_describe_capabilities(target, connection.context(msg))
-    except LiankeError as err:
-        raise translated(err) from None
+    described = await async_describe_capabilities(target, connection.context(msg))
     connection.send_result(
         msg["id"],
         {

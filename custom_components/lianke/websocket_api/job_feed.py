@@ -37,7 +37,7 @@ from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterView
 from ..const import DOMAIN
 from ..devices import printer_identifier
-from ..documents.document import input_error
+from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
@@ -117,11 +117,11 @@ class JobFeed:
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
         """Keep a subscription up to date; returns a function that unsubscribes.
 
-        Raises ServiceValidationError: too_many_subscriptions.
+        Raises InputError: too_many_subscriptions.
         """
         others = [one for one in self._subscriptions if one.connection is subscription.connection]
         if len(others) >= MAX_SUBSCRIPTIONS:
-            raise input_error("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
+            raise InputError("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
         if not self._subscriptions:
             self._start()
         self._subscriptions.add(subscription)
