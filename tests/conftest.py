@@ -26,7 +26,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
-from tests.printing import House
+from tests.household import House
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN

@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from custom_components.lianke.documents import watermark_font
-from custom_components.lianke.documents.pdf_worker import lettering
-from custom_components.lianke.documents.pdf_worker.failure import TaskError
+from custom_components.lianke.pdf import lettering
+from custom_components.lianke.pdf.failure import TaskError
 
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")

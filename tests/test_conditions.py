@@ -17,7 +17,7 @@ import voluptuous as vol
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, elapse, rest
-from tests.printing import LABELS, LASER, House, device_of, show_state
+from tests.household import LABELS, LASER, House, device_of, show_state
 from tests.simulator import Fault
 
 STATUS = "sensor.kyocera_ma2000w_gx"

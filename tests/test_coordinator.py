@@ -13,8 +13,8 @@ from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinato
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
 from tests.conftest import set_up, tear_down
+from tests.household import House
 from tests.polling import INFO, key_of, requests
-from tests.printing import House
 from tests.simulator import Box, Fault, Simulator
 
 

@@ -18,17 +18,17 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
+from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import preview_signal
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up, tear_down
+from tests.household import House
 from tests.polling import key_of
-from tests.printing import House
 from tests.simulator import Box, Fault, Outcome, Simulator
 
 LASER = "kyocera_ma2000w_gx"

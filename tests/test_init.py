@@ -22,7 +22,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke import async_remove_config_entry_device
-from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.conversion import make_raw_document
@@ -30,10 +29,11 @@ from custom_components.lianke.documents.spool import DATA_SPOOL, async_get_spool
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
-from tests.printing import House
+from tests.household import House
 from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 

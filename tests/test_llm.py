@@ -40,7 +40,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED, MAX_TOOL_TEXT
-from tests.printing import (
+from tests.household import (
     LASER,
     OTHER_LASER,
     ask,

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from tests.clock import Clock, elapse, rest
-from tests.printing import INKJET, LASER, House
+from tests.household import INKJET, LASER, House
 from tests.simulator import Outcome, make_pdf
 
 type Describe = Callable[[Event[Any]], dict[str, Any]]

@@ -188,7 +188,7 @@ def test_services_translations_and_icons_name_the_same_actions() -> None:
 
 def test_services_are_those_that_are_registered() -> None:
     """Compare services.yaml with the names in schemas.py."""
-    source = (INTEGRATION / "actions" / "schemas.py").read_text("utf-8")
+    source = (INTEGRATION / "printing" / "schemas.py").read_text("utf-8")
     registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
     assert registered == set(load_services())
 

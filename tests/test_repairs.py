@@ -18,9 +18,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.escaping import escape_markdown
+from custom_components.lianke.pages.escaping import escape_markdown
 from tests.conftest import make_entry, set_up, tear_down
-from tests.printing import House
+from tests.household import House
 from tests.simulator import Box, Fault, Printer, Simulator
 
 LASER = "Kyocera MA2000w GX"

@@ -25,7 +25,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest
-from tests.printing import INKJET, LABELS, LASER, ask, data_of, device_of, show_state
+from tests.household import INKJET, LABELS, LASER, ask, data_of, device_of, show_state
 from tests.simulator import Box, Fault, Outcome, Simulator
 
 STATUS = "sensor.kyocera_ma2000w_gx"

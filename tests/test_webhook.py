@@ -21,16 +21,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import webhook
-from custom_components.lianke.actions.own_pages import async_print_test_page
 from custom_components.lianke.box.unknown import MAX_OF_A_KIND
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
+from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
 from tests.clock import rest
 from tests.conftest import make_entry, set_up
-from tests.printing import House
+from tests.household import House
 from tests.simulator import Simulator
 
 SUCCESS = {"code": 200, "msg": "success"}

@@ -14,17 +14,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import (
-    approvals,
-    issues,
-    job_signals,
-    keep_alive,
-    lan_printer,
-    page_statistics,
-    services,
-    stand_in,
-    websocket_api,
-)
+from . import issues, job_signals, page_statistics, people as approvals, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -38,6 +28,8 @@ from .frontend import resource
 from .jobs import beginning
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
+from .lan import printer as lan_printer
+from .printing import nozzle_care as keep_alive, stand_in
 from .runtime import (
     BoxCallbackUrl,
     LiankeConfigEntry,

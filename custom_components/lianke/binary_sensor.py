@@ -13,13 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .api.models import PrinterCondition, Species
 from .box.status import PROBLEMS
 from .box.views import PrinterView
-from .entity import (
-    BoxEntity,
-    KnownPrinterEntity,
-    PrinterEntity,
-    async_add_printers,
-    is_registered,
-)
+from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers, is_registered
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 0

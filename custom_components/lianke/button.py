@@ -10,13 +10,13 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .actions.own_pages import async_print_test_page
 from .box.views import PrinterView
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .errors import InputError
 from .jobs.errors import job_error
 from .jobs.job import WAITING
 from .jobs.people import PersonReason
+from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 
 PARALLEL_UPDATES = 1

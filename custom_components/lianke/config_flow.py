@@ -20,7 +20,6 @@ from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError, Serv
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
-from .documents.escaping import escape_markdown
 from .flows.binding import (
     BoxInfo,
     FieldError,
@@ -45,6 +44,7 @@ from .flows.binding_forms import (
     sticker_schema,
 )
 from .flows.options_flow import LiankeOptionsFlow
+from .pages.escaping import escape_markdown
 from .runtime import LiankeConfigEntry
 
 CONF_TEST_PAGE = "test_page"

@@ -33,12 +33,7 @@ from .box.status import (
 )
 from .box.storage import BoxStorage
 from .box.views import BoxData, PrinterView, StatusHistory
-from .const import (
-    CONF_PRINTER_KIND,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_PRINTER_KIND,
-    DOMAIN,
-)
+from .const import CONF_PRINTER_KIND, DEFAULT_POLL_INTERVAL, DEFAULT_PRINTER_KIND, DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from .api.errors import BoxNotBoundError
 from .api.models import DriverState
 from .box.storage import StoredPrinter
 from .const import DOMAIN
-from .documents.escaping import escape_markdown
 from .jobs.job import IN_CLOUD, Job, JobState
 from .jobs.limits import LimitError
 from .jobs.readiness import QueueReason
+from .pages.escaping import escape_markdown
 from .runtime import LiankeConfigEntry, async_account_entries
 
 _LOGGER = logging.getLogger(__name__)

@@ -23,9 +23,15 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from .actions.exposed import Names, as_offered, exposed_lists, exposed_printers
-from .actions.handlers import async_run_action
-from .actions.schemas import (
+from .const import DOMAIN
+from .documents.entities import AGENDAS
+from .documents.kinds import SourceKind
+from .errors import InputError
+from .jobs.people import Origin, PersonReason, current_origin
+from .jobs.release_code import MAX_CODE
+from .printing.exposed import Names, as_offered, exposed_lists, exposed_printers
+from .printing.handlers import async_run_action
+from .printing.schemas import (
     ATTR_AGENDA,
     ATTR_CODE,
     ATTR_JOB_ID,
@@ -43,13 +49,7 @@ from .actions.schemas import (
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
 )
-from .actions.target import Target, async_target
-from .const import DOMAIN
-from .documents.entities import AGENDAS
-from .documents.kinds import SourceKind
-from .errors import InputError
-from .jobs.people import Origin, PersonReason, current_origin
-from .jobs.release_code import MAX_CODE
+from .printing.target import Target, async_target
 from .runtime import translating
 
 # Characters an assistant may have printed in one call: some fifty pages.

@@ -7,8 +7,8 @@ from homeassistant.components.notify.const import NotifyEntityFeature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .actions.own_pages import async_print_notification
 from .entity import QueueEntity, async_add_printers
+from .printing.own_pages import async_print_notification
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 1

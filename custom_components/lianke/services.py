@@ -4,10 +4,10 @@ from functools import partial
 
 from homeassistant.core import HomeAssistant, callback
 
-from .actions.handlers import ACTIONS, Action
-from .actions.job_picture import JobPictureView
-from .actions.preview_view import PreviewView
 from .const import DOMAIN
+from .printing.handlers import ACTIONS, Action
+from .printing.job_picture import JobPictureView
+from .printing.preview_view import PreviewView
 
 
 @callback

@@ -37,14 +37,14 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType, VolDictType
 import voluptuous as vol
 
-from .actions.print import async_reason
-from .actions.target import async_targeted_devices
 from .box.status import PROBLEMS, READY, HoldReason
 from .const import DOMAIN
 from .devices import async_printer_sensors, printer_identifier
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
+from .printing.print import async_reason
+from .printing.target import async_targeted_devices
 
 ATTR_PRINTER: Final = "printer"
 ATTR_STATUS: Final = "status"

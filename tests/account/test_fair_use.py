@@ -18,7 +18,7 @@ from custom_components.lianke.account.account import ALL_USERS_BURST, MAX_LOOKUP
 from custom_components.lianke.const import DEFAULT_MAX_JOBS_PER_HOUR, DOMAIN
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS
 from tests.conftest import SPEED
-from tests.printing import LABELS, LASER, ask, data_of, device_of
+from tests.household import LABELS, LASER, ask, data_of, device_of
 from tests.simulator import Fault, Simulator
 
 # What one user may do to another's print, in seconds.

@@ -17,12 +17,7 @@ from custom_components.lianke.api.errors import (
     PrinterNotFoundError,
     ServerAddressError,
 )
-from custom_components.lianke.api.models import (
-    Credentials,
-    PrinterAddress,
-    PrinterKind,
-    Species,
-)
+from custom_components.lianke.api.models import Credentials, PrinterAddress, PrinterKind, Species
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.scanning import Scanner, ScanOptions

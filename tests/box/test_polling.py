@@ -7,8 +7,8 @@ import pytest
 from custom_components.lianke.box.status import HoldReason, PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from tests.clock import Clock, elapse, rest
+from tests.household import House
 from tests.polling import INFO, LIST, key_of, requests
-from tests.printing import House
 from tests.simulator import Fault, Simulator
 
 

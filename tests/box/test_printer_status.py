@@ -4,8 +4,8 @@ import pytest
 
 from custom_components.lianke.box.status import HoldReason, PrinterStatus
 from tests.clock import Clock, elapse, rest
+from tests.household import House
 from tests.polling import STATUS, key_of, requests
-from tests.printing import House
 from tests.simulator import Fault
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 from custom_components.lianke.box.status import PrinterStatus
 from tests.clock import Clock, elapse, rest
+from tests.household import House
 from tests.polling import INFO, LIST, key_of, requests
-from tests.printing import House
 from tests.simulator import Fault
 
 

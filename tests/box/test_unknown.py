@@ -21,7 +21,7 @@ from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_p
 from custom_components.lianke.box import unknown
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import set_up, tear_down
-from tests.printing import House, data_of, device_of
+from tests.household import House, data_of, device_of
 from tests.simulator import Fault, Simulator
 
 ROOT = Path(__file__).parents[2]

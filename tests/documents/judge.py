@@ -21,7 +21,7 @@ from PIL import Image
 import pypdfium2
 
 from custom_components.lianke.documents.pdf_client import LENGTH, SCRIPT
-from tests.documents.pdf_worker.sheets import REQUEST
+from tests.pdf.sheets import REQUEST
 
 # Pixels of the longer side of a page: 150 an inch on A4.
 SIDE = 1754

@@ -13,14 +13,14 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 import pytest
 
-from custom_components.lianke.documents.document import MAX_MADE_BYTES
 from custom_components.lianke.documents.entities import _refuse_empty
 from custom_components.lianke.documents.kinds import SourceKind
-from custom_components.lianke.documents.lists import MAX_ENTRIES, TodoEntry
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.pages.lists import MAX_ENTRIES, TodoEntry
+from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.samples import protected_pdf
 from tests.documents.test_pdf import bomb, tree_of_itself
 from tests.simulator import make_pdf

@@ -11,9 +11,9 @@ from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import check_server
 from custom_components.lianke.documents.conversion import make_document, safe_name
 from custom_components.lianke.documents.images import can_read_heif
-from custom_components.lianke.documents.page import PageStyle
 from custom_components.lianke.documents.sniff import FileType
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.pages.page import PageStyle
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 

@@ -15,6 +15,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, copy_file
+from custom_components.lianke.errors import InputError
 from tests.documents.conftest import Site
 from tests.documents.samples import picture
 from tests.simulator import make_pdf
@@ -153,9 +154,9 @@ async def test_a_copy_of_a_kept_document(
 
 def test_a_source_that_breaks_off_is_no_full_disk(tmp_path: Path) -> None:
     # It can be opened, but not read from its start.
-    with pytest.raises(HomeAssistantError) as raised:
+    with pytest.raises(InputError) as raised:
         copy_file(Path("/proc/self/mem"), tmp_path / "copy", LIMIT, "x")
-    assert raised.value.translation_key == "document_unreadable"
+    assert raised.value.reason == "document_unreadable"
 
 
 async def test_the_folder_cannot_be_made(hass: HomeAssistant, spool: Spool) -> None:

@@ -7,12 +7,12 @@ from PIL import ImageChops
 import pypdfium2
 import pytest
 
-from custom_components.lianke.documents.pdf_worker import two_sides
-from custom_components.lianke.documents.pdf_worker.layout import lay_out
+from custom_components.lianke.pdf import two_sides
+from custom_components.lianke.pdf.layout import lay_out
 from tests.documents.judge import Place, Verdict, drawn, judge
 from tests.documents.pdf_samples import FIELD, LETTER, SAMPLES, filled, layered, one_page, stamped
-from tests.documents.pdf_worker.sheets import REQUEST
 from tests.needs import poppler
+from tests.pdf.sheets import REQUEST
 
 pytestmark = poppler
 

@@ -7,13 +7,13 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.documents.compose import csv_page, html_page, markdown_page, text_page
-from custom_components.lianke.documents.page import PageStyle
-from custom_components.lianke.documents.testpage import test_page as make_test_page
+from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
+from custom_components.lianke.pages.page import PageStyle
+from custom_components.lianke.pages.testpage import test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
 from tests.documents.samples import picture
-from tests.documents.test_page import ABLE, paper, style_for
+from tests.pages.test_page import ABLE, paper, style_for
 
 pytestmark = [
     pytest.mark.browser,

@@ -6,7 +6,6 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, Paper
-from custom_components.lianke.documents.document import MAX_TEXT_BYTES
 from custom_components.lianke.documents.page_documents import (
     async_color_page,
     async_notification,
@@ -14,6 +13,7 @@ from custom_components.lianke.documents.page_documents import (
 )
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.pages.page import MAX_TEXT_BYTES
 
 RECEIPT = Paper(
     paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890

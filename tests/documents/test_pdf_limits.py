@@ -11,8 +11,8 @@ from PIL import Image
 import pytest
 
 from custom_components.lianke.documents.pdf_client import PdfError, PdfWorker, async_get_pdf_worker
-from custom_components.lianke.documents.pdf_worker.process import MEMORY
-from tests.documents.pdf_worker.sheets import REQUEST
+from custom_components.lianke.pdf.process import MEMORY
+from tests.pdf.sheets import REQUEST
 from tests.simulator import make_pdf
 
 # Bytes; PDFium and Python take 50 MB before they do anything.

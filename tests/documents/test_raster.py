@@ -7,8 +7,8 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.documents.pdf_worker import raster, raster_pdf
-from custom_components.lianke.documents.pdf_worker.failure import TaskError
+from custom_components.lianke.pdf import raster, raster_pdf
+from custom_components.lianke.pdf.failure import TaskError
 from tests.documents.rasters import (
     GRAY,
     RGB,

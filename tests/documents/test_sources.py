@@ -17,12 +17,13 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
-from custom_components.lianke.documents.document import MAX_TEXT_BYTES, Document
+from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document, is_snapshot
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.pages.page import MAX_TEXT_BYTES
 from tests.documents.samples import ole, picture, tiff, zipped
 from tests.simulator import make_pdf
 

@@ -5,16 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 from aiohttp import ClientSession
 
 from custom_components.lianke.const import LAN_PRINTER_PATH
-from custom_components.lianke.lan_printer import values
-from custom_components.lianke.lan_printer.codec import decode, encode
-from custom_components.lianke.lan_printer.ipp import (
-    Group,
-    Message,
-    Operation,
-    Status,
-    Tag,
-    Value,
-)
+from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp.codec import decode, encode
+from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
 
 from .hass import RealHomeAssistant
 from .home import PRINTER

@@ -107,7 +107,7 @@ def worker_of(pid: int) -> int:
     """Return the process of PDF work of a Home Assistant."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
-            if b"pdf_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"/pdf/__main__.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 return int(child)
     raise AssertionError("there is no process for PDF work")
 

@@ -56,12 +56,12 @@ from pytest_homeassistant_custom_component.common import (
 import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.escaping import escape_markdown
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
+from custom_components.lianke.pages.escaping import escape_markdown
 from tests.clock import Clock, elapse, rest
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
-from tests.printing import House, data_of, device_of, make_media
+from tests.household import House, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.const import CONF_BY_HAND
 from tests.by_hand import LASERS, Image, Laser, Sheet
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
-from tests.printing import LABELS, LASER, OTHER_LASER, came_out, show_state
+from tests.household import LABELS, LASER, OTHER_LASER, came_out, show_state
 from tests.simulator import Simulator
 
 SMALL_LASER = {"comes_out": "face_down", "put_back": "face_down", "arrows": "opposite"}

@@ -19,7 +19,7 @@ from custom_components.lianke.flows.option_forms import (
     settings_schema,
 )
 from tests.conftest import make_entry, set_up, tear_down
-from tests.printing import House
+from tests.household import House
 from tests.simulator import Box, Simulator
 
 ALL_SETTINGS = {

@@ -7,7 +7,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke.jobs.release_code import is_code
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown
-from tests.printing import LASER
+from tests.household import LASER
 
 
 async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:

@@ -6,7 +6,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import make_entry, set_up
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
-from tests.printing import INKJET, LASER, OTHER_LASER
+from tests.household import INKJET, LASER, OTHER_LASER
 from tests.simulator import Simulator
 
 

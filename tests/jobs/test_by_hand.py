@@ -13,7 +13,6 @@ import pytest
 
 from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.tasks import TaskState
-from custom_components.lianke.documents.pdf_worker.two_sides import split
 from custom_components.lianke.documents.two_sides import TurnSetup
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.by_hand import ByHand, Halves
@@ -22,6 +21,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintRequest, Rest
 from custom_components.lianke.jobs.record import RecordError
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.pdf.two_sides import split
 from tests.by_hand import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator import Outcome, make_pdf

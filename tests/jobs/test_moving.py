@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -179,8 +180,10 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
         full = OSError(28, "No space left on device")
         name = "write_utf8_file_atomic" if not of_target else "_sync"
         with patch.object(store, name, side_effect=full):
+            with pytest.raises(HomeAssistantError) as caught:
+                await move(shop, job, other=other, port=HOME)
             error = "disk_full" if of_target else "change_not_kept"
-            assert await refused(shop, job, other=other, port=HOME) == error
+            assert caught.value.translation_key == error
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert (documents(shop), documents(other)) == (1, 0)
         for one in (shop, other):

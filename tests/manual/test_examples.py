@@ -15,8 +15,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 import yaml
 
-from custom_components.lianke.actions.schemas import PRINT_SCHEMA
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.printing.schemas import PRINT_SCHEMA
 from tests.needs import chinese_font
 from tests.simulator import Outcome
 from tests.simulator.models import PrintedJob

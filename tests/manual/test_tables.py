@@ -9,13 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from custom_components.lianke.actions.schemas import (
-    FAIL,
-    HOLD,
-    OPTION_NAMES,
-    PRINT_SCHEMA,
-    TARGET,
-)
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     COLORS,
@@ -52,6 +45,7 @@ from custom_components.lianke.flows.option_forms import settings_schema
 from custom_components.lianke.image import PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
+from custom_components.lianke.printing.schemas import FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA, TARGET
 from custom_components.lianke.sensor import BOX_SENSORS, INK, JOB_SENSORS, LAST_PUSH, STATUS
 from scripts import figures
 

@@ -16,12 +16,6 @@ from PIL import Image
 import pytest
 import voluptuous as vol
 
-from custom_components.lianke.actions.schemas import (
-    CANCEL_SCHEMA,
-    MODELS_SCHEMA,
-    PRINT_SCHEMA,
-    REJECT_SCHEMA,
-)
 from custom_components.lianke.api import (
     callbacks,
     capabilities,
@@ -39,13 +33,20 @@ from custom_components.lianke.api import (
     upload,
 )
 from custom_components.lianke.api.models import Credentials
-from custom_components.lianke.documents import conversion, images, ole, testpage
-from custom_components.lianke.documents.pdf_worker import process
+from custom_components.lianke.documents import conversion, images, ole
 from custom_components.lianke.documents.sniff import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
 from custom_components.lianke.jobs.record import RecordError
+from custom_components.lianke.pages import testpage
+from custom_components.lianke.pdf import process
+from custom_components.lianke.printing.schemas import (
+    CANCEL_SCHEMA,
+    MODELS_SCHEMA,
+    PRINT_SCHEMA,
+    REJECT_SCHEMA,
+)
 from tests import needs
 
 TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
@@ -228,32 +229,35 @@ def key_reason(text: str) -> str | None:
 
 
 CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
-    "actions.schemas.MAX_WAIT": (lambda n: refused(PRINT_SCHEMA, text="x", wait_timeout=n), 1800),
-    "actions.schemas.MAX_EXPIRY": (
+    "printing.schemas.MAX_WAIT": (lambda n: refused(PRINT_SCHEMA, text="x", wait_timeout=n), 1800),
+    "printing.schemas.MAX_EXPIRY": (
         lambda n: refused(PRINT_SCHEMA, text="x", expires_in=n),
         604_800,
     ),
-    "actions.schemas.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
-    "actions.schemas.MAX_TARGETS": (
+    "printing.schemas.MAX_SOURCES": (lambda n: refused(PRINT_SCHEMA, file=["x"] * n), 20),
+    "printing.schemas.MAX_TARGETS": (
         lambda n: refused(PRINT_SCHEMA, text="x", area_id=["x"] * n),
         100,
     ),
-    "actions.schemas.MAX_KEY": (lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n), 128),
-    "actions.schemas.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
-    "actions.schemas.MAX_PASSWORD": (
+    "printing.schemas.MAX_KEY": (
+        lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n),
+        128,
+    ),
+    "printing.schemas.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
+    "printing.schemas.MAX_PASSWORD": (
         lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n),
         255,
     ),
-    "actions.schemas.MAX_MESSAGE": (
+    "printing.schemas.MAX_MESSAGE": (
         lambda n: refused(REJECT_SCHEMA, job_id="x", message="x" * n),
         200,
     ),
-    "actions.schemas.MAX_QUERY": (
+    "printing.schemas.MAX_QUERY": (
         lambda n: refused(MODELS_SCHEMA, config_entry="x", query="x" * n),
         64,
     ),
-    "actions.schemas.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
-    "actions.schemas.MAX_NUMBER": (
+    "printing.schemas.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
+    "printing.schemas.MAX_NUMBER": (
         lambda n: refused(PRINT_SCHEMA, text="x", copies=n),
         999_999_999,
     ),
@@ -288,11 +292,11 @@ DOCUMENTS: dict[str, Case] = {
         lambda: len(ole._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
         1024 * 128,
     ),
-    "documents.pdf_worker.process.MAX_REQUEST": (
+    "pdf.process.MAX_REQUEST": (
         lambda: process._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
         None,
     ),
-    "documents.testpage.MAX_NAMES": (
+    "pages.testpage.MAX_NAMES": (
         lambda: testpage._names(many(int)).count(","),
         39,
     ),

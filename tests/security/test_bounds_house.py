@@ -26,7 +26,6 @@ from custom_components.lianke.account.account import (
     MAX_USERS,
     Account,
 )
-from custom_components.lianke.actions import handlers as actions
 from custom_components.lianke.api import client as client_module, transport
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
@@ -40,11 +39,12 @@ from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
-from custom_components.lianke.documents.pdf_worker import pages, process as pdf_process
+from custom_components.lianke.pdf import pages, process as pdf_process
+from custom_components.lianke.printing import handlers as actions
 from tests.api.raw_server import answer, raw_server, saying
 from tests.api.test_upload import client_of
 from tests.clock import Clock, elapse
-from tests.printing import ask, data_of, device_of
+from tests.household import ask, data_of, device_of
 from tests.simulator import Box, Simulator, make_pdf
 
 
@@ -258,7 +258,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
     code = (
         "import sys, time\n"
         f"sys.path.append({str(pdf_client.SCRIPT.parents[1])!r})\n"
-        "from pdf_worker import process\n"
+        "from pdf import process\n"
         "process.TASK_SECONDS = 1\n"
         "process._answer = lambda *_: time.sleep(60)\n"
         f"process.main({str(Path(pypdfium2.__file__).parents[1])!r})\n"

@@ -17,9 +17,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.documents.samples import ole, picture, tiff
 from tests.documents.test_bounds import HOSTILE
-from tests.documents.test_clean import PAYLOADS
 from tests.documents.test_sniff import COMMANDS
-from tests.printing import ask, data_of, device_of, make_media, sent, without_shares
+from tests.household import ask, data_of, device_of, make_media, sent, without_shares
+from tests.pages.test_clean import PAYLOADS
 from tests.simulator import Box, Simulator, make_pdf
 
 # Damaged, or made so that a program that reads it stumbles: the error tells which it is.

@@ -21,7 +21,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.documents.local_files import open_allowed
-from tests.printing import ask, came_out, data_of, device_of, make_media, sent, without_shares
+from tests.household import ask, came_out, data_of, device_of, make_media, sent, without_shares
 from tests.simulator import Simulator, make_pdf
 
 SECRET = b"password: hunter2"

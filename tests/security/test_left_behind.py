@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import set_up, tear_down
-from tests.printing import ask, device_of, make_media
+from tests.household import ask, device_of, make_media
 from tests.simulator import Simulator
 
 

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import make_entry, set_up
-from tests.printing import LABELS, LASER, ask, data_of, device_of
+from tests.household import LABELS, LASER, ask, data_of, device_of
 from tests.simulator import Simulator
 
 READ: dict[str, Any] = {"read": True}

@@ -24,15 +24,10 @@ from custom_components.lianke.websocket_api.job_feed import (
     MAX_OPEN_OF_PRINTER,
     MAX_SUBSCRIPTIONS,
 )
+from tests.household import House
 from tests.loop_hold import measured_hold
-from tests.printing import House
 from tests.simulator import Simulator
-from tests.websocket_api.test_websocket_api import (
-    client_of,
-    status_entity,
-    subscribe,
-    until,
-)
+from tests.websocket_api.test_websocket_api import client_of, status_entity, subscribe, until
 
 # As many as somebody made by printing and canceling for 100 seconds.
 RECORDS = 7000

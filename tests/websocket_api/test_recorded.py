@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.llm import AnswerJobTool
 from tests.documents.samples import protected_pdf
-from tests.printing import device_of
+from tests.household import device_of
 from tests.simulator import Simulator
 
 CODE = "hunter42-of-the-test"

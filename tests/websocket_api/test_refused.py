@@ -13,10 +13,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
-from custom_components.lianke.actions.refused import SIGNAL_REFUSED, Refusal
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.printing.refused import SIGNAL_REFUSED, Refusal
 from custom_components.lianke.runtime import translated
-from tests.printing import device_of
+from tests.household import device_of
 from tests.simulator import Simulator
 
 from .test_websocket_api import Files, make_file, subscribe, until

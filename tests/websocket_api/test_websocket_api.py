@@ -23,7 +23,7 @@ from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
-from tests.printing import LABELS, House, device_of
+from tests.household import LABELS, House, device_of
 from tests.simulator import Simulator, make_pdf
 
 type Files = Callable[[int], str]

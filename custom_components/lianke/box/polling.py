@@ -9,12 +9,7 @@ from homeassistant.util.async_ import create_eager_task
 from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
-from ..const import (
-    CONF_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
-    MAX_POLL_INTERVAL,
-    MIN_POLL_INTERVAL,
-)
+from ..const import CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL
 
 
 class PollingAccount(Protocol):

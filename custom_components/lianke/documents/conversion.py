@@ -7,12 +7,12 @@ from pathlib import Path
 import re
 
 from ..errors import InputError, whole_text
-from .compose import csv_page, markdown_page, text_page
-from .document import CONTENT_TYPES, MAX_MADE_BYTES, MAX_TEXT_BYTES, Document, page_too_large
+from ..pages.compose import csv_page, markdown_page, text_page
+from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
+from ..pages.page_estimate import pages_at_most
+from .document import CONTENT_TYPES, Document
 from .encoding import decode_text
 from .images import can_read_heif, convert_image, count_frames
-from .page import PageStyle, is_visible
-from .page_estimate import pages_at_most
 from .sniff import CONVERTED_IMAGES, IMAGES, TEXTS, FileType, sniff
 from .spool import write_bytes
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from ..api.upload import UploadFile
-from ..errors import InputError
 
 CONTENT_TYPES: Final = {
     ".pdf": "application/pdf",
@@ -26,15 +25,6 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 """The types the service takes (lianke-api: POST /print/job, jobFile)."""
-MAX_TEXT_BYTES: Final = 1024 * 1024
-"""of text, Markdown, HTML or a table that is composed into a page."""
-MAX_MADE_BYTES: Final = 12 * 1024 * 1024
-"""of a composed page."""
-
-
-def page_too_large() -> InputError:
-    """Return the error for a text whose page would be too large."""
-    return InputError("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
 
 
 def digest_of(*asked: object) -> str:

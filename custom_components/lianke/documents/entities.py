@@ -17,10 +17,10 @@ from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
 from ..errors import InputError
+from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .access import async_check_entity
 from .conversion import make_document
 from .document import Document, digest_of
-from .lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
 
@@ -130,7 +130,9 @@ async def _async_items(
     wanted = [NEEDS_ACTION, COMPLETED] if options.completed else [NEEDS_ACTION]
     answer = await _async_ask(hass, "get_items", entity_id, context, {"status": wanted})
     items = answer.get("items")
-    return [TodoEntry.from_item(item) for item in items] if isinstance(items, list) else []
+    if not isinstance(items, list):
+        return []
+    return [TodoEntry.from_item(item, dt_util.get_default_time_zone()) for item in items]
 
 
 async def _async_events(
@@ -148,7 +150,9 @@ async def _async_events(
     events = answer.get("events")
     if not isinstance(events, list):
         return []
-    return [entry for event in events if (entry := AgendaEntry.from_event(event)) is not None]
+    zone = dt_util.get_default_time_zone()
+    entries = (AgendaEntry.from_event(event, zone) for event in events)
+    return [entry for entry in entries if entry is not None]
 
 
 async def _async_ask(

@@ -8,7 +8,7 @@ import threading
 from PIL import Image, ImageOps, features
 
 from ..errors import InputError
-from .pdf_worker.pictures import DECODER_ERRORS, flatten
+from ..pdf.pictures import DECODER_ERRORS, flatten
 from .sniff import FileType
 from .spool import open_private, translate_disk_errors
 

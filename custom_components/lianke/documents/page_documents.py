@@ -10,14 +10,14 @@ from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
 from ..errors import InputError, whole_text
-from .compose import html_page, markdown_page, text_page
+from ..pages.compose import html_page, markdown_page, text_page
+from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
+from ..pages.testpage import color_page, test_page, turn_page
 from .conversion import clean_title, make_page_document
-from .document import MAX_TEXT_BYTES, Document, digest_of
+from .document import Document, digest_of
 from .kinds import SourceKind
-from .page import PageStyle, is_visible, paper_size
 from .page_texts import async_page_text, async_page_texts
 from .spool import Spool
-from .testpage import color_page, test_page, turn_page
 
 PAGE_BUILDERS = {
     SourceKind.TEXT: text_page,

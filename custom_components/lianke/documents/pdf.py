@@ -9,9 +9,9 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
 from ..errors import InputError
+from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
 from .document import Document
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .pdf_worker.process import MAX_SOURCE_PAGES, MEMORY
 from .sniff import FileType
 from .spool import Spool, too_large
 

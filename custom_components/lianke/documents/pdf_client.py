@@ -1,4 +1,4 @@
-"""Have PDF files counted and opened by a process of its own (`pdf_worker`)."""
+"""Have PDF files counted and opened by a process of its own (`pdf/`)."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from .fair_lock import FairLock
 
 _LOGGER = logging.getLogger(__name__)
 
-SCRIPT: Final = Path(__file__).parent / "pdf_worker" / "__main__.py"
+SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
 LENGTH: Final = struct.Struct(">I")
 MAX_ANSWER: Final = 64 * 1024
 # What the process sees of Home Assistant's environment, which holds secrets.
@@ -139,7 +139,7 @@ class PdfWorker:
         user: str | None = None,
         seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one of `pdf_worker.tasks`, in the turn of a user.
+        """Return the answer to one of `pdf.tasks`, in the turn of a user.
 
         `request` has the task's fields, `seconds` is how long it may take, once its process runs;
         None means TASK_SECONDS. Raises PdfError.

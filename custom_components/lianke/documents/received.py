@@ -9,11 +9,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from ..errors import InputError
+from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, safe_name
 from .document import CONTENT_TYPES, Document
 from .pdf import async_open_pdf, pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
-from .pdf_worker.raster import PWG_SYNC, URF_SYNC
 from .sniff import FileType, sniff
 from .spool import Spool
 

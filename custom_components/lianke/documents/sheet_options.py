@@ -48,7 +48,7 @@ BELONGS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
-    """The part of a picture that is printed, as `pdf_worker.crop.Cut` takes it."""
+    """The part of a picture that is printed, as `pdf.crop.Cut` takes it."""
 
     left: float = 0.0
     top: float = 0.0

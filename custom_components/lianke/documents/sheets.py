@@ -15,10 +15,10 @@ from ..api.capabilities import Paper
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
 from ..api.page_range import select_pages
 from ..errors import InputError
+from ..pdf.process import MAX_SOURCE_PAGES
 from .document import CONTENT_TYPES, Document, digest_of
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .pdf_worker.process import MAX_SOURCE_PAGES
 from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, WHOLE, SheetOptions
 from .sniff import IMAGES, FileType
 from .spool import Spool

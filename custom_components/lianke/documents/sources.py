@@ -20,6 +20,7 @@ from homeassistant.util import raise_if_invalid_path
 from ..api.capabilities import Paper
 from ..const import DOMAIN
 from ..errors import InputError
+from ..pages.page import PageStyle
 from .content import ContentTooLargeError, write_base64
 from .conversion import make_document, make_raw_document
 from .document import Document
@@ -27,7 +28,6 @@ from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import SourceKind
 from .local_files import file_roots, media_roots, open_allowed
-from .page import PageStyle
 from .page_documents import (
     DEFAULT_PAGE,
     PAGE_BUILDERS,

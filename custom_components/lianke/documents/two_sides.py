@@ -11,10 +11,10 @@ from homeassistant.core import HomeAssistant
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
 from ..api.page_range import select_pages
 from ..errors import InputError
+from ..pdf.process import MAX_SOURCE_PAGES
 from .document import CONTENT_TYPES, Document, digest_of
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .pdf_worker.process import MAX_SOURCE_PAGES
 from .sniff import IMAGES, FileType
 from .spool import Spool
 

@@ -8,13 +8,13 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..actions.own_pages import async_print_test_page
 from ..api.client import LiankeClient
 from ..api.errors import AddressUnknownError, AuthenticationError, LiankeRefusedError
 from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
-from ..documents.escaping import escape_markdown
 from ..errors import InputError
+from ..pages.escaping import escape_markdown
+from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128

@@ -14,13 +14,13 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from ..actions.own_pages import async_print_turn_page
-from ..actions.print import async_error_text
 from ..api.models import Species
 from ..api.options import DUPLEX
 from ..box.storage import StoredPrinter
 from ..const import CONF_BY_HAND, DOMAIN
 from ..documents.two_sides import FACE_DOWN, FACE_UP, FACES, TurnSetup
+from ..printing.own_pages import async_print_turn_page
+from ..printing.print import async_error_text
 from .base import BoxOptionsFlow, needs_box
 from .fitting_printers import CONF_TARGET, one_of
 

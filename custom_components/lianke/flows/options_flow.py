@@ -13,7 +13,6 @@ from homeassistant.helpers.selector import SelectOptionDict
 from homeassistant.util.file import WriteError
 import voluptuous as vol
 
-from ..actions.request import stored_options
 from ..api.capabilities import Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
@@ -25,6 +24,7 @@ from ..const import (
     CONF_PRINTER_OPTIONS,
     CONSOLE_URL,
 )
+from ..printing.request import stored_options
 from ..runtime import async_account_entries
 from .base import WHOLE_BOX, needs_box
 from .blueprints import async_copy, async_listed

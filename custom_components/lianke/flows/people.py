@@ -4,10 +4,10 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
 
-from ..actions.print import async_error_text
 from ..const import CONF_APPROVAL_PRINTERS, CONF_RELEASE_CODES, CONF_RELEASE_PRINTERS
-from ..documents.escaping import escape_markdown
 from ..jobs.approval import is_approver
+from ..pages.escaping import escape_markdown
+from ..printing.print import async_error_text
 from .base import BoxOptionsFlow, needs_box
 from .people_forms import (
     approval_from,

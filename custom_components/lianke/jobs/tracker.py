@@ -20,13 +20,7 @@ from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
 from .job import Job, JobState
-from .outcome import (
-    CANCELED_TOO_LATE,
-    changes_for,
-    failure,
-    has_other_pages,
-    page_changes,
-)
+from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, page_changes
 from .reconciliation import DOUBT_TIME, GIVE_UP, Reconciler
 from .registry import JobRegistry
 from .task_matching import LIST_LAG

@@ -20,13 +20,13 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from ..actions.handlers import async_run_action
-from ..actions.lookup import async_describe_capabilities
-from ..actions.target import Target, async_may, async_target
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.settings import max_document_bytes
+from ..printing.handlers import async_run_action
+from ..printing.lookup import async_describe_capabilities
+from ..printing.target import Target, async_may, async_target
 from ..runtime import translating
 from .job_feed import Subscription, async_get_feed
 
@@ -86,6 +86,7 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
     }
 )
 @async_response
+@_answers_mistakes
 async def _ws_subscribe(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:

@@ -29,10 +29,6 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from ..actions.job_picture import picture_url
-from ..actions.refused import SIGNAL_REFUSED, Refusal
-from ..actions.target import async_may
-from ..actions.visible import may_answer, may_see_document, visible
 from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterView
 from ..const import DOMAIN
@@ -41,6 +37,10 @@ from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
+from ..printing.job_picture import picture_url
+from ..printing.refused import SIGNAL_REFUSED, Refusal
+from ..printing.target import async_may
+from ..printing.visible import may_answer, may_see_document, visible
 from ..runtime import LiankeConfigEntry
 
 # Seconds between two messages of a subscription; the first change is sent at once.

@@ -14,7 +14,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError,
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from custom_components.lianke.actions import handlers
+from custom_components.lianke.printing import handlers
 
 DOMAIN = "lianke_refusals"
 # Refusals that have no key.

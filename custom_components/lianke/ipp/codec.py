@@ -1,0 +1,314 @@
+"""Encode and decode IPP messages (RFC 8010), without Home Assistant."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+import struct
+from typing import Final
+
+from .model import (
+    MAX_INTEGER,
+    Collection,
+    Group,
+    IppError,
+    Message,
+    Range,
+    Resolution,
+    Status,
+    Tag,
+    Value,
+    shortened,
+)
+
+MAX_MESSAGE: Final = 64 * 1024
+"""bytes of a request's attributes; its document follows them."""
+MAX_VALUES: Final = 2000
+"""values and groups of a request, members of collections included."""
+MAX_DEPTH: Final = 5
+"""collections within collections."""
+MAX_VALUE_BYTES: Final = 1023
+"""of a text, a name, a keyword or a URI (RFC 8011, section 5.1)."""
+MAX_NAME_BYTES: Final = 255
+
+_HEADER: Final = struct.Struct(">BBHI")
+_INTEGER: Final = struct.Struct(">i")
+_RANGE: Final = struct.Struct(">ii")
+_RESOLUTION: Final = struct.Struct(">iib")
+_DATE: Final = struct.Struct(">HBBBBBBcBB")
+_DPI: Final = 3
+_STRINGS: Final = frozenset(
+    {
+        Tag.TEXT,
+        Tag.NAME,
+        Tag.KEYWORD,
+        Tag.URI,
+        Tag.URI_SCHEME,
+        Tag.CHARSET,
+        Tag.LANGUAGE,
+        Tag.MIME_TYPE,
+        Tag.MEMBER_NAME,
+    }
+)
+_OUT_OF_BAND: Final = range(0x10, 0x20)
+_DELIMITERS: Final = range(0x10)
+
+
+class IncompleteError(IppError):
+    """The attributes do not end within the bytes that are there."""
+
+    def __init__(self) -> None:
+        """Call it a bad request, which it is if nothing follows."""
+        super().__init__(Status.BAD_REQUEST, "the attributes are cut off")
+
+
+def decode(data: bytes) -> tuple[Message, int]:
+    """Return the message that the bytes begin with, and how many bytes it takes.
+
+    Raises IncompleteError when it does not end in them, IppError when it is malformed or beyond a limit.
+    """
+    if len(data) < _HEADER.size:
+        raise IncompleteError
+    major, minor, code, request_id = _HEADER.unpack_from(data)
+    reader = _Reader(data[:MAX_MESSAGE], _HEADER.size)
+    try:
+        groups = tuple(reader.groups())
+    except IncompleteError:
+        if len(data) >= MAX_MESSAGE:
+            raise IppError(Status.ENTITY_TOO_LARGE, "the attributes have too many bytes") from None
+        raise
+    return (
+        Message(code=code, request_id=request_id, groups=groups, version=(major, minor)),
+        reader.position,
+    )
+
+
+class _Reader:
+    """Reads groups and values one after the other."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        """Start behind the header."""
+        self._data = data
+        self._counted = 0
+        self.position = position
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the groups up to the end of the attributes."""
+        tag = self._byte()
+        while tag != Tag.END:
+            if tag not in _DELIMITERS or tag == 0:
+                raise _malformed()
+            # A group without attributes is a single byte.
+            self._count()
+            attributes: dict[str, list[Value]] = {}
+            group, tag = tag, self._byte()
+            name = ""
+            while tag not in _DELIMITERS:
+                own_name = self._name()
+                if own_name:
+                    if own_name in attributes:
+                        raise _malformed()
+                    name = own_name
+                    attributes[name] = []
+                elif not name:
+                    raise _malformed()
+                attributes[name].append(self._value(tag, 0))
+                tag = self._byte()
+            yield Group(tag=group, attributes=_frozen(attributes))
+
+    def _byte(self) -> int:
+        if self.position >= len(self._data):
+            raise IncompleteError
+        self.position += 1
+        return self._data[self.position - 1]
+
+    def _field(self) -> bytes:
+        """Return the bytes behind a length of 16 bits."""
+        start = self.position + 2
+        if start > len(self._data):
+            raise IncompleteError
+        length = int.from_bytes(self._data[self.position : start])
+        if length > 0x7FFF:
+            raise _malformed()
+        if start + length > len(self._data):
+            raise IncompleteError
+        self.position = start + length
+        return self._data[start : self.position]
+
+    def _name(self) -> str:
+        field = self._field()
+        if len(field) > MAX_NAME_BYTES:
+            raise IppError(Status.VALUE_TOO_LONG, "a name is too long")
+        return field.decode("utf-8", "replace")
+
+    def _count(self) -> None:
+        """Count a value or group."""
+        self._counted += 1
+        if self._counted > MAX_VALUES:
+            raise IppError(Status.ENTITY_TOO_LARGE, "there are too many values")
+
+    def _value(self, tag: int, depth: int) -> Value:
+        self._count()
+        field = self._field()
+        if tag == Tag.BEGIN_COLLECTION:
+            if depth >= MAX_DEPTH:
+                raise IppError(Status.ENTITY_TOO_LARGE, "collections are nested too deeply")
+            return Value(tag, self._collection(depth + 1))
+        if tag == Tag.END_COLLECTION:
+            raise _malformed()
+        return _decode_value(tag, field)
+
+    def _collection(self, depth: int) -> Collection:
+        """Return the members up to the end of a collection."""
+        members: dict[str, list[Value]] = {}
+        name = ""
+        while (tag := self._byte()) != Tag.END_COLLECTION:
+            if tag in _DELIMITERS or self._name():
+                raise _malformed()
+            value = self._value(tag, depth)
+            if tag == Tag.MEMBER_NAME:
+                assert isinstance(value.content, str)
+                name = value.content
+                if not name or name in members:
+                    raise _malformed()
+                members[name] = []
+            elif not name:
+                raise _malformed()
+            else:
+                members[name].append(value)
+        if self._name() or self._field():
+            raise _malformed()
+        return _frozen(members)
+
+
+def _frozen(attributes: Mapping[str, list[Value]]) -> Collection:
+    return {name: tuple(values) for name, values in attributes.items()}
+
+
+def _decode_value(tag: int, field: bytes) -> Value:
+    """Return a value that is no collection."""
+    if tag in _OUT_OF_BAND:
+        return Value(tag, None)
+    if tag in _STRINGS:
+        return Value(tag, _text(field))
+    try:
+        match tag:
+            case Tag.INTEGER | Tag.ENUM:
+                return Value(tag, _INTEGER.unpack(field)[0])
+            case Tag.BOOLEAN:
+                if field not in (b"\0", b"\1"):
+                    raise _malformed()
+                return Value(tag, field == b"\1")
+            case Tag.RANGE:
+                return Value(tag, Range(*_RANGE.unpack(field)))
+            case Tag.RESOLUTION:
+                across, along, unit = _RESOLUTION.unpack(field)
+                if unit != _DPI:
+                    # Dots per centimetre; the two are never mixed up by accident.
+                    across, along = (
+                        max(-MAX_INTEGER, min(round(side * 2.54), MAX_INTEGER))
+                        for side in (across, along)
+                    )
+                return Value(tag, Resolution(across, along))
+            case Tag.DATE_TIME:
+                return Value(tag, _date(field))
+            case Tag.TEXT_LANGUAGE | Tag.NAME_LANGUAGE:
+                plain = Tag.TEXT if tag == Tag.TEXT_LANGUAGE else Tag.NAME
+                return Value(plain, _text(_without_language(field)))
+    except struct.error:
+        raise _malformed() from None
+    return Value(tag, field)
+
+
+def _text(field: bytes) -> str:
+    if len(field) > MAX_VALUE_BYTES:
+        raise IppError(Status.VALUE_TOO_LONG, "a value is too long")
+    return field.decode("utf-8", "replace")
+
+
+def _without_language(field: bytes) -> bytes:
+    """Return the text of a value that comes with its language."""
+    text_at = 2 + int.from_bytes(field[:2])
+    text = field[text_at + 2 :]
+    if len(field) < text_at + 2 or int.from_bytes(field[text_at : text_at + 2]) != len(text):
+        raise _malformed()
+    return text
+
+
+def _date(field: bytes) -> datetime:
+    year, month, day, hour, minute, second, tenths, sign, hours, minutes = _DATE.unpack(field)
+    offset = timedelta(hours=hours, minutes=minutes)
+    try:
+        return datetime(
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            min(second, 59),
+            tenths * 100_000,
+            tzinfo=timezone(-offset if sign == b"-" else offset),
+        ).astimezone(UTC)
+    except ValueError, OverflowError:
+        raise _malformed() from None
+
+
+def _malformed() -> IppError:
+    return IppError(Status.BAD_REQUEST, "the message is malformed")
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as bytes. Raises ValueError for a value that has no such form."""
+    out = bytearray(_HEADER.pack(*message.version, message.code, message.request_id))
+    for group in message.groups:
+        out.append(group.tag)
+        for name, values in group.attributes.items():
+            _write(out, name, values)
+    out.append(Tag.END)
+    return bytes(out)
+
+
+def _write(out: bytearray, name: str, values: tuple[Value, ...]) -> None:
+    for value in values:
+        _write_field(out, value.tag, name.encode(), _encode_value(value))
+        name = ""
+        if value.tag == Tag.BEGIN_COLLECTION:
+            assert isinstance(value.content, Mapping)
+            for member, member_values in value.content.items():
+                _write_field(out, Tag.MEMBER_NAME, b"", member.encode())
+                _write(out, "", member_values)
+            _write_field(out, Tag.END_COLLECTION, b"", b"")
+
+
+def _write_field(out: bytearray, tag: int, name: bytes, field: bytes) -> None:
+    out.append(tag)
+    for part in (name, field):
+        if len(part) > 0x7FFF:
+            raise ValueError("a value is too long")
+        out += len(part).to_bytes(2)
+        out += part
+
+
+def _encode_value(value: Value) -> bytes:
+    match value.content:
+        case None:
+            return b""
+        case bool():
+            return b"\1" if value.content else b"\0"
+        case int():
+            if not -MAX_INTEGER - 1 <= value.content <= MAX_INTEGER:
+                raise ValueError("an integer is out of range")
+            return _INTEGER.pack(value.content)
+        case str():
+            return shortened(value.content, MAX_VALUE_BYTES).encode("utf-8", "replace")
+        case bytes():
+            return value.content
+        case Range():
+            return _RANGE.pack(*value.content)
+        case Resolution():
+            return _RESOLUTION.pack(*value.content, _DPI)
+        case datetime():
+            time = value.content.astimezone(UTC)
+            date = (time.year, time.month, time.day)
+            clock = (time.hour, time.minute, time.second, time.microsecond // 100_000)
+            return _DATE.pack(*date, *clock, b"+", 0, 0)
+        case _:
+            return b""

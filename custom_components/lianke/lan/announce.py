@@ -1,0 +1,309 @@
+"""Announce printers to the home network by Home Assistant's shared zeroconf (Bonjour, AirPrint, Mopria)."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+import logging
+from typing import Final
+
+from homeassistant.components import network, zeroconf
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.util.network import is_link_local, is_local, is_loopback
+from zeroconf import BadTypeInNameException, Error
+from zeroconf.asyncio import AsyncServiceInfo
+
+from ..const import DOMAIN
+from ..ipp.model import shortened
+from ..runtime import LiankeConfigEntry
+from .printer.media import largest_paper
+from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
+from .printer.profile import Profile, make_profile, printer_uuid
+from .printer.server import Offered, async_get_server, offered_of
+
+_LOGGER = logging.getLogger(__name__)
+
+ZEROCONF: Final = "zeroconf"
+IPP: Final = "_ipp._tcp.local."
+IPPS: Final = "_ipps._tcp.local."
+SUBTYPES: Final = ("_universal._sub.", "_print._sub.")
+"""AirPrint looks for the first, IPP Everywhere for the second."""
+MAX_LABEL: Final = 63
+"""bytes of a name in DNS."""
+MAX_TEXT: Final = 200
+"""bytes of a value in the TXT record, whose entries have at most 255."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What is announced of a printer; two that are equal need no new announcement."""
+
+    kind: str
+    name: str
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+    text: tuple[tuple[str, str], ...]
+
+    def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
+        """Return the service under its type, then under the subtypes; `name` is the one it really got."""
+        instance = name or f"{self.name}.{self.kind}"
+        kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in SUBTYPES]
+        services = []
+        for kind in kinds:
+            service = AsyncServiceInfo(
+                kind,
+                instance,
+                port=self.port,
+                properties=dict(self.text),
+                server=self.host,
+                parsed_addresses=list(self.addresses),
+            )
+            if kind != self.kind:
+                # One instance under several types: the registry knows services by this key alone.
+                service.key = f"{kind}{service.key}"
+            services.append(service)
+        return services
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Announce the printers of a box that are switched on, as long as it is loaded."""
+    Announcer(hass, entry).start()
+
+
+class Announcer:
+    """Keeps the announcements of one box in step with its options and printers."""
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+        """Announce nothing yet."""
+        self._hass = hass
+        self._entry = entry
+        self._announced: dict[str, tuple[Record, list[AsyncServiceInfo]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._is_due = False
+        self._is_stopped = False
+
+    @callback
+    def start(self) -> None:
+        """Follow whatever may change an announcement; ends with the entry."""
+        entry = self._entry
+        entry.async_on_unload(
+            async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._on_entry)
+        )
+        entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(self._update))
+        entry.async_on_unload(
+            self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._on_device)
+        )
+        entry.async_on_unload(
+            self._hass.config_entries.flow.async_subscribe_flow(self._on_discovery)
+        )
+        entry.async_on_unload(self._async_stop)
+        self._update()
+
+    @callback
+    def _on_discovery(self, change: str, _flow_id: str) -> None:
+        # Once all who listen have been told of it.
+        if change != "removed":
+            self._hass.loop.call_soon(self._dismiss_discoveries)
+
+    @callback
+    def _dismiss_discoveries(self) -> None:
+        """End the offers to set up our own printers again, which Home Assistant's IPP makes of what we announce."""
+        ours = {str(printer_uuid(offered.token)) for offered in offered_of(self._entry)}
+        self._hass.config_entries.flow.async_dismiss_discovery_flows(
+            ZeroconfServiceInfo, lambda found: found.properties.get("UUID") in ours
+        )
+
+    @callback
+    def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        if entry is self._entry:
+            self._update()
+
+    @callback
+    def _on_device(self, _event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        self._update()
+
+    @callback
+    def _update(self) -> None:
+        """Note the printers' states, and bring the announcements up to date soon."""
+        printers = self._entry.runtime_data.coordinator.data.printers
+        for offered in offered_of(self._entry):
+            if (view := printers.get(offered.printer_key)) is not None:
+                async_get_server(self._hass).changes.since((offered.token, "state"), view.status)
+        if self._is_stopped or ZEROCONF not in self._hass.config.components:
+            return
+        if not self._announced and not offered_of(self._entry):
+            return
+        self._is_due = True
+        if self._task is None or self._task.done():
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_run(), f"announce printers of {self._entry.title}"
+            )
+
+    async def _async_run(self) -> None:
+        while self._is_due:
+            self._is_due = False
+            wanted = await self._async_wanted()
+            for token in [token for token in self._announced if token not in wanted]:
+                await self._async_withdraw(token)
+            for token, record in wanted.items():
+                known = self._announced.get(token)
+                if known is None or known[0] != record:
+                    await self._async_withdraw(token)
+                    await self._async_announce(token, record)
+
+    async def _async_wanted(self) -> dict[str, Record]:
+        """Return what is to be announced, by token."""
+        hass, entry = self._hass, self._entry
+        coordinator = entry.runtime_data.coordinator
+        server = hass.config.api
+        if server is None:
+            return {}
+        addresses = _home_addresses(
+            await network.async_get_announce_addresses(hass), hass.http.server_host or ()
+        )
+        wanted: dict[str, Record] = {}
+        for offered in offered_of(entry):
+            # Remembered for a week: this asks the service once.
+            await coordinator.get_capabilities(offered.printer_key)
+            await coordinator.get_papers(offered.printer_key)
+            known = entry.runtime_data.storage.printers.get(offered.printer_key)
+            if known is not None and addresses:
+                profile = make_profile(hass, entry, known, offered.token)
+                wanted[offered.token] = record_of(
+                    offered,
+                    profile,
+                    port=server.port,
+                    addresses=addresses,
+                    secure=server.use_ssl,
+                )
+        return wanted
+
+    async def _async_announce(self, token: str, record: Record) -> None:
+        shared = await zeroconf.async_get_async_instance(self._hass)
+        services: list[AsyncServiceInfo] = []
+        self._announced[token] = (record, services)
+        try:
+            (main,) = record.services()
+            services.append(main)
+            # A printer of the same name, of another box or maker, makes this one "Name-2".
+            sent = [await shared.async_register_service(main, allow_name_change=True)]
+            for service in record.services(main.name):
+                services.append(service)
+                sent.append(
+                    await shared.async_register_service(service, cooperating_responders=True)
+                )
+            await asyncio.gather(*sent)
+        except (BadTypeInNameException, Error, OSError) as err:
+            _LOGGER.warning("A printer cannot be announced to the home network: %r", err)
+
+    async def _async_withdraw(self, token: str) -> None:
+        _, services = self._announced.pop(token, (None, []))
+        if not services:
+            return
+        shared = await zeroconf.async_get_async_instance(self._hass)
+        with suppress(Error, OSError):
+            await asyncio.gather(
+                *[await shared.async_unregister_service(service) for service in services]
+            )
+
+    async def _async_stop(self) -> None:
+        """Take all announcements back."""
+        self._is_stopped = True
+        self._is_due = False
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        for token in list(self._announced):
+            await self._async_withdraw(token)
+
+
+def record_of(
+    offered: Offered,
+    profile: Profile,
+    *,
+    port: int,
+    addresses: tuple[str, ...],
+    secure: bool,
+) -> Record:
+    """Return what is announced of a printer; the TXT record is what AirPrint and Mopria ask for."""
+    host = addresses[0] if ":" not in addresses[0] else f"[{addresses[0]}]"
+    scheme = "https" if secure else "http"
+    text = {
+        "txtvers": "1",
+        "qtotal": "1",
+        "priority": "50",
+        "rp": offered.path.removeprefix("/"),
+        "ty": profile.make_and_model,
+        "product": f"({profile.model})",
+        "note": profile.location,
+        "pdl": ",".join(kind for kind in FORMATS if kind != ANY),
+        "URF": ",".join(urf_keywords(profile)),
+        "UUID": str(profile.uuid),
+        "Color": "T" if profile.color else "F",
+        "Duplex": "T" if profile.two_sided else "F",
+        "Copies": "T",
+        "Scan": "F",
+        "Fax": "F",
+        "PaperMax": largest_paper(profile.media),
+        "kind": ",".join(profile.kinds),
+        "mopria-certified": MOPRIA,
+        "usb_MFG": profile.maker,
+        "usb_MDL": profile.model,
+        "adminurl": f"{scheme}://{host}:{port}/config/integrations/integration/{DOMAIN}",
+        "air": "none",
+        **({"TLS": "1.2"} if secure else {}),
+    }
+    return Record(
+        kind=IPPS if secure else IPP,
+        name=_label(profile.name),
+        host=f"{DOMAIN}-{profile.uuid.hex[:12]}.local.",
+        port=port,
+        addresses=addresses,
+        text=tuple((name, shortened(value, MAX_TEXT)) for name, value in text.items()),
+    )
+
+
+def _label(name: str) -> str:
+    """Return a printer's name as it may stand in DNS, with room for a number."""
+    plain = "".join(letter if letter.isprintable() and letter != "." else " " for letter in name)
+    return shortened(" ".join(plain.split()), MAX_LABEL - 4).strip() or DOMAIN
+
+
+def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses from which requests are taken as well, those of IPv4 first.
+
+    `hosts` are those on which the web server listens, all if there are none or one has a name.
+    """
+    usable = [
+        address
+        for address in map(ip_address, addresses)
+        if is_local(address)
+        and not is_loopback(address)
+        and not (address.version == 6 and is_link_local(address))
+        and _is_served(address, list(hosts))
+    ]
+    return tuple(str(address) for address in sorted(usable, key=lambda item: item.version))
+
+
+def _is_served(address: IPv4Address | IPv6Address, hosts: list[str]) -> bool:
+    """Return whether the web server that listens on these hosts can be reached at an address."""
+    try:
+        served = [ip_address(host) for host in hosts]
+    except ValueError:
+        return True
+    return not served or any(
+        host == address or (host.is_unspecified and host.version == address.version)
+        for host in served
+    )

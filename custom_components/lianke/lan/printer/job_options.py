@@ -1,0 +1,234 @@
+"""Print options for the job template attributes of a request."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ...api.options import PrintOptions
+from ...api.papers import CUSTOM_ID
+from ...ipp.model import Attributes, Collection, Content, Range, Value
+from ...ipp.values import UNSUPPORTED, collection
+from .media import Media, find_media, tray_of
+from .printer_attributes import (
+    JOB_TEMPLATE,
+    LANDSCAPE,
+    NO_FINISHING,
+    NO_HOLD,
+    NO_SHEETS,
+    OUTPUT_BIN,
+    PORTRAIT,
+    REVERSE_LANDSCAPE,
+    REVERSE_PORTRAIT,
+)
+from .profile import IPP_QUALITIES, Profile
+
+MAX_RANGES: Final = 50
+"""pieces of a page selection."""
+_LAST_PAGE: Final = 99_999
+"""what a selection without an end ends with."""
+_ORIENTATIONS: Final = {
+    PORTRAIT: "portrait",
+    LANDSCAPE: "landscape",
+    REVERSE_LANDSCAPE: "landscape",
+    REVERSE_PORTRAIT: "portrait",
+}
+# Clients that leave it to the printer get what its options say.
+_SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
+_COLORS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
+_MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
+# What needs no option: there is one choice, or the document has it in it already.
+_IGNORED: Final = frozenset(
+    {
+        "job-name",
+        "job-mandatory-attributes",
+        "ipp-attribute-fidelity",
+        "print-content-optimize",
+        "print-rendering-intent",
+        "printer-resolution",
+    }
+)
+
+
+type Found = Mapping[str, Any] | None
+"""Options for an attribute, those that are left to the printer as None; no mapping: it cannot be done."""
+
+
+@dataclass(kw_only=True, slots=True)
+class JobOptions:
+    """What a job asks for: options by name, and attributes that cannot be done as asked."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+    unsupported: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    @property
+    def print_options(self) -> PrintOptions:
+        """Return the options as the print actions take them."""
+        return PrintOptions(**self.options)
+
+
+def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
+    """Return the options that job template attributes stand for on this printer."""
+    job = JobOptions()
+    for name, values in attributes.items():
+        if name in _IGNORED:
+            continue
+        found: Found
+        if name == "media-col" and isinstance(media := values[0].content, Mapping):
+            found, refused = _media_col(media, profile)
+            if refused:
+                job.unsupported[name] = collection(refused)
+        elif name == "page-ranges":
+            found = _pages(values)
+        else:
+            reader = _READERS.get(name)
+            found = None if reader is None else reader(values[0].content, profile)
+        if found is None:
+            job.unsupported[name] = values if name in JOB_TEMPLATE else UNSUPPORTED
+            continue
+        job.options |= {option: value for option, value in found.items() if value is not None}
+    return job
+
+
+def _word(content: Content) -> str:
+    """Return a keyword or name, "" for anything else."""
+    return content if isinstance(content, str) else ""
+
+
+def _integer(content: Content) -> int:
+    """Return an integer or enum, 0 for anything else."""
+    return content if isinstance(content, int) and not isinstance(content, bool) else 0
+
+
+def _copies(content: Content, profile: Profile) -> Found:
+    copies = _integer(content)
+    return {"copies": copies} if 1 <= copies <= profile.max_copies else None
+
+
+def _only(wanted: int | str) -> Callable[[Content, Profile], Found]:
+    """Return the reader of an attribute that has one value here, which needs no option."""
+
+    def read(content: Content, _profile: Profile) -> Found:
+        return {} if type(content) is type(wanted) and content == wanted else None
+
+    return read
+
+
+def _orientation(content: Content, _profile: Profile) -> Found:
+    word = _ORIENTATIONS.get(_integer(content))
+    return None if word is None else {"orientation": word}
+
+
+def _quality(content: Content, _profile: Profile) -> Found:
+    word = IPP_QUALITIES.get(_integer(content))
+    return None if word is None else {"quality": word}
+
+
+def _sides(content: Content, profile: Profile) -> Found:
+    word = _word(content)
+    return {"duplex": profile.sides[word]} if word in profile.sides else None
+
+
+def _color(content: Content, profile: Profile) -> Found:
+    word = _word(content)
+    if word not in profile.color_modes:
+        return None
+    return {"color": _COLORS[word]}
+
+
+def _scaling(content: Content, _profile: Profile) -> Found:
+    word = _word(content)
+    return {"scale": _SCALES[word]} if word in _SCALES else None
+
+
+def _media(content: Content, profile: Profile) -> Found:
+    found = next((item for item in profile.media if item.name == content), None)
+    return None if found is None else _paper(found)
+
+
+def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any], Collection]:
+    """Return paper, tray and media type of a `media-col`, and its members that cannot be done as asked.
+
+    One that cannot be done costs none of the others. Its margins are the paper's.
+    """
+    options: dict[str, Any] = {}
+    refused: dict[str, tuple[Value, ...]] = {}
+    for name, values in members.items():
+        if name in _MARGINS:
+            continue
+        reader = _MEMBERS.get(name)
+        found = None if reader is None else reader(values[0].content if values else None, profile)
+        if found is None:
+            refused[name] = UNSUPPORTED if reader is None else values
+        else:
+            options |= found
+    return options, refused
+
+
+def _size(content: Content, profile: Profile) -> Found:
+    found = _media_size(content, profile.media)
+    return None if found is None else _paper(found)
+
+
+def _source(content: Content, profile: Profile) -> Found:
+    word = tray_of(_word(content))
+    return {"tray": profile.trays[word]} if word in profile.trays else None
+
+
+def _type(content: Content, profile: Profile) -> Found:
+    word = _word(content)
+    return {"media_type": profile.media_types[word]} if word in profile.media_types else None
+
+
+def _media_size(content: Content, media: Iterable[Media]) -> Media | None:
+    if not isinstance(content, Mapping):
+        return None
+    width, height = (
+        _integer(values[0].content) if (values := content.get(f"{axis}-dimension")) else 0
+        for axis in ("x", "y")
+    )
+    return find_media(media, width, height)
+
+
+def _paper(media: Media) -> Mapping[str, Any]:
+    if media.paper_id == CUSTOM_ID:
+        return {"paper_width": media.width_mm, "paper_height": media.height_mm}
+    return {"paper": media.paper_id}
+
+
+def _pages(values: tuple[Value, ...]) -> Found:
+    """Return a page selection, None for one that is out of order or has too many pieces."""
+    pieces: list[str] = []
+    last = 0
+    for value in values:
+        if not isinstance(value.content, Range):
+            return None
+        lower, upper = value.content
+        if not last < lower <= upper:
+            return None
+        last = upper
+        pieces.append(f"{lower}-{min(upper, max(lower, _LAST_PAGE))}")
+    if len(pieces) > MAX_RANGES or last == 0 or int(pieces[-1].partition("-")[0]) > _LAST_PAGE:
+        return None
+    return {} if pieces == [f"1-{_LAST_PAGE}"] else {"pages": ",".join(pieces)}
+
+
+_READERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
+    "copies": _copies,
+    "finishings": _only(NO_FINISHING),
+    "job-hold-until": _only(NO_HOLD),
+    "job-sheets": _only(NO_SHEETS),
+    "media": _media,
+    "orientation-requested": _orientation,
+    "number-up": _only(1),
+    "output-bin": _only(OUTPUT_BIN),
+    "print-color-mode": _color,
+    "print-quality": _quality,
+    "print-scaling": _scaling,
+    "sides": _sides,
+}
+_MEMBERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
+    "media-size": _size,
+    "media-size-name": _media,
+    "media-source": _source,
+    "media-type": _type,
+}

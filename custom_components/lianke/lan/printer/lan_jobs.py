@@ -1,0 +1,141 @@
+"""Jobs of the home network: those that wait for their document, and their numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+import hashlib
+from typing import Final, NamedTuple
+
+from homeassistant.util.ulid import ulid_now
+
+from ...ipp.model import MAX_INTEGER
+from ...jobs.job import Job
+from .job_options import JobOptions
+from .printer_attributes import DOCUMENT_SECONDS
+
+MAX_PENDING: Final = 20
+"""jobs of a printer that wait for their documents."""
+MAX_PENDING_A_DEVICE: Final = 5
+"""those of one address."""
+MAX_ENDED: Final = 50
+"""jobs of a printer that ended without a document and can still be asked for."""
+MAX_ENDED_A_DEVICE: Final = 10
+"""those of one address."""
+
+
+class Sender(NamedTuple):
+    """Who sent a job, by their own account, and from which address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PendingJob:
+    """A job made by Create-Job; `ended` says why it will get no document any more."""
+
+    job_id: str
+    sender: Sender
+    title: str
+    options: JobOptions
+    created_at: datetime
+    release_code: str | None = field(default=None, repr=False)
+    is_receiving: bool = False
+    ended: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def number(self) -> int:
+        """Return the number that clients know the job by."""
+        return job_number(self.job_id)
+
+
+@lru_cache(maxsize=4096)
+def job_number(job_id: str) -> int:
+    """Return the number of a job, the same at each start: the protocol wants 1 to 2^31 - 1."""
+    digest = hashlib.sha256(job_id.encode()).digest()
+    return int.from_bytes(digest[:4]) % MAX_INTEGER + 1
+
+
+class PendingJobs:
+    """The jobs of one printer that wait for their document, and those that got none."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._jobs: dict[int, PendingJob] = {}
+
+    def new_id(self, taken: Callable[[int], bool]) -> str:
+        """Return the id of a new job whose number no other one has."""
+        job_id = ulid_now()
+        while (number := job_number(job_id)) in self._jobs or taken(number):
+            job_id = ulid_now()
+        return job_id
+
+    def is_full(self, address: str) -> bool:
+        """Return whether no more jobs of an address may wait for their document."""
+        pending = self.pending
+        own = sum(job.sender.address == address for job in pending)
+        return len(pending) >= MAX_PENDING or own >= MAX_PENDING_A_DEVICE
+
+    @property
+    def pending(self) -> list[PendingJob]:
+        """Return the jobs that still may get their document, oldest first."""
+        self._expire()
+        return [job for job in self._jobs.values() if job.ended is None]
+
+    @property
+    def all(self) -> list[PendingJob]:
+        """Return all jobs, oldest first."""
+        self._expire()
+        return list(self._jobs.values())
+
+    def get(self, number: int) -> PendingJob | None:
+        """Return the job of a number, None without one."""
+        self._expire()
+        return self._jobs.get(number)
+
+    def put(self, job: PendingJob) -> None:
+        """Keep a job as it is now."""
+        self._jobs[job.number] = job
+        ended = [kept for kept in self._jobs.values() if kept.ended is not None]
+        own = [kept for kept in ended if kept.sender.address == job.sender.address]
+        for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
+            del self._jobs[kept.number]
+
+    def end(self, job: PendingJob, reason: str) -> None:
+        """Keep that a job will get no document, with a job-state-reason."""
+        self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
+
+    def drop(self, job: PendingJob) -> None:
+        """Forget a job that the queue has now."""
+        self._jobs.pop(job.number, None)
+
+    def _expire(self) -> None:
+        """End the jobs whose document does not come."""
+        until = datetime.now(UTC) - timedelta(seconds=DOCUMENT_SECONDS)
+        for job in list(self._jobs.values()):
+            if job.ended is None and not job.is_receiving and job.created_at < until:
+                self.end(job, "aborted-by-system")
+
+
+def is_of_device(job: Job | PendingJob, sender: Sender) -> bool:
+    """Return whether a job was sent from this address; for any other one it is not there."""
+    owner = sender_of(job)
+    return owner is not None and owner.address == sender.address
+
+
+def is_own(job: Job | PendingJob, sender: Sender) -> bool:
+    """Return whether a job was sent from this address and under this name.
+
+    Several people may share an address, behind a router or on one computer.
+    """
+    return sender_of(job) == sender
+
+
+def sender_of(job: Job | PendingJob) -> Sender | None:
+    """Return who sent a job from the home network, None for jobs from elsewhere."""
+    if isinstance(job, PendingJob):
+        return job.sender
+    # Records of before addresses were kept, or with an empty one, are nobody's.
+    return Sender(job.sender or "", job.sender_address) if job.sender_address else None

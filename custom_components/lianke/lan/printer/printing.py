@@ -1,0 +1,313 @@
+"""The operations that make jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.exceptions import HomeAssistantError
+
+from ...documents.conversion import clean_title
+from ...documents.spool import async_get_spool
+from ...errors import InputError
+from ...ipp.model import Attributes, Group, IppError, Status, Tag
+from ...jobs.job import Job
+from ...jobs.page_count import file_digest
+from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
+from ...jobs.settings import max_document_bytes
+from ...printing.received import Received, async_print_received
+from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
+from .job_attributes import STATE
+from .job_options import JobOptions, read_job_options
+from .lan_jobs import PendingJob, PendingJobs, job_number
+from .printer_attributes import COMPRESSIONS, FORMATS
+from .reception import async_receive
+from .refusals import is_senders_fault
+from .repeats import Sent
+from .requests import Answer, Request
+
+_NO_NAME: Final = "document"
+
+
+async def async_validate_job(request: Request) -> Answer:
+    """Say whether a job like this would be taken, without a document."""
+    return _answer(_checked(request))
+
+
+async def async_print_job(request: Request) -> Answer:
+    """Make a job of the document that follows, unless it is one whose answer was lost."""
+    options = _checked(request)
+    code = await _async_release_code(request)
+    title, target, repeats = _title(request), target_of(request), request.server.repeats
+    path = await _async_document(request, title)
+    digest = await _async_turn(request, path)
+    sent = Sent(request.sender, title, digest, options.options)
+    job = repeats.find(target.data.queue.jobs(target.printer_key), sent, datetime.now(UTC))
+    if job is not None:
+        await _async_discard(request, path)
+    else:
+        job_id = request.server.pending[request.offered.token].new_id(_taken(request))
+        work = _async_print(
+            request, path, job_id, title=title, options=options, code=code, digest=digest
+        )
+        job = await _async_to_its_end(request, work)
+    answer = _answer(options, await async_describe(request, job, STATE))
+    return replace(answer, on_arrival=partial(repeats.note_told, job.job_id))
+
+
+async def async_create_job(request: Request) -> Answer:
+    """Make a job whose document comes with Send-Document."""
+    options = _checked(request)
+    pending = request.server.pending[request.offered.token]
+    _check_place(request, pending)
+    code = await _async_release_code(request)
+    # Others may have come while the code was hashed.
+    _check_place(request, pending)
+    job = PendingJob(
+        job_id=pending.new_id(_taken(request)),
+        sender=request.sender,
+        title=_title(request),
+        options=options,
+        created_at=datetime.now(UTC),
+        release_code=code,
+    )
+    pending.put(job)
+    return _answer(options, await async_describe(request, job, STATE))
+
+
+async def async_send_document(request: Request) -> Answer:
+    """Take the document of a job; a job has one."""
+    if request.flag("last-document") is None:
+        raise IppError(Status.BAD_REQUEST, "last-document is missing")
+    _check_document(request)
+    job = find_job(request)
+    first = await request.document.read()
+    request.document.unread(first)
+    if not isinstance(job, PendingJob) or job.is_receiving:
+        if first:
+            raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
+        # The end of a job whose document has come already.
+        return _answer(None, await async_describe(request, job, STATE))
+    if job.ended is not None:
+        raise IppError(Status.NOT_POSSIBLE, "the job has ended")
+    pending = request.server.pending[request.offered.token]
+    if not first:
+        pending.end(job, "aborted-by-system")
+        raise IppError(Status.BAD_REQUEST, "the document is empty")
+    pending.put(replace(job, is_receiving=True))
+    title = _title(request) if job.title == _NO_NAME else job.title
+    try:
+        path = await _async_document(request, title)
+    except BaseException:
+        _abort_unless_canceled(request, job)
+        raise
+    made = await _async_to_its_end(request, _async_print_pending(request, path, job, title))
+    return _answer(None, await async_describe(request, made, STATE))
+
+
+async def _async_print_pending(request: Request, path: Path, job: PendingJob, title: str) -> Job:
+    """Make the job that waited for its document."""
+    try:
+        made = await _async_print(
+            request, path, job.job_id, title=title, options=job.options, code=job.release_code
+        )
+    except BaseException:
+        _abort_unless_canceled(request, job)
+        raise
+    if _was_canceled(request, job):
+        made = await target_of(request).data.queue.async_cancel(made.job_id)
+    request.server.pending[request.offered.token].drop(job)
+    return made
+
+
+async def async_close_job(request: Request) -> Answer:
+    """End a job to which no more documents come."""
+    job = find_job(request)
+    if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
+        request.server.pending[request.offered.token].end(job, "aborted-by-system")
+    return Answer()
+
+
+def _check_place(request: Request, pending: PendingJobs) -> None:
+    """Refuse a job that would wait for its document beside too many others. Raises IppError."""
+    if pending.is_full(request.address):
+        raise IppError(Status.BUSY, "too many jobs wait for their documents")
+
+
+def _checked(request: Request) -> JobOptions:
+    """Return the options of a new job. Raises IppError when they must be met and cannot be."""
+    _check_document(request)
+    _check_code(request)
+    options = read_job_options(request.message.group(Tag.JOB), profile_of(request))
+    if options.unsupported and request.flag("ipp-attribute-fidelity"):
+        names = ", ".join(options.unsupported)
+        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
+    return options
+
+
+def _check_code(request: Request) -> bytes | None:
+    """Return the code that a job is to be released with, None without one. Raises IppError.
+
+    A job whose code cannot be used is not taken: without it, it would be printed at once.
+    """
+    if "job-password" not in request.operation:
+        return None
+    code = request.first("job-password")
+    encryption = request.text("job-password-encryption", PLAIN)
+    least = MIN_CODE if encryption == PLAIN else 1
+    if encryption not in ENCRYPTIONS or not (
+        isinstance(code, bytes) and least <= len(code) <= MAX_CODE
+    ):
+        names = ("job-password", "job-password-encryption")
+        found = {name: request.operation[name] for name in names if name in request.operation}
+        raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, "this code cannot be used", found)
+    return code
+
+
+async def _async_release_code(request: Request) -> str | None:
+    """Return the hashed code of a request, None without one. Raises IppError."""
+    if (code := _check_code(request)) is None:
+        return None
+    encryption = request.text("job-password-encryption", PLAIN)
+    return await async_hash_code(request.hass, code, encryption)
+
+
+def _check_document(request: Request) -> None:
+    """Check what a request says of its document. Raises IppError."""
+    if request.text("compression", "none") not in COMPRESSIONS:
+        raise IppError(Status.COMPRESSION_NOT_SUPPORTED, "this compression is not supported")
+    if request.text("document-format", FORMATS[-1]) not in FORMATS:
+        raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
+
+
+def _answer(options: JobOptions | None, job: Attributes | None = None) -> Answer:
+    groups = () if job is None else (Group(tag=Tag.JOB, attributes=job),)
+    if options is None or not options.unsupported:
+        return Answer(groups=groups)
+    return Answer(status=Status.OK_SUBSTITUTED, groups=groups, unsupported=options.unsupported)
+
+
+def _title(request: Request) -> str:
+    """Return what the job is called."""
+    name = request.text("job-name") or request.text("document-name")
+    return clean_title(name) or _NO_NAME
+
+
+def _taken(request: Request) -> Callable[[int], bool]:
+    """Return what tells whether a job of the printer has a number already."""
+    numbers = {job_number(job.job_id) for job in lan_jobs(request)}
+    return numbers.__contains__
+
+
+def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
+    if not _was_canceled(request, job):
+        request.server.pending[request.offered.token].end(job, "aborted-by-system")
+
+
+def _was_canceled(request: Request, job: PendingJob) -> bool:
+    now = request.server.pending[request.offered.token].get(job.number)
+    return now is not None and now.ended is not None
+
+
+async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do what follows once a document is there, also when the device's connection breaks meanwhile."""
+    task = request.hass.async_create_task(work, "print for the home network")
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            # Nobody is left to be told.
+            task.exception()
+        raise
+    return task.result()
+
+
+async def _async_document(request: Request, title: str) -> Path:
+    """Receive the document of a request; return its file in the spool."""
+    target, sender = target_of(request), request.sender
+    refusals = request.server.refusals
+    target.data.queue.check_rate(
+        target.printer_key,
+        None,
+        sender_address=sender.address,
+        refused=refusals.count(request.offered.token, sender.address),
+    )
+    if request.server.documents.is_full(sender.address):
+        raise IppError(Status.BUSY, "too many documents are being received")
+    with request.server.documents.one(sender.address), _counting_refusal(request):
+        return await async_receive(
+            request.hass,
+            await async_get_spool(request.hass),
+            request.document,
+            name=_document_name(request, title),
+            compression=request.text("compression", "none"),
+            limit_bytes=max_document_bytes(target.entry.options),
+        )
+
+
+async def _async_turn(request: Request, path: Path) -> str:
+    """Wait until no equal document is printed or its answer under way; return the file's digest."""
+    repeats = request.server.repeats
+    try:
+        digest = await request.hass.async_add_executor_job(file_digest, path)
+        turn = repeats.turn(request.offered.printer_key, digest)
+        await request.until_answered.enter_async_context(turn)
+    except BaseException:
+        await _async_discard(request, path)
+        raise
+    return digest
+
+
+async def _async_discard(request: Request, path: Path) -> None:
+    await request.hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+
+
+async def _async_print(
+    request: Request,
+    path: Path,
+    job_id: str,
+    *,
+    title: str,
+    options: JobOptions,
+    code: str | None,
+    digest: str | None = None,
+) -> Job:
+    """Make a job of a file, which is used up."""
+    sender = request.sender
+    with _counting_refusal(request):
+        return await async_print_received(
+            request.hass,
+            target_of(request),
+            Received(
+                path=path,
+                name=_document_name(request, title),
+                title=title,
+                options=options.options,
+                job_id=job_id,
+                sender=sender.name,
+                sender_address=sender.address,
+                release_code=code,
+                papers=tuple((item.width, item.height) for item in profile_of(request).media),
+                digest=digest,
+            ),
+        )
+
+
+@contextmanager
+def _counting_refusal(request: Request) -> Iterator[None]:
+    """Count a document that is refused for what it is: it has taken time as well."""
+    try:
+        yield
+    except (IppError, InputError, HomeAssistantError) as err:
+        if is_senders_fault(err):
+            request.server.refusals.note(request.offered.token, request.address)
+        raise
+
+
+def _document_name(request: Request, title: str) -> str:
+    return clean_title(request.text("document-name")) or title

@@ -1,0 +1,143 @@
+"""A request of the protocol as it is checked, and the answer to it."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+
+from ...ipp import values
+from ...ipp.model import Attributes, Content, Group, IppError, Message, Status, Tag, Value
+from .lan_jobs import Sender
+from .printer_attributes import OPERATIONS
+from .reception import DocumentStream
+from .server import LanServer, Offered
+
+VERSIONS: Final = (1, 2)
+"""major versions that are answered."""
+CHARSETS: Final = ("utf-8", "us-ascii")
+MAX_SENDER: Final = 64
+"""characters of the name that a device gives itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A request to one printer; `document` is what follows its attributes.
+
+    `until_answered` is left once the answer has arrived, or is known to be lost.
+    `base_url` is the web server as the client knows it, `number` the job that the path names.
+    """
+
+    hass: HomeAssistant
+    server: LanServer
+    offered: Offered
+    message: Message
+    address: str
+    base_url: str
+    secure: bool
+    number: int | None
+    document: DocumentStream
+    until_answered: AsyncExitStack
+
+    @property
+    def operation(self) -> Attributes:
+        """Return the operation attributes."""
+        return self.message.group(Tag.OPERATION)
+
+    @property
+    def printer_uri(self) -> str:
+        """Return the printer's URI as the client knows it."""
+        scheme = "ipps" if self.secure else "ipp"
+        _, _, place = self.base_url.partition("://")
+        return f"{scheme}://{place}{self.offered.path}"
+
+    @property
+    def sender(self) -> Sender:
+        """Return who sends the request, by its own account, and from which address."""
+        name = "".join(
+            letter for letter in self.text("requesting-user-name") if letter.isprintable()
+        )
+        return Sender(" ".join(name.split())[:MAX_SENDER], self.address)
+
+    def first(self, name: str) -> Content:
+        """Return the first value of an operation attribute, None without one."""
+        found = self.operation.get(name)
+        return found[0].content if found else None
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return an operation attribute that is text."""
+        content = self.first(name)
+        return content if isinstance(content, str) else default
+
+    def flag(self, name: str) -> bool | None:
+        """Return an operation attribute that is a boolean, None without one."""
+        content = self.first(name)
+        return content if isinstance(content, bool) else None
+
+    def count(self, name: str) -> int | None:
+        """Return an operation attribute that is a positive integer, None without one."""
+        content = self.first(name)
+        is_count = isinstance(content, int) and not isinstance(content, bool) and content > 0
+        return content if is_count and isinstance(content, int) else None
+
+    def words(self, name: str) -> list[str]:
+        """Return the texts of an operation attribute."""
+        found = self.operation.get(name, ())
+        return [value.content for value in found if isinstance(value.content, str)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What an operation answers; each group after the operation attributes has a tag of its own.
+
+    `on_arrival` is called once the device has got the answer, which is waited for.
+    """
+
+    status: Status = Status.OK
+    message: str = ""
+    groups: tuple[Group, ...] = ()
+    unsupported: Attributes | None = None
+    on_arrival: Callable[[], None] | None = None
+
+
+def check_message(message: Message) -> None:
+    """Check what every request must have. Raises IppError."""
+    if message.version[0] not in VERSIONS:
+        raise IppError(Status.VERSION_NOT_SUPPORTED)
+    if message.request_id == 0:
+        raise IppError(Status.BAD_REQUEST, "the request has no number")
+    if message.code not in OPERATIONS:
+        raise IppError(Status.OPERATION_NOT_SUPPORTED)
+    if not message.groups or message.groups[0].tag != Tag.OPERATION:
+        raise IppError(Status.BAD_REQUEST, "operation attributes are missing")
+    operation = message.groups[0].attributes
+    if list(operation)[:2] != ["attributes-charset", "attributes-natural-language"]:
+        raise IppError(Status.BAD_REQUEST, "charset and language are missing")
+    charset = operation["attributes-charset"][0]
+    if charset.tag != Tag.CHARSET or charset.content not in CHARSETS:
+        raise IppError(Status.CHARSET_NOT_SUPPORTED)
+    if "printer-uri" not in operation and "job-uri" not in operation:
+        raise IppError(Status.BAD_REQUEST, "printer-uri is missing")
+
+
+def build_message(
+    answer: Answer, request_id: int, version: tuple[int, int], language: str
+) -> Message:
+    """Return the message that carries an answer."""
+    operation: dict[str, tuple[Value, ...]] = {
+        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (Value(Tag.LANGUAGE, language),),
+    }
+    if answer.message:
+        # As a text is cut at 127 bytes for devices that take no more, it may end early.
+        operation["status-message"] = values.text(answer.message)
+    groups = [Group(tag=Tag.OPERATION, attributes=operation)]
+    if answer.unsupported:
+        groups.append(Group(tag=Tag.UNSUPPORTED_GROUP, attributes=answer.unsupported))
+    return Message(
+        code=answer.status,
+        request_id=request_id,
+        groups=(*groups, *answer.groups),
+        version=(1, 1) if version[0] == 1 else (2, 0),
+    )

@@ -1,0 +1,139 @@
+"""The printers that are offered to the home network, and what is under way with them."""
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+import hmac
+import time
+from typing import Any, Final, NamedTuple
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
+from ...jobs.limits import RATE_PERIOD
+from ...runtime import LiankeConfigEntry
+from .changes import Changes
+from .lan_jobs import PendingJobs
+from .repeats import Repeats
+
+MAX_REQUESTS: Final = 100
+"""requests that are answered at a time."""
+MAX_REQUESTS_A_DEVICE: Final = 20
+"""those of one address."""
+MAX_RECEIVING: Final = 8
+"""documents that are received at a time."""
+MAX_RECEIVING_A_DEVICE: Final = 3
+"""those from one address."""
+MAX_DEVICES: Final = 200
+"""addresses and printers whose refused documents are kept in mind."""
+
+
+class Offered(NamedTuple):
+    """A printer that is offered, under the path that ends in its token."""
+
+    entry: LiankeConfigEntry
+    printer_key: str
+    token: str
+
+    @property
+    def path(self) -> str:
+        """Return the path of the printer on Home Assistant's web server."""
+        return f"{LAN_PRINTER_PATH}/{self.token}"
+
+
+class Places:
+    """Places that devices take for a while: so many in all, and fewer for each address."""
+
+    def __init__(self, most: int, most_a_device: int) -> None:
+        """Start with all of them free."""
+        self._most = most
+        self._most_a_device = most_a_device
+        self.taken: Counter[str] = Counter()
+        """how many each address has."""
+
+    def is_full(self, address: str) -> bool:
+        """Return whether an address gets no place."""
+        return self.taken.total() >= self._most or self.taken.get(address, 0) >= self._most_a_device
+
+    @contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Take a place."""
+        self.taken[address] += 1
+        try:
+            yield
+        finally:
+            self.taken[address] -= 1
+            # Without those that are zero.
+            self.taken = +self.taken
+
+
+class Refusals:
+    """Documents of the last hour that became no job, by printer and address."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        # When they were refused, by the monotonic clock; who was refused last stands last.
+        self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def count(self, token: str, address: str) -> int:
+        """Return how many documents of an address this printer has refused."""
+        times = self._times.get((token, address), deque())
+        while times and times[0] < time.monotonic() - RATE_PERIOD.total_seconds():
+            times.popleft()
+        return len(times)
+
+    def note(self, token: str, address: str) -> None:
+        """Count one more."""
+        self._times.setdefault((token, address), deque()).append(time.monotonic())
+        self._times.move_to_end((token, address))
+        while len(self._times) > MAX_DEVICES:
+            self._times.popitem(last=False)
+
+
+class LanServer:
+    """Counts what is under way, and keeps the jobs that wait for their documents."""
+
+    def __init__(self) -> None:
+        """Start with nothing under way."""
+        self.started_at = datetime.now(UTC)
+        self.changes = Changes(self.started_at)
+        self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
+        self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
+        self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
+        self.refusals = Refusals()
+        self.repeats = Repeats()
+
+
+DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")
+
+
+@callback
+def async_get_server(hass: HomeAssistant) -> LanServer:
+    """Return the one server of this Home Assistant."""
+    return hass.data.setdefault(DATA_SERVER, LanServer())
+
+
+@callback
+def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
+    """Return the printers of a box that are switched on in its options and known."""
+    tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})
+    if entry.state is not ConfigEntryState.LOADED:
+        return []
+    known = entry.runtime_data.storage.printers
+    return [Offered(entry, key, token) for key, token in tokens.items() if key in known]
+
+
+@callback
+def async_find(hass: HomeAssistant, token: str) -> Offered | None:
+    """Return the printer that is offered under a token, also while its box is being loaded."""
+    entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+    for entry in entries:
+        for key, known in entry.options.get(CONF_LAN_PRINTERS, {}).items():
+            if hmac.compare_digest(known.encode(), token.encode()):
+                return Offered(entry, key, known)
+    return None

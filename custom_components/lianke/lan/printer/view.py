@@ -1,0 +1,177 @@
+"""The printers of the home network on Home Assistant's web server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+import logging
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+
+from ...api.errors import LiankeError
+from ...const import LAN_PRINTER_PATH
+from ...errors import InputError
+from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
+from ...ipp.model import IppError, Message, Operation
+from ...runtime import translated
+from ..origin import address_of, is_from_home
+from . import canceling, printing, querying
+from .describing import ICON
+from .reception import DocumentStream
+from .refusals import async_refusal
+from .repeats import async_deliver
+from .requests import Answer, Request, build_message, check_message
+from .server import async_find, async_get_server
+
+_LOGGER = logging.getLogger(__name__)
+
+ATTRIBUTES_SECONDS: Final = 30
+"""seconds for the attributes of a request."""
+IPP_TYPE: Final = "application/ipp"
+_ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
+_HEADER_BYTES: Final = 8
+
+type Handler = Callable[[Request], Awaitable[Answer]]
+
+_HANDLERS: Final[Mapping[int, Handler]] = {
+    Operation.PRINT_JOB: printing.async_print_job,
+    Operation.VALIDATE_JOB: printing.async_validate_job,
+    Operation.CREATE_JOB: printing.async_create_job,
+    Operation.SEND_DOCUMENT: printing.async_send_document,
+    Operation.CLOSE_JOB: printing.async_close_job,
+    Operation.CANCEL_JOB: canceling.async_cancel_job,
+    Operation.CANCEL_MY_JOBS: canceling.async_cancel_my_jobs,
+    Operation.GET_JOB_ATTRIBUTES: querying.async_get_job_attributes,
+    Operation.GET_JOBS: querying.async_get_jobs,
+    Operation.GET_PRINTER_ATTRIBUTES: querying.async_get_printer_attributes,
+    Operation.IDENTIFY_PRINTER: querying.async_identify_printer,
+}
+
+_WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
+
+
+class LanPrinterView(HomeAssistantView):
+    """Answers requests of the protocol; to everybody outside of the home network it is not there."""
+
+    url = f"{LAN_PRINTER_PATH}/{{token}}"
+    extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as its base
+    name = "api:lianke:ipp"
+    requires_auth = False
+
+    async def post(self, request: web.Request, token: str, number: str = "") -> web.Response:
+        """Answer a request."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        if not is_from_home(hass, request) or (offered := async_find(hass, token)) is None:
+            raise web.HTTPNotFound
+        if request.content_type != IPP_TYPE:
+            raise web.HTTPUnsupportedMediaType
+        # What the web server unpacks may be cut off without a sign; a document has its own compression.
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
+        server = async_get_server(hass)
+        address = str(address_of(request))
+        if server.requests.is_full(address):
+            raise web.HTTPServiceUnavailable
+        async with AsyncExitStack() as until_answered:
+            until_answered.enter_context(server.requests.one(address))
+            try:
+                async with asyncio.timeout(ATTRIBUTES_SECONDS):
+                    head, message, rest = await _async_read(request)
+                    if not isinstance(message, Message) or message.code not in _WITH_DOCUMENT:
+                        await _async_finish(request)
+            except TimeoutError:
+                raise web.HTTPRequestTimeout from None
+            version, request_id = (head[0], head[1]), int.from_bytes(head[4:8])
+            try:
+                if isinstance(message, IppError):
+                    raise message
+                check_message(message)
+                answer = await _async_answer(
+                    Request(
+                        hass=hass,
+                        server=server,
+                        offered=offered,
+                        message=message,
+                        address=address,
+                        base_url=f"{request.scheme}://{request.host}",
+                        secure=request.secure,
+                        number=int(number) if number else None,
+                        document=DocumentStream(rest, request.content),
+                        until_answered=until_answered,
+                    )
+                )
+            except IppError as err:
+                _LOGGER.debug("A request of the home network is refused: %s", err)
+                answer = Answer(status=err.status, message=err.message, unsupported=err.unsupported)
+            reply = build_message(answer, request_id, version, hass.config.language.lower())
+            response = web.Response(body=encode(reply), content_type=IPP_TYPE)
+            if answer.on_arrival is not None:
+                await async_deliver(request, response, answer.on_arrival)
+        return response
+
+
+class IconView(HomeAssistantView):
+    """Hands out the picture that devices show of a printer."""
+
+    url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON}"
+    name = "api:lianke:ipp:icon"
+    requires_auth = False
+
+    async def get(self, request: web.Request, token: str) -> web.FileResponse:
+        """Return the picture; 404 to everybody outside of the home network."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        if not is_from_home(hass, request) or async_find(hass, token) is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(_ICON)
+
+
+async def _async_answer(request: Request) -> Answer:
+    """Run the operation. Raises IppError."""
+    try:
+        return await _HANDLERS[request.message.code](request)
+    except (InputError, LiankeError) as err:
+        raise await async_refusal(request.hass, translated(err)) from None
+    except HomeAssistantError as err:
+        raise await async_refusal(request.hass, err) from None
+
+
+async def _async_finish(request: web.Request) -> None:
+    """Read the end of a request that has no document: some clients take an earlier answer for none."""
+    left = MAX_MESSAGE
+    while left > 0 and (part := await request.content.readany()):
+        left -= len(part)
+
+
+async def _async_read(request: web.Request) -> tuple[bytes, Message | IppError, bytes]:
+    """Return the first bytes of a body, its message or what is wrong with it, and what follows.
+
+    It is decoded when twice as much has come as at the last attempt: many small pieces cost no more
+    than few large ones.
+    """
+    body = bytearray()
+    tried = 0
+    ended = False
+    while True:
+        if not ended:
+            part = await request.content.readany()
+            ended = not part
+            body += part
+        if len(body) < _HEADER_BYTES and ended:
+            raise web.HTTPBadRequest
+        if len(body) < 2 * tried and not ended:
+            continue
+        tried = len(body)
+        try:
+            message, length = decode(bytes(body[:MAX_MESSAGE]))
+        except IncompleteError as err:
+            if ended:
+                return bytes(body), err, b""
+        except IppError as err:
+            if len(body) >= _HEADER_BYTES:
+                return bytes(body), err, b""
+        else:
+            return bytes(body), message, bytes(body[length:])

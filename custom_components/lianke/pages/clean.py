@@ -1,0 +1,183 @@
+"""Sanitize HTML with a parser that reads it as browsers do. Blocks: run it in the executor."""
+
+from html import escape, unescape
+from html.parser import HTMLParser
+from itertools import count
+import re
+from typing import Final, override
+
+import nh3
+
+from ..errors import InputError
+from .css import clean_css
+from .page import MAX_TEXT_BYTES
+from .qr import SCHEME, check_codes, qr_image
+
+# Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
+MAX_DEPTH: Final = 500
+# Each adds to a text that the parser copies: a megabyte of them takes it nine seconds.
+MAX_AMPERSANDS: Final = 300_000
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TAGS: Final = _words(
+    """a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col
+    colgroup data dd del details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6
+    header hgroup hr i img ins kbd li main mark menu nav ol p pre q rp rt ruby s samp section small
+    span strike strong style sub summary sup table tbody td tfoot th thead time tr tt u ul var
+    wbr"""
+)
+# Elements dropped with their content; of other elements that are not allowed the text stays.
+DROPPED_WITH_CONTENT: Final = frozenset(
+    {"script", "title", "iframe", "noscript", "noembed", "noframes", "template"}
+)
+EVERYWHERE: Final = frozenset({"class", "dir", "id", "lang", "style", "title"})
+ATTRIBUTES: Final = {
+    "*": EVERYWHERE,
+    "a": {"href"},
+    "col": {"align", "span", "valign", "width"},
+    "colgroup": {"align", "span", "valign", "width"},
+    "details": {"open"},
+    "div": {"align"},
+    "font": {"color", "face", "size"},
+    **{f"h{level}": {"align"} for level in range(1, 7)},
+    "hr": {"align", "color", "noshade", "size", "width"},
+    "img": {"align", "alt", "border", "height", "src", "width"},
+    "li": {"type", "value"},
+    "ol": {"reversed", "start", "type"},
+    "p": {"align"},
+    "style": {"media"},
+    "table": {"align", "bgcolor", "border", "cellpadding", "cellspacing", "width"},
+    **{name: {"align", "bgcolor", "valign"} for name in ("tbody", "tfoot", "thead", "tr")},
+    **{
+        name: _words("align bgcolor colspan height nowrap rowspan valign width")
+        for name in ("td", "th")
+    },
+    "ul": {"type"},
+}
+LINK_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:")
+# Elements that nest nothing: void ones, and those that the next sibling closes.
+_FLAT: Final = _words(
+    """area base br col dd dt embed hr img input li link meta option p param rp rt source tbody td
+    tfoot th thead tr track wbr"""
+)
+_STYLE = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
+_IMAGE = re.compile(r"<img [^>]*>")
+_ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
+
+
+class HtmlFrame(HTMLParser):
+    """Parser for the depth of HTML, and the attributes of its html and body elements.
+
+    What it reads is sanitized before use, so it need not agree with browsers.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        super().__init__()
+        self.is_document = False
+        self.attributes: dict[str, dict[str, str]] = {"html": {}, "body": {}}
+        self._open: dict[str, int] = {}
+        self._depth = 0
+        self._deepest = 0
+
+    @property
+    def is_too_deep(self) -> bool:
+        """Whether elements nest deeper than a browser would follow."""
+        return self._deepest > MAX_DEPTH
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.attributes:
+            self.is_document = True
+            for name, value in attrs:
+                self.attributes[tag].setdefault(name, value or "")
+        elif tag not in _FLAT:
+            self._open[tag] = self._open.get(tag, 0) + 1
+            self._depth += 1
+            self._deepest = max(self._deepest, self._depth)
+
+    @override
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # The slash means nothing in HTML.
+        self.handle_starttag(tag, attrs)
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        if self._open.get(tag):
+            self._open[tag] -= 1
+            self._depth -= 1
+
+    def kept_attributes(self, tag: str) -> str:
+        """Return the allowed attributes of the html or body element as written in a tag."""
+        kept = []
+        for name, value in self.attributes[tag].items():
+            if name in EVERYWHERE and (clean := _attribute(tag, name, value)) is not None:
+                kept.append(f' {name}="{escape(clean)}"')
+        return "".join(kept)
+
+
+def read_frame(source: str) -> HtmlFrame:
+    """Parse the tags of HTML. Raises InputError: html_too_deep."""
+    frame = HtmlFrame()
+    frame.feed(source)
+    frame.close()
+    if frame.is_too_deep:
+        raise InputError("html_too_deep", limit=str(MAX_DEPTH))
+    return frame
+
+
+def clean_html(source: str) -> str:
+    """Return the allowed elements and attributes of HTML, with QR codes drawn.
+
+    What is left loads nothing, runs nothing, leads nowhere and sends nothing: no scripts, SVG,
+    MathML, forms, frames, meta or base elements; pictures as data or QR codes only.
+    Raises InputError: html_too_large, qr_empty, qr_too_long, too_many_codes.
+    """
+    if source.count("&") > MAX_AMPERSANDS:
+        raise InputError("html_too_large", limit=str(MAX_TEXT_BYTES // 1024))
+    cleaned = nh3.clean(
+        source,
+        tags=TAGS,
+        clean_content_tags=DROPPED_WITH_CONTENT,
+        attributes=ATTRIBUTES,
+        attribute_filter=_attribute,
+        link_rel=None,
+        url_schemes={"data", "qr", *(scheme.rstrip(":") for scheme in LINK_SCHEMES)},
+        url_relative="deny",
+    )
+    # The sanitizer escapes "<" in texts and attributes: what matches here is an element.
+    cleaned = _STYLE.sub(lambda found: found[1] + clean_css(found[2]) + found[3], cleaned)
+    codes = count(1)
+
+    def image(found: re.Match[str]) -> str:
+        drawn = _image(found)
+        if drawn is not found[0]:
+            check_codes(next(codes))
+        return drawn
+
+    return _IMAGE.sub(image, cleaned)
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Return an attribute's sanitized value, None to drop the attribute."""
+    if name == "style":
+        return clean_css(value)
+    if name == "src":
+        start = value.strip().lower()
+        return value.strip() if start.startswith((SCHEME, "data:image/")) else None
+    if name == "href":
+        return value if value.strip().lower().startswith(LINK_SCHEMES) else None
+    return value
+
+
+def _image(found: re.Match[str]) -> str:
+    """Draw the code of an image with a `qr:` address."""
+    attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[0])}
+    address = attributes.get("src", "")
+    if not address.lower().startswith(SCHEME):
+        return found[0]
+    return qr_image(address, attributes.get("alt", ""))

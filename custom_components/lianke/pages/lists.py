@@ -1,0 +1,240 @@
+"""Pages for to-do lists and calendars. Pure: run long ones in the executor."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from html import escape
+from typing import Any, Self
+
+from .page import PageStyle, page
+
+# Items of a list, or events of a calendar.
+MAX_ENTRIES = 2000
+COLUMNS_FROM = 22
+A_WEEK = 7
+COLUMNS_WIDTH = 140.0
+COMPLETED = "completed"
+
+TODO_CSS = """
+h2 { border-bottom: 0.2mm solid #000; padding-bottom: 0.4mm; }
+ul.todo { list-style: none; margin: 0 0 3mm; padding: 0; font-size: 1.35em; line-height: 1.3; }
+ul.todo li { display: flex; gap: 0.5em; padding: 0.22em 0; break-inside: avoid; }
+ul.todo .box { flex: none; width: 0.95em; height: 0.95em; margin-top: 0.17em;
+ border: 0.35mm solid #000; border-radius: 0.6mm; position: relative; }
+ul.todo .done .box::after { content: ""; position: absolute; left: 0.26em; top: 0.02em;
+ width: 0.3em; height: 0.58em; border: solid #000; border-width: 0 0.4mm 0.4mm 0;
+ transform: rotate(40deg); }
+ul.todo .done .what { text-decoration: line-through; color: #444; }
+ul.todo small { display: block; font-size: 0.62em; line-height: 1.3; color: #333; }
+ul.todo div { min-width: 0; }
+"""
+AGENDA_CSS = """
+section { break-inside: avoid; margin-bottom: 4mm; }
+section.long { break-inside: auto; }
+section h2 { border-bottom: 0.2mm solid #000; margin-top: 0; padding-bottom: 0.4mm; }
+dl { display: grid; grid-template-columns: 6.6em 1fr; gap: 0.25em 0.9em; margin: 0; }
+dt { font-variant-numeric: tabular-nums; white-space: nowrap; }
+dd { margin: 0; min-width: 0; }
+dd small { display: block; color: #333; }
+.none { color: #555; margin: 0; }
+"""
+NARROW_AGENDA_CSS = "dl { display: block; } dt { font-weight: bold; } dd { margin-bottom: 0.4em; }"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TodoEntry:
+    """One item of a to-do list."""
+
+    text: str
+    done: bool = False
+    due: date | datetime | None = None
+    description: str = ""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any], zone: tzinfo) -> Self:
+        """Read an item as the action `todo.get_items` returns it; `zone` is that of the home."""
+        return cls(
+            text=str(item.get("summary") or ""),
+            done=item.get("status") == COMPLETED,
+            due=_moment(item.get("due"), zone),
+            description=str(item.get("description") or ""),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgendaEntry:
+    """One event: dates for whole days (the end is not part of it), else local times."""
+
+    start: date | datetime
+    end: date | datetime
+    text: str
+    location: str = ""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any], zone: tzinfo) -> Self | None:
+        """Read an event as the action `calendar.get_events` returns it; `zone` is that of the home."""
+        start = _moment(event.get("start"), zone)
+        if start is None:
+            return None
+        return cls(
+            start=start,
+            end=_moment(event.get("end"), zone) or start,
+            text=str(event.get("summary") or ""),
+            location=str(event.get("location") or ""),
+        )
+
+    @property
+    def all_day(self) -> bool:
+        """Whether the event has no time of day."""
+        return not isinstance(self.start, datetime)
+
+    def falls_on(self, day: date) -> bool:
+        """Return whether any part of the event lies on this day."""
+        first, last = _day(self.start), _day(self.end)
+        ends_at_midnight = not isinstance(self.end, datetime) or self.end.time() == time(0)
+        if last > first and ends_at_midnight:
+            last -= timedelta(days=1)
+        return first <= day <= last
+
+
+def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> str:
+    """Return a page with tick boxes in large type.
+
+    Grouped by due date where there is one, what is done last; in two columns when the list is
+    long and the paper wide, unless style.columns says.
+    """
+    columns = style.columns or (
+        2 if len(entries) >= COLUMNS_FROM and style.width >= COLUMNS_WIDTH else 1
+    )
+    parts = []
+    for heading, group in _grouped(entries, style):
+        if heading:
+            parts.append(f"<h2>{escape(style.text(heading))}</h2>")
+        items = "".join(_todo_item(entry, style) for entry in group)
+        parts.append(f'<ul class="todo">{items}</ul>')
+    css = TODO_CSS
+    if columns > 1:
+        css += f" main {{ column-count: {columns}; column-gap: 8mm; }}"
+    if not entries:
+        parts.append(f"<p>{escape(style.text('page_list_empty'))}</p>")
+    return page(style, f"<main>{''.join(parts)}</main>", title=title, css=css)
+
+
+def agenda_page(
+    entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
+) -> str:
+    """Return a page with the events of `days` days from `first`, day by day.
+
+    Of more than a week, days without an event are left out.
+    """
+    nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
+    parts = []
+    for offset in range(days):
+        day = first + timedelta(days=offset)
+        todays = sorted(
+            (entry for entry in entries if entry.falls_on(day)),
+            key=lambda entry: (not entry.all_day, _start_on(entry, day), entry.text),
+        )
+        if not todays and days > A_WEEK:
+            continue
+        rows = "".join(_agenda_row(entry, day, style) for entry in todays)
+        content = f"<dl>{rows}</dl>" if rows else nothing
+        heading = escape(style.date(day))
+        long = ' class="long"' if len(todays) > 12 else ""
+        parts.append(f"<section{long}><h2>{heading}</h2>{content}</section>")
+    if not parts:
+        parts.append(nothing)
+    css = AGENDA_CSS + (NARROW_AGENDA_CSS if style.narrow else "")
+    return page(style, "".join(parts), title=title, css=css)
+
+
+def _grouped(
+    entries: Sequence[TodoEntry], style: PageStyle
+) -> list[tuple[str | None, list[TodoEntry]]]:
+    today = style.now.date()
+    groups: dict[str, list[TodoEntry]] = {
+        "page_overdue": [],
+        "page_today": [],
+        "page_tomorrow": [],
+        "page_later": [],
+        "page_no_date": [],
+        "page_done": [],
+    }
+    for entry in entries:
+        groups[_group(entry, today)].append(entry)
+    filled = [(heading, group) for heading, group in groups.items() if group]
+    if len(filled) == 1 and filled[0][0] == "page_no_date":
+        return [(None, filled[0][1])]
+    for heading, group in filled:
+        if heading in ("page_overdue", "page_later"):
+            group.sort(key=lambda entry: _day(entry.due or today))
+    return list(filled)
+
+
+def _group(entry: TodoEntry, today: date) -> str:
+    if entry.done:
+        return "page_done"
+    if entry.due is None:
+        return "page_no_date"
+    days = (_day(entry.due) - today).days
+    if days < 0:
+        return "page_overdue"
+    return {0: "page_today", 1: "page_tomorrow"}.get(days, "page_later")
+
+
+def _todo_item(entry: TodoEntry, style: PageStyle) -> str:
+    notes = []
+    if entry.due is not None:
+        notes.append(_due_text(entry.due, style))
+    if entry.description:
+        notes.append(entry.description)
+    small = "".join(f"<small>{escape(note)}</small>" for note in notes)
+    done = ' class="done"' if entry.done else ""
+    return (
+        f'<li{done}><span class="box"></span><div><span class="what">{escape(entry.text)}</span>'
+        f"{small}</div></li>"
+    )
+
+
+def _due_text(due: date | datetime, style: PageStyle) -> str:
+    return style.date_time(due) if isinstance(due, datetime) else style.date(due)
+
+
+def _agenda_row(entry: AgendaEntry, day: date, style: PageStyle) -> str:
+    place = f"<small>{escape(entry.location)}</small>" if entry.location else ""
+    return f"<dt>{escape(_time_text(entry, day, style))}</dt><dd>{escape(entry.text)}{place}</dd>"
+
+
+def _time_text(entry: AgendaEntry, day: date, style: PageStyle) -> str:
+    start, end = entry.start, entry.end
+    if not isinstance(start, datetime) or not isinstance(end, datetime):
+        return style.text("page_all_day")
+    begins = f"{start:%H:%M}" if start.date() == day else "00:00"
+    ends = f"{end:%H:%M}" if end.date() == day else "24:00"
+    if begins == "00:00" and ends == "24:00":
+        return style.text("page_all_day")
+    return begins if start == end else f"{begins}–{ends}"
+
+
+def _start_on(entry: AgendaEntry, day: date) -> time:
+    if isinstance(entry.start, datetime) and entry.start.date() == day:
+        return entry.start.time()
+    return time()
+
+
+def _day(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _moment(value: object, zone: tzinfo) -> date | datetime | None:
+    """Return the time in the time zone of the home, or the day, in an ISO text."""
+    if not isinstance(value, str):
+        return None
+    with suppress(ValueError):
+        return date.fromisoformat(value)
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    except ValueError, OverflowError:
+        return None

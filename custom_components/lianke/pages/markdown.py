@@ -1,0 +1,139 @@
+"""Render Markdown. HTML in it is escaped; images are QR codes or given as data."""
+
+from collections.abc import MutableMapping, Sequence
+from functools import partial
+from html import escape
+import re
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+from ..errors import InputError
+from .page import MAX_MADE_BYTES, PageStyle, page_too_large
+from .qr import SCHEME, check_codes, qr_image
+from .table_fit import part_long_words, table_style
+
+# The parser needs 500 times the size of a text.
+MAX_BYTES: Final = 96 * 1024
+CODES: Final = "lianke_codes"
+
+
+def render(text: str, style: PageStyle, *, breaks: bool) -> str:
+    """Return the body of a page for Markdown (CommonMark with tables and strike-through).
+
+    Raises InputError: qr_empty, qr_too_long.
+    """
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise InputError("text_too_large", limit=str(MAX_BYTES // 1024))
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
+    parser.enable(["table", "strikethrough"])
+    parser.inline.ruler.before("image", "qr_code", _qr_code)
+    parser.core.ruler.push("tick_boxes", _tick_boxes)
+    parser.core.ruler.push("fit_tables", partial(_fit_tables, style=style))
+    parser.core.ruler.push("check_size", _check_size)
+    parser.add_render_rule("image", _image)
+    return str(parser.render(text))
+
+
+def _check_size(state: StateCore) -> None:
+    """Raise for a text that repeats its links so often that the page would be huge."""
+    size = 0
+    for token in state.tokens:
+        for part in (token, *(token.children or [])):
+            # An escaped character may take six.
+            size += 6 * sum(len(str(value)) for value in part.attrs.values())
+        if size > MAX_MADE_BYTES:
+            raise page_too_large()
+
+
+# What stands behind `qr:` is the code's content, to the letter: CommonMark would take backslashes, which
+# names and passwords of networks have, for its own, and allow no blanks. A Wi-Fi code ends at its ";;",
+# whatever brackets its password has; anything else at the bracket that has no partner.
+_QR_CODE = re.compile(
+    r"""!\[([^\]\n]{0,200})\]\(\s*(?:
+        <(?P<framed>qr:[^<>\n]{1,3000})>
+        | (?P<wifi>qr:WIFI:(?:[^\\\n]|\\.){1,3000}?;;)
+        | (?P<plain>qr:(?:[^()<>\n\\]|\\.|\([^()\n]{0,500}\)){1,3000}?)
+    )\s*\)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ESCAPED_BRACKET = re.compile(r"\\([()<>])")
+
+
+def _qr_code(state: StateInline, silent: bool) -> bool:
+    """Read an image with a `qr:` address, and leave the address as it is written."""
+    found = _QR_CODE.match(state.src, state.pos, state.posMax)
+    if found is None or (found["plain"] or "").endswith(('"', "'")):
+        return False  # with a title, as CommonMark reads it
+    if not silent:
+        address = found["framed"] or found["wifi"] or found["plain"]
+        token = state.push("image", "img", 0)
+        token.attrs = {"src": _ESCAPED_BRACKET.sub(r"\1", address), "alt": ""}
+        token.content = found[1]
+        token.children = [Token("text", "", 0, content=found[1])]
+    state.pos = found.end()
+    return True
+
+
+def _tick_boxes(state: StateCore) -> None:
+    """Replace `[ ]` and `[x]` at the start of a list item by boxes."""
+    tokens = state.tokens
+    for index, token in enumerate(tokens):
+        if token.type != "inline" or index < 2 or tokens[index - 2].type != "list_item_open":
+            continue
+        first = token.children[0] if token.children else None
+        if first is None or first.type != "text":
+            continue
+        for mark, box in (("[ ] ", "☐ "), ("[x] ", "☑ "), ("[X] ", "☑ ")):
+            if first.content.startswith(mark):
+                first.content = box + first.content[len(mark) :]
+                tokens[index - 2].attrSet("style", "list-style: none")
+
+
+def _fit_tables(state: StateCore, style: PageStyle) -> None:
+    """Set the type of each table small enough for its words."""
+    rows: list[list[str]] = []
+    table: Token | None = None
+    for token in state.tokens:
+        if token.type == "table_open":
+            table, rows = token, []
+        elif token.type == "tr_open" and table is not None:
+            rows.append([])
+        elif token.type == "inline" and table is not None and rows:
+            rows[-1].append(token.content)
+            _part_long_words(token.children or [])
+        elif token.type == "table_close" and table is not None:
+            if css := table_style(rows, style):
+                table.attrSet("style", css)
+            table = None
+
+
+def _part_long_words(children: Sequence[Token]) -> None:
+    """Allow breaks in words that no column can hold, by zero-width spaces."""
+    for child in children:
+        if child.type in ("text", "code_inline"):
+            child.content = part_long_words(child.content)
+
+
+def _image(
+    renderer: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
+) -> str:
+    token = tokens[index]
+    address = str(token.attrGet("src") or "")
+    alt = renderer.renderInlineAsText(token.children or [], options, env)
+    if address.lower().startswith(SCHEME):
+        env[CODES] = env.get(CODES, 0) + 1
+        check_codes(env[CODES])
+        return qr_image(address, alt)
+    if address.startswith("data:image/"):
+        return f'<img alt="{escape(alt)}" src="{escape(address)}">'
+    return escape(alt)

@@ -1,0 +1,252 @@
+"""Layout of composed pages: paper, margins, fonts, head."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from html import escape, unescape
+import re
+from typing import Final
+import unicodedata
+
+from ..api.capabilities import Paper
+from ..errors import InputError
+
+MAX_TEXT_BYTES: Final = 1024 * 1024
+"""of text, Markdown, HTML or a table that is composed into a page."""
+MAX_MADE_BYTES: Final = 12 * 1024 * 1024
+"""of a composed page."""
+
+MM_A_POINT: Final = 25.4 / 72
+A4_WIDTH: Final = 210.0
+A4_HEIGHT: Final = 297.0
+# Below this width (mm) a paper is a receipt or a label.
+NARROW: Final = 120.0
+TINY: Final = 62.0
+# Below this height (mm) it is a label.
+SHORT: Final = 150.0
+
+CHINESE_FONTS: Final = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "WenQuanYi Micro Hei",
+    "SimHei",
+    "SimSun",
+    "SimSun-ExtB",
+)
+LATIN_FONTS: Final = ("Noto Sans", "DejaVu Sans", "Arial")
+# Chinese fonts first in Chinese text, or its punctuation comes from Latin fonts; last in any other:
+# they have wide quotes and lack many accented letters.
+FONTS: Final = (*CHINESE_FONTS, *LATIN_FONTS)
+# The share of letters from which on a text is Chinese.
+CHINESE_SHARE: Final = 0.1
+EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
+MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
+
+# The service renders the page: it must not load or run anything.
+CONTENT_POLICY: Final = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+WEEKDAYS_ZH: Final = "一二三四五六日"
+
+_TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_KANA = re.compile("[\u3040-\u30ff]")
+
+
+def is_chinese(html: str, style: PageStyle) -> bool:
+    """Return whether the text of a page is Chinese: where Home Assistant is in Chinese, any Chinese word counts."""
+    text = _TAG.sub("", html)
+    han = len(_HAN.findall(text))
+    if style.chinese:
+        return han > 0
+    letters = sum(letter.isalpha() for letter in text)
+    return han > CHINESE_SHARE * letters and not _KANA.search(text)
+
+
+_SHOWN = re.compile(r"<(?:img|hr|table|style)\b|\sstyle=|\sbgcolor=", re.IGNORECASE)
+
+
+def is_visible(text: str) -> bool:
+    """Return whether text has a character that leaves ink on paper."""
+    return any(unicodedata.category(letter)[0] not in "CZM" for letter in text)
+
+
+def is_blank(body: str) -> bool:
+    """Return whether the body of a page shows nothing."""
+    return not is_visible(unescape(_TAG.sub("", body))) and not _SHOWN.search(body)
+
+
+def font_stack(families: tuple[str, ...], generic: str) -> str:
+    """Return a CSS font-family value: families, emoji fonts, then the generic family."""
+    names = (*families, *EMOJI_FONTS)
+    return ", ".join([*(f'"{name}"' for name in names), generic])
+
+
+def page_too_large() -> InputError:
+    """Return the error for a text whose page would be too large."""
+    return InputError("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageStyle:
+    """Style of a page. Lengths in mm; width and height are those of the page as read.
+
+    `texts` are the page's own texts by their keys, in `language`.
+    """
+
+    width: float = A4_WIDTH
+    height: float = A4_HEIGHT
+    margin_side: float = 14.0
+    margin_top: float = 14.0
+    language: str = "en"
+    now: datetime = field(default_factory=datetime.now)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    header: str | None = None
+    columns: int | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether this is a receipt or a label."""
+        return self.width < NARROW
+
+    @property
+    def short(self) -> bool:
+        """Whether this is a label."""
+        return self.height < SHORT
+
+    @property
+    def chinese(self) -> bool:
+        """Whether dates are written the Chinese way."""
+        return self.language.lower().startswith("zh")
+
+    def text(self, key: str) -> str:
+        """Return one of the page's own texts; its key where it is not translated."""
+        return self.texts.get(key, key)
+
+    def date(self, day: date) -> str:
+        """Return a date with its weekday."""
+        if self.chinese:
+            weekday = WEEKDAYS_ZH[day.weekday()]
+            return f"{day.year}年{day.month}月{day.day}日 星期{weekday}"
+        return f"{day:%A}, {day.day} {day:%B} {day.year}"
+
+    def date_time(self, moment: datetime) -> str:
+        """Return date, weekday and time of a moment."""
+        return f"{self.date(moment)} {moment:%H:%M}"
+
+
+def paper_size(
+    paper: Paper | None, *, landscape: bool = False
+) -> tuple[float, float, float, float]:
+    """Return width, height, side margin and top margin in mm for a paper.
+
+    The margins hold the printable area, and a sheet gets room to be held by hand.
+    Without a paper, or with one of unknown size, it is A4.
+    """
+    if paper is None or paper.width <= 0 or paper.height <= 0:
+        width, height, side, top = A4_WIDTH, A4_HEIGHT, 0.0, 0.0
+    else:
+        width, height = paper.width / 10, paper.height / 10
+        side = _edge(paper.width, paper.printable_width)
+        top = _edge(paper.height, paper.printable_height)
+    least = 2.0 if width < NARROW else 10.0 if width < 180 else 14.0
+    side, top = max(side, least), max(top, least)
+    return (height, width, top, side) if landscape else (width, height, side, top)
+
+
+def _edge(whole: int, printable: int) -> float:
+    """Return the unprintable edge in mm on one side, at most a fifth of the paper."""
+    if not 0 < printable <= whole:
+        return 0.0
+    return min((whole - printable) / 20, whole / 50)
+
+
+def page(
+    style: PageStyle,
+    body: str,
+    *,
+    title: str,
+    css: str = "",
+    html_attributes: str = "",
+    body_attributes: str = "",
+) -> str:
+    """Return a whole HTML document around body. Body and attributes must be escaped already."""
+    head = ""
+    if style.header is not None:
+        head = (
+            f"<header><h1>{escape(style.header)}</h1>"
+            f"<p>{escape(style.date_time(style.now))}</p></header>"
+        )
+    chinese = is_chinese(head + body, style)
+    language = "zh-Hans" if chinese and not style.chinese else style.language
+    if ' lang="' not in html_attributes:
+        html_attributes += f' lang="{escape(language)}"'
+    return (
+        f"<!DOCTYPE html>\n<html{html_attributes}>\n<head>\n"
+        '<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
+        f"<style>{base_css(style, chinese=chinese)}</style>\n<title>{escape(title)}</title>\n"
+        f"<style>{css}</style>\n</head>\n<body{body_attributes}>\n{head}{body}\n</body>\n</html>\n"
+    )
+
+
+def base_size(style: PageStyle) -> float:
+    """Return the type size of a page in points."""
+    return 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
+
+
+def base_css(style: PageStyle, *, chinese: bool) -> str:
+    """Return the style sheet of every page."""
+    size = base_size(style)
+    families = FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS)
+    inner = style.height - 2 * style.margin_top
+    return f"""
+@page {{ size: {style.width:g}mm {style.height:g}mm; margin: {style.margin_top:g}mm \
+{style.margin_side:g}mm; }}
+@page sideways {{ size: {style.height:g}mm {style.width:g}mm; margin: {style.margin_side:g}mm \
+{style.margin_top:g}mm; }}
+html {{ font-family: {font_stack(families, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
+ color: #000; background: #fff; }}
+body {{ margin: 0; overflow-wrap: anywhere; }}
+body > :first-child {{ margin-top: 0; }}
+* {{ box-sizing: border-box; max-width: 100%; }}
+header {{ border-bottom: 0.4mm solid #000; margin-bottom: 4mm; padding-bottom: 1.5mm; }}
+header h1 {{ margin: 0; }}
+header p {{ margin: 0; color: #333; font-size: 0.9em; }}
+h1 {{ font-size: 1.6em; line-height: 1.25; margin: 0.6em 0 0.4em; }}
+h2 {{ font-size: 1.3em; line-height: 1.25; margin: 0.9em 0 0.3em; }}
+h3 {{ font-size: 1.1em; margin: 0.8em 0 0.2em; }}
+h1, h2, h3, h4, h5, h6 {{ break-after: avoid; }}
+p, ul, ol {{ margin: 0.4em 0; }}
+ul, ol {{ padding-left: 1.6em; }}
+blockquote {{ margin: 0.5em 0; padding-left: 0.8em; border-left: 0.8mm solid #999; }}
+hr {{ border: 0; border-top: 0.2mm solid #666; }}
+pre, code {{ font-family: {font_stack(MONO_FONTS, "monospace")}; font-size: 0.9em;
+ white-space: pre-wrap; }}
+table {{ border-collapse: collapse; margin: 0.5em 0; }}
+thead {{ display: table-header-group; }}
+tr, img, svg {{ break-inside: avoid; }}
+th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: start; vertical-align: top;
+ overflow-wrap: var(--wrap, break-word); }}
+img {{ height: auto; max-height: calc({inner:g}mm - 2em); object-fit: contain; vertical-align: bottom; }}
+p, li, h1, h2, h3, h4, h5, h6, th, td, dd, .plain, .what {{ unicode-bidi: plaintext; }}
+.plain {{ white-space: pre-wrap; }}
+{_qr_css(style, inner)}"""
+
+
+def _qr_css(style: PageStyle, inner: float) -> str:
+    """Return the style of QR codes: on a label beside the text, and never higher than the label."""
+    width = min(40.0, style.width * 0.5)
+    if not style.short:
+        return f".qr {{ width: {min(width, inner):g}mm; }}\n"
+    return f"""
+body {{ display: flow-root; line-height: 1.25; }}
+h1, h2, h3 {{ font-size: 1.2em; margin: 0 0 0.2em; }}
+.qr {{ float: right; width: {min(width, inner * 0.6):g}mm; max-height: none; margin-left: 1mm; }}
+p:only-child > .qr:only-child {{ width: {min(width, inner * 0.97):g}mm; }}
+"""

@@ -1,0 +1,137 @@
+"""Moves waiting jobs to their printer's stand-in once it has been off or faulty for long enough."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+import logging
+import time
+from typing import Any, Final
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
+
+from ..box.status import HoldReason
+from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
+from ..errors import InputError
+from ..job_signals import asker_context
+from ..jobs.job import Job
+from ..runtime import LiankeConfigEntry
+from .move import async_move, is_raw
+from .target import Target, async_check_target
+
+_LOGGER = logging.getLogger(__name__)
+
+CHECK_INTERVAL: Final = timedelta(seconds=30)
+# Seconds after which a job that the stand-in could not take is tried again.
+TRY_AGAIN_AFTER: Final = 600.0
+# A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
+FAULTS: Final = frozenset(HoldReason) - {
+    HoldReason.PAUSED,
+    HoldReason.AWAITING_DRIVER,
+    HoldReason.UNSUPPORTED,
+}
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Have stand-ins take over for the printers of a box, as the options say when used."""
+    watch = StandInWatch(hass, entry)
+    entry.async_on_unload(
+        async_track_time_interval(
+            hass, watch.async_check, CHECK_INTERVAL, cancel_on_shutdown=True, name="stand-ins"
+        )
+    )
+
+
+class StandInWatch:
+    """Knows since when printers are off or faulty, and moves their jobs, each at most once.
+
+    A job that was moved here, by whomever, does not move on by itself.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+        """Start without any observation."""
+        self._hass = hass
+        self._entry = entry
+        # By the monotonic clock: since when printers are faulty, and when to try jobs again.
+        self._faulty_since: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
+        self._checking = False
+
+    async def async_check(self, _now: datetime) -> None:
+        """Move what is due."""
+        if self._checking or self._entry.state is not ConfigEntryState.LOADED:
+            return
+        self._checking = True
+        try:
+            plans: Mapping[str, Mapping[str, Any]] = self._entry.options.get(CONF_STAND_INS, {})
+            for key, plan in plans.items():
+                if self._is_due(key, timedelta(minutes=plan.get(STAND_IN_MINUTES, 0))):
+                    await self._async_take_over(key, plan.get(STAND_IN_PRINTER, ""))
+        finally:
+            self._checking = False
+
+    def _is_due(self, key: str, patience: timedelta) -> bool:
+        """Return whether a printer has been off or faulty for so long.
+
+        While the service does not answer, nobody knows what the printer is doing.
+        """
+        coordinator = self._entry.runtime_data.coordinator
+        if not coordinator.is_fresh:
+            return False
+        if coordinator.hold_reason(key) not in FAULTS:
+            self._faulty_since.pop(key, None)
+            return False
+        since = self._faulty_since.setdefault(key, time.monotonic())
+        return time.monotonic() - since >= patience.total_seconds()
+
+    async def _async_take_over(self, key: str, stand_in: str) -> None:
+        """Move the jobs that wait for a printer because of its fault to its stand-in, the oldest first."""
+        if (other := self._ready_target(stand_in)) is None:
+            return
+        queue = self._entry.runtime_data.queue
+        target = Target(device_id="", entry=self._entry, printer_key=key)
+        waiting = [job for job in reversed(queue.jobs(key)) if _may_move_by_itself(job)]
+        self._retry_at = {
+            job.job_id: self._retry_at[job.job_id]
+            for job in queue.jobs()
+            if not job.is_final and job.job_id in self._retry_at
+        }
+        for job in waiting:
+            if self._retry_at.get(job.job_id, 0) > time.monotonic():
+                continue
+            try:
+                await self._async_move(target, job, other)
+            except (InputError, HomeAssistantError) as err:
+                self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
+                _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
+
+    def _ready_target(self, stand_in: str) -> Target | None:
+        """Return the stand-in if it can print now."""
+        entry_id, _, key = stand_in.partition("/")
+        entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
+        if (
+            entry is None
+            or entry.domain != self._entry.domain
+            or entry.state is not ConfigEntryState.LOADED
+            or not entry.runtime_data.coordinator.is_ready(key)
+        ):
+            return None
+        return Target(device_id="", entry=entry, printer_key=key)
+
+    async def _async_move(self, target: Target, job: Job, other: Target) -> None:
+        """Move one job, if whoever asked for it may use the stand-in."""
+        if is_raw(job) and target.view.printer.model != other.view.printer.model:
+            # Printer commands are for one kind of printer.
+            return
+        await async_check_target(self._hass, other, asker_context(job), POLICY_CONTROL)
+        await async_move(target, job, other)
+
+
+def _may_move_by_itself(job: Job) -> bool:
+    """Return whether a job waits for its printer alone, and has not moved before."""
+    return (
+        job.can_move and not job.waits_for and job.moved_from is None and job.hold_reason in FAULTS
+    )

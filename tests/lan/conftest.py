@@ -1,0 +1,221 @@
+"""A printer of the simulated box, offered to the home network."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+
+from aiohttp import ClientSession, TCPConnector
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from yarl import URL
+
+from custom_components.lianke.const import (
+    CONF_LAN_PRINTERS,
+    CONF_MAX_JOBS_PER_HOUR,
+    LAN_PRINTER_PATH,
+)
+from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp.codec import decode, encode
+from custom_components.lianke.ipp.model import (
+    Attributes,
+    Group,
+    Message,
+    Operation,
+    Status,
+    Tag,
+    Value,
+)
+from custom_components.lianke.jobs.job import Job
+from tests.conftest import set_up, tear_down
+from tests.household import LASER, data_of
+from tests.simulator import make_pdf
+
+PDF = make_pdf(3)
+
+
+@dataclass
+class Reply:
+    """An answer as a test looks at it."""
+
+    message: Message
+
+    @property
+    def status(self) -> int:
+        return self.message.code
+
+    @property
+    def jobs(self) -> list[Attributes]:
+        return [group.attributes for group in self.message.groups if group.tag == Tag.JOB]
+
+    @property
+    def printer(self) -> Attributes:
+        return self.message.group(Tag.PRINTER)
+
+    @property
+    def unsupported(self) -> Attributes:
+        return self.message.group(Tag.UNSUPPORTED_GROUP)
+
+    def one(self, name: str, group: Tag = Tag.JOB) -> object:
+        """Return the only value of an attribute."""
+        (value,) = self.message.group(group)[name]
+        return value.content
+
+    def many(self, name: str, group: Tag = Tag.PRINTER) -> list[object]:
+        """Return the values of an attribute."""
+        return [value.content for value in self.message.group(group)[name]]
+
+
+@dataclass
+class LanPrinter:
+    """Talks to an offered printer as a device of the home network would."""
+
+    hass: HomeAssistant
+    entry: MockConfigEntry
+    key: str
+    token: str
+    base: str
+    session: ClientSession
+    name: str = "iPhone von Anna"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"{self.base}{LAN_PRINTER_PATH}/{self.token}"
+
+    @property
+    def uri(self) -> str:
+        return f"ipp://{URL(self.base).authority}{LAN_PRINTER_PATH}/{self.token}"
+
+    def message(
+        self, operation: int, job: Attributes | None = None, **attributes: tuple[Value, ...]
+    ) -> bytes:
+        """Return a request as bytes; attributes have _ for -."""
+        named = {name.replace("_", "-"): value for name, value in attributes.items()}
+        groups = [
+            Group(
+                tag=Tag.OPERATION,
+                attributes={
+                    "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+                    "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+                    "printer-uri": values.uri(self.uri),
+                    "requesting-user-name": values.name(self.name),
+                    **named,
+                },
+            )
+        ]
+        if job:
+            groups.append(Group(tag=Tag.JOB, attributes=job))
+        return encode(Message(code=operation, request_id=1, groups=tuple(groups)))
+
+    async def post(self, body: bytes, **headers: str) -> tuple[int, bytes]:
+        """Send a body; return the HTTP status and the answer's body."""
+        sent = {"Content-Type": "application/ipp", **self.headers, **headers}
+        async with self.session.post(self.url, data=body, headers=sent) as answer:
+            return answer.status, await answer.read()
+
+    async def ask(
+        self,
+        operation: int,
+        job: Attributes | None = None,
+        document: bytes = b"",
+        **attributes: tuple[Value, ...],
+    ) -> Reply:
+        """Run an operation and return the answer."""
+        status, body = await self.post(self.message(operation, job, **attributes) + document)
+        assert status == 200, status
+        message, length = decode(body)
+        assert length == len(body)
+        assert message.request_id == 1
+        return Reply(message)
+
+    async def print(
+        self, document: bytes = PDF, job: Attributes | None = None, **attributes: tuple[Value, ...]
+    ) -> int:
+        """Print a document and return the job's number."""
+        attributes.setdefault("job_name", values.name("数学作业.pdf"))
+        reply = await self.ask(Operation.PRINT_JOB, job, document, **attributes)
+        assert reply.status == Status.OK, Status(reply.status)
+        number = reply.one("job-id")
+        assert isinstance(number, int)
+        return number
+
+    async def job(self, number: int) -> Reply:
+        """Return the description of a job."""
+        return await self.ask(Operation.GET_JOB_ATTRIBUTES, job_id=values.integer(number))
+
+    async def ended(self, number: int) -> Reply:
+        """Wait until a job is over and return its description."""
+        async with asyncio.timeout(20):
+            while True:
+                reply = await self.job(number)
+                state = reply.one("job-state")
+                assert isinstance(state, int)
+                if state >= 7:
+                    return reply
+                await asyncio.sleep(0.05)
+
+
+def key_of(entry: MockConfigEntry, name: str) -> str:
+    """Return the key of a printer by its name."""
+    printers = data_of(entry).storage.printers
+    return next(key for key, known in printers.items() if known.name == name)
+
+
+type Offer = Callable[[str], Coroutine[None, None, LanPrinter]]
+
+
+@pytest.fixture
+async def offer(
+    hass: HomeAssistant, reachable: str, entry: MockConfigEntry
+) -> AsyncGenerator[Offer]:
+    """Return a function that offers a printer of the office box to the home network."""
+    assert await set_up(hass, entry)
+    sessions: list[ClientSession] = []
+
+    async def offer(name: str) -> LanPrinter:
+        key, token = key_of(entry, name), f"token-{len(sessions)}-0123456789abcdef"
+        offered = {**entry.options.get(CONF_LAN_PRINTERS, {}), key: token}
+        options = {CONF_MAX_JOBS_PER_HOUR: 999, CONF_LAN_PRINTERS: offered}
+        hass.config_entries.async_update_entry(entry, options={**entry.options, **options})
+        coordinator = data_of(entry).coordinator
+        await coordinator.get_capabilities(key)
+        await coordinator.get_papers(key)
+        sessions.append(ClientSession())
+        return LanPrinter(
+            hass=hass, entry=entry, key=key, token=token, base=reachable, session=sessions[-1]
+        )
+
+    yield offer
+    for session in sessions:
+        await session.close()
+    await tear_down(hass)
+
+
+@pytest.fixture
+async def lan(offer: Offer) -> LanPrinter:
+    """Return the laser printer, offered to the home network."""
+    return await offer(LASER)
+
+
+type Device = Callable[[str], LanPrinter]
+
+
+@pytest.fixture
+async def device(lan: LanPrinter) -> AsyncGenerator[Device]:
+    """Return a function that lets another address talk to the laser printer, under the same name."""
+    sessions: list[ClientSession] = []
+
+    def device(address: str) -> LanPrinter:
+        connector = TCPConnector(local_addr=(address, 0), limit=0)
+        sessions.append(ClientSession(connector=connector))
+        return replace(lan, session=sessions[-1], headers={})
+
+    yield device
+    for session in sessions:
+        await session.close()
+
+
+def jobs_of(lan: LanPrinter) -> list[Job]:
+    """Return the jobs of a printer, newest first."""
+    return data_of(lan.entry).queue.jobs(lan.key)

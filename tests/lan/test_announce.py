@@ -1,0 +1,297 @@
+"""What the home network is told of the printers, as a browser of it sees it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+import socket
+from typing import override
+from unittest.mock import Mock, patch
+
+from homeassistant.components import zeroconf as component
+from homeassistant.config_entries import SOURCE_ZEROCONF, ConfigFlow, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    mock_config_flow,
+    mock_integration,
+    mock_platform,
+)
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from custom_components.lianke.const import CONF_LAN_PRINTERS
+from custom_components.lianke.lan import announce
+from custom_components.lianke.lan.announce import Record, _home_addresses, _label, record_of
+from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
+from custom_components.lianke.lan.printer.server import Offered
+from tests.household import INKJET, LASER, OTHER_LASER, data_of, device_of
+from tests.lan.conftest import LanPrinter, key_of
+
+# Tests that ran beside each other would hear each other's printers.
+pytestmark = pytest.mark.xdist_group("announce")
+
+IPP = "_ipp._tcp.local."
+# What AirPrint (A), IPP Everywhere (E) and Mopria (M) ask for: Apple's "Bonjour Printing
+# Specification", PWG 5100.14.
+RECORDS = {
+    "txtvers": ("1", "A: the version of the record"),
+    "qtotal": ("1", "A: one queue"),
+    "priority": ("50", "A: which of several protocols to take"),
+    "rp": ("api/lianke/ipp/TOKEN", "A, E, M: the path of the printer's URI"),
+    "ty": ("EPSON L3250 Series", "A, E, M: make and model"),
+    "product": ("(EPSON L3250 Series)", "A: a PostScript name, in brackets"),
+    "note": ("Arbeitszimmer", "A, E: where it stands"),
+    "pdl": (
+        "application/pdf,image/jpeg,image/urf,image/pwg-raster",
+        "A wants image/urf, E and M image/pwg-raster",
+    ),
+    "URF": ("V1.4,CP30,W8,SRGB24,PQ3-4-5,RS300-600", "A: without it no iPhone lists the printer"),
+    "UUID": ("*", "A, E: the printer's own id"),
+    "Color": ("T", "A, E: for the choice in the print dialog"),
+    "Duplex": ("F", "A, E: the same"),
+    "adminurl": ("http://127.0.0.1:8123/config/integrations/integration/lianke", "A, E: a page"),
+    "PaperMax": ("legal-A4", "A: the largest paper"),
+    "mopria-certified": ("1.3", "M: Android and Windows take no driver"),
+    "kind": ("document,photo", "A: labels, photos and rolls have their own"),
+    "air": ("none", "A: no password"),
+    "usb_MFG": ("EPSON", "A: for drivers of macOS"),
+    "usb_MDL": ("EPSON L3250 Series", "A: the same"),
+}
+
+
+@dataclass
+class Network:
+    """The home network, on this machine alone."""
+
+    hass: HomeAssistant
+    browser: AsyncZeroconf
+    seen: set[str] = field(default_factory=set)
+    kinds: dict[str, set[str]] = field(default_factory=dict)
+
+    async def watch(self, *kinds: str) -> AsyncServiceBrowser:
+        """Look for services of these types from now on."""
+
+        def changed(
+            zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+        ) -> None:
+            found = self.kinds.setdefault(service_type, set())
+            if state_change is ServiceStateChange.Removed:
+                found.discard(name)
+            else:
+                found.add(name)
+
+        return AsyncServiceBrowser(self.browser.zeroconf, list(kinds), handlers=[changed])
+
+    async def names(self, kind: str, count: int) -> set[str]:
+        """Wait until so many services of a type are seen, and return their names."""
+        async with asyncio.timeout(30):
+            while len(self.kinds.get(kind, ())) != count:
+                await asyncio.sleep(0.05)
+        return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
+
+    async def text(self, name: str) -> dict[str, str]:
+        """Return the TXT record of a service."""
+        info = AsyncServiceInfo(IPP, f"{name}.{IPP}")
+        assert await info.async_request(self.browser.zeroconf, 5000)
+        assert info.parsed_addresses() == ["127.0.0.1"]
+        assert info.port == 8123
+        return {key: value or "" for key, value in info.decoded_properties.items()}
+
+
+@pytest.fixture
+async def network(
+    hass: HomeAssistant, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Network]:
+    """Return the home network, with Home Assistant's shared zeroconf in it."""
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    shared = component.models.HaAsyncZeroconf(
+        zc=component.models.HaZeroconf(interfaces=["127.0.0.1"])
+    )
+    browser = AsyncZeroconf(interfaces=["127.0.0.1"])
+    hass.config.components.add("zeroconf")
+    hass.config.api = Mock(port=8123, use_ssl=False)
+
+    async def get(_hass: HomeAssistant) -> AsyncZeroconf:
+        return shared
+
+    monkeypatch.setattr(component, "async_get_async_instance", get)
+
+    async def addresses(_hass: HomeAssistant) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
+    monkeypatch.setattr(announce, "is_loopback", lambda _address: False)
+    yield Network(hass, browser)
+    await browser.async_close()
+    await shared.ha_async_close()
+
+
+def offer(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> None:
+    """Switch these printers on, and all others off."""
+    tokens = {key_of(entry, name): f"TOKEN-{key_of(entry, name)}" for name in names}
+    hass.config_entries.async_update_entry(entry, options={CONF_LAN_PRINTERS: tokens})
+
+
+async def test_what_airprint_asks_for(
+    hass: HomeAssistant, network: Network, setup: MockConfigEntry
+) -> None:
+    area = ar.async_get(hass).async_create("Arbeitszimmer")
+    dr.async_get(hass).async_update_device(device_of(hass, INKJET), area_id=area.id)
+    offer(hass, setup, INKJET)
+    subtypes = [f"{sub}._sub.{IPP}" for sub in ("_universal", "_print")]
+    browser = await network.watch(IPP, *subtypes)
+    name = "EPSON L3250 Series (网络)"
+    assert await network.names(IPP, 1) == {name}
+    for subtype in subtypes:
+        assert await network.names(subtype, 1) == {name}
+    text = await network.text(name)
+    token = f"TOKEN-{key_of(setup, INKJET)}"
+    for key, (value, why) in RECORDS.items():
+        if value != "*":
+            assert text[key] == value.replace("TOKEN", token), why
+    assert text["UUID"] == str(printer_uuid(token))
+    await browser.async_cancel()
+
+
+async def test_it_follows_the_options_and_the_names(
+    hass: HomeAssistant, network: Network, setup: MockConfigEntry
+) -> None:
+    """Switched on, renamed, switched off, unloaded; two of one name stay apart."""
+    browser = await network.watch(IPP)
+    offer(hass, setup, LASER, OTHER_LASER)
+    assert await network.names(IPP, 2) == {LASER, OTHER_LASER}
+    dr.async_get(hass).async_update_device(device_of(hass, LASER), name_by_user=OTHER_LASER)
+    async with asyncio.timeout(30):
+        while await network.names(IPP, 2) != {OTHER_LASER, f"{OTHER_LASER}-2"}:
+            await asyncio.sleep(0.05)
+    offer(hass, setup, OTHER_LASER)
+    assert await network.names(IPP, 1) == {OTHER_LASER}
+    await hass.config_entries.async_unload(setup.entry_id)
+    assert await network.names(IPP, 0) == set()
+    await browser.async_cancel()
+
+
+async def test_without_zeroconf_nothing_is_announced(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    with patch.object(component, "async_get_async_instance") as get:
+        offer(hass, setup, LASER)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    get.assert_not_called()
+
+
+async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
+    known = data_of(lan.entry).storage.printers[lan.key]
+    profile = make_profile(lan.hass, lan.entry, known, lan.token)
+    record = record_of(
+        Offered(lan.entry, lan.key, lan.token),
+        profile,
+        port=443,
+        addresses=("fd00::1",),
+        secure=True,
+    )
+    text = dict(record.text)
+    assert record.kind == "_ipps._tcp.local."
+    assert text["TLS"] == "1.2"
+    assert text["Duplex"] == "T"
+    assert "DM1" in text["URF"].split(",")
+    assert text["adminurl"].startswith("https://[fd00::1]:443/")
+    assert [service.type for service in record.services()] == ["_ipps._tcp.local."]
+
+
+def test_long_names_are_cut() -> None:
+    name = _label("打印机 Nr. 1\n" * 20)
+    assert len(name.encode()) <= announce.MAX_LABEL - 4
+    assert "." not in name
+    assert _label("...") == "lianke"
+
+
+async def test_long_texts_are_cut(lan: LanPrinter) -> None:
+    known = data_of(lan.entry).storage.printers[lan.key]
+    profile = make_profile(lan.hass, lan.entry, known, "x" * 500)
+    offered = Offered(lan.entry, lan.key, "x" * 500)
+    record = record_of(offered, profile, port=1, addresses=("10.0.0.1",), secure=False)
+    assert isinstance(record, Record)
+    assert max(len(value.encode()) for _, value in record.text) == announce.MAX_TEXT
+
+
+def test_addresses_of_the_home_network() -> None:
+    every = ["2606:4700::1", "fd00::5", "fe80::1", "192.168.1.2", "127.0.0.1", "203.0.113.1"]
+    assert _home_addresses(every, ()) == ("192.168.1.2", "fd00::5")
+    assert _home_addresses(["203.0.113.1"], ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "announced"),
+    [
+        (["0.0.0.0", "::"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
+        (["0.0.0.0"], ("192.168.1.2", "10.0.0.2")),
+        (["10.0.0.2"], ("10.0.0.2",)),
+        (["127.0.0.1", "fd00::5"], ("fd00::5",)),
+        (["127.0.0.1"], ()),
+        (["homeassistant.lan"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
+    ],
+)
+def test_addresses_on_which_nobody_listens(hosts: list[str], announced: tuple[str, ...]) -> None:
+    """With `server_host` the web server is to be found at some of the machine's addresses only."""
+    every = ["192.168.1.2", "10.0.0.2", "fd00::5"]
+    assert _home_addresses(every, hosts) == announced
+
+
+async def test_only_where_the_server_listens_is_it_announced(
+    hass: HomeAssistant, network: Network, setup: MockConfigEntry
+) -> None:
+    browser = await network.watch(IPP)
+    with patch.object(hass.http, "server_host", ["192.0.2.9"]):
+        offer(hass, setup, LASER)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert network.kinds.get(IPP, set()) == set()
+    offer(hass, setup, LASER, OTHER_LASER)
+    assert await network.names(IPP, 2) == {LASER, OTHER_LASER}
+    await browser.async_cancel()
+
+
+async def test_nobody_is_asked_to_set_it_up_again(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    """Home Assistant's own IPP finds what is announced; the offer it makes of other printers stays."""
+
+    class Found(ConfigFlow):
+        @override
+        async def async_step_zeroconf(
+            self, discovery_info: ZeroconfServiceInfo
+        ) -> ConfigFlowResult:
+            await self.async_set_unique_id(discovery_info.properties["UUID"])
+            return self.async_show_form(step_id="zeroconf")
+
+    offer(hass, setup, LASER)
+    uuid = str(printer_uuid(f"TOKEN-{key_of(setup, LASER)}"))
+    seen: list[str] = []
+    hass.config_entries.flow.async_subscribe_flow(lambda change, _flow: seen.append(change))
+    mock_integration(hass, MockModule("ipp"))
+    mock_platform(hass, "ipp.config_flow", None)
+    with mock_config_flow("ipp", Found):
+        for one in (uuid, "another"):
+            await hass.config_entries.flow.async_init(
+                "ipp",
+                context={"source": SOURCE_ZEROCONF},
+                data=ZeroconfServiceInfo(
+                    ip_address=ip_address("192.168.1.2"),
+                    ip_addresses=[ip_address("192.168.1.2")],
+                    port=8123,
+                    hostname="lianke.local.",
+                    type=IPP,
+                    name=f"{one}.{IPP}",
+                    properties={"UUID": one},
+                ),
+            )
+        await hass.async_block_till_done()
+        left = hass.config_entries.flow.async_progress_by_handler("ipp")
+    assert [flow["context"]["unique_id"] for flow in left] == ["another"]
+    # Whoever shows such offers has heard of it before.
+    assert seen == ["added", "added", "removed"]

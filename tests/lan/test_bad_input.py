@@ -1,0 +1,591 @@
+"""Whatever a device sends gets an answer of the protocol, and nothing is lost or printed."""
+
+import asyncio
+from collections import Counter
+import gzip
+import os
+from pathlib import Path
+import random
+from typing import Any, override
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.lianke.const import CONF_MAX_DOCUMENT_MB, CONF_MAX_JOBS_PER_HOUR
+from custom_components.lianke.documents import received
+from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp.codec import decode, encode
+from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
+from custom_components.lianke.lan.printer import (
+    job_options,
+    lan_jobs,
+    querying,
+    reception,
+    requests,
+    server,
+    view,
+)
+from custom_components.lianke.lan.printer.lan_jobs import PendingJobs
+from custom_components.lianke.lan.printer.server import async_get_server
+from tests.documents.rasters import GRAY, a_page, urf, urf_header
+from tests.household import came_out, data_of, sent
+from tests.ipp.test_codec import spoiled
+from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
+from tests.simulator import Simulator, make_pdf
+
+LAST = values.boolean(True)
+
+
+def spooled(lan: LanPrinter) -> list[str]:
+    """Return the files in the spool."""
+    folder = lan.hass.config.cache_path("lianke", "spool")
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def request(operation: int, **changes: object) -> bytes:
+    """Return a bare request; `changes` are fields of the message."""
+    attributes = {
+        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "printer-uri": values.uri("ipp://x/y"),
+    }
+    group = Group(tag=Tag.OPERATION, attributes=attributes)
+    return encode(
+        Message(**{"code": operation, "request_id": 1, "groups": (group,), **changes})  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (request(0x4001), Status.OPERATION_NOT_SUPPORTED),
+        (request(Operation.GET_JOBS, version=(3, 0)), Status.VERSION_NOT_SUPPORTED),
+        (request(Operation.GET_JOBS, request_id=0), Status.BAD_REQUEST),
+        (request(Operation.GET_JOBS, groups=()), Status.BAD_REQUEST),
+        (request(Operation.GET_JOBS)[:-9], Status.BAD_REQUEST),
+        (request(Operation.GET_JOBS).replace(b"utf-8", b"big-5"), Status.CHARSET_NOT_SUPPORTED),
+        (request(Operation.GET_JOBS)[:10] + b"\xff\xff", Status.BAD_REQUEST),
+        (request(Operation.GET_JOBS)[:9] + b"\x47" + bytes(70_000), Status.BAD_REQUEST),
+        (request(Operation.CANCEL_JOB), Status.BAD_REQUEST),
+        (request(Operation.SEND_DOCUMENT), Status.BAD_REQUEST),
+    ],
+)
+async def test_a_request_that_makes_no_sense(
+    lan: LanPrinter, simulator: Simulator, body: bytes, status: Status
+) -> None:
+    code, answer = await lan.post(body)
+    assert code == 200
+    message, _ = decode(answer)
+    assert message.code == status
+    assert sent(simulator) == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"\2\0\0"])
+async def test_a_body_without_a_header(lan: LanPrinter, body: bytes) -> None:
+    assert (await lan.post(body))[0] == 400
+
+
+async def test_another_type_of_body(lan: LanPrinter) -> None:
+    assert (await lan.post(b"x" * 20, **{"Content-Type": "text/html"}))[0] == 415
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"\2\0" * 500)[:-30], b"no gzip at all"])
+async def test_a_body_that_is_packed_as_a_whole(
+    lan: LanPrinter, simulator: Simulator, body: bytes
+) -> None:
+    """The web server would unpack it without a look at its end; a document's own compression is checked."""
+    assert (await lan.post(body, **{"Content-Encoding": "gzip"}))[0] == 415
+    assert sent(simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "attributes", "status"),
+    [
+        (b"", {}, Status.FORMAT_ERROR),
+        (b"%PDF-1.7 cut", {}, Status.FORMAT_ERROR),
+        (urf(a_page(), a_page()[:100]), {}, Status.FORMAT_ERROR),
+        (b"just text", {}, Status.FORMAT_NOT_SUPPORTED),
+        (b"\x1bE printer commands", {}, Status.FORMAT_NOT_SUPPORTED),
+        (b"<html><script>alert(1)</script>", {}, Status.FORMAT_NOT_SUPPORTED),
+        (PDF, {"document_format": values.mime_type("text/html")}, Status.FORMAT_NOT_SUPPORTED),
+        (PDF, {"compression": values.keyword("compress")}, Status.COMPRESSION_NOT_SUPPORTED),
+        (PDF, {"compression": values.keyword("gzip")}, Status.COMPRESSION_ERROR),
+        (
+            gzip.compress(PDF)[:-20],
+            {"compression": values.keyword("gzip")},
+            Status.COMPRESSION_ERROR,
+        ),
+        (make_pdf(101), {}, Status.NOT_POSSIBLE),
+    ],
+)
+async def test_a_document_that_cannot_be_printed(
+    lan: LanPrinter,
+    simulator: Simulator,
+    document: bytes,
+    attributes: dict[str, tuple[Value, ...]],
+    status: Status,
+) -> None:
+    reply = await lan.ask(Operation.PRINT_JOB, None, document, **attributes)
+    assert reply.status == status
+    assert reply.one("status-message", Tag.OPERATION)
+    assert jobs_of(lan) == []
+    assert spooled(lan) == []
+    assert sent(simulator) == 0
+
+
+async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
+    number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    reply = await lan.ask(
+        Operation.SEND_DOCUMENT, document=b"noise", job_id=job_id, last_document=LAST
+    )
+    assert reply.status == Status.FORMAT_NOT_SUPPORTED
+    assert (await lan.job(number)).one("job-state") == 8
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        values.integer(-(2**31)),
+        values.collection({}),
+        values.octets(b"\xff"),
+        values.NO_VALUE,
+        values.boolean(True),
+        values.number_range(5, 2),
+        (Value(0x7F, b"?"),),
+    ],
+)
+async def test_attributes_of_another_kind(
+    lan: LanPrinter, simulator: Simulator, content: tuple[Value, ...]
+) -> None:
+    """Wherever something else is expected: each is told as not supported, or ignored."""
+    names = ("copies", "sides", "media", "media-col", "page-ranges", "print-quality")
+    job = dict.fromkeys(names, content)
+    reply = await lan.ask(Operation.VALIDATE_JOB, job)
+    assert reply.status == Status.OK_SUBSTITUTED
+    assert set(reply.unsupported) >= set(names) - {"media-col"}
+    reply = await lan.ask(
+        Operation.GET_JOBS,
+        limit=content,
+        which_jobs=content,
+        my_jobs=content,
+        requested_attributes=content,
+        job_id=content,
+    )
+    assert reply.status in (Status.OK, Status.ATTRIBUTES_NOT_SUPPORTED)
+    for operation in (Operation.CANCEL_JOB, Operation.GET_JOB_ATTRIBUTES):
+        reply = await lan.ask(operation, job_id=content, job_uri=content)
+        assert reply.status in (Status.BAD_REQUEST, Status.NOT_FOUND)
+
+
+async def test_a_document_beyond_the_limit(
+    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**lan.entry.options, CONF_MAX_DOCUMENT_MB: 1}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    monkeypatch.setattr(reception, "MAX_RASTER_BYTES", 3 * 1024**2)
+    padded = PDF + bytes(1024**2)
+    raster = urf(a_page()) + bytes(3 * 1024**2)
+    for document in (padded, raster, gzip.compress(padded)):
+        compression = "gzip" if document.startswith(b"\x1f\x8b") else "none"
+        reply = await lan.ask(
+            Operation.PRINT_JOB, document=document, compression=values.keyword(compression)
+        )
+        assert reply.status == Status.ENTITY_TOO_LARGE
+    assert spooled(lan) == []
+    assert sent(simulator) == 0
+
+
+async def test_a_connection_that_breaks(lan: LanPrinter, simulator: Simulator) -> None:
+    """Before all of the document was there: nothing is printed, nothing is left."""
+    body = lan.message(Operation.PRINT_JOB) + PDF
+    host, port = lan.session, int(lan.base.rpartition(":")[2])
+    del host
+    head = f"POST {lan.url.removeprefix(lan.base)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    head += f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode() + body[:-10])
+    await writer.drain()
+    async with asyncio.timeout(10):
+        while not spooled(lan) and not async_get_server(lan.hass).documents.taken:
+            await asyncio.sleep(0.01)
+    writer.close()
+    async with asyncio.timeout(10):
+        while spooled(lan) or async_get_server(lan.hass).requests.taken:
+            await asyncio.sleep(0.01)
+    assert jobs_of(lan) == []
+    assert sent(simulator) == 0
+
+
+async def test_attributes_and_documents_that_never_end(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+) -> None:
+    monkeypatch.setattr(view, "ATTRIBUTES_SECONDS", 0.2)
+    monkeypatch.setattr(reception, "IDLE_SECONDS", 0.2)
+    gate = asyncio.Event()
+
+    async def endless(start: bytes) -> object:
+        yield start
+        await gate.wait()
+
+    headers = {"Content-Type": "application/ipp"}
+    async with lan.session.post(lan.url, data=endless(b"\2\0"), headers=headers) as answer:
+        assert answer.status == 408
+    whole = lan.message(Operation.PRINT_JOB) + PDF[:100]
+    async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
+        message, _ = decode(await answer.read())
+    assert message.code == Status.TIMEOUT
+    monkeypatch.setattr(reception, "IDLE_SECONDS", 60)
+    monkeypatch.setattr(reception, "RECEIVE_SECONDS", 0.2)
+    async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
+        message, _ = decode(await answer.read())
+    assert message.code == Status.TIMEOUT
+    gate.set()
+    assert spooled(lan) == []
+
+
+async def test_a_disk_that_is_full(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+) -> None:
+    def full(_path: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reception, "open_private", full)
+    reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
+    assert reply.status == Status.TEMPORARY_ERROR
+    assert sent(simulator) == 0
+
+
+async def test_a_printer_that_was_removed(lan: LanPrinter, simulator: Simulator) -> None:
+    data_of(lan.entry).coordinator.async_forget(lan.key)
+    assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_FOUND
+    assert sent(simulator) == 0
+
+
+async def test_a_box_that_is_being_loaded(lan: LanPrinter, simulator: Simulator) -> None:
+    await lan.hass.config_entries.async_unload(lan.entry.entry_id)
+    reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
+    assert reply.status == Status.SERVICE_UNAVAILABLE
+    assert await lan.hass.config_entries.async_setup(lan.entry.entry_id)
+    assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
+
+
+async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter, simulator: Simulator) -> None:
+    """Beyond it a device is refused; automations still print."""
+    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    for _ in range(2):
+        await lan.print()
+    reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
+    assert reply.status == Status.NOT_POSSIBLE
+    data_of(lan.entry).queue.check_rate(lan.key, None)
+    await came_out(simulator, 2)
+
+
+async def test_two_hundred_connections(
+    lan: LanPrinter, device: Device, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many requests are answered, the others told to come again, and it goes on afterwards.
+
+    Of one device only a few are; ten devices reach what is answered of all of them.
+    """
+    gate = asyncio.Event()
+    waiting = 0
+    held = querying.async_get_jobs
+
+    async def slow(asked: requests.Request) -> requests.Answer:
+        nonlocal waiting
+        waiting += 1
+        await gate.wait()
+        return await held(asked)
+
+    monkeypatch.setitem(view._HANDLERS, Operation.GET_JOBS, slow)
+    body = lan.message(Operation.GET_JOBS)
+    first = device("127.0.0.2")
+    tasks = [asyncio.create_task(first.post(body)) for _ in range(2 * server.MAX_REQUESTS_A_DEVICE)]
+    async with asyncio.timeout(60):
+        while (
+            sum(task.done() for task in tasks) < server.MAX_REQUESTS_A_DEVICE
+            or waiting < server.MAX_REQUESTS_A_DEVICE
+        ):
+            await asyncio.sleep(0.02)
+    assert {task.result()[0] for task in tasks if task.done()} == {503}
+    others = [device(f"127.0.0.{number}") for number in range(3, 11)]
+    share = server.MAX_REQUESTS_A_DEVICE
+    tasks += [asyncio.create_task(other.post(body)) for other in others for _ in range(share)]
+    refused = len(tasks) - server.MAX_REQUESTS
+    async with asyncio.timeout(60):
+        while sum(task.done() for task in tasks) < refused or waiting < server.MAX_REQUESTS:
+            await asyncio.sleep(0.02)
+    gate.set()
+    codes = [code for code, _ in await asyncio.gather(*tasks)]
+    assert codes.count(503) == refused
+    assert codes.count(200) == server.MAX_REQUESTS
+    assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
+
+
+async def test_few_documents_are_received_at_a_time(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """Of one device still fewer: meanwhile another one prints."""
+    gate = asyncio.Event()
+
+    async def slow() -> object:
+        yield lan.message(Operation.PRINT_JOB) + PDF[:50]
+        await gate.wait()
+        yield PDF[50:]
+
+    headers = {"Content-Type": "application/ipp"}
+
+    async def send(sender: LanPrinter) -> int:
+        async with sender.session.post(lan.url, data=slow(), headers=headers) as answer:
+            message, _ = decode(await answer.read())
+            return message.code
+
+    async def fill(sender: LanPrinter, most: int) -> None:
+        places = async_get_server(lan.hass).documents
+        there = places.taken.total() + most
+        tasks.extend(asyncio.create_task(send(sender)) for _ in range(most))
+        async with asyncio.timeout(20):
+            while places.taken.total() < there:
+                await asyncio.sleep(0.02)
+
+    tasks: list[asyncio.Task[int]] = []
+    first, second, third = (device(f"127.0.0.{number}") for number in (2, 3, 4))
+    await fill(first, server.MAX_RECEIVING_A_DEVICE)
+    assert (await first.ask(Operation.PRINT_JOB, document=PDF)).status == Status.BUSY
+    reply = await first.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("printer-state-reasons") == ["spool-area-full-report"]
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("printer-state-reasons") == ["none"]
+    await lan.print()
+    await fill(second, server.MAX_RECEIVING_A_DEVICE)
+    await fill(third, server.MAX_RECEIVING - 2 * server.MAX_RECEIVING_A_DEVICE)
+    assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.BUSY
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.many("printer-state-reasons") == ["spool-area-full-report"]
+    gate.set()
+    assert await asyncio.gather(*tasks) == [Status.OK] * server.MAX_RECEIVING
+    await came_out(simulator, server.MAX_RECEIVING + 1)
+
+
+async def test_few_jobs_wait_for_their_documents(lan: LanPrinter, device: Device) -> None:
+    devices = [
+        device(f"127.0.0.{number}")
+        for number in range(2, 2 + lan_jobs.MAX_PENDING // lan_jobs.MAX_PENDING_A_DEVICE)
+    ]
+    for sender in devices:
+        for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
+            assert (await sender.ask(Operation.CREATE_JOB)).status == Status.OK
+        assert (await sender.ask(Operation.CREATE_JOB)).status == Status.BUSY
+    assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
+
+
+async def test_jobs_with_a_code_wait_for_their_documents_as_few(
+    lan: LanPrinter, device: Device
+) -> None:
+    """However many come while a code is hashed."""
+    code: dict[str, Any] = {"job_password": values.octets(b"4711")}
+    devices = [device(f"127.0.0.{number}") for number in range(2, 7)]
+    replies = await asyncio.gather(
+        *(sender.ask(Operation.CREATE_JOB, **code) for sender in devices for _ in range(8))
+    )
+    codes = [reply.status for reply in replies]
+    assert codes.count(Status.OK) == lan_jobs.MAX_PENDING
+    assert codes.count(Status.BUSY) == len(codes) - lan_jobs.MAX_PENDING
+    pending = async_get_server(lan.hass).pending[lan.token].pending
+    shares = Counter(job.sender.address for job in pending)
+    assert max(shares.values()) <= lan_jobs.MAX_PENDING_A_DEVICE
+
+
+async def test_few_jobs_that_ended_are_kept(lan: LanPrinter, device: Device) -> None:
+    """Of one device still fewer, so that it does not push out those of others."""
+    pending: PendingJobs = async_get_server(lan.hass).pending[lan.token]
+
+    async def make(sender: LanPrinter, count: int) -> None:
+        for _ in range(count):
+            number = (await sender.ask(Operation.CREATE_JOB)).one("job-id")
+            assert isinstance(number, int)
+            await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
+
+    await make(lan, 1)
+    await make(device("127.0.0.2"), lan_jobs.MAX_ENDED)
+    assert [job.sender.address for job in pending.all].count("127.0.0.1") == 1
+    assert len(pending.all) == lan_jobs.MAX_ENDED_A_DEVICE + 1
+    for number in range(3, 9):
+        await make(device(f"127.0.0.{number}"), lan_jobs.MAX_ENDED_A_DEVICE)
+    assert len(pending.all) == lan_jobs.MAX_ENDED
+
+
+async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        await lan.ask(Operation.CREATE_JOB)
+    monkeypatch.setattr(querying, "MAX_LISTED", 3)
+    assert len((await lan.ask(Operation.GET_JOBS)).jobs) == 3
+    assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(2))).jobs) == 2
+    assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(99))).jobs) == 3
+
+
+async def test_each_device_has_a_limit_of_its_own(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """And all of them together twice as much."""
+    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    for address in ("127.0.0.1", "127.0.0.2"):
+        sender = device(address)
+        for _ in range(2):
+            await sender.print()
+        reply = await sender.ask(Operation.PRINT_JOB, document=PDF)
+        assert reply.status == Status.NOT_POSSIBLE
+    reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
+    assert reply.status == Status.NOT_POSSIBLE
+    await came_out(simulator, 4)
+
+
+async def test_refused_documents_count(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    """For whoever sent them, as they take time as well; being refused for that counts no more."""
+    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    for _ in range(2):
+        reply = await lan.ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")
+        assert reply.status == Status.FORMAT_ERROR
+    for _ in range(3):
+        assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_POSSIBLE
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 2
+    await device("127.0.0.2").print()
+    await came_out(simulator)
+
+
+async def test_what_is_no_fault_of_the_sender_does_not_count(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reception, "open_private", full)
+    assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.TEMPORARY_ERROR
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 0
+
+
+async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactory) -> None:
+    refusals = server.Refusals()
+    refusals.note("token", "127.0.0.1")
+    freezer.tick(3599)
+    assert refusals.count("token", "127.0.0.1") == 1
+    freezer.tick(2)
+    assert refusals.count("token", "127.0.0.1") == 0
+
+
+async def test_refused_documents_are_kept_of_few_devices() -> None:
+    refusals = server.Refusals()
+    for number in range(server.MAX_DEVICES + 1):
+        refusals.note("token", str(number))
+    assert refusals.count("token", "0") == 0
+    assert refusals.count("token", "1") == 1
+
+
+async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter, simulator: Simulator) -> None:
+    width = height = 20_000  # larger than every paper of the printer
+    row_runs = b"".join(bytes([min(256, height - at) - 1, 0x80]) for at in range(0, height, 256))
+    page = urf_header(width, height, GRAY, 600) + row_runs
+    document = gzip.compress(urf(page))
+    reply = await lan.ask(
+        Operation.PRINT_JOB, document=document, compression=values.keyword("gzip")
+    )
+    assert reply.status == Status.ENTITY_TOO_LARGE
+    assert "larger than the papers" in str(reply.one("status-message", Tag.OPERATION))
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 1
+    assert spooled(lan) == []
+    assert sent(simulator) == 0
+
+
+async def test_a_page_selection_is_bounded(lan: LanPrinter) -> None:
+    pieces = [values.number_range(n, n)[0] for n in range(1, 2 * job_options.MAX_RANGES + 3, 2)]
+    for count, status in (
+        (job_options.MAX_RANGES, Status.OK),
+        (job_options.MAX_RANGES + 1, Status.OK_SUBSTITUTED),
+    ):
+        reply = await lan.ask(Operation.VALIDATE_JOB, {"page-ranges": tuple(pieces[:count])})
+        assert reply.status == status
+
+
+async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter, simulator: Simulator) -> None:
+    lan.name = "\u202e\n<b>Anna</b>\x00 " + "x" * 100
+    await lan.print(job_name=values.name("a\nb\u202e"))
+    (job,) = jobs_of(lan)
+    assert job.sender is not None
+    assert job.sender.startswith("<b>Anna</b> xx")
+    assert len(job.sender) == requests.MAX_SENDER
+    assert job.title == "a b"
+    await came_out(simulator)
+
+
+async def test_the_log_has_no_control_characters(
+    lan: LanPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "x\x1b[2J\r\nERROR forged"
+    reply = await lan.ask(
+        Operation.VALIDATE_JOB,
+        {name: values.integer(1)},
+        ipp_attribute_fidelity=values.boolean(True),
+    )
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert set(reply.unsupported) == {name}
+    assert "x[2JERROR forged" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert "\nERROR forged" not in caplog.text
+
+
+async def test_many_names_of_attributes_cost_little(lan: LanPrinter) -> None:
+    """Each request is answered in the event loop: so many names take hardly longer than few."""
+    for _ in range(5):
+        await lan.ask(Operation.CREATE_JOB)
+    looked_at = 0
+
+    class Name(str):
+        """Counts what it is compared with."""
+
+        __slots__ = ()
+
+        @override
+        def __eq__(self, other: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def counting(asked: requests.Request, _name: str) -> list[str]:
+        return [Name(f"unknown-{number}") for number in range(1900)]
+
+    with patch.object(requests.Request, "words", counting):
+        for operation in (Operation.GET_PRINTER_ATTRIBUTES, Operation.GET_JOBS):
+            reply = await lan.ask(operation, requested_attributes=values.keyword("x"))
+            assert reply.status == Status.OK
+    assert looked_at < 1900
+
+
+async def test_fuzzed_requests(lan: LanPrinter, simulator: Simulator) -> None:
+    """Each gets an answer; none of them ends in an error of the web server."""
+    chance = random.Random(7)
+    for _ in range(int(os.environ.get("LIANKE_FUZZ_HTTP", "300"))):
+        body = spoiled(chance).replace(
+            b"\2\0\0\2", b"\2\0\0" + bytes([chance.choice((2, 4, 5, 10, 11))])
+        )
+        status, _ = await lan.post(body)
+        assert status in (200, 400)
+
+
+async def test_raster_pages_that_take_too_long(
+    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received, "TURN_SECONDS", 0)
+    reply = await lan.ask(Operation.PRINT_JOB, document=urf(a_page()))
+    assert reply.status == Status.FORMAT_ERROR
+    assert spooled(lan) == []
+    assert sent(simulator) == 0

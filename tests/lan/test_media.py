@@ -1,0 +1,100 @@
+"""Papers by the names that devices know, and back."""
+
+import pytest
+
+from custom_components.lianke.api.capabilities import Capabilities, Paper
+from custom_components.lianke.lan.printer import media
+from custom_components.lianke.lan.printer.media import (
+    find_media,
+    media_type_keywords,
+    offered_media,
+    pwg_name,
+    tray_keywords,
+)
+
+
+def paper(width: int, height: int, paper_id: int = 1) -> Paper:
+    """Return a paper of a size in 0.1 mm, with margins of 4.2 mm."""
+    return Paper(
+        paper_id=paper_id,
+        name="x",
+        width=width,
+        height=height,
+        printable_width=width - 84,
+        printable_height=height - 84,
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "name"),
+    [
+        (2100, 2970, "iso_a4_210x297mm"),
+        (2159, 2794, "na_letter_8.5x11in"),
+        (2100, 2969, "iso_a4_210x297mm"),
+        (600, 400, "om_60x40mm_60x40mm"),
+        (1015, 1525, "na_index-4x6_4x6in"),
+        (623, 1001, "om_62-3x100-1mm_62.3x100.1mm"),
+    ],
+)
+def test_names_of_sizes(width: int, height: int, name: str) -> None:
+    assert pwg_name(width, height) == name
+
+
+def test_the_default_comes_first_and_each_size_once() -> None:
+    papers = [paper(2100, 2970, 9), paper(1480, 2100, 11), paper(2100, 2970, 99), paper(0, 5)]
+    offered = offered_media(None, papers, paper(1480, 2100, 11))
+    assert [item.paper_id for item in offered] == [11, 9]
+    assert (offered[1].width, offered[1].height) == (21000, 29700)
+    assert (offered[1].side_margin, offered[1].end_margin) == (420, 420)
+
+
+def test_without_a_list_the_drivers_names_or_common_papers() -> None:
+    assert [item.paper_id for item in offered_media(None, (), None)] == [1, 9, 11]
+    able = Capabilities(papers={"A4": 9, "A3": 8, "?": 4711})
+    assert [item.paper_id for item in offered_media(able, (), None)] == [8, 9]
+
+
+def test_so_many_papers_are_offered() -> None:
+    papers = [paper(1000 + number, 2000) for number in range(media.MAX_MEDIA * 2)]
+    assert len(offered_media(None, papers, None)) == media.MAX_MEDIA
+
+
+def test_the_nearest_paper_is_found() -> None:
+    offered = offered_media(None, [paper(2100, 2970, 9), paper(2110, 2970, 10)], None)
+    found = find_media(offered, 21060, 29700)
+    assert found is not None
+    assert found.paper_id == 10
+    assert find_media(offered, 21000, 29801) is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "word"),
+    [
+        ([(600, 400), (1000, 1500)], "<legal-A4"),
+        ([(2100, 2970)], "legal-A4"),
+        ([(2159, 2794), (2159, 3556)], "legal-A4"),
+        ([(2100, 2970), (4200, 2970)], "tabloid-A3"),
+        ([(2794, 4318)], "tabloid-A3"),
+        ([(4200, 5940)], "isoC-A2"),
+        ([(5940, 8410)], ">isoC-A2"),
+        ([], "<legal-A4"),
+    ],
+)
+def test_the_largest_paper(sizes: list[tuple[int, int]], word: str) -> None:
+    assert media.largest_paper([media.media_of(paper(*size)) for size in sizes]) == word
+
+
+def test_trays_and_media_types() -> None:
+    able = Capabilities(
+        trays={"自动选择": 7, "纸盒 1": 258, "纸盒 2": 259, "手动进纸\r\n": 4},
+        media_types={"普通纸": 1, "厚纸": 257, "标签纸\r\n": 258, "?": 300},
+    )
+    assert tray_keywords(able) == {"auto": 7, "tray-1": 258, "tray-2": 259, "manual": 4}
+    assert media_type_keywords(able) == {
+        "stationery": 1,
+        "cardstock": 257,
+        "labels": 258,
+        "other-300": 300,
+    }
+    assert tray_keywords(None) == {"auto": None}
+    assert media_type_keywords(None) == {"stationery": None}

@@ -1,0 +1,584 @@
+"""What a device sends becomes a job like any other, and the device is told what becomes of it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+import gzip
+import hashlib
+import zlib
+
+from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from PIL import Image
+import pypdfium2
+import pytest
+
+from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.readiness import HOLD_REASONS
+from custom_components.lianke.lan.printer.job_attributes import state_of
+from tests.clock import Clock
+from tests.documents.rasters import (
+    GRAY,
+    RGB,
+    pack_rows,
+    page_rows,
+    pwg,
+    pwg_header,
+    urf,
+    urf_header,
+)
+from tests.household import INKJET, LABELS, LASER, ask, came_out, data_of, device_of, sent
+from tests.lan.asked_for import CLIENTS, NOT_ANSWERED
+from tests.lan.conftest import PDF, LanPrinter, Offer, jobs_of
+from tests.simulator import Outcome, Simulator, make_pdf
+
+LAST = values.boolean(True)
+TIMES = ("up", "state-change", "config-change")
+
+
+def media_col(width: int, height: int, **members: str) -> Attributes:
+    """Return a media-col of a size in 0.01 mm; members have _ for -."""
+    return {
+        "media-col": values.collection(
+            {
+                "media-size": values.collection(
+                    {"x-dimension": values.integer(width), "y-dimension": values.integer(height)}
+                ),
+                **{name.replace("_", "-"): values.keyword(word) for name, word in members.items()},
+            }
+        )
+    }
+
+
+def collections(found: Iterable[Value]) -> list[Collection]:
+    """Return the members of collections."""
+    return [value.content for value in found if isinstance(value.content, Mapping)]
+
+
+async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+    number = await lan.print(
+        job={
+            "copies": values.integer(2),
+            "sides": values.keyword("two-sided-long-edge"),
+            "page-ranges": values.number_range(2, 3),
+            "print-quality": values.enum(5),
+            "print-color-mode": values.keyword("monochrome"),
+            "print-scaling": values.keyword("fit"),
+            "orientation-requested": values.enum(4),
+            **media_col(14800, 21000, media_source="manual", media_type="labels"),
+        }
+    )
+    (printed,) = await came_out(simulator)
+    assert printed.name == "数学作业.pdf"
+    assert printed.path.read_bytes() == PDF
+    wanted = {
+        "dmCopies": "2",
+        "dmDuplex": "2",
+        "jpPageRange": "2-3",
+        "dmPrintQuality": "-3",
+        "dmColor": "1",
+        "jpScale": "fit",
+        "dmOrientation": "2",
+        "dmPaperSize": "11",
+        "dmDefaultSource": "4",
+        "dmMediaType": "258",
+    }
+    assert wanted.items() <= printed.options.items()
+    reply = await lan.ended(number)
+    assert reply.one("job-state") == 9
+    assert reply.one("job-state-reasons") == "job-completed-successfully"
+    assert reply.one("job-name") == "数学作业.pdf"
+    assert reply.one("job-originating-user-name") == "iPhone von Anna"
+    assert reply.one("job-impressions") == 2
+
+
+async def test_a_jpeg_is_sent_as_it_is(
+    lan: LanPrinter, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("picture") / "x.jpg"
+    Image.new("RGB", (60, 40), "red").save(path)
+    await lan.print(
+        path.read_bytes(),
+        document_format=values.mime_type("image/jpeg"),
+        job_name=values.name("Urlaub"),
+    )
+    (printed,) = await came_out(simulator)
+    assert printed.name == "Urlaub.jpg"
+    assert printed.path.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate", "zlib"])
+async def test_a_compressed_document(
+    lan: LanPrinter, simulator: Simulator, compression: str
+) -> None:
+    packer = zlib.compressobj(wbits=-15)
+    packed = {
+        "gzip": gzip.compress(PDF),
+        "deflate": packer.compress(PDF) + packer.flush(),
+        "zlib": zlib.compress(PDF),
+    }[compression]
+    word = "gzip" if compression == "gzip" else "deflate"
+    await lan.print(packed, compression=values.keyword(word))
+    (printed,) = await came_out(simulator)
+    assert printed.path.read_bytes() == PDF
+
+
+@pytest.mark.parametrize("kind", ["pwg", "urf"])
+@pytest.mark.parametrize("step", [GRAY, RGB])
+async def test_raster_pages_come_out_as_a_pdf(
+    lan: LanPrinter, simulator: Simulator, kind: str, step: int
+) -> None:
+    width, height = 248, 351
+    rows = pack_rows(page_rows(width, height, step), step)
+    header = pwg_header if kind == "pwg" else urf_header
+    page = header(width, height, step, 300) + rows
+    await lan.print((pwg if kind == "pwg" else urf)(page, page))
+    (printed,) = await came_out(simulator)
+    assert printed.name == "数学作业.pdf"
+    assert printed.pages == 2
+    document = pypdfium2.PdfDocument(printed.path)
+    assert document[1].get_size() == pytest.approx((width * 0.24, height * 0.24), abs=0.01)
+    document.close()
+
+
+async def test_what_is_chunked_arrives(lan: LanPrinter, simulator: Simulator) -> None:
+    """In pieces of any size, the attributes cut anywhere, and only after a "100 Continue"."""
+    body = lan.message(Operation.PRINT_JOB) + PDF
+
+    async def pieces() -> object:
+        for at in range(0, len(body), 7):
+            yield body[at : at + 7]
+
+    headers = {"Content-Type": "application/ipp", "Expect": "100-continue"}
+    async with lan.session.post(lan.url, data=pieces(), headers=headers) as answer:
+        assert answer.status == 200
+    (printed,) = await came_out(simulator)
+    assert printed.path.read_bytes() == PDF
+
+
+async def test_a_job_made_first_gets_its_document_later(
+    lan: LanPrinter, simulator: Simulator
+) -> None:
+    created = await lan.ask(
+        Operation.CREATE_JOB, {"copies": values.integer(3)}, job_name=values.name("Brief")
+    )
+    number = created.one("job-id")
+    assert isinstance(number, int)
+    assert created.one("job-state") == 3
+    assert created.one("job-state-reasons") == "job-data-insufficient"
+    assert (await lan.ask(Operation.GET_JOBS)).jobs
+    reply = await lan.ask(
+        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
+    )
+    assert reply.status == Status.OK
+    assert reply.one("job-id") == number
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmCopies"] == "3"
+    # Sent once more, as after an answer that was lost: it is not printed twice.
+    reply = await lan.ask(
+        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
+    )
+    assert reply.status == Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED
+    for operation in (Operation.SEND_DOCUMENT, Operation.CLOSE_JOB):
+        reply = await lan.ask(operation, job_id=values.integer(number), last_document=LAST)
+        assert reply.status == Status.OK
+    await lan.ended(number)
+    await came_out(simulator)
+
+
+async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
+    created = await lan.ask(Operation.CREATE_JOB)
+    number = created.one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    reply = await lan.ask(Operation.SEND_DOCUMENT, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.BAD_REQUEST
+    ended = await lan.job(number)
+    assert (ended.one("job-state"), ended.one("job-state-reasons")) == (8, "aborted-by-system")
+    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.NOT_POSSIBLE
+    reply = await lan.ask(Operation.CANCEL_JOB, job_id=job_id)
+    assert reply.status == Status.NOT_POSSIBLE
+
+
+async def test_cancel_before_the_document(lan: LanPrinter, simulator: Simulator) -> None:
+    number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
+    assert (await lan.job(number)).one("job-state") == 7
+    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    assert reply.status == Status.NOT_POSSIBLE
+    assert sent(simulator) == 0
+
+
+async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter, simulator: Simulator) -> None:
+    """They wait here, and the device is told why; cancelled there, they are cancelled here."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.one("printer-state", Tag.PRINTER) == 3
+    assert printer.one("printer-state-reasons", Tag.PRINTER) == "offline-report"
+    assert printer.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+    number = await lan.print()
+    reply = await lan.job(number)
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (3, "printer-stopped")
+    assert reply.one("job-state-message")
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.one("queued-job-count", Tag.PRINTER) == 1
+    (job,) = jobs_of(lan)
+    assert job.state is JobState.HELD
+    assert job.source == "iPhone von Anna · 127.0.0.1"
+    assert job.as_view()["source"] == job.source
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))).status == Status.OK
+    assert (await lan.job(number)).one("job-state") == 7
+    assert jobs_of(lan)[0].state is JobState.CANCELED
+    assert sent(simulator) == 0
+
+
+async def test_cancelled_here_it_is_cancelled_there(
+    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator
+) -> None:
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    number = await lan.print()
+    await data_of(lan.entry).queue.async_cancel(jobs_of(lan)[0].job_id)
+    reply = await lan.job(number)
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (7, "job-canceled-by-user")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason"),
+    [
+        (Outcome(code=200), 9, "job-completed-successfully"),
+        (Outcome(code=502, msg="文件转换失败"), 8, "aborted-by-system"),
+    ],
+)
+async def test_the_end_is_told(
+    lan: LanPrinter, simulator: Simulator, outcome: Outcome, state: int, reason: str
+) -> None:
+    simulator.cloud.plan(simulator.box.printer(1), outcome)
+    reply = await lan.ended(await lan.print())
+    assert (reply.one("job-state"), reply.one("job-state-reasons")) == (state, reason)
+
+
+async def test_an_unknown_member_costs_none_of_the_others(
+    offer: Offer, simulator: Simulator
+) -> None:
+    """Photo paper of a size that is named comes out, whatever else is said of it."""
+    lan = await offer(INKJET)
+    asked = media_col(10160, 15240, media_type="photographic", media_source="auto")
+    (known_members,) = collections(asked["media-col"])
+    source = values.keyword("tray-99")
+    strange: Attributes = {
+        "media-col": values.collection(
+            {
+                "media-color": values.keyword("white"),
+                "media-thickness": values.integer(200),
+                **known_members,
+                "media-source": source,
+            }
+        )
+    }
+    wanted = {
+        "media-color": values.UNSUPPORTED,
+        "media-thickness": values.UNSUPPORTED,
+        "media-source": source,
+    }
+    fidelity = values.boolean(True)
+    reply = await lan.ask(Operation.PRINT_JOB, strange, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert reply.unsupported == {"media-col": values.collection(wanted)}
+    assert sent(simulator) == 0
+    reply = await lan.ask(Operation.PRINT_JOB, strange, PDF)
+    assert reply.status == Status.OK_SUBSTITUTED
+    assert reply.unsupported == {"media-col": values.collection(wanted)}
+    (printed,) = await came_out(simulator)
+    known = data_of(lan.entry).storage.printers[lan.key]
+    photo = next(paper for paper in known.papers if paper.width == 1016)
+    assert printed.options["dmPaperSize"] == str(photo.paper_id)
+    assert printed.options["dmMediaType"] == "260"
+
+
+async def test_every_paper_is_ready(offer: Offer, simulator: Simulator) -> None:
+    """Each with a source of its own, since iPhones show one size of a source; what they choose comes out."""
+    lan = await offer(INKJET)
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert printer.many("media-ready") == printer.many("media-supported")
+    ready = printer.printer["media-col-ready"]
+    default = printer.printer["media-col-default"]
+    assert ready[0] == default[0]
+    names = printer.many("media-ready")
+    assert len(ready) == len(names) > 3
+    sources = [col["media-source"][0].content for col in collections(ready)]
+    assert len(set(sources)) == len(ready)
+    at = names.index("na_index-4x6_4x6in")
+    fidelity = values.boolean(True)
+    chosen: Attributes = {"media-col": (ready[at],)}
+    reply = await lan.ask(Operation.PRINT_JOB, chosen, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.OK
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmPaperSize"] == "257"
+    assert sources[at] not in printer.many("media-source-supported")
+
+
+@pytest.mark.parametrize("name", [LASER, LABELS, INKJET])
+async def test_what_clients_ask_for_is_there(offer: Offer, name: str) -> None:
+    lan = await offer(name)
+    for client, (source, names) in CLIENTS.items():
+        wanted = values.keyword(*names)
+        reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES, requested_attributes=wanted)
+        assert set(reply.printer) == set(names) - set(NOT_ANSWERED), f"{client}: {source}"
+        assert all(reply.printer.values())
+    assert set(NOT_ANSWERED) <= {name for client in CLIENTS.values() for name in client.names}
+
+
+async def test_what_a_printer_is_good_for(offer: Offer) -> None:
+    for name, kinds in (
+        (LASER, ["document"]),
+        (LABELS, ["label"]),
+        (INKJET, ["document", "photo"]),
+    ):
+        lan = await offer(name)
+        assert (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).many("printer-kind") == kinds
+
+
+async def test_when_something_changed(clock: Clock, lan: LanPrinter, simulator: Simulator) -> None:
+    """The state when the printer was switched off, what is offered when its name changed; each alone."""
+
+    async def changed() -> list[int]:
+        reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+        times = [reply.one(f"printer-{name}-time", Tag.PRINTER) for name in TIMES]
+        return [time for time in times if isinstance(time, int)]
+
+    up, state, config = await changed()
+    assert (state, config) == (1, 1)
+    clock.tick(50)
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    clock.tick(1000)
+    later, state, config = await changed()
+    assert up + 49 <= state < up + 500
+    assert later >= up + 1050
+    assert config == 1
+    device = device_of(lan.hass, LASER)
+    dr.async_get(lan.hass).async_update_device(device, name_by_user="Drucker")
+    now, same, config = await changed()
+    assert same == state
+    assert later <= config <= now
+
+
+async def test_jobs_that_cannot_be_listed(lan: LanPrinter) -> None:
+    asked = values.keyword("fetchable")
+    reply = await lan.ask(Operation.GET_JOBS, which_jobs=asked)
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    assert reply.unsupported == {"which-jobs": asked}
+
+
+async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter, simulator: Simulator) -> None:
+    """It takes a job that is held for one that is over, whatever it is held for."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    await lan.print()
+    (job,) = jobs_of(lan)
+    told = {
+        reason: state_of(job.changed(hold_reason=None if reason == "none" else reason))
+        for reason in HOLD_REASONS
+    }
+    assert {state for state, _ in told.values()} == {3, 6}
+    assert told["getting_ready"] == told["box_offline"] == (3, "printer-stopped")
+    assert told["quiet_hours"] == (3, "job-hold-until-specified")
+    assert told["approval"] == (3, "job-held-for-authorization")
+    assert told["turn_paper"] == (6, "job-suspended")
+    assert told["cloud_unreachable"] == (3, "resources-are-not-ready")
+
+
+async def test_what_every_printer_can_do(lan: LanPrinter, simulator: Simulator) -> None:
+    """Many clients name what goes without saying; any other value of it is refused."""
+    asked: Attributes = {
+        "job-hold-until": values.keyword("no-hold"),
+        "job-sheets": values.keyword("none"),
+        "number-up": values.integer(1),
+        "print-color-mode": values.keyword("auto"),
+    }
+    fidelity = values.boolean(True)
+    reply = await lan.ask(Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=fidelity)
+    assert reply.status == Status.OK
+    await came_out(simulator)
+    printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert all(asked[name][0] in printer.printer[f"{name}-supported"] for name in asked)
+    other: Attributes = {
+        "job-hold-until": values.keyword("night"),
+        "job-sheets": values.keyword("standard"),
+        "number-up": values.boolean(True),
+    }
+    reply = await lan.ask(Operation.VALIDATE_JOB, other)
+    assert reply.unsupported == other
+
+
+async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+    asked: Attributes = {
+        "copies": values.integer(100),
+        "media": values.keyword("iso_a3_297x420mm"),
+        "print-color-mode": values.keyword("color"),
+        "page-ranges": values.number_range(3, 2),
+        "job-priority": values.integer(50),
+        "sides": values.keyword("two-sided-short-edge"),
+    }
+    reply = await lan.ask(
+        Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=values.boolean(True)
+    )
+    assert reply.status == Status.ATTRIBUTES_NOT_SUPPORTED
+    refused = {"copies", "media", "print-color-mode", "page-ranges", "job-priority"}
+    assert set(reply.unsupported) == refused
+    assert reply.unsupported["job-priority"] == values.UNSUPPORTED
+    assert sent(simulator) == 0
+    reply = await lan.ask(Operation.PRINT_JOB, asked, PDF)
+    assert reply.status == Status.OK_SUBSTITUTED
+    assert set(reply.unsupported) == refused
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmCopies"] == "1"
+    assert printed.options["dmDuplex"] == "3"
+
+
+async def test_a_label_printer_offers_its_labels(offer: Offer, simulator: Simulator) -> None:
+    lan = await offer(LABELS)
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.many("media-supported") == [
+        "om_60x40mm_60x40mm",
+        "om_100x100mm_100x100mm",
+        "om_100x150mm_100x150mm",
+    ]
+    assert reply.many("sides-supported") == ["one-sided"]
+    await lan.print(make_pdf(1), {"media": values.keyword("om_100x150mm_100x150mm")})
+    (printed,) = await came_out(simulator)
+    assert printed.options["dmPaperSize"] == "302"
+
+
+async def test_a_colour_printer_says_so(offer: Offer) -> None:
+    lan = await offer(INKJET)
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    assert reply.one("color-supported", Tag.PRINTER) is True
+    assert reply.many("print-color-mode-supported") == ["auto", "color", "monochrome"]
+    assert "na_index-4x6_4x6in" in reply.many("media-supported")
+    assert "SRGB24" in reply.many("urf-supported")
+    assert reply.many("marker-levels") == [72, 40, 55, 8]
+    assert reply.many("marker-low-levels") == [15] * 4
+    assert reply.many("marker-high-levels") == [100] * 4
+    assert "media-col-database" not in reply.printer
+    reply = await lan.ask(
+        Operation.GET_PRINTER_ATTRIBUTES,
+        requested_attributes=values.keyword("media-col-database"),
+    )
+    assert set(reply.printer) == {"media-col-database"}
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        ({"paper": 0}, 5, "media-empty-error"),
+        ({"raw_state": "paperJam"}, 5, "media-jam-error"),
+        ({"raw_state": "headOpened"}, 5, "cover-open-error"),
+        ({"raw_state": "pause"}, 5, "paused"),
+        ({"plugged": False}, 3, "offline-report"),
+    ],
+)
+async def test_the_printers_state_is_told(
+    hass: HomeAssistant,
+    lan: LanPrinter,
+    simulator: Simulator,
+    change: dict[str, object],
+    state: int,
+    reason: str,
+) -> None:
+    printer = simulator.box.printer(1)
+    for name, value in change.items():
+        setattr(printer, name, value)
+    await data_of(lan.entry).coordinator.async_refresh()
+    async with asyncio.timeout(20):
+        while True:
+            reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+            if reply.one("printer-state-reasons", Tag.PRINTER) == reason:
+                break
+            await asyncio.sleep(0.05)
+    assert reply.one("printer-state", Tag.PRINTER) == state
+    assert reply.one("printer-state-message", Tag.PRINTER)
+    assert reply.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+
+
+async def test_the_event_names_the_device(lan: LanPrinter, simulator: Simulator) -> None:
+    await lan.ended(await lan.print())
+    states = [state for state in lan.hass.states.async_all("event") if "source" in state.attributes]
+    assert [state.attributes["source"] for state in states] == ["iPhone von Anna · 127.0.0.1"]
+
+
+async def test_the_picture_of_the_printer(lan: LanPrinter) -> None:
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    icon = reply.one("printer-icons", Tag.PRINTER)
+    assert isinstance(icon, str)
+    async with lan.session.get(icon) as answer:
+        assert answer.status == 200
+        assert (await answer.read()).startswith(b"\x89PNG")
+
+
+async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter, simulator: Simulator) -> None:
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    number = await lan.print()
+    assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    assert (await lan.job(number)).one("job-name") == "数学作业.pdf"
+
+
+def code(sent_code: bytes, encryption: str | None = None) -> Attributes:
+    """Return the operation attributes for a job with a code."""
+    encrypted = (
+        {} if encryption is None else {"job_password_encryption": values.keyword(encryption)}
+    )
+    return {"job_password": values.octets(sent_code), **encrypted}
+
+
+@pytest.mark.parametrize("encryption", [None, "none", "sha2-256"])
+async def test_a_code_of_the_print_dialog(
+    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator, encryption: str | None
+) -> None:
+    offered = (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).printer
+    assert offered["job-password-encryption-supported"] == values.keyword("none", "sha2-256")
+    assert offered["job-password-supported"] == values.integer(64)
+    secret = hashlib.sha256(b"4711").digest() if encryption == "sha2-256" else b"4711"
+    answer = await lan.ask(Operation.PRINT_JOB, None, PDF, **code(secret, encryption))
+    assert answer.one("job-state") == 3
+    assert answer.one("job-state-reasons") == "job-release-wait"
+    [job] = jobs_of(lan)
+    assert (job.hold_reason, job.needs_code) == ("release", True)
+    answer = await lan.ask(Operation.CREATE_JOB, None, b"", **code(secret, encryption))
+    number = answer.one("job-id")
+    assert isinstance(number, int)
+    await lan.ask(
+        Operation.SEND_DOCUMENT,
+        document=PDF,
+        job_id=values.integer(number),
+        last_document=LAST,
+    )
+    assert all(one.needs_code for one in jobs_of(lan))
+    assert not sent(simulator)
+    user = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    for one in jobs_of(lan):
+        data = {"job_id": one.job_id, "code": "4711"}
+        await ask(hass, "continue_job", Context(user_id=user.id), **data)
+    await came_out(simulator, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [code(b"4711", "md5"), code(b"471"), code(b"1" * 65), code(b""), code(b"", "sha2-256")]
+)
+async def test_a_code_that_cannot_be_used(
+    lan: LanPrinter, simulator: Simulator, wrong: Attributes
+) -> None:
+    for operation in (Operation.VALIDATE_JOB, Operation.PRINT_JOB, Operation.CREATE_JOB):
+        answer = await lan.ask(operation, None, PDF, **wrong)
+        assert answer.status == Status.ATTRIBUTES_NOT_SUPPORTED
+        assert "job-password" in answer.unsupported
+    assert not sent(simulator)
+    assert not jobs_of(lan)

@@ -1,0 +1,35 @@
+"""What a printer of the home network knows stays where it belongs."""
+
+import json
+
+from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+from tests.household import device_of
+from tests.lan.conftest import LanPrinter
+from tests.simulator import Simulator
+
+
+async def test_diagnostics_name_neither_token_nor_device(
+    lan: LanPrinter, simulator: Simulator
+) -> None:
+    await lan.ended(await lan.print())
+    report = await async_get_config_entry_diagnostics(lan.hass, lan.entry)
+    text = json.dumps(report, default=str, ensure_ascii=False)
+    assert report["jobs"]
+    for secret in (lan.token, "Anna", "127.0.0.1", "数学作业"):
+        assert secret not in text
+
+
+async def test_states_and_responses_hold_no_token(lan: LanPrinter, simulator: Simulator) -> None:
+    await lan.ended(await lan.print())
+    for state in lan.hass.states.async_all():
+        assert lan.token not in str(state.as_dict())
+    answer = await lan.hass.services.async_call(
+        "lianke",
+        "list_jobs",
+        {"device_id": device_of(lan.hass)},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer is not None
+    assert "iPhone von Anna" in str(answer)
+    assert lan.token not in str(answer)

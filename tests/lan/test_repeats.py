@@ -1,0 +1,218 @@
+"""Print-Job that is sent again because its answer was lost prints once; one that is meant prints again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+import socket
+import struct
+
+import pytest
+
+from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp.model import Attributes, Operation, Status
+from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.lan.printer import printing, repeats
+from custom_components.lianke.lan.printer.lan_jobs import Sender, job_number
+from custom_components.lianke.lan.printer.repeats import Repeats, Sent
+from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
+from custom_components.lianke.printing.received import Received, async_print_received
+from custom_components.lianke.printing.target import Target
+from tests.household import came_out, data_of
+from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
+from tests.simulator import Simulator
+
+TITLE = "Brief"
+
+
+async def begin(lan: LanPrinter) -> asyncio.StreamWriter:
+    """Send a whole Print-Job over a connection of its own, as `LanPrinter.print` would."""
+    body = lan.message(Operation.PRINT_JOB, job_name=values.name(TITLE)) + PDF
+    port = int(lan.base.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST {lan.url.removeprefix(lan.base)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    head += f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()
+    return writer
+
+
+def hang_up(writer: asyncio.StreamWriter, *, reset: bool) -> None:
+    """End a connection, as a program or as a system does whose program has died."""
+    if reset:
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.close()
+
+
+async def until(what: Callable[[], object]) -> None:
+    """Wait for something with patience."""
+    async with asyncio.timeout(30):
+        while not what():
+            await asyncio.sleep(0.02)
+
+
+class Gate:
+    """Holds up the making of jobs, before or after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        real: Callable[..., Awaitable[Job]] = async_print_received
+
+        async def held(hass: object, target: Target, received: Received) -> Job:
+            job = await real(hass, target, received) if after else None
+            self.reached.set()
+            await self.opened.wait()
+            return job or await real(hass, target, received)
+
+        monkeypatch.setattr(printing, "async_print_received", held)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("reset", [False, True])
+async def test_the_line_breaks_before_the_answer(
+    lan: LanPrinter,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    after: bool,
+    reset: bool,
+) -> None:
+    """While the document that has come is worked on, or right after its job was made."""
+    gate = Gate(monkeypatch, after=after)
+    writer = await begin(lan)
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    hang_up(writer, reset=reset)
+    again = asyncio.create_task(lan.print(job_name=values.name(TITLE)))
+    await asyncio.sleep(0.2)
+    gate.opened.set()
+    number = await again
+    (job,) = jobs_of(lan)
+    assert job_number(job.job_id) == number
+    # That answer has arrived: whoever prints it once more means it.
+    assert await lan.print(job_name=values.name(TITLE)) != number
+    await came_out(simulator, 2)
+
+
+async def test_an_answer_that_nobody_acknowledges(
+    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Wi-Fi is gone without a word: the connection seems to live."""
+    monkeypatch.setattr(repeats, "DELIVERY_SECONDS", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(repeats, "_has_all", lambda _line: False)
+        number = await lan.print()
+        assert await lan.print() == number
+        await until(lambda: not async_get_server(lan.hass).requests.taken)
+    assert await lan.print() == number
+    assert await lan.print() != number
+    await came_out(simulator, 2)
+
+
+async def test_home_assistant_ends_before_the_answer(
+    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of answers is gone; the job is on disk. Only within minutes is it a repetition."""
+    number = await lan.print()
+    lan.hass.data.pop(DATA_SERVER)
+    assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    assert await lan.print() == number
+    lan.hass.data.pop(DATA_SERVER)
+    monkeypatch.setattr(repeats, "REPEAT_SECONDS", 0)
+    assert await lan.print() != number
+    await came_out(simulator, 2)
+
+
+async def test_a_device_that_asks_for_its_job_has_the_answer(
+    lan: LanPrinter, device: Device, simulator: Simulator
+) -> None:
+    number = await lan.print()
+    lan.hass.data.pop(DATA_SERVER)
+    assert (await device("127.0.0.2").job(number)).status == Status.NOT_FOUND
+    assert (await lan.job(number)).status == Status.OK
+    assert await lan.print() != number
+    await came_out(simulator, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Android von Ben"},
+        {"address": "127.0.0.2"},
+        {"title": "Rechnung"},
+        {"document": PDF + b"\n"},
+        {"job": {"copies": values.integer(2)}},
+    ],
+)
+async def test_what_differs_is_printed(
+    lan: LanPrinter, device: Device, simulator: Simulator, change: dict[str, object]
+) -> None:
+    async def send(sender: LanPrinter, what: dict[str, object]) -> int:
+        document, job = what.get("document", PDF), what.get("job")
+        assert isinstance(document, bytes)
+        title = values.name(str(what.get("title", TITLE)))
+        options: Attributes | None = job if isinstance(job, dict) else None
+        return await sender.print(document, options, job_name=title)
+
+    number = await send(lan, {})
+    # As if no answer had arrived.
+    async_get_server(lan.hass).repeats = Repeats()
+    other = device(str(change["address"])) if "address" in change else lan
+    other = replace(other, name=str(change.get("name", lan.name)))
+    assert await send(other, change) != number
+    await came_out(simulator, 2)
+
+
+async def test_a_document_sent_twice_at_once_is_printed_twice(
+    lan: LanPrinter, simulator: Simulator
+) -> None:
+    numbers = await asyncio.gather(lan.print(), lan.print())
+    assert len(set(numbers)) == 2
+    await came_out(simulator, 2)
+
+
+async def test_the_device_cancels_and_hangs_up(
+    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job whose document was being worked on at that moment is not printed."""
+    simulator.box.online = False
+    await data_of(lan.entry).coordinator.async_refresh()
+    reply = await lan.ask(Operation.CREATE_JOB)
+    number = reply.one("job-id")
+    assert isinstance(number, int)
+    job_id = values.integer(number)
+    gate = Gate(monkeypatch, after=True)
+    sending = asyncio.create_task(
+        lan.ask(
+            Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=values.boolean(True)
+        )
+    )
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
+    sending.cancel()
+    gate.opened.set()
+    await until(lambda: [job.state for job in jobs_of(lan)] == ["canceled"])
+    assert (await lan.job(number)).one("job-state") == 7
+
+
+def test_few_jobs_are_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Repeats()
+    for number in range(repeats.MAX_TOLD + 1):
+        known.note_told(str(number))
+    assert len(known._told) == repeats.MAX_TOLD
+    assert "0" not in known._told
+
+
+async def test_the_newest_one_is_found(lan: LanPrinter, simulator: Simulator) -> None:
+    await lan.print()
+    (job,) = jobs_of(lan)
+    older = replace(job, job_id="older", created_at=job.created_at - timedelta(seconds=60))
+    sent = Sent(Sender(lan.name, "127.0.0.1"), job.title, job.digest, dict(job.requested))
+    known = Repeats()
+    now = job.created_at + timedelta(seconds=repeats.REPEAT_SECONDS)
+    assert known.find([older, job], sent, now) is job
+    assert known.find([older], sent, now) is None
+    known.note_told(job.job_id)
+    assert known.find([job], sent, now) is None
+    await came_out(simulator)

@@ -1,0 +1,225 @@
+"""ID cards and photos: their size on paper, to be measured with a ruler, and what is cropped."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+import pypdfium2
+import pytest
+
+from custom_components.lianke.pdf import gather
+from tests.pdf.sheets import A4, Seen, Sheets, laid_out, make_pages, make_picture
+
+# A part of a millimetre that a driver may lose.
+EXACT = 0.3
+
+
+def whole(sheets: Sheets, number: int = 0) -> Seen:
+    """Return where all that is red or blue lies on a sheet."""
+    places = [place for _, place in sheets.colours(number)]
+    left, top = min(place.left for place in places), min(place.top for place in places)
+    right = max(place.left + place.width for place in places)
+    bottom = max(place.top + place.height for place in places)
+    return Seen(left, top, right - left, bottom - top)
+
+
+@pytest.mark.parametrize(
+    "size", [(1712, 1080), (856, 540), (1080, 1712), (2000, 1080), (1000, 1000), (300, 1200)]
+)
+def test_a_card_is_as_large_as_a_card(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Whatever the photo's shape and however it lies: 85.6 × 54 mm, in the middle of the width."""
+    file = make_picture(tmp_path / "x.png", size)
+    place = whole(laid_out(tmp_path, file, sheet="id_card"))
+    assert place.width == pytest.approx(85.6, abs=EXACT)
+    assert place.height == pytest.approx(54, abs=EXACT)
+    assert place.left + place.width / 2 == pytest.approx(105, abs=EXACT)
+
+
+def test_both_sides_of_a_card(tmp_path: Path) -> None:
+    front = make_picture(tmp_path / "1.png", (856, 540))
+    Image.new("RGB", (856, 540), "red").save(tmp_path / "2.png")
+    back = front | {"path": str(tmp_path / "2.png")}
+    sheets = laid_out(tmp_path, front, back, front, sheet="id_card")
+    assert sheets.sizes == [(210, 297)] * 2
+    place = whole(sheets)
+    assert place.height == pytest.approx(54 * 2 + 20, abs=EXACT)
+    assert place.top == pytest.approx((297 - 128) / 2, abs=EXACT)
+    parts = dict(sheets.colours(0))
+    # Only the front, above, has blue in it.
+    assert parts["blue"].height == pytest.approx(54, abs=EXACT)
+    assert parts["blue"].top == pytest.approx(place.top, abs=EXACT)
+
+
+def make_card(path: Path, turn: int = 0) -> dict[str, Any]:
+    """Return a photo of a card on a table: red and blue halves, a fifth of the photo from its edges.
+
+    The table is green; the photo was turned counter-clockwise by some degrees.
+    """
+    photo = Image.new("RGB", (1600, 1000), (0, 200, 0))
+    photo.paste("red", (320, 200, 800, 800))
+    photo.paste("blue", (800, 200, 1280, 800))
+    photo.rotate(turn, Image.Resampling.BICUBIC, expand=True, fillcolor=(0, 200, 0)).save(path)
+    return {"path": str(path), "is_pdf": False, "pages": [0]}
+
+
+UNCUT = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0}
+BY_HAND = {"left": 0.2, "top": 0.2, "right": 0.8, "bottom": 0.8}
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270, -90])
+def test_a_card_is_cropped_and_turned_by_hand(tmp_path: Path, turn: int) -> None:
+    """What was chosen fills the card, upright: the table is gone, and the halves are in order."""
+    file = make_card(tmp_path / "x.png", turn) | {"cut": UNCUT | BY_HAND | {"turn": turn}}
+    sheets = laid_out(tmp_path, file, sheet="id_card")
+    place = whole(sheets)
+    assert place.width == pytest.approx(85.6, abs=EXACT)
+    assert place.height == pytest.approx(54, abs=EXACT)
+    parts = dict(sheets.colours(0))
+    assert parts["red"].width == pytest.approx(42.8, abs=EXACT)
+    assert parts["red"].left < parts["blue"].left
+    middle = sheets.picture(0, dpi=254).crop((630, 850, 1470, 1380))
+    assert max(middle.getchannel("G").histogram()[60:], default=0) == 0
+
+
+def test_a_card_is_turned_by_a_few_degrees(tmp_path: Path) -> None:
+    """The frame that holds the turned picture is what the edges are parts of."""
+    file = make_card(tmp_path / "x.png", 7)
+    turned = Image.open(file["path"]).rotate(-7, expand=True)
+    across, down = 960 / turned.width / 2, 600 / turned.height / 2
+    cut = {"left": 0.5 - across, "right": 0.5 + across, "top": 0.5 - down, "bottom": 0.5 + down}
+    sheets = laid_out(tmp_path, file | {"cut": UNCUT | cut | {"turn": 7}}, sheet="id_card")
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((85.6, 54), abs=EXACT)
+    red = dict(sheets.colours(0))["red"]
+    assert (red.width, red.height) == pytest.approx((42.8, 54), abs=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("cut", "red"),
+    [
+        # A little too narrow: all of it is there.
+        ({"left": 0.25, "top": 0.2, "right": 0.8, "bottom": 0.8}, 38.9),
+        # Much too narrow, and still wider than high: its middle fills the card.
+        ({"left": 0.35, "top": 0.2, "right": 0.8, "bottom": 0.8}, 28.5),
+        # The card stands in the photo after all.
+        ({"left": 0.2, "top": 0.2, "right": 0.5, "bottom": 0.8}, 85.6),
+    ],
+)
+def test_a_part_of_another_shape(tmp_path: Path, cut: dict[str, float], red: float) -> None:
+    file = make_card(tmp_path / "x.png") | {"cut": UNCUT | cut}
+    sheets = laid_out(tmp_path, file, sheet="id_card")
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((85.6, 54), abs=EXACT)
+    assert dict(sheets.colours(0))["red"].width == pytest.approx(red, abs=EXACT)
+
+
+def test_a_part_of_a_few_pixels(tmp_path: Path) -> None:
+    file = make_picture(tmp_path / "x.png", (3, 2))
+    cut = {"left": 0.9, "top": 0.9, "right": 1.0, "bottom": 1.0}
+    for turn in (0, 45, 359.5):
+        made = laid_out(tmp_path, file | {"cut": UNCUT | cut | {"turn": turn}}, sheet="id_card")
+        assert len(made) == 1
+
+
+def test_a_scanned_card_keeps_its_shape(tmp_path: Path) -> None:
+    """A page of a PDF is not cropped: it is as large as it can be within a card."""
+    sheets = laid_out(tmp_path, make_pages(tmp_path / "x.pdf", A4), sheet="id_card")
+    letter = sheets.letters(0)["A"]
+    assert max(letter.width, letter.height) < 3
+    assert 84.5 < letter.top < 138.5
+
+
+@pytest.mark.parametrize(
+    ("photo", "on_a_sheet"),
+    [
+        ((25, 35), 50),
+        ((35, 49), 25),
+        ((89, 127), 4),
+        ((102, 152), 2),
+        ((127, 178), 2),
+        ((152, 203), 1),
+    ],
+)
+def test_photos_are_as_large_as_they_say(
+    tmp_path: Path, photo: tuple[int, int], on_a_sheet: int
+) -> None:
+    file = make_picture(tmp_path / "x.png", (600, 840))
+    place = whole(laid_out(tmp_path, file, sheet="photos", photo=photo))
+    assert sorted((place.width, place.height)) == pytest.approx(photo, abs=EXACT)
+    most = laid_out(tmp_path, file, sheet="photos", photo=photo, count=on_a_sheet)
+    assert len(most) == 1
+    more = laid_out(tmp_path, file, sheet="photos", photo=photo, count=on_a_sheet + 1)
+    assert len(more) == 2
+    place = whole(more)
+    assert place.left >= 5 - EXACT
+    assert place.top >= 5 - EXACT
+    assert place.left + place.width <= 205 + EXACT
+    assert place.top + place.height <= 292 + EXACT
+
+
+def test_a_photo_on_paper_of_its_size_fills_it(tmp_path: Path) -> None:
+    file = make_picture(tmp_path / "x.png", (600, 900))
+    paper = (101.6, 152.4)
+    sheets = laid_out(tmp_path, file, sheet="photos", photo=(102, 152), paper=paper)
+    assert sheets.sizes == [(102, 152)]
+    assert whole(sheets)[2:] == pytest.approx(paper, abs=0.5)
+
+
+def test_as_large_as_the_paper(tmp_path: Path) -> None:
+    """Up to the margins, and up to the edges where there are none."""
+    file = make_picture(tmp_path / "x.png", (900, 600))
+    sheets = laid_out(tmp_path, file, sheet="photos", photo=None)
+    assert whole(sheets)[2:] == pytest.approx((200, 287), abs=EXACT)
+    sheets = laid_out(tmp_path, file, sheet="photos", photo=None, margin=(0, 0))
+    assert whole(sheets)[2:] == pytest.approx(A4, abs=EXACT)
+
+
+def test_fit_shows_all_of_a_photo(tmp_path: Path) -> None:
+    file = make_picture(tmp_path / "x.png", (800, 400))
+    fit = whole(laid_out(tmp_path, file, sheet="photos", photo=(89, 127), fill=False))
+    assert sorted((fit.width, fit.height)) == pytest.approx((63.5, 127), abs=EXACT)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_head_stays_upright(tmp_path: Path, upright: bool) -> None:
+    """A wide picture of a head is cropped at its sides; other photos are turned."""
+    file = make_picture(tmp_path / "x.png", (800, 400))
+    sheets = laid_out(tmp_path, file, sheet="photos", photo=(35, 49), upright=upright)
+    parts = dict(sheets.colours(0))
+    is_beside = parts["blue"].left > parts["red"].left + 5
+    assert is_beside is upright
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((35, 49), abs=EXACT)
+
+
+def test_photos_follow_each_other(tmp_path: Path) -> None:
+    one = make_picture(tmp_path / "1.png", (600, 840))
+    other = one | {"path": str(tmp_path / "2.png")}
+    Image.new("RGB", (600, 840), "red").save(tmp_path / "2.png")
+    sheets = laid_out(tmp_path, one, other, sheet="photos", photo=(89, 127), count=3, frame=True)
+    assert len(sheets) == 2
+    assert [name for name, _ in sheets.colours(1)] == ["red"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("JPEG", {"quality": 95}), ("TIFF", {}), ("BMP", {}), ("GIF", {})]
+)
+def test_kinds_of_pictures(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    file = make_picture(tmp_path / "x", (600, 400), kind, **options)
+    assert whole(laid_out(tmp_path, file, sheet="id_card")).width == pytest.approx(85.6, abs=EXACT)
+
+
+def test_a_photo_is_laid_out_as_it_was_held(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8  # to be turned by 90° counter-clockwise
+    file = make_picture(tmp_path / "x.jpg", (600, 400), "JPEG", exif=exif)
+    parts = dict(laid_out(tmp_path, file, sheet="photos", photo=(89, 127)).colours(0))
+    assert parts["red"].top > parts["blue"].top + 30
+
+
+def test_a_picture_is_as_sharp_as_can_be_seen(tmp_path: Path) -> None:
+    """More pixels would take space and time that nobody sees."""
+    file = make_picture(tmp_path / "x.png", (5000, 3000))
+    sheets = laid_out(tmp_path, file)
+    [image] = sheets.document[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+    assert max(image.get_px_size()) == gather.MOST_PIXELS

@@ -1,0 +1,101 @@
+"""The action that prints a kept document again, with other options than before."""
+
+from typing import Any
+
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from tests.household import INKJET, House
+from tests.simulator import Outcome
+
+# Callbacks arrive, so that waiting is short.
+pytestmark = pytest.mark.usefixtures("reachable")
+
+
+async def failed(house: House, **data: Any) -> str:
+    """Print the menu, which fails, and return the job's id."""
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(file=house.menu, **data)
+    assert job["state"] == "failed"
+    return str(job["job_id"])
+
+
+async def retry(house: House, job_id: str, **data: Any) -> dict[str, Any]:
+    """Print a job again and return the new one."""
+    job: dict[str, Any] = (await house.ask("retry_job", job_id=job_id, **data))["job"]
+    return job
+
+
+async def test_options_are_changed_before_a_failed_job_is_printed_again(house: House) -> None:
+    job_id = await failed(house, paper="A5", copies=3, duplex="long_edge")
+    await retry(house, job_id, copies=1, pages="2-3")
+    [document] = await house.came_out()
+    assert document.copies == 1
+    assert document.options["jpPageRange"] == "2-3"
+    # What the call does not name stays as it was.
+    assert (document.options["dmPaperSize"], document.options["dmDuplex"]) == ("11", "2")
+
+
+async def test_another_paper_takes_the_place_of_a_size(house: House) -> None:
+    job_id = await failed(house, paper_width=60, paper_height=40)
+    await retry(house, job_id, paper="A5")
+    [document] = await house.came_out()
+    assert document.options["dmPaperSize"] == "11"
+    assert "dmPaperWidth" not in document.options
+
+
+async def test_options_that_the_printer_does_not_have_print_nothing(house: House) -> None:
+    job_id = await failed(house)
+    before = house.sent
+    for wrong in ({"tray": "no such tray"}, {"pages": "7-9"}, {"copies": 99}):
+        with pytest.raises(ServiceValidationError):
+            await retry(house, job_id, **wrong)
+    assert house.sent == before
+    # None of that was the one retry that a job has.
+    await retry(house, job_id)
+    await house.came_out()
+
+
+async def test_options_are_changed_for_another_printer(house: House) -> None:
+    job_id = await failed(house, paper="A5", tray="纸盒 1")
+    job = await retry(house, job_id, to_device_id=house.device(INKJET), tray="后进纸器", copies=2)
+    assert job["printer"] == INKJET
+    [document] = await house.came_out()
+    assert (document.copies, document.options["dmPaperSize"]) == (2, "11")
+
+
+async def test_sheets_keep_their_layout(house: House) -> None:
+    job_id = await failed(house, sheet="2_up")
+    before = house.sent
+    for wrong in ({"scale": "fill"}, {"orientation": "portrait"}, {"auto_rotate": True}):
+        with pytest.raises(ServiceValidationError) as refused:
+            await retry(house, job_id, **wrong)
+        assert refused.value.translation_key == "sheets_are_laid_out"
+    assert house.sent == before
+    await retry(house, job_id, copies=2, pages="2")
+    [document] = await house.came_out()
+    assert (document.copies, document.options["jpPageRange"]) == (2, "2")
+    assert document.options["jpScale"] == "fit"
+
+
+async def test_a_printed_job_is_printed_again_otherwise(house: House) -> None:
+    house.set_options({"keep_printed_hours": 1})
+    job = await house.print_one(file=house.menu, copies=2)
+    assert job["state"] == "completed"
+    queue = house.queue
+    while not queue.get(job["job_id"]).can_print_again:  # the clean-up after a job's end sets it
+        await house.hass.async_block_till_done(wait_background_tasks=True)
+        await house.queue._scheduler._async_clean_up(queue.get(job["job_id"]).changed_at)
+    [listed] = (await house.ask("list_jobs", device_id=house.device()))["jobs"]
+    assert (listed["can_retry"], listed["can_print_again"]) == (False, True)
+    again = await retry(house, job["job_id"], copies=1)
+    assert again["copies"] == 1
+    assert [one.copies for one in await house.came_out(2)] == [2, 1]
+
+
+async def test_raw_data_has_no_options_to_change(house: House) -> None:
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(text="x", raw=True)
+    with pytest.raises(ServiceValidationError) as refused:
+        await retry(house, job["job_id"], copies=2)
+    assert refused.value.translation_key == "raw_refuses_options"

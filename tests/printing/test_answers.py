@@ -1,0 +1,314 @@
+"""Answers to jobs that wait for a person: which jobs wait, and who may answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
+
+from custom_components.lianke.api.option_resolver import resolve_options
+from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.approval import async_reasons_to_ask
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.people import Origin
+from custom_components.lianke.jobs.request import PrintRequest
+from custom_components.lianke.people.tokens import Answer, button_of
+from custom_components.lianke.printing.target import async_target_of_job
+from tests.household import LASER, OTHER_LASER, House
+from tests.simulator import Outcome
+
+
+def option(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
+    """Set options."""
+    hass.config_entries.async_update_entry(entry, options=options)
+
+
+def acting(user: User) -> Context:
+    """Return the context of what a user does."""
+    return Context(user_id=user.id)
+
+
+async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
+    """Print a text as a user and return the job."""
+    response = await house.ask(
+        "print", acting(user), device_id=house.device(), text="Hello", **data
+    )
+    return dict(response["jobs"][0])
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
+    option(house.hass, house.entry, approval_users=[anna.id])
+    job = await print_as(house, anna)
+    assert (job["state"], job["hold_reason"]) == ("held", "approval")
+    assert job["message"] == "Waiting for approval"
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await house.ask("continue_job", acting(anna), job_id=job["job_id"])
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await house.ask("reject_job", acting(anna), job_id=job["job_id"])
+    assert not house.sent
+    await house.ask("continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+    await house.came_out()
+    with pytest.raises(ServiceValidationError, match="does not wait"):
+        await house.ask("continue_job", acting(boss), job_id=job["job_id"])
+    # Their own jobs, and those of others, wait for nobody.
+    assert (await print_as(house, boss))["state"] == "uploading"
+    assert (await house.print_one(text="Hello"))["state"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "The job was rejected. Anna: Read it here"),
+        ("zh-Hans", "任务已被拒绝。Anna：Read it here"),
+    ],
+)
+async def test_a_job_is_rejected(
+    anna: User, boss: User, language: str, message: str, house: House
+) -> None:
+    house.hass.config.language = language
+    option(
+        house.hass,
+        house.entry,
+        approval_printers=list(house.data.storage.printers),
+        approvers=[anna.id],
+    )
+    job = await print_as(house, boss)
+    with pytest.raises(ServiceValidationError) as refused:
+        # There are approvers, and an administrator is none of them.
+        await house.ask("continue_job", acting(boss), job_id=job["job_id"])
+    assert refused.value.translation_key == "not_an_approver"
+    reported = (
+        await house.ask("reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
+    )["job"]
+    assert (reported["state"], reported["reason"]) == ("canceled", "rejected")
+    assert reported["message"] == message
+    assert not house.sent
+
+
+LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "off": ({"approval_pages": 0}, {"pages": 99}, False),
+    "as many": ({"approval_pages": 6}, {"pages": 3, "copies": 2}, False),
+    "one more": ({"approval_pages": 6}, {"pages": 7}, True),
+    "with its copies": ({"approval_pages": 6}, {"pages": 4, "copies": 2}, True),
+    "not known": ({"approval_pages": 6}, {"pages": None}, True),
+    "some of many": ({"approval_pages": 6}, {"pages": 99, "range": "1-6"}, False),
+    "home network": ({"approval_sources": ["lan_printer"]}, {"sender_address": "10.0.0.2"}, True),
+    "an automation": ({"approval_sources": ["automation"]}, {}, True),
+    "an assistant": ({"approval_sources": ["assistant"]}, {"origin": Origin.ASSISTANT}, True),
+    "no assistant": ({"approval_sources": ["assistant"]}, {}, False),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+async def test_what_is_to_be_approved(case: str, house: House) -> None:
+    options, asked, expected = LIMITS[case]
+    view = next(
+        view for view in house.data.coordinator.data.printers.values() if view.name == LASER
+    )
+    request = PrintRequest(
+        printer_key=view.key,
+        document=Document(
+            path=Path("unread.pdf"),
+            name="Report.pdf",
+            content_type="application/pdf",
+            extension=".pdf",
+            size=1,
+            pages=asked.get("pages", 1),
+            title="Report",
+        ),
+        title="Report",
+        options=resolve_options(
+            PrintOptions(copies=asked.get("copies"), pages=asked.get("range")),
+            None,
+            (),
+            view.printer.species,
+        ),
+        context=Context(),
+        sender_address=asked.get("sender_address"),
+        origin=asked.get("origin"),
+    )
+    reasons = await async_reasons_to_ask(house.hass, options, request, view)
+    assert reasons == (("approval",) if expected else ())
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(20):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:
+    """The event fires once for each person and once for the printer, the sensor has the present reason."""
+    option(house.hass, house.entry, approval_users=[anna.id])
+    sensor, event_id = (
+        f"{kind}.kyocera_ma2000w_gx_{what}"
+        for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
+    )
+    reported: list[tuple[str, str | None]] = []
+
+    @callback
+    def on_event(event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is not None:
+            reported.append((state.attributes["event_type"], state.attributes["reason"]))
+
+    async_track_state_change_event(house.hass, event_id, on_event)
+    house.box.printer(1).on = False
+    await house.data.coordinator.async_refresh()
+    job = await print_as(house, anna, release_code="4711")
+    for reason, code in (("approval", None), ("release", "4711")):
+        await until(partial(house.hass.states.is_state, sensor, reason))
+        assert reported[-1] == ("held", reason)
+        data = {"job_id": job["job_id"], "reason": reason}
+        await house.ask("continue_job", acting(boss), **data, **({"code": code} if code else {}))
+    await until(lambda: house.hass.states.is_state(sensor, "disconnected"))
+    assert reported == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
+    await house.ask("cancel_job", acting(anna), job_id=job["job_id"])
+    await house.hass.async_block_till_done()
+    assert reported[3:] == [("canceled", None)]
+    assert not house.sent
+
+
+async def test_answering_twice_at_once(anna: User, boss: User, house: House) -> None:
+    """One of several presses counts, and what waits for the next person goes on waiting."""
+    option(house.hass, house.entry, approval_users=[anna.id], release_users=[anna.id])
+    job = await print_as(house, anna)
+    answers = await asyncio.gather(
+        *(
+            house.ask("continue_job", acting(boss), job_id=job["job_id"], reason="approval")
+            for _ in range(5)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, dict) for answer in answers) == 1
+    assert house.queue.get(job["job_id"]).waits_for == ("release",)
+    yes = [house.ask("continue_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    no = [house.ask("reject_job", acting(boss), job_id=job["job_id"]) for _ in range(3)]
+    answers = await asyncio.gather(*yes, *no, return_exceptions=True)
+    assert sum(isinstance(answer, dict) for answer in answers) == 1
+    await house.came_out()
+
+
+async def by_action(house: House, user: User, job_id: str, _client: MockHAClientWebSocket) -> None:
+    await house.ask("continue_job", acting(user), job_id=job_id)
+
+
+async def by_rejection(
+    house: House, user: User, job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    await house.ask("reject_job", acting(user), job_id=job_id)
+
+
+async def by_card(house: House, _user: User, job_id: str, client: MockHAClientWebSocket) -> None:
+    data = {"job_id": job_id}
+    await client.send_json_auto_id(
+        {"type": "lianke/action", "service": "continue_job", "service_data": data}
+    )
+
+
+async def by_notification(
+    house: House, user: User, job_id: str, _client: MockHAClientWebSocket
+) -> None:
+    _, job = async_target_of_job(house.hass, job_id)
+    action = {"action": button_of(job, Answer.APPROVE)}
+    house.hass.bus.async_fire("mobile_app_notification_action", action, context=acting(user))
+
+
+async def by_button(house: House, user: User, _job_id: str, _client: MockHAClientWebSocket) -> None:
+    entities = er.async_entries_for_device(er.async_get(house.hass), house.device(OTHER_LASER))
+    entity_id = next(one.entity_id for one in entities if "release_jobs" in one.unique_id)
+    await house.hass.services.async_call(
+        "button", "press", {"entity_id": entity_id}, blocking=True, context=acting(user)
+    )
+
+
+@pytest.mark.parametrize("door", [by_action, by_rejection, by_card, by_notification, by_button])
+async def test_an_answer_counts_for_what_it_was_checked_for(
+    hass_ws_client: WebSocketGenerator,
+    anna: User,
+    boss: User,
+    door: Callable[..., Awaitable[None]],
+    house: House,
+) -> None:
+    """Whoever releases a job twice at once has not approved it."""
+    keys = {one.name: key for key, one in house.data.storage.printers.items()}
+    option(
+        house.hass,
+        house.entry,
+        release_printers=[keys[LASER], keys[OTHER_LASER]],
+        approval_printers=[keys[OTHER_LASER]],
+    )
+    other = house.device(OTHER_LASER)
+    made = await house.hass.auth.async_create_refresh_token(anna, "http://localhost/")
+    client = await hass_ws_client(house.hass, house.hass.auth.async_create_access_token(made))
+    job_id = (await print_as(house, anna))["job_id"]
+    moved = await house.ask("move_job", acting(anna), job_id=job_id, to_device_id=other)
+    job_id = moved["job"]["job_id"]
+    queue = house.queue
+    assert queue.get(job_id).waits_for == ("release", "approval")
+    released = house.ask("continue_job", acting(anna), job_id=job_id, reason="release")
+    answers = (door(house, anna, job_id, client) for _ in range(2))
+    await asyncio.gather(released, *answers, return_exceptions=True)
+    if door is by_card:
+        for _ in range(2):
+            assert not (await client.receive_json())["success"]
+    await house.hass.async_block_till_done()
+    job = queue.get(job_id)
+    assert (job.state, job.waits_for) == (JobState.HELD, ("approval",))
+    assert not house.sent
+    await house.ask("continue_job", acting(boss), job_id=job_id)
+    await house.came_out()
+
+
+async def test_what_was_approved_and_did_not_come_out(
+    reachable: str, anna: User, boss: User, house: House
+) -> None:
+    """The same document for the same user needs no second approval; a change of it does."""
+    option(house.hass, house.entry, approval_users=[anna.id])
+
+    async def fails() -> str:
+        house.cloud.plan(house.box.printer(1), Outcome(code=502))
+        job_id = str((await print_as(house, anna))["job_id"])
+        await house.ask("continue_job", acting(boss), job_id=job_id)
+        queue = house.queue
+        await until(lambda: queue.get(job_id).state is JobState.FAILED)
+        return job_id
+
+    again = (await house.ask("retry_job", acting(anna), job_id=await fails()))["job"]
+    assert again["state"] == "uploading"
+    await house.came_out()
+    more = {"job_id": await fails(), "copies": 50}
+    again = (await house.ask("retry_job", acting(anna), **more))["job"]
+    assert again["hold_reason"] == "approval"
+
+
+async def test_what_was_approved_and_is_moved(anna: User, boss: User, house: House) -> None:
+    option(house.hass, house.entry, approval_users=[anna.id])
+    house.box.printer(1).on = False
+    await house.data.coordinator.async_refresh()
+    jobs = [await print_as(house, anna) for _ in range(2)]
+    await house.ask("continue_job", acting(boss), job_id=jobs[0]["job_id"])
+    other = house.device(OTHER_LASER)
+    moved = [
+        (await house.ask("move_job", acting(anna), job_id=job["job_id"], to_device_id=other))["job"]
+        for job in jobs
+    ]
+    assert [job["hold_reason"] for job in moved] == [None, "approval"]
+    await house.came_out()

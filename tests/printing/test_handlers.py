@@ -1,0 +1,508 @@
+"""The actions, from the call to the paper in the simulator's out tray."""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from tests.conftest import make_entry, set_up, tear_down
+from tests.documents.samples import picture
+from tests.household import INKJET, LASER, OTHER_LASER, House, Upload, data_of, print_one, uploader
+from tests.simulator import Fault, Outcome, Simulator, make_pdf
+
+
+@pytest.fixture
+def house(
+    reachable: str, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path
+) -> House:
+    """Return the house; callbacks arrive, so that waiting is short."""
+    return House(hass=hass, simulator=simulator, entry=setup)
+
+
+@pytest.fixture
+async def upload(reachable: str, hass_client: ClientSessionGenerator) -> Upload:
+    """Return a function that uploads a file."""
+    return await uploader(hass_client)
+
+
+async def test_a_file_is_printed_and_the_outcome_told(house: House) -> None:
+    job = await house.print_one(file=house.menu, title="今天的菜单")
+    [printed] = house.printed
+    assert printed.path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
+    assert printed.name == "菜单.pdf"
+    assert (printed.pages, printed.port) == (3, 1)
+    assert printed.options["reportDeviceStatus"] == printed.options["reportPrinterStatus"] == "1"
+    assert "errLimitNum" not in printed.options
+    assert job["state"] == "completed"
+    assert (job["title"], job["printer"]) == ("今天的菜单", LASER)
+    assert (job["pages"], job["copies"]) == (3, 1)
+    assert (job["duplicate"], job["timed_out"], job["message"]) == (False, False, None)
+    assert job["device_id"] == house.device()
+
+
+async def test_a_reload_is_waited_over(house: House) -> None:
+    house.box.printer(1).paper = 1
+    call = house.hass.async_create_task(
+        house.ask("print", device_id=house.device(), file=house.menu, wait=True)
+    )
+    async with asyncio.timeout(20):
+        while not house.sent:
+            await asyncio.sleep(0.02)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await asyncio.sleep(0.1)
+    assert not call.done()
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    house.box.printer(1).paper = None
+    [job] = (await call)["jobs"]
+    assert (job["state"], job["timed_out"]) == ("completed", False)
+    assert len(house.printed) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("菜单\n" * 100_000, "菜单 " * 66 + "菜单"),
+        ("早\ud83d\ude00\ud83d", "早😀\ufffd"),
+        (" ", "菜单.pdf"),
+    ],
+    ids=["long", "half a character", "blank"],
+)
+async def test_any_title_is_kept_over_a_reload(title: str, shown: str, house: House) -> None:
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    job = await house.print_one(
+        file=house.menu, title=title, request_id="\ud83d", replace_key="\ud83d"
+    )
+    assert job["title"] == shown
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    [kept] = (await house.ask("list_jobs", device_id=house.device()))["jobs"]
+    assert (kept["job_id"], kept["title"]) == (job["job_id"], shown)
+
+
+async def test_values_are_read_as_people_and_yaml_write_them(house: House) -> None:
+    await house.print_one(file=house.menu, duplex=False, paper=" a5 ", color="Mono")
+    options = house.printed[0].options
+    assert (options["dmDuplex"], options["dmPaperSize"], options["dmColor"]) == ("1", "11", "1")
+
+
+async def test_defaults_apply_where_the_call_is_silent(
+    hass: HomeAssistant, reachable: str, entry: MockConfigEntry, simulator: Simulator, media: Path
+) -> None:
+    assert await set_up(hass, entry)
+    [key] = [
+        view.key for view in data_of(entry).coordinator.data.printers.values() if view.name == LASER
+    ]
+    hass.config_entries.async_update_entry(
+        entry,
+        options={
+            "default_options": {"paper": "A5", "duplex": "long_edge", "scale": "none"},
+            "printer_options": {key: {"paper": "Letter", "tray": "手动进纸"}},
+        },
+    )
+    await print_one(hass, file=str(media / "菜单.pdf"), scale="fit")
+    options = simulator.printed[0].options
+    assert options["dmPaperSize"] == "1"
+    assert options["dmDefaultSource"] == "4"
+    assert options["dmDuplex"] == "2"
+    assert options["jpScale"] == "fit"
+    await tear_down(hass)
+
+
+async def test_a_media_item_as_the_form_gives_it(house: House) -> None:
+    item = {
+        "media_content_id": f"media-source://{DOMAIN}/local/菜单.pdf",
+        "media_content_type": "application/pdf",
+        "metadata": {},
+    }
+    await house.print_one(media=item)
+    assert house.printed[0].name == "菜单.pdf"
+
+
+async def test_a_web_address(house: House) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=make_pdf(2))
+
+    app = web.Application()
+    app.router.add_get("/files/{name}", answer)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    address = f"http://127.0.0.1:{server.port}/files"
+    house.hass.config.allowlist_external_urls = {f"{address}/"}
+    job = await house.print_one(url=f"{address}/账单.pdf?token=secret")
+    assert (job["state"], job["title"], job["pages"]) == ("completed", "账单.pdf", 2)
+    assert house.printed[0].name == "账单.pdf"
+    assert "secret" not in str(job)
+    await server.close()
+
+
+async def test_several_documents_are_jobs_in_order(house: House) -> None:
+    for number in (1, 2, 3):
+        (house.media / f"{number}.pdf").write_bytes(make_pdf(number))
+    paths = [house.path(f"{number}.pdf") for number in (1, 2, 3)]
+    jobs = (
+        await house.ask("print", device_id=house.device(), file=paths, wait=True, request_id="x")
+    )["jobs"]
+    assert [job["state"] for job in jobs] == ["completed"] * 3
+    assert [job["title"] for job in jobs] == ["1.pdf", "2.pdf", "3.pdf"]
+    assert [printed.name for printed in house.printed] == ["1.pdf", "2.pdf", "3.pdf"]
+    again = await house.ask("print", device_id=house.device(), file=paths, request_id="x")
+    assert [job["duplicate"] for job in again["jobs"]] == [True] * 3
+    assert [job["job_id"] for job in again["jobs"]] == [job["job_id"] for job in jobs]
+    assert len(house.printed) == 3
+
+
+async def test_a_limit_reached_in_the_middle_is_told(house: House) -> None:
+    house.hass.config.language = "zh-Hans"
+    house.set_options({"max_jobs_per_hour": 2})
+    paths = [house.menu] * 3
+    with pytest.raises(HomeAssistantError) as raised:
+        await house.ask("print", device_id=house.device(), file=paths)
+    assert raised.value.translation_key == "submitted_partly"
+    placeholders = raised.value.translation_placeholders or {}
+    assert (placeholders["done"], placeholders["wanted"]) == ("2", "3")
+    assert LASER in placeholders["reason"]
+    assert "任务" in placeholders["reason"]
+    await house.came_out(2)
+
+
+async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: House) -> None:
+    file_id = await upload(make_pdf(1), "a.pdf")
+    calls = [house.print_one(upload=file_id, request_id="drop-1") for _ in range(3)]
+    jobs = await asyncio.gather(*calls)
+    assert sorted(job["duplicate"] for job in jobs) == [False, True, True]
+    assert len({job["job_id"] for job in jobs}) == 1
+    assert len(house.printed) == 1
+    with pytest.raises(ServiceValidationError) as raised:
+        await house.print_one(upload=file_id, request_id="drop-2")
+    assert raised.value.translation_key == "upload_gone"
+    with pytest.raises(ServiceValidationError):
+        await house.print_one(upload=file_id)
+
+
+async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> None:
+    house.hass.config.language = "zh-Hans"
+    path = house.menu
+    printer = house.box.printer(1)
+    house.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
+    job = await house.print_one(file=path)
+    assert (job["state"], job["reason"], job["code"]) == ("failed", "conversion_failed", 502)
+    assert job["detail"] == "文件已损坏"
+    # Nobody is told to save a PDF as PDF.
+    assert "转换" in job["message"]
+    assert "打印成新的 PDF" in job["message"]
+    assert "另存为 PDF" not in job["message"]
+    assert job["can_retry"]
+    house.cloud.plan(printer, Outcome(code=502, msg="文件已损坏"))
+    with pytest.raises(HomeAssistantError) as raised:
+        await house.hass.services.async_call(
+            DOMAIN,
+            "print",
+            {"device_id": house.device(), "file": path, "wait": True},
+            blocking=True,
+        )
+    assert raised.value.translation_key == "job_failed"
+    placeholders = raised.value.translation_placeholders or {}
+    assert placeholders["title"] == "菜单.pdf"
+    assert placeholders["reason"] == job["message"]
+
+
+async def test_without_waiting_a_failure_is_not_raised(house: House) -> None:
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    answer = await house.hass.services.async_call(
+        DOMAIN,
+        "print",
+        {"device_id": house.device(), "file": house.menu},
+        blocking=True,
+    )
+    assert answer is None
+
+
+async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
+    house.box.printer(1).paper = 0
+    await house.data.coordinator.async_refresh()
+    before = dt_util.utcnow()
+    job = await house.print_one(file=house.menu, expires_in={"hours": 3})
+    assert (job["state"], job["hold_reason"]) == ("held", "out_of_paper")
+    assert not job["timed_out"]
+    expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
+    assert timedelta(hours=2.9) < expires - before < timedelta(hours=3.1)
+    replaced = await house.print_one(file=house.menu, replace_key="menu")
+    newer = await house.print_one(file=house.menu, replace_key="menu")
+    jobs = {
+        item["job_id"]: item
+        for item in (await house.ask("list_jobs", device_id=house.device()))["jobs"]
+    }
+    assert jobs[replaced["job_id"]]["state"] == "canceled"
+    assert jobs[newer["job_id"]]["state"] == "held"
+    with pytest.raises(ServiceValidationError) as raised:
+        await house.print_one(file=house.menu, if_not_ready="fail")
+    assert raised.value.translation_key == "not_ready_out_of_paper"
+    assert house.sent == 0
+
+
+async def test_waiting_ends_in_time(house: House) -> None:
+    house.cloud.variants.callbacks = "never"
+    job = await house.print_one(file=house.menu, wait_timeout=0.3)
+    assert job["timed_out"]
+    assert job["state"] in ("uploading", "queued")
+
+
+async def test_pictures_expire_soon_and_lists_later(
+    hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
+) -> None:
+    house = House(hass=hass, simulator=simulator, entry=setup)
+    from tests.documents.test_entities import Door, add
+
+    await add(house.hass, "camera", [Door(picture("JPEG"))])
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    photo = await house.print_one(source_entity="camera.door")
+    text = await house.print_one(text="x")
+    now = dt_util.utcnow()
+    for job, hours in ((photo, 1), (text, 12)):
+        expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
+        assert abs(expires - now - timedelta(hours=hours)) < timedelta(minutes=1)
+    assert photo["title"] == "门铃"
+
+
+async def test_jobs_are_listed_and_filtered(house: House) -> None:
+    await house.print_one(text="1", title="one")
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    await house.print_one(text="2", title="two")
+    await house.print_one(text="3", title="other printer", device_id=house.device(INKJET))
+    device = house.device()
+
+    async def titles(**filters: Any) -> list[str]:
+        answer = await house.ask("list_jobs", device_id=device, **filters)
+        assert set(answer) == {"jobs"}
+        return [job["title"] for job in answer["jobs"]]
+
+    assert await titles() == ["two", "one"]
+    assert await titles(limit=1) == ["two"]
+    assert await titles(state="completed") == ["one"]
+    assert await titles(state=["failed", "completed"]) == ["two", "one"]
+    assert await titles(state=["held"]) == []
+
+
+async def test_the_clouds_list_is_asked_once_a_minute(house: House) -> None:
+    house.cloud.variants.list_lag = 0.0
+    await house.print_one(text="1")
+    house.cloud.print_as_someone_else(house.box, house.box.printer(1))
+    before = house.cloud.count("POST /print/query_device_task")
+    for _ in range(3):
+        answer = await house.ask("list_jobs", device_id=house.device(), include_cloud=True)
+    assert house.cloud.count("POST /print/query_device_task") == before + 1
+    assert sorted(task["own"] for task in answer["cloud"]) == [False, True]
+    [own] = [task for task in answer["cloud"] if task["own"]]
+    assert own["state"] == "SUCCESS"
+    assert dt_util.parse_datetime(own["created_at"]) is not None
+
+
+async def failed_job(house: House, **data: Any) -> dict[str, Any]:
+    """Print something that fails, and return its job."""
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(**({"text": "再来一次"} | data))
+    assert job["state"] == "failed"
+    return job
+
+
+async def test_a_failed_job_is_printed_on_another_printer(house: House) -> None:
+    job = await failed_job(house, paper="A5", tray="纸盒 1")
+    device, other = house.device(), house.device(INKJET)
+    # The other printer has no such tray: it says so, and nothing is sent.
+    before = house.sent
+    with pytest.raises(ServiceValidationError) as raised:
+        await house.ask("retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
+    assert raised.value.translation_key == "tray_not_available"
+    assert house.sent == before
+    job = await failed_job(house, paper="A5")
+    answer = await house.ask(
+        "retry_job", device_id=device, job_id=job["job_id"], to_device_id=other
+    )
+    assert answer["job"]["device_id"] == other
+    assert answer["job"]["printer"] == INKJET
+    [printed] = await house.came_out()
+    assert printed.options["targetIp"] == house.box.network_printer().ip
+    assert printed.options["dmPaperSize"] == "11"
+
+
+async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
+    box = house.cloud.add_box(house.box.account)
+    house.cloud.add_printer(box, "HP LaserJet 1020", 1)
+    second = make_entry(house.simulator, box, title="Second")
+    assert await set_up(house.hass, second)
+    job = await failed_job(house)
+    key = next(iter(data_of(second).coordinator.data.printers))
+    from homeassistant.helpers import device_registry as dr
+
+    device = dr.async_get(house.hass).async_get_device_by_identifier(
+        (DOMAIN, f"{box.device_id}_{key}"), second.entry_id
+    )
+    assert device is not None
+    answer = await house.ask(
+        "retry_job",
+        device_id=house.device(),
+        job_id=job["job_id"],
+        to_device_id=device.id,
+    )
+    assert answer["job"]["device_id"] == device.id
+    [printed] = await house.came_out()
+    assert (printed.device_id, "再来一次" in printed.path.read_text("utf-8")) == (
+        box.device_id,
+        True,
+    )
+    [again] = data_of(second).queue.jobs()
+    assert again.retry_of == job["job_id"]
+
+
+async def test_capabilities(house: House) -> None:
+    answer = await house.ask("get_capabilities", device_id=house.device())
+    assert answer["model"] == LASER
+    assert answer["papers"][0] == {
+        "name": "A4",
+        "id": 9,
+        "width": 210.0,
+        "height": 297.0,
+        "printable_width": 201.6,
+        "printable_height": 288.6,
+    }
+    # The driver's name for it ends in a line end, which nobody should have to type.
+    assert "信封 DL" in [paper["name"] for paper in answer["papers"]]
+    assert answer["trays"][1] == {"name": "纸盒 1", "id": 258}
+    assert answer["color"] == ["mono"]
+    assert answer["duplex"] == ["off", "long_edge", "short_edge"]
+    assert answer["orientation"] == ["portrait", "landscape"]
+    assert answer["max_copies"] == 99
+    assert answer["defaults"]["paper"] == "A4"
+    assert answer["defaults"]["tray"] == "自动选择"
+    asked = house.cloud.count("GET /print/printer_params")
+    await house.ask("get_capabilities", device_id=house.device())
+    assert house.cloud.count("GET /print/printer_params") == asked
+
+
+async def test_what_a_driver_does_not_say_is_unknown(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Capabilities", "DevMode"]
+    house.cloud.variants.papers = "empty"
+    answer = await house.ask("get_capabilities", device_id=house.device(OTHER_LASER))
+    unknown = ("papers", "trays", "media_types", "color", "duplex", "orientation", "max_copies")
+    assert {answer[name] for name in unknown} == {None}
+    assert set(answer["defaults"].values()) == {None}
+    await house.print_one(text="x", device_id=house.device(OTHER_LASER), tray=258, paper="A5")
+    assert house.printed[0].options["dmDefaultSource"] == "258"
+    assert house.printed[0].options["dmPaperSize"] == "11"
+
+
+async def test_papers_without_a_block_are_named_by_the_list(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Papers"]
+    answer = await house.ask("get_capabilities", device_id=house.device())
+    assert [paper["name"] for paper in answer["papers"]][:2] == ["A4", "A5"]
+
+
+async def cloud_preview(house: House) -> dict[str, Any]:
+    """Have the menu drawn by the cloud."""
+    path = house.menu
+    return await house.ask("preview", device_id=house.device(), file=path, preview_by="cloud")
+
+
+async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
+    all_entities: None,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+    house: House,
+) -> None:
+    answer = await cloud_preview(house)
+    assert (answer["pages"], answer["title"], len(answer["images"])) == (3, "菜单.pdf", 3)
+    assert house.printed == []
+    anyone = await hass_client_no_auth()
+    picture_answer = await anyone.get(answer["images"][1])
+    assert picture_answer.status == HTTPStatus.OK
+    assert picture_answer.content_type == "image/png"
+    assert (await picture_answer.read()).startswith(b"\x89PNG")
+    assert (await anyone.get(answer["images"][1].partition("?")[0])).status == (
+        HTTPStatus.UNAUTHORIZED
+    )
+    client = await hass_client()
+    for last in ("0", "4", "x", "-1", "9" * 5000):
+        path = f"{answer['images'][0].partition('?')[0].rpartition('/')[0]}/{last}"
+        assert (await client.get(path)).status == HTTPStatus.NOT_FOUND
+    [image] = [
+        state for state in house.hass.states.async_all("image") if state.name.startswith(LASER)
+    ]
+    assert dt_util.parse_datetime(image.state) is not None
+    assert house.queue.jobs() == []
+
+    job = await house.print_one(document=answer["document"], copies=2)
+    [printed] = house.printed
+    assert printed.options["taskTicket"]
+    assert (job["title"], job["pages"], job["state"]) == ("菜单.pdf", 3, "completed")
+
+
+async def test_a_preview_for_other_options_is_printed_from_the_file(house: House) -> None:
+    answer = await cloud_preview(house)
+    await house.print_one(document=answer["document"], paper="A5")
+    [printed] = house.printed
+    assert "taskTicket" not in printed.options
+    assert printed.path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
+
+
+async def test_a_preview_that_fails_leaves_nothing(house: House) -> None:
+    house.box.online = False
+    with pytest.raises(HomeAssistantError) as raised:
+        await cloud_preview(house)
+    assert raised.value.translation_key == "box_offline"
+    assert house.spooled() == []
+
+
+async def test_pages_are_counted_here_or_by_the_service(house: House) -> None:
+    device = house.device()
+    answer = await house.ask("count_pages", device_id=device, file=house.menu)
+    assert answer["pages"] == 3
+    assert house.cloud.count("POST /print/file_pages") == 0
+    # Without its table, which other programs put right as well.
+    (house.media / "odd.pdf").write_bytes(make_pdf(2).replace(b"startxref", b"startnone"))
+    answer = await house.ask(
+        "count_pages", device_id=device, file=house.path("odd.pdf"), paper="A5"
+    )
+    assert answer["pages"] == 2
+    assert house.cloud.count("POST /print/file_pages") == 0
+    await house.print_one(document=answer["document"])
+    assert house.printed[0].name == "odd.pdf"
+    house.cloud.fail("POST /print/file_pages", Fault(kind="code", code=502))
+    kept = len(house.spooled())
+    with pytest.raises(HomeAssistantError):
+        await house.ask("count_pages", device_id=device, text="x")
+    assert len(house.spooled()) == kept
+
+
+async def test_only_one_document_at_a_time_is_looked_at(house: House) -> None:
+    paths = [house.menu] * 2
+    for action in ("preview", "count_pages"):
+        with pytest.raises(ServiceValidationError) as raised:
+            await house.ask(action, device_id=house.device(), file=paths)
+        assert raised.value.translation_key == "one_document_only"
+    assert house.sent == 0
+
+
+async def test_actions_without_a_response(house: House) -> None:
+    job = await failed_job(house)
+    device = house.device()
+    for action, data in (
+        ("preview", {"text": "x"}),
+        ("retry_job", {"job_id": job["job_id"]}),
+    ):
+        answer = await house.hass.services.async_call(
+            DOMAIN, action, {"device_id": device, **data}, blocking=True
+        )
+        assert answer is None
+    await house.came_out()

@@ -1,0 +1,134 @@
+"""Who printed what: exported for administrators, and limited for each user and month."""
+
+import csv
+from io import StringIO
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import CAT_ENTITIES
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockUser
+import voluptuous as vol
+
+from custom_components.lianke.box.page_counts import month_of
+from custom_components.lianke.printing.page_counts import as_csv
+from tests.household import LASER, House, show_state
+from tests.simulator import Outcome
+
+# Callbacks arrive, so that waiting is short.
+pytestmark = pytest.mark.usefixtures("reachable")
+
+
+@pytest.fixture
+def anna(hass: HomeAssistant) -> MockUser:
+    """Return a user who may print on the laser."""
+    user = MockUser(id="0123456789abcdef0123456789abcdef", name="=Anna", groups=[])
+    user.add_to_hass(hass)
+    control = {"read": True, "control": True}
+    user.mock_policy({CAT_ENTITIES: {"entity_ids": {"sensor.kyocera_ma2000w_gx": control}}})
+    return user
+
+
+async def print_menu(house: House, user: MockUser | None = None, **data: Any) -> dict[str, Any]:
+    """Print the menu of three pages for a user, or an automation, and wait."""
+    context = Context(user_id=user.id if user else None)
+    answer = await house.ask(
+        "print",
+        context,
+        device_id=house.device(),
+        file=house.menu,
+        wait=True,
+        **data,
+    )
+    job: dict[str, Any] = answer["jobs"][0]
+    return job
+
+
+async def test_pages_are_exported(anna: MockUser, hass_admin_user: User, house: House) -> None:
+    assert (await print_menu(house, anna, copies=2))["state"] == "completed"
+    await print_menu(house)
+    # What did not come out for sure is nobody's.
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    await print_menu(house, anna)
+    await house.hass.async_block_till_done()
+    month = month_of(dt_util.now())
+    admin = Context(user_id=hass_admin_user.id)
+    answer = await house.ask("export_pages", admin)
+    base = {"month": month, "box": "Office box", "printer": LASER}
+    assert answer["rows"] == [
+        base | {"user": "", "source": "automation", "pages": 3},
+        base | {"user": "=Anna", "source": "user", "pages": 6},
+    ]
+    assert answer["total"] == 9
+    read = list(csv.DictReader(StringIO(answer["csv"])))
+    # No spreadsheet takes a name for a formula.
+    assert [(row["user"], row["pages"]) for row in read] == [("", "3"), ("'=Anna", "6")]
+    for period in ({"from_month": "2000-01", "to_month": "2000-12"}, {"from_month": "2100-01"}):
+        assert (await house.ask("export_pages", admin, **period))["rows"] == []
+    one = {"config_entry": house.entry.entry_id, "from_month": month, "to_month": month}
+    assert (await house.ask("export_pages", admin, **one))["total"] == 9
+    for wrong in ("2026", "2026-13", "26-01", "now"):
+        with pytest.raises(vol.Invalid):
+            await house.ask("export_pages", admin, from_month=wrong)
+    with pytest.raises(Unauthorized):
+        await house.ask("export_pages", Context(user_id=anna.id))
+
+
+def test_csv_of_nothing_has_its_names() -> None:
+    assert as_csv([]) == "month,box,printer,user,source,pages\r\n"
+
+
+async def test_beyond_a_months_pages_somebody_has_to_approve(
+    anna: MockUser, hass_admin_user: User, house: House
+) -> None:
+    house.set_options({"monthly_pages": 7})
+    assert (await print_menu(house, anna))["state"] == "completed"
+    assert (await print_menu(house, anna))["state"] == "completed"
+    held = await print_menu(house, anna)
+    assert (held["state"], held["waits_for"]) == ("held", ["approval"])
+    # Others, and automations, go on; and one page is still left, but for the job that waits.
+    assert (await print_menu(house))["state"] == "completed"
+    assert (await print_menu(house, anna, pages="1"))["state"] == "held"
+    await house.ask("continue_job", Context(user_id=hass_admin_user.id), job_id=held["job_id"])
+    await house.came_out(4)
+
+
+async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: House) -> None:
+    options: dict[str, Any] = {"monthly_pages": 5, "monthly_beyond": "refused"}
+    options["monthly_users"] = [anna.id]
+    house.set_options(options)
+    show_state(house.box.printer(1), "outOfPaper")
+    await house.data.coordinator.async_refresh()
+    # One that waits counts.
+    assert (await print_menu(house, anna))["state"] == "held"
+    with pytest.raises(ServiceValidationError) as refused:
+        await print_menu(house, anna)
+    assert refused.value.translation_key == "guard_month"
+    assert refused.value.translation_placeholders == {"limit": "5", "spent": "3"}
+    assert (await print_menu(house, anna, pages="1-2"))["state"] == "held"
+    assert (await print_menu(house))["state"] == "held"
+    assert len(house.queue.jobs()) == 3
+    assert house.sent == 0
+
+
+async def test_the_next_month_begins_anew(anna: MockUser, house: House) -> None:
+    options = {"monthly_pages": 3, "monthly_beyond": "refused"}
+    house.set_options(options)
+    house.data.storage.pages.add(
+        "2026-01", "key", "Laser", user_id=anna.id, source="user", pages=99
+    )
+    assert (await print_menu(house, anna))["state"] == "completed"
+
+
+async def test_diagnostics_and_jobs_tell_nobodys_pages(anna: MockUser, house: House) -> None:
+    from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+
+    await print_menu(house, anna)
+    reported = str(await async_get_config_entry_diagnostics(house.hass, house.entry))
+    assert anna.id not in reported
+    assert "Anna" not in reported
+    job = await house.print_one(text="x")
+    assert anna.id not in str(job)

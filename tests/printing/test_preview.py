@@ -1,0 +1,232 @@
+"""Previews of PDF files and pictures, which are drawn here and sent to nobody."""
+
+import asyncio
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from PIL import Image
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.documents import pdf_client, spool as spool_module
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
+from custom_components.lianke.documents.spool import async_get_spool
+from custom_components.lianke.printing import print as printing
+from tests.household import LASER, House
+from tests.simulator import make_pdf
+
+type Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def client(
+    reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> Client:
+    """Set everything up and return a browser that nobody has logged in with."""
+    return await hass_client_no_auth()
+
+
+async def look(client: Client, address: str) -> Image.Image | None:
+    """Return the picture at an address, None where there is none any more."""
+    answer = await client.get(address)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    assert (answer.status, answer.content_type) == (HTTPStatus.OK, "image/jpeg")
+    assert answer.headers["Cache-Control"] == "no-store"
+    picture = Image.open(BytesIO(await answer.read()))
+    picture.load()
+    return picture
+
+
+async def test_a_pdf_is_drawn_here(all_entities: None, client: Client, house: House) -> None:
+    preview = await house.ask("preview", device_id=house.device(), file=house.menu)
+    assert (preview["pages"], preview["title"], preview["drawn_by"]) == (3, "菜单.pdf", "here")
+    assert len(preview["images"]) == 3
+    for address in (*preview["images"], preview["images"][0]):
+        picture = await look(client, address)
+        assert picture is not None
+        assert picture.size == (1240, 1754)
+    [image] = [
+        state for state in house.hass.states.async_all("image") if state.name.startswith(LASER)
+    ]
+    assert image.state != "unknown"
+    assert (house.sent, house.cloud.count("POST /print/file_pages")) == (0, 0)
+    # The document and three pictures; and it can be printed.
+    assert len(house.spooled()) == 4
+    job = await house.print_one(document=preview["document"])
+    assert (job["title"], job["pages"], job["state"]) == ("菜单.pdf", 3, "completed")
+    assert house.printed[0].path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
+
+
+async def test_a_preview_follows_the_options(client: Client, house: House) -> None:
+    """Looked at again by its handle with other options, it stays one document."""
+    device = house.device()
+    (house.media / "x.pdf").write_bytes(make_pdf(7))
+    first = await house.ask("preview", device_id=device, file=house.path("x.pdf"))
+    handle = first["document"]
+    second = await house.ask(
+        "preview",
+        device_id=device,
+        document=handle,
+        pages="2-4,6",
+        reverse_order=True,
+        orientation="landscape",
+        auto_rotate=False,
+        color="mono",
+    )
+    assert (second["document"], second["pages"], len(second["images"])) == (handle, 4, 4)
+    picture = await look(client, second["images"][0])
+    assert picture is not None
+    assert (picture.mode, picture.size) == ("L", (1754, 1240))
+    # What was seen before is gone, and its files are: its addresses show what takes its place.
+    again = await look(client, first["images"][0])
+    assert again is not None
+    assert (again.mode, again.size) == (picture.mode, picture.size)
+    assert await look(client, first["images"][6]) is None
+    assert len(house.spooled()) == 2
+    assert house.sent == 0
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.ask("preview", device_id=device, document=handle, pages="8-9")
+    assert refused.value.translation_key == "pages_not_in_document"
+    assert await look(client, second["images"][3]) is not None
+
+
+async def test_a_picture_is_drawn_here(client: Client, house: House) -> None:
+    Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
+    preview = await house.ask("preview", device_id=house.device(), file=house.path("x.jpg"))
+    assert (preview["pages"], preview["drawn_by"]) == (1, "here")
+    assert house.sent == 0
+
+
+async def test_a_large_scan_is_drawn_here(client: Client, house: House) -> None:
+    """A plan on A1, more than is decoded at once."""
+    Image.new("L", (7000, 10_000), "white").save(house.media / "plan.png")
+    device, path = house.device(), house.path("plan.png")
+    sheets: list[dict[str, Any]] = [{}, {"sheet": "2_up"}]
+    for sheet in sheets:
+        preview = await house.ask(
+            "preview", device_id=device, file=path, preview_by="here_only", **sheet
+        )
+        assert preview["drawn_by"] == "here"
+    assert house.sent == 0
+
+
+async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
+    all_entities: None, client: Client, house: House
+) -> None:
+    device = house.device()
+    path = house.menu
+    preview = await house.ask("preview", device_id=device, file=path, preview_by="here_only")
+    assert (preview["pages"], preview["drawn_by"]) == (3, "here")
+    assert await look(client, preview["images"][2]) is not None
+    [image] = [
+        state for state in house.hass.states.async_all("image") if state.name.startswith(LASER)
+    ]
+    assert image.state == "unknown"
+    kept = house.spooled()
+
+    async def refused(**source: Any) -> str | None:
+        with pytest.raises(ServiceValidationError) as error:
+            await house.ask("preview", device_id=device, preview_by="here_only", **source)
+        return error.value.translation_key
+
+    assert await refused(text="Hello") == "not_drawn_here"
+    await async_get_pdf_worker(house.hass).async_close()
+    with patch.object(pdf_client, "find_spec", return_value=None):
+        assert await refused(file=path) == "not_drawn_here"
+    assert (house.sent, house.cloud.count("POST /print/file_pages")) == (0, 0)
+    assert house.spooled() == kept
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
+    client: Client, house: House
+) -> None:
+    device = house.device()
+    path = house.menu
+    preview = await house.ask("preview", device_id=device, file=path, preview_by="cloud")
+    assert (preview["pages"], preview["drawn_by"], house.sent) == (3, "cloud", 1)
+    preview = await house.ask("preview", device_id=device, text="Hello")
+    assert (preview["drawn_by"], house.sent) == ("cloud", 2)
+    await async_get_pdf_worker(house.hass).async_close()
+    Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
+    with patch.object(pdf_client, "find_spec", return_value=None):
+        preview = await house.ask("preview", device_id=device, file=house.path("x.jpg"))
+    assert (preview["drawn_by"], house.sent) == ("cloud", 3)
+
+
+async def test_what_cannot_be_drawn_is_refused(client: Client, house: House) -> None:
+    Image.new("RGB", (300, 200), "red").save(house.media / "x.png")
+    (house.media / "x.png").write_bytes((house.media / "x.png").read_bytes()[:60])
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.ask("preview", device_id=house.device(), file=house.path("x.png"))
+    assert refused.value.translation_key == "image_unreadable"
+    assert (house.spooled(), house.sent) == ([], 0)
+
+
+async def test_previews_of_a_user_at_once_are_few(
+    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    """They ask the cloud for nothing, and so are held back here."""
+    monkeypatch.setattr(printing, "MAX_MADE_AT_ONCE", 2)
+    path = house.menu
+    answers = await asyncio.gather(
+        *(house.ask("preview", device_id=house.device(), file=path) for _ in range(5)),
+        return_exceptions=True,
+    )
+    refused = [one for one in answers if isinstance(one, ServiceValidationError)]
+    assert [one.translation_key for one in refused] == ["too_many_requests"] * 3
+    assert len(answers) - len(refused) == 2
+    await house.ask("preview", device_id=house.device(), file=path)
+
+
+async def test_a_page_that_cannot_be_drawn_has_no_picture(
+    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    preview = await house.ask("preview", device_id=house.device(), file=house.menu)
+    monkeypatch.setattr(pdf_client, "MAX_WAITING", 0)
+    assert await look(client, preview["images"][1]) is None
+    monkeypatch.undo()
+    assert await look(client, preview["images"][1]) is not None
+
+
+async def test_pictures_that_are_drawn_later_count_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    """The pictures of one document make room by letting the oldest go."""
+    device = house.device()
+    path = house.menu
+    old = await house.ask("preview", device_id=device, file=path)
+    new = await house.ask("preview", device_id=device, file=path)
+    kept = sum(item.size for item in (await async_get_spool(house.hass))._kept.values())
+    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", kept)
+    assert await look(client, new["images"][1]) is not None
+    assert await look(client, old["images"][0]) is None
+    assert await look(client, new["images"][0]) is not None
+    assert len(house.spooled()) == 3
+
+
+async def test_only_the_first_pages_can_be_looked_at(client: Client, house: House) -> None:
+    (house.media / "x.pdf").write_bytes(make_pdf(300))
+    preview = await house.ask("preview", device_id=house.device(), file=house.path("x.pdf"))
+    assert (preview["pages"], len(preview["images"])) == (300, 200)
+    address = preview["images"][0].partition("?")[0].rpartition("/")[0]
+    for number in (0, 201, 300):
+        assert (await client.get(f"{address}/{number}")).status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("error", [PdfError("memory"), HomeAssistantError("the disk is full")])
+async def test_a_picture_that_cannot_be_drawn_is_missing(
+    client: Client, error: Exception, house: House
+) -> None:
+    """The browser shows a gap, and no server error is logged."""
+    path = house.menu
+    preview = await house.ask("preview", device_id=house.device(), file=path)
+    with patch.object(spool_module.Spool, "async_picture", side_effect=error):
+        assert (await client.get(preview["images"][1])).status == HTTPStatus.NOT_FOUND
+    assert (await client.get(preview["images"][1])).status == HTTPStatus.OK

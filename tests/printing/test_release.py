@@ -1,0 +1,190 @@
+"""Jobs that wait for somebody at the printer, and the codes that release them."""
+
+from collections import OrderedDict
+import json
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.auth.models import User
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+import voluptuous as vol
+
+from custom_components.lianke.button import RELEASE_JOBS
+from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs import release_code
+from custom_components.lianke.jobs.people import Origin, current_origin
+from custom_components.lianke.jobs.release_code import CodeChecker, hash_code, hash_sent_code
+from tests.household import House
+
+CODE = "hunter42"
+
+
+async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
+    """Print a text as a user and return the job."""
+    context = Context(user_id=user.id)
+    response = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
+    return dict(response["jobs"][0])
+
+
+async def release(house: House, user: User | None, job: dict[str, Any], **data: Any) -> None:
+    """Release a job as a user, or as an automation."""
+    context = Context(user_id=None if user is None else user.id)
+    await house.ask("continue_job", context, job_id=job["job_id"], reason="release", **data)
+
+
+@pytest.mark.parametrize("who", ["printer", "user"])
+async def test_jobs_of_a_printer_or_a_user_wait(anna: User, who: str, house: House) -> None:
+    chosen = list(house.data.storage.printers) if who == "printer" else [anna.id]
+    house.set_options({f"release_{who}s": chosen})
+    job = await print_as(house, anna)
+    assert (job["hold_reason"], job["needs_code"]) == ("release", False)
+    assert (await house.print_one(text="x", wait=False))["state"] == (
+        "held" if who == "printer" else "uploading"
+    )
+    await release(house, anna, job)
+    await house.came_out(1 if who == "printer" else 2)
+
+
+async def test_an_approval_comes_first(anna: User, boss: User, house: House) -> None:
+    house.set_options({"approval_users": [anna.id]})
+    job = await print_as(house, anna, release_code=CODE)
+    assert job["waits_for"] == ["approval", "release"]
+    with pytest.raises(ServiceValidationError, match="does not wait"):
+        await release(house, anna, job, code=CODE)
+    await house.ask("continue_job", Context(user_id=boss.id), job_id=job["job_id"])
+    assert not house.sent
+    await release(house, anna, job, code=CODE)
+    await house.came_out()
+
+
+async def test_a_code_of_its_own(
+    anna: User, boss: User, caplog: pytest.LogCaptureFixture, house: House
+) -> None:
+    job = await print_as(house, anna, release_code=f" {CODE} ")
+    assert job["needs_code"]
+    queue = house.queue
+    stored = queue.get(job["job_id"]).release_code
+    assert stored is not None
+    assert CODE not in stored
+    for wrong, error in (({}, "Enter the code"), ({"code": "hunter43"}, "not the code")):
+        for user in (anna, boss):
+            with pytest.raises(ServiceValidationError, match=error):
+                await release(house, user, job, **wrong)
+    assert not house.sent
+    # Neither code nor what is stored of it is seen anywhere.
+    seen = json.dumps(
+        [
+            queue.get(job["job_id"]).as_view(),
+            await async_get_config_entry_diagnostics(house.hass, house.entry),
+            repr(queue.get(job["job_id"])),
+        ],
+        default=str,
+    )
+    assert CODE not in seen
+    assert stored not in seen
+    await release(house, boss, job, code=CODE)
+    await house.came_out()
+
+
+async def test_a_users_code(anna: User, house: House) -> None:
+    codes = {anna.id: hash_code(CODE)}
+    house.set_options({"release_users": [anna.id], "release_codes": codes})
+    job, other = await print_as(house, anna), await print_as(house, anna)
+    with pytest.raises(ServiceValidationError, match="Enter the code"):
+        await release(house, anna, job)
+    await release(house, anna, job, code=CODE)
+    await house.came_out()
+    # An assistant that knows no user speaks for anybody; an automation is an administrator's.
+    asks = current_origin.set(Origin.ASSISTANT)
+    with pytest.raises(ServiceValidationError, match="Enter the code"):
+        await release(house, None, other)
+    current_origin.reset(asks)
+    await release(house, None, other)
+    await house.came_out(2)
+
+
+async def test_wrong_codes_are_slowed_down(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_code, "is_code", lambda code, stored: code == stored)
+    checker, now = CodeChecker(hass), 1000.0
+    waited = []
+    with patch("custom_components.lianke.jobs.release_code.time.monotonic", lambda: now):
+        for _ in range(12):
+            with pytest.raises(InputError, match="code_wrong"):
+                await checker.async_check("1234", "0000", "Report", "a")
+            with pytest.raises(InputError) as err:
+                # The right one has to wait as well.
+                await checker.async_check("1234", "9999", "Report", "a")
+            if err.value.reason == "code_too_often":
+                seconds = int(err.value.placeholders["seconds"]) - 1
+                waited.append(seconds)
+                now += seconds
+            else:
+                # Others are not held up.
+                await checker.async_check("4321", "4321", "Another", "a")
+        await checker.async_check("1234", "1234", "Report", "a")
+        # From the beginning again.
+        with pytest.raises(InputError, match="code_wrong"):
+            await checker.async_check("1234", "0000", "Report", "a")
+    assert waited[:6] == [30, 60, 120, 240, 480, 900]
+    assert set(waited[6:]) == {900}
+
+
+async def test_others_guesses_do_not_lock_the_owner_out(
+    anna: User, boss: User, house: House
+) -> None:
+    job = await print_as(house, boss, release_code=CODE)
+    for _ in range(5):
+        with pytest.raises(ServiceValidationError, match="not the code"):
+            await release(house, anna, job, code="0000")
+    # Not even the right one, until the time is over; nor for one who is not known.
+    with pytest.raises(ServiceValidationError, match="too often"):
+        await release(house, anna, job, code=CODE)
+    assert not house.sent
+    await release(house, boss, job, code=CODE)
+    await house.came_out()
+
+
+async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_code, "is_code", lambda code, stored: False)
+    checker = CodeChecker(hass)
+    for number in range(510):
+        with pytest.raises(InputError):
+            await checker.async_check(str(number), "x", "Report", None)
+    assert isinstance(checker._wrong, OrderedDict)
+    assert list(checker._wrong) == [(str(number), None) for number in range(10, 510)]
+
+
+@pytest.mark.parametrize("code", ["123", "   1   ", "x" * 65, "", ["1234"]])
+async def test_codes_that_are_none(code: object, house: House) -> None:
+    with pytest.raises(vol.Invalid):
+        await house.print_one(text="x", release_code=code)
+    assert not house.sent
+
+
+def test_a_code_that_a_device_has_hashed() -> None:
+    digest = bytes.fromhex("03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4")
+    assert release_code.is_code("1234", hash_sent_code(digest, "sha2-256"))
+    assert not release_code.is_code("1235", hash_sent_code(digest, "sha2-256"))
+    assert release_code.is_code("密码12", hash_sent_code("密码12".encode(), "none"))
+    assert hash_code("1234") != hash_code("1234")
+
+
+async def test_the_button(house: House) -> None:
+    data = house.data
+    key = next(key for key, one in data.storage.printers.items() if "Kyocera" in one.name)
+    press = RELEASE_JOBS.press_fn
+    await press(data, key, None)
+    house.set_options({"release_printers": [key]})
+    for _ in range(2):
+        await house.print_one(text="x", wait=False)
+    coded = await house.print_one(text="x", wait=False, release_code=CODE)
+    await press(data, key, None)
+    await house.came_out(2)
+    with pytest.raises(InputError, match="code_missing"):
+        await press(data, key, None)
+    assert data.queue.get(coded["job_id"]).hold_reason == "release"

@@ -1,0 +1,433 @@
+"""Bad input gets a clear error, and nothing is sent: every test here ends with that count."""
+
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import CAT_ENTITIES
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+import voluptuous as vol
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.page_documents import async_notification
+from custom_components.lianke.documents.sources import async_get_document
+from custom_components.lianke.printing import own_pages, prepare
+from tests.documents.samples import zipped
+from tests.household import AWAITING, INKJET, LABELS, LASER, House, data_of, sent
+from tests.simulator import Simulator, make_pdf
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_is_sent(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> AsyncGenerator[None]:
+    """Check at the end of each test that the cloud saw no job, and that no job waits."""
+    yield
+    await hass.async_block_till_done()
+    assert sent(simulator) == 0
+    assert data_of(setup).queue.jobs() == []
+
+
+async def refused(house: House, action: str = "print", **data: Any) -> HomeAssistantError:
+    """Return the error that a call ends with."""
+    data.setdefault("device_id", house.device())
+    with pytest.raises(HomeAssistantError) as raised:
+        await house.ask(action, **data)
+    return raised.value
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "source_missing"),
+    ({"title": "only a title"}, "source_missing"),
+    ({"text": "x", "file": "/x"}, "source_not_one"),
+    ({"content": "JVBERi0x!"}, "content_not_base64"),
+    ({"content": "", "filename": "a.pdf"}, "file_empty"),
+    ({"file": "/etc/passwd"}, "file_not_allowed"),
+    ({"file": "{media}/missing.pdf"}, "file_not_found"),
+    ({"file": "{media}/empty.pdf"}, "file_empty"),
+    ({"file": "{media}/program"}, "type_not_supported"),
+    ({"file": "{media}/发票.ofd"}, "ofd_not_supported"),
+    ({"file": "{media}/large.pdf"}, "file_too_large"),
+    ({"media": "media-source://media_source/local/missing.pdf"}, "file_not_found"),
+    ({"media": "nothing"}, "media_not_found"),
+    ({"upload": "0123456789"}, "upload_gone"),
+    ({"url": "https://192.168.1.1/x.pdf"}, "url_not_public"),
+    ({"url": "http://example.com/x.pdf"}, "url_not_https"),
+    ({"url": "menu.pdf"}, "url_invalid"),
+    ({"source_entity": "light.lamp"}, "entity_not_printable"),
+    ({"source_entity": "camera.none"}, "entity_not_found"),
+    ({"text": "  "}, "text_empty"),
+    ({"html": "x" * 1024 * 1025}, "html_too_large"),
+    ({"markdown": "![x](qr:)"}, "qr_empty"),
+    ({"document": "gone"}, "document_gone"),
+    ({"text": "x", "paper": "A3"}, "paper_not_available"),
+    ({"text": "x", "paper": 4711}, "paper_not_available"),
+    ({"text": "x", "tray": "Tray 9"}, "tray_not_available"),
+    ({"text": "x", "media_type": "Foil"}, "media_type_not_available"),
+    ({"text": "x", "color": "color"}, "color_not_available"),
+    ({"text": "x", "color": "pink"}, "color_not_available"),
+    ({"text": "x", "duplex": "middle"}, "duplex_not_available"),
+    ({"text": "x", "orientation": "up"}, "orientation_not_available"),
+    ({"text": "x", "quality": "worst"}, "quality_not_available"),
+    ({"text": "x", "scale": "huge"}, "invalid_option"),
+    ({"text": "x", "align": "somewhere"}, "invalid_option"),
+    ({"text": "x", "excel_fit": "x"}, "invalid_option"),
+    ({"text": "x", "copies": 100}, "too_many_copies"),
+    ({"text": "x", "copies": 0}, "too_many_copies"),
+    ({"text": "x", "paper_width": 60}, "custom_paper_needs_both_sides"),
+    ({"text": "x", "paper_width": 60, "paper_height": 9999}, "paper_size_out_of_range"),
+    ({"text": "x", "paper": "A4", "paper_width": 1, "paper_height": 1}, "paper_or_size"),
+    ({"text": "x", "pages": "3-1"}, "invalid_page_range"),
+    ({"text": "x", "pages": "last"}, "invalid_page_range"),
+    ({"file": "{media}/菜单.pdf", "pages": "9-12"}, "pages_not_in_document"),
+    ({"text": "x", "raw": True, "copies": 2}, "raw_refuses_options"),
+    ({"markdown": "x", "raw": True}, "raw_needs_file_or_text"),
+    ({"file": "{media}/菜单.pdf", "copies": 40}, "guard_pages"),
+]
+
+
+async def test_refused(house: House) -> None:
+    (house.media / "empty.pdf").touch()
+    (house.media / "program").write_bytes(b"\x7fELF\0")
+    (house.media / "发票.ofd").write_bytes(zipped("OFD.xml"))
+    with (house.media / "large.pdf").open("wb") as file:
+        file.truncate(51 * 1024 * 1024)
+    house.hass.states.async_set("light.lamp", "on")
+    wrong = []
+    for data, key in CASES:
+        given = {
+            name: value.replace("{media}", str(house.media)) if isinstance(value, str) else value
+            for name, value in data.items()
+        }
+        error = await refused(house, **given)
+        if error.translation_key != key:
+            wrong.append((str(data)[:100], key, error.translation_key))
+    assert wrong == []
+
+
+async def test_an_upload_is_used_up(house: House) -> None:
+    # The same id twice in one call: the second finds nothing, so neither is printed.
+    error = await refused(house, upload=["a", "a"])
+    assert error.translation_key == "upload_gone"
+
+
+HUGE = 1 << 10000
+LONG = "A4" + " " * 300_000
+
+SCHEMA_CASES: list[dict[str, Any]] = [
+    {"text": "x", "wait_timeout": 1801},
+    {"text": "x", "columns": 3},
+    {"text": "x", "agenda": "month"},
+    {"text": "x", "raw_encoding": "latin-1"},
+    {"text": "x", "if_not_ready": "maybe"},
+    {"text": "x", "expires_in": 1},
+    {"text": "x", "expires_in": {"days": 8}},
+    {"text": "x", "request_id": " "},
+    {"text": "x", "replace_key": "x" * 129},
+    {"text": "x", "copies": "many"},
+    # YAML's yes and no, which Python takes for 1 and 0: `paper: yes` failed each upload.
+    *(
+        {"text": "x", name: value}
+        for name in (
+            *("paper", "paper_width", "copies", "color", "orientation", "tray", "media_type"),
+            *("quality", "scale", "align", "pages", "excel_fit", "columns", "wait_timeout"),
+        )
+        for value in (True, False)
+    ),
+    {"text": "x", "duplex": True},
+    {"text": "x", "unknown": 1},
+    *({"text": "x", field: ["x" * 256]} for field in ("device_id", "area_id", "label_id")),
+    {"text": "x", "device_id": ["x"] * 101},
+    {"text": "x", "entity_id": "no entity"},
+    {"source_entity": "no entity"},
+    {"file": []},
+    {"file": ["x"] * 21},
+    {"media": {"media_content_type": "x"}},
+    *({"text": "x", "device_id": LONG}, {"text": "x", "paper": LONG}, {"text": "x", "color": LONG}),
+    *({"text": "x", "pages": LONG}, {"file": LONG}, {"url": LONG}, {"document": ["x", LONG]}),
+    *({"text": "x", "copies": value} for value in (float("inf"), HUGE, "9" * 5000)),
+    *({"text": "x", "paper_width": value} for value in (HUGE, float("nan"), "-inf")),
+    *(
+        {"text": "x", name: value}
+        for name in ("wait_timeout", "expires_in")
+        for value in (
+            *(float("inf"), float("nan"), 1e300, HUGE, "inf", "9" * 400, "9" * 400 + ":0"),
+            *({"hours": 1e300}, {"hours": float("inf")}, {"hours": "nan"}, {"days": 10**12}),
+        )
+    ),
+]
+
+
+async def test_refused_by_the_schema(house: House) -> None:
+    for data in SCHEMA_CASES:
+        data.setdefault("device_id", house.device())
+        with pytest.raises(vol.Invalid):
+            await house.ask("print", **data)
+
+
+async def test_half_a_character_is_no_reason_to_fail(house: House) -> None:
+    """The other half of an emoji may have been cut off, and nothing could write the rest down."""
+    half = "菜\ud83d"
+    device = house.device()
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("print", {"text": "x", "paper": half}, "paper_not_available"),
+        ("print", {"file": f"{house.media}/{half}"}, "file_not_found"),
+        ("print", {"text": "x", "device_id": half}, "service_device_not_found"),
+        ("cancel_job", {"job_id": half}, "job_not_found"),
+        ("search_models", {"config_entry": half}, "service_config_entry_not_found"),
+    ]
+    for action, data, key in cases:
+        if action != "search_models":
+            data.setdefault("device_id", device)
+        with pytest.raises(HomeAssistantError) as raised:
+            await house.ask(action, **data)
+        assert raised.value.translation_key == key
+        assert "菜\ufffd" in (raised.value.translation_placeholders or {}).values()
+    await house.ask("search_models", config_entry=house.entry.entry_id, query=half)
+
+
+async def test_the_error_names_what_is_allowed(house: House) -> None:
+    error = await refused(house, text="x", tray="Tray 9")
+    placeholders = error.translation_placeholders or {}
+    assert placeholders["value"] == "Tray 9"
+    assert placeholders["allowed"] == "纸盒 1, 自动选择, 手动进纸"
+
+
+async def test_a_label_printer_never_gets_a4(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["DevMode"]
+    error = await refused(house, text="x", device_id=house.device(LABELS))
+    assert error.translation_key == "paper_required"
+    assert "60 x 40 mm" in (error.translation_placeholders or {})["allowed"]
+
+
+async def test_names_of_an_unknown_block_cannot_be_checked(house: House) -> None:
+    house.cloud.variants.missing_blocks = ["Bins"]
+    error = await refused(house, text="x", tray="Tray 1", device_id=house.device(INKJET))
+    assert error.translation_key == "option_not_checkable"
+
+
+async def test_a_printer_awaiting_its_driver(house: House) -> None:
+    error = await refused(house, text="x", device_id=house.device(AWAITING), paper="A4")
+    assert error.translation_key == "driver_awaiting"
+
+
+async def test_an_offline_box_when_it_must_be_now(house: House) -> None:
+    house.box.online = False
+    await house.data.coordinator.async_refresh()
+    error = await refused(house, text="x", if_not_ready="fail")
+    assert error.translation_key == "not_ready_box_offline"
+
+
+async def test_devices_that_are_no_printer(house: House) -> None:
+    found = dr.async_get(house.hass).async_get_device_by_identifier(
+        (DOMAIN, house.box.device_id), house.entry.entry_id
+    )
+    assert found is not None
+    error = await refused(house, text="x", device_id=found.id)
+    assert error.translation_key == "not_a_printer"
+    error = await refused(house, text="x", device_id="unknown")
+    assert error.translation_key == "service_device_not_found"
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(house.hass)
+    stranger = dr.async_get(house.hass).async_get_or_create(
+        config_entry_id=other.entry_id, identifiers={("other", "1")}
+    )
+    error = await refused(house, text="x", device_id=stranger.id)
+    assert error.translation_key == "service_device_wrong_domain"
+
+
+async def test_an_entry_that_is_not_loaded(house: House) -> None:
+    device = house.device()
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    error = await refused(house, text="x", device_id=device)
+    assert error.translation_key == "service_config_entry_not_loaded"
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+
+
+@pytest.mark.parametrize("action", ["print", "preview", "count_pages", "notify"])
+async def test_an_entry_that_is_unloaded_while_the_document_is_made(
+    action: str, house: House
+) -> None:
+    printer_key = next(iter(house.data.coordinator.data.printers))
+
+    def unloading(make: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[Document]]:
+        async def slow(*args: Any, **more: Any) -> Document:
+            document = await make(*args, **more)
+            await house.hass.config_entries.async_unload(house.entry.entry_id)
+            return document
+
+        return slow
+
+    asked: Awaitable[Any]
+    if action == "notify":
+        asked = own_pages.async_print_notification(
+            house.hass, house.entry, printer_key, Context(), message="x", title=None
+        )
+    else:
+        asked = house.ask(action, device_id=house.device(), text="x")
+    with (
+        patch.object(prepare, "async_get_document", unloading(async_get_document)),
+        patch.object(own_pages, "async_notification", unloading(async_notification)),
+        pytest.raises(ServiceValidationError) as raised,
+    ):
+        await asked
+    assert raised.value.translation_key == "service_config_entry_not_loaded"
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+
+
+async def test_a_printer_that_is_gone(house: House) -> None:
+    device = house.device()
+    data = house.data
+    key = next(key for key, view in data.coordinator.data.printers.items() if view.name == LASER)
+    data.coordinator.async_forget(key)
+    error = await refused(house, text="x", device_id=device)
+    assert error.translation_key in ("printer_gone", "service_device_not_found")
+
+
+def user_with(hass_read_only_user: MockUser, entities: dict[str, Any]) -> Context:
+    """Return the context of a user who may do just this with entities."""
+    hass_read_only_user.mock_policy({CAT_ENTITIES: {"entity_ids": entities}})
+    return Context(user_id=hass_read_only_user.id)
+
+
+def status_of(house: House, device: str) -> str:
+    """Return the status entity of a printer's device."""
+    return next(
+        entry.entity_id
+        for entry in er.async_entries_for_device(er.async_get(house.hass), device)
+        if entry.unique_id.endswith("_status")
+    )
+
+
+async def test_only_who_may_control_the_printer_prints(
+    hass_read_only_user: MockUser, hass_admin_user: User, house: House
+) -> None:
+    device = house.device()
+    status = status_of(house, device)
+    for context in (
+        user_with(hass_read_only_user, {}),
+        user_with(hass_read_only_user, {status: {"read": True}}),
+    ):
+        for action, data in (
+            ("print", {"text": "x"}),
+            ("preview", {"text": "x"}),
+            ("count_pages", {"text": "x"}),
+            ("cancel_job", {"job_id": "x"}),
+            ("retry_job", {"job_id": "x"}),
+        ):
+            with pytest.raises(Unauthorized):
+                await house.ask(action, context, device_id=device, **data)
+    with pytest.raises(UnknownUser):
+        await house.ask("print", Context(user_id="nobody"), device_id=device, text="x")
+
+
+async def test_reading_is_enough_to_look(hass_read_only_user: MockUser, house: House) -> None:
+    device = house.device()
+    context = user_with(hass_read_only_user, {status_of(house, device): {"read": True}})
+    assert (await house.ask("list_jobs", context, device_id=device))["jobs"] == []
+    assert (await house.ask("get_capabilities", context, device_id=device))["papers"]
+    nobody = user_with(hass_read_only_user, {})
+    for action in ("list_jobs", "get_capabilities"):
+        with pytest.raises(Unauthorized):
+            await house.ask(action, nobody, device_id=device)
+
+
+async def test_models_are_searched_by_who_may_read_the_box(
+    hass_read_only_user: MockUser, house: House
+) -> None:
+    connectivity = er.async_get(house.hass).async_get_entity_id(
+        "binary_sensor", DOMAIN, f"{house.entry.unique_id}_connectivity"
+    )
+    assert connectivity is not None
+    status = status_of(house, house.device())
+    stranger = user_with(hass_read_only_user, {status: {"read": True}})
+    with pytest.raises(Unauthorized):
+        await house.ask("search_models", stranger, config_entry=house.entry.entry_id)
+    reader = user_with(hass_read_only_user, {connectivity: {"read": True}})
+    assert (await house.ask("search_models", reader, config_entry=house.entry.entry_id))["models"]
+
+
+async def test_without_a_status_entity_only_an_administrator_may(
+    hass_read_only_user: MockUser, hass_admin_user: User, house: House
+) -> None:
+    device = house.device()
+    er.async_get(house.hass).async_remove(status_of(house, device))
+    with pytest.raises(Unauthorized):
+        await house.ask("list_jobs", user_with(hass_read_only_user, {}), device_id=device)
+    admin = Context(user_id=hass_admin_user.id)
+    assert (await house.ask("list_jobs", admin, device_id=device))["jobs"] == []
+
+
+async def test_a_source_that_the_user_may_not_read(
+    hass_read_only_user: MockUser, house: House
+) -> None:
+    house.hass.states.async_set("camera.door", "idle")
+    device = house.device()
+    allowed = {status_of(house, device): {"control": True, "read": True}}
+    context = user_with(hass_read_only_user, allowed)
+    for source in (
+        {"source_entity": "camera.door"},
+        {"media": "media-source://camera/camera.door"},
+    ):
+        with pytest.raises(Unauthorized):
+            await house.ask("print", context, device_id=device, **source)
+
+
+async def test_a_template_error_prints_nothing(house: House) -> None:
+    from homeassistant.exceptions import TemplateError
+    from homeassistant.helpers import config_validation as cv, script
+
+    device = house.device()
+    sequence = await script.async_validate_actions_config(
+        house.hass,
+        cv.SCRIPT_SCHEMA(
+            [{"action": "lianke.print", "data": {"device_id": device, "text": "{{ 1 / 0 }}"}}]
+        ),
+    )
+    running = script.Script(house.hass, sequence, "test", DOMAIN)
+    with pytest.raises((TemplateError, HomeAssistantError)):
+        await running.async_run(context=Context())
+
+
+async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(house: House) -> None:
+    (house.media / "long.pdf").write_bytes(make_pdf(60))
+    error = await refused(house, file=house.path("long.pdf"), copies=2)
+    assert error.translation_key == "guard_pages"
+    assert (error.translation_placeholders or {})["limit"] == "100"
+    house.set_options({"max_document_mb": 1})
+    (house.media / "big.pdf").write_bytes(make_pdf(1) + bytes(1024 * 1024))
+    error = await refused(house, file=house.path("big.pdf"))
+    assert error.translation_key == "file_too_large"
+    assert (error.translation_placeholders or {})["limit"] == "1"
+    error = await refused(house, content=b64encode(bytes(1024 * 1024 + 1)).decode())
+    assert error.translation_key == "file_too_large"
+
+
+async def test_what_a_refusal_by_the_schema_says(house: House) -> None:
+    """No name of a class, no time span as the library writes it."""
+    for service, data, words in (
+        ("list_jobs", {"state": "gone"}, ["'canceled'", "'held'"]),
+        ("print", {"text": "x", "expires_in": {"days": 8}}, ["from 10 seconds to 7 days"]),
+        ("print", {"text": "x", "wait_timeout": {"hours": 2}}, ["at most 30 minutes"]),
+    ):
+        with pytest.raises(vol.Invalid) as caught:
+            await house.hass.services.async_call(
+                DOMAIN, service, {"device_id": "x", **data}, blocking=True, return_response=True
+            )
+        text = str(caught.value)
+        assert all(word in text for word in words), text
+        assert not any(raw in text for raw in ("JobState", "0:00:00")), text

@@ -1,0 +1,148 @@
+"""Chinese watermarks on a system without a Chinese font: one is installed when it is needed."""
+
+import asyncio
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.requirements import RequirementsNotFound
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.documents import watermark_font
+from tests.household import ask, device_of, make_media, print_one, sent
+from tests.needs import chinese_font
+from tests.simulator import Simulator, make_pdf
+
+TEXT = "仅供办理××使用"
+
+
+@pytest.fixture(autouse=True)
+def _has_font() -> None:
+    chinese_font()
+
+
+class Installer:
+    """Home Assistant's installer, as far as these tests go: it needs no network."""
+
+    def __init__(self, folder: Path) -> None:
+        """Have nothing installed."""
+        self.folder = folder
+        self.asked: list[str] = []
+        self.fails = False
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def install(
+        self, hass: HomeAssistant, name: str, requirements: list[str], is_built_in: bool = True
+    ) -> None:
+        """Put a font where the package would put its own."""
+        self.asked += requirements
+        await self.may_end.wait()
+        if self.fails:
+            raise RequirementsNotFound(name, requirements)
+        font = chinese_font()
+        self.folder.mkdir()
+        (self.folder / font.name).symlink_to(font)
+
+    def find(self, name: str) -> ModuleSpec | None:
+        """Find the package once it is there, and every other one as always."""
+        if name != watermark_font.FONT_MODULE:
+            return find_spec(name)
+        path = str(self.folder / "__init__.py")
+        return ModuleSpec(name, None, origin=path) if self.folder.exists() else None
+
+
+@pytest.fixture
+def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
+    """Take the fonts of the system away; return what can bring one."""
+    installer = Installer(tmp_path / "package")
+    monkeypatch.setattr(watermark_font, "FONT_FOLDERS", ())
+    monkeypatch.setattr(watermark_font, "async_process_requirements", installer.install)
+    monkeypatch.setattr(watermark_font, "find_spec", installer.find)
+    return installer
+
+
+@pytest.fixture
+def paper(hass: HomeAssistant, setup: MockConfigEntry, tmp_path: Path) -> str:
+    """Return the path of a document; Home Assistant may install packages."""
+    hass.config.skip_pip = False
+    path = make_media(hass, tmp_path / "media") / "one.pdf"
+    path.write_bytes(make_pdf(1))
+    return str(path)
+
+
+async def reason(hass: HomeAssistant, path: str, text: str = TEXT) -> str | None:
+    """Return why a watermark is refused."""
+    with pytest.raises(HomeAssistantError) as refused:
+        await ask(hass, "print", device_id=device_of(hass), file=path, watermark=text)
+    return refused.value.translation_key
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_font_is_installed_once(
+    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
+) -> None:
+    await print_one(hass, file=paper, watermark="COPY")
+    assert installer.asked == []
+    await print_one(hass, file=paper, watermark=TEXT)
+    await print_one(hass, file=paper, watermark=TEXT)
+    assert installer.asked == [watermark_font.FONT_PACKAGE]
+    plain, first, second = (job.path.stat().st_size for job in simulator.printed)
+    # Outlines of eight characters, and not the font.
+    assert plain < first == second < plain + 50_000
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_calls_at_once_share_the_installation(
+    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
+) -> None:
+    installer.may_end.clear()
+    calls = [hass.async_create_task(print_one(hass, file=paper, watermark=TEXT)) for _ in range(2)]
+    while not installer.asked:
+        await asyncio.sleep(0.01)
+    installer.may_end.set()
+    await asyncio.gather(*calls)
+    assert (len(installer.asked), len(simulator.printed)) == (1, 2)
+
+
+async def test_a_font_that_cannot_be_installed(
+    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
+) -> None:
+    installer.fails = True
+    assert await reason(hass, paper) == "watermark_needs_font"
+    assert await reason(hass, paper) == "watermark_needs_font"
+    # Other characters are not what the package is for.
+    asked = len(installer.asked)
+    assert await reason(hass, paper, "\U00013000") == "watermark_needs_font"
+    assert (len(installer.asked), sent(simulator)) == (asked, 0)
+
+
+async def test_where_nothing_may_be_installed(
+    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
+) -> None:
+    hass.config.skip_pip = True
+    assert await reason(hass, paper) == "watermark_needs_font"
+    assert installer.asked == []
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_font_that_takes_long(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    installer: Installer,
+    paper: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The call ends, the installation does not: the next one finds it."""
+    monkeypatch.setattr(watermark_font, "FONT_SECONDS", 0)
+    installer.may_end.clear()
+    assert await reason(hass, paper) == "watermark_font_coming"
+    assert sent(simulator) == 0
+    installer.may_end.set()
+    while not installer.folder.exists():
+        await asyncio.sleep(0.01)
+    await print_one(hass, file=paper, watermark=TEXT)
+    assert len(installer.asked) == 1
