@@ -1,7 +1,7 @@
 """A clock that a test moves, while real sockets go on working."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,7 +25,7 @@ PATIENCE = 400
 # Seconds of the event loop's clock that pass by themselves.
 SOON = 0.5
 # Seconds of real time after which a test is told that it does not come to rest.
-LONGEST = 60.0
+LONGEST = 120.0
 # How many looks after each other find nothing under way, once there is nothing.
 CALM = 4
 
@@ -34,6 +34,14 @@ def real_time() -> float:
     """Return seconds of a clock that nothing moves."""
     # Named by its module, since a name of this one would be frozen as well.
     return freezegun_api.real_monotonic()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait in real time, whatever the event loop's clock does, for something that sets no event."""
+    began = real_time()
+    while not condition():
+        assert real_time() - began < LONGEST, "it does not come true"
+        await asyncio.sleep(0.01)
 
 
 class Clock:

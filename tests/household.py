@@ -1,6 +1,5 @@
 """What tests that print share: files to print, devices, calls, and what came out."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.runtime import LiankeData
+from tests.clock import until
 from tests.simulator import Box, PrintedJob, Simulator, make_pdf
 from tests.simulator.cloud import Cloud
 from tests.simulator.models import Printer
@@ -74,9 +74,7 @@ async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
 
 async def came_out(simulator: Simulator, count: int = 1) -> list[PrintedJob]:
     """Wait until so many documents have come out, and return them."""
-    async with asyncio.timeout(20):
-        while len(simulator.printed) < count:  # the out tray sets no event
-            await asyncio.sleep(0.02)
+    await until(lambda: len(simulator.printed) >= count)
     assert len(simulator.printed) == count
     return simulator.printed
 

@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.escaping import escape_markdown
 from tests import needs
+from tests.clock import until
 from tests.conftest import make_entry, tear_down
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
@@ -692,9 +693,7 @@ async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) ->
     assert named is not box.printers[0], "a printer that has paper goes first"
     result = await answer(hass, result, test_page=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    async with asyncio.timeout(600):
-        while not simulator.cloud.printed:  # the simulator sets no event
-            await asyncio.sleep(0.02)
+    await until(lambda: simulator.cloud.printed)
     assert [job.printer_id for job in simulator.cloud.printed] == [named.id]
 
     assert await hass.config_entries.async_reload(result["result"].entry_id)

@@ -1,6 +1,5 @@
 """Diagnostics and system health tell what helps, and nothing that is secret."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 import json
 from typing import Any
@@ -14,7 +13,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke.const import DOMAIN
+from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
+from tests.household import House
 from tests.simulator import Box, Fault, Simulator
 
 LASER = "Kyocera MA2000w GX"
@@ -43,11 +44,15 @@ async def printed(
         },
         blocking=True,
     )
-    async with asyncio.timeout(10):
-        while not simulator.cloud.printed:  # another process would set no event
-            await asyncio.sleep(0.02)
+    await until(lambda: simulator.cloud.printed)
     yield entry
     await tear_down(hass)
+
+
+@pytest.fixture
+def house(hass: HomeAssistant, simulator: Simulator, printed: MockConfigEntry) -> House:
+    """Return the house with that box."""
+    return House(hass=hass, simulator=simulator, entry=printed)
 
 
 def printer_device(hass: HomeAssistant, entry: MockConfigEntry, name: str) -> dr.DeviceEntry:
@@ -79,14 +84,9 @@ def private(simulator: Simulator, entry: MockConfigEntry) -> set[str]:
     return secrets
 
 
-async def test_box(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
-) -> None:
+async def test_box(hass_client: ClientSessionGenerator, house: House) -> None:
     """The report of an entry: connection, polling, printers, jobs."""
-    report = await download(hass_client, f"config_entry/{printed.entry_id}")
+    report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     assert report["entry"]["data"]["server"] == "another"
     assert report["entry"]["data"]["api_key"] == REDACTED
     assert report["entry"]["options"] == {"max_pages": 50}
@@ -101,46 +101,36 @@ async def test_box(
     assert job["printer"] == LASER
     assert job["title"] == REDACTED
     text = json.dumps(report, ensure_ascii=False)
-    for secret in private(simulator, printed):
+    for secret in private(house.simulator, house.entry):
         assert secret not in text
 
 
-async def test_error_with_a_secret_in_it(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
-) -> None:
+async def test_error_with_a_secret_in_it(hass_client: ClientSessionGenerator, house: House) -> None:
     """The last error is told, cleaned, wherever a secret got into it."""
-    device_id = printed.data["device_id"]
+    device_id = house.entry.data["device_id"]
     fault = Fault(kind="code", code=11404, msg=f"设备不存在: {device_id}")
-    simulator.cloud.fail("GET /device/device_info", fault, times=None)
-    await printed.runtime_data.coordinator.async_refresh()
-    report = await download(hass_client, f"config_entry/{printed.entry_id}")
+    house.cloud.fail("GET /device/device_info", fault, times=None)
+    await house.coordinator.async_refresh()
+    report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     assert "box_not_found (11404)" in report["polling"]["last_error"]
     assert device_id not in json.dumps(report)
 
 
-async def test_devices(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
-) -> None:
+async def test_devices(hass_client: ClientSessionGenerator, house: House) -> None:
     """A printer's report has all that it can do; the box's has the box."""
-    device = printer_device(hass, printed, LASER)
-    report = await download(hass_client, f"config_entry/{printed.entry_id}/device/{device.id}")
+    device = printer_device(house.hass, house.entry, LASER)
+    report = await download(hass_client, f"config_entry/{house.entry.entry_id}/device/{device.id}")
     assert report["printer"]["name"] == LASER
     assert report["capabilities"]["duplex"] == [1, 2, 3]
     assert "A4" in {paper["name"] for paper in report["papers"]}
     assert [job["printer"] for job in report["jobs"]] == [LASER]
 
-    box = printer_device(hass, printed, printed.title)
-    about = await download(hass_client, f"config_entry/{printed.entry_id}/device/{box.id}")
+    box = printer_device(house.hass, house.entry, house.entry.title)
+    about = await download(hass_client, f"config_entry/{house.entry.entry_id}/device/{box.id}")
     assert about["box"]["lan_address"] == REDACTED
     assert about["polling"]["fresh"] is True
     for text in (json.dumps(report, ensure_ascii=False), json.dumps(about, ensure_ascii=False)):
-        for secret in private(simulator, printed):
+        for secret in private(house.simulator, house.entry):
             assert secret not in text
 
 
@@ -161,35 +151,29 @@ async def health(hass_ws_client: WebSocketGenerator) -> dict[str, Any]:
             return found
 
 
-async def test_system_health(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_ws_client: WebSocketGenerator,
-) -> None:
+async def test_system_health(hass_ws_client: WebSocketGenerator, house: House) -> None:
     """Numbers of boxes, printers and jobs, and whether the service can be reached."""
-    printed.runtime_data.storage.record_push()
+    storage = house.data.storage
+    storage.record_push()
     found = await health(hass_ws_client)
     assert found["boxes"] == found["boxes_online"] == 1
-    assert found["printers"] == len(printed.runtime_data.storage.printers)
+    assert found["printers"] == len(storage.printers)
     assert found["callbacks"] is False
-    assert found["last_push"]["value"] == printed.runtime_data.storage.last_push_at.isoformat()
+    assert storage.last_push_at is not None
+    assert found["last_push"]["value"] == storage.last_push_at.isoformat()
     assert found["can_reach_service"] == "ok"
 
 
 async def test_system_health_with_two_servers(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_ws_client: WebSocketGenerator,
+    hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """One that cannot be reached is not hidden by another one that can."""
-    twin = next(one for one in simulator.cloud.boxes.values() if one.device_id != printed.unique_id)
-    second = make_entry(simulator, twin, title="Shop box")
-    assert await set_up(hass, second)
+    twin = next(one for one in house.cloud.boxes.values() if one.device_id != house.entry.unique_id)
+    second = make_entry(house.simulator, twin, title="Shop box")
+    assert await set_up(house.hass, second)
     # Behind the reachable one in the alphabet; nobody listens there.
     data = {**second.data, "server": "http://127.0.0.1:9/api"}
-    hass.config_entries.async_update_entry(second, data=data)
+    house.hass.config_entries.async_update_entry(second, data=data)
     found = await health(hass_ws_client)
     assert found["boxes"] == 2
     assert found["can_reach_service"] == {"type": "failed", "error": "unreachable"}
@@ -212,10 +196,7 @@ async def test_system_health_without_a_box(
 
 
 async def test_words_of_the_service_are_told_without_what_they_quote(
-    hass: HomeAssistant,
-    printed: MockConfigEntry,
-    simulator: Simulator,
-    hass_client: ClientSessionGenerator,
+    hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """A report showed an address of the LAN and a document's title, in what the service had said."""
     quoted = {
@@ -228,12 +209,12 @@ async def test_words_of_the_service_are_told_without_what_they_quote(
         "anna@home.example": "",
     }
     fault = Fault(kind="code", code=5999, msg="失败 06:51:34: " + " | ".join(quoted))
-    simulator.cloud.fail("GET /device/device_info", fault, times=None)
-    await printed.runtime_data.coordinator.async_refresh()
-    job = printed.runtime_data.queue.jobs()[0]
-    registry = printed.runtime_data.queue._registry
+    house.cloud.fail("GET /device/device_info", fault, times=None)
+    await house.coordinator.async_refresh()
+    job = house.queue.jobs()[0]
+    registry = house.queue._registry
     registry._published[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
-    report = await download(hass_client, f"config_entry/{printed.entry_id}")
+    report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     text = json.dumps(report, ensure_ascii=False)
     for secret in quoted:
         assert secret not in text

@@ -1,7 +1,5 @@
 """What boxes, printers and jobs look like as entities."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -25,7 +23,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import preview_signal
-from tests.clock import Clock, elapse, rest
+from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House
 from tests.polling import key_of
@@ -48,13 +46,6 @@ def state_of(hass: HomeAssistant, entity_id: str) -> str:
     state = hass.states.get(entity_id)
     assert state is not None, entity_id
     return state.state
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait in real time for something to come true."""
-    async with asyncio.timeout(20):
-        while not condition():  # nothing sets an event here
-            await asyncio.sleep(0.01)
 
 
 async def press(hass: HomeAssistant, name: str) -> None:

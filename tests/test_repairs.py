@@ -1,7 +1,6 @@
 """Repairs: each appears when its cause does, can be mended, and goes away by itself."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.escaping import escape_markdown
+from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House
 from tests.simulator import Box, Fault, Printer, Simulator
@@ -48,13 +48,6 @@ async def loaded(
 def house(hass: HomeAssistant, simulator: Simulator, loaded: MockConfigEntry) -> House:
     """Return the house with the office box set up."""
     return House(hass=hass, simulator=simulator, entry=loaded)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():  # many things are waited for, few tell
-            await asyncio.sleep(0.02)
 
 
 def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:

@@ -1,6 +1,5 @@
 """Triggers, each in a real automation: what fires it, how often, and what it says."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,16 +16,14 @@ from homeassistant.helpers import (
 from homeassistant.helpers.trigger import async_validate_trigger_config
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.trigger import TRIGGERS
-from tests.clock import Clock, elapse, rest
-from tests.household import INKJET, LABELS, LASER, ask, data_of, device_of, show_state
-from tests.simulator import Box, Fault, Outcome, Simulator
+from tests.clock import Clock, elapse, rest, until
+from tests.household import INKJET, LABELS, LASER, House, ask, device_of, show_state
+from tests.simulator import Fault, Outcome
 
 STATUS = "sensor.kyocera_ma2000w_gx"
 FIELDS = (
@@ -67,12 +64,6 @@ async def automate(hass: HomeAssistant) -> Automate:
     return make
 
 
-@pytest.fixture
-async def ready(reachable: str, setup: MockConfigEntry) -> LiankeData:
-    """Return the office box, whose callbacks arrive."""
-    return data_of(setup)
-
-
 def on(hass: HomeAssistant, name: str, printer: str = LASER, /, **options: Any) -> dict[str, Any]:
     """Return the configuration of a trigger for a printer's device."""
     trigger: dict[str, Any] = {
@@ -95,31 +86,26 @@ def named(fired: Fired) -> list[str]:
     return [one["id"] for one in fired]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait in real time for something to come true."""
-    async with asyncio.timeout(20):
-        while not condition():  # nothing sets an event here
-            await asyncio.sleep(0.01)
-
-
-async def show(hass: HomeAssistant, data: LiankeData, clock: Clock | None = None) -> None:
+async def show(house: House, clock: Clock | None = None) -> None:
     """Poll, and let everybody hear of it.
 
     Where time is moved: what the printer was asked for at the same instant would count as the newer word.
     """
     if clock:
         clock.tick(1)
-    await data.coordinator.async_refresh()
-    await rest(hass)
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
 
 
 # Jobs
 
 
-async def test_a_job_is_printed(hass: HomeAssistant, ready: LiankeData, automate: Automate) -> None:
-    fired = await automate(on(hass, "job_printed"), on(hass, "job_failed"), on(hass, "job_held"))
+async def test_a_job_is_printed(reachable: str, automate: Automate, house: House) -> None:
+    fired = await automate(
+        on(house.hass, "job_printed"), on(house.hass, "job_failed"), on(house.hass, "job_held")
+    )
     context = Context()
-    job = await print_text(hass, title="今天的菜单", wait=True, context=context)
+    job = await print_text(house.hass, title="今天的菜单", wait=True, context=context)
     assert job["state"] == "completed"
     await until(lambda: fired)
     [said] = fired
@@ -131,27 +117,25 @@ async def test_a_job_is_printed(hass: HomeAssistant, ready: LiankeData, automate
         job["pages"],
     )
     assert (said["reason"], said["message"]) == (None, None)
-    assert (said["printer"], said["device_id"]) == (LASER, device_of(hass))
+    assert (said["printer"], said["device_id"]) == (LASER, house.device())
     # What the automation does is the doing of who asked for the print.
     assert said["context"].parent_id == context.id
 
 
-async def test_a_job_fails(
-    hass: HomeAssistant, ready: LiankeData, box: Box, automate: Automate
-) -> None:
-    await hass.config.async_update(language="zh-Hans")
+async def test_a_job_fails(reachable: str, automate: Automate, house: House) -> None:
+    await house.hass.config.async_update(language="zh-Hans")
     fired = await automate(
-        on(hass, "job_failed"),
-        on(hass, "job_failed", outcome="failed") | {"id": "only this"},
-        on(hass, "job_failed", outcome=["expired", "unconfirmed"]) | {"id": "not this"},
+        on(house.hass, "job_failed"),
+        on(house.hass, "job_failed", outcome="failed") | {"id": "only this"},
+        on(house.hass, "job_failed", outcome=["expired", "unconfirmed"]) | {"id": "not this"},
         # Ticked in the form, and nothing chosen.
-        on(hass, "job_failed", outcome=[]) | {"id": "no choice"},
-        on(hass, "job_printed"),
+        on(house.hass, "job_failed", outcome=[]) | {"id": "no choice"},
+        on(house.hass, "job_printed"),
     )
-    box.printer(1).outcomes.append(Outcome(code=502, msg="x"))
-    job = await print_text(hass, wait=True)
+    house.box.printer(1).outcomes.append(Outcome(code=502, msg="x"))
+    job = await print_text(house.hass, wait=True)
     await until(lambda: len(fired) == 3)
-    await rest(hass)
+    await rest(house.hass)
     assert named(fired) == ["job_failed", "only this", "no choice"]
     said = fired[0]
     assert (said["state"], said["reason"]) == ("failed", "conversion_failed")
@@ -159,111 +143,96 @@ async def test_a_job_fails(
     assert "无法转换" in said["message"]
 
 
-async def test_a_job_expires(
-    clock: Clock, hass: HomeAssistant, setup: MockConfigEntry, box: Box, automate: Automate
-) -> None:
-    box.online = False
-    await show(hass, data_of(setup))
+async def test_a_job_expires(clock: Clock, automate: Automate, house: House) -> None:
+    house.box.online = False
+    await show(house)
     fired = await automate(
-        on(hass, "job_failed"), on(hass, "job_failed", outcome=["failed"]) | {"id": "not this"}
+        on(house.hass, "job_failed"),
+        on(house.hass, "job_failed", outcome=["failed"]) | {"id": "not this"},
     )
-    await print_text(hass, expires_in=60)
-    await elapse(hass, clock, 90, step=30)
+    await print_text(house.hass, expires_in=60)
+    await elapse(house.hass, clock, 90, step=30)
     assert named(fired) == ["job_failed"]
     assert fired[0]["state"] == "expired"
 
 
 async def test_a_job_that_is_in_doubt_at_first(
-    clock: Clock,
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    automate: Automate,
+    clock: Clock, automate: Automate, house: House
 ) -> None:
     """Each end is told once: first that nobody knows, then that it is on paper."""
-    fired = await automate(on(hass, "job_failed"), on(hass, "job_printed"))
-    simulator.cloud.fail("POST /print/job", Fault(kind="reset_after_accept"))
-    simulator.cloud.fail("POST /print/query_device_task", Fault(kind="http"), times=None)
-    job = await print_text(hass)
-    queue = data_of(setup).queue
+    fired = await automate(on(house.hass, "job_failed"), on(house.hass, "job_printed"))
+    house.cloud.fail("POST /print/job", Fault(kind="reset_after_accept"))
+    house.cloud.fail("POST /print/query_device_task", Fault(kind="http"), times=None)
+    job = await print_text(house.hass)
+    queue = house.queue
     # An upload that the clock overtakes on its way is begun anew, and the fault is used up.
     await until(lambda: queue.get(job["job_id"]).is_unsure)
-    await rest(hass)
+    await rest(house.hass)
     for _ in range(200):
         if queue.get(job["job_id"]).is_final:
             break
-        await elapse(hass, clock, 600, step=600)
+        await elapse(house.hass, clock, 600, step=600)
     assert queue.get(job["job_id"]).state == "unconfirmed"
-    await rest(hass)
+    await rest(house.hass)
     assert named(fired) == ["job_failed"]
     assert fired[0]["state"] == "unconfirmed"
     await queue.async_confirm(job["job_id"])
-    await rest(hass)
+    await rest(house.hass)
     assert named(fired) == ["job_failed", "job_printed"]
 
 
-async def test_a_job_is_held(
-    hass: HomeAssistant, ready: LiankeData, box: Box, automate: Automate
-) -> None:
-    box.online = False
-    await show(hass, ready)
+async def test_a_job_is_held(reachable: str, automate: Automate, house: House) -> None:
+    house.box.online = False
+    await show(house)
     fired = await automate(
-        on(hass, "job_held"),
-        on(hass, "job_held", reason=["out_of_paper", "paper_jam"]) | {"id": "paper"},
-        on(hass, "job_held", reason=["quiet_hours"]) | {"id": "not this"},
+        on(house.hass, "job_held"),
+        on(house.hass, "job_held", reason=["out_of_paper", "paper_jam"]) | {"id": "paper"},
+        on(house.hass, "job_held", reason=["quiet_hours"]) | {"id": "not this"},
     )
-    job = await print_text(hass)
+    job = await print_text(house.hass)
     await until(lambda: fired)
-    await rest(hass)
+    await rest(house.hass)
     assert named(fired) == ["job_held"]
     assert (fired[0]["job_id"], fired[0]["state"]) == (job["job_id"], "held")
     assert (fired[0]["reason"], fired[0]["message"]) == ("box_offline", "Box offline")
     # The same job, for another reason; and again for the first one.
     for _ in range(2):
-        box.online = True
-        show_state(box.printer(1), "outOfPaper")
-        await show(hass, ready)
-        await until(lambda: ready.queue.get(job["job_id"]).hold_reason == "out_of_paper")
-        box.online = False
-        await show(hass, ready)
-        await until(lambda: ready.queue.get(job["job_id"]).hold_reason == "box_offline")
+        house.box.online = True
+        show_state(house.box.printer(1), "outOfPaper")
+        await show(house)
+        await until(lambda: house.queue.get(job["job_id"]).hold_reason == "out_of_paper")
+        house.box.online = False
+        await show(house)
+        await until(lambda: house.queue.get(job["job_id"]).hold_reason == "box_offline")
     assert named(fired) == ["job_held", "paper"]
     assert fired[1]["message"] == "Out of paper"
     # Another job is another matter.
-    await print_text(hass)
+    await print_text(house.hass)
     await until(lambda: len(fired) == 3)
     assert named(fired) == ["job_held", "paper", "job_held"]
 
 
-async def test_nothing_is_told_again_after_a_reload(
-    hass: HomeAssistant, setup: MockConfigEntry, box: Box, automate: Automate
-) -> None:
-    box.online = False
-    await show(hass, data_of(setup))
-    fired = await automate(*(on(hass, name) for name in TRIGGERS))
-    job = await print_text(hass)
+async def test_nothing_is_told_again_after_a_reload(automate: Automate, house: House) -> None:
+    house.box.online = False
+    await show(house)
+    fired = await automate(*(on(house.hass, name) for name in TRIGGERS))
+    job = await print_text(house.hass)
     await until(lambda: fired)
     for _ in range(2):
-        assert await hass.config_entries.async_reload(setup.entry_id)
-        await show(hass, data_of(setup))
+        assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+        await show(house)
     assert named(fired) == ["job_held"]
     # The trigger goes on with the queue that was made anew.
-    await ask(hass, "cancel_job", job_id=job["job_id"])
-    await print_text(hass)
+    await house.ask("cancel_job", job_id=job["job_id"])
+    await print_text(house.hass)
     await until(lambda: len(fired) == 2)
     assert named(fired) == ["job_held"] * 2
 
 
-async def test_only_jobs_of_the_target_count(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    automate: Automate,
-) -> None:
-    box.online = False
-    await show(hass, data_of(setup))
-    area = ar.async_get(hass).async_create("Study")
+async def test_only_jobs_of_the_target_count(automate: Automate, house: House) -> None:
+    house.box.online = False
+    await show(house)
+    area = ar.async_get(house.hass).async_create("Study")
     held = {"trigger": "lianke.job_held"}
     fired = await automate(
         {**held, "id": "area", "target": {"area_id": area.id}},
@@ -271,18 +240,18 @@ async def test_only_jobs_of_the_target_count(
         {
             **held,
             "id": "both",
-            "target": {"device_id": [device_of(hass, n) for n in (LASER, LABELS)]},
+            "target": {"device_id": [house.device(n) for n in (LASER, LABELS)]},
         },
     )
-    await print_text(hass)
+    await print_text(house.hass)
     await until(lambda: len(fired) == 2)
     assert sorted(named(fired)) == ["both", "entity"]
     # A printer that moves into the area belongs to it from now on.
-    dr.async_get(hass).async_update_device(device_of(hass, LABELS), area_id=area.id)
+    dr.async_get(house.hass).async_update_device(house.device(LABELS), area_id=area.id)
     fired.clear()
-    await print_text(hass, device_id=device_of(hass, LABELS), paper="60 x 40 mm")
+    await print_text(house.hass, device_id=house.device(LABELS), paper="60 x 40 mm")
     await until(lambda: len(fired) == 2)
-    await rest(hass)
+    await rest(house.hass)
     assert sorted(named(fired)) == ["area", "both"]
     assert {one["printer"] for one in fired} == {LABELS}
 
@@ -290,151 +259,130 @@ async def test_only_jobs_of_the_target_count(
 # Printers
 
 
-async def test_a_printer_needs_attention(
-    hass: HomeAssistant, ready: LiankeData, box: Box, automate: Automate
-) -> None:
+async def test_a_printer_needs_attention(reachable: str, automate: Automate, house: House) -> None:
     fired = await automate(
-        on(hass, "printer_needs_attention"),
-        on(hass, "printer_needs_attention", fault=["paper_jam"]) | {"id": "jam"},
-        on(hass, "printer_needs_attention", fault=["disconnected"]) | {"id": "off"},
-        on(hass, "printer_needs_attention", LABELS) | {"id": "another printer"},
-        on(hass, "printer_ready"),
+        on(house.hass, "printer_needs_attention"),
+        on(house.hass, "printer_needs_attention", fault=["paper_jam"]) | {"id": "jam"},
+        on(house.hass, "printer_needs_attention", fault=["disconnected"]) | {"id": "off"},
+        on(house.hass, "printer_needs_attention", LABELS) | {"id": "another printer"},
+        on(house.hass, "printer_ready"),
     )
-    printer = box.printer(1)
+    printer = house.box.printer(1)
     show_state(printer, "outOfPaper")
-    await show(hass, ready)
+    await show(house)
     assert named(fired) == ["printer_needs_attention"]
     said = fired[0]
     assert (said["status"], said["message"]) == ("out_of_paper", "Out of paper")
-    assert (said["printer"], said["device_id"]) == (LASER, device_of(hass))
+    assert (said["printer"], said["device_id"]) == (LASER, house.device())
     assert said["entity_id"] == STATUS
     # The same incident goes on with another fault.
     show_state(printer, "paperJam")
-    await show(hass, ready)
+    await show(house)
     assert named(fired) == ["printer_needs_attention", "jam"]
     show_state(printer, "idle")
-    await show(hass, ready)
+    await show(house)
     show_state(printer, "printing")
-    await show(hass, ready)
+    await show(house)
     assert named(fired) == ["printer_needs_attention", "jam", "printer_ready"]
     # Being off is nothing to see to, unless it is asked for.
     printer.plugged = False
-    await show(hass, ready)
+    await show(house)
     assert named(fired)[3:] == ["off"]
     printer.plugged = True
     show_state(printer, "idle")
-    await show(hass, ready)
+    await show(house)
     assert named(fired)[4:] == ["printer_ready"]
 
 
 @pytest.mark.usefixtures("hurried")
 async def test_what_is_not_known_in_between_changes_nothing(
-    clock: Clock,
-    hass: HomeAssistant,
-    ready: LiankeData,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    automate: Automate,
+    reachable: str, clock: Clock, automate: Automate, house: House
 ) -> None:
     """Neither a cloud that is not reached nor a reload makes an incident of an old one, or hides a new one."""
-    fired = await automate(on(hass, "printer_needs_attention"), on(hass, "printer_ready"))
+    fired = await automate(
+        on(house.hass, "printer_needs_attention"), on(house.hass, "printer_ready")
+    )
 
     async def lose_contact() -> None:
         fault = Fault(kind="http")
-        simulator.cloud.fail("GET /device/device_info", fault, times=None)
+        house.cloud.fail("GET /device/device_info", fault, times=None)
         for _ in range(2):
-            await show(hass, ready, clock)
-        state = hass.states.get(STATUS)
+            await show(house, clock)
+        state = house.hass.states.get(STATUS)
         assert state is not None
         assert state.state == "unknown"
-        simulator.cloud.faults.clear()
+        house.cloud.faults.clear()
 
-    show_state(box.printer(1), "outOfPaper")
-    await show(hass, ready, clock)
+    show_state(house.box.printer(1), "outOfPaper")
+    await show(house, clock)
     assert named(fired) == ["printer_needs_attention"]
     await lose_contact()
-    await show(hass, ready, clock)
+    await show(house, clock)
     assert named(fired) == ["printer_needs_attention"]
-    assert await hass.config_entries.async_reload(setup.entry_id)
-    ready = data_of(setup)
-    await show(hass, ready, clock)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await show(house, clock)
     assert named(fired) == ["printer_needs_attention"]
     # It was seen to while nobody could know.
     await lose_contact()
-    show_state(box.printer(1), "idle")
-    await show(hass, ready, clock)
+    show_state(house.box.printer(1), "idle")
+    await show(house, clock)
     assert named(fired) == ["printer_needs_attention", "printer_ready"]
 
 
-async def test_a_fault_has_to_last(
-    clock: Clock,
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    automate: Automate,
-) -> None:
-    data = data_of(setup)
+async def test_a_fault_has_to_last(clock: Clock, automate: Automate, house: House) -> None:
     # What the printer has reported itself is older than what comes.
-    await elapse(hass, clock, 20, step=20)
+    await elapse(house.hass, clock, 20, step=20)
     fired = await automate(
-        on(hass, "printer_needs_attention", **{"for": {"minutes": 2}}),
-        on(hass, "printer_ready", **{"for": "00:01:00"}),
+        on(house.hass, "printer_needs_attention", **{"for": {"minutes": 2}}),
+        on(house.hass, "printer_ready", **{"for": "00:01:00"}),
     )
-    printer = box.printer(1)
+    printer = house.box.printer(1)
     printer.cover_open = True
-    await show(hass, data)
-    await elapse(hass, clock, 100, step=20)
+    await show(house)
+    await elapse(house.hass, clock, 100, step=20)
     printer.cover_open = False
-    await show(hass, data)
-    await elapse(hass, clock, 200, step=20)
+    await show(house)
+    await elapse(house.hass, clock, 200, step=20)
     assert named(fired) == ["printer_ready"]
     fired.clear()
     printer.cover_open = True
-    await show(hass, data)
-    await elapse(hass, clock, 100, step=20)
+    await show(house)
+    await elapse(house.hass, clock, 100, step=20)
     # A reload in the middle does not start it anew.
-    assert await hass.config_entries.async_reload(setup.entry_id)
-    await show(hass, data_of(setup))
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await show(house)
     assert named(fired) == []
-    await elapse(hass, clock, 40, step=20)
+    await elapse(house.hass, clock, 40, step=20)
     assert named(fired) == ["printer_needs_attention"]
-    await elapse(hass, clock, 300, step=60)
+    await elapse(house.hass, clock, 300, step=60)
     assert named(fired) == ["printer_needs_attention"]
 
 
 async def test_a_fault_from_before_is_not_told(
-    hass: HomeAssistant, ready: LiankeData, box: Box, automate: Automate
+    reachable: str, automate: Automate, house: House
 ) -> None:
     """As with Home Assistant's own triggers, also where the state is not known yet at first."""
-    show_state(box.printer(1), "outOfPaper")
-    await show(hass, ready)
-    fired = await automate(on(hass, "printer_needs_attention"))
-    await show(hass, ready)
+    show_state(house.box.printer(1), "outOfPaper")
+    await show(house)
+    fired = await automate(on(house.hass, "printer_needs_attention"))
+    await show(house)
     assert fired == []
 
 
-async def test_ink_becomes_low(
-    hass: HomeAssistant,
-    ready: LiankeData,
-    box: Box,
-    simulator: Simulator,
-    automate: Automate,
-) -> None:
+async def test_ink_becomes_low(reachable: str, automate: Automate, house: House) -> None:
     fired = await automate(
-        on(hass, "ink_low", INKJET),
-        on(hass, "ink_low", INKJET, below=50) | {"id": "half"},
-        on(hass, "ink_low", LASER) | {"id": "no ink"},
+        on(house.hass, "ink_low", INKJET),
+        on(house.hass, "ink_low", INKJET, below=50) | {"id": "half"},
+        on(house.hass, "ink_low", LASER) | {"id": "no ink"},
     )
-    printer = next(one for one in box.printers if one.markers)
+    printer = next(one for one in house.box.printers if one.markers)
     assert printer.markers is not None
     levels = {str(marker["name"]): marker for marker in printer.markers}
 
     async def set_to(**wanted: int) -> None:
         for name, level in wanted.items():
             levels[name]["level"] = level
-        await show(hass, ready)
+        await show(house)
 
     await set_to(Black=50)
     assert fired == []
@@ -455,27 +403,27 @@ async def test_ink_becomes_low(
 # Editor
 
 
-async def test_a_printer_s_device_offers_all(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_a_printer_s_device_offers_all(house: House) -> None:
     """What *Add to…* and the target-first editor list; the box offers none of it."""
     for printer in (LASER, INKJET):
-        target = {"device_id": [device_of(hass, printer)]}
-        triggers = await async_get_triggers_for_target(hass, target, True)
+        target = {"device_id": [house.device(printer)]}
+        triggers = await async_get_triggers_for_target(house.hass, target, True)
         assert {name for name in triggers if name.startswith("lianke.")} == {
             f"lianke.{name}" for name in TRIGGERS
         }
-        conditions = await async_get_conditions_for_target(hass, target, True)
+        conditions = await async_get_conditions_for_target(house.hass, target, True)
         assert {name for name in conditions if name.startswith("lianke.")} == {
             f"lianke.{name}" for name in CONDITIONS
         }
-    box = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, str(setup.unique_id)), setup.entry_id
+    box = dr.async_get(house.hass).async_get_device_by_identifier(
+        (DOMAIN, str(house.entry.unique_id)), house.entry.entry_id
     )
     assert box is not None
     for find in (
         async_get_triggers_for_target,
         async_get_conditions_for_target,
     ):
-        found = await find(hass, {"device_id": [box.id]}, True)
+        found = await find(house.hass, {"device_id": [box.id]}, True)
         assert not [name for name in found if name.startswith("lianke.")]
 
 
@@ -506,8 +454,6 @@ BAD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("config", BAD)
-async def test_a_configuration_that_is_refused(
-    hass: HomeAssistant, setup: MockConfigEntry, config: dict[str, Any]
-) -> None:
+async def test_a_configuration_that_is_refused(config: dict[str, Any], house: House) -> None:
     with pytest.raises(vol.Invalid):
-        await async_validate_trigger_config(hass, cv.TRIGGER_SCHEMA(config))
+        await async_validate_trigger_config(house.hass, cv.TRIGGER_SCHEMA(config))

@@ -1,7 +1,6 @@
 """What the cloud sends, and what strangers send."""
 
 import asyncio
-from collections.abc import Callable
 import gzip
 import json
 import logging
@@ -28,7 +27,7 @@ from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_pa
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
-from tests.clock import rest
+from tests.clock import rest, until
 from tests.conftest import make_entry, set_up
 from tests.household import House
 from tests.simulator import Simulator
@@ -72,13 +71,6 @@ async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
         if known.name.startswith("Kyocera")
     )
     return (await async_print_test_page(hass, entry, key, Context())).job
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait in real time for something to come true."""
-    async with asyncio.timeout(30):
-        while not condition():  # nothing sets an event here
-            await asyncio.sleep(0.01)
 
 
 async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
@@ -138,9 +130,7 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
 
 async def published(data: LiankeData, job_id: str) -> None:
     """Wait until a job's end is published: with its pages, or some seconds later without them."""
-    async with asyncio.timeout(60):
-        while data.queue.get(job_id).state is not JobState.COMPLETED:  # no event says so here
-            await asyncio.sleep(0.05)
+    await until(lambda: data.queue.get(job_id).state is JobState.COMPLETED)
 
 
 async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(

@@ -18,8 +18,8 @@ from custom_components.lianke.account.account import ALL_USERS_BURST, MAX_LOOKUP
 from custom_components.lianke.const import DEFAULT_MAX_JOBS_PER_HOUR, DOMAIN
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS
 from tests.conftest import SPEED
-from tests.household import LABELS, LASER, ask, data_of, device_of
-from tests.simulator import Fault, Simulator
+from tests.household import LABELS, LASER, House, ask, data_of, device_of
+from tests.simulator import Fault
 
 # What one user may do to another's print, in seconds.
 WORST_DELAY = 10
@@ -150,22 +150,18 @@ def calls(hass: HomeAssistant, setup: MockConfigEntry) -> dict[str, Call]:
 
 @pytest.mark.long
 async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
-    hass: HomeAssistant,
-    setup: MockConfigEntry,
-    calls: dict[str, Call],
-    hass_admin_user: User,
-    simulator: Simulator,
+    calls: dict[str, Call], hass_admin_user: User, house: House
 ) -> None:
     """400 searches a second by a user who may only look once held an administrator's print for minutes."""
     admin = Context(user_id=hass_admin_user.id)
     # A slow service is the worst case: each search keeps its place.
-    simulator.cloud.fail(MODELS, Fault(kind="delay", seconds=6 * SPEED), times=None)
+    house.cloud.fail(MODELS, Fault(kind="delay", seconds=6 * SPEED), times=None)
     ended: dict[str, dict[str, int]] = {name: {} for name in calls}
     attack = asyncio.gather(*(storm(call, ended[name]) for name, call in calls.items()))
     await asyncio.sleep(1)
-    during = await accepted(hass, admin)
+    during = await accepted(house.hass, admin)
     await attack
-    afterwards = await accepted(hass, admin)
+    afterwards = await accepted(house.hass, admin)
     assert max(during, afterwards) < WORST_DELAY
     for name, counts in ended.items():
         assert counts.get("too_many_requests", 0) > 0, (name, counts)
@@ -173,48 +169,42 @@ async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
         assert set(counts) <= {"done", "too_many_requests"} | others, (name, counts)
     assert ended["print"].get("done", 0) <= DEFAULT_MAX_JOBS_PER_HOUR + FREE_WITHDRAWALS
     # Nothing lingers: neither requests that wait nor such as go on.
-    account = data_of(setup).account
+    account = house.data.account
     assert account._waiting == []
     assert not [request for request in account._under_way if request.for_user]
-    assert simulator.cloud.count(MODELS) <= ALL_USERS_BURST
+    assert house.cloud.count(MODELS) <= ALL_USERS_BURST
 
 
-async def test_the_list_of_models_is_asked_for_once_a_day(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_the_list_of_models_is_asked_for_once_a_day(house: House) -> None:
     searches = [
-        ask(hass, "search_models", config_entry=setup.entry_id, query=query)
+        house.ask("search_models", config_entry=house.entry.entry_id, query=query)
         for query in ("hp", "HP 1020", "1020 hp", "kyocera", "no such model")
     ]
     answers = await asyncio.gather(*searches)
     assert [bool(answer["models"]) for answer in answers] == [True, True, True, True, False]
     for number in range(3 * MAX_LOOKUPS_A_MINUTE):
-        await ask(hass, "search_models", config_entry=setup.entry_id, query=f"HP {number}")
-    assert simulator.cloud.count(MODELS) == 1
-    assert simulator.cloud.count("POST /print/printer_enum") == 0
+        await house.ask("search_models", config_entry=house.entry.entry_id, query=f"HP {number}")
+    assert house.cloud.count(MODELS) == 1
+    assert house.cloud.count("POST /print/printer_enum") == 0
 
 
-async def test_a_printer_that_is_looked_up_counts_once(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
+async def test_a_printer_that_is_looked_up_counts_once(house: House) -> None:
     """What it can do and its papers are two requests; the fifth printer was refused at once."""
-    entry: Any = setup
+    entry: Any = house.entry
     account = data_of(entry).account
     before = account._all_users.left
-    await ask(hass, "get_capabilities", device_id=device_of(hass, LASER))
-    assert simulator.cloud.count("GET /print/printer_params") == 1
-    assert simulator.cloud.count("GET /print/paper_dimension_list") == 1
+    await house.ask("get_capabilities", device_id=house.device(LASER))
+    assert house.cloud.count("GET /print/printer_params") == 1
+    assert house.cloud.count("GET /print/paper_dimension_list") == 1
     assert before - account._all_users.left < 1.01
 
 
-async def test_a_caller_that_goes_away_takes_its_requests_along(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
-) -> None:
-    simulator.cloud.fail(MODELS, Fault(kind="delay", seconds=MINUTE * SPEED), times=None)
-    contexts = [user_who(hass, f"user {number}", control=False) for number in range(4)]
+async def test_a_caller_that_goes_away_takes_its_requests_along(house: House) -> None:
+    house.cloud.fail(MODELS, Fault(kind="delay", seconds=MINUTE * SPEED), times=None)
+    contexts = [user_who(house.hass, f"user {number}", control=False) for number in range(4)]
     callers = [
         asyncio.create_task(
-            ask(hass, "search_models", context, config_entry=setup.entry_id, query="hp")
+            house.ask("search_models", context, config_entry=house.entry.entry_id, query="hp")
         )
         for context in contexts
     ]
@@ -222,25 +212,25 @@ async def test_a_caller_that_goes_away_takes_its_requests_along(
     for caller in callers:
         caller.cancel()
     await asyncio.wait(callers)
-    account = data_of(setup).account
+    account = house.data.account
     assert account._waiting == account._under_way == []
 
 
-async def test_a_long_query_is_refused(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+async def test_a_long_query_is_refused(house: House) -> None:
     with pytest.raises(Exception, match="length of value"):
-        await ask(hass, "search_models", config_entry=setup.entry_id, query="x" * 65)
+        await house.ask("search_models", config_entry=house.entry.entry_id, query="x" * 65)
 
 
 async def test_fifty_jobs_of_one_account_are_accepted_without_waiting_for_each_other(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+    house: House,
 ) -> None:
     """They once took 50 s, since they were counted like polls."""
-    hass.config_entries.async_update_entry(setup, options={"max_jobs_per_hour": 1000})
-    queue = data_of(setup).queue
+    house.set_options({"max_jobs_per_hour": 1000})
+    queue = house.queue
     started = time.monotonic()
-    data: dict[str, Any] = {"device_id": device_of(hass)}
+    data: dict[str, Any] = {"device_id": house.device()}
     for number in range(50):
-        await ask(hass, "print", **data, text=f"page {number}")
+        await house.ask("print", **data, text=f"page {number}")
     while any(job.task_id is None for job in queue.jobs()):
         assert time.monotonic() - started < 40, "50 jobs take too long"
         await asyncio.sleep(0.05)

@@ -1,6 +1,5 @@
 """Unknown parts of answers and messages: told once, kept as shapes, shown in the diagnostics."""
 
-import asyncio
 from dataclasses import replace
 from http import HTTPStatus
 import json
@@ -20,6 +19,7 @@ from custom_components.lianke.api import unknown as api_unknown
 from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts
 from custom_components.lianke.box import unknown
 from custom_components.lianke.const import DOMAIN
+from tests.clock import until
 from tests.conftest import set_up, tear_down
 from tests.household import House, data_of, device_of
 from tests.simulator import Fault, Simulator
@@ -270,7 +270,5 @@ async def test_unknown_code_of_an_upload(
         {"device_id": device_of(hass), "text": "x", "if_not_ready": "hold"},
         blocking=True,
     )
-    async with asyncio.timeout(30):
-        while ("code", "10021") not in seen(entry):
-            await asyncio.sleep(0.02)
+    await until(lambda: ("code", "10021") in seen(entry))
     await tear_down(hass)

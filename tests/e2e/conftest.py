@@ -13,6 +13,11 @@ def verify_cleanup() -> None:
     """Leave other processes alone; no part of Home Assistant runs in here."""
 
 
+@pytest.fixture(autouse=True)
+def _may_connect(socket_enabled: None) -> None:
+    """Let tests talk to the processes on this machine."""
+
+
 @pytest.fixture
 def newest() -> None:
     """Skip a test where there is no Home Assistant with its frontend to start."""

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-import importlib.util
 import os
 from pathlib import Path
 from random import Random, SystemRandom
@@ -16,22 +15,10 @@ from tests.e2e.hass import HassError
 
 # The chaos test lets processes die as often within minutes, by a clock of its own; these take real time. By hand
 # LIANKE_ROUNDS=20 makes more of them.
-ROUNDS = int(os.environ.get("LIANKE_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("LIANKE_ROUNDS", "8"))
 MOST_UNCONFIRMED = 0.05
 
-pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """No part of Home Assistant runs in here."""
-
-
-@pytest.fixture(autouse=True)
-def _may_connect(socket_enabled: None) -> None:
-    """Let tests talk to the processes on this machine."""
-    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
-        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("newest")]
 
 
 @pytest.mark.timeout(1800)

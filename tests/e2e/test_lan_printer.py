@@ -28,16 +28,6 @@ RASTER_PAGE = 2 * 1024 * 1024
 MORE_MEMORY = 40
 
 
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """Leave other processes alone; no part of Home Assistant runs in here."""
-
-
-@pytest.fixture(autouse=True)
-def _may_connect(socket_enabled: None) -> None:
-    """Let tests talk to the processes on this machine."""
-
-
 async def seen(home: RealHomeAssistant, cloud: SimulatorProcess, state: str) -> None:
     """Have the box polled until the printer's new state is known."""
 

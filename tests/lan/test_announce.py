@@ -29,6 +29,7 @@ from custom_components.lianke.lan import announce
 from custom_components.lianke.lan.announce import Record, _home_addresses, _label, record_of
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import Offered
+from tests.clock import until
 from tests.household import INKJET, LASER, OTHER_LASER, data_of, device_of
 from tests.lan.conftest import LanPrinter, key_of
 
@@ -89,9 +90,7 @@ class Network:
 
     async def names(self, kind: str, count: int) -> set[str]:
         """Wait until so many services of a type are seen, and return their names."""
-        async with asyncio.timeout(30):
-            while len(self.kinds.get(kind, ())) != count:
-                await asyncio.sleep(0.05)
+        await until(lambda: len(self.kinds.get(kind, ())) == count)
         return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
 
     async def text(self, name: str) -> dict[str, str]:

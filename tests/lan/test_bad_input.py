@@ -28,6 +28,7 @@ from custom_components.lianke.lan.printer import (
 )
 from custom_components.lianke.lan.printer.lan_jobs import PendingJobs
 from custom_components.lianke.lan.printer.server import async_get_server
+from tests.clock import until
 from tests.documents.rasters import GRAY, a_page, urf, urf_header
 from tests.household import came_out, data_of, sent
 from tests.ipp.test_codec import spoiled
@@ -212,9 +213,7 @@ async def test_a_connection_that_breaks(lan: LanPrinter, simulator: Simulator) -
         while not spooled(lan) and not async_get_server(lan.hass).documents.taken:
             await asyncio.sleep(0.01)
     writer.close()
-    async with asyncio.timeout(10):
-        while spooled(lan) or async_get_server(lan.hass).requests.taken:
-            await asyncio.sleep(0.01)
+    await until(lambda: not (spooled(lan) or async_get_server(lan.hass).requests.taken))
     assert jobs_of(lan) == []
     assert sent(simulator) == 0
 
@@ -316,9 +315,8 @@ async def test_two_hundred_connections(
     share = server.MAX_REQUESTS_A_DEVICE
     tasks += [asyncio.create_task(other.post(body)) for other in others for _ in range(share)]
     refused = len(tasks) - server.MAX_REQUESTS
-    async with asyncio.timeout(60):
-        while sum(task.done() for task in tasks) < refused or waiting < server.MAX_REQUESTS:
-            await asyncio.sleep(0.02)
+    await until(lambda: sum(task.done() for task in tasks) >= refused)
+    await until(lambda: waiting >= server.MAX_REQUESTS)
     gate.set()
     codes = [code for code, _ in await asyncio.gather(*tasks)]
     assert codes.count(503) == refused
@@ -348,9 +346,7 @@ async def test_few_documents_are_received_at_a_time(
         places = async_get_server(lan.hass).documents
         there = places.taken.total() + most
         tasks.extend(asyncio.create_task(send(sender)) for _ in range(most))
-        async with asyncio.timeout(20):
-            while places.taken.total() < there:
-                await asyncio.sleep(0.02)
+        await until(lambda: places.taken.total() >= there)
 
     tasks: list[asyncio.Task[int]] = []
     first, second, third = (device(f"127.0.0.{number}") for number in (2, 3, 4))

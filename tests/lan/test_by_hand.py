@@ -1,7 +1,5 @@
 """Both sides on a printer without a duplex unit: offered to devices once it is known how its paper is turned."""
 
-import asyncio
-
 import pytest
 
 from custom_components.lianke.const import CONF_BY_HAND, CONF_PRINTER_OPTIONS
@@ -10,6 +8,7 @@ from custom_components.lianke.ipp import values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState
 from tests.by_hand import LASERS, Laser, images_of, paper, read, turn_stack
+from tests.clock import until
 from tests.household import LASER, OTHER_LASER, came_out, data_of
 from tests.lan.conftest import LanPrinter, Offer, jobs_of
 from tests.simulator import Simulator, make_pdf
@@ -85,9 +84,7 @@ async def test_a_device_prints_on_both_sides(
     (fronts,) = await came_out(simulator)
     queue = data_of(lan.entry).queue
     (job,) = jobs_of(lan)
-    async with asyncio.timeout(20):
-        while queue.get(job.job_id).hold_reason != "turn_paper":
-            await asyncio.sleep(0.02)
+    await until(lambda: queue.get(job.job_id).hold_reason == "turn_paper")
     assert (await lan.job(number)).one("job-state") == STOPPED
     out = laser.print(images_of(fronts), paper(4))
     stack = turn_stack(out, laser.put_back)

@@ -1,7 +1,7 @@
 """A real CUPS prints through a printer of the home network, as any Linux computer or Mac does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from custom_components.lianke.const import CONF_QUIET_FROM, CONF_QUIET_TO
 from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import STEADY
-from tests.clock import Clock
+from tests.clock import Clock, until
 from tests.household import INKJET, came_out, data_of, sent
 from tests.lan.conftest import LanPrinter, Offer, jobs_of
 from tests.simulator import Simulator, make_pdf
@@ -117,10 +117,8 @@ class Cups:
     async def asked(self, count: int = 2) -> None:
         """Wait until CUPS has asked so many times more what became of its job."""
         path = self.root / "error_log"
-        until = path.read_bytes().count(ASKED) + count
-        async with asyncio.timeout(120):
-            while path.read_bytes().count(ASKED) < until:
-                await asyncio.sleep(0.1)
+        wanted = path.read_bytes().count(ASKED) + count
+        await until(lambda: path.read_bytes().count(ASKED) >= wanted)
 
     def log(self) -> str:
         """Return the end of the daemon's log."""
@@ -296,13 +294,6 @@ async def test_a_job_stays_until_it_ends(
     assert jobs_of(lan)[0].state is JobState.COMPLETED
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition is true."""
-    async with asyncio.timeout(120):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 async def test_cancel(queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path) -> None:
     simulator.box.online = False
     await data_of(lan.entry).coordinator.async_refresh()
@@ -310,13 +301,9 @@ async def test_cancel(queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_pa
     pdf.write_bytes(make_pdf(1))
     said = await queue.run("lp", "-d", QUEUE, str(pdf))
     number = said.split(f"{QUEUE}-")[1].split()[0]
-    async with asyncio.timeout(60):
-        while not jobs_of(lan):
-            await asyncio.sleep(0.1)
+    await until(lambda: jobs_of(lan))
     assert jobs_of(lan)[0].state is JobState.HELD
     await queue.run("cancel", f"{QUEUE}-{number}")
-    async with asyncio.timeout(60):
-        while jobs_of(lan)[0].state is not JobState.CANCELED:
-            await asyncio.sleep(0.1)
+    await until(lambda: jobs_of(lan)[0].state is JobState.CANCELED)
     assert (await lan.ask(Operation.GET_JOBS)).jobs == []
     assert sent(simulator) == 0

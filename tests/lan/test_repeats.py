@@ -18,6 +18,7 @@ from custom_components.lianke.lan.printer.repeats import Repeats, Sent
 from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
 from custom_components.lianke.printing.received import Received, async_print_received
 from custom_components.lianke.printing.target import Target
+from tests.clock import until
 from tests.household import came_out, data_of
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
 from tests.simulator import Simulator
@@ -43,13 +44,6 @@ def hang_up(writer: asyncio.StreamWriter, *, reset: bool) -> None:
         linger = struct.pack("ii", 1, 0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     writer.close()
-
-
-async def until(what: Callable[[], object]) -> None:
-    """Wait for something with patience."""
-    async with asyncio.timeout(30):
-        while not what():
-            await asyncio.sleep(0.02)
 
 
 class Gate:

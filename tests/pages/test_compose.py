@@ -245,32 +245,6 @@ def test_whole_html_keeps_its_head_and_gets_ours_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "source",
-    [
-        "<script>steal()</script>",
-        "<SCRIPT src=//x></SCRIPT >steal",
-        "<script>steal()",
-        "<iframe src='http://x'>steal</iframe>",
-        "<object data=x><object>steal</object>steal</object>",
-        "<embed src=steal>",
-        "<link rel=stylesheet href=steal>",
-        "<base href=steal>",
-        "<meta http-equiv=refresh content='0;url=steal'>",
-        "<META HTTP-EQUIV='refresh' content='0;url=steal'/>",
-        "<template><script>steal</script></template>",
-        "<script/>",
-    ],
-)
-def test_html_loads_and_runs_nothing(source: str) -> None:
-    page = body(html_page(f"<p>before</p>{source}<p>after</p>", STYLE, title="t"))
-    assert "before" in page
-    for word in ("<script", "<iframe", "<object", "<embed", "<link", "<base", "<meta"):
-        assert word not in page.lower()
-    if "steal()" in source or "url=" in source:
-        assert "steal" not in page
-
-
-@pytest.mark.parametrize(
     ("text", "cells"),
     [
         ("a,b\n1,2", ["a", "b", "1", "2"]),

@@ -20,6 +20,7 @@ from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from custom_components.lianke.people import sending
+from tests.clock import until
 from tests.household import ask, came_out, data_of, device_of, sent, uploader
 from tests.security.rendering import active
 from tests.simulator import Simulator, make_pdf
@@ -241,9 +242,7 @@ async def test_a_phone_that_is_not_reached(
 ) -> None:
     house.broken = True
     job_id = await house.print_as(house.child, title="Secret diary")
-    async with asyncio.timeout(20):
-        while "A notification was not sent by notify.hall_tablet" not in caplog.text:
-            await asyncio.sleep(0.02)
+    await until(lambda: "A notification was not sent by notify.hall_tablet" in caplog.text)
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert not [message for message in warned if "Secret diary" in message]
     await ask(house.hass, "continue_job", Context(user_id=house.boss.id), job_id=job_id)

@@ -30,6 +30,7 @@ from custom_components.lianke.jobs.people import Origin
 from custom_components.lianke.jobs.request import PrintRequest
 from custom_components.lianke.people.tokens import Answer, button_of
 from custom_components.lianke.printing.target import async_target_of_job
+from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House
 from tests.simulator import Outcome
 
@@ -146,13 +147,6 @@ async def test_what_is_to_be_approved(case: str, house: House) -> None:
     )
     reasons = await async_reasons_to_ask(house.hass, options, request, view)
     assert reasons == (("approval",) if expected else ())
-
-
-async def until(check: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(20):
-        while not check():
-            await asyncio.sleep(0.01)
 
 
 async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:

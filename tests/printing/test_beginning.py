@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.jobs import beginning
 from custom_components.lianke.jobs.beginning import DATA_TRAIL, async_find_beginning
 from custom_components.lianke.jobs.job import Job, JobState
+from tests.clock import until
 from tests.household import ask, came_out, data_of, device_of, sent
 from tests.simulator import Simulator
 
@@ -171,9 +172,7 @@ WAYS: dict[str, tuple[Callable[..., Awaitable[Any]], str, str]] = {
 async def job_of(entry: MockConfigEntry, count: int) -> Job:
     """Wait for so many jobs, and return the newest."""
     queue = data_of(entry).queue
-    async with asyncio.timeout(20):
-        while len(queue.jobs()) < count:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(queue.jobs()) >= count)
     return queue.jobs()[0]
 
 

@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.documents.samples import picture
 from tests.household import INKJET, LASER, OTHER_LASER, House, Upload, data_of, print_one, uploader
@@ -56,9 +57,7 @@ async def test_a_reload_is_waited_over(house: House) -> None:
     call = house.hass.async_create_task(
         house.ask("print", device_id=house.device(), file=house.menu, wait=True)
     )
-    async with asyncio.timeout(20):
-        while not house.sent:
-            await asyncio.sleep(0.02)
+    await until(lambda: house.sent)
     assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     await asyncio.sleep(0.1)
     assert not call.done()

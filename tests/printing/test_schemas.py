@@ -12,7 +12,6 @@ from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
     Unauthorized,
-    UnknownUser,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
@@ -25,7 +24,7 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.printing import own_pages, prepare
 from tests.documents.samples import zipped
-from tests.household import AWAITING, INKJET, LABELS, LASER, House, data_of, sent
+from tests.household import LABELS, LASER, House, data_of, sent
 from tests.simulator import Simulator, make_pdf
 
 
@@ -117,12 +116,6 @@ async def test_refused(house: House) -> None:
     assert wrong == []
 
 
-async def test_an_upload_is_used_up(house: House) -> None:
-    # The same id twice in one call: the second finds nothing, so neither is printed.
-    error = await refused(house, upload=["a", "a"])
-    assert error.translation_key == "upload_gone"
-
-
 HUGE = 1 << 10000
 LONG = "A4" + " " * 300_000
 
@@ -212,24 +205,6 @@ async def test_a_label_printer_never_gets_a4(house: House) -> None:
     assert "60 x 40 mm" in (error.translation_placeholders or {})["allowed"]
 
 
-async def test_names_of_an_unknown_block_cannot_be_checked(house: House) -> None:
-    house.cloud.variants.missing_blocks = ["Bins"]
-    error = await refused(house, text="x", tray="Tray 1", device_id=house.device(INKJET))
-    assert error.translation_key == "option_not_checkable"
-
-
-async def test_a_printer_awaiting_its_driver(house: House) -> None:
-    error = await refused(house, text="x", device_id=house.device(AWAITING), paper="A4")
-    assert error.translation_key == "driver_awaiting"
-
-
-async def test_an_offline_box_when_it_must_be_now(house: House) -> None:
-    house.box.online = False
-    await house.data.coordinator.async_refresh()
-    error = await refused(house, text="x", if_not_ready="fail")
-    assert error.translation_key == "not_ready_box_offline"
-
-
 async def test_devices_that_are_no_printer(house: House) -> None:
     found = dr.async_get(house.hass).async_get_device_by_identifier(
         (DOMAIN, house.box.device_id), house.entry.entry_id
@@ -311,54 +286,6 @@ def status_of(house: House, device: str) -> str:
         for entry in er.async_entries_for_device(er.async_get(house.hass), device)
         if entry.unique_id.endswith("_status")
     )
-
-
-async def test_only_who_may_control_the_printer_prints(
-    hass_read_only_user: MockUser, hass_admin_user: User, house: House
-) -> None:
-    device = house.device()
-    status = status_of(house, device)
-    for context in (
-        user_with(hass_read_only_user, {}),
-        user_with(hass_read_only_user, {status: {"read": True}}),
-    ):
-        for action, data in (
-            ("print", {"text": "x"}),
-            ("preview", {"text": "x"}),
-            ("count_pages", {"text": "x"}),
-            ("cancel_job", {"job_id": "x"}),
-            ("retry_job", {"job_id": "x"}),
-        ):
-            with pytest.raises(Unauthorized):
-                await house.ask(action, context, device_id=device, **data)
-    with pytest.raises(UnknownUser):
-        await house.ask("print", Context(user_id="nobody"), device_id=device, text="x")
-
-
-async def test_reading_is_enough_to_look(hass_read_only_user: MockUser, house: House) -> None:
-    device = house.device()
-    context = user_with(hass_read_only_user, {status_of(house, device): {"read": True}})
-    assert (await house.ask("list_jobs", context, device_id=device))["jobs"] == []
-    assert (await house.ask("get_capabilities", context, device_id=device))["papers"]
-    nobody = user_with(hass_read_only_user, {})
-    for action in ("list_jobs", "get_capabilities"):
-        with pytest.raises(Unauthorized):
-            await house.ask(action, nobody, device_id=device)
-
-
-async def test_models_are_searched_by_who_may_read_the_box(
-    hass_read_only_user: MockUser, house: House
-) -> None:
-    connectivity = er.async_get(house.hass).async_get_entity_id(
-        "binary_sensor", DOMAIN, f"{house.entry.unique_id}_connectivity"
-    )
-    assert connectivity is not None
-    status = status_of(house, house.device())
-    stranger = user_with(hass_read_only_user, {status: {"read": True}})
-    with pytest.raises(Unauthorized):
-        await house.ask("search_models", stranger, config_entry=house.entry.entry_id)
-    reader = user_with(hass_read_only_user, {connectivity: {"read": True}})
-    assert (await house.ask("search_models", reader, config_entry=house.entry.entry_id))["models"]
 
 
 async def test_without_a_status_entity_only_an_administrator_may(

@@ -1,9 +1,8 @@
 """The list of a box's tasks of the last 24 hours, as `query_device_task` shows it."""
 
 from typing import TYPE_CHECKING, Any, Final
-import uuid
 
-from .models import CHINA, RESULT_TEXTS, Box, Moment, Printer, Task, TaskState
+from .models import CHINA, Box
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -35,37 +34,3 @@ def day_list(cloud: Cloud, box: Box) -> list[dict[str, Any]]:
             }
         )
     return rows if cloud.variants.list_order == "oldest_first" else rows[::-1]
-
-
-def add_past_task(
-    cloud: Cloud,
-    box: Box,
-    printer: Printer,
-    *,
-    age: float,
-    code: int = 200,
-    state: TaskState = "SUCCESS",
-) -> Task:
-    """Put somebody else's task of `age` seconds ago on the day's list; it puts out no paper."""
-    now = cloud.now()
-    result = {"code": code, "msg": RESULT_TEXTS.get(code, "未知错误")}
-    ended = min(now, now - age + 20)
-    task = Task(
-        task_id=str(uuid.uuid4()),
-        box=box,
-        printer=printer,
-        fields={},
-        documents=[],
-        created=now - age,
-        foreign=True,
-        state=state,
-        result=result,
-        updated=ended,
-        finished=ended,
-        history=[Moment(time=ended, state=state, result=result)],
-    )
-    task.ended.set()
-    cloud.tasks[task.task_id] = task
-    box.tasks.append(task)
-    box.tasks.sort(key=lambda one: one.created)
-    return task

@@ -1,7 +1,7 @@
 """A plain client of the simulated cloud, and somebody who receives its callbacks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from io import BytesIO
 import json
@@ -101,13 +101,6 @@ class Api:
         """Wait for the end of a task; gives its state and result code."""
         data = await self.ended(task_id)
         return data["task_state"], data.get("task_result", {}).get("code")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something has become true."""
-    async with asyncio.timeout(20):
-        while not condition():  # what is waited for sets no event
-            await asyncio.sleep(0.005)
 
 
 class Listener:

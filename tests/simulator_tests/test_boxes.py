@@ -5,8 +5,9 @@ import json
 import aiohttp
 import pytest
 
+from tests.clock import until
 from tests.simulator import Simulator
-from tests.simulator_tests.client import LASER, Api, until
+from tests.simulator_tests.client import LASER, Api
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from itertools import pairwise
 import json
 import time
 
+from tests.clock import until
 from tests.simulator import Simulator
-from tests.simulator_tests.client import Api, Listener, until
+from tests.simulator_tests.client import Api, Listener
 
 
 async def test_callback_as_form_with_other_times(

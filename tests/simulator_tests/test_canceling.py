@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from tests.clock import until
 from tests.simulator import Simulator
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 import time
 from typing import Any
 
+from tests.clock import until
 from tests.simulator import Outcome, Simulator
 from tests.simulator.models import CHINA
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 async def day_list(api: Api) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """How a job ends."""
 
+from tests.clock import until
 from tests.simulator import Outcome, Simulator, make_pdf
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 async def test_result_that_comes_late(sim: Simulator, api: Api) -> None:

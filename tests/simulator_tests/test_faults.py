@@ -11,9 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.clock import until
 from tests.simulator import Fault, Simulator, make_pdf
 from tests.simulator.faults import KINDS
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 async def test_over_sixty_requests_a_minute_the_key_is_banned(

@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.clock import moved_by_hand, threads_work
+from tests.clock import moved_by_hand, threads_work, until
 from tests.simulator import Simulator, make_pdf
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 @pytest.mark.parametrize(

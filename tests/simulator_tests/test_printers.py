@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.clock import until
 from tests.simulator import Simulator
-from tests.simulator_tests.client import Api, until
+from tests.simulator_tests.client import Api
 
 
 async def test_printer_list_of_an_offline_box(sim: Simulator, api: Api) -> None:

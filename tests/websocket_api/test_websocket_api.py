@@ -331,31 +331,6 @@ def status_entity(hass: HomeAssistant, entry: MockConfigEntry, device_id: str) -
     return entity_id
 
 
-async def test_user_sees_and_controls_what_is_allowed(
-    hass_ws_client: WebSocketGenerator, house: House
-) -> None:
-    laser, label = house.device(), house.device(LABELS)
-    policy = {
-        "entity_ids": {
-            status_entity(house.hass, house.entry, laser): {POLICY_READ: True},
-            status_entity(house.hass, house.entry, label): True,
-        }
-    }
-    async with client_of(house.hass, hass_ws_client, policy) as client:
-        await subscribe(client)
-        printers = (await client.receive_json())["event"]["printers"]
-        assert {device: printer["may_control"] for device, printer in printers.items()} == {
-            laser: False,
-            label: True,
-        }
-        for command in (
-            {"type": "lianke/printer/options", "device_id": laser},
-            {"type": "lianke/jobs/confirm", "device_id": laser, "job_id": "x"},
-        ):
-            await client.send_json_auto_id(command)
-            assert (await client.receive_json())["error"]["code"] == "unauthorized"
-
-
 async def test_the_card_is_told_who_may_answer(
     hass_ws_client: WebSocketGenerator, make_file: Files, house: House
 ) -> None:

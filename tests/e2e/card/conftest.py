@@ -39,16 +39,6 @@ CUSTOM = Path(__file__).parents[3] / "custom_components"
 REFUSALS = Path(__file__).parent / "lianke_refusals"
 
 
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """Leave the shared browser and Home Assistant alone; no part of Home Assistant runs in here."""
-
-
-@pytest.fixture(autouse=True)
-def _may_connect(socket_enabled: None) -> None:
-    """Let tests talk to the processes on this machine."""
-
-
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the browser, or skip: scripts/test brings one where it can."""
