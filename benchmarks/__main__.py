@@ -73,7 +73,7 @@ class Bench:
 
     async def run(self) -> None:
         """Measure everything that is wanted, one thing after the other."""
-        if self.wants("import_cost"):
+        if self.wants("import_cost", "import_modules"):
             await self.attempt("import_cost", set_up.measure_import(15))
         if self.wants("state_cost"):
             await self.attempt("state_cost", states.measure(rounds=40))

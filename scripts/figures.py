@@ -22,6 +22,7 @@ COUNTED = {
     "bytes": "字节",
     "entities": "个",
     "jobs": "个",
+    "modules": "个",
     "polls": "次",
     "requests": "次",
     "writes": "次",
@@ -99,6 +100,10 @@ TEXTS = {
         ("设置一个条目，处理器时间", "核心集成 `ipp`"),
     ),
     "import_cost": (("Importing the integration", "core's `ipp`"), ("导入集成", "核心集成 `ipp`")),
+    "import_modules": (
+        ("Modules that come with the integration", "core's `ipp`"),
+        ("随集成载入的模块数", "核心集成 `ipp`"),
+    ),
     "state_cost": (
         ("What each state change of the home costs more", "a bare state change"),
         ("家中每次状态变化增加的开销", "单独一次状态变化"),

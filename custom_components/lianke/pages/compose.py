@@ -12,7 +12,6 @@ import re
 
 from ..errors import InputError
 from .clean import clean_html, read_frame
-from .markdown import render
 from .page import PageStyle, is_blank, page
 from .table_fit import WRAP, has_long_words, table_style
 
@@ -36,6 +35,9 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
     HTML in it is escaped. Images are QR codes (`qr:`) or given as data; others
     are replaced by their description. Raises InputError: qr_empty, qr_too_long.
     """
+    # Its parser is a quarter of all modules that would come with the integration, also where nobody prints Markdown.
+    from .markdown import render  # noqa: PLC0415
+
     body = render(text, style, breaks=breaks)
     if is_blank(body):
         raise InputError("text_empty")
