@@ -126,11 +126,9 @@ async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]
                 box["device_id"], printer["id"], seconds_per_page=1_000_000.0
             )
         entry_ids = await house.add_boxes([box])
-        await house.stalls()
         found = await house.run(
             "small_jobs", entry_id=entry_ids[0], paths=[str(path) for path in paths]
         )
-        await house.stalls("small_jobs")
         await house.run("remove_entries", entry_ids=entry_ids)
         if number:
             for name, (seconds, processor) in found.items():
