@@ -600,9 +600,9 @@ async def test_an_abandoned_form_never_sends_its_end(small: UploadFile) -> None:
 
 
 async def test_a_file_that_can_no_longer_be_read(
-    small: UploadFile, monkeypatch: pytest.MonkeyPatch
+    document: UploadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_form(small, FIELDS) as form:
+    async with open_form(document, FIELDS) as form:
         ((part, _, _),) = [one for one in form if isinstance(one[0], FilePart)]
 
         def fail(*_: object) -> bytes:
@@ -612,6 +612,17 @@ async def test_a_file_that_can_no_longer_be_read(
         with pytest.raises(DocumentUnreadableError):
             await form.write(Sink())
         assert isinstance(form.failure, DocumentUnreadableError)
+
+
+async def test_a_small_file_is_read_at_once(small: UploadFile) -> None:
+    """One visit to the disk is enough: what becomes of the file afterwards changes nothing."""
+    content = small.path.read_bytes()
+    sink = Sink()
+    async with open_form(small, FIELDS) as form:
+        with small.path.open("r+b") as file:
+            file.truncate(1)
+        await form.write(sink)
+    assert content in sink.sent
 
 
 # One answer, one request.

@@ -84,38 +84,33 @@ class FilePart(Payload):
     _value: io.BufferedReader
 
     def __init__(
-        self, file: io.BufferedReader, upload: UploadFile, on_bytes: Callable[[int], None]
+        self,
+        file: io.BufferedReader,
+        first: bytes,
+        upload: UploadFile,
+        on_bytes: Callable[[int], None],
     ) -> None:
-        """Initialize with the open file; `on_bytes` gets the number of bytes sent so far."""
+        """Initialize with the file and its first piece; `on_bytes` gets the number of bytes sent so far."""
         content_type = upload.content_type if _MIME.fullmatch(upload.content_type) else _ANY_MIME
         super().__init__(file, content_type=content_type)
         self._size = upload.size
+        self._first = first
         self._on_bytes = on_bytes
 
     @override
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send exactly the announced bytes; raises DocumentUnreadableError when the file has fewer."""
         sent, announced = 0, self._size or 0
+        piece = memoryview(self._first)
         while sent < announced:
-            piece = memoryview(
-                await asyncio.to_thread(self._read, sent, min(PIECE, announced - sent))
-            )
+            if sent:
+                length = min(PIECE, announced - sent)
+                piece = memoryview(await asyncio.to_thread(_read, self._value, sent, length))
             for start in range(0, len(piece), CHUNK):
                 chunk = piece[start : start + CHUNK]
                 await writer.write(chunk)
                 sent += len(chunk)
                 self._on_bytes(sent)
-
-    def _read(self, offset: int, length: int) -> bytes:
-        """Return the next piece; blocking."""
-        try:
-            self._value.seek(offset)
-            chunk = self._value.read(length)
-        except (OSError, ValueError) as err:
-            raise DocumentUnreadableError from err
-        if not chunk:
-            raise DocumentUnreadableError
-        return chunk
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -150,17 +145,19 @@ class JobForm(MultipartWriter):
         self,
         name: str,
         file: io.BufferedReader,
+        first: bytes,
         upload: UploadFile,
         on_progress: Callable[[int], None] | None,
     ) -> None:
-        """Add the file as the last part; `on_progress` gets the number of its bytes sent so far."""
+        """Add the file, whose first piece has been read, as the last part; `on_progress` gets the bytes sent so far."""
 
         def on_bytes(sent: int) -> None:
             self.on_step()
             if on_progress is not None:
                 on_progress(sent)
 
-        self._add(FilePart(file, upload, on_bytes), name=name, filename=safe_name(upload.name))
+        part = FilePart(file, first, upload, on_bytes)
+        self._add(part, name=name, filename=safe_name(upload.name))
 
     def _add(self, part: Payload, **disposition: str) -> None:
         """Add a part as FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped."""
@@ -226,23 +223,42 @@ async def open_form(
         case Ticket():
             yield JobForm({**fields, "taskTicket": content.value}, before_end)
         case UploadFile():
-            file = await asyncio.to_thread(_open, content)
+            file, first = await asyncio.to_thread(_open, content)
             try:
                 form = JobForm(fields, before_end)
-                form.add_file("jobFile", file, content, on_progress)
+                form.add_file("jobFile", file, first, content, on_progress)
                 yield form
             finally:
-                await asyncio.to_thread(file.close)
+                if not file.closed:
+                    await asyncio.to_thread(file.close)
 
 
-def _open(upload: UploadFile) -> io.BufferedReader:
-    """Open the file; blocking."""
+def _open(upload: UploadFile) -> tuple[io.BufferedReader, bytes]:
+    """Return the file and its first piece, closed where that is all of it; blocking."""
     try:
         file = upload.path.open("rb")
     except (OSError, ValueError) as err:
         raise DocumentUnreadableError from err
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode) or status.st_size != upload.size:
+    try:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size != upload.size:
+            raise DocumentUnreadableError
+        first = _read(file, 0, min(PIECE, upload.size)) if upload.size else b""
+    except BaseException:
         file.close()
+        raise
+    if len(first) == upload.size:
+        file.close()
+    return file, first
+
+
+def _read(file: io.BufferedReader, offset: int, length: int) -> bytes:
+    """Return the next piece; blocking."""
+    try:
+        file.seek(offset)
+        piece = file.read(length)
+    except (OSError, ValueError) as err:
+        raise DocumentUnreadableError from err
+    if not piece:
         raise DocumentUnreadableError
-    return file
+    return piece

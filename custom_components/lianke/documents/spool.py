@@ -222,6 +222,8 @@ class Spool:
 
     async def async_discard(self, *documents: Document) -> None:
         """Delete the files of documents."""
+        if not documents:
+            return
         await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
 
     async def async_clear(self) -> None:
