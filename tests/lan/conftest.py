@@ -27,9 +27,10 @@ from custom_components.lianke.ipp.model import (
     Value,
 )
 from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.runtime import LiankeData
 from tests.conftest import set_up, tear_down
 from tests.household import LASER, data_of
-from tests.simulator import make_pdf
+from tests.simulator import Simulator, make_pdf
 
 PDF = make_pdf(3)
 
@@ -71,6 +72,7 @@ class LanPrinter:
     """Talks to an offered printer as a device of the home network would."""
 
     hass: HomeAssistant
+    simulator: Simulator
     entry: MockConfigEntry
     key: str
     token: str
@@ -78,6 +80,11 @@ class LanPrinter:
     session: ClientSession
     name: str = "iPhone von Anna"
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> LiankeData:
+        """The entry's runtime data."""
+        return data_of(self.entry)
 
     @property
     def url(self) -> str:
@@ -167,7 +174,7 @@ type Offer = Callable[[str], Coroutine[None, None, LanPrinter]]
 
 @pytest.fixture
 async def offer(
-    hass: HomeAssistant, reachable: str, entry: MockConfigEntry
+    hass: HomeAssistant, simulator: Simulator, reachable: str, entry: MockConfigEntry
 ) -> AsyncGenerator[Offer]:
     """Return a function that offers a printer of the office box to the home network."""
     assert await set_up(hass, entry)
@@ -183,7 +190,13 @@ async def offer(
         await coordinator.get_papers(key)
         sessions.append(ClientSession())
         return LanPrinter(
-            hass=hass, entry=entry, key=key, token=token, base=reachable, session=sessions[-1]
+            hass=hass,
+            simulator=simulator,
+            entry=entry,
+            key=key,
+            token=token,
+            base=reachable,
+            session=sessions[-1],
         )
 
     yield offer
@@ -218,4 +231,4 @@ async def device(lan: LanPrinter) -> AsyncGenerator[Device]:
 
 def jobs_of(lan: LanPrinter) -> list[Job]:
     """Return the jobs of a printer, newest first."""
-    return data_of(lan.entry).queue.jobs(lan.key)
+    return lan.data.queue.jobs(lan.key)

@@ -30,7 +30,7 @@ from custom_components.lianke.lan.announce import Record, _home_addresses, _labe
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import Offered
 from tests.clock import until
-from tests.household import INKJET, LASER, OTHER_LASER, data_of, device_of
+from tests.household import INKJET, LASER, OTHER_LASER, device_of
 from tests.lan.conftest import LanPrinter, key_of
 
 # Tests that ran beside each other would hear each other's printers.
@@ -185,7 +185,7 @@ async def test_without_zeroconf_nothing_is_announced(
 
 
 async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
-    known = data_of(lan.entry).storage.printers[lan.key]
+    known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, lan.token)
     record = record_of(
         Offered(lan.entry, lan.key, lan.token),
@@ -211,7 +211,7 @@ def test_long_names_are_cut() -> None:
 
 
 async def test_long_texts_are_cut(lan: LanPrinter) -> None:
-    known = data_of(lan.entry).storage.printers[lan.key]
+    known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, "x" * 500)
     offered = Offered(lan.entry, lan.key, "x" * 500)
     record = record_of(offered, profile, port=1, addresses=("10.0.0.1",), secure=False)

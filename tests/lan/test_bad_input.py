@@ -30,10 +30,10 @@ from custom_components.lianke.lan.printer.lan_jobs import PendingJobs
 from custom_components.lianke.lan.printer.server import async_get_server
 from tests.clock import until
 from tests.documents.rasters import GRAY, a_page, urf, urf_header
-from tests.household import came_out, data_of, sent
+from tests.household import came_out, sent
 from tests.ipp.test_codec import spoiled
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import make_pdf
 
 LAST = values.boolean(True)
 
@@ -72,14 +72,12 @@ def request(operation: int, **changes: object) -> bytes:
         (request(Operation.SEND_DOCUMENT), Status.BAD_REQUEST),
     ],
 )
-async def test_a_request_that_makes_no_sense(
-    lan: LanPrinter, simulator: Simulator, body: bytes, status: Status
-) -> None:
+async def test_a_request_that_makes_no_sense(lan: LanPrinter, body: bytes, status: Status) -> None:
     code, answer = await lan.post(body)
     assert code == 200
     message, _ = decode(answer)
     assert message.code == status
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"\2\0\0"])
@@ -92,12 +90,10 @@ async def test_another_type_of_body(lan: LanPrinter) -> None:
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"\2\0" * 500)[:-30], b"no gzip at all"])
-async def test_a_body_that_is_packed_as_a_whole(
-    lan: LanPrinter, simulator: Simulator, body: bytes
-) -> None:
+async def test_a_body_that_is_packed_as_a_whole(lan: LanPrinter, body: bytes) -> None:
     """The web server would unpack it without a look at its end; a document's own compression is checked."""
     assert (await lan.post(body, **{"Content-Encoding": "gzip"}))[0] == 415
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 @pytest.mark.parametrize(
@@ -121,18 +117,14 @@ async def test_a_body_that_is_packed_as_a_whole(
     ],
 )
 async def test_a_document_that_cannot_be_printed(
-    lan: LanPrinter,
-    simulator: Simulator,
-    document: bytes,
-    attributes: dict[str, tuple[Value, ...]],
-    status: Status,
+    lan: LanPrinter, document: bytes, attributes: dict[str, tuple[Value, ...]], status: Status
 ) -> None:
     reply = await lan.ask(Operation.PRINT_JOB, None, document, **attributes)
     assert reply.status == status
     assert reply.one("status-message", Tag.OPERATION)
     assert jobs_of(lan) == []
     assert spooled(lan) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
@@ -158,9 +150,7 @@ async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
         (Value(0x7F, b"?"),),
     ],
 )
-async def test_attributes_of_another_kind(
-    lan: LanPrinter, simulator: Simulator, content: tuple[Value, ...]
-) -> None:
+async def test_attributes_of_another_kind(lan: LanPrinter, content: tuple[Value, ...]) -> None:
     """Wherever something else is expected: each is told as not supported, or ignored."""
     names = ("copies", "sides", "media", "media-col", "page-ranges", "print-quality")
     job = dict.fromkeys(names, content)
@@ -182,7 +172,7 @@ async def test_attributes_of_another_kind(
 
 
 async def test_a_document_beyond_the_limit(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {**lan.entry.options, CONF_MAX_DOCUMENT_MB: 1}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
@@ -196,10 +186,10 @@ async def test_a_document_beyond_the_limit(
         )
         assert reply.status == Status.ENTITY_TOO_LARGE
     assert spooled(lan) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_a_connection_that_breaks(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_a_connection_that_breaks(lan: LanPrinter) -> None:
     """Before all of the document was there: nothing is printed, nothing is left."""
     body = lan.message(Operation.PRINT_JOB) + PDF
     host, port = lan.session, int(lan.base.rpartition(":")[2])
@@ -215,11 +205,11 @@ async def test_a_connection_that_breaks(lan: LanPrinter, simulator: Simulator) -
     writer.close()
     await until(lambda: not (spooled(lan) or async_get_server(lan.hass).requests.taken))
     assert jobs_of(lan) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 async def test_attributes_and_documents_that_never_end(
-    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "ATTRIBUTES_SECONDS", 0.2)
     monkeypatch.setattr(reception, "IDLE_SECONDS", 0.2)
@@ -245,25 +235,23 @@ async def test_attributes_and_documents_that_never_end(
     assert spooled(lan) == []
 
 
-async def test_a_disk_that_is_full(
-    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
-) -> None:
+async def test_a_disk_that_is_full(lan: LanPrinter, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_path: object) -> object:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reception, "open_private", full)
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.TEMPORARY_ERROR
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_a_printer_that_was_removed(lan: LanPrinter, simulator: Simulator) -> None:
-    data_of(lan.entry).coordinator.async_forget(lan.key)
+async def test_a_printer_that_was_removed(lan: LanPrinter) -> None:
+    lan.data.coordinator.async_forget(lan.key)
     assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_FOUND
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_a_box_that_is_being_loaded(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_a_box_that_is_being_loaded(lan: LanPrinter) -> None:
     await lan.hass.config_entries.async_unload(lan.entry.entry_id)
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.SERVICE_UNAVAILABLE
@@ -271,7 +259,7 @@ async def test_a_box_that_is_being_loaded(lan: LanPrinter, simulator: Simulator)
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter) -> None:
     """Beyond it a device is refused; automations still print."""
     options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
@@ -279,12 +267,12 @@ async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter, simulator: Si
         await lan.print()
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
-    data_of(lan.entry).queue.check_rate(lan.key, None)
-    await came_out(simulator, 2)
+    lan.data.queue.check_rate(lan.key, None)
+    await came_out(lan.simulator, 2)
 
 
 async def test_two_hundred_connections(
-    lan: LanPrinter, device: Device, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So many requests are answered, the others told to come again, and it goes on afterwards.
 
@@ -324,9 +312,7 @@ async def test_two_hundred_connections(
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_few_documents_are_received_at_a_time(
-    lan: LanPrinter, device: Device, simulator: Simulator
-) -> None:
+async def test_few_documents_are_received_at_a_time(lan: LanPrinter, device: Device) -> None:
     """Of one device still fewer: meanwhile another one prints."""
     gate = asyncio.Event()
 
@@ -364,7 +350,7 @@ async def test_few_documents_are_received_at_a_time(
     assert printer.many("printer-state-reasons") == ["spool-area-full-report"]
     gate.set()
     assert await asyncio.gather(*tasks) == [Status.OK] * server.MAX_RECEIVING
-    await came_out(simulator, server.MAX_RECEIVING + 1)
+    await came_out(lan.simulator, server.MAX_RECEIVING + 1)
 
 
 async def test_few_jobs_wait_for_their_documents(lan: LanPrinter, device: Device) -> None:
@@ -424,9 +410,7 @@ async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.Mo
     assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(99))).jobs) == 3
 
 
-async def test_each_device_has_a_limit_of_its_own(
-    lan: LanPrinter, device: Device, simulator: Simulator
-) -> None:
+async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Device) -> None:
     """And all of them together twice as much."""
     options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
@@ -438,12 +422,10 @@ async def test_each_device_has_a_limit_of_its_own(
         assert reply.status == Status.NOT_POSSIBLE
     reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
-    await came_out(simulator, 4)
+    await came_out(lan.simulator, 4)
 
 
-async def test_refused_documents_count(
-    lan: LanPrinter, device: Device, simulator: Simulator
-) -> None:
+async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
     """For whoever sent them, as they take time as well; being refused for that counts no more."""
     options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
@@ -454,7 +436,7 @@ async def test_refused_documents_count(
         assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_POSSIBLE
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 2
     await device("127.0.0.2").print()
-    await came_out(simulator)
+    await came_out(lan.simulator)
 
 
 async def test_what_is_no_fault_of_the_sender_does_not_count(
@@ -485,7 +467,7 @@ async def test_refused_documents_are_kept_of_few_devices() -> None:
     assert refusals.count("token", "1") == 1
 
 
-async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter) -> None:
     width = height = 20_000  # larger than every paper of the printer
     row_runs = b"".join(bytes([min(256, height - at) - 1, 0x80]) for at in range(0, height, 256))
     page = urf_header(width, height, GRAY, 600) + row_runs
@@ -497,7 +479,7 @@ async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter, simulator: Simula
     assert "larger than the papers" in str(reply.one("status-message", Tag.OPERATION))
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 1
     assert spooled(lan) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 async def test_a_page_selection_is_bounded(lan: LanPrinter) -> None:
@@ -510,7 +492,7 @@ async def test_a_page_selection_is_bounded(lan: LanPrinter) -> None:
         assert reply.status == status
 
 
-async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter) -> None:
     lan.name = "\u202e\n<b>Anna</b>\x00 " + "x" * 100
     await lan.print(job_name=values.name("a\nb\u202e"))
     (job,) = jobs_of(lan)
@@ -518,7 +500,7 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter, simulator: 
     assert job.sender.startswith("<b>Anna</b> xx")
     assert len(job.sender) == requests.MAX_SENDER
     assert job.title == "a b"
-    await came_out(simulator)
+    await came_out(lan.simulator)
 
 
 async def test_the_log_has_no_control_characters(
@@ -566,7 +548,7 @@ async def test_many_names_of_attributes_cost_little(lan: LanPrinter) -> None:
     assert looked_at < 1900
 
 
-async def test_fuzzed_requests(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_fuzzed_requests(lan: LanPrinter) -> None:
     """Each gets an answer; none of them ends in an error of the web server."""
     chance = random.Random(7)
     for _ in range(int(os.environ.get("LIANKE_FUZZ_HTTP", "300"))):
@@ -578,10 +560,10 @@ async def test_fuzzed_requests(lan: LanPrinter, simulator: Simulator) -> None:
 
 
 async def test_raster_pages_that_take_too_long(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(received, "TURN_SECONDS", 0)
     reply = await lan.ask(Operation.PRINT_JOB, document=urf(a_page()))
     assert reply.status == Status.FORMAT_ERROR
     assert spooled(lan) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0

@@ -17,7 +17,7 @@ from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import STEADY
 from tests.clock import Clock, until
-from tests.household import INKJET, came_out, data_of, sent
+from tests.household import INKJET, came_out, sent
 from tests.lan.conftest import LanPrinter, Offer, jobs_of
 from tests.simulator import Simulator, make_pdf
 
@@ -184,9 +184,7 @@ async def test_it_is_a_driverless_queue(queue: Cups, lan: LanPrinter) -> None:
         assert wanted in ppd, wanted
 
 
-async def test_documents_of_all_kinds(
-    queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path
-) -> None:
+async def test_documents_of_all_kinds(queue: Cups, lan: LanPrinter, tmp_path: Path) -> None:
     """In 2 copies, two-sided, pages 2-3; a picture and a text beside."""
     pdf, jpeg, text = tmp_path / "drei.pdf", tmp_path / "x.jpg", tmp_path / "liste.txt"
     pdf.write_bytes(make_pdf(5))
@@ -194,23 +192,23 @@ async def test_documents_of_all_kinds(
     text.write_text("Milch\nBrot\n")
     two_sided = ("-o", "sides=two-sided-long-edge")
     await queue.run("lp", "-d", QUEUE, "-n", "2", *two_sided, "-P", "2-3", str(pdf))
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     # CUPS chooses the pages itself, and leaves copies and sides to the printer.
     assert (printed.pages, printed.copies, printed.sheets) == (2, 2, 2)
     assert printed.options["dmDuplex"] == "2"
     assert printed.options["dmPaperSize"] == "9"
     await queue.run("lp", "-d", QUEUE, "-o", "media=iso_a5_148x210mm", str(jpeg))
-    printed = (await came_out(simulator, 2))[1]
+    printed = (await came_out(lan.simulator, 2))[1]
     assert printed.options["dmPaperSize"] == "11"
     await queue.run("lp", "-d", QUEUE, str(text))
-    printed = (await came_out(simulator, 3))[2]
+    printed = (await came_out(lan.simulator, 3))[2]
     assert (printed.pages, printed.options["dmDuplex"]) == (1, "1")
     assert all(job.source and job.source.endswith("127.0.0.1") for job in jobs_of(lan))
 
 
 @pytest.mark.parametrize("kind", ["image/urf", "image/pwg-raster"])
 async def test_raster_pages_of_its_own_filter(
-    queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path, kind: str
+    queue: Cups, lan: LanPrinter, tmp_path: Path, kind: str
 ) -> None:
     """What CUPS draws of a PDF comes out with the right pages and their size."""
     pdf = tmp_path / "drei.pdf"
@@ -228,7 +226,7 @@ async def test_raster_pages_of_its_own_filter(
     assert process.returncode == 0, said.decode("utf-8", "replace")[-3000:]
     raster.write_bytes(out)
     await lan.print(out)
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.pages == 3
     document = pypdfium2.PdfDocument(printed.path)
     for page in document:
@@ -256,17 +254,17 @@ async def test_photo_paper_with_a_color_that_no_printer_knows(
 
 
 async def test_a_job_stays_until_it_ends(
-    clock: Clock, queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path
+    clock: Clock, queue: Cups, lan: LanPrinter, tmp_path: Path
 ) -> None:
     """From off over on and getting ready to printed, and through quiet hours; it can be canceled all the way."""
-    coordinator = data_of(lan.entry).coordinator
-    simulator.box.online = False
+    coordinator = lan.data.coordinator
+    lan.simulator.box.online = False
     await coordinator.async_refresh()
     pdf = tmp_path / "drei.pdf"
     pdf.write_bytes(make_pdf(1))
     await queue.run("lp", "-d", QUEUE, str(pdf))
     await until(lambda: [job.hold_reason for job in jobs_of(lan)] == ["box_offline"])
-    simulator.box.online = True
+    lan.simulator.box.online = True
     await coordinator.async_refresh()
     await until(lambda: jobs_of(lan)[0].hold_reason == "getting_ready")
     await queue.asked()
@@ -285,18 +283,18 @@ async def test_a_job_stays_until_it_ends(
     await coordinator.async_refresh()
     await queue.run("lp", "-d", QUEUE, str(pdf))
     await until(lambda: jobs_of(lan)[0].hold_reason == "getting_ready")
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
     clock.tick(STEADY)
-    await came_out(simulator)
+    await came_out(lan.simulator)
     async with asyncio.timeout(120):
         while await queue.printing():
             await asyncio.sleep(0.1)
     assert jobs_of(lan)[0].state is JobState.COMPLETED
 
 
-async def test_cancel(queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_path: Path) -> None:
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+async def test_cancel(queue: Cups, lan: LanPrinter, tmp_path: Path) -> None:
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     pdf = tmp_path / "drei.pdf"
     pdf.write_bytes(make_pdf(1))
     said = await queue.run("lp", "-d", QUEUE, str(pdf))
@@ -306,4 +304,4 @@ async def test_cancel(queue: Cups, lan: LanPrinter, simulator: Simulator, tmp_pa
     await queue.run("cancel", f"{QUEUE}-{number}")
     await until(lambda: jobs_of(lan)[0].state is JobState.CANCELED)
     assert (await lan.ask(Operation.GET_JOBS)).jobs == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0

@@ -7,7 +7,7 @@ import hashlib
 import zlib
 
 from homeassistant.auth.const import GROUP_ID_ADMIN
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context
 from homeassistant.helpers import device_registry as dr
 from PIL import Image
 import pypdfium2
@@ -57,7 +57,7 @@ def collections(found: Iterable[Value]) -> list[Collection]:
     return [value.content for value in found if isinstance(value.content, Mapping)]
 
 
-async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_a_pdf_comes_out_as_asked(lan: LanPrinter) -> None:
     number = await lan.print(
         job={
             "copies": values.integer(2),
@@ -70,7 +70,7 @@ async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -
             **media_col(14800, 21000, media_source="manual", media_type="labels"),
         }
     )
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.name == "数学作业.pdf"
     assert printed.path.read_bytes() == PDF
     wanted = {
@@ -95,7 +95,7 @@ async def test_a_pdf_comes_out_as_asked(lan: LanPrinter, simulator: Simulator) -
 
 
 async def test_a_jpeg_is_sent_as_it_is(
-    lan: LanPrinter, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+    lan: LanPrinter, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("picture") / "x.jpg"
     Image.new("RGB", (60, 40), "red").save(path)
@@ -104,15 +104,13 @@ async def test_a_jpeg_is_sent_as_it_is(
         document_format=values.mime_type("image/jpeg"),
         job_name=values.name("Urlaub"),
     )
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.name == "Urlaub.jpg"
     assert printed.path.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("compression", ["gzip", "deflate", "zlib"])
-async def test_a_compressed_document(
-    lan: LanPrinter, simulator: Simulator, compression: str
-) -> None:
+async def test_a_compressed_document(lan: LanPrinter, compression: str) -> None:
     packer = zlib.compressobj(wbits=-15)
     packed = {
         "gzip": gzip.compress(PDF),
@@ -121,21 +119,19 @@ async def test_a_compressed_document(
     }[compression]
     word = "gzip" if compression == "gzip" else "deflate"
     await lan.print(packed, compression=values.keyword(word))
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
 
 
 @pytest.mark.parametrize("kind", ["pwg", "urf"])
 @pytest.mark.parametrize("step", [GRAY, RGB])
-async def test_raster_pages_come_out_as_a_pdf(
-    lan: LanPrinter, simulator: Simulator, kind: str, step: int
-) -> None:
+async def test_raster_pages_come_out_as_a_pdf(lan: LanPrinter, kind: str, step: int) -> None:
     width, height = 248, 351
     rows = pack_rows(page_rows(width, height, step), step)
     header = pwg_header if kind == "pwg" else urf_header
     page = header(width, height, step, 300) + rows
     await lan.print((pwg if kind == "pwg" else urf)(page, page))
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.name == "数学作业.pdf"
     assert printed.pages == 2
     document = pypdfium2.PdfDocument(printed.path)
@@ -143,7 +139,7 @@ async def test_raster_pages_come_out_as_a_pdf(
     document.close()
 
 
-async def test_what_is_chunked_arrives(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_what_is_chunked_arrives(lan: LanPrinter) -> None:
     """In pieces of any size, the attributes cut anywhere, and only after a "100 Continue"."""
     body = lan.message(Operation.PRINT_JOB) + PDF
 
@@ -154,13 +150,11 @@ async def test_what_is_chunked_arrives(lan: LanPrinter, simulator: Simulator) ->
     headers = {"Content-Type": "application/ipp", "Expect": "100-continue"}
     async with lan.session.post(lan.url, data=pieces(), headers=headers) as answer:
         assert answer.status == 200
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
 
 
-async def test_a_job_made_first_gets_its_document_later(
-    lan: LanPrinter, simulator: Simulator
-) -> None:
+async def test_a_job_made_first_gets_its_document_later(lan: LanPrinter) -> None:
     created = await lan.ask(
         Operation.CREATE_JOB, {"copies": values.integer(3)}, job_name=values.name("Brief")
     )
@@ -174,7 +168,7 @@ async def test_a_job_made_first_gets_its_document_later(
     )
     assert reply.status == Status.OK
     assert reply.one("job-id") == number
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.options["dmCopies"] == "3"
     # Sent once more, as after an answer that was lost: it is not printed twice.
     reply = await lan.ask(
@@ -185,7 +179,7 @@ async def test_a_job_made_first_gets_its_document_later(
         reply = await lan.ask(operation, job_id=values.integer(number), last_document=LAST)
         assert reply.status == Status.OK
     await lan.ended(number)
-    await came_out(simulator)
+    await came_out(lan.simulator)
 
 
 async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
@@ -203,7 +197,7 @@ async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
     assert reply.status == Status.NOT_POSSIBLE
 
 
-async def test_cancel_before_the_document(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_cancel_before_the_document(lan: LanPrinter) -> None:
     number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
     assert isinstance(number, int)
     job_id = values.integer(number)
@@ -211,13 +205,13 @@ async def test_cancel_before_the_document(lan: LanPrinter, simulator: Simulator)
     assert (await lan.job(number)).one("job-state") == 7
     reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
     assert reply.status == Status.NOT_POSSIBLE
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
     """They wait here, and the device is told why; cancelled there, they are cancelled here."""
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
     assert printer.one("printer-state", Tag.PRINTER) == 3
     assert printer.one("printer-state-reasons", Tag.PRINTER) == "offline-report"
@@ -235,16 +229,14 @@ async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter, simulator: Simu
     assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
     assert jobs_of(lan)[0].state is JobState.CANCELED
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_cancelled_here_it_is_cancelled_there(
-    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator
-) -> None:
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+async def test_cancelled_here_it_is_cancelled_there(lan: LanPrinter) -> None:
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     number = await lan.print()
-    await data_of(lan.entry).queue.async_cancel(jobs_of(lan)[0].job_id)
+    await lan.data.queue.async_cancel(jobs_of(lan)[0].job_id)
     reply = await lan.job(number)
     assert (reply.one("job-state"), reply.one("job-state-reasons")) == (7, "job-canceled-by-user")
 
@@ -256,10 +248,8 @@ async def test_cancelled_here_it_is_cancelled_there(
         (Outcome(code=502, msg="文件转换失败"), 8, "aborted-by-system"),
     ],
 )
-async def test_the_end_is_told(
-    lan: LanPrinter, simulator: Simulator, outcome: Outcome, state: int, reason: str
-) -> None:
-    simulator.cloud.plan(simulator.box.printer(1), outcome)
+async def test_the_end_is_told(lan: LanPrinter, outcome: Outcome, state: int, reason: str) -> None:
+    lan.simulator.cloud.plan(lan.simulator.box.printer(1), outcome)
     reply = await lan.ended(await lan.print())
     assert (reply.one("job-state"), reply.one("job-state-reasons")) == (state, reason)
 
@@ -345,7 +335,7 @@ async def test_what_a_printer_is_good_for(offer: Offer) -> None:
         assert (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).many("printer-kind") == kinds
 
 
-async def test_when_something_changed(clock: Clock, lan: LanPrinter, simulator: Simulator) -> None:
+async def test_when_something_changed(clock: Clock, lan: LanPrinter) -> None:
     """The state when the printer was switched off, what is offered when its name changed; each alone."""
 
     async def changed() -> list[int]:
@@ -356,8 +346,8 @@ async def test_when_something_changed(clock: Clock, lan: LanPrinter, simulator: 
     up, state, config = await changed()
     assert (state, config) == (1, 1)
     clock.tick(50)
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     clock.tick(1000)
     later, state, config = await changed()
     assert up + 49 <= state < up + 500
@@ -377,10 +367,10 @@ async def test_jobs_that_cannot_be_listed(lan: LanPrinter) -> None:
     assert reply.unsupported == {"which-jobs": asked}
 
 
-async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter) -> None:
     """It takes a job that is held for one that is over, whatever it is held for."""
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     await lan.print()
     (job,) = jobs_of(lan)
     told = {
@@ -395,7 +385,7 @@ async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter, simulator: Sim
     assert told["cloud_unreachable"] == (3, "resources-are-not-ready")
 
 
-async def test_what_every_printer_can_do(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_what_every_printer_can_do(lan: LanPrinter) -> None:
     """Many clients name what goes without saying; any other value of it is refused."""
     asked: Attributes = {
         "job-hold-until": values.keyword("no-hold"),
@@ -406,7 +396,7 @@ async def test_what_every_printer_can_do(lan: LanPrinter, simulator: Simulator) 
     fidelity = values.boolean(True)
     reply = await lan.ask(Operation.PRINT_JOB, asked, PDF, ipp_attribute_fidelity=fidelity)
     assert reply.status == Status.OK
-    await came_out(simulator)
+    await came_out(lan.simulator)
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
     assert all(asked[name][0] in printer.printer[f"{name}-supported"] for name in asked)
     other: Attributes = {
@@ -418,7 +408,7 @@ async def test_what_every_printer_can_do(lan: LanPrinter, simulator: Simulator) 
     assert reply.unsupported == other
 
 
-async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_what_cannot_be_done_as_asked(lan: LanPrinter) -> None:
     asked: Attributes = {
         "copies": values.integer(100),
         "media": values.keyword("iso_a3_297x420mm"),
@@ -434,11 +424,11 @@ async def test_what_cannot_be_done_as_asked(lan: LanPrinter, simulator: Simulato
     refused = {"copies", "media", "print-color-mode", "page-ranges", "job-priority"}
     assert set(reply.unsupported) == refused
     assert reply.unsupported["job-priority"] == values.UNSUPPORTED
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
     reply = await lan.ask(Operation.PRINT_JOB, asked, PDF)
     assert reply.status == Status.OK_SUBSTITUTED
     assert set(reply.unsupported) == refused
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.options["dmCopies"] == "1"
     assert printed.options["dmDuplex"] == "3"
 
@@ -486,17 +476,12 @@ async def test_a_colour_printer_says_so(offer: Offer) -> None:
     ],
 )
 async def test_the_printers_state_is_told(
-    hass: HomeAssistant,
-    lan: LanPrinter,
-    simulator: Simulator,
-    change: dict[str, object],
-    state: int,
-    reason: str,
+    lan: LanPrinter, change: dict[str, object], state: int, reason: str
 ) -> None:
-    printer = simulator.box.printer(1)
+    printer = lan.simulator.box.printer(1)
     for name, value in change.items():
         setattr(printer, name, value)
-    await data_of(lan.entry).coordinator.async_refresh()
+    await lan.data.coordinator.async_refresh()
     async with asyncio.timeout(20):
         while True:
             reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
@@ -508,7 +493,7 @@ async def test_the_printers_state_is_told(
     assert reply.one("printer-is-accepting-jobs", Tag.PRINTER) is True
 
 
-async def test_the_event_names_the_device(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_the_event_names_the_device(lan: LanPrinter) -> None:
     await lan.ended(await lan.print())
     states = [state for state in lan.hass.states.async_all("event") if "source" in state.attributes]
     assert [state.attributes["source"] for state in states] == ["iPhone von Anna · 127.0.0.1"]
@@ -523,9 +508,9 @@ async def test_the_picture_of_the_printer(lan: LanPrinter) -> None:
         assert (await answer.read()).startswith(b"\x89PNG")
 
 
-async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter, simulator: Simulator) -> None:
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter) -> None:
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     number = await lan.print()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert (await lan.job(number)).one("job-name") == "数学作业.pdf"
@@ -540,9 +525,7 @@ def code(sent_code: bytes, encryption: str | None = None) -> Attributes:
 
 
 @pytest.mark.parametrize("encryption", [None, "none", "sha2-256"])
-async def test_a_code_of_the_print_dialog(
-    hass: HomeAssistant, lan: LanPrinter, simulator: Simulator, encryption: str | None
-) -> None:
+async def test_a_code_of_the_print_dialog(lan: LanPrinter, encryption: str | None) -> None:
     offered = (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).printer
     assert offered["job-password-encryption-supported"] == values.keyword("none", "sha2-256")
     assert offered["job-password-supported"] == values.integer(64)
@@ -562,23 +545,21 @@ async def test_a_code_of_the_print_dialog(
         last_document=LAST,
     )
     assert all(one.needs_code for one in jobs_of(lan))
-    assert not sent(simulator)
-    user = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    assert not sent(lan.simulator)
+    user = await lan.hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
     for one in jobs_of(lan):
         data = {"job_id": one.job_id, "code": "4711"}
-        await ask(hass, "continue_job", Context(user_id=user.id), **data)
-    await came_out(simulator, 2)
+        await ask(lan.hass, "continue_job", Context(user_id=user.id), **data)
+    await came_out(lan.simulator, 2)
 
 
 @pytest.mark.parametrize(
     "wrong", [code(b"4711", "md5"), code(b"471"), code(b"1" * 65), code(b""), code(b"", "sha2-256")]
 )
-async def test_a_code_that_cannot_be_used(
-    lan: LanPrinter, simulator: Simulator, wrong: Attributes
-) -> None:
+async def test_a_code_that_cannot_be_used(lan: LanPrinter, wrong: Attributes) -> None:
     for operation in (Operation.VALIDATE_JOB, Operation.PRINT_JOB, Operation.CREATE_JOB):
         answer = await lan.ask(operation, None, PDF, **wrong)
         assert answer.status == Status.ATTRIBUTES_NOT_SUPPORTED
         assert "job-password" in answer.unsupported
-    assert not sent(simulator)
+    assert not sent(lan.simulator)
     assert not jobs_of(lan)

@@ -14,7 +14,6 @@ from custom_components.lianke.lan.origin import is_from_home
 from custom_components.lianke.lan.printer.server import offered_of
 from tests.household import sent
 from tests.lan.conftest import PDF, LanPrinter
-from tests.simulator import Simulator
 
 HOME = "192.168.1.23"
 
@@ -164,7 +163,7 @@ async def test_not_through_the_cloud(house: HomeAssistant) -> None:
         assert not await allowed(house)
 
 
-async def test_to_others_it_is_not_there(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_to_others_it_is_not_there(lan: LanPrinter) -> None:
     """Neither the printer nor its picture; with a wrong token it looks the same."""
     body = lan.message(Operation.PRINT_JOB) + PDF
     lan.headers = {"Via": "1.1 proxy"}
@@ -176,14 +175,14 @@ async def test_to_others_it_is_not_there(lan: LanPrinter, simulator: Simulator) 
     assert (await lan.post(body))[0] == 404
     async with lan.session.get(f"{lan.url}/icon.png") as answer:
         assert answer.status == 404
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
-async def test_switched_off_it_is_not_there(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_switched_off_it_is_not_there(lan: LanPrinter) -> None:
     lan.hass.config_entries.async_update_entry(lan.entry, options={})
     assert (await lan.post(lan.message(Operation.PRINT_JOB) + PDF))[0] == 404
     assert offered_of(lan.entry) == []
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 @pytest.mark.parametrize("operation", [Operation.PRINT_URI, Operation.SEND_URI])

@@ -61,9 +61,7 @@ async def send(lan: LanPrinter, number: int, document: bytes = PDF) -> int:
     return reply.status
 
 
-async def test_nobody_takes_a_job_over(
-    lan: LanPrinter, stranger: LanPrinter, simulator: Simulator
-) -> None:
+async def test_nobody_takes_a_job_over(lan: LanPrinter, stranger: LanPrinter) -> None:
     """Between Create-Job and Send-Document: neither with a document of theirs nor by closing it."""
     number = await create(lan)
     assert await send(stranger, number, OTHER_PDF) == Status.NOT_FOUND
@@ -74,13 +72,13 @@ async def test_nobody_takes_a_job_over(
     assert (await stranger.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
     assert (await lan.job(number)).one("job-state-reasons") == "job-data-insufficient"
     assert await send(lan, number) == Status.OK
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
     assert printed.name == f"{TITLE}.pdf"
 
 
 async def test_nobody_takes_a_job_over_while_its_document_comes(
-    lan: LanPrinter, stranger: LanPrinter, simulator: Simulator
+    lan: LanPrinter, stranger: LanPrinter
 ) -> None:
     number = await create(lan)
     gate = asyncio.Event()
@@ -105,16 +103,16 @@ async def test_nobody_takes_a_job_over_while_its_document_comes(
     assert reply.status == Status.NOT_FOUND
     gate.set()
     assert await task == Status.OK
-    (printed,) = await came_out(simulator)
+    (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
 
 
 @pytest.mark.parametrize("with_document", [False, True])
 async def test_every_operation_of_another_device(
-    lan: LanPrinter, stranger: LanPrinter, simulator: Simulator, *, with_document: bool
+    lan: LanPrinter, stranger: LanPrinter, *, with_document: bool
 ) -> None:
     """Whatever it asks for, by number or address: the job stays as it is, and nothing of it is told."""
-    await switch_off(lan, simulator)
+    await switch_off(lan, lan.simulator)
     number = await lan.print(job_name=values.name(TITLE)) if with_document else await create(lan)
     before = (await lan.job(number)).one("job-state")
     secrets = [text.encode() for text in (TITLE, f"/jobs/{number}")]
@@ -142,16 +140,16 @@ async def test_every_operation_of_another_device(
         assert (await lan.job(number)).one("job-state") == before, hex(operation)
     if with_document:
         assert [job.state for job in jobs_of(lan)] == [JobState.HELD]
-    assert sent(simulator) == 0
+    assert sent(lan.simulator) == 0
 
 
 @pytest.mark.parametrize("which", ["not-completed", "completed"])
 async def test_names_and_titles_are_for_nobody_else(
-    lan: LanPrinter, stranger: LanPrinter, simulator: Simulator, which: str
+    lan: LanPrinter, stranger: LanPrinter, which: str
 ) -> None:
     """How many jobs there are is told to everybody, and no more."""
     if which == "not-completed":
-        await switch_off(lan, simulator)
+        await switch_off(lan, lan.simulator)
     await print_one(lan.hass, text="Einkaufsliste", wait=which == "completed")
     number = await lan.print(job_name=values.name(TITLE))
     if which == "completed":
@@ -171,9 +169,9 @@ async def test_names_and_titles_are_for_nobody_else(
     assert printer.one("queued-job-count", Tag.PRINTER) == count
 
 
-async def test_behind_one_address_the_name_decides(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:
     """Several people on a computer, or behind a router: a name is needed besides the address."""
-    await switch_off(lan, simulator)
+    await switch_off(lan, lan.simulator)
     number = await lan.print()
     lan.name = "Android von Ben"
     assert (await lan.ask(Operation.GET_JOBS)).jobs == []
@@ -187,13 +185,11 @@ async def test_behind_one_address_the_name_decides(lan: LanPrinter, simulator: S
 
 
 @pytest.mark.parametrize("address", [None, "", "::ffff:127.0.0.1", "192.168.1.99"])
-async def test_a_stored_job_of_no_address_or_another(
-    lan: LanPrinter, simulator: Simulator, address: str | None
-) -> None:
+async def test_a_stored_job_of_no_address_or_another(lan: LanPrinter, address: str | None) -> None:
     """It is nobody's in the home network; whoever may control the printer still has it."""
-    await switch_off(lan, simulator)
+    await switch_off(lan, lan.simulator)
     number = await lan.print()
-    queue = data_of(lan.entry).queue
+    queue = lan.data.queue
     (job,) = jobs_of(lan)
     await queue._registry.async_change(job, sender_address=address)
     assert (await lan.job(number)).status == Status.NOT_FOUND

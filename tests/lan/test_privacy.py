@@ -5,12 +5,9 @@ import json
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from tests.household import device_of
 from tests.lan.conftest import LanPrinter
-from tests.simulator import Simulator
 
 
-async def test_diagnostics_name_neither_token_nor_device(
-    lan: LanPrinter, simulator: Simulator
-) -> None:
+async def test_diagnostics_name_neither_token_nor_device(lan: LanPrinter) -> None:
     await lan.ended(await lan.print())
     report = await async_get_config_entry_diagnostics(lan.hass, lan.entry)
     text = json.dumps(report, default=str, ensure_ascii=False)
@@ -19,7 +16,7 @@ async def test_diagnostics_name_neither_token_nor_device(
         assert secret not in text
 
 
-async def test_states_and_responses_hold_no_token(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_states_and_responses_hold_no_token(lan: LanPrinter) -> None:
     await lan.ended(await lan.print())
     for state in lan.hass.states.async_all():
         assert lan.token not in str(state.as_dict())

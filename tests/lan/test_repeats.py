@@ -19,9 +19,8 @@ from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_s
 from custom_components.lianke.printing.received import Received, async_print_received
 from custom_components.lianke.printing.target import Target
 from tests.clock import until
-from tests.household import came_out, data_of
+from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
-from tests.simulator import Simulator
 
 TITLE = "Brief"
 
@@ -66,12 +65,7 @@ class Gate:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("reset", [False, True])
 async def test_the_line_breaks_before_the_answer(
-    lan: LanPrinter,
-    simulator: Simulator,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    after: bool,
-    reset: bool,
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, *, after: bool, reset: bool
 ) -> None:
     """While the document that has come is worked on, or right after its job was made."""
     gate = Gate(monkeypatch, after=after)
@@ -86,11 +80,11 @@ async def test_the_line_breaks_before_the_answer(
     assert job_number(job.job_id) == number
     # That answer has arrived: whoever prints it once more means it.
     assert await lan.print(job_name=values.name(TITLE)) != number
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
 async def test_an_answer_that_nobody_acknowledges(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Wi-Fi is gone without a word: the connection seems to live."""
     monkeypatch.setattr(repeats, "DELIVERY_SECONDS", 0.1)
@@ -101,11 +95,11 @@ async def test_an_answer_that_nobody_acknowledges(
         await until(lambda: not async_get_server(lan.hass).requests.taken)
     assert await lan.print() == number
     assert await lan.print() != number
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
 async def test_home_assistant_ends_before_the_answer(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is known of answers is gone; the job is on disk. Only within minutes is it a repetition."""
     number = await lan.print()
@@ -115,18 +109,18 @@ async def test_home_assistant_ends_before_the_answer(
     lan.hass.data.pop(DATA_SERVER)
     monkeypatch.setattr(repeats, "REPEAT_SECONDS", 0)
     assert await lan.print() != number
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
 async def test_a_device_that_asks_for_its_job_has_the_answer(
-    lan: LanPrinter, device: Device, simulator: Simulator
+    lan: LanPrinter, device: Device
 ) -> None:
     number = await lan.print()
     lan.hass.data.pop(DATA_SERVER)
     assert (await device("127.0.0.2").job(number)).status == Status.NOT_FOUND
     assert (await lan.job(number)).status == Status.OK
     assert await lan.print() != number
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +134,7 @@ async def test_a_device_that_asks_for_its_job_has_the_answer(
     ],
 )
 async def test_what_differs_is_printed(
-    lan: LanPrinter, device: Device, simulator: Simulator, change: dict[str, object]
+    lan: LanPrinter, device: Device, change: dict[str, object]
 ) -> None:
     async def send(sender: LanPrinter, what: dict[str, object]) -> int:
         document, job = what.get("document", PDF), what.get("job")
@@ -155,23 +149,21 @@ async def test_what_differs_is_printed(
     other = device(str(change["address"])) if "address" in change else lan
     other = replace(other, name=str(change.get("name", lan.name)))
     assert await send(other, change) != number
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
-async def test_a_document_sent_twice_at_once_is_printed_twice(
-    lan: LanPrinter, simulator: Simulator
-) -> None:
+async def test_a_document_sent_twice_at_once_is_printed_twice(lan: LanPrinter) -> None:
     numbers = await asyncio.gather(lan.print(), lan.print())
     assert len(set(numbers)) == 2
-    await came_out(simulator, 2)
+    await came_out(lan.simulator, 2)
 
 
 async def test_the_device_cancels_and_hangs_up(
-    lan: LanPrinter, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job whose document was being worked on at that moment is not printed."""
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
+    lan.simulator.box.online = False
+    await lan.data.coordinator.async_refresh()
     reply = await lan.ask(Operation.CREATE_JOB)
     number = reply.one("job-id")
     assert isinstance(number, int)
@@ -198,7 +190,7 @@ def test_few_jobs_are_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0" not in known._told
 
 
-async def test_the_newest_one_is_found(lan: LanPrinter, simulator: Simulator) -> None:
+async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     await lan.print()
     (job,) = jobs_of(lan)
     older = replace(job, job_id="older", created_at=job.created_at - timedelta(seconds=60))
@@ -209,4 +201,4 @@ async def test_the_newest_one_is_found(lan: LanPrinter, simulator: Simulator) ->
     assert known.find([older], sent, now) is None
     known.note_told(job.job_id)
     assert known.find([job], sent, now) is None
-    await came_out(simulator)
+    await came_out(lan.simulator)
