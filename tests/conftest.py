@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import PropertyMock, patch
 from zlib import crc32
 
+from coverage import Coverage
 from homeassistant.components import file_upload
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -24,6 +25,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
+from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
 from tests.household import House
@@ -98,6 +100,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         if not report.passed
     ]
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _measured_pdf_process() -> Generator[None]:
+    """Where coverage is measured, measure the process of PDF work as well."""
+    if Coverage.current() is None:
+        yield
+        return
+    with patch.object(pdf_client, "SCRIPT", Path(__file__).parent / "measured_pdf_process.py"):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -257,7 +257,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
     """An alarm of the system ends a task that nobody waits for any more."""
     code = (
         "import sys, time\n"
-        f"sys.path.append({str(pdf_client.SCRIPT.parents[1])!r})\n"
+        f"sys.path.append({str(Path(pdf_client.__file__).parents[1])!r})\n"
         "from pdf import process\n"
         "process.TASK_SECONDS = 1\n"
         "process._answer = lambda *_: time.sleep(60)\n"
