@@ -11,7 +11,7 @@ import re
 import stat
 from typing import override
 
-from aiohttp import MultipartWriter, Payload, StringPayload
+from aiohttp import MultipartWriter, Payload
 from aiohttp.abc import AbstractStreamWriter
 
 from .errors import DocumentUnreadableError
@@ -138,8 +138,21 @@ class JobForm(MultipartWriter):
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
-        for name, value in fields.items():
-            self._add(StringPayload(value.encode("utf-8", "replace").decode()), name=name)
+        # The text fields, which travel at once: as parts each would be four writes to the connection.
+        self._texts = b"".join(
+            (
+                f"--{self.boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            ).encode("utf-8", "replace")
+            for name, value in fields.items()
+        )
+
+    @property
+    @override
+    def size(self) -> int | None:
+        """The bytes of the whole form."""
+        parts = super().size
+        return None if parts is None else len(self._texts) + parts
 
     def add_file(
         self,
@@ -157,17 +170,17 @@ class JobForm(MultipartWriter):
                 on_progress(sent)
 
         part = FilePart(file, first, upload, on_bytes)
-        self._add(part, name=name, filename=safe_name(upload.name))
-
-    def _add(self, part: Payload, **disposition: str) -> None:
-        """Add a part as FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped."""
-        part.set_content_disposition("form-data", quote_fields=False, **disposition)
+        # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
+        part.set_content_disposition(
+            "form-data", quote_fields=False, name=name, filename=safe_name(upload.name)
+        )
         self.append_payload(part)
 
     @override
     async def write(self, writer: AbstractStreamWriter, close_boundary: bool = True) -> None:
         """Send everything, then wait for `before_end`, then send the end."""
         self.on_step()
+        await writer.write(self._texts)
         try:
             await super().write(writer, close_boundary=False)
         except DocumentUnreadableError as err:
