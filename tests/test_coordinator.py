@@ -43,28 +43,6 @@ async def test_first_set_up_with_a_wrong_key(
     assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
 
 
-async def test_second_set_up_without_the_service(settled: None, house: House) -> None:
-    """Home Assistant starts before the router: it knows all printers and their last ink."""
-    keys = list(house.coordinator.data.printers)
-    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
-    await house.simulator.stop_listening()
-    assert await set_up(house.hass, house.entry)
-    await rest(house.hass)
-    again: LiankeCoordinator = house.coordinator
-    assert list(again.data.printers) == keys
-    assert again.data.online is None
-    assert not again.is_fresh
-    assert not any(again.is_ready(key) for key in keys)
-    assert all(view.status is None for view in again.data.printers.values())
-    assert again.data.box
-    assert again.data.box.hardware == "LK300EW_D2"
-
-    await house.simulator.start_listening()
-    await again.async_refresh()
-    assert again.is_fresh
-    assert again.is_ready(keys[0])
-
-
 async def test_a_key_rejected_later_asks_for_a_new_one(
     clock: Clock, settled: None, house: House
 ) -> None:

@@ -424,6 +424,12 @@ async def test_start_without_internet(all_entities: None, house: House) -> None:
         "sensor.kyocera_ma2000w_gx_last_job",
     ):
         assert states[always] != "unavailable"
+    assert not house.coordinator.is_fresh
+    assert not any(house.coordinator.is_ready(key) for key in house.data.storage.printers)
+    await house.simulator.start_listening()
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
+    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
 
 
 async def test_two_boxes_of_an_account_and_one_of_another(

@@ -126,6 +126,7 @@ async def test_refused_connection(
     await sim.stop_listening()
     error = await outcome(CALLS[endpoint], client, file)
     assert type(error) is LiankeConnectionError
+    assert error.reason == "cannot_connect"
     assert error.may_have_arrived is False
 
 

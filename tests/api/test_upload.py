@@ -30,7 +30,7 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.api.upload import FilePart, Links, UploadFile, open_form
-from tests.simulator import Box, Fault, Simulator, make_pdf
+from tests.simulator import Fault, Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server
 
@@ -134,14 +134,6 @@ async def test_broken_at_a_point(
     if not may_have_arrived:
         assert sim.cloud.tasks == {}
     assert sim.cloud.counts["POST /print/job"] == 1
-
-
-async def test_refused_connection(client: LiankeClient, sim: Simulator, small: UploadFile) -> None:
-    await sim.stop_listening()
-    with pytest.raises(LiankeConnectionError) as caught:
-        await client.submit(LASER, small, FIELDS)
-    assert caught.value.reason == "cannot_connect"
-    assert caught.value.may_have_arrived is False
 
 
 async def test_before_end_comes_when_only_the_end_is_missing(
@@ -542,16 +534,6 @@ async def test_200_megabytes_cost_no_memory(
     assert progress[-1] == size
     assert measured() < 16
     assert grown < 16
-
-
-async def test_nothing_is_repeated_or_merged(
-    client: LiankeClient, sim: Simulator, box: Box, small: UploadFile
-) -> None:
-    both = [await client.submit(LASER, small, FIELDS) for _ in range(2)]
-    assert len(set(both)) == 2
-    for task_id in both:
-        await sim.cloud.tasks[task_id].ended.wait()
-    assert [job.device_id for job in sim.cloud.out_tray] == [box.device_id] * 2
 
 
 class Sink(AbstractStreamWriter):
