@@ -247,7 +247,7 @@ own_requirements() {
 
 # Prints the package with the font for Chinese watermarks, which the integration names in its code.
 font_package() {
-  sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/watermark_font.py"
+  sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/sheets.py"
 }
 
 # Prints what an environment is made from, in one word. Of the manifest only the requirements matter.

@@ -30,8 +30,7 @@ from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import Credentials, DriverState, Printer, PrinterKind
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
 from custom_components.lianke.api.sticker import parse_credentials, read_photo
-from custom_components.lianke.api.throttle import Purpose
-from custom_components.lianke.api.transport import ErrorCodes, Method, Transport
+from custom_components.lianke.api.transport import ErrorCodes, Method, Purpose, Transport
 from custom_components.lianke.api.unknown import Unknown
 from scripts.redact import Redactor
 

@@ -14,7 +14,7 @@ import tempfile
 
 from packaging.requirements import Requirement
 
-from custom_components.lianke.documents.watermark_font import FONT_PACKAGE
+from custom_components.lianke.documents.sheets import FONT_PACKAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "custom_components" / "lianke" / "manifest.json"

@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from custom_components.lianke.documents import watermark_font
-from custom_components.lianke.pdf import lettering
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.documents import sheets as watermark_font
+from custom_components.lianke.pdf import marks as lettering
+from custom_components.lianke.pdf.process import TaskError
 
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")

@@ -20,7 +20,7 @@ PAGE = ROOT / ".github" / "ARCHITECTURE.md"
 BOUND = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
 # The width up to which a paper is narrow, the hour that jobs are counted in, times of the service's limit of errors.
 NO_BOUND = {
-    "api.papers.MAX_NARROW",
+    "api.capabilities.MAX_NARROW",
     "issues.ERROR_LIMIT_TIME",
     "jobs.uploader.ERROR_LIMIT_PAUSE",
 }

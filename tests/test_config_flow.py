@@ -21,7 +21,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.pages.escaping import escape_markdown
+from custom_components.lianke.pages.clean import escape_markdown
 from tests import needs
 from tests.clock import until
 from tests.conftest import make_entry, tear_down

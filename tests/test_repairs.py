@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.pages.escaping import escape_markdown
+from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House

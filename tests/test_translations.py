@@ -17,7 +17,7 @@ from custom_components.lianke.api import errors
 from custom_components.lianke.api.errors import LiankeError, OptionError
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.flows.binding_forms import EXPLAINED as EXPLAINED_IN_SETUP
+from custom_components.lianke.flows.binding import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.flows.option_forms import (
     defaults_schema,
     keep_alive_schema,

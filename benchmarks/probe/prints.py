@@ -18,8 +18,7 @@ from homeassistant.util.file import write_utf8_file_atomic
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp.codec import encode
-from custom_components.lianke.ipp.model import Group, Message, Operation, Tag, Value
-from custom_components.lianke.ipp.values import uri
+from custom_components.lianke.ipp.model import Group, Message, Operation, Tag, Value, uri
 
 from .jobs import async_print, printers_of
 from .stalls import DATA_STALLS

@@ -14,7 +14,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import issues, job_signals, page_statistics, people as approvals, services, websocket_api
+from . import issues, job_signals, page_statistics, people, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -29,7 +29,7 @@ from .jobs import beginning
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
 from .lan import printer as lan_printer
-from .printing import nozzle_care as keep_alive, stand_in
+from .printing import nozzle_care, stand_in
 from .runtime import (
     BoxCallbackUrl,
     LiankeConfigEntry,
@@ -60,7 +60,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     lan_printer.async_setup(hass)
-    approvals.async_setup(hass)
+    people.async_setup(hass)
     await resource.async_setup(hass)
     return True
 
@@ -133,11 +133,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     # After these, so that event entities and triggers are notified of jobs that expired meanwhile.
     queue.start()
     issues.async_watch(hass, entry)
-    keep_alive.async_watch(hass, entry)
+    nozzle_care.async_watch(hass, entry)
     stand_in.async_watch(hass, entry)
     page_statistics.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
-    approvals.async_watch(hass, entry)
+    people.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"
@@ -168,7 +168,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     if dropped:
         issues.async_report_dropped_jobs(hass, entry, len(dropped))
         job_signals.async_dispatch_dropped(hass, entry, dropped)
-        approvals.async_tell_dropped(hass, entry, dropped)
+        people.async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
 

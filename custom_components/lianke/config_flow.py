@@ -21,16 +21,6 @@ from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
 from .flows.binding import (
-    BoxInfo,
-    FieldError,
-    async_fetch_box,
-    async_print_first_page,
-    async_read_sticker,
-    checked_key,
-    printer_list,
-    test_page_printer,
-)
-from .flows.binding_forms import (
     ANOTHER_ACCOUNT,
     CONF_ACCOUNT,
     CONF_PHOTO,
@@ -38,13 +28,21 @@ from .flows.binding_forms import (
     EXPLAINED,
     KEPT_KEY,
     SECTION_ADVANCED,
+    BoxInfo,
+    FieldError,
     account_schema,
+    async_fetch_box,
+    async_print_first_page,
+    async_read_sticker,
+    checked_key,
+    printer_list,
     reauth_schema,
     reconfigure_schema,
     sticker_schema,
+    test_page_printer,
 )
 from .flows.options_flow import LiankeOptionsFlow
-from .pages.escaping import escape_markdown
+from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry
 
 CONF_TEST_PAGE = "test_page"

@@ -19,10 +19,15 @@ from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache, ClientFactory
-from .box.polling import PollingAccount, async_poll, poll_interval
+from .box.polling import (
+    REFRESH_SPACING,
+    PollingAccount,
+    PushTracker,
+    RefreshScheduler,
+    async_poll,
+    poll_interval,
+)
 from .box.printer_status import ConditionReader
-from .box.push import PushTracker
-from .box.refresh import REFRESH_SPACING, RefreshScheduler
 from .box.status import (
     PROBLEMS,
     HoldReason,

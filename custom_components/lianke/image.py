@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from .entity import JobEntity, async_add_printers
 from .jobs.job import Job, JobState
-from .printing.preview_view import picture_type
+from .printing.views import picture_type
 from .runtime import LiankeConfigEntry, preview_signal
 
 PARALLEL_UPDATES = 0

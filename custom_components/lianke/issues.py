@@ -20,7 +20,7 @@ from .const import DOMAIN
 from .jobs.job import IN_CLOUD, Job, JobState
 from .jobs.limits import LimitError
 from .jobs.readiness import QueueReason
-from .pages.escaping import escape_markdown
+from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry, async_account_entries
 
 _LOGGER = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .const import DOMAIN
+from .documents.document import SourceKind
 from .documents.entities import AGENDAS
-from .documents.kinds import SourceKind
 from .errors import InputError
 from .jobs.people import Origin, PersonReason, current_origin
 from .jobs.release_code import MAX_CODE

@@ -16,10 +16,9 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 
 from .const import DOMAIN
-from .documents.document import CONTENT_TYPES
+from .documents.kinds import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import allowed_path, media_roots
-from .documents.page_texts import async_page_text
-from .documents.sniff import FileType, sniff
+from .documents.page_documents import async_page_text
 from .documents.sources import local_media_path
 from .errors import InputError
 

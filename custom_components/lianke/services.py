@@ -6,8 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
 from .printing.handlers import ACTIONS, Action
-from .printing.job_picture import JobPictureView
-from .printing.preview_view import PreviewView
+from .printing.views import JobPictureView, PreviewView
 
 
 @callback

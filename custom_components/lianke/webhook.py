@@ -22,9 +22,9 @@ from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
 from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
-from .api.callbacks import parse_callback, parse_push
 from .api.coerce import to_json
 from .api.server import is_loopback
+from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, UnknownKind, unknown_message, unknown_parts
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_updates

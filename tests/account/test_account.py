@@ -27,7 +27,7 @@ from custom_components.lianke.account.account import (
     Account,
 )
 from custom_components.lianke.api.errors import TooManyRequestsError
-from custom_components.lianke.api.throttle import Purpose
+from custom_components.lianke.api.transport import Purpose
 from tests.clock import Clock
 
 

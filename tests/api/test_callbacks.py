@@ -4,8 +4,13 @@ import json
 
 import pytest
 
-from custom_components.lianke.api.callbacks import parse_callback, parse_push
-from custom_components.lianke.api.tasks import Callback, TaskResult, TaskState
+from custom_components.lianke.api.tasks import (
+    Callback,
+    TaskResult,
+    TaskState,
+    parse_callback,
+    parse_push,
+)
 
 BOX = "lk00ab00000000"
 SAMPLE = {

@@ -29,7 +29,7 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.scanning import ScanOptions
 from custom_components.lianke.api.server import DEFAULT_SERVER, is_public_name
-from custom_components.lianke.api.throttle import Purpose
+from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.jobs.uploader import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf

@@ -6,7 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
+from custom_components.lianke.api.capabilities import (
+    STANDARD,
+    Capabilities,
+    DriverDefaults,
+    Paper,
+    standard_paper,
+)
 from custom_components.lianke.api.errors import OptionError
 from custom_components.lianke.api.models import Species
 from custom_components.lianke.api.option_resolver import resolve_options
@@ -17,7 +23,6 @@ from custom_components.lianke.api.options import (
     PrintOptions,
     ResolvedOptions,
 )
-from custom_components.lianke.api.papers import STANDARD, standard_paper
 
 LASER = Capabilities.from_json(
     {

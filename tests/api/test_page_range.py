@@ -5,7 +5,7 @@ import time
 import pytest
 
 from custom_components.lianke.api.errors import OptionError
-from custom_components.lianke.api.page_range import (
+from custom_components.lianke.api.options import (
     count_selected,
     most_selected,
     parse_page_range,

@@ -1,6 +1,6 @@
 """Standard papers."""
 
-from custom_components.lianke.api.papers import STANDARD, standard_paper
+from custom_components.lianke.api.capabilities import STANDARD, standard_paper
 
 
 def test_standard_papers() -> None:

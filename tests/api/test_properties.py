@@ -10,7 +10,6 @@ from urllib.parse import quote
 from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 import pytest
 
-from custom_components.lianke.api.callbacks import parse_callback, parse_push
 from custom_components.lianke.api.capabilities import (
     Capabilities,
     DriverDefaults,
@@ -44,11 +43,19 @@ from custom_components.lianke.api.options import (
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
+    count_selected,
     merge_options,
+    parse_page_range,
+    select_pages,
 )
-from custom_components.lianke.api.page_range import count_selected, parse_page_range, select_pages
 from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
-from custom_components.lianke.api.tasks import Callback, Task, parse_day_tasks
+from custom_components.lianke.api.tasks import (
+    Callback,
+    Task,
+    parse_callback,
+    parse_day_tasks,
+    parse_push,
+)
 from custom_components.lianke.api.upload import MAX_NAME, safe_name
 from tests import needs
 from tests.examples import examples

@@ -6,7 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.lianke.box.push import (
+from custom_components.lianke.box.polling import (
     LATE_PUSH,
     MAX_USELESS,
     PAUSE,

@@ -13,8 +13,8 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 import pytest
 
+from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.entities import _refuse_empty
-from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool

@@ -7,7 +7,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.lianke.documents.content import PIECE, ContentTooLargeError, write_base64
+from custom_components.lianke.documents.sources import PIECE, ContentTooLargeError, write_base64
 
 
 def decoded(text: str, limit: int = 10**9) -> bytes:

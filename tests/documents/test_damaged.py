@@ -9,9 +9,8 @@ import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import check_server
-from custom_components.lianke.documents.conversion import make_document, safe_name
-from custom_components.lianke.documents.images import can_read_heif
-from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.documents.conversion import can_read_heif, make_document, safe_name
+from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import PageStyle
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
@@ -84,7 +83,7 @@ def test_whatever_a_decoder_raises(
     def broken(*_: Any) -> None:
         raise raised
 
-    monkeypatch.setattr("custom_components.lianke.documents.images.Image.open", broken)
+    monkeypatch.setattr("custom_components.lianke.documents.conversion.Image.open", broken)
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
     with pytest.raises(InputError) as error:

@@ -20,9 +20,8 @@ from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
-from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.entities import days_of
-from custom_components.lianke.documents.kinds import SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool

@@ -11,8 +11,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, copy_file
 from custom_components.lianke.errors import InputError

@@ -8,9 +8,9 @@ from threading import Event, Thread
 from PIL import Image
 import pytest
 
-from custom_components.lianke.documents import images
-from custom_components.lianke.documents.images import can_read_heif, convert_image
-from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.documents import conversion as images
+from custom_components.lianke.documents.conversion import can_read_heif, convert_image
+from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import empty_webp, picture
 
@@ -19,7 +19,7 @@ STATUS = Path("/proc/self/status")
 MEASURE = """
 from pathlib import Path
 import sys
-from custom_components.lianke.documents.images import convert_image
+from custom_components.lianke.documents.conversion import convert_image
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -20,11 +20,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import pdf_client
-from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.fair_lock import FairLock
-from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
+    FairLock,
     PdfError,
     PdfWorker,
     async_get_pdf_worker,

@@ -7,8 +7,8 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import raster, raster_pdf
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf import raster
+from custom_components.lianke.pdf.process import TaskError
 from tests.documents.rasters import (
     GRAY,
     RGB,
@@ -36,7 +36,7 @@ def convert(
     answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
     files = {"path": str(source), "target": str(target), "limit": limit, "papers": papers}
     while "pages" not in answer:
-        answer = raster_pdf.convert({**answer, **files})
+        answer = raster.convert({**answer, **files})
     return target, answer["pages"]
 
 
@@ -102,7 +102,7 @@ def test_it_goes_on_where_a_turn_ended(tmp_path: Path, monkeypatch: pytest.Monke
     data = urf(*(a_page(60, 40 + number) for number in range(5)))
     (tmp_path / "once").mkdir()
     at_once, _ = convert(tmp_path / "once", data)
-    monkeypatch.setattr(raster_pdf, "TURN_SECONDS", -1)
+    monkeypatch.setattr(raster, "TURN_SECONDS", -1)
     in_turns, count = convert(tmp_path, data)
     assert count == 5
     assert in_turns.read_bytes() == at_once.read_bytes()
@@ -156,10 +156,10 @@ def test_a_pdf_that_would_be_too_large(tmp_path: Path) -> None:
 
 def test_too_many_pages(tmp_path: Path) -> None:
     page = urf_header(1, 1, GRAY) + bytes([0, 0, 0])
-    _, count = convert(tmp_path, urf(*[page] * raster_pdf.MAX_PAGES))
-    assert count == raster_pdf.MAX_PAGES
+    _, count = convert(tmp_path, urf(*[page] * raster.MAX_PAGES))
+    assert count == raster.MAX_PAGES
     (tmp_path / "out.pdf").unlink()
-    assert refused(tmp_path, urf(*[page] * (raster_pdf.MAX_PAGES + 1))) == "too_large"
+    assert refused(tmp_path, urf(*[page] * (raster.MAX_PAGES + 1))) == "too_large"
 
 
 def blank(width: int, height: int, dpi: int = 300) -> bytes:
@@ -196,8 +196,8 @@ def test_pages_fit_on_a_paper(
 
 def test_the_pixels_of_a_job_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all turns."""
-    monkeypatch.setattr(raster_pdf, "MAX_JOB_PIXELS", 3 * 100 * 100)
-    monkeypatch.setattr(raster_pdf, "TURN_SECONDS", 0)
+    monkeypatch.setattr(raster, "MAX_JOB_PIXELS", 3 * 100 * 100)
+    monkeypatch.setattr(raster, "TURN_SECONDS", 0)
     assert convert(tmp_path, urf(*[blank(100, 100)] * 3))[1] == 3
     (tmp_path / "out.pdf").unlink()
     assert refused(tmp_path, urf(*[blank(100, 100)] * 4)) == "raster_too_large"

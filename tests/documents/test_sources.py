@@ -17,8 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
-from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document, is_snapshot
 from custom_components.lianke.documents.spool import Spool
@@ -293,7 +292,7 @@ async def test_bad_files(
     }
     assert found == cases
 
-    monkeypatch.setattr("custom_components.lianke.documents.images.MAX_WEBP_PIXELS", 100)
+    monkeypatch.setattr("custom_components.lianke.documents.conversion.MAX_WEBP_PIXELS", 100)
     (media / "huge.webp").write_bytes(picture("WEBP"))
     key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
     assert key == "image_too_large"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from aiohttp import ClientSession
 
 from custom_components.lianke.const import LAN_PRINTER_PATH
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
 

@@ -57,7 +57,7 @@ import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
-from custom_components.lianke.pages.escaping import escape_markdown
+from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import Clock, elapse, rest
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add

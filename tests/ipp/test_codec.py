@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from custom_components.lianke.ipp import codec, values
+from custom_components.lianke.ipp import codec, model as values
 from custom_components.lianke.ipp.codec import IncompleteError, decode, encode
 from custom_components.lianke.ipp.model import (
     Attributes,

@@ -16,11 +16,11 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator

@@ -11,8 +11,7 @@ from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.api.callbacks import parse_callback
-from custom_components.lianke.api.tasks import TaskState
+from custom_components.lianke.api.tasks import TaskState, parse_callback
 from custom_components.lianke.documents.two_sides import TurnSetup
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.by_hand import ByHand, Halves

@@ -179,7 +179,7 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         await shop.until(job, JobState.UNCONFIRMED)
         claim = dict(receiver.bodies[-1])
         receiver.deliver = True
-        from custom_components.lianke.api.callbacks import parse_callback
+        from custom_components.lianke.api.tasks import parse_callback
 
         parsed = parse_callback(claim)
         assert parsed is not None
@@ -261,7 +261,7 @@ async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
 
 
 async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
-    from custom_components.lianke.api.callbacks import parse_callback
+    from custom_components.lianke.api.tasks import parse_callback
 
     shop.printer().paper = 0
     await shop.refresh()

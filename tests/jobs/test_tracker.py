@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.api.tasks import Callback
+from custom_components.lianke.api.tasks import Callback, parse_callback
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import reconciliation, retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState

@@ -15,7 +15,7 @@ from custom_components.lianke.const import (
     CONF_MAX_JOBS_PER_HOUR,
     LAN_PRINTER_PATH,
 )
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import (
     Attributes,

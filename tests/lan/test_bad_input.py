@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_MAX_DOCUMENT_MB, CONF_MAX_JOBS_PER_HOUR
 from custom_components.lianke.documents import received
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
 from custom_components.lianke.lan.printer import (

@@ -4,7 +4,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_BY_HAND, CONF_PRINTER_OPTIONS
 from custom_components.lianke.documents.two_sides import TurnSetup
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState
 from tests.by_hand import LASERS, Laser, images_of, paper, read, turn_stack

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.jobs.job import Job
 from tests.household import INKJET, LASER, ask, came_out, device_of, print_one
 from tests.lan.conftest import LanPrinter, jobs_of

@@ -13,7 +13,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS

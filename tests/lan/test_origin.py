@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.const import LAN_PRINTER_PATH
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.lan.origin import is_from_home
 from custom_components.lianke.lan.printer.server import offered_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode
 from custom_components.lianke.ipp.model import Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState

@@ -9,12 +9,11 @@ import struct
 
 import pytest
 
-from custom_components.lianke.ipp import values
+from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
-from custom_components.lianke.lan.printer import printing, repeats
-from custom_components.lianke.lan.printer.lan_jobs import Sender, job_number
-from custom_components.lianke.lan.printer.repeats import Repeats, Sent
+from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
+from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
 from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
 from custom_components.lianke.printing.received import Received, async_print_received
 from custom_components.lianke.printing.target import Target

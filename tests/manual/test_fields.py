@@ -12,7 +12,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.documents.kinds import SourceKind
+from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.schemas import OPTION_NAMES
 from tests.simulator.models import PrintedJob

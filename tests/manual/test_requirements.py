@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 import pytest
 
-from custom_components.lianke.documents.watermark_font import FONT_PACKAGE
+from custom_components.lianke.documents.sheets import FONT_PACKAGE
 
 from . import LANGUAGES, ROOT, Section, sections
 

@@ -29,9 +29,9 @@ from custom_components.lianke.button import (
     TEST_PAGE,
 )
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.document import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.documents.entities import AGENDAS
-from custom_components.lianke.documents.kinds import RAW_ENCODINGS, SourceKind
-from custom_components.lianke.documents.sheet_options import (
+from custom_components.lianke.documents.sheets import (
     BOOKLET_SIDES,
     PHOTO_FITS,
     PHOTO_SIZES,

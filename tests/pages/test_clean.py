@@ -11,9 +11,8 @@ import time
 import pytest
 
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.clean import MAX_DEPTH
+from custom_components.lianke.pages.clean import MAX_DEPTH, clean_css
 from custom_components.lianke.pages.compose import html_page
-from custom_components.lianke.pages.css import clean_css
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES, PageStyle
 
 STYLE = PageStyle()

@@ -9,7 +9,7 @@ import pytest
 
 from custom_components.lianke.pdf import pictures
 from custom_components.lianke.pdf.draw import SIDE, draw
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf.process import TaskError
 from tests.simulator import make_pdf
 
 A4 = (210, 297)

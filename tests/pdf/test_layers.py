@@ -7,11 +7,11 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import layers, revision
+from custom_components.lianke.pdf import annotations as layers, annotations as revision
+from custom_components.lianke.pdf.annotations import may_hide
 from custom_components.lianke.pdf.draw import SIDE, draw
 from custom_components.lianke.pdf.files import names
-from custom_components.lianke.pdf.gather import NAMES
-from custom_components.lianke.pdf.layers import may_hide
+from custom_components.lianke.pdf.layout import NAMES
 from tests.documents.pdf_samples import SAMPLES, annotated, layered
 
 # Where the annotations of `annotated` are, in parts of the page.

@@ -6,8 +6,8 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import gather, layout
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf import layout, layout as gather
+from custom_components.lianke.pdf.process import TaskError
 from tests.pdf.sheets import A4, POINT, laid_out, make_pages, make_picture
 
 A5 = (148.0, 210.0)

@@ -9,8 +9,8 @@ from PIL import Image, ImageChops
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import lettering
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf import marks as lettering
+from custom_components.lianke.pdf.process import TaskError
 from tests.needs import chinese_font, chinese_fonts
 from tests.pdf.sheets import A4, POINT, Sheets, laid_out, make_pages, make_picture
 

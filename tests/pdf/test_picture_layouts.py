@@ -7,7 +7,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import gather
+from custom_components.lianke.pdf import layout as gather
 from tests.pdf.sheets import A4, Seen, Sheets, laid_out, make_pages, make_picture
 
 # A part of a millimetre that a driver may lose.

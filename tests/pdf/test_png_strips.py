@@ -9,9 +9,9 @@ import zlib
 from PIL import Image
 import pytest
 
-from custom_components.lianke.pdf import pictures, png_strips
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf import pictures, pictures as png_strips
 from custom_components.lianke.pdf.pictures import flatten, read_picture
+from custom_components.lianke.pdf.process import TaskError
 
 SIZE = (203, 157)
 

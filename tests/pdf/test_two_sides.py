@@ -7,7 +7,7 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.pdf import two_sides
-from custom_components.lianke.pdf.failure import TaskError
+from custom_components.lianke.pdf.process import TaskError
 from tests.by_hand import LASERS, Image, Laser, images, paper, read, turn_stack
 from tests.pdf.sheets import A4, make_pages, make_picture
 

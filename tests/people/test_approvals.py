@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
-from custom_components.lianke.people import sending
+from custom_components.lianke.people import notifications
 from tests.clock import until
 from tests.household import ask, came_out, data_of, device_of, sent, uploader
 from tests.security.rendering import active
@@ -262,7 +262,7 @@ async def test_titles_are_shown_as_they_are(house: House) -> None:
 
 
 async def test_a_phone_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(notifications, "SEND_SECONDS", 0.1)
 
     async def hang(call: ServiceCall) -> None:
         await asyncio.Event().wait()

@@ -28,7 +28,7 @@ from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.people import Origin
 from custom_components.lianke.jobs.request import PrintRequest
-from custom_components.lianke.people.tokens import Answer, button_of
+from custom_components.lianke.people.notifications import Answer, button_of
 from custom_components.lianke.printing.target import async_target_of_job
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House

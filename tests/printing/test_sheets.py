@@ -17,7 +17,7 @@ import voluptuous as vol
 
 from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
-from custom_components.lianke.documents.sheet_options import SheetOptions
+from custom_components.lianke.documents.sheets import SheetOptions
 from tests.household import LABELS, OTHER_LASER, House, make_media
 from tests.simulator import make_pdf
 

@@ -11,7 +11,7 @@ from homeassistant.requirements import RequirementsNotFound
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.documents import watermark_font
+from custom_components.lianke.documents import sheets as watermark_font
 from tests.household import ask, device_of, make_media, print_one, sent
 from tests.needs import chinese_font
 from tests.simulator import Simulator, make_pdf

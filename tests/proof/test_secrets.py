@@ -14,10 +14,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import pytest
 
-from custom_components.lianke.api.callbacks import parse_callback
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.sticker import parse_credentials
+from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.api.upload import Links, Ticket
 from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,

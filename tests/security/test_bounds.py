@@ -17,7 +17,6 @@ import pytest
 import voluptuous as vol
 
 from custom_components.lianke.api import (
-    callbacks,
     capabilities,
     coerce,
     errors,
@@ -26,15 +25,15 @@ from custom_components.lianke.api import (
     name_matching,
     option_resolver,
     options,
-    page_range,
+    options as page_range,
     service_clock,
     sticker,
     tasks,
     upload,
 )
 from custom_components.lianke.api.models import Credentials
-from custom_components.lianke.documents import conversion, images, ole
-from custom_components.lianke.documents.sniff import FileType
+from custom_components.lianke.documents import conversion, kinds
+from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
@@ -114,16 +113,16 @@ def result(**data: Any) -> tasks.TaskResult:
 
 
 API: dict[str, Case] = {
-    "api.callbacks.MAX_IDS": (
-        lambda: len(callbacks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
+    "api.tasks.MAX_IDS": (
+        lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
         20,
     ),
-    "api.callbacks.MAX_ENTRIES": (
-        lambda: callbacks.parse_push(many(int, 200) | {"sn": "box-1"}),
+    "api.tasks.MAX_ENTRIES": (
+        lambda: tasks.parse_push(many(int, 200) | {"sn": "box-1"}),
         frozenset(),
     ),
-    "api.callbacks.MAX_JSON": (
-        lambda: callbacks.parse_push({"x": '{"sn": "box-1", "y": "' + "y" * 65536 + '"}'}),
+    "api.tasks.MAX_JSON": (
+        lambda: tasks.parse_push({"x": '{"sn": "box-1", "y": "' + "y" * 65536 + '"}'}),
         frozenset(),
     ),
     "api.capabilities.MAX_PAPERS": (lambda: len(capabilities.parse_papers(many(paper))), 2000),
@@ -177,11 +176,11 @@ API: dict[str, Case] = {
         lambda: reason(paper_width=100, paper_height=3277),
         ("paper_size_out_of_range", 1),
     ),
-    "api.page_range.MAX_PIECES": (
+    "api.options.MAX_PIECES": (
         lambda: reason(paper="Paper 1", pages=",".join("1" * 101)),
         ("invalid_page_range", 3),
     ),
-    "api.page_range.MAX_PAGE": (lambda: page_range.most_selected("1-99999", None), 99_999),
+    "api.options.MAX_PAGE": (lambda: page_range.most_selected("1-99999", None), 99_999),
     "api.option_resolver.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
     "api.options.MAX_PAGE_RANGE": (
         lambda: len(
@@ -271,7 +270,7 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
 
 def directory(sectors: int) -> io.BytesIO:
     """Return an OLE file whose directory has as many sectors as follow."""
-    begin = ole.HEADER_FAT_SECTORS * 32
+    begin = kinds.HEADER_FAT_SECTORS * 32
     header = bytearray(512)
     header[30] = 7
     header[48:52] = struct.pack("<I", begin)
@@ -288,8 +287,8 @@ DOCUMENTS: dict[str, Case] = {
         104,
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
-    "documents.ole.MAX_DIRECTORY_SECTORS": (
-        lambda: len(ole._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
+    "documents.kinds.MAX_DIRECTORY_SECTORS": (
+        lambda: len(kinds._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
         1024 * 128,
     ),
     "pdf.process.MAX_REQUEST": (
@@ -382,14 +381,14 @@ def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
     for size, kind in (((2000, 2000), FileType.PNG), ((2001, 2000), FileType.JPEG)):
         path = tmp_path / "picture"
         picture_of(size, "L").save(path, "BMP")
-        assert images.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind
+        assert conversion.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind
 
 
 @pytest.mark.long
 def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "many.tif"
     first = Image.new("1", (1, 1))
-    first.save(path, save_all=True, append_images=[first] * (images.MAX_FRAMES + 1))
-    assert images.count_frames(path) is None
+    first.save(path, save_all=True, append_images=[first] * (conversion.MAX_FRAMES + 1))
+    assert conversion.count_frames(path) is None
     first.save(path, save_all=True, append_images=[first] * 9)
-    assert images.count_frames(path) == 10
+    assert conversion.count_frames(path) == 10

@@ -34,12 +34,12 @@ from custom_components.lianke.api.errors import (
     TooManyRequestsError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.throttle import Purpose
+from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import printer_status as conditions
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
-from custom_components.lianke.pdf import pages, process as pdf_process
+from custom_components.lianke.pdf import files, process as pdf_process
 from custom_components.lianke.printing import handlers as actions
 from tests.api.raw_server import answer, raw_server, saying
 from tests.api.test_upload import client_of
@@ -283,7 +283,7 @@ def test_a_pdf_that_is_too_large_to_be_checked(
     path = tmp_path / "x.pdf"
     path.write_bytes(make_pdf(3).replace(b"/Count 3", b"/Count 1"))
     document = pypdfium2.PdfDocument(path)
-    assert pages.count_pages(document, str(path)) == 3
-    monkeypatch.setattr(pages, "MAX_CHECKED", 10)
-    assert pages.count_pages(document, str(path)) == 1
+    assert files.count_pages(document, str(path)) == 3
+    monkeypatch.setattr(files, "MAX_CHECKED", 10)
+    assert files.count_pages(document, str(path)) == 1
     document.close()

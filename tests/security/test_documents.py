@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.documents.samples import ole, picture, tiff
 from tests.documents.test_bounds import HOSTILE
-from tests.documents.test_sniff import COMMANDS
+from tests.documents.test_kinds import COMMANDS
 from tests.household import ask, data_of, device_of, make_media, sent, without_shares
 from tests.pages.test_clean import PAYLOADS
 from tests.simulator import Box, Simulator, make_pdf

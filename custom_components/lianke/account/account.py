@@ -13,7 +13,7 @@ import time
 from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..api.errors import TooManyRequestsError
-from ..api.throttle import Purpose
+from ..api.transport import Purpose
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -29,8 +29,7 @@ from .models import (
 from .scanning import Scanners
 from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
-from .throttle import Purpose, Throttle
-from .transport import ErrorCodes, Transport
+from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
 from .upload import Links, Ticket, UploadFile, is_web_page, open_form
 

@@ -5,7 +5,16 @@ from dataclasses import fields, replace
 import re
 from typing import Final
 
-from .capabilities import Capabilities, DriverDefaults, Paper
+from .capabilities import (
+    A4_ID,
+    CUSTOM_ID,
+    STANDARD,
+    Capabilities,
+    DriverDefaults,
+    Paper,
+    are_mostly_narrow,
+    standard_paper,
+)
 from .errors import OptionError
 from .models import Species
 from .name_matching import find_by_name, normalize_name, parse_size, sort_by_similarity
@@ -21,9 +30,8 @@ from .options import (
     PrintOptions,
     ResolvedOptions,
     duplex_names,
+    parse_page_range,
 )
-from .page_range import parse_page_range
-from .papers import A4_ID, CUSTOM_ID, STANDARD, are_mostly_narrow, standard_paper
 
 MAX_COPIES: Final = 999
 MAX_SIDE: Final = 32767

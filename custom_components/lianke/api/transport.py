@@ -10,11 +10,12 @@ handed over, and only as the service's own JSON with a code; what a firewall or 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from enum import IntEnum
 from http import HTTPStatus
 import re
 from ssl import SSLContext
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, Protocol
 
 from aiohttp import (
     ClientConnectionError,
@@ -22,10 +23,13 @@ from aiohttp import (
     ClientError,
     ClientHandlerType,
     ClientOSError,
+    ClientPayloadError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
+    InvalidURL,
     ServerDisconnectedError,
     TCPConnector,
     ThreadedResolver,
@@ -33,7 +37,6 @@ from aiohttp import (
 from yarl import URL
 
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
-from .connection_errors import raise_clean
 from .errors import (
     AddressUnknownError,
     AuthenticationError,
@@ -43,14 +46,58 @@ from .errors import (
     LiankeError,
     LiankeRefusedError,
     LiankeResponseError,
+    LiankeTimeoutError,
     TooFrequentError,
     refusal,
 )
 from .server import is_loopback, is_public_name
 from .service_clock import Moment, ServiceClock
-from .throttle import Purpose, Throttle
 from .unknown import Observer, Watch
 from .upload import JobForm
+
+
+class Purpose(IntEnum):
+    """What a request is for; a smaller number goes first where requests queue."""
+
+    SUBMIT = 0
+    """Submits a print job."""
+    TRACK = 1
+    """Tracks a job, or cancels it."""
+    POLL = 2
+    """Polls a box and its printers."""
+    COUNT = 3
+    """Counts the pages of a document before it is printed."""
+    LOOKUP = 4
+    """Serves a user's request: a preview, a search, a pressed button."""
+    PICTURE = 5
+    """Downloads a preview's page, which is outside the service's API."""
+
+
+class Throttle(Protocol):
+    """Limits requests at once and over time, and pauses when the service complains."""
+
+    def slot(self, purpose: Purpose, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
+        """Return a context that is entered when a request, or an upload (which may take minutes), may start."""
+
+    def too_frequent(self) -> None:
+        """Pause because the service answered "too frequent" (10009)."""
+
+
+def raise_clean(err: ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
+    """Raise the LiankeError for a failure below, without its text and cause, which hold the address."""
+    failure: LiankeError
+    if isinstance(err, ConnectionTimeoutError):
+        failure = LiankeTimeoutError(may_have_arrived=False)
+    elif isinstance(err, TimeoutError):
+        failure = LiankeTimeoutError(may_have_arrived=may_have_arrived)
+    elif isinstance(err, ClientConnectorError | InvalidURL):
+        failure = LiankeConnectionError(may_have_arrived=False)
+    elif isinstance(err, ClientConnectionError | ClientPayloadError | OSError):
+        failure = LiankeConnectionError(may_have_arrived=may_have_arrived)
+    else:
+        failure = LiankeResponseError("no HTTP")
+    raise failure from None
+
 
 MAX_ANSWER = 8 * 1024 * 1024
 """bytes; the longest real answers, paper lists, stay far below."""

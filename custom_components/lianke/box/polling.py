@@ -1,15 +1,24 @@
-"""One poll of a box, and what polling needs of the account."""
+"""When a box is polled, what one poll asks, and what pushes have shown."""
 
-from collections.abc import Mapping
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+import time
 from typing import Any, Protocol
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util.async_ import create_eager_task
 
 from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
 from ..const import CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL
+from .storage import BoxStorage
 
 
 class PollingAccount(Protocol):
@@ -82,3 +91,183 @@ async def _async_rows(client: LiankeClient, kind: PrinterKind) -> tuple[Printer,
         return tuple(await client.printers(kind))
     except BoxOfflineError, BoxNotProvisionedError:
         return None
+
+
+# Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
+REFRESH_SPACING = 5
+
+
+class RefreshScheduler:
+    """Starts refreshes one at a time, at least five seconds after the last request."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        refresh: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Take `refresh`, which polls the box."""
+        self._hass = hass
+        self._entry = entry
+        self._refresh = refresh
+        self._task: asyncio.Task[None] | None = None
+        self._timer: CALLBACK_TYPE | None = None
+        self._due = float("inf")
+        self._stopped = False
+        # When the last poll began, and how many are under way.
+        self.last_started = float("-inf")
+        self._polling = 0
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """Count a poll as under way, whatever started it."""
+        self.cancel()
+        self._polling += 1
+        try:
+            yield
+        finally:
+            self._polling -= 1
+
+    @callback
+    def request(self) -> None:
+        """Refresh as soon as the spacing allows."""
+        self.schedule(max(0.0, self.last_started + REFRESH_SPACING - time.monotonic()))
+
+    @callback
+    def schedule(self, delay: float) -> None:
+        """Refresh after `delay` seconds unless a refresh is due earlier."""
+        due = time.monotonic() + delay
+        if self._due <= due or self._stopped:
+            return
+        self.cancel()
+        if delay <= 0:
+            self._begin()
+            return
+        self._due = due
+        self._timer = async_call_later(self._hass, delay, self._begin)
+
+    @callback
+    def cancel(self) -> None:
+        """Cancel the scheduled refresh."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+            self._due = float("inf")
+
+    @callback
+    def stop(self) -> None:
+        """Cancel the scheduled refresh and start no other."""
+        self._stopped = True
+        self.cancel()
+
+    @callback
+    def _begin(self, _now: datetime | None = None) -> None:
+        """Refresh now, or later when a poll is under way."""
+        self.cancel()
+        if self._polling or (self._task is not None and not self._task.done()):
+            self.schedule(REFRESH_SPACING)
+            return
+        self.last_started = time.monotonic()
+        self._task = self._entry.async_create_background_task(
+            self._hass, self._refresh(), f"refresh {self._entry.title}"
+        )
+
+
+# Seconds. A push this long after polling found a change was merely late.
+LATE_PUSH = 60
+# Until listeners are notified: the change itself comes first, and many pushes are notified as one.
+PAUSE = 0.5
+# With so many polls in an hour that pushes caused and that found nothing new, pushes are not trusted.
+MAX_USELESS = 3
+USELESS_TIME = 3600
+
+
+class PushTracker:
+    """Tracks the push messages about one box.
+
+    They are trusted once one announced a change before polling found it, and no longer when a
+    change came without one, or several came without a change: anybody who knows the address can
+    send them, and coincidental changes would make them look useful.
+    """
+
+    def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: PollingAccount) -> None:
+        """Take where the trust is stored, and the account that has the address."""
+        self._hass = hass
+        self._storage = storage
+        self._account = account
+        self._pending = False
+        # When polling last found a change that no push had announced.
+        self._unannounced_at = float("-inf")
+        # When polls caused by pushes found nothing new.
+        self._useless: deque[float] = deque(maxlen=MAX_USELESS)
+        self._listeners: list[CALLBACK_TYPE] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Return whether pushes to the present address are worth waiting for."""
+        return self._storage.pushes_proven_for(self._account.fingerprint)
+
+    @callback
+    def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` soon after push messages; returns a function that unsubscribes."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def record(self) -> None:
+        """Record a push message."""
+        self._storage.record_push()
+        if time.monotonic() - self._unannounced_at < LATE_PUSH and not self._is_noise():
+            self._storage.save_push_address(self._account.fingerprint)
+        self._pending = True
+        if self._timer is None:
+            self._timer = self._hass.loop.call_later(PAUSE, self._notify_listeners)
+
+    @callback
+    def stop(self) -> None:
+        """Stop notifying listeners."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @callback
+    def _notify_listeners(self) -> None:
+        self._timer = None
+        self._storage.save_push_time()
+        for listener in list(self._listeners):
+            listener()
+
+    @callback
+    def consume(self) -> bool:
+        """Return whether a push has arrived since the last call."""
+        pending, self._pending = self._pending, False
+        return pending
+
+    @callback
+    def restore(self, *, pending: bool) -> None:
+        """Undo a `consume` whose poll failed."""
+        self._pending = self._pending or pending
+
+    @callback
+    def rate_usefulness(self, *, announced: bool) -> None:
+        """Rate pushes by a change: whether one announced it."""
+        if announced and self._is_noise():
+            return
+        if announced:
+            self._storage.save_push_address(self._account.fingerprint)
+            return
+        self._unannounced_at = time.monotonic()
+        self._storage.save_push_address(None)
+
+    @callback
+    def record_useless(self) -> None:
+        """Record that a poll after a push found nothing new; too many of these end the trust."""
+        self._useless.append(time.monotonic())
+        if self._is_noise():
+            self._storage.save_push_address(None)
+
+    def _is_noise(self) -> bool:
+        """Return whether recent pushes announced nothing too often to be trusted."""
+        return (
+            len(self._useless) == MAX_USELESS and time.monotonic() - self._useless[0] < USELESS_TIME
+        )

@@ -1,30 +1,12 @@
-"""A document: a file in the spool with its type, size and pages."""
+"""A document: a file in the spool with its type, size and pages; and the kinds of sources it comes from."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 import hashlib
 import json
 from pathlib import Path
-from typing import Final
 
 from ..api.upload import UploadFile
-
-CONTENT_TYPES: Final = {
-    ".pdf": "application/pdf",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".bmp": "image/bmp",
-    ".gif": "image/gif",
-    ".tiff": "image/tiff",
-    ".doc": "application/msword",
-    ".xls": "application/vnd.ms-excel",
-    ".ppt": "application/vnd.ms-powerpoint",
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".html": "text/html",
-    ".prn": "application/octet-stream",
-}
-"""The types the service takes (lianke-api: POST /print/job, jobFile)."""
 
 
 def digest_of(*asked: object) -> str:
@@ -68,3 +50,21 @@ class Document:
             content_type=self.content_type,
             size=self.size,
         )
+
+
+RAW_ENCODINGS = ("utf-8", "gb18030")
+
+
+class SourceKind(StrEnum):
+    """The kinds of sources; the values are the names of the actions' fields."""
+
+    UPLOAD = "upload"
+    MEDIA = "media"
+    FILE = "file"
+    URL = "url"
+    ENTITY = "source_entity"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    CONTENT = "content"
+    DOCUMENT = "document"

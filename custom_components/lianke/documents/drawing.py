@@ -7,11 +7,10 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 
 from ..api.capabilities import Paper
-from ..api.options import COLORS, ORIENTATIONS, ResolvedOptions
-from ..api.page_range import select_pages
+from ..api.options import COLORS, ORIENTATIONS, ResolvedOptions, select_pages
 from .document import Document
+from .kinds import IMAGES, FileType
 from .pdf_client import async_get_pdf_worker
-from .sniff import IMAGES, FileType
 
 # Pages of a document in a preview; each is drawn when its picture is requested.
 MAX_DRAWN: Final = 200

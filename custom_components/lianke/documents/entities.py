@@ -18,9 +18,9 @@ from homeassistant.util import dt as dt_util
 from ..api.capabilities import Paper
 from ..errors import InputError
 from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
-from .access import async_check_entity
 from .conversion import make_document
 from .document import Document, digest_of
+from .local_files import async_check_entity
 from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
 

@@ -1,4 +1,4 @@
-"""Documents made of pages composed here: text, notifications, the test page."""
+"""Documents made of pages composed here, in Home Assistant's language: text, notifications, the test page."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -6,18 +6,31 @@ from functools import partial
 from typing import Literal
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
+from ..const import DOMAIN
 from ..errors import InputError, whole_text
 from ..pages.compose import html_page, markdown_page, text_page
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
 from ..pages.testpage import color_page, test_page, turn_page
 from .conversion import clean_title, make_page_document
-from .document import Document, digest_of
-from .kinds import SourceKind
-from .page_texts import async_page_text, async_page_texts
+from .document import Document, SourceKind, digest_of
 from .spool import Spool
+
+
+async def async_page_text(hass: HomeAssistant, key: str) -> str:
+    """Return a text of a page or title; its key where it is not translated."""
+    return (await async_page_texts(hass)).get(key, key)
+
+
+async def async_page_texts(hass: HomeAssistant) -> dict[str, str]:
+    """Return all texts by their keys."""
+    prefix = f"component.{DOMAIN}.common."
+    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
+    return {key.removeprefix(prefix): text for key, text in texts.items() if key.startswith(prefix)}
+
 
 PAGE_BUILDERS = {
     SourceKind.TEXT: text_page,

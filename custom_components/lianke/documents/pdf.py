@@ -11,8 +11,8 @@ from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
 from .document import Document
+from .kinds import FileType
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .sniff import FileType
 from .spool import Spool, too_large
 
 

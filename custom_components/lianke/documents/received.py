@@ -11,10 +11,10 @@ from homeassistant.exceptions import HomeAssistantError
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, safe_name
-from .document import CONTENT_TYPES, Document
+from .document import Document
+from .kinds import CONTENT_TYPES, FileType, sniff
 from .pdf import async_open_pdf, pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
-from .sniff import FileType, sniff
 from .spool import Spool
 
 # What one turn of the PDF process may take: a page that it has begun is finished.

@@ -1,28 +1,221 @@
-"""Lay out documents on sheets of paper: a PDF that the PDF worker makes of PDF files and pictures."""
+"""Sheets of paper: what a user asks of them, the fonts of their watermarks, the PDF that is made of documents."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 import hashlib
+import importlib
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 import re
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
+from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from ..api.capabilities import Paper
-from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
-from ..api.page_range import select_pages
+from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
+from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES
-from .document import CONTENT_TYPES, Document, digest_of
+from .document import Document, digest_of
+from .kinds import CONTENT_TYPES, IMAGES, FileType
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .sheet_options import PHOTO_SIZES, UPRIGHT_PHOTOS, WHOLE, SheetOptions
-from .sniff import IMAGES, FileType
 from .spool import Spool
-from .watermark_font import async_bring_font, font_folders
+
+SHEETS: Final = (
+    "2_up",
+    "4_up",
+    "6_up",
+    "9_up",
+    "booklet",
+    "invoices",
+    "id_card",
+    "poster",
+)
+SHEET_ORDERS: Final = ("rows", "columns")
+BOOKLET_SIDES: Final = ("both", "front", "back")
+STAMPS: Final = ("date", "page_numbers")
+PHOTO_FITS: Final = ("fill", "fit")
+# Width and height in mm; None is as large as the paper.
+PHOTO_SIZES: Final[dict[str, tuple[float, float] | None]] = {
+    "paper": None,
+    "3r": (89, 127),
+    "4r": (102, 152),
+    "5r": (127, 178),
+    "6r": (152, 203),
+    "1_inch": (25, 35),
+    "2_inch": (35, 49),
+}
+# ID photos are never turned: a head stays upright.
+UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
+# The least part of a picture's width and height that can be cut out.
+MIN_CUT: Final = 0.05
+MAX_TILES: Final = 6
+MAX_PHOTO_COUNT: Final = 100
+MAX_WATERMARK: Final = 60
+
+
+# Fields that belong to one layout, and what chooses it.
+BELONGS: Final = {
+    "poster_columns": "sheet: poster",
+    "poster_rows": "sheet: poster",
+    "id_card_crop": "sheet: id_card",
+    "photo_count": "photo_size",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """The part of a picture that is printed, as `pdf.pictures.Cut` takes it."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+    turn: float = 0.0
+
+
+WHOLE: Final = Cut()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SheetOptions:
+    """How documents are laid out before they are sent; the names are the action's fields.
+
+    `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
+    document of several. `id_card_crop` has an entry for each document. `watermark_opacity` is in
+    percent.
+    """
+
+    sheet: str | None = None
+    sheet_order: str = "rows"
+    sheet_frame: bool = False
+    poster_columns: int = 2
+    poster_rows: int = 2
+    booklet_side: str = "both"
+    id_card_crop: tuple[Cut, ...] = ()
+    photo_size: str | None = None
+    photo_fit: str = "fill"
+    photo_count: int = 1
+    merge: bool = False
+    merge_new_sheet: bool = True
+    watermark: str | None = None
+    watermark_opacity: int = 20
+    stamp: tuple[str, ...] = ()
+
+    @classmethod
+    def from_fields(cls, data: Mapping[str, Any]) -> Self:
+        """Read the fields of a call that its schema let pass."""
+        given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        if "stamp" in given:
+            given["stamp"] = tuple(given["stamp"])
+        if "id_card_crop" in given:
+            given["id_card_crop"] = tuple(Cut(**cut) for cut in given["id_card_crop"])
+        return cls(**given)
+
+    @property
+    def idle_field(self) -> tuple[str, str] | None:
+        """Return a field that has no effect, and what it lacks; None if all that is given counts."""
+        chosen = {f"sheet: {self.sheet}", "photo_size" if self.photo_size else ""}
+        for item in fields(self):
+            needed = BELONGS.get(item.name)
+            if needed and needed not in chosen and getattr(self, item.name) != item.default:
+                return item.name, needed
+        return None
+
+    @property
+    def is_set(self) -> bool:
+        """Return whether anything is to be laid out."""
+        return bool(self.sheet or self.photo_size or self.merge or self.watermark or self.stamp)
+
+    @property
+    def joins(self) -> bool:
+        """Return whether all documents become one."""
+        return self.merge or bool(self.photo_size) or self.sheet in ("invoices", "id_card")
+
+    @property
+    def layout(self) -> str | None:
+        """Return what the worker calls the layout."""
+        return "photos" if self.photo_size else self.sheet
+
+    @property
+    def is_true_size(self) -> bool:
+        """Return whether the service must not scale the sheets."""
+        return self.layout in ("photos", "id_card", "poster")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return asdict(self)
+
+
+# Where fonts with Chinese characters may lie, besides the configuration's own folder.
+FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
+CONFIG_FONTS: Final = "fonts"
+# Noto Sans SC (SIL Open Font License), 17 MB: no requirement of the integration, since few need it.
+FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
+FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
+# For how long a call waits for it; it is installed all the same.
+FONT_SECONDS: Final = 60
+CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+
+DATA_FOLDER: HassKey[str] = HassKey(f"{DOMAIN}_font_folder")
+DATA_INSTALLING: HassKey[asyncio.Task[None]] = HassKey(f"{DOMAIN}_font_installing")
+
+
+def font_folders(hass: HomeAssistant) -> list[str]:
+    """Return the folders that fonts are looked for in."""
+    folders = [hass.config.path(CONFIG_FONTS), *FONT_FOLDERS]
+    if (installed := hass.data.get(DATA_FOLDER)) is not None:
+        folders.append(installed)
+    return folders
+
+
+async def async_bring_font(hass: HomeAssistant, text: str) -> None:
+    """Have a font for a Chinese text installed, if that can be done; its folder is looked in then.
+
+    Raises InputError: watermark_font_coming when it takes long.
+    """
+    if not CHINESE.search(text) or DATA_FOLDER in hass.data:
+        return
+    folder = await hass.async_add_executor_job(_find_font)
+    if folder is None and not hass.config.skip_pip:
+        await _async_install(hass)
+        folder = await hass.async_add_executor_job(_find_font)
+    if folder is not None:
+        hass.data[DATA_FOLDER] = folder
+
+
+async def _async_install(hass: HomeAssistant) -> None:
+    """Install the package by Home Assistant's own means, which log it if that fails."""
+    if (task := hass.data.get(DATA_INSTALLING)) is None:
+        # Not part of the call, which may be canceled: an installer cannot be stopped halfway.
+        task = hass.data[DATA_INSTALLING] = hass.async_create_background_task(
+            async_process_requirements(hass, DOMAIN, [FONT_PACKAGE], False),
+            f"{DOMAIN} watermark font",
+        )
+    done, _ = await asyncio.wait({task}, timeout=FONT_SECONDS)
+    if not done:
+        raise InputError("watermark_font_coming")
+    hass.data.pop(DATA_INSTALLING, None)
+    with suppress(RequirementsNotFound):
+        await task
+
+
+def _find_font() -> str | None:
+    """Return the folder of the installed package; blocks."""
+    importlib.invalidate_caches()
+    try:
+        found = find_spec(FONT_MODULE)
+    except ImportError, ValueError:
+        return None
+    return None if found is None or found.origin is None else str(Path(found.origin).parent)
+
 
 # For a layout, starting the process included.
 LAYOUT_SECONDS: Final = 30

@@ -1,10 +1,13 @@
 """Sources of documents: each is copied or downloaded into the spool."""
 
-from collections.abc import Callable
+from binascii import a2b_base64
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 import os
 from pathlib import Path
+import re
+from typing import BinaryIO, Final
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.components.media_source import (
@@ -21,21 +24,19 @@ from ..api.capabilities import Paper
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pages.page import PageStyle
-from .content import ContentTooLargeError, write_base64
 from .conversion import make_document, make_raw_document
-from .document import Document
+from .document import Document, SourceKind
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
-from .kinds import SourceKind
 from .local_files import file_roots, media_roots, open_allowed
 from .page_documents import (
     DEFAULT_PAGE,
     PAGE_BUILDERS,
     PageOptions,
+    async_page_text,
     async_style,
     async_text_document,
 )
-from .page_texts import async_page_text
 from .pdf import async_open_pdf
 from .spool import (
     Spool,
@@ -46,6 +47,46 @@ from .spool import (
     too_large,
     translate_disk_errors,
 )
+
+# Characters; a multiple of 4.
+PIECE: Final = 1 << 18
+_BLANK = re.compile(r"\s+")
+
+
+class ContentTooLargeError(Exception):
+    """There are more bytes than allowed."""
+
+
+def write_base64(writer: BinaryIO, text: str, limit_bytes: int) -> None:
+    """Write what base64 text stands for; blanks and line ends in it are skipped.
+
+    Raises ValueError for text that is no base64, ContentTooLargeError beyond `limit_bytes`.
+    """
+    written = 0
+    ended = False
+    for piece in _pieces(text):
+        if ended:
+            raise ValueError("text after the padding")
+        data = a2b_base64(piece.encode("ascii"), strict_mode=True)
+        ended = piece.endswith("=")
+        written += len(data)
+        if written > limit_bytes:
+            raise ContentTooLargeError
+        writer.write(data)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Give the text without blanks in pieces of whole groups of four."""
+    rest = ""
+    for start in range(0, len(text), PIECE):
+        rest += _BLANK.sub("", text[start : start + PIECE])
+        whole = len(rest) // 4 * 4
+        if whole:
+            yield rest[:whole]
+        rest = rest[whole:]
+    if rest:
+        yield rest
+
 
 type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
 

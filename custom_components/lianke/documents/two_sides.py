@@ -8,14 +8,13 @@ from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
 
-from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions
-from ..api.page_range import select_pages
+from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES
-from .document import CONTENT_TYPES, Document, digest_of
+from .document import Document, digest_of
+from .kinds import CONTENT_TYPES, IMAGES, FileType
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .sniff import IMAGES, FileType
 from .spool import Spool
 
 FACE_UP: Final = "face_up"

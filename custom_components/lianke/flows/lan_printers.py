@@ -16,7 +16,7 @@ import voluptuous as vol
 from yarl import URL
 
 from ..const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
-from ..pages.escaping import escape_markdown
+from ..pages.clean import escape_markdown
 
 TOKEN_BYTES: Final = 18
 """of the last part of a printer's address, which nobody can guess."""

@@ -19,7 +19,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from ..api.capabilities import Capabilities, Paper
+from ..api.capabilities import STANDARD, Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
 from ..api.option_resolver import resolve_options
@@ -32,7 +32,6 @@ from ..api.options import (
     PrintOptions,
     duplex_names,
 )
-from ..api.papers import STANDARD
 from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,

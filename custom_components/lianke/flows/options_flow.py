@@ -26,10 +26,9 @@ from ..const import (
 )
 from ..printing.request import stored_options
 from ..runtime import async_account_entries
-from .base import WHOLE_BOX, needs_box
+from .base import CONF_TARGET, WHOLE_BOX, ink_jets, needs_box, offers, one_of
 from .blueprints import async_copy, async_listed
 from .by_hand import ByHandSteps
-from .fitting_printers import CONF_TARGET, ink_jets, offers, one_of
 from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
     blueprints_schema,

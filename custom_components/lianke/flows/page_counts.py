@@ -25,7 +25,7 @@ from ..const import (
     CONF_PAGE_STATISTICS,
 )
 from .base import BoxOptionsFlow
-from .people_forms import async_user_choices, several
+from .people import async_user_choices, several
 
 PAGES_A_MONTH: Final = 99999
 

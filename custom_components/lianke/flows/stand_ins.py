@@ -18,8 +18,7 @@ import voluptuous as vol
 
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
 from ..runtime import async_loaded_entries
-from .base import BoxOptionsFlow, needs_box
-from .fitting_printers import CONF_TARGET, fitting, offers, one_of
+from .base import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, offers, one_of
 
 DEFAULT_MINUTES: Final = 30
 A_DAY: Final = 1440

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import re
 from typing import Any, Final, NamedTuple, Self
 
-from ..api.page_range import count_selected
+from ..api.options import count_selected
 from ..documents.document import Document
 from ..documents.two_sides import FACES, TurnSetup, TwoSides
 from .record import RecordError, expect

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from ..api.options import ResolvedOptions
-from ..api.page_range import count_selected, most_selected
+from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..documents.document import Document
-from ..documents.sniff import FileType
+from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import HANDED_ON, MOVED, Job, JobState
 from .outcome import BEFORE_PAPER

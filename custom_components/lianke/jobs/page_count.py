@@ -19,7 +19,7 @@ from ..api.errors import (
 from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from ..documents.sniff import FileType
+from ..documents.kinds import FileType
 from .limits import most_pages
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from homeassistant.core import Context
 from homeassistant.util.ulid import ulid_now
 
-from ..api.options import ResolvedOptions
-from ..api.page_range import count_selected
+from ..api.options import ResolvedOptions, count_selected
 from ..box.views import PrinterView
 from ..documents.document import Document
 from .by_hand import Halves

@@ -1,4 +1,7 @@
-"""Sanitize HTML with a parser that reads it as browsers do. Blocks: run it in the executor."""
+"""Sanitize HTML and CSS with parsers that read it as browsers do, and escape what Home Assistant shows as Markdown.
+
+Blocks: run it in the executor, but for `escape_markdown`.
+"""
 
 from html import escape, unescape
 from html.parser import HTMLParser
@@ -9,9 +12,50 @@ from typing import Final, override
 import nh3
 
 from ..errors import InputError
-from .css import clean_css
 from .page import MAX_TEXT_BYTES
 from .qr import SCHEME, check_codes, qr_image
+
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+# An escape that hides a letter, a digit or one of the marks of a function's name.
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|([^\n\r\f0-9a-fA-F]))")
+# Nothing in valid CSS looks like a tag.
+_TAG = re.compile(r"<(?=[a-zA-Z/!?])")
+_HIDDEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@(:")
+_LOADS = re.compile(
+    r"""url\(\s*(?P<quote>["']?)data:(?:image/|font/|application/(?:x-)?font-)[^"'()\\<]*(?P=quote)\s*\)
+    | url\( | (?:image-set|image|cross-fade|element|src|paint|expression)\(
+    | @import | @namespace | @charset | behavior\s*: | -moz-binding""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def clean_css(css: str) -> str:
+    """Return CSS that loads nothing; pictures and fonts given as data stay.
+
+    Functions and rules that load are renamed, so that browsers skip only that declaration.
+    """
+    css = _ESCAPE.sub(_unhide, _COMMENT.sub(" ", css))
+    # Unescaping may have revealed the start of a comment, or of what is renamed here.
+    css = _LOADS.sub(_rename, _COMMENT.sub(" ", css))
+    return _TAG.sub("< ", css)
+
+
+def _unhide(found: re.Match[str]) -> str:
+    """Return an escaped letter as itself; other escapes are text and stay."""
+    if found[1] is None:
+        return found[2] if found[2] in _HIDDEN else found[0]
+    number = int(found[1], 16)
+    letter = chr(number) if 0 < number < 128 else ""
+    return letter if letter in _HIDDEN and letter else found[0]
+
+
+def _rename(found: re.Match[str]) -> str:
+    """Return the match renamed; data stays as it is."""
+    text = found[0]
+    if text.lower().startswith("url(") and len(text) > len("url("):
+        return text
+    return f"x-{text.lstrip('@')}"
+
 
 # Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
 MAX_DEPTH: Final = 500
@@ -181,3 +225,23 @@ def _image(found: re.Match[str]) -> str:
     if not address.lower().startswith(SCHEME):
         return found[0]
     return qr_image(address, attributes.get("alt", ""))
+
+
+MAX_LENGTH: Final = 300
+
+# All that CommonMark lets a backslash escape.
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# Control characters, and those that turn the direction of the text around them.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_markdown(text: str) -> str:
+    """Return a text as one line that Markdown shows as it is.
+
+    Names of printers, addresses, titles and the service's own words come from devices, users and
+    servers. Unescaped they could load a foreign picture or make a link in a repair or a form.
+    """
+    shown = " ".join(_UNSEEN.sub(" ", text).split())
+    if len(shown) > MAX_LENGTH:
+        shown = shown[:MAX_LENGTH] + "…"
+    return _PUNCTUATION.sub(r"\\\1", shown)

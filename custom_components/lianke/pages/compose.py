@@ -12,8 +12,7 @@ import re
 
 from ..errors import InputError
 from .clean import clean_html, read_frame
-from .page import PageStyle, is_blank, page
-from .table_fit import WRAP, has_long_words, table_style
+from .page import WRAP, PageStyle, has_long_words, is_blank, page, table_style
 
 MAX_COLUMNS = 60
 # Of all rows together, with those that pad short rows.

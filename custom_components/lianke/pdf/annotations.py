@@ -1,11 +1,15 @@
-"""Make annotations and form fields part of their page, also those that have no appearance of their own."""
+"""Make annotations and form fields part of their page, also those that have no appearance, none on hidden layers."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 import ctypes
-from typing import Any
+import os
+import re
+from typing import Any, Final
 
 import pypdfium2
 
-from .render import render
+from .files import render, save
 
 
 def give_appearances(document: Any, page: Any) -> None:
@@ -94,3 +98,195 @@ def _corners(annotation: Any) -> list[tuple[float, float]]:
     if raw.FPDFAnnot_GetVertices(annotation, points, count) != count:
         return []
     return [(point.x, point.y) for point in points]
+
+
+MAX_REVISED: Final = 32 * 1024 * 1024
+"""Bytes of a file of which copies are held in memory."""
+_ROOT: Final = re.compile(rb"/Root (\d+) \d+ R")
+_SIZE: Final = re.compile(rb"/Size (\d+)")
+_START: Final = re.compile(rb"startxref\s+(\d+)")
+_DICTIONARY: Final = re.compile(rb"[\r\n](\d+) \d+ obj\s+<<")
+_ITS_END: Final = re.compile(rb">>\s+endobj")
+_REFERENCE: Final = re.compile(rb"(/\w+) \d+ \d+ R")
+_PLACE: Final = re.compile(rb"\{(\d+)\}")
+# The font is an object of its own, as PDFium refers to it.
+_FORM: Final = b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv {0}>>>>>>"
+_FONT: Final = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
+
+
+def copied(document: Any, path: str) -> bytes | None:
+    """Return a copy of a document, in which no object is compressed; None if its file is too large."""
+    if os.path.getsize(path) > MAX_REVISED:  # noqa: PTH202  # a process that starts fast
+        return None
+    copy = bytearray()
+    save(document, copy.extend)
+    return bytes(copy)
+
+
+def revised(
+    copy: bytes, entries: bytes, added: Sequence[bytes] = (), *, without: bytes = b""
+) -> bytes | None:
+    """Return a copy with more entries in its catalog and with more objects, None if it is of an unknown form.
+
+    `{n}` in entries and objects is the number of an object that is added, from 0. The catalog loses the entry
+    `without`, a reference.
+    """
+    trailer = copy[copy.rfind(b"trailer") :]
+    root, size, start = (part.search(trailer) for part in (_ROOT, _SIZE, _START))
+    if not (root and size and start):
+        return None
+    catalog = next((one for one in _DICTIONARY.finditer(copy) if one[1] == root[1]), None)
+    if catalog is None or (end := _ITS_END.search(copy, catalog.end())) is None:
+        return None
+    kept = copy[catalog.end() : end.start()]
+    if without:
+        kept = _REFERENCE.sub(lambda match: b"" if match[1] == without else match[0], kept)
+    first = int(size[1])
+    out, table = bytearray(copy), b""
+    bodies = [(int(root[1]), b"<<%b%b>>" % (kept, _numbered(entries, first)))]
+    bodies += [(first + n, _numbered(body, first)) for n, body in enumerate(added)]
+    for number, body in bodies:
+        table += b"%d 1\n%010d 00000 n \n" % (number, len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    out += b"xref\n%btrailer\n<</Root %b 0 R/Size %d/Prev %b>>\nstartxref\n%d\n%%%%EOF\n" % (
+        table,
+        root[1],
+        first + len(added),
+        start[1],
+        len(out),
+    )
+    return bytes(out)
+
+
+def reopened(copy: bytes | None) -> Any | None:
+    """Open a copy; None without one, or if it cannot be opened, as may be with that of a damaged file."""
+    try:
+        return None if copy is None else pypdfium2.PdfDocument(copy)
+    except pypdfium2.PdfiumError:
+        return None
+
+
+def _numbered(text: bytes, first: int) -> bytes:
+    return _PLACE.sub(lambda match: b"%d 0 R" % (first + int(match[1])), text)
+
+
+@contextmanager
+def with_form(document: Any, path: str) -> Iterator[Any]:
+    """Open a copy of a document with an empty form, or the document itself if it has one.
+
+    Only then PDFium makes appearances for free texts.
+    """
+    revision = None
+    if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (copy := copied(document, path)):
+        revision = revised(copy, _FORM, [_FONT])
+    changed = reopened(revision)
+    try:
+        yield document if changed is None else changed
+    finally:
+        if changed is not None:
+            changed.close()
+
+
+MAX_LAYERS: Final = 1000
+# One of the others is in a file that hides a layer; an empty list of those that are off hides none.
+LAYER_NAMES: Final = rb"/OCProperties\b|/OFF\b(?!\[ *\])|/AllOff\b|/AnyOff\b|/VE\b"
+# The layer of something, in a copy that PDFium wrote.
+_LAYER: Final = re.compile(rb"/OC (\d+ \d+) R")
+# Pixels; only the one in the middle is looked at.
+_WIDE: Final = 3
+
+
+def may_hide(found: set[bytes]) -> bool:
+    """Return whether a document in which those of LAYER_NAMES were found may hide a layer."""
+    return b"/OCProperties" in found and bool(found & {b"/OFF", b"/AllOff", b"/AnyOff", b"/VE"})
+
+
+class Layers:
+    """The layers of a document, read once an annotation is on one."""
+
+    def __init__(self, document: Any, path: str) -> None:
+        """Read nothing yet."""
+        self._document = document
+        self._path = path
+        self._hidden: set[str] | None = None
+        self._named: Any = None
+
+    def hide_annotations(self, page: Any, number: int) -> None:
+        """Hide the annotations of a page, from 0, that are on hidden layers."""
+        raw = pypdfium2.raw
+        names: list[str] | None = None
+        for index in range(raw.FPDFPage_GetAnnotCount(page)):
+            annotation = raw.FPDFPage_GetAnnot(page, index)
+            if not annotation:
+                continue
+            if raw.FPDFAnnot_HasKey(annotation, b"OC"):
+                hidden = self._read()
+                if names is None:
+                    names = self._names(number)
+                if index < len(names) and names[index] in hidden:
+                    raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
+            raw.FPDFPage_CloseAnnot(annotation)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._named is not None:
+            self._named.close()
+
+    def _read(self) -> set[str]:
+        """Return the numbers of the objects that are hidden layers."""
+        if self._hidden is None:
+            self._hidden = set()
+            if copy := copied(self._document, self._path):
+                self._hidden = _hidden(copy)
+                # PDFium tells strings of an annotation, and no references.
+                self._named = reopened(_LAYER.sub(rb"/OC(\1) ", copy))
+        return self._hidden
+
+    def _names(self, number: int) -> list[str]:
+        """Return the number of the layer of each annotation of a page."""
+        if self._named is None or number >= len(self._named):
+            return []
+        raw = pypdfium2.raw
+        names: list[str] = []
+        try:
+            page = self._named[number]
+        except pypdfium2.PdfiumError:
+            return []
+        for index in range(raw.FPDFPage_GetAnnotCount(page)):
+            annotation = raw.FPDFPage_GetAnnot(page, index)
+            text = (raw.FPDF_WCHAR * 64)()
+            length = raw.FPDFAnnot_GetStringValue(annotation, b"OC", text, 128)
+            names.append(bytes(text)[: max(0, min(length, 128) - 2)].decode("utf-16-le", "replace"))
+            raw.FPDFPage_CloseAnnot(annotation)
+        page.close()
+        return names
+
+
+def _hidden(copy: bytes) -> set[str]:
+    """Return which layers PDFium hides: it draws something on each."""
+    numbers = sorted({*_LAYER.findall(copy)})[:MAX_LAYERS]
+    named = b"".join(b"/L%d %b R" % (n, number) for n, number in enumerate(numbers))
+    drawn = b"".join(
+        b"/OC/L%d BDC %d 0 %d 1 re f EMC\n" % (n, n * _WIDE, _WIDE) for n in range(len(numbers))
+    )
+    width = len(numbers) * _WIDE
+    revision = revised(
+        copy,
+        b"/Pages {0}",
+        [
+            b"<</Type/Pages/Count 1/Kids[{1}]>>",
+            b"<</Type/Page/Parent {0}/MediaBox[0 0 %d 1]/Contents {2}/Resources<</Properties<<%b>>>>>>"
+            % (width, named),
+            b"<</Length %d>>stream\n%b\nendstream" % (len(drawn), drawn),
+        ],
+        without=b"/Pages",
+    )
+    document = reopened(revision) if numbers else None
+    if document is None:
+        return set()
+    page = document[0]
+    pixels = render(document, page, (width, 1), (0, 0, width, 1)).convert("L").tobytes()
+    page.close()
+    document.close()
+    shown = pixels[_WIDE // 2 :: _WIDE]
+    return {number.decode() for number, pixel in zip(numbers, shown, strict=True) if pixel > 128}

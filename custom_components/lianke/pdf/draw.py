@@ -8,14 +8,11 @@ from typing import Any, Final
 from PIL import Image
 import pypdfium2
 
-from .annotations import needs_form
-from .failure import TaskError
-from .files import opened
+from .annotations import Layers, needs_form, with_form
+from .files import opened, render
 from .geometry import Rect, Size, aligned, mm, scaled
-from .layers import Layers
 from .pictures import as_jpeg, read_picture
-from .render import render
-from .revision import with_form
+from .process import TaskError
 
 # Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
 SIDE: Final = 1754

@@ -1,4 +1,4 @@
-"""Open and save PDF files. Every function raises TaskError."""
+"""Open, count, unlock, render and save PDF files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,9 +7,10 @@ import os
 import re
 from typing import Any, Final
 
+from PIL import Image
 import pypdfium2
 
-from .failure import TaskError
+from .process import TaskError
 
 LONGEST_NAME: Final = 32
 
@@ -86,3 +87,67 @@ def save(document: Any, write: Callable[[bytes], object]) -> None:
     raw.FPDF_SaveAsCopy(document, writer, raw.FPDF_REMOVE_SECURITY)
     if error is not None:
         raise error
+
+
+MAX_CHECKED: Final = 64 * 1024 * 1024
+COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")
+
+
+def count(request: dict[str, Any]) -> dict[str, Any]:
+    """Count the pages of the file `path`, opened with `password`."""
+    with opened(request["path"], request.get("password")) as document:
+        return {"pages": count_pages(document, request["path"])}
+
+
+def unlock(request: dict[str, Any]) -> dict[str, Any]:
+    """Count the pages and write a copy without password, at most `limit` bytes, to `target`."""
+    with opened(request["path"], request.get("password")) as document:
+        save_new(document, request["target"], request["limit"])
+        return {"pages": count_pages(document, request["path"])}
+
+
+def count_pages(document: Any, path: str) -> int:
+    """Return the number of pages of an open file, however few it claims to have.
+
+    PDFium believes the page tree's /Count; other programs print the pages that are there. In a
+    copy, in which no object is compressed, every /Count is overwritten, so that PDFium has to
+    count the pages. That is left out for a file too large to be held in memory.
+    Raises TaskError: damaged.
+    """
+    claimed = len(document)
+    if os.path.getsize(path) > MAX_CHECKED:  # noqa: PTH202  # a process that starts fast
+        return claimed
+    copy = bytearray()
+    save(document, copy.extend)
+    for match in COUNT.finditer(copy):
+        copy[match.start(1) : match.end(1)] = b"0" * len(match[1])
+    try:
+        counted = pypdfium2.PdfDocument(bytes(copy))
+    except pypdfium2.PdfiumError:
+        raise TaskError("damaged") from None
+    try:
+        # None means that there is no end to them.
+        if not (found := len(counted)):
+            raise TaskError("damaged")
+        return max(claimed, found)
+    finally:
+        counted.close()
+
+
+def render(
+    document: Any, page: Any, size: tuple[int, int], place: tuple[int, int, int, int]
+) -> Image.Image:
+    """Return a picture, RGBX, of that size in pixels, in which the page has a place: left, top, width, height.
+
+    The document's forms have to be initialized before its page is opened.
+    """
+    raw = pypdfium2.raw
+    # As Pillow's own pixels are, so that they are not copied.
+    bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx, rev_byteorder=True)
+    bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+    where = (*place, 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING | raw.FPDF_REVERSE_BYTE_ORDER)
+    raw.FPDF_RenderPageBitmap(bitmap, page, *where)
+    if document.formenv:
+        raw.FPDF_FFLDraw(document.formenv, bitmap, page, *where)
+    picture: Image.Image = bitmap.to_pil()
+    return picture

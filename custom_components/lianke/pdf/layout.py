@@ -1,20 +1,300 @@
-"""Lay out documents on sheets of paper."""
+"""Lay out documents on sheets of paper: gather their pages, then impose them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+import ctypes
+from dataclasses import dataclass, field
+import hashlib
+from io import BytesIO
+import re
 from typing import Any, Final
 
-from .crop import Crop
-from .failure import TaskError
-from .files import save_new
-from .gather import Gathered, gather
+from PIL import Image
+import pypdfium2
+
+from .annotations import LAYER_NAMES, Layers, flatten, give_appearances, may_hide, with_form
+from .files import names, opened, render, save_new
 from .geometry import Rect, Size, mm
-from .impose import impose
-from .lettering import lettering
-from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark
-from .plan import Paper, Sheet, padded
-from .plan_pages import plan_booklet, plan_invoices, plan_poster, plan_several, plan_single
-from .plan_pictures import CARD, photo_shape, plan_cards, plan_photos
-from .process import MAX_SOURCE_PAGES
+from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
+from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
+from .plan import (
+    CARD,
+    Grid,
+    Item,
+    Paper,
+    Sheet,
+    padded,
+    photo_shape,
+    plan_booklet,
+    plan_cards,
+    plan_invoices,
+    plan_photos,
+    plan_poster,
+    plan_several,
+    plan_single,
+)
+from .process import MAX_SOURCE_PAGES, TaskError
+
+# Pixels of a picture's longer side: 340 an inch on A4. More cannot be seen.
+MOST_PIXELS: Final = 4000
+QUALITY: Final = 92
+# Of a page's longer side, enough to see that a layer is hidden.
+FEW_PIXELS: Final = 600
+FREE_TEXT: Final = b"/FreeText"
+NAMES: Final = re.compile(rb"%b|%b\b" % (LAYER_NAMES, FREE_TEXT))
+# Points; a PDF page cannot be larger.
+LARGEST: Final = 14_400
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Pages in one document: their sizes as they are seen, and where each file's first one is."""
+
+    document: Any
+    sizes: list[Size] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+
+def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
+    """Return the pages of files in one new document.
+
+    Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
+    fields of the Cut that was chosen of it. Raises TaskError.
+    """
+    gathered = Gathered(pypdfium2.PdfDocument.new())
+    for file in files:
+        gathered.starts.append(len(gathered.sizes))
+        if len(gathered.sizes) + len(file["pages"]) > MAX_SOURCE_PAGES:
+            raise TaskError("too_many_pages")
+        if file["is_pdf"]:
+            _add_pages(gathered, file)
+        else:
+            for frame in file["pages"]:
+                _add_picture(gathered, file, frame, crop)
+    return gathered
+
+
+def _reduce(picture: Image.Image) -> None:
+    """Make a picture that is larger than can be seen smaller."""
+    if max(picture.size) > MOST_PIXELS:
+        picture.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
+
+
+def import_pages(target: Any, source: Any, pages: list[int]) -> None:
+    """Append pages of a document, by their numbers from 0, to another. Raises TaskError: damaged."""
+    numbers = (ctypes.c_int * len(pages))(*pages)
+    if not pypdfium2.raw.FPDF_ImportPagesByIndex(target, source, numbers, len(pages), len(target)):
+        raise TaskError("damaged")
+
+
+def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
+    """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
+    with opened(file["path"]) as source:
+        if not file["pages"] or max(file["pages"]) >= len(source):
+            raise TaskError("damaged")
+        found = names(source, NAMES)
+        text = FREE_TEXT in found
+        with with_form(source, file["path"]) if text else nullcontext(source) as document:
+            layers = Layers(document, file["path"]) if may_hide(found) else None
+            try:
+                _add_from(gathered, document, file["pages"], layers)
+            finally:
+                if layers is not None:
+                    layers.close()
+
+
+def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
+    """Append pages of an open document; layers if some may be hidden."""
+    document.init_forms()
+    # Copies lose which layers are hidden.
+    seen: list[bytes | None] = []
+    for number in numbers:
+        with _page(document, number) as page:
+            if layers is not None:
+                layers.hide_annotations(page, number)
+            if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
+                give_appearances(document, page)
+            seen.append(None if layers is None else _seen(document, page))
+    first = len(gathered.document)
+    import_pages(gathered.document, document, numbers)
+    for place, (number, drawn) in enumerate(zip(numbers, seen, strict=True), first):
+        with _page(gathered.document, place) as page:
+            size = Size(*page.get_size())
+            if min(size) <= 0:
+                raise TaskError("damaged")
+            gathered.sizes.append(size)
+            hides = layers is not None and _seen(gathered.document, page) != drawn
+            if not hides:
+                flatten(page)
+        if hides:
+            gathered.document.del_page(place)
+            with _page(document, number) as page:
+                picture = _drawn(document, page, MOST_PIXELS)
+            _new_page(gathered.document, picture, size, place)
+
+
+@contextmanager
+def _page(document: Any, number: int) -> Iterator[Any]:
+    """Open a page. Raises TaskError: damaged."""
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        raise TaskError("damaged") from None
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def _seen(document: Any, page: Any) -> bytes:
+    """Return what is seen of a page, to be compared."""
+    return hashlib.sha256(_drawn(document, page, FEW_PIXELS).tobytes()).digest()
+
+
+def _drawn(document: Any, page: Any, side: int) -> Image.Image:
+    """Return a picture of a page whose longer side has so many pixels."""
+    size = Size(*page.get_size())
+    factor = side / max(size)
+    pixels = max(1, round(size.width * factor)), max(1, round(size.height * factor))
+    return render(document, page, pixels, (0, 0, *pixels))
+
+
+def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Crop | None) -> None:
+    picture, size = read_picture(file["path"], frame, MOST_PIXELS)
+    cut = Cut(**file["cut"]) if file.get("cut") else None
+    if cut is not None:
+        # Turned it may take twice the space.
+        _reduce(picture)
+        picture, size = cut.apply(picture, size)
+    if crop is not None:
+        picture, size = cropped(picture, size, crop, by_hand=cut is not None)
+    _reduce(picture)
+    factor = min(1.0, LARGEST / max(size))
+    size = Size(size.width * factor, size.height * factor)
+    _new_page(gathered.document, picture, size)
+    gathered.sizes.append(size)
+
+
+def _new_page(document: Any, picture: Image.Image, size: Size, place: int | None = None) -> None:
+    """Insert a page that a picture fills, at the end unless there is a place."""
+    page = document.new_page(*size, place)
+    image = pypdfium2.PdfImage.new(document)
+    image.load_jpeg(BytesIO(as_jpeg(picture, QUALITY)), inline=True)
+    image.set_matrix(pypdfium2.PdfMatrix().scale(*size))
+    page.insert_obj(image)
+    page.gen_content()
+    page.close()
+
+
+# A page may close states that it did not open, and would so leave its clip: each is set so many times.
+CLIPS: Final = 4
+
+type Box = tuple[float, float, float, float]
+
+type Finish = Callable[[Any, Any, Sheet, int], None]
+"""Called with the document, the page, its sheet and its number, from 0, before it is finished."""
+
+
+def impose(gathered: Gathered, sheets: Sequence[Sheet], finish: Finish) -> Any:
+    """Return a new document with a page for each sheet; the gathered one is closed. Raises TaskError: damaged.
+
+    PDFium puts the pages of a document into the cells of a grid, each as large as fits. For a page to lie
+    where the plan says, its box is made as much larger than what is seen of it as its cell is.
+    The content that PDFium writes for this stays as it is: written anew for a form that was moved, it begins
+    with a colour of its own, while a page may count on that of an empty page.
+    All pages are brought over at once, so that fonts and pictures that they share are there once.
+    """
+    raw = pypdfium2.raw
+    grids = [sheet.grid or Grid(Rect(0, 0, *sheet.size), 1, 1, 0.0) for sheet in sheets]
+    columns, rows = grids[0].columns, grids[0].rows
+    # A page alone would be copied and make no form.
+    columns = 2 if columns * rows == 1 else columns
+    cell = Size(max(grid.pitch.width for grid in grids), max(grid.pitch.height for grid in grids))
+    boxes = _clip(gathered)
+    slots: list[Item | None] = []
+    for sheet, grid in zip(sheets, grids, strict=True):
+        places = {grid.cell_of(item.place): item for item in sheet.items}
+        slots += [places.get(index) for index in range(columns * rows)]
+    ordered = pypdfium2.PdfDocument.new()
+    import_pages(ordered, gathered.document, [item.page for item in slots if item])
+    gathered.document.close()
+    for number, item in enumerate(slots):
+        if item is None:
+            ordered.new_page(1, 1, number).close()
+            continue
+        sheet_number, index = divmod(number, columns * rows)
+        row, column = divmod(index, columns)
+        left, bottom = _origin(grids[sheet_number])
+        area = Rect(left + column * cell.width, bottom + (rows - 1 - row) * cell.height, *cell)
+        page = ordered[number]
+        _enlarge(page, boxes[item.page], item, area)
+        page.close()
+    made = raw.FPDF_ImportNPagesToOne(
+        ordered, cell.width * columns, cell.height * rows, columns, rows
+    )
+    ordered.close()
+    if not made:
+        raise TaskError("damaged")
+    document = pypdfium2.PdfDocument(made)
+    for number, (sheet, grid) in enumerate(zip(sheets, grids, strict=True)):
+        page = document[number]
+        page.set_mediabox(0, 0, *sheet.size)
+        x, y = _origin(grid)
+        window = sheet.window or Rect(0, 0, *sheet.size)
+        _transform(page, window, raw.FS_MATRIX(1, 0, 0, 1, x, y))
+        page.close()
+        page = document[number]
+        finish(document, page, sheet, number)
+        page.gen_content()
+        page.close()
+    return document
+
+
+def _clip(gathered: Gathered) -> list[Box]:
+    """Hide what lies outside of each page's box, and return the boxes: left, bottom, right, top."""
+    boxes: list[Box] = []
+    for number in range(len(gathered.sizes)):
+        page = gathered.document[number]
+        left, bottom, right, top = page.get_bbox()
+        boxes.append((left, bottom, right, top))
+        for _ in range(CLIPS):
+            _transform(page, Rect(left, bottom, right - left, top - bottom), None)
+        page.close()
+    return boxes
+
+
+def _origin(grid: Grid) -> tuple[float, float]:
+    """Return where the lower left cell begins, the half of the gap included."""
+    return grid.area.x - grid.gap / 2, grid.area.y - grid.gap / 2
+
+
+def _enlarge(page: Any, box: Box, item: Item, cell: Rect) -> None:
+    """Give a page the box and the rotation with which it fills a cell and lies in its place in it."""
+    rotation = (page.get_rotation() - 90 * item.turns) % 360
+    size = Size(box[2] - box[0], box[3] - box[1])
+    shape = size.turned if rotation % 180 else size
+    place, factor = item.place, item.place.width / shape.width
+    around = [
+        place.x - cell.x,
+        cell.y + cell.height - place.y - place.height,
+        cell.x + cell.width - place.x - place.width,
+        place.y - cell.y,
+    ]
+    # Clockwise from the left as it is seen; a page is rotated clockwise.
+    turn = rotation // 90
+    left, top, right, bottom = (length / factor for length in around[turn:] + around[:turn])
+    wanted = (box[0] - left, box[1] - bottom, box[2] + right, box[3] + top)
+    page.set_mediabox(*wanted)
+    page.set_cropbox(*wanted)
+    page.set_rotation(rotation)
+
+
+def _transform(page: Any, clip: Rect, matrix: Any) -> None:
+    """Clip and move all that a page shows, without writing its content anew."""
+    raw = pypdfium2.raw
+    rect = raw.FS_RECTF(clip.x, clip.y + clip.height, clip.x + clip.width, clip.y)
+    raw.FPDFPage_TransFormWithClip(page, matrix, rect)
+
 
 SEVERAL: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
 

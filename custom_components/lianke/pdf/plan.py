@@ -1,9 +1,12 @@
-"""What a sheet of paper is made of: pages and pictures in their places, lines around them."""
+"""What sheets of paper are made of: pages and pictures in their places, lines around them, for each layout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import batched
+from typing import Final, NamedTuple
 
-from .geometry import Rect, Size, aligned, scaled
+from .geometry import Rect, Size, aligned, mm, scaled
+from .process import TaskError
 
 type Slot = int | None
 """The number of a page, from 0, or an empty place."""
@@ -113,3 +116,236 @@ def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
             slots += [None] * (-len(slots) % multiple)
         slots.append(page)
     return slots
+
+
+GAP: Final = mm(4)
+# For each number of pages on a sheet, columns and rows of the grids to choose from.
+GRIDS: Final = {
+    2: ((1, 2), (2, 1)),
+    4: ((2, 2),),
+    6: ((2, 3), (3, 2)),
+    9: ((3, 3),),
+}
+
+
+def plan_several(
+    sizes: Sequence[Size],
+    slots: Sequence[Slot],
+    number: int,
+    *,
+    paper: Paper,
+    landscape: bool | None,
+    by_column: bool,
+    frame: bool,
+) -> list[Sheet]:
+    """Lay out several pages on each sheet, in the grid in which the first page is largest.
+
+    `landscape` None leaves it to the pages how the sheet lies.
+    """
+    choices = [
+        (*paper.lying(lies), columns, rows)
+        for lies in _ways(landscape)
+        for columns, rows in GRIDS[number]
+    ]
+    size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
+    grid = Grid(area, columns, rows, GAP)
+    places = grid.cells(by_column=by_column)
+    sheets: list[Sheet] = []
+    for some in batched(slots, number, strict=False):
+        sheet = Sheet(size, grid=grid)
+        for page, cell in zip(some, places, strict=False):
+            if page is not None:
+                sheet.items.append(fitted(page, sizes[page], cell))
+        sheets.append(_framed(sheet, frame=frame))
+    return sheets
+
+
+def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> list[Sheet]:
+    """Lay out a booklet: two pages on each side, to be folded in the middle.
+
+    `side` is front, back or both, which then alternate.
+    """
+    size, area = paper.lying(landscape=True)
+    # The fold gets what the edges have.
+    grid = Grid(area, 2, 1, 2 * area.x)
+    last = len(sizes) + -len(sizes) % 4 - 1
+    sheets: list[Sheet] = []
+    for number in range((last + 1) // 2):
+        is_front = number % 2 == 0
+        if side != "both" and (side == "front") != is_front:
+            continue
+        pair = (last - number, number) if is_front else (number, last - number)
+        sheet = Sheet(size, grid=grid)
+        for page, place in zip(pair, grid.cells(), strict=True):
+            if page < len(sizes):
+                sheet.items.append(fitted(page, sizes[page], place))
+        sheets.append(_framed(sheet, frame=frame))
+    return sheets
+
+
+def plan_invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+    """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
+    size, area = paper.lying(landscape=False)
+    grid = Grid(area, 1, 2, 2 * area.y)
+    middle = size.height / 2
+    sheets: list[Sheet] = []
+    for pages in batched(range(len(sizes)), 2, strict=False):
+        sheet = Sheet(size, grid=grid, cuts=[(0, middle, size.width, middle)])
+        for page, place in zip(pages, grid.cells(), strict=False):
+            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
+        sheets.append(_framed(sheet, frame=frame))
+    return sheets
+
+
+def plan_poster(
+    sizes: Sequence[Size],
+    *,
+    columns: int,
+    rows: int,
+    paper: Paper,
+    landscape: bool | None,
+    frame: bool,
+) -> list[Sheet]:
+    """Spread each page over columns × rows sheets, row by row; only their margins stay free."""
+    sheets: list[Sheet] = []
+    for page, shape in enumerate(sizes):
+
+        def grown(choice: tuple[Size, Rect], shape: Size = shape) -> Size:
+            whole = Size(choice[1].width * columns, choice[1].height * rows)
+            return scaled(shape, whole, "fit")
+
+        choice = max((paper.lying(lies) for lies in _ways(landscape)), key=grown)
+        size, area = choice
+        large = grown(choice)
+        left = (area.width * columns - large.width) / 2
+        bottom = (area.height * rows - large.height) / 2
+        for row in reversed(range(rows)):
+            for column in range(columns):
+                place = Rect(
+                    area.x + left - column * area.width,
+                    area.y + bottom - row * area.height,
+                    *large,
+                )
+                sheet = Sheet(size, items=[Item(page, place)], window=area)
+                sheet.frames = [area] if frame else []
+                sheets.append(sheet)
+    return sheets
+
+
+def plan_single(sizes: Sequence[Size], slots: Sequence[Slot]) -> list[Sheet]:
+    """Lay out each page on a sheet of its own size."""
+    sheets: list[Sheet] = []
+    size = sizes[0]
+    for page in slots:
+        if page is not None:
+            size = sizes[page]
+        items = [] if page is None else [Item(page, Rect(0, 0, *size))]
+        sheets.append(Sheet(size, items=items))
+    return sheets
+
+
+def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
+    """Return how a sheet may lie: upright first, unless it is said."""
+    return (False, True) if landscape is None else (landscape,)
+
+
+def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
+    """Return by how much a page is made larger in a cell of a grid."""
+    cell = Grid(area, columns, rows, GAP).cells()[0]
+    return scaled(shape, cell.size, "fit").width / shape.width
+
+
+def _framed(sheet: Sheet, *, frame: bool) -> Sheet:
+    """Return the sheet with a frame around each page, if requested."""
+    if frame:
+        sheet.frames = [item.place for item in sheet.items]
+    return sheet
+
+
+# ISO/IEC 7810 ID-1, which ID and bank cards have.
+CARD: Final = Size(mm(85.6), mm(54))
+CARD_GAP: Final = mm(20)
+PHOTO_GAP: Final = mm(3)
+# A paper of a photo's own size is filled by it.
+SAME_SIZE: Final = mm(2)
+
+
+def plan_cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+    """Lay out both sides of a card below each other in the middle of a sheet, in true size.
+
+    Raises TaskError: paper_too_small.
+    """
+    size, _ = paper.lying(landscape=False)
+    block = Size(CARD.width, CARD.height * 2 + CARD_GAP)
+    if block.width > size.width or block.height > size.height:
+        raise TaskError("paper_too_small")
+    grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
+    sheets: list[Sheet] = []
+    for pages in batched(range(len(sizes)), 2, strict=False):
+        sheet = Sheet(size, grid=grid)
+        for page, place in zip(pages, grid.cells(), strict=False):
+            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
+            sheet.marked.append(place)
+        sheet.frames = list(sheet.marked) if frame else []
+        sheets.append(sheet)
+    return sheets
+
+
+def photo_shape(photo: Size | None, paper: Paper) -> Size:
+    """Return the upright size of a photo: its own, or None for what the margins leave of the paper."""
+    wanted = paper.lying(landscape=False)[1].size if photo is None else photo
+    return wanted.turned if wanted.is_landscape else wanted
+
+
+def plan_photos(
+    sizes: Sequence[Size],
+    *,
+    photo: Size | None,
+    count: int,
+    paper: Paper,
+    frame: bool,
+) -> list[Sheet]:
+    """Lay out each photo `count` times, as many on a sheet as have room.
+
+    `photo` None makes each as large as the paper. Raises TaskError: paper_too_small.
+    """
+    size, area = paper.lying(landscape=False)
+    shape = photo_shape(photo, paper)
+    if photo is None or _is_same(shape, size):
+        grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
+    else:
+        grids = (_grid(area, lying) for lying in (shape, shape.turned))
+        grid = max(grids, key=lambda grid: grid.columns * grid.rows)
+    if not grid.columns:
+        raise TaskError("paper_too_small")
+    places = grid.cells()
+    sheets: list[Sheet] = []
+    pages = [page for page in range(len(sizes)) for _ in range(count)]
+    for some in batched(pages, len(places), strict=False):
+        sheet = Sheet(size, grid=grid)
+        for page, place in zip(some, places, strict=False):
+            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
+            if frame:
+                sheet.frames.append(place)
+        sheets.append(sheet)
+    return sheets
+
+
+def _is_same(size: Size, paper: Size) -> bool:
+    return (
+        abs(size.width - paper.width) <= SAME_SIZE and abs(size.height - paper.height) <= SAME_SIZE
+    )
+
+
+def _grid(area: Rect, shape: Size) -> Grid:
+    """Return as many cells of this shape as an area has room for, in its middle."""
+    # What a length loses in reckoning must not cost a place.
+    columns = int((area.width + PHOTO_GAP + 0.01) / (shape.width + PHOTO_GAP))
+    rows = int((area.height + PHOTO_GAP + 0.01) / (shape.height + PHOTO_GAP))
+    if columns < 1 or rows < 1:
+        return Grid(area, 0, 0, PHOTO_GAP)
+    block = Size(
+        columns * (shape.width + PHOTO_GAP) - PHOTO_GAP,
+        rows * (shape.height + PHOTO_GAP) - PHOTO_GAP,
+    )
+    return Grid(aligned(block, area), columns, rows, PHOTO_GAP)

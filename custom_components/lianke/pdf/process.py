@@ -14,7 +14,15 @@ import struct
 import sys
 from typing import Any, BinaryIO, Final
 
-from .failure import TaskError
+
+class TaskError(Exception):
+    """A task that cannot be done; `reason` becomes the answer's `error`."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.reason = reason
+
 
 LENGTH: Final = struct.Struct(">I")
 MAX_REQUEST: Final = 64 * 1024

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, layout, pages, raster_pdf, two_sides
+from . import draw, files, layout, raster, two_sides
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
 TASKS: Final[dict[str, Task]] = {
-    "count": pages.count,
+    "count": files.count,
     "draw": draw.draw,
     "lay_out": layout.lay_out,
-    "unlock": pages.unlock,
-    "raster": raster_pdf.convert,
+    "unlock": files.unlock,
+    "raster": raster.convert,
     "split": two_sides.split,
 }

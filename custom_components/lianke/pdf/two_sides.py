@@ -7,10 +7,9 @@ from typing import Any
 
 import pypdfium2
 
-from .failure import TaskError
 from .files import save_new
-from .gather import Gathered, gather, import_pages
-from .process import MAX_SOURCE_PAGES
+from .layout import Gathered, gather, import_pages
+from .process import MAX_SOURCE_PAGES, TaskError
 
 type Side = list[int | None]
 """Page numbers, from 0, in the order of printing; None is a blank page."""

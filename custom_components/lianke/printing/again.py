@@ -1,18 +1,26 @@
-"""Options for a job whose document is printed again, here or on another printer."""
+"""The same job once more or at another printer: its options checked anew, its paper found by size."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
-from ..documents.sniff import FileType
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
+
+from ..api.capabilities import CUSTOM_ID, Paper
+from ..api.models import Species
+from ..api.option_resolver import known_papers
+from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS, ResolvedOptions
+from ..documents.kinds import FileType
+from ..documents.sheets import BORDERLESS
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.queue import Changes
+from ..jobs.queue import Changes, Submission
+from .answers import async_job_response
 from .print import async_resolve
 from .request import stored_options
-from .schemas import OPTION_NAMES
-from .target import Target
+from .schemas import ATTR_TO_DEVICE_ID, OPTION_NAMES
+from .target import Target, async_check_target, async_target, async_target_and_job
 
 # What a layout on sheets has decided already.
 LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
@@ -50,3 +58,77 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
+
+
+# 0.1 mm; drivers round sizes of the same paper differently.
+SAME_SIZE: Final = 20
+# These take paper of any size.
+ANY_SIZE: Final = frozenset({Species.LABEL, Species.RECEIPT})
+
+
+async def async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Move a job that waits; the caller needs control of both printers."""
+    target, job = await async_target_and_job(hass, call)
+    other = async_target(hass, call.data[ATTR_TO_DEVICE_ID])
+    await async_check_target(hass, other, call.context, POLICY_CONTROL)
+    moved = await async_move(target, job, other)
+    return await async_job_response(hass, other, Submission(job=moved))
+
+
+async def async_move(target: Target, job: Job, other: Target) -> Job:
+    """Move a job to another printer and return the new one.
+
+    Raises InputError: move_to_itself, paper_not_mapped, what is wrong with an option, and
+    like `PrintQueue.async_move`. The job stays where it is then.
+    """
+    if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
+        raise InputError("move_to_itself", title=job.title)
+    chosen = await _async_paper(other, job)
+    changes = await async_changes(other, job, chosen)
+    return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
+
+
+async def _async_paper(other: Target, job: Job) -> dict[str, Any]:
+    """Return the options that stand for a job's paper at another printer, none where it is not known."""
+    wanted = ResolvedOptions.from_dict(job.options).paper
+    if wanted is None or is_raw(job):
+        return {}
+    view = other.view
+    coordinator = other.data.coordinator
+    found = find_paper(
+        wanted,
+        known_papers(
+            await coordinator.get_capabilities(other.printer_key),
+            await coordinator.get_papers(other.printer_key),
+        ),
+    )
+    if found is not None:
+        return {"paper": found.paper_id}
+    if wanted.paper_id == CUSTOM_ID and view.printer.species in ANY_SIZE:
+        return {"paper_width": wanted.width / 10, "paper_height": wanted.height / 10}
+    size = f"{wanted.width / 10:g} × {wanted.height / 10:g} mm"
+    raise InputError("paper_not_mapped", title=job.title, printer=view.name, size=size)
+
+
+def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:
+    """Return the paper of the same size, best by the same name, None without one."""
+    borderless = bool(BORDERLESS.search(wanted.name))
+
+    def unlike(paper: Paper) -> tuple[bool, bool, int]:
+        return (
+            paper.name != wanted.name,
+            bool(BORDERLESS.search(paper.name)) is not borderless,
+            _difference(wanted, paper),
+        )
+
+    fitting = [paper for paper in papers if _difference(wanted, paper) <= SAME_SIZE]
+    return min(fitting, key=unlike, default=None)
+
+
+def _difference(one: Paper, other: Paper) -> int:
+    return max(abs(one.width - other.width), abs(one.height - other.height))
+
+
+def is_raw(job: Job) -> bool:
+    """Return whether a job is printer commands, which have no options."""
+    return job.document_name.endswith(FileType.RAW)

@@ -19,10 +19,9 @@ import voluptuous as vol
 from ..const import DOMAIN
 from ..jobs.queue import Rest, Submission
 from ..runtime import LiankeConfigEntry
-from .again import async_changes, chosen_options
+from .again import async_changes, async_move_job, chosen_options
 from .answers import async_continue_job, async_job_response, async_reject_job
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
-from .move import async_move_job
 from .page_counts import async_export_pages
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait

@@ -8,22 +8,20 @@ from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from ..api.options import ResolvedOptions
-from ..api.page_range import count_selected
-from ..documents.document import Document
+from ..api.options import ResolvedOptions, count_selected
+from ..documents.document import Document, SourceKind
 from ..documents.drawing import PageDrawing, can_draw, plan_drawing
-from ..documents.kinds import SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
-from .preview_view import preview_paths
 from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 from .target import Target
+from .views import preview_paths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from homeassistant.util.json import JsonObjectType
 from ..api.option_resolver import resolve_options
 from ..api.options import MANUAL_DUPLEX, PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..documents.kinds import SourceKind
+from ..documents.document import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..errors import InputError

@@ -9,9 +9,9 @@ from homeassistant.helpers import config_validation as cv
 
 from ..api.options import MANUAL_DUPLEX, PrintOptions
 from ..documents.conversion import clean_title
-from ..documents.kinds import SourceKind
+from ..documents.document import SourceKind
 from ..documents.page_documents import PageOptions
-from ..documents.sheet_options import SheetOptions
+from ..documents.sheets import SheetOptions
 from ..documents.sources import Source
 from ..errors import InputError
 from .schemas import (

@@ -11,9 +11,9 @@ import voluptuous as vol
 
 from ..api.options import MAX_PAGE_RANGE, PrintOptions
 from ..documents.conversion import clean_title
+from ..documents.document import RAW_ENCODINGS, SourceKind
 from ..documents.entities import AGENDAS
-from ..documents.kinds import RAW_ENCODINGS, SourceKind
-from ..documents.sheet_options import (
+from ..documents.sheets import (
     BOOKLET_SIDES,
     MAX_PHOTO_COUNT,
     MAX_TILES,

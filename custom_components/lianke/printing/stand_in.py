@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..job_signals import asker_context
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
-from .move import async_move, is_raw
+from .again import async_move, is_raw
 from .target import Target, async_check_target
 
 _LOGGER = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 
 from ..box.views import PrinterView
 from ..const import DOMAIN
-from ..documents.access import async_check_entity
+from ..documents.local_files import async_check_entity
 from ..errors import InputError
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry, LiankeData, async_loaded_entries

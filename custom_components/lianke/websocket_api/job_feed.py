@@ -37,9 +37,9 @@ from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
-from ..printing.job_picture import picture_url
 from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..printing.target import async_may
+from ..printing.views import picture_url
 from ..printing.visible import may_answer, may_see_document, visible
 from ..runtime import LiankeConfigEntry
 

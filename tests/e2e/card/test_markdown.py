@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 import pytest
 
-from custom_components.lianke.pages.escaping import escape_markdown
+from custom_components.lianke.pages.clean import escape_markdown
 from tests.security.rendering import PAYLOADS
 
 from .stage import Stage

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ...box.status import HoldReason
-from ...ipp import values
+from ...ipp import model as values
 from ...ipp.model import Attributes, Value
 from ...jobs.job import MOVED, Job, JobState
 from ...jobs.people import PersonReason

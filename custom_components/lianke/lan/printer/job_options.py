@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ...api.capabilities import CUSTOM_ID
 from ...api.options import PrintOptions
-from ...api.papers import CUSTOM_ID
-from ...ipp.model import Attributes, Collection, Content, Range, Value
-from ...ipp.values import UNSUPPORTED, collection
+from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
 from .media import Media, find_media, tray_of
 from .printer_attributes import (
     JOB_TEMPLATE,

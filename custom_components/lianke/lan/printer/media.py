@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import re
 from typing import Final
 
-from ...api.capabilities import Capabilities, Paper
-from ...api.papers import STANDARD
+from ...api.capabilities import STANDARD, Capabilities, Paper
 
 MAX_MEDIA: Final = 100
 """papers that are offered; clients show them in one list."""

@@ -7,7 +7,7 @@ from typing import Final
 from ...api.markers import Marker
 from ...box.status import PrinterStatus
 from ...const import DOMAIN
-from ...ipp import values
+from ...ipp import model as values
 from ...ipp.model import Attributes, Collection, Operation, Tag, Value
 from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
 from .media import Media, source_of_size

@@ -1,4 +1,7 @@
-"""The operations that make jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job."""
+"""The operations that make jobs and take them back.
+
+Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job; Cancel-Job, Cancel-My-Jobs.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,15 +23,13 @@ from ...jobs.page_count import file_digest
 from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...jobs.settings import max_document_bytes
 from ...printing.received import Received, async_print_received
-from .describing import async_describe, find_job, lan_jobs, profile_of, target_of
-from .job_attributes import STATE
+from .job_attributes import CANCELED, STATE, state_of
 from .job_options import JobOptions, read_job_options
-from .lan_jobs import PendingJob, PendingJobs, job_number
+from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
+from .querying import AnyJob, async_describe, find_job, lan_jobs, profile_of, target_of
 from .reception import async_receive
-from .refusals import is_senders_fault
-from .repeats import Sent
-from .requests import Answer, Request
+from .requests import Answer, Request, is_senders_fault
 
 _NO_NAME: Final = "document"
 
@@ -311,3 +312,36 @@ def _counting_refusal(request: Request) -> Iterator[None]:
 
 def _document_name(request: Request, title: str) -> str:
     return clean_title(request.text("document-name")) or title
+
+
+_BY_USER = "job-canceled-by-user"
+
+
+async def async_cancel_job(request: Request) -> Answer:
+    """Cancel a job of the same address and name."""
+    job = find_job(request)
+    if not is_own(job, request.sender):
+        raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
+    if not _can_cancel(job):
+        raise IppError(Status.NOT_POSSIBLE, "the job has ended")
+    await _async_cancel(request, job)
+    return Answer()
+
+
+async def async_cancel_my_jobs(request: Request) -> Answer:
+    """Cancel all jobs of the same address and name."""
+    for job in lan_jobs(request):
+        if is_own(job, request.sender) and _can_cancel(job):
+            await _async_cancel(request, job)
+    return Answer()
+
+
+def _can_cancel(job: AnyJob) -> bool:
+    return job.can_cancel if isinstance(job, Job) else state_of(job).state < CANCELED
+
+
+async def _async_cancel(request: Request, job: AnyJob) -> None:
+    if isinstance(job, PendingJob):
+        request.server.pending[request.offered.token].end(job, _BY_USER)
+    else:
+        await target_of(request).data.queue.async_cancel(job.job_id)

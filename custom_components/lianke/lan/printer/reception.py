@@ -7,8 +7,8 @@ from typing import BinaryIO, Final, Protocol
 
 from homeassistant.core import HomeAssistant
 
+from ...documents.download import DamagedDataError, Unpacker
 from ...documents.spool import CHUNK_BYTES, Spool, open_private, too_large, translate_disk_errors
-from ...documents.unpacking import DamagedDataError, Unpacker
 from ...ipp.model import IppError, Status
 from ...pdf.raster import PWG_SYNC, URF_SYNC
 

@@ -1,7 +1,7 @@
-"""The printers that are offered to the home network, and what is under way with them."""
+"""The printers that are offered to the home network, what is under way with them, and what has changed."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 import hmac
@@ -15,9 +15,31 @@ from homeassistant.util.hass_dict import HassKey
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...jobs.limits import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
-from .changes import Changes
-from .lan_jobs import PendingJobs
-from .repeats import Repeats
+from .lan_jobs import PendingJobs, Repeats
+
+
+class _Known(NamedTuple):
+    is_now: object
+    since: datetime
+
+
+class Changes:
+    """Remembers what a printer was when it was last looked at, and since when it is like that."""
+
+    def __init__(self, started_at: datetime) -> None:
+        """Start without any; what is looked at for the first time is taken as unchanged since `started_at`."""
+        self._started_at = started_at
+        self._known: dict[Hashable, _Known] = {}
+
+    def since(self, what: Hashable, is_now: object) -> datetime:
+        """Return since when something is what it is now: from this look on, if it was another one before."""
+        known = self._known.get(what)
+        if known is None:
+            known = self._known[what] = _Known(is_now, self._started_at)
+        elif known.is_now != is_now:
+            known = self._known[what] = _Known(is_now, datetime.now(UTC))
+        return known.since
+
 
 MAX_REQUESTS: Final = 100
 """requests that are answered at a time."""

@@ -19,12 +19,11 @@ from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
 from ...ipp.model import IppError, Message, Operation
 from ...runtime import translated
 from ..origin import address_of, is_from_home
-from . import canceling, printing, querying
-from .describing import ICON
+from . import printing, querying
+from .lan_jobs import async_deliver
+from .querying import ICON
 from .reception import DocumentStream
-from .refusals import async_refusal
-from .repeats import async_deliver
-from .requests import Answer, Request, build_message, check_message
+from .requests import Answer, Request, async_refusal, build_message, check_message
 from .server import async_find, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,8 +42,8 @@ _HANDLERS: Final[Mapping[int, Handler]] = {
     Operation.CREATE_JOB: printing.async_create_job,
     Operation.SEND_DOCUMENT: printing.async_send_document,
     Operation.CLOSE_JOB: printing.async_close_job,
-    Operation.CANCEL_JOB: canceling.async_cancel_job,
-    Operation.CANCEL_MY_JOBS: canceling.async_cancel_my_jobs,
+    Operation.CANCEL_JOB: printing.async_cancel_job,
+    Operation.CANCEL_MY_JOBS: printing.async_cancel_my_jobs,
     Operation.GET_JOB_ATTRIBUTES: querying.async_get_job_attributes,
     Operation.GET_JOBS: querying.async_get_jobs,
     Operation.GET_PRINTER_ATTRIBUTES: querying.async_get_printer_attributes,

@@ -1,4 +1,4 @@
-"""HTTP view of the first page of a job's document, for who asked and whoever is to answer for it."""
+"""HTTP views of the pictures of previews, and of the first page of a job's document."""
 
 from pathlib import Path
 from typing import Final
@@ -12,18 +12,67 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.drawing import can_draw, plan_drawing
 from ..documents.pdf_client import PdfError
-from ..documents.spool import async_get_spool
+from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
 from ..jobs.job import Job
-from .preview_view import picture_type
 from .target import Target, async_may, async_target_of_job
 from .visible import may_see_document
+
+PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
+# Distinguishes the pictures of a document that is previewed again with other options.
+VERSION: Final = "v"
+
+
+class PreviewView(HomeAssistantView):
+    """Serves the pictures of stored previews; the handle is the secret."""
+
+    url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
+    name = f"api:{DOMAIN}:preview"
+
+    async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
+        """Return the picture of a page, counted from 1; 404 when it is not stored any more.
+
+        It is drawn if it has not been yet; a page that cannot be drawn is a 404, too. An address from before a preview
+        with other options gives the newest picture, so that none is missing until the card has the new addresses.
+        """
+        hass: HomeAssistant = request.app[KEY_HASS]
+        spool = await async_get_spool(hass)
+        try:
+            picture = await spool.async_picture(handle, int(number))
+        except PdfError, InputError, HomeAssistantError:
+            picture = None
+        if picture is None:
+            raise web.HTTPNotFound
+        # A page of somebody's document, which no browser or proxy may cache.
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def preview_paths(
+    hass: HomeAssistant, handle: str, version: int, count: int
+) -> list[JsonValueType]:
+    """Return the signed addresses of the pictures of the first pages of a kept document."""
+    query = f"?{VERSION}={version}" if version else ""
+    return [
+        async_sign_path(hass, f"{PREVIEW_URL}/{handle}/{number}{query}", KEEP)
+        for number in range(1, count + 1)
+    ]
+
+
+def picture_type(picture: bytes) -> str:
+    """Return the content type of a preview's picture."""
+    return "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"
+
 
 PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
 

@@ -8,10 +8,9 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.api.capabilities import Capabilities, Paper
+from custom_components.lianke.api.capabilities import STANDARD, Capabilities, Paper
 from custom_components.lianke.api.option_resolver import known_papers
-from custom_components.lianke.api.papers import STANDARD
-from custom_components.lianke.printing.move import find_paper
+from custom_components.lianke.printing.again import find_paper
 from tests.household import INKJET, LABELS, LASER, OTHER_LASER, House, data_of, show_state
 
 # Callbacks arrive, so that waiting is short.

@@ -1,0 +1,308 @@
+"""Notifications about jobs that wait for approval: whom they ask, and the buttons that answer."""
+
+import asyncio
+from collections.abc import Iterable
+from enum import StrEnum
+import hashlib
+import hmac
+import logging
+import re
+from typing import Any, Final, NamedTuple
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.notify.const import (
+    ATTR_DATA,
+    ATTR_MESSAGE,
+    ATTR_TITLE,
+    DOMAIN as NOTIFY_DOMAIN,
+    SERVICE_SEND_MESSAGE,
+)
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.network import NoURLAvailableError, get_url
+import voluptuous as vol
+
+from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
+from ..errors import InputError
+from ..jobs.job import Job, JobState
+from ..jobs.people import REJECTED, PersonReason
+from ..pages.clean import escape_markdown
+from ..printing.answers import async_answer
+from ..printing.print import async_error_text
+from ..printing.target import async_check_target, async_target_of_job
+from ..printing.views import async_picture_path
+from ..runtime import LiankeConfigEntry, translating
+
+_PROOF_LENGTH: Final = 32
+_BUTTON: Final = re.compile(
+    rf"LIANKE_(APPROVE|REJECT)_([0-9A-Z]{{26}})_([0-9a-f]{{{_PROOF_LENGTH}}})"
+)
+
+
+class Answer(StrEnum):
+    """An approver's answer."""
+
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+
+
+class Button(NamedTuple):
+    """A button that was pressed; nothing is proven before `is_of` says so."""
+
+    answer: Answer
+    job_id: str
+    proof: str
+
+    def is_of(self, job: Job) -> bool:
+        """Return whether the button was made for this job and answer."""
+        return hmac.compare_digest(self.proof, _proof(job, self.answer))
+
+
+def button_of(job: Job, answer: Answer) -> str:
+    """Return what a button sends that gives this answer for a job.
+
+    It is made from the job's secret, so that it holds over restarts and cannot be guessed.
+    """
+    return f"LIANKE_{answer}_{job.job_id}_{_proof(job, answer)}"
+
+
+def read_button(text: object) -> Button | None:
+    """Return the button that sends a text, None if it is not of this integration."""
+    if not isinstance(text, str) or (found := _BUTTON.fullmatch(text)) is None:
+        return None
+    return Button(Answer(found[1]), found[2], found[3])
+
+
+def _proof(job: Job, answer: Answer) -> str:
+    signed = hmac.new(job.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
+    return signed.hexdigest()[:_PROOF_LENGTH]
+
+
+_LOGGER = logging.getLogger(__name__)
+
+# The companion app fires it in the context of the phone's user.
+EVENT_ACTION: Final = "mobile_app_notification_action"
+
+
+@callback
+def async_setup(hass: HomeAssistant) -> None:
+    """Listen to the buttons of all notifications, once for all boxes."""
+
+    async def on_action(event: Event[dict[str, Any]]) -> None:
+        if (button := read_button(event.data.get("action"))) is not None:
+            await _async_answer(hass, event, button)
+
+    hass.bus.async_listen(EVENT_ACTION, on_action)
+
+
+async def _async_answer(hass: HomeAssistant, event: Event[dict[str, Any]], button: Button) -> None:
+    """Answer for a job, if the button is one of ours and the user may; else tell the user why not."""
+    user_id = event.context.user_id
+    try:
+        target, job = async_target_of_job(hass, button.job_id)
+    except InputError:
+        # A phone that was off keeps the question.
+        if user_id is not None:
+            title = await async_error_text(hass, "approval_wanted", {})
+            message = await async_error_text(hass, "approval_not_found", {})
+            await async_tell_user(hass, user_id, title or "", message or "")
+        return
+    if user_id is None or not button.is_of(job):
+        _LOGGER.warning("A button to answer for a print job was not one of ours")
+        return
+    try:
+        await async_check_target(hass, target, event.context, POLICY_CONTROL)
+        with translating():
+            await async_answer(
+                hass,
+                target,
+                job,
+                event.context,
+                approve=button.answer is Answer.APPROVE,
+                reason=PersonReason.APPROVAL,
+            )
+    except HomeAssistantError as err:
+        await async_tell_user(hass, user_id, job.title, str(err))
+
+
+SEND_SECONDS: Final = 30
+# The companion app, whose action shows buttons and pictures.
+MOBILE_APP: Final = "mobile_app"
+CLEAR: Final = "clear_notification"
+# It shows Markdown.
+IN_SIDEBAR: Final = "persistent_notification"
+
+
+async def async_send(
+    hass: HomeAssistant,
+    target: str,
+    message: str,
+    *,
+    title: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Send a message to a notify action or entity; one that fails is logged.
+
+    `data` is for phones alone.
+    """
+    name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
+    # Titles and names may come from a device of the home network.
+    shown = escape_markdown if name == IN_SIDEBAR else _without_tags
+    content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
+    if title is not None:
+        content[ATTR_TITLE] = shown(title)
+    if not hass.services.has_service(NOTIFY_DOMAIN, name):
+        content[ATTR_ENTITY_ID] = target
+        name = SERVICE_SEND_MESSAGE
+    elif data is not None and is_phone(target):
+        content[ATTR_DATA] = data
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await hass.services.async_call(NOTIFY_DOMAIN, name, content, blocking=True)
+    except (HomeAssistantError, vol.Invalid, TimeoutError) as err:
+        _LOGGER.warning("A notification was not sent by %s: %s", target, type(err).__name__)
+
+
+def _without_tags(text: str) -> str:
+    """Return a text that a phone, which knows some HTML, shows as it is."""
+    return text.replace("<", "‹").replace(">", "›")
+
+
+def is_phone(target: str) -> bool:
+    """Return whether a notify action is one of the companion app."""
+    return target.startswith(f"{NOTIFY_DOMAIN}.{MOBILE_APP}_")
+
+
+async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
+    """Send a message to a user's phones, if there are any."""
+    registry = er.async_get(hass)
+    for entry in hass.config_entries.async_loaded_entries(MOBILE_APP):
+        if entry.data.get("user_id") != user_id:
+            continue
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+            if entity.domain == NOTIFY_DOMAIN and not entity.disabled:
+                await async_send(hass, entity.entity_id, message, title=title)
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Watch the jobs of a box for as long as it is loaded.
+
+    Approvers were told of those that wait already before it was loaded.
+    """
+    queue = entry.runtime_data.queue
+    asked = {job.job_id for job in queue.jobs() if job.waits_for_approval}
+
+    @callback
+    def on_job(job: Job, old: JobState | None) -> None:
+        if job.waits_for_approval is (job.job_id in asked):
+            return
+        if job.job_id in asked:
+            asked.discard(job.job_id)
+            send = _async_tell_answer(hass, entry, job)
+        else:
+            asked.add(job.job_id)
+            send = _async_ask(hass, entry, job)
+        entry.async_create_background_task(hass, send, "notify of an approval")
+
+    entry.async_on_unload(queue.listen(on_job))
+
+
+@callback
+def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]) -> None:
+    """Take the questions about jobs off the phones whose box was removed, and tell who asked for them."""
+
+    async def tell() -> None:
+        for job in jobs:
+            if job.waits_for_approval:
+                await _async_tell_answer(hass, entry, job, key="approval_box_removed")
+
+    hass.async_create_background_task(tell(), "notify of dropped jobs")
+
+
+def _targets(entry: LiankeConfigEntry) -> list[str]:
+    return list(entry.options.get(CONF_APPROVAL_NOTIFY, []))
+
+
+async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
+    """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words."""
+    title = await _async_text(hass, "approval_wanted")
+    message = " · ".join(await _async_facts(hass, job))
+    where = await _async_text(hass, "approval_where")
+    data = await _async_phone_data(hass, job)
+    for target in _targets(entry):
+        words = message if is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
+        await async_send(hass, target, words, title=title, data=data)
+
+
+async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
+    """Return what an approver wants to know of a job: title, pages, printer, and who asks."""
+    facts = [f"“{job.title}”"]
+    if job.pages is not None:
+        facts.append(await _async_text(hass, "approval_pages", count=str(job.pages * job.copies)))
+    facts.append(job.printer_name)
+    user_id = job.asker.user_id
+    user = await hass.auth.async_get_user(user_id) if user_id else None
+    if who := (user and user.name) or job.source:
+        facts.append(who)
+    return facts
+
+
+async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
+    buttons = [
+        {"action": button_of(job, answer), "title": await _async_text(hass, key), **more}
+        for answer, key, more in (
+            (Answer.APPROVE, "approval_approve", {"authenticationRequired": True}),
+            (Answer.REJECT, "approval_reject", {"destructive": True}),
+        )
+    ]
+    picture = async_picture_path(hass, job)
+    return {
+        "tag": _tag(job),
+        "actions": buttons,
+        **({} if picture is None else {"image": picture}),
+    }
+
+
+async def _async_tell_answer(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, *, key: str | None = None
+) -> None:
+    """Take the question off the phones of the approvers, and tell the asker of the answer.
+
+    `key` is that of the text for the asker, where there is no answer.
+    """
+    for target in _targets(entry):
+        if is_phone(target):
+            await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+    if job.asker.user_id is None or (key := key or _answer_key(job)) is None:
+        return
+    message = await _async_text(hass, key, detail=job.detail)
+    await async_tell_user(hass, job.asker.user_id, job.title, message.rstrip())
+
+
+def _answer_key(job: Job) -> str | None:
+    """Return the key of the text about an answer, None where the asker gave it."""
+    if job.state is JobState.EXPIRED:
+        return "approval_expired"
+    if job.state is JobState.CANCELED:
+        return "rejected_by" if job.reason == REJECTED else None
+    return None if job.is_final else "approval_given"
+
+
+def _tag(job: Job) -> str:
+    return f"{DOMAIN}_{job.job_id}"
+
+
+def _home(hass: HomeAssistant) -> str:
+    """Return where this Home Assistant is reached, empty where that is not known."""
+    try:
+        return get_url(hass, prefer_external=True)
+    except NoURLAvailableError:
+        return ""
+
+
+async def _async_text(hass: HomeAssistant, key: str, **placeholders: str) -> str:
+    """Return a text in Home Assistant's language."""
+    return await async_error_text(hass, key, placeholders) or ""
