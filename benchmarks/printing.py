@@ -141,9 +141,10 @@ async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]
         Figure.times("small_jobs", middle(wall["printed"]), "ms", middle(wall["bare"]), 3, what),
         Figure(
             name="small_jobs_cpu",
-            value=middle(cpu["printed"]),
+            # Whatever else the machine does comes on top.
+            value=min(cpu["printed"]),
             unit="ms",
-            baseline=middle(cpu["bare"]),
+            baseline=min(cpu["bare"]),
             goal=SMALL_CPU,
             note=f"processor time {what}",
         ),
