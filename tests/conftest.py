@@ -183,7 +183,7 @@ def _secrets(hass: HomeAssistant, simulator: Simulator | None) -> set[str]:
         found.add(entry.data.get("webhook_id") or "no webhook")
         found |= set(entry.options.get("lan_printers", {}).values())
         if (data := getattr(entry, "runtime_data", None)) is not None:
-            found |= {job.token for job in data.queue.jobs()}
+            found |= {one.token for job in data.queue.jobs() for one in job.deliveries}
     return found
 
 

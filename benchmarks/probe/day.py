@@ -370,7 +370,6 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
-    from custom_components.lianke.jobs.job import Asker, Job, JobState
     from custom_components.lianke.jobs.store import jobs_path  # loaded by now
     from custom_components.lianke.printing.print import async_resolve
 
@@ -384,33 +383,52 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             view = printers[number % len(printers)]
             # As long as the records of the day that take the place of these.
-            job = Job(
-                job_id=ulid_at_time(moment.timestamp()),
-                printer_key=view.key,
-                printer_name=view.name,
-                title=f"doc-{number:05}.pdf",
-                state=JobState.COMPLETED,
-                created_at=moment,
-                changed_at=moment,
-                expires_at=moment,
-                document_name=f"doc-{number:05}.pdf",
-                content_type="application/pdf",
-                size=900,
-                digest="",
-                token=secrets.token_urlsafe(24),
-                document_pages=1,
-                pages=1,
-                options=options[view.key],
-                asker=Asker(context_id=ulid_at_time(moment.timestamp())),
-                handed_over_at=moment,
-                task_id=str(uuid4()),
-                task_known_at=moment,
-                has_document=False,
-                pages_printed=1,
-                sent_bytes=900,
-            )
-            (root / job.job_id).mkdir(mode=0o700, parents=True)
-            (root / job.job_id / "job.json").write_text(json.dumps(job.as_record()), "utf-8")
+            job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
+            # As 0.1.0 wrote it: each version since reads it.
+            record = {
+                "version": 1,
+                "job_id": job_id,
+                "printer_key": view.key,
+                "printer_name": view.name,
+                "title": f"doc-{number:05}.pdf",
+                "state": "completed",
+                "created_at": at,
+                "changed_at": at,
+                "expires_at": at,
+                "document_name": f"doc-{number:05}.pdf",
+                "content_type": "application/pdf",
+                "size": 900,
+                "digest": "",
+                "token": secrets.token_urlsafe(24),
+                "document_pages": 1,
+                "pages": 1,
+                "copies": 1,
+                "options": options[view.key],
+                "requested": {},
+                "ticket": None,
+                "request_id": None,
+                "replace_key": None,
+                "retry_of": None,
+                "hold": True,
+                "ignore_quiet_hours": False,
+                "hold_reason": None,
+                "asker": {"context_id": job_id, "user_id": None, "parent_id": None},
+                "has_document": False,
+                "handed_over_at": at,
+                "task_id": str(uuid4()),
+                "task_known_at": at,
+                "cancel_requested": False,
+                "expiring": False,
+                "reason": None,
+                "code": None,
+                "detail": "",
+                "partly_printed": False,
+                "pages_printed": 1,
+                "finished_at": at,
+                "sent_bytes": 900,
+            }
+            (root / job_id).mkdir(mode=0o700, parents=True)
+            (root / job_id / "job.json").write_text(json.dumps(record), "utf-8")
 
     await hass.async_add_executor_job(write)
     await hass.config_entries.async_setup(entry.entry_id)

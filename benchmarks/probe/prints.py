@@ -142,9 +142,9 @@ async def _until_taken(
     def on_change(job: Any, _old: Any) -> None:
         if job.printer_key != key or job.job_id in earlier or taken.is_set():
             return
-        if job.task_id is not None:
+        if job.present.task_id is not None:
             ended.append(time.perf_counter())
-        if job.task_id is not None or job.state.value in DONE:
+        if job.present.task_id is not None or job.state.value in DONE:
             taken.set()
 
     unsubscribe = queue.listen(on_change)
@@ -155,8 +155,8 @@ async def _until_taken(
     finally:
         unsubscribe()
     (job,) = (job for job in queue.jobs() if job.job_id not in earlier)
-    if job.task_id is None or not ended:
-        raise RuntimeError(f"the job is {job.state}: {job.reason} {job.detail}")
+    if job.present.task_id is None or not ended:
+        raise RuntimeError(f"the job is {job.state}: {job.reason} {job.present.detail}")
     return ended[0] - began
 
 

@@ -15,7 +15,7 @@ from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .errors import InputError
 from .jobs.errors import job_error
 from .jobs.job import WAITING
-from .jobs.people import PersonReason
+from .jobs.spec import PersonReason
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 

@@ -26,7 +26,7 @@ from .const import (
     CONF_SERVER,
 )
 from .devices import printer_key_of
-from .jobs.people import REJECTED
+from .jobs.spec import REJECTED
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
@@ -186,11 +186,11 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
             # What a person says when a job is rejected, with the name.
             "detail": (
                 REDACTED
-                if job.reason == REJECTED and job.detail
-                else _without_titles(entry, job.detail)
+                if job.reason == REJECTED and job.present.detail
+                else _without_titles(entry, job.present.detail)
             ),
-            "hold": job.hold,
-            "has_task": job.task_id is not None,
+            "hold": job.spec.hold,
+            "has_task": job.has_task,
             "unsure": job.is_unsure,
         }
         for job in entry.runtime_data.queue.jobs(key)[:MAX_JOBS]
@@ -202,7 +202,7 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
-        for title in (job.title, job.document_name)
+        for title in (job.title, job.present.document.name)
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }

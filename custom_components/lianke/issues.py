@@ -278,8 +278,8 @@ class _Watcher:
         elif (
             (since := self._paused.get(key)) is not None
             and (job.state in IN_CLOUD or job.state is JobState.COMPLETED)
-            and job.task_known_at is not None
-            and job.task_known_at > since
+            and (known_at := job.present.task_known_at) is not None
+            and known_at > since
         ):
             self._clear_pause(key)
 

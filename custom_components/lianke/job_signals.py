@@ -34,18 +34,17 @@ def event_data(job: Job) -> dict[str, Any]:
         "title": job.title,
         "pages": job.pages if job.pages_printed is None else job.pages_printed,
         "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
-        "code": job.code,
+        "code": job.present.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
         # Which printer has got it.
-        "to_printer": job.detail if job.reason == MOVED else None,
+        "to_printer": job.present.detail if job.reason == MOVED else None,
     }
 
 
 def asker_context(job: Job) -> Context:
     """Return the context in which a job was asked for."""
-    asker = job.asker
-    return Context(user_id=asker.user_id, parent_id=asker.parent_id, id=asker.context_id)
+    return job.spec.asker.context
 
 
 @callback
@@ -87,5 +86,6 @@ def async_dispatch_dropped(
 ) -> None:
     """Send the signal for jobs that end with their box, which is removed: whoever removes it cancels them."""
     for job in jobs:
-        canceled = replace(job, state=JobState.CANCELED, hold_reason=None, waits_for=())
+        canceled = job.changed(state=JobState.CANCELED, hold_reason=None, after=None)
+        canceled = replace(canceled, spec=replace(job.spec, waits_for=()))
         async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, canceled, frozenset()))

@@ -9,7 +9,7 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_PAGE_STATISTICS, DOMAIN
-from .jobs.people import Origin
+from .jobs.spec import Origin
 from .runtime import LiankeConfigEntry
 
 UNIT: Final = "pages"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import aiohttp
 
 from tests.e2e.hass import free_port
+from tests.records import flat
 from tests.simulator import Box
 
 from .child import DOMAIN, Order
@@ -344,7 +345,7 @@ class Home:
         found = []
         for path in sorted((self.config / ".cache" / DOMAIN).glob("*/*/job.json")):
             with suppress(FileNotFoundError):
-                found.append(json.loads(path.read_text("utf-8")))
+                found.append(flat(json.loads(path.read_text("utf-8"))))
         return found
 
     async def set_disk(self, mode: str) -> None:

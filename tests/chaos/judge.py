@@ -367,7 +367,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
 def _why_not_matched(world: World, story: Story) -> str | None:
     """Return why the only task on the list could not be taken for a job's, None if it could."""
     assert story.record is not None
-    job = Job.from_record(story.record)
+    job = Job.from_record(story.record["record"]).present
     offset = task_matching.clock_offset(job, None)
     if not offset.is_known:
         return "how far the clocks were apart was unknown"

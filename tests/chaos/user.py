@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from custom_components.lianke.jobs.by_hand import ByHand
+from custom_components.lianke.jobs.job import Job
 from tests.simulator import Box
 
 from .home import CallError, GoneError, Home
@@ -102,14 +102,14 @@ def _put_back(home: Home, job_id: str) -> None:
     record = next((one for one in home.records() if one["job_id"] == job_id), None)
     if record is None or record["finished_at"] or record["waits_for"] or not record["by_hand"]:
         return
-    by_hand = ByHand.from_record(record["by_hand"])
-    if by_hand.half == 2:
+    view = Job.from_record(record["record"]).halves_view()
+    if view is not None and view["half"] == 2:
         home.world.note(f"{home.name} paper of {job_id[-6:]} lies in {record['printer_name']}")
         for box in home.boxes:
             for printer in box.printers:
                 if printer.name == record["printer_name"]:
                     home.piled += [(job_id, stack.whose) for stack in printer.stacks]
-                    printer.put_back(job_id, by_hand.waiting_sheets)
+                    printer.put_back(job_id, int(str(view["sheets"])))
 
 
 async def cancel(home: Home, job_id: str, device: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ import aiohttp
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.task_matching import LIST_LAG
 from tests.proof.papers import unlike_any
+from tests.records import flat
 
 from .binding import DOMAIN, bind
 from .cloud import SimulatorProcess
@@ -320,7 +321,7 @@ class Home:
             folder = self.hass.config / ".cache" / DOMAIN / entry_id
             for path in folder.glob("*/job.json"):
                 with suppress(FileNotFoundError):
-                    yield json.loads(path.read_text("utf-8"))
+                    yield flat(json.loads(path.read_text("utf-8")))
 
     async def _is_calm(self) -> bool:
         """Tell whether nothing is on its way; what is in doubt among strangers may stay so."""

@@ -806,7 +806,7 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
     [job] = house.queue.jobs()
     assert job.expires_at is not None
     assert job.expires_at - job.created_at == timedelta(hours=3)
-    assert job.replace_key == f"morning-briefing-{automation}"
+    assert job.spec.replace_key == f"morning-briefing-{automation}"
     await elapse(house.hass, clock, 120)
     page = page_of(house.simulator)
     time = (now + timedelta(hours=4)).strftime("%H:%M")

@@ -26,8 +26,11 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.jobs.delivery import Delivery, deliveries_of
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import PrintQueue, PrintRequest, Submission
+from custom_components.lianke.jobs.manual_duplex import Halves
+from custom_components.lianke.jobs.queue import PrintQueue, Submission
+from custom_components.lianke.jobs.spec import Asker, JobSpec
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
@@ -40,6 +43,9 @@ PATIENCE = 2000
 SHORT = 60
 # Seconds of real time.
 MOMENT = 0.03
+
+
+type Request = tuple[JobSpec, tuple[Delivery, ...]]
 
 
 class StubAccount:
@@ -138,22 +144,23 @@ class Shop:
             title=f"Document {self.made}",
         )
 
-    def request(self, document: Document | None = None, **changes: Any) -> PrintRequest:
-        """Return a request to print on the laser."""
+    def request(self, document: Document | None = None, **changes: Any) -> Request:
+        """Return what `async_submit` gets to print on the laser."""
         document = document or self.document()
         port = changes.pop("port", 1)
         options = changes.pop("options", PrintOptions())
+        halves: Halves | None = changes.pop("halves", None)
         known = self.storage.printers[self.key(port)]
-        return PrintRequest(
+        resolved = resolve_options(options, known.capabilities, known.papers, known.printer.species)
+        spec = JobSpec(
             printer_key=self.key(port),
-            document=document,
-            title=document.title,
-            options=resolve_options(
-                options, known.capabilities, known.papers, known.printer.species
-            ),
-            context=Context(),
+            title=changes.pop("title", document.title),
+            options=resolved,
+            asker=Asker.of(changes.pop("context", Context())),
+            manual_duplex=halves and halves.manual_duplex,
             **changes,
         )
+        return spec, deliveries_of(document, resolved, halves)
 
     async def submit(self, document: Document | None = None, **changes: Any) -> Job:
         """Submit a job and return it."""
@@ -161,7 +168,8 @@ class Shop:
 
     async def take(self, document: Document | None = None, **changes: Any) -> Submission:
         """Submit a job and return the submission."""
-        return await self.queue.async_submit(self.request(document, **changes))
+        job_id = changes.pop("job_id", None)
+        return await self.queue.async_submit(*self.request(document, **changes), job_id=job_id)
 
     async def tick(self, seconds: float) -> None:
         """Let time pass, and everything that is due happen."""

@@ -12,18 +12,21 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.status import HoldReason
-from custom_components.lianke.jobs import page_count, preview, writer
+from custom_components.lianke.jobs import page_count, preview, store
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.location import (
-    MARKER_NAME,
-    MAX_MARKER_BYTES,
-    is_copied,
-    record_location,
-)
 from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
 from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
 from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
-from custom_components.lianke.jobs.store import MAX_DAMAGED, MAX_RECORD_BYTES, JobStore, jobs_path
+from custom_components.lianke.jobs.store import (
+    MARKER_NAME,
+    MAX_DAMAGED,
+    MAX_MARKER_BYTES,
+    MAX_RECORD_BYTES,
+    JobStore,
+    is_copied,
+    jobs_path,
+    record_location,
+)
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_interrupted import options_of
 from tests.jobs.test_retention import ended
@@ -82,18 +85,18 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
     shop.box.online = False
     await shop.refresh()
     visits: list[int] = []
-    store = shop.queue._store
-    write = store.async_write_all
+    book = shop.queue._store
+    write = book.async_write_all
 
     async def count(jobs: list[object]) -> list[str]:
         visits.append(len(jobs))
         return await write(jobs)  # type: ignore[arg-type]  # as they came
 
     jobs = [await shop.submit() for _ in range(5)]
-    with patch.object(store, "async_write_all", count), patch.object(writer, "MAX_AT_ONCE", 2):
+    with patch.object(book, "async_write_all", count), patch.object(store, "MAX_AT_ONCE", 2):
         for job in jobs:
             shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
-        await shop.tick(writer.WRITE_DELAY + 1)
+        await shop.tick(store.WRITE_DELAY + 1)
         async with asyncio.timeout(30):
             while sum(visits) < len(jobs):
                 await shop.settle()

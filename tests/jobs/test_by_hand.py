@@ -1,6 +1,7 @@
 """Both sides by hand: two halves that are one job, with a person who turns the stack between them."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -11,18 +12,17 @@ from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskState, parse_callback
 from custom_components.lianke.documents.two_sides import TurnSetup
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.by_hand import ByHand, Halves
-from custom_components.lianke.jobs.halves import FIRST_SIDES_ONLY, NOT_TURNED
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import PrintRequest, Rest
-from custom_components.lianke.jobs.record import RecordError
+from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
+from custom_components.lianke.jobs.manual_duplex import Halves, ManualDuplex
+from custom_components.lianke.jobs.queue import Rest
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.pdf.two_sides import split
 from tests.by_hand import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import OpenShop, Receiver, Request, Shop
 from tests.simulator import Outcome, make_pdf
 from tests.simulator.faults import Fault
 
@@ -46,7 +46,7 @@ def request(
     edge: str = "long",
     text: str = "Page",
     **changes: Any,
-) -> PrintRequest:
+) -> Request:
     """Return a request whose document is split for a printer."""
     setup = setup_of(laser)
     source = shop.document(pages, content=make_pdf(pages, text))
@@ -68,22 +68,20 @@ def request(
         replace(source, path=path, size=path.stat().st_size, pages=answer["sheets"])
         for path in (fronts, backs)
     )
-    by_hand = ByHand(
+    plan = ManualDuplex(
         pages=pages,
         copies=copies,
         sheets=answer["sheets"],
         put_back=setup.put_back,
         fronts_descending=setup.fronts_descending,
         backs_descending=setup.backs_descending,
-        front_size=first.size,
-        back_size=second.size,
     )
-    return shop.request(first, halves=Halves(second, by_hand), **changes)
+    return shop.request(first, halves=Halves(second, None, plan), **changes)
 
 
 async def submit(shop: Shop, **changes: Any) -> Job:
     """Print on both sides by hand."""
-    return (await shop.queue.async_submit(request(shop, **changes))).job
+    return (await shop.queue.async_submit(*request(shop, **changes))).job
 
 
 async def turning(shop: Shop, **changes: Any) -> Job:
@@ -117,9 +115,8 @@ def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
 
 def first_token(job: Job) -> str:
     """Return the token of the first half, which is over."""
-    assert job.by_hand is not None
-    assert job.by_hand.first_token is not None
-    return job.by_hand.first_token
+    assert job.is_second_half
+    return job.deliveries[0].token
 
 
 @pytest.mark.parametrize("edge", ["long", "short"])
@@ -170,7 +167,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert shop.queue.waiting(shop.key()) == 1
     assert first_token(job) not in repr(job)
     assert first_token(job) not in json.dumps(view)
-    assert first_token(job) != job.token
+    assert first_token(job) != job.present.token
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)
     await shop.queue.async_continue(job.job_id)
@@ -203,7 +200,7 @@ async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> No
     await shop.until(late, JobState.COMPLETED)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     assert [one.task_id for one in shop.sim.cloud.printed[-2:]] == [
-        shop.queue.get(one.job_id).task_id for one in (job, late)
+        shop.queue.get(one.job_id).present.task_id for one in (job, late)
     ]
 
 
@@ -348,11 +345,10 @@ async def test_late_callbacks_of_the_first_half_change_nothing(
 ) -> None:
     async with open_shop(receiver) as shop:
         job = await turning(shop)
-        assert job.by_hand is not None
         claim = parse_callback(
             {
                 "device_id": shop.box.device_id,
-                "task_id": job.by_hand.first_task_id,
+                "task_id": job.deliveries[0].task_id,
                 "task_state": state,
                 "task_result": {"code": 200 if state == "SUCCESS" else 500, "msg": ""},
             }
@@ -413,7 +409,7 @@ async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
             [body] = receiver.bodies
             claim = parse_callback(body)
             assert claim is not None
-            token = shop.queue.get(job.job_id).token
+            token = shop.queue.get(job.job_id).present.token
             assert await shop.queue.async_on_callback(token, claim)
             go_on.set()
             await shop.settle()
@@ -442,13 +438,13 @@ async def test_a_first_half_that_ends_while_it_is_being_canceled(
             claim = parse_callback(
                 {
                     "device_id": shop.box.device_id,
-                    "task_id": shop.queue.get(job.job_id).task_id,
+                    "task_id": shop.queue.get(job.job_id).present.task_id,
                     "task_state": "SUCCESS",
                     "task_result": {"code": 200, "msg": ""},
                 }
             )
             assert claim is not None
-            await shop.queue.async_on_callback(shop.queue.get(job.job_id).token, claim)
+            await shop.queue.async_on_callback(shop.queue.get(job.job_id).present.token, claim)
             return answer
 
         with patch.object(shop.queue._scheduler._client, name, late):
@@ -480,8 +476,7 @@ async def test_the_own_token_corrects_a_first_half_that_the_list_had_shown(
     async with open_shop(receiver) as shop:
         shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
         job = await waits(shop, await submit(shop))
-        assert job.by_hand is not None
-        assert job.by_hand.first_from_list
+        assert job.deliveries[0].task_from_list
         claim = parse_callback(
             {
                 "device_id": shop.box.device_id,
@@ -632,7 +627,7 @@ async def on(shop: Shop) -> None:
 def order(shop: Shop, *jobs: Job) -> None:
     """Check that these jobs were printed last, in this order."""
     ids = [one.task_id for one in shop.sim.cloud.printed[-len(jobs) :]]
-    assert ids == [shop.queue.get(job.job_id).task_id for job in jobs]
+    assert ids == [shop.queue.get(job.job_id).present.task_id for job in jobs]
 
 
 class TestTurnedPaper:
@@ -848,11 +843,9 @@ async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> N
 
 async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
     first = request(shop, request_id="once")
-    job = (await shop.queue.async_submit(first)).job
+    job = (await shop.queue.async_submit(*first)).job
     await waits(shop, job)
-    again = await shop.queue.async_submit(
-        replace(request(shop, request_id="once"), options=first.options)
-    )
+    again = await shop.queue.async_submit(*request(shop, request_id="once"))
     assert again.duplicate
     await shop.queue.async_continue(job.job_id)
     await shop.until(job, JobState.COMPLETED)
@@ -861,22 +854,48 @@ async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"half": 3},
         {"sheets": 5},
         {"pages": "7"},
         {"copies": True},
         {"put_back": "sideways"},
-        {"back_range": "3-9"},
-        {"front_range": "x"},
-        {"front_range": 3},
         {"lies": 1},
-        {"first_token": 5},
         {"another": 1},
     ],
 )
 async def test_damaged_records(shop: Shop, damage: dict[str, Any]) -> None:
     job = await turning(shop)
-    record = job.as_record()
-    assert Job.from_record(json.loads(json.dumps(record))) == job
-    with pytest.raises(RecordError):
-        Job.from_record({**record, "by_hand": {**record["by_hand"], **damage}})
+    record = json.loads(json.dumps(job.as_record()))
+    assert Job.from_record(record) == job
+    spec = record["spec"]
+    spec["manual_duplex"] |= damage
+    with pytest.raises(StoredError):
+        Job.from_record(record)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda first, second: [first],
+        lambda first, second: [first, second, second],
+        lambda first, second: [first, second | {"token": first["token"]}],
+        lambda first, second: [first | {"token": 5}, second],
+        lambda first, second: [first | {"after": "lunch"}, second],
+        lambda first, second: [
+            first,
+            second | {"options": {**second["options"], "page_range": "3-9"}},
+        ],
+        lambda first, second: [
+            first | {"options": {**first["options"], "page_range": "x"}},
+            second,
+        ],
+        lambda first, second: [
+            first,
+            second | {"document": {**second["document"], "path": "../x"}},
+        ],
+    ],
+)
+async def test_damaged_deliveries(shop: Shop, damage: Callable[..., list[Any]]) -> None:
+    job = await turning(shop)
+    record = json.loads(json.dumps(job.as_record()))
+    with pytest.raises(StoredError):
+        Job.from_record(record | {"deliveries": damage(*record["deliveries"])})

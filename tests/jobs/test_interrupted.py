@@ -1,7 +1,6 @@
 """What happens when something breaks off halfway: a caller, a write, a request, a preview."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 import errno
 import json
@@ -21,9 +20,10 @@ from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.other_tasks import PreviewUpload
 from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.make import altered, make_delivery
+from tests.records import flat
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
@@ -33,7 +33,7 @@ CANCEL = "DELETE /print/job"
 def stored(shop: Shop, job: Job) -> dict[str, Any]:
     """Return what is on disk of a job."""
     record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
-    return dict(json.loads(record.read_text("utf-8")))
+    return flat(json.loads(record.read_text("utf-8")))
 
 
 def options_of(shop: Shop) -> ResolvedOptions:
@@ -102,12 +102,12 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1))
     job = await shop.submit()
     async with asyncio.timeout(30):
-        while not shop.queue.get(job.job_id).handed_over_at:
+        while not shop.queue.get(job.job_id).present.handed_over_at:
             await asyncio.sleep(0.01)
     with patch.object(JobStore, "_write_all", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         async with asyncio.timeout(30):
-            while shop.queue._registry.all()[0].task_id is None:
+            while shop.queue._registry.all()[0].present.task_id is None:
                 await asyncio.sleep(0.01)
         shop.queue._review()
         on_disk.set()
@@ -233,7 +233,7 @@ async def test_outcomes_are_told_once_they_are_on_disk(open_shop: OpenShop) -> N
             on_disk = stored(shop, job)
             if job.is_final and on_disk["state"] != job.state:
                 wrong.append(f"told {job.state}, kept {on_disk['state']}")
-            if job.task_id != on_disk["task_id"]:
+            if job.present.task_id != on_disk["task_id"]:
                 wrong.append("told of a task that is not kept")
 
         shop.queue.listen(compare)
@@ -261,7 +261,7 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
         job = await shop.submit()
         async with asyncio.timeout(30):
-            while not shop.queue.get(job.job_id).handed_over_at:
+            while not shop.queue.get(job.job_id).present.handed_over_at:
                 await asyncio.sleep(0.01)
         await hass.async_stop(force=True)
         assert stored(shop, job)["task_id"] is not None
@@ -304,7 +304,7 @@ async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_tra
     shop: Shop,
 ) -> None:
     kept = shop.queue._store.other_tasks
-    upload = PreviewUpload(handed_over_at=dt_util.utcnow(), size=1)
+    upload = make_delivery(handed_over_at=dt_util.utcnow(), size=1)
     async with kept._lock:
         noting = asyncio.create_task(kept.async_begin(upload))
         await asyncio.sleep(0)
@@ -317,7 +317,9 @@ async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_tra
 async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit()
-    while not shop.queue.get(job.job_id).is_unsure or shop.queue._uploader.is_uploading(job):
+    while not shop.queue.get(job.job_id).is_unsure or shop.queue._uploader.is_uploading(
+        job.present
+    ):
         await shop.settle()
     fault = (
         Fault(kind="reset_after_accept")
@@ -399,7 +401,8 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
     # As a power cut between the new job and the end of the old one leaves them.
     record = jobs_path(shop.hass, entry.entry_id) / old.job_id / "job.json"
     left = json.loads(record.read_text("utf-8"))
-    record.write_text(json.dumps(left | {"replace_key": "morning"}), "utf-8")
+    left["spec"]["replace_key"] = "morning"
+    record.write_text(json.dumps(left), "utf-8")
     async with open_shop(entry=entry) as shop:
         async with asyncio.timeout(30):
             while shop.queue.get(old.job_id).state is JobState.HELD:
@@ -415,7 +418,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
     first = await shop.until(job, JobState.COMPLETED)
     for number in range(250):
         shop.queue._registry.add(
-            replace(
+            altered(
                 first,
                 job_id=f"later-{number:03}",
                 request_id=None,
@@ -437,7 +440,7 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
             shop.queue._registry.add(
-                replace(
+                altered(
                     first,
                     job_id=f"later-{number:03}",
                     token=f"token {number}",

@@ -131,7 +131,7 @@ async def test_retry_prints_the_kept_document_again(shop: Shop) -> None:
     job = await shop.submit(document)
     await shop.until(job, JobState.FAILED)
     again = (await shop.queue.async_retry(job.job_id, context=Context())).job
-    assert again.retry_of == job.job_id
+    assert again.spec.retry_of == job.job_id
     await shop.until(again, JobState.COMPLETED)
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
     with pytest.raises(InputError) as refused:
@@ -143,7 +143,7 @@ async def test_retry_elsewhere(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=400))
     job = await shop.submit(shop.document(pages=1))
     await shop.until(job, JobState.FAILED)
-    other = shop.request(port=2).options
+    other = shop.request(port=2)[0].options
     changes = Changes(printer_key=shop.key(2), options=other, requested={})
     again = await shop.queue.async_retry(job.job_id, context=Context(), changes=changes)
     await shop.until(again.job, JobState.COMPLETED)

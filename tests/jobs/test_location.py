@@ -8,8 +8,7 @@ from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.location import MARKER_NAME, is_copied, record_location
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.store import MARKER_NAME, is_copied, jobs_path, record_location
 from tests.jobs.conftest import OpenShop
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
 import json
 from pathlib import Path
@@ -21,10 +22,11 @@ from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.two_sides import FACES
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
-from custom_components.lianke.jobs.by_hand import ByHand
 from custom_components.lianke.jobs.job import Asker, Job, JobState
+from custom_components.lianke.jobs.manual_duplex import ManualDuplex
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.retention import to_forget
+from custom_components.lianke.jobs.spec import Origin
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 
@@ -80,14 +82,16 @@ async def test_a_held_job_is_moved_within_a_box(shop: Shop) -> None:
     new = await move(shop, job)
     old = shop.queue.get(job.job_id)
     assert (old.state, old.reason, old.moved_to) == (JobState.CANCELED, "moved", new.job_id)
-    assert old.detail == new.printer_name == "HP LaserJet 1020"
-    assert (new.state, new.moved_from) == (JobState.HELD, job.job_id)
-    for name in (
-        *("title", "digest", "size", "document_name", "created_at", "expires_at", "asker"),
-        *("request_id", "replace_key", "ignore_quiet_hours", "origin", "pages"),
-    ):
+    assert old.present.detail == new.printer_name == "HP LaserJet 1020"
+    assert (new.state, new.spec.moved_from) == (JobState.HELD, job.job_id)
+    for name in ("title", "created_at", "expires_at", "pages"):
         assert getattr(new, name) == getattr(job, name), name
-    assert new.token != job.token
+    for name in ("asker", "request_id", "replace_key", "ignore_quiet_hours", "origin"):
+        assert getattr(new.spec, name) == getattr(job.spec, name), name
+    for name in ("digest", "size", "name"):
+        found, wanted = (getattr(one.present.document, name) for one in (new, job))
+        assert found == wanted, name
+    assert new.present.token != job.present.token
     # The old one is over, which nobody has to remember any more.
     assert not shop.queue.get(new.job_id).move_open
     await switch(shop, online=True)
@@ -115,17 +119,26 @@ async def test_a_held_job_is_moved_to_another_box(open_shop: OpenShop) -> None:
 
 async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     job = await held(
-        shop, waits_for=("release",), sender="Phone", sender_address="192.168.1.9", origin="user"
+        shop,
+        waits_for=("release",),
+        sender="Phone",
+        sender_address="192.168.1.9",
+        origin=Origin.USER,
     )
     asker = Asker(context_id="c", user_id="u", parent_id="p")
-    job = shop.queue._registry.change(job, asker=asker, release_code="hashed")
+    spec = replace(job.spec, asker=asker, release_code="hashed")
+    job = shop.queue._registry.change(job, spec=spec)
     with patch(
         "custom_components.lianke.jobs.submission.async_reasons_to_ask", return_value=("approval",)
     ):
         new = await move(shop, job)
-    assert (new.asker, new.release_code) == (asker, "hashed")
+    assert (new.spec.asker, new.spec.release_code) == (asker, "hashed")
     assert new.waits_for == ("release", "approval")
-    assert (new.sender, new.sender_address, new.origin) == ("Phone", "192.168.1.9", "user")
+    assert (new.spec.sender, new.spec.sender_address, new.spec.origin) == (
+        "Phone",
+        "192.168.1.9",
+        "user",
+    )
 
 
 async def test_what_cannot_be_moved(shop: Shop) -> None:
@@ -136,11 +149,10 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
         await shop.queue.async_move("no such job", changes(shop, SMALL), shop.entry.entry_id)
     assert caught.value.reason == "job_not_found"
     # Its halves were made for the printer's way of turning paper.
-    by_hand = ByHand(
-        pages=2, copies=1, sheets=1, put_back=next(iter(FACES)), front_size=1, back_size=1
-    )
-    turned = shop.queue._registry.change(await held(shop), by_hand=by_hand)
-    assert not turned.can_move
+    plan = ManualDuplex(pages=2, copies=1, sheets=1, put_back=next(iter(FACES)))
+    job = await held(shop)
+    turned = shop.queue._registry.change(job, spec=replace(job.spec, manual_duplex=plan))
+    assert not turned.can_reroute
     assert await refused(shop, turned) == "job_not_movable"
     copied = shop.queue._registry.change(await held(shop), copied=True)
     assert await refused(shop, copied) == "job_not_movable"
@@ -163,7 +175,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         job = await held(shop)
         assert await refused(shop, job, other=other, port=HOME) == "guard_pages"
         stays = shop.queue.get(job.job_id)
-        assert (stays.state, stays.moving_to, stays.can_move) == (JobState.HELD, None, True)
+        assert (stays.state, stays.moving_to, stays.can_reroute) == (JobState.HELD, None, True)
         assert documents(shop) == 1
         assert documents(other) == 0
         await switch(shop, online=True)
@@ -271,7 +283,7 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop, replace_key="briefing")
 
-        async def replaced_meanwhile(request: Any) -> Any:
+        async def replaced_meanwhile(*_args: Any, **_more: Any) -> Any:
             shop.clock.tick(1)
             await shop.submit(replace_key="briefing")
             raise InputError("no")
@@ -355,7 +367,7 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
 def judge(shops: list[Shop], digest: str, number: int) -> None:
     """Check that one job says that it came out, and that it did."""
     jobs = [job for shop in shops for job in shop.queue.jobs()]
-    assert all(job.digest == digest for job in jobs)
+    assert all(job.present.document.digest == digest for job in jobs)
     ends = sorted(job.state for job in jobs)
     assert ends in ([JobState.COMPLETED], [JobState.CANCELED, JobState.COMPLETED]), (number, jobs)
     assert all(job.reason == "moved" for job in jobs if job.state is JobState.CANCELED)
@@ -398,7 +410,7 @@ async def test_a_move_within_a_box_that_is_cut_off_anywhere(
         shop.sim.cloud.printed.clear()
         async with open_shop(entry=entry) as shop:
             await rest([shop])
-            judge([shop], job.digest, number)
+            judge([shop], job.present.document.digest or "", number)
             shop.box.online = False
 
 
@@ -426,7 +438,7 @@ async def test_a_move_to_another_box_that_is_cut_off_anywhere(
                 )
                 await pass_time(list(shops.values()), 65)
             await rest([shops[0], shops[1]])
-            judge([shops[0], shops[1]], job.digest, number)
+            judge([shops[0], shops[1]], job.present.document.digest or "", number)
         for box in boxes:
             box.online = False
 
@@ -454,7 +466,7 @@ async def test_a_job_waits_while_nobody_can_tell_whether_it_was_moved(open_shop:
         await shop.tick(120)
         waits = shop.queue.get(job.job_id)
         assert (waits.state, waits.hold_reason) == (JobState.HELD, "moving")
-        assert [waits.can_cancel, waits.can_move, waits.can_continue] == [False] * 3
+        assert [waits.can_cancel, waits.can_reroute, waits.can_continue] == [False] * 3
         with pytest.raises(InputError) as caught:
             await shop.queue.async_cancel(job.job_id)
         assert caught.value.reason == "job_is_moving"
@@ -490,7 +502,8 @@ async def test_the_other_box_is_gone_for_good(open_shop: OpenShop) -> None:
 
 async def test_a_moved_job_is_remembered_as_long_as_it_may_be_asked_for(shop: Shop) -> None:
     new = await move(shop, await held(shop))
-    over = new.changed(state=JobState.CANCELED, has_document=False, request_id=None, move_open=True)
+    over = new.changed(state=JobState.CANCELED, has_document=False, move_open=True)
+    over = replace(over, spec=replace(over.spec, request_id=None))
     many = [over.changed(job_id=f"{n}", move_open=False) for n in range(1100)]
     for days, gone in ((1, False), (8, False), (10, True)):
         forgotten = to_forget([over, *many], over.created_at + timedelta(days=days))
@@ -502,6 +515,7 @@ async def test_a_record_of_before_has_no_move(open_shop: OpenShop) -> None:
     async with open_shop(Receiver()) as shop:
         job = await held(shop)
         record = json.loads(json.dumps(job.as_record()))
-    for name in ("moving_to", "moved_from", "move_open"):
+    for name in ("moving_to", "move_open"):
         del record[name]
+    del record["spec"]["moved_from"]
     assert Job.from_record(record) == job

@@ -156,7 +156,7 @@ async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> 
     await shop.tick(590)
     shop.sim.cloud.fail(ASK, Fault(kind="http", status=404), times=2)
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert (done.reason, done.partly_printed) == ("taken_back_late", True)
+    assert (done.reason, done.partly_printed) == ("expired_too_late", True)
     asked = shop.sim.cloud.count(ASK)
     await shop.tick(600)
     await shop.tick(600)
@@ -167,7 +167,8 @@ async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:
     """Nobody here asked for it, so nobody here knows whether it had begun."""
     job = await shop.submit()
     await shop.uploaded(job)
-    changes = changes_for(shop.queue.get(job.job_id), TaskState.REVOKED, None)
+    job = shop.queue.get(job.job_id)
+    changes = changes_for(job, job.present, TaskState.REVOKED, None)
     assert changes is not None
     assert changes["partly_printed"]
 
@@ -180,11 +181,13 @@ async def test_a_failure_claims_no_more_than_is_known(shop: Shop, code: int, par
     job = await shop.submit()
     await shop.uploaded(job)
     result = TaskResult(code=code)
-    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, result)
+    job = shop.queue.get(job.job_id)
+    changes = changes_for(job, job.present, TaskState.FAILURE, result)
     assert changes is not None
     assert changes["partly_printed"] is partly
     reported = TaskResult(code=code, send_total=0)
-    changes = changes_for(shop.queue.get(job.job_id), TaskState.FAILURE, reported)
+    job = shop.queue.get(job.job_id)
+    changes = changes_for(job, job.present, TaskState.FAILURE, reported)
     assert changes is not None
     assert not changes["partly_printed"]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
@@ -48,7 +48,7 @@ async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
     assert await refusal(shop, uncounted(shop, 101)) == "guard_pages"
     assert await refusal(shop, uncounted(shop, 60), copies=2) == "guard_pages"
     job = await shop.submit(uncounted(shop, 60))
-    assert (job.document_pages, job.pages) == (60, 60)
+    assert (job.present.document.pages, job.pages) == (60, 60)
     assert shop.sim.cloud.count(COUNT) == 3
 
 
@@ -119,7 +119,7 @@ async def test_text_is_as_long_as_it_may_become(
     assert short.pages_at_most == 1
     job = await shop.submit(short, options=PrintOptions(copies=10))
     assert shop.sim.cloud.count(COUNT) == asked
-    assert shop.queue.get(job.job_id).document_pages_at_most == 1
+    assert shop.queue.get(job.job_id).present.document.pages_at_most == 1
 
 
 async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
@@ -142,7 +142,7 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     document = await async_text_document(hass, spool, "Milk")
     job = await shop.submit(document, options=PrintOptions(copies=3))
     await shop.until(job, JobState.FAILED)
-    again = await shop.queue.async_retry(job.job_id, context=shop.request().context)
-    assert again.job.document_pages_at_most == 1
+    again = await shop.queue.async_retry(job.job_id, context=Context())
+    assert again.job.present.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0
     assert max_pages({}) == 100

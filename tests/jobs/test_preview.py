@@ -19,11 +19,11 @@ from custom_components.lianke.jobs.other_tasks import (
     MAX_LOST,
     OTHER_TASKS_NAME,
     OtherTasks,
-    PreviewUpload,
 )
 from custom_components.lianke.jobs.preview import Preview
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.make import make_delivery
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
@@ -154,7 +154,7 @@ async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) 
 async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -> None:
     """A late second answer on a kept connection would show another document's pages."""
     if of == "job":
-        task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).task_id
+        task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).present.task_id
     else:
         await preview(shop)
         (task_id,) = shop.queue._store.other_tasks.task_ids
@@ -191,16 +191,17 @@ async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -
     kept = shop.queue._store.other_tasks
     now = dt_util.utcnow()
     old = [
-        PreviewUpload(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)
+        make_delivery(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)
     ]
     kept.lost = old
     await kept.async_note(["task"])
     assert kept.lost == old[2:]
-    many = [PreviewUpload(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
+    many = [make_delivery(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
     kept.lost = many
     await kept.async_note([])
     again = OtherTasks(shop.hass, jobs_path(shop.hass, shop.entry.entry_id))
     await shop.hass.async_add_executor_job(again.load)
-    assert again.lost == many[5:]
+    known = [(one.token, one.handed_over_at, one.document.size) for one in again.lost]
+    assert known == [(one.token, one.handed_over_at, one.document.size) for one in many[5:]]
     assert again.task_ids == ["task"]
     assert not again.was_cut_off

@@ -1,5 +1,6 @@
 """Printed and canceled jobs: documents are kept where that is wanted, and printed again as jobs of their own."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -46,7 +47,11 @@ async def test_a_printed_job_is_printed_again_as_often_as_wanted(open_shop: Open
         assert not job.can_retry
         for _ in range(2):
             copy = await again(shop, job)
-            assert (copy.digest, copy.copies, copy.retry_of) == (job.digest, 2, None)
+            assert (copy.present.document.digest, copy.copies, copy.spec.retry_of) == (
+                job.present.document.digest,
+                2,
+                None,
+            )
         assert shop.queue.get(job.job_id).retried_as is None
         assert len({one.path.read_bytes() for one in shop.sim.cloud.printed}) == 1
         assert len(shop.sim.cloud.printed) == 3
@@ -147,7 +152,11 @@ async def test_the_oldest_documents_go_beyond_so_many_bytes(open_shop: OpenShop)
     async with open_shop(**KEEPS) as shop:
         first = await printed(shop)
         second = await printed(shop)
-        with patch.object(retention, "MAX_KEPT_BYTES", first.size + second.size - 1):
+        with patch.object(
+            retention,
+            "MAX_KEPT_BYTES",
+            first.present.document.size + second.present.document.size - 1,
+        ):
             await shop.tick(900)
         assert not shop.queue.get(first.job_id).can_print_again
         assert shop.queue.get(second.job_id).can_print_again
@@ -157,8 +166,10 @@ async def test_the_oldest_documents_go_beyond_so_many_bytes(open_shop: OpenShop)
 async def test_bytes_of_printed_documents_cost_no_failed_one(open_shop: OpenShop) -> None:
     async with open_shop(**KEEPS) as shop:
         job = await printed(shop)
+        large = replace(job.present.document, size=2**40)
         failed = [
-            job.changed(job_id=f"failed {n}", state=JobState.FAILED, size=2**40) for n in range(2)
+            job.changed(job_id=f"failed {n}", state=JobState.FAILED, document=large)
+            for n in range(2)
         ]
         kept = documents_to_keep(
             [failed[0], job, failed[1]],

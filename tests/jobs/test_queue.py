@@ -53,7 +53,7 @@ async def test_callback_before_the_answer_proves_the_job(
         job = await shop.submit()
         done = await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
-        assert done.task_id == receiver.bodies[0]["task_id"]
+        assert done.present.task_id == receiver.bodies[0]["task_id"]
 
 
 async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) -> None:
@@ -93,18 +93,18 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     job = await shop.queue._registry.async_change(
         shop.queue.get(job.job_id), state=JobState.COMPLETED
     )
-    assert job.task_id
+    assert job.present.task_id
     # What else there is to do at a job's end is done by now.
     for _ in range(12):
         await shop.tick(5)
     assert shop.queue.get(job.job_id).pages_printed is None
     claim = Callback(
         device_id=shop.box.device_id,
-        task_id=job.task_id,
+        task_id=job.present.task_id,
         state=TaskState.SUCCESS,
         result=TaskResult(code=200, message="success"),
     )
-    assert await shop.queue.async_on_callback(job.token, claim)
+    assert await shop.queue.async_on_callback(job.present.token, claim)
     await shop.tick(15)
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 3
@@ -135,7 +135,7 @@ async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:
     shop.sim.cloud.plan(shop.printer(), Outcome(code=503))
     job = await shop.submit()
     done = await shop.until(job, JobState.FAILED)
-    assert (done.reason, done.code) == ("box_not_responding", 503)
+    assert (done.reason, done.present.code) == ("box_not_responding", 503)
     assert done.pages_printed is None
     assert not shop.sim.cloud.printed
     # The cloud says that it had sent the pages: nobody can be sure that none came out.
@@ -177,7 +177,7 @@ async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1.5))
     first = await shop.submit()
     async with asyncio.timeout(10):
-        while shop.queue.get(first.job_id).handed_over_at is None:
+        while shop.queue.get(first.job_id).present.handed_over_at is None:
             await shop.settle()
     second = await shop.submit(port=2, hold=False)
     for job in (first, second):

@@ -75,8 +75,8 @@ async def test_one_refusal_for_the_box_spares_its_other_printers_the_doubt(shop:
         held = shop.queue.get(job.job_id)
         assert (held.state, held.hold_reason) == (JobState.HELD, "box_offline")
     # The end of the second one's form was never sent, so that no power cut could leave it in doubt.
-    assert shop.queue.get(first.job_id).code == 5002
-    assert shop.queue.get(second.job_id).code is None
+    assert shop.queue.get(first.job_id).present.code == 5002
+    assert shop.queue.get(second.job_id).present.code is None
     shop.box.online = True
     for job in (first, second):
         await shop.until(job, JobState.COMPLETED, seconds=1200)
@@ -207,7 +207,11 @@ async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> N
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011, msg="端口没有打印机"))
     job = await shop.submit(hold=False)
     done = await shop.uploaded(job)
-    assert (done.state, done.reason, done.code) == (JobState.FAILED, "printer_not_found", 5011)
+    assert (done.state, done.reason, done.present.code) == (
+        JobState.FAILED,
+        "printer_not_found",
+        5011,
+    )
 
 
 async def test_awaiting_driver_is_refused_at_once(shop: Shop) -> None:

@@ -151,7 +151,7 @@ async def test_a_job_settled_by_hand_keeps_its_task(shop: Shop) -> None:
     await shop.tick(120)
     assert shop.sim.cloud.count("POST /print/query_device_task") > 1
     assert shop.queue.get(lost.job_id).state is JobState.UNCONFIRMED
-    assert shop.queue.get(lost.job_id).task_id is None
+    assert shop.queue.get(lost.job_id).present.task_id is None
 
 
 async def test_an_unconfirmed_job_that_is_found_later_has_no_reason_left(shop: Shop) -> None:
@@ -184,10 +184,10 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         parsed = parse_callback(claim)
         assert parsed is not None
         stored = shop.queue.get(job.job_id)
-        assert await shop.queue.async_on_callback(stored.token, parsed)
+        assert await shop.queue.async_on_callback(stored.present.token, parsed)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
-        assert await shop.queue.async_on_callback(stored.token, parsed)
+        assert await shop.queue.async_on_callback(stored.present.token, parsed)
         await shop.settle()
         assert shop.storage.printers[shop.key()].pages_printed == 2
 
@@ -222,11 +222,15 @@ async def test_a_refusal_that_nobody_explains_is_doubt(shop: Shop, *, taken: boo
     job = await shop.submit(shop.document(content=content), request_id="once")
     await in_doubt(shop, job.job_id)
     doubt = shop.queue.get(job.job_id)
-    assert (doubt.reason, doubt.code, doubt.detail) == ("refused", 10021, "打印次数已用完")
+    assert (doubt.reason, doubt.present.code, doubt.present.detail) == (
+        "refused",
+        10021,
+        "打印次数已用完",
+    )
     done = await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)
     assert (done.state is JobState.COMPLETED) is taken
     if not taken:
-        assert (done.reason, done.detail) == ("unclear_answer", "打印次数已用完")
+        assert (done.reason, done.present.detail) == ("unclear_answer", "打印次数已用完")
     assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
     assert len(shop.sim.cloud.printed) == int(taken)
     assert shop.sim.cloud.count(SUBMIT) == 1
@@ -245,7 +249,7 @@ async def test_a_callback_corrects_a_refusal(
         refused = await shop.uploaded(job)
         assert refused.state is not JobState.UPLOADING
         done = await shop.until(job, JobState.COMPLETED)
-        assert (done.reason, done.detail, done.pages_printed) == (None, "", 2)
+        assert (done.reason, done.present.detail, done.pages_printed) == (None, "", 2)
         await shop.tick(600)
         await shop.tick(60)
         assert len(shop.sim.cloud.printed) == shop.sim.cloud.count(SUBMIT) == 1
@@ -278,7 +282,7 @@ async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
     assert not await shop.queue.async_on_callback(None, forged)
     assert not await shop.queue.async_on_callback("x" * 32, forged)
     # Not even the job's own token moves a job that was never sent.
-    assert not await shop.queue.async_on_callback(held.token, forged)
+    assert not await shop.queue.async_on_callback(held.present.token, forged)
     assert shop.queue.get(held.job_id).state is JobState.HELD
 
 
@@ -289,10 +293,10 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=3))
     job = await shop.submit()
     async with asyncio.timeout(30):
-        while shop.queue.get(job.job_id).handed_over_at is None:
+        while shop.queue.get(job.job_id).present.handed_over_at is None:
             await shop.settle()
     stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
     await shop.queue._tracker._async_read_list()
-    assert shop.queue.get(job.job_id).task_id is None
+    assert shop.queue.get(job.job_id).present.task_id is None
     done = await shop.until(job, JobState.COMPLETED)
-    assert done.task_id not in (None, stranger.task_id)
+    assert done.present.task_id not in (None, stranger.task_id)

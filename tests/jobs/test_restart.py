@@ -18,6 +18,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.store import FLUSHING_NAME, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.records import flat
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
@@ -36,7 +37,7 @@ async def test_a_held_job_survives_a_restart_and_prints_once(open_shop: OpenShop
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
         stored = shop.queue.get(job.job_id)
-        assert (stored.state, stored.request_id) == (JobState.HELD, "once")
+        assert (stored.state, stored.spec.request_id) == (JobState.HELD, "once")
         again = await shop.take(shop.document(content=_bytes(shop, job.job_id)), request_id="once")
         assert again.duplicate
         shop.box.online = True
@@ -90,8 +91,8 @@ async def test_an_upload_handed_over_before_a_crash_is_never_sent_again(
             if shop.sim.cloud.tasks:
                 break
         record = folder(shop) / job.job_id / "job.json"
-        assert json.loads(record.read_text())["handed_over_at"] is not None
-        shop.queue._uploader._uploads[job.job_id].cancel()
+        assert flat(json.loads(record.read_text()))["handed_over_at"] is not None
+        shop.queue._uploader._uploads[job.present.token].cancel()
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get(job.job_id).is_unsure
@@ -215,7 +216,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     )
     submitting = asyncio.create_task(shop.submit())
     async with asyncio.timeout(10):
-        while not (jobs := shop.queue._registry.all()) or jobs[0].sent_bytes is None:
+        while not (jobs := shop.queue._registry.all()) or jobs[0].present.sent_bytes is None:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.3)
     assert not submitting.done()
@@ -223,7 +224,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     assert not shop.queue.jobs()
     assert not shop.history
     (job,) = shop.queue._registry.all()
-    assert job.handed_over_at is None
+    assert job.present.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
     await shop.until(await submitting, JobState.COMPLETED)
@@ -350,7 +351,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     await shop.settle()
     # The last job is no more: sensors show that.
     assert reported
-    assert job.task_id in shop.queue.own_task_ids
+    assert job.present.task_id in shop.queue.own_task_ids
 
 
 async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
@@ -397,8 +398,8 @@ async def test_a_reload_waits_for_an_upload(open_shop: OpenShop, receiver: Recei
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=2))
         job = await shop.submit()
         async with asyncio.timeout(30):
-            while shop.queue.get(job.job_id).handed_over_at is None:
+            while shop.queue.get(job.job_id).present.handed_over_at is None:
                 await asyncio.sleep(0.01)
         assert shop.queue.get(job.job_id).state is JobState.UPLOADING
         await shop.queue.async_drain()
-        assert shop.queue.get(job.job_id).task_id is not None
+        assert shop.queue.get(job.job_id).present.task_id is not None

@@ -1,7 +1,6 @@
 """How many records of jobs there can be, whatever is asked for."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 from homeassistant.core import Context
@@ -12,15 +11,15 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
 from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from tests.jobs.conftest import OpenShop
-from tests.jobs.test_task_matching import make_job
+from tests.jobs.make import make_job
 from tests.simulator.faults import Fault
 
 
 def ended(number: int, minutes: float, **changes: object) -> Job:
     """Return a job that ended some minutes ago."""
     at = dt_util.utcnow() - timedelta(minutes=minutes)
-    values: dict[str, object] = {"state": JobState.CANCELED, "handed_over_at": None}
-    return replace(make_job(number, at), **(values | {"created_at": at} | changes))  # type: ignore[arg-type]  # by name
+    values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at}
+    return make_job(**({"job_id": f"job-{number}"} | values | changes))
 
 
 async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> None:
@@ -107,12 +106,12 @@ async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
 def test_when_a_job_ended() -> None:
     job = ended(1, 10, state=JobState.HELD)
     over = job.changed(state=JobState.CANCELED)
-    assert over.finished_at == over.changed_at
+    assert over.present.ended_at == over.changed_at
     # What could not be written is taken back.
-    assert over.changed(state=JobState.HELD).finished_at is None
+    assert over.changed(state=JobState.HELD).present.ended_at is None
     # 0.1.0 did not record it of jobs that were printed.
     old = ended(2, 10, state=JobState.COMPLETED)
-    assert (old.finished_at, old.ended_at) == (None, old.changed_at)
+    assert (old.present.ended_at, old.ended_at) == (None, old.changed_at)
 
 
 def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import PrintRequest, Submission
+from custom_components.lianke.jobs.queue import Submission
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -90,9 +90,9 @@ async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None
     take = shop.queue.async_submit
     marks: list[str] = []
 
-    async def submit(request: PrintRequest) -> Submission:
+    async def submit(*args: Any, **more: Any) -> Submission:
         marks.append(stored(shop, job)["retried_as"])
-        return await take(request)
+        return await take(*args, **more)
 
     with patch.object(shop.queue, "async_submit", submit):
         again = await retry(shop, job)
@@ -110,7 +110,7 @@ async def test_a_mark_without_a_job_is_void_after_a_power_cut(
         record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
         cut_off: list[str] = []
 
-        async def submit(request: PrintRequest) -> Submission:
+        async def submit(*args: Any, **more: Any) -> Submission:
             cut_off.append(record.read_text("utf-8"))
             raise asyncio.CancelledError
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.other_tasks import PreviewUpload
+from custom_components.lianke.jobs.delivery import Delivery, JobState
+from custom_components.lianke.jobs.other_tasks import handed_over
 from custom_components.lianke.jobs.task_matching import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,
@@ -20,41 +20,30 @@ from custom_components.lianke.jobs.task_matching import (
     Matches,
     _measured,
     clock_offset,
-    handed_over,
     match_tasks,
 )
 from tests.examples import examples
+from tests.jobs.make import make_delivery
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 # When no upload of these tests is awaited any more.
 AFTERWARDS = NOW + timedelta(days=1)
 
 
-def make_job(number: int, handed_over_at: datetime, **changes: object) -> Job:
-    """Return a job whose end was handed over."""
+def make_job(number: int, handed_over_at: datetime, **changes: object) -> Delivery:
+    """Return the delivery of a job whose end was handed over."""
     values: dict[str, object] = {
-        "job_id": f"job-{number}",
-        "printer_key": "printer",
-        "printer_name": "Printer",
-        "title": "Title",
+        "token": f"job-{number}",
         "state": JobState.UPLOADING,
-        "created_at": handed_over_at - timedelta(seconds=5),
-        "changed_at": handed_over_at,
-        "expires_at": NOW + timedelta(hours=12),
-        "document_name": "a.pdf",
-        "content_type": "application/pdf",
-        "size": 1000,
-        "digest": "",
-        "token": "t",
         "handed_over_at": handed_over_at,
         # The clocks agree, as the last answer has shown within two seconds.
         "clock_least": -500,
         "clock_most": 1500,
     }
-    return Job(**(values | changes))  # type: ignore[arg-type]  # values by name
+    return make_delivery(**(values | changes))
 
 
-def aged(now: datetime) -> Callable[[Job], timedelta]:
+def aged(now: datetime) -> Callable[[Delivery], timedelta]:
     """Return what tells how old jobs are at a moment."""
     return lambda job: now - handed_over(job)
 
@@ -142,14 +131,18 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         return
     assert not lately
     assert measured.is_known
-    task = found.tasks[job.job_id]
+    task = found.tasks[job.token]
     if task.task_id != "lost":
         # Only one that cannot be told from ours, and only where ours is missing.
         assert not accepted
         assert task.created_at is not None
         soonest = NOW + at + measured.least - 2 * ROUNDING
         latest = NOW + at + measured.most + 2 * ROUNDING
-        assert soonest <= task.created_at <= latest + timedelta(seconds=answer_seconds(job.size))
+        assert (
+            soonest
+            <= task.created_at
+            <= latest + timedelta(seconds=answer_seconds(job.document.size))
+        )
         assert len(strangers) == 1
 
 
@@ -177,7 +170,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         for number, (at, _, _, size) in enumerate(doubts)
     ]
     truth = {
-        job.job_id: f"task-{number}"
+        job.token: f"task-{number}"
         for number, (job, (*_, accepted, _)) in enumerate(zip(jobs, doubts, strict=True))
         if accepted
     }
@@ -195,12 +188,13 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         return
     for job, (at, *_) in zip(jobs, doubts, strict=True):
         apart = [
-            abs(at - other) > answer_seconds(max(one.size, job.size)) + LATE.total_seconds() + 10
+            abs(at - other)
+            > answer_seconds(max(one.document.size, job.document.size)) + LATE.total_seconds() + 10
             for one, (other, *_) in zip(jobs, doubts, strict=True)
             if one is not job
         ]
-        if job.job_id in truth and all(apart):
-            assert job.job_id in found.tasks
+        if job.token in truth and all(apart):
+            assert job.token in found.tasks
 
 
 @settings(max_examples=examples(300), deadline=None)
@@ -248,8 +242,8 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
         assert not found.foreign
         return {job_id: task.task_id for job_id, task in found.tasks.items()}
 
-    assert matched(*made) == {first.job_id: "a", second.job_id: "b"}
-    assert matched(made[0], made[1]) == {first.job_id: "a"}
+    assert matched(*made) == {first.token: "a", second.token: "b"}
+    assert matched(made[0], made[1]) == {first.token: "a"}
     # Without the first one's, it may be either's.
     assert matched(made[0], made[2]) == {}
 
@@ -287,7 +281,7 @@ def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
         assert found.foreign == (len(tasks) > 1)
         return [task.task_id for task in found.tasks.values()]
 
-    taking_in = answer_seconds(job.size)
+    taking_in = answer_seconds(job.document.size)
     assert matched(10, stranger) == []
     assert matched(taking_in, stranger) == []
     # The list lags, by up to two minutes and for each task differently.
@@ -363,7 +357,7 @@ def test_clocks_twenty_minutes_apart_hide_nothing() -> None:
         found = match_tasks(
             [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
         )
-        assert found.tasks == {job.job_id: ours}
+        assert found.tasks == {job.token: ours}
 
 
 def test_clocks_that_nothing_has_compared_prove_nothing() -> None:
@@ -401,7 +395,7 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
             foreign_seen_at=None,
         )
 
-    both = frozenset(job.job_id for job in jobs)
+    both = frozenset(job.token for job in jobs)
     printed, failed = (TaskState.SUCCESS, 200), (TaskState.SUCCESS, 500)
     whole = matched(printed, printed)
     assert {job_id: task.task_id for job_id, task in whole.alike.items()} == {
@@ -422,10 +416,10 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
 def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     """A task that may be the preview's is no stranger's, and proves no job."""
     earlier = NOW - timedelta(hours=1)
-    preview = PreviewUpload(handed_over_at=earlier, size=1000, clock_least=-500, clock_most=1500)
+    preview = make_job(0, earlier)
     job = make_job(1, NOW)
 
-    def look(*made: datetime, doubtful: tuple[Job, ...] = (job,)) -> Matches:
+    def look(*made: datetime, doubtful: tuple[Delivery, ...] = (job,)) -> Matches:
         return match_tasks(
             [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)],
             age=aged(AFTERWARDS),
@@ -438,9 +432,9 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
 
     second = timedelta(seconds=1)
     assert look(earlier + second, doubtful=()) == Matches()
-    assert look(NOW + second).tasks.keys() == {job.job_id}
+    assert look(NOW + second).tasks.keys() == {job.token}
     found = look(earlier + second, NOW + second)
-    assert (found.foreign, found.tasks.keys()) == (False, {job.job_id})
+    assert (found.foreign, found.tasks.keys()) == (False, {job.token})
     # One more than there are uploads, or one that came at another time.
     assert look(earlier + second, NOW + second, NOW + second).foreign
     assert look(earlier + timedelta(minutes=30)).foreign
@@ -451,7 +445,7 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
         assert not found.tasks
         assert not found.alike
     found = look(earlier + second * 3, earlier + second * 4, doubtful=(job,))
-    assert (found.foreign, found.ambiguous) == (False, {job.job_id})
+    assert (found.foreign, found.ambiguous) == (False, {job.token})
 
 
 def test_more_tasks_than_doubts_cost_no_time() -> None:

@@ -10,9 +10,9 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.tasks import Callback, parse_callback
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs import reconciliation, retention, tracker
+from custom_components.lianke.jobs import retention, tracker
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.withheld import PAGES_SECONDS
+from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_interrupted import stored
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
@@ -87,8 +87,7 @@ async def test_a_clock_that_is_put_back_stops_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All waits were by our clock: put back by two hours, it stopped following for two hours."""
-    for module in (tracker, reconciliation):
-        monkeypatch.setattr(module, "monotonic", shop.clock.loop_time)
+    monkeypatch.setattr(tracker, "monotonic", shop.clock.loop_time)
     shop.queue._tracker._started = shop.clock.loop_time()
     shop.queue._tracker._reconciler._started = shop.clock.loop_time()
     shop.printer().paper = 1
@@ -135,7 +134,7 @@ async def test_a_stranger_of_yesterday_evening_is_on_the_list(shop: Shop) -> Non
     await shop.tick(20 * 3600)
     await shop.refresh()
     done = await shop.until(await guess(shop), JobState.UNCONFIRMED)
-    assert done.task_id is None
+    assert done.present.task_id is None
     assert shop.storage.foreign_seen_at is not None
 
 
@@ -169,18 +168,20 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     """Our own callback was dropped when the list had led to somebody else's task before."""
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    assert done.task_from_list
+    assert done.present.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
-    assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 500))
+    assert await shop.queue.async_on_callback(job.present.token, claim(shop, ours, "SUCCESS", 500))
     reported = shop.queue.get(job.job_id)
-    assert (reported.state, reported.task_id, reported.partly_printed) == (
+    assert (reported.state, reported.present.task_id, reported.partly_printed) == (
         JobState.FAILED,
         ours,
         True,
     )
     # From now on it rests on the secret, and nothing moves it any more.
-    assert await shop.queue.async_on_callback(job.token, claim(shop, ours, "SUCCESS", 200))
-    assert not await shop.queue.async_on_callback(job.token, claim(shop, "another", "SUCCESS", 200))
+    assert await shop.queue.async_on_callback(job.present.token, claim(shop, ours, "SUCCESS", 200))
+    assert not await shop.queue.async_on_callback(
+        job.present.token, claim(shop, "another", "SUCCESS", 200)
+    )
     assert shop.queue.get(job.job_id) == reported
 
 
@@ -190,11 +191,13 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
     await lose_answer(shop)
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
-    assert done.task_id is not None
-    assert await shop.queue.async_on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 200))
+    assert done.present.task_id is not None
+    assert await shop.queue.async_on_callback(
+        job.present.token, claim(shop, done.present.task_id, "SUCCESS", 200)
+    )
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     withdrawn = shop.queue.get(other.job_id)
-    assert (withdrawn.state, withdrawn.task_id) == (JobState.UNCONFIRMED, None)
+    assert (withdrawn.state, withdrawn.present.task_id) == (JobState.UNCONFIRMED, None)
 
 
 async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
@@ -202,8 +205,10 @@ async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> 
     done = await shop.until(job, JobState.COMPLETED)
     shop.queue._registry.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
-    assert done.task_id is not None
-    await shop.queue.async_on_callback(job.token, claim(shop, done.task_id, "SUCCESS", 500))
+    assert done.present.task_id is not None
+    await shop.queue.async_on_callback(
+        job.present.token, claim(shop, done.present.task_id, "SUCCESS", 500)
+    )
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -213,7 +218,7 @@ async def test_a_task_of_other_pages_is_somebody_elses(shop: Shop) -> None:
     await in_doubt(shop, job.job_id)
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert done.task_id is None
+    assert done.present.task_id is None
     assert shop.storage.foreign_seen_at is not None
 
 
@@ -226,12 +231,12 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
         shop.printer().paper = 1
         await shop.refresh()
         job = await shop.uploaded(await shop.submit(shop.document(pages=2)))
-        assert job.task_id is not None
+        assert job.present.task_id is not None
         before = shop.sim.cloud.count(ASK)
         for token in (None, "x" * 32):
             for _ in range(5):
                 assert not await shop.queue.async_on_callback(
-                    token, claim(shop, job.task_id, "SUCCESS", 500)
+                    token, claim(shop, job.present.task_id, "SUCCESS", 500)
                 )
         await shop.tick(2)
         assert not shop.queue.get(job.job_id).is_final

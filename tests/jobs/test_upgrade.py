@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import Content, find_duplicate
 from tests.jobs.conftest import OpenShop
+from tests.records import flat
 
 RECORD: dict[str, Any] = {
     "version": 1,
@@ -60,7 +62,7 @@ def test_a_record_of_the_first_version_is_read() -> None:
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     job = Job.from_record(RECORD | {"options": options})
     assert job.state is JobState.HELD
-    assert job.document_pages_at_most is None
+    assert job.present.document.pages_at_most is None
     assert Job.from_record(json.loads(json.dumps(job.as_record()))) == job
 
 
@@ -72,7 +74,7 @@ def test_what_the_first_version_called_failed_frees_no_request_id(
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     failed = {"state": "failed", "task_id": "t-1", "code": code, "request_id": "once"}
     job = Job.from_record(RECORD | failed | {"options": options})
-    content = Content(printer_key="k1", digest="", options=job.options)
+    content = Content(printer_key="k1", digest="", options=job.spec.options)
     found = find_duplicate([job], "once", content, job.created_at)
     assert (found is None) == is_free
 
@@ -85,9 +87,78 @@ async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenSh
         job = await shop.submit()
         record = shop.queue._store.document_path(job).with_name("job.json")
     stored = json.loads(record.read_text("utf-8"))
-    record.write_text(json.dumps({name: stored[name] for name in RECORD}), "utf-8")
+    old = {name: flat(stored)[name] for name in RECORD}
+    record.write_text(json.dumps(old | {"version": 1}), "utf-8")
     async with open_shop() as shop:
         shop.box.online = True
         await shop.refresh()
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
+
+
+def test_a_reason_of_the_first_version_has_its_name_of_today() -> None:
+    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
+    old = {"state": "unconfirmed", "reason": "taken_back_late", "options": options}
+    assert Job.from_record(RECORD | old).reason == "expired_too_late"
+
+
+HALVES = {
+    "half": 2,
+    "pages": 7,
+    "copies": 1,
+    "sheets": 4,
+    "put_back": "face_down",
+    "lies": False,
+    "fronts_descending": False,
+    "backs_descending": True,
+    "front_size": 100,
+    "back_size": 90,
+    "front_range": "",
+    "back_range": "2-4",
+    "back_align": None,
+    "first_task_id": "task-1",
+    "first_token": "first",
+    "first_from_list": True,
+}
+
+
+def test_the_halves_of_a_job_are_its_deliveries() -> None:
+    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
+    waits = {"waits_for": ["turn_paper"], "hold_reason": "turn_paper", "by_hand": HALVES}
+    job = Job.from_record(RECORD | waits | {"options": options})
+    first, second = job.deliveries
+    assert (first.token, first.task_id, first.task_from_list) == ("first", "task-1", True)
+    assert (first.state, first.document.size) == (JobState.COMPLETED, 100)
+    assert (second.token, second.after, second.document.size) == ("secret-token", "turn_paper", 90)
+    assert (second.options.page_range, second.document.path.name) == ("2-4", "backs.pdf")
+    assert job.halves_view() == {
+        "half": 2,
+        "sheets": 3,
+        "put_back": "face_down",
+        "edge_first": "top",
+    }
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"half": 3},
+        {"half": 1},
+        {"half": True},
+        {"sheets": 5},
+        {"pages": "7"},
+        {"copies": True},
+        {"put_back": "sideways"},
+        {"back_range": "3-9"},
+        {"front_range": "x"},
+        {"front_range": 3},
+        {"lies": 1},
+        {"first_token": 5},
+        {"back_size": "90"},
+    ],
+)
+def test_damaged_halves(damage: dict[str, Any]) -> None:
+    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
+    waits = {"waits_for": ["turn_paper"], "hold_reason": "turn_paper"}
+    with pytest.raises(StoredError):
+        Job.from_record(RECORD | waits | {"options": options, "by_hand": HALVES | damage})

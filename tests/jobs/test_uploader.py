@@ -37,15 +37,15 @@ async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> Non
 
     async def mixed_up(self: LiankeClient, *args: Any, **more: Any) -> str:
         await real(self, *args, **more)
-        assert first.task_id
-        return first.task_id
+        assert first.present.task_id
+        return first.present.task_id
 
     with patch.object(LiankeClient, "submit", mixed_up):
         second = await shop.submit()
         await in_doubt(shop, second.job_id)
-    assert shop.queue.get(second.job_id).task_id is None
+    assert shop.queue.get(second.job_id).present.task_id is None
     done = await shop.until(second, JobState.COMPLETED)
-    assert done.task_id not in (None, first.task_id)
+    assert done.present.task_id not in (None, first.present.task_id)
     assert len(shop.sim.cloud.printed) == 2
 
 
@@ -58,13 +58,13 @@ async def test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept(
     await in_doubt(shop, job.job_id)
     await shop.settle()
     reported = shop.queue.get(job.job_id)
-    assert (reported.code, reported.detail, reported.reason) == (
+    assert (reported.present.code, reported.present.detail, reported.reason) == (
         code,
         "设备无响应",
         "box_not_responding",
     )
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert (done.code, done.detail) == (code, "设备无响应")
+    assert (done.present.code, done.present.detail) == (code, "设备无响应")
     # It did answer.
     assert done.reason == "unclear_answer"
 
@@ -73,7 +73,7 @@ async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: 
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009, msg="请求过于频繁"))
     job = await shop.submit()
     await shop.until(job, JobState.HELD)
-    assert shop.queue.get(job.job_id).code == 10009
+    assert shop.queue.get(job.job_id).present.code == 10009
     await lose_answer(shop)
     for _ in range(20):
         await shop.tick(10)
@@ -81,13 +81,13 @@ async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: 
             break
     await in_doubt(shop, job.job_id)
     reported = shop.queue.get(job.job_id)
-    assert (reported.code, reported.detail, reported.reason) == (None, "", None)
+    assert (reported.present.code, reported.present.detail, reported.reason) == (None, "", None)
 
 
 async def test_words_of_a_refusal_go_once_the_job_is_known_to_have_arrived(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=500, msg="设备无响应", done=True))
     done = await shop.until(await shop.submit(), JobState.COMPLETED)
-    assert (done.code, done.detail, done.reason) == (None, "", None)
+    assert (done.present.code, done.present.detail, done.reason) == (None, "", None)
 
 
 async def test_an_unexpected_error_ends_its_job_and_lets_the_next_go(

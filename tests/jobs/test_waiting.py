@@ -6,10 +6,10 @@ import json
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.people import MAX_REASONS
-from custom_components.lianke.jobs.record import RecordError
+from custom_components.lianke.jobs.spec import MAX_REASONS
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 
@@ -75,7 +75,7 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
 async def test_a_rejected_job_never_prints(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL)
     reported = await shop.queue.async_reject(job.job_id, detail="Anna: too long")
-    assert (reported.state, reported.reason, reported.detail) == (
+    assert (reported.state, reported.reason, reported.present.detail) == (
         JobState.CANCELED,
         "rejected",
         "Anna: too long",
@@ -151,10 +151,9 @@ async def test_what_a_record_says_of_people(shop: Shop) -> None:
     record = json.loads(path.read_text("utf-8"))
     assert Job.from_record(record).waits_for == APPROVAL
     # Of a later version: somebody is asked in any case.
-    assert Job.from_record(record | {"waits_for": ["full_moon"]}).waits_for == APPROVAL
+    spec = record["spec"]
+    later = record | {"spec": spec | {"waits_for": ["full_moon"]}}
+    assert Job.from_record(later).waits_for == APPROVAL
     for damaged in ("approval", None, 3, ["release"] * (MAX_REASONS + 1)):
-        with pytest.raises(RecordError):
-            Job.from_record(record | {"waits_for": damaged})
-    # Version 0.1.0 had none.
-    del record["waits_for"], record["origin"]
-    assert Job.from_record(record).waits_for == ()
+        with pytest.raises(StoredError):
+            Job.from_record(record | {"spec": spec | {"waits_for": damaged}})

@@ -496,9 +496,9 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter) -> None:
     lan.name = "\u202e\n<b>Anna</b>\x00 " + "x" * 100
     await lan.print(job_name=values.name("a\nb\u202e"))
     (job,) = jobs_of(lan)
-    assert job.sender is not None
-    assert job.sender.startswith("<b>Anna</b> xx")
-    assert len(job.sender) == requests.MAX_SENDER
+    assert job.spec.sender is not None
+    assert job.spec.sender.startswith("<b>Anna</b> xx")
+    assert len(job.spec.sender) == requests.MAX_SENDER
     assert job.title == "a b"
     await came_out(lan.simulator)
 

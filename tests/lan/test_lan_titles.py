@@ -43,7 +43,7 @@ async def test_a_moved_job_and_one_of_an_older_version(lan: LanPrinter) -> None:
     await lan.print(job_name=values.name(TITLE))
     (job,) = jobs_of(lan)
     record = json.loads(json.dumps(job.as_record()))
-    del record["foreign_title"]
+    del record["spec"]["foreign_title"]
     assert Job.from_record(record).title_is_foreign
     to = device_of(lan.hass, INKJET)
     await ask(

@@ -1,6 +1,7 @@
 """A job is there for the address that sent it, and for no other device of the home network."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,7 +192,8 @@ async def test_a_stored_job_of_no_address_or_another(lan: LanPrinter, address: s
     number = await lan.print()
     queue = lan.data.queue
     (job,) = jobs_of(lan)
-    await queue._registry.async_change(job, sender_address=address)
+    spec = replace(job.spec, sender_address=address)
+    await queue._registry.async_change(job, spec=spec)
     assert (await lan.job(number)).status == Status.NOT_FOUND
     assert (await lan.ask(Operation.GET_JOBS)).jobs == []
     assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK

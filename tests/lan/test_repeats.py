@@ -193,7 +193,12 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     await lan.print()
     (job,) = jobs_of(lan)
     older = replace(job, job_id="older", created_at=job.created_at - timedelta(seconds=60))
-    sent = Sent(Sender(lan.name, "127.0.0.1"), job.title, job.digest, dict(job.requested))
+    sent = Sent(
+        Sender(lan.name, "127.0.0.1"),
+        job.title,
+        job.present.document.digest or "",
+        dict(job.spec.requested),
+    )
     known = Repeats()
     now = job.created_at + timedelta(seconds=repeats.REPEAT_SECONDS)
     assert known.find([older, job], sent, now) is job

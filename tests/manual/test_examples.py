@@ -200,7 +200,7 @@ async def test_once_a_day(house: House, block: Example) -> None:
     assert "Dentist" in document.path.read_text("utf-8")
     assert "Concert" not in document.path.read_text("utf-8")
     (job,) = house.jobs
-    assert job.replace_key == "briefing"
+    assert job.spec.replace_key == "briefing"
     assert job.expires_at - job.created_at == timedelta(hours=3)
 
 

@@ -26,8 +26,8 @@ from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.people import Origin
-from custom_components.lianke.jobs.request import PrintRequest
+from custom_components.lianke.jobs.limits import Counted
+from custom_components.lianke.jobs.spec import JobSpec, Origin
 from custom_components.lianke.people.notifications import Answer, button_of
 from custom_components.lianke.printing.target import async_target_of_job
 from tests.clock import until
@@ -123,17 +123,17 @@ async def test_what_is_to_be_approved(case: str, house: House) -> None:
     view = next(
         view for view in house.data.coordinator.data.printers.values() if view.name == LASER
     )
-    request = PrintRequest(
+    document = Document(
+        path=Path("unread.pdf"),
+        name="Report.pdf",
+        content_type="application/pdf",
+        extension=".pdf",
+        size=1,
+        pages=asked.get("pages", 1),
+        title="Report",
+    )
+    spec = JobSpec(
         printer_key=view.key,
-        document=Document(
-            path=Path("unread.pdf"),
-            name="Report.pdf",
-            content_type="application/pdf",
-            extension=".pdf",
-            size=1,
-            pages=asked.get("pages", 1),
-            title="Report",
-        ),
         title="Report",
         options=resolve_options(
             PrintOptions(copies=asked.get("copies"), pages=asked.get("range")),
@@ -141,11 +141,11 @@ async def test_what_is_to_be_approved(case: str, house: House) -> None:
             (),
             view.printer.species,
         ),
-        context=Context(),
         sender_address=asked.get("sender_address"),
         origin=asked.get("origin"),
     )
-    reasons = await async_reasons_to_ask(house.hass, options, request, view)
+    counted = Counted(document, spec.options)
+    reasons = await async_reasons_to_ask(house.hass, options, spec, counted, view)
     assert reasons == (("approval",) if expected else ())
 
 

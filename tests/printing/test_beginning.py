@@ -187,7 +187,7 @@ async def test_by_every_way(
     for count, (name, (way, source, _)) in enumerate(WAYS.items(), 1):
         await way(hass, Context(user_id=child.id))
         job = await job_of(house, count)
-        assert (name, job.asker.user_id, job.hold_reason, job.origin) == (
+        assert (name, job.spec.asker.user_id, job.hold_reason, job.spec.origin) == (
             name,
             child.id,
             "approval",
@@ -204,7 +204,7 @@ async def test_what_nobody_began(
     for count, (name, (way, _, source)) in enumerate(WAYS.items(), 1):
         await way(hass, Context())
         job = await job_of(house, count)
-        assert (name, job.asker.user_id, job.hold_reason, job.origin) == (
+        assert (name, job.spec.asker.user_id, job.hold_reason, job.spec.origin) == (
             name,
             None,
             "approval",
@@ -269,7 +269,7 @@ async def test_what_a_user_writes_into_a_run(
         context=context,
     )
     job = await job_of(house, 1)
-    assert (job.asker.user_id, job.hold_reason) == (child.id, "approval")
+    assert (job.spec.asker.user_id, job.hold_reason) == (child.id, "approval")
 
 
 async def test_who_may_approve(

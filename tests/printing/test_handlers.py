@@ -362,7 +362,7 @@ async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
         True,
     )
     [again] = data_of(second).queue.jobs()
-    assert again.retry_of == job["job_id"]
+    assert again.spec.retry_of == job["job_id"]
 
 
 async def test_capabilities(house: House) -> None:

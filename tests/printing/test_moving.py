@@ -90,7 +90,7 @@ async def test_the_paper_is_found_by_its_size(house: House) -> None:
     job = await move(house, job_id, INKJET)
     [document] = await house.came_out()
     assert document.options["dmPaperSize"] == "27"
-    assert house.queue.get(job["job_id"]).requested == {"paper": 27}
+    assert house.queue.get(job["job_id"]).spec.requested == {"paper": 27}
 
 
 def test_which_paper_is_the_same() -> None:

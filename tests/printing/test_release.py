@@ -15,8 +15,8 @@ from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import release_code
-from custom_components.lianke.jobs.people import Origin, current_origin
 from custom_components.lianke.jobs.release_code import CodeChecker, hash_code, hash_sent_code
+from custom_components.lianke.jobs.spec import Origin, current_origin
 from tests.household import House
 
 CODE = "hunter42"
@@ -66,7 +66,7 @@ async def test_a_code_of_its_own(
     job = await print_as(house, anna, release_code=f" {CODE} ")
     assert job["needs_code"]
     queue = house.queue
-    stored = queue.get(job["job_id"]).release_code
+    stored = queue.get(job["job_id"]).spec.release_code
     assert stored is not None
     assert CODE not in stored
     for wrong, error in (({}, "Enter the code"), ({"code": "hunter43"}, "not the code")):

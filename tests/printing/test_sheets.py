@@ -274,7 +274,7 @@ async def test_the_same_request_prints_once(client: Client, house: House) -> Non
 
 async def test_sheets_are_printed_elsewhere_as_they_are(client: Client, house: House) -> None:
     job = await house.print_one(file=house.path("ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
-    requested = house.queue.get(job["job_id"]).requested
+    requested = house.queue.get(job["job_id"]).spec.requested
     assert dict(requested) == {"orientation": "landscape", "scale": "fit", "align": "center"}
 
 

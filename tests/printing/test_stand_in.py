@@ -84,7 +84,7 @@ async def test_a_stand_in_takes_over(
     assert job(entry, job_id).state is JobState.HELD
     await wait(hass, clock, 2)
     moved = job(entry, job_id)
-    assert (moved.reason, moved.detail) == ("moved", INKJET)
+    assert (moved.reason, moved.present.detail) == ("moved", INKJET)
     for _ in range(100):
         # The simulated printer takes time of its own.
         if simulator.printed:

@@ -54,11 +54,13 @@ class House(Shop):
         """Return how often a job's document came out whole, and how often in part."""
         whole = partial = 0
         for one in self.sim.cloud.out_tray:
-            if one.foreign or one.name != job.document_name:
+            if one.foreign or one.name != job.present.document.name:
                 continue
             if one.path not in self._digests:
                 self._digests[one.path] = hashlib.sha256(one.path.read_bytes()).hexdigest()
-            assert self._digests[one.path] == job.digest, "another document came out"
+            assert self._digests[one.path] == job.present.document.digest, (
+                "another document came out"
+            )
             whole += one.complete
             partial += not one.complete
         return whole, partial
@@ -128,7 +130,7 @@ class House(Shop):
                 planned.fault.kind == "timeout" and planned.hits
                 for planned in self.sim.cloud.faults.planned
             )
-            if self.queue._uploader.is_uploading(current):
+            if self.queue._uploader.is_uploading(current.present):
                 return hangs
             return hangs or current.state is not JobState.UPLOADING or current.is_unsure
 

@@ -23,8 +23,8 @@ END = 30 * 3600
 
 def sides(shop: Shop, job: Job, *, complete: bool | None = None) -> tuple[int, int]:
     """Return how often the first and the second sides came out, whole or in part."""
-    assert job.by_hand is not None
-    sizes = [job.by_hand.front_size, job.by_hand.back_size]
+    assert job.spec.manual_duplex is not None
+    sizes = [one.document.size for one in job.deliveries]
     assert sizes[0] != sizes[1]
     out = [
         one.path.stat().st_size

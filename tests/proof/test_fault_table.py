@@ -404,7 +404,9 @@ async def _move(house: House, cell: Cell) -> None:
     house.judge(done)
     old = house.queue.get(job.job_id)
     assert (old.state, old.reason) == (JobState.CANCELED, "moved")
-    assert all(one.port == 4 for one in house.sim.cloud.printed if one.name == job.document_name)
+    assert all(
+        one.port == 4 for one in house.sim.cloud.printed if one.name == job.present.document.name
+    )
 
 
 async def _go_through(

@@ -14,8 +14,10 @@ import pytest
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.task_matching import handed_over, match_tasks, search_after
+from custom_components.lianke.jobs.delivery import Delivery
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.other_tasks import handed_over
+from custom_components.lianke.jobs.task_matching import match_tasks, search_after
 from tests.jobs.test_task_matching import NOW, make_job, make_task
 from tests.proof.conftest import House
 from tests.simulator import Fault
@@ -57,7 +59,7 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
         made.append((at, dice.uniform(0, 120), make_task(task_id, when, TaskState.SUCCESS, 200)))
 
     if arrived:
-        make("ours", dice.uniform(0, answer_seconds(job.size)))
+        make("ours", dice.uniform(0, answer_seconds(job.document.size)))
     at = -since + dice.expovariate(rate / 3600)
     while at < DOUBT * 2:
         make(f"stranger-{len(made)}", at)
@@ -83,9 +85,9 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
     return None
 
 
-def _aged(seconds: float) -> Callable[[Job], timedelta]:
-    def age(job: Job) -> timedelta:
-        return NOW + timedelta(seconds=seconds) - handed_over(job)
+def _aged(seconds: float) -> Callable[[Delivery], timedelta]:
+    def age(upload: Delivery) -> timedelta:
+        return NOW + timedelta(seconds=seconds) - handed_over(upload)
 
     return age
 

@@ -71,6 +71,11 @@ OUTCOMES = (
 )
 
 
+def digest_of(job: Job) -> str:
+    """Return the digest of a job's document, of two halves the first one's."""
+    return job.deliveries[0].document.digest or ""
+
+
 @dataclass(kw_only=True)
 class World:
     """What one story happens in. Its coroutines run in the test's event loop."""
@@ -178,14 +183,13 @@ class World:
         request = request_by_hand(
             self.shop, pages=pages, copies=copies, text=text, port=port, **wishes
         )
-        assert request.halves is not None
+        spec, (first, second) = request
         fronts, backs = (
-            hashlib.sha256(file.path.read_bytes()).hexdigest()
-            for file in (request.document, request.halves.backs)
+            hashlib.sha256(one.document.path.read_bytes()).hexdigest() for one in (first, second)
         )
         self.backs[fronts] = backs
-        request = replace(request, document=replace(request.document, digest=fronts))
-        await self.attempt(self.shop.queue.async_submit(request))
+        first = replace(first, document=replace(first.document, digest=fronts))
+        await self.attempt(self.shop.queue.async_submit(spec, (first, second)))
 
     def turning(self) -> list[Job]:
         """Return the jobs that wait for their paper to be turned over."""
@@ -214,13 +218,14 @@ class World:
     @contextmanager
     def put_back(self, job: Job) -> Iterator[None]:
         """Put a job's paper into the tray; take it out again if the answer is no."""
-        assert job.by_hand is not None
+        view = job.halves_view()
+        assert view is not None
         printer = next(
             one for one in self.shop.box.printers if self.shop.key(one.port) == job.printer_key
         )
         self.turned.add(job.job_id)
         before = list(printer.stacks)
-        printer.put_back(job.job_id, job.by_hand.waiting_sheets)
+        printer.put_back(job.job_id, int(str(view["sheets"])))
         try:
             yield
         except HomeAssistantError:
@@ -307,8 +312,8 @@ class World:
         # The first half of a job may have ended since it was picked; then its token is another one.
         job = self.shop.queue.get(job.job_id)
         before = self.shop.queue.jobs()
-        named = job.task_id is not None and not job.task_from_list
-        for token in (None, "x" * 32, job.token if named else None):
+        named = job.present.task_id is not None and not job.present.task_from_list
+        for token in (None, "x" * 32, job.present.token if named else None):
             assert not await self.shop.queue.async_on_callback(token, claim)
         assert self.shop.queue.jobs() == before
 
@@ -368,7 +373,7 @@ class World:
             job.state is JobState.UNCONFIRMED
             or (job.state in (JobState.CANCELED, JobState.EXPIRED) and job.partly_printed)
             for job in self.shop.queue.jobs()
-            if digest in (job.digest, self.backs.get(job.digest))
+            if digest in (digest_of(job), self.backs.get(digest_of(job)))
         )
 
     def judge(self) -> None:
@@ -376,7 +381,7 @@ class World:
         tray = self.tray()
         by_digest: dict[str, list[Job]] = {}
         for job in self.shop.queue.jobs():
-            by_digest.setdefault(job.digest, []).append(job)
+            by_digest.setdefault(digest_of(job), []).append(job)
         assert tray.keys() <= by_digest.keys() | {
             self.backs[digest] for digest in by_digest if digest in self.backs
         }
@@ -395,12 +400,12 @@ class World:
             # Of what nothing was printed, nothing lies there.
             perhaps = sum(job.state is JobState.UNCONFIRMED or job.partly_printed for job in jobs)
             assert whole + part <= surely + perhaps, (whole, part, jobs)
-        for request_id in {job.request_id for job in self.shop.queue.jobs()} - {None}:
-            mine = [job for job in self.shop.queue.jobs() if job.request_id == request_id]
-            for digest in {job.digest for job in mine}:
+        for request_id in {job.spec.request_id for job in self.shop.queue.jobs()} - {None}:
+            mine = [job for job in self.shop.queue.jobs() if job.spec.request_id == request_id]
+            for digest in {digest_of(job) for job in mine}:
                 whole, part = tray.get(digest, (0, 0))
                 # What a retry prints again is meant to be.
-                retried = sum(job.retry_of is not None for job in by_digest[digest])
+                retried = sum(job.spec.retry_of is not None for job in by_digest[digest])
                 assert whole + part <= 1 + retried, (request_id, mine)
 
     def judge_halves(
@@ -422,8 +427,11 @@ class World:
         assert fronts[1] + backs[1] <= len(maybe), seen
         for job in jobs:
             if job.state is JobState.COMPLETED:
-                assert job.by_hand is not None
-                assert job.pages_printed == job.by_hand.pages * job.by_hand.copies, seen
+                assert job.spec.manual_duplex is not None
+                assert (
+                    job.pages_printed
+                    == job.spec.manual_duplex.pages * job.spec.manual_duplex.copies
+                ), seen
 
 
 class Story(RuleBasedStateMachine):
@@ -603,7 +611,7 @@ class Story(RuleBasedStateMachine):
             jobs = [
                 job
                 for job in self.world.shop.queue.jobs()
-                if digest in (job.digest, self.world.backs.get(job.digest))
+                if digest in (digest_of(job), self.world.backs.get(digest_of(job)))
             ]
             assert whole <= len(jobs), jobs
 
@@ -614,9 +622,9 @@ class Story(RuleBasedStateMachine):
         tray = self.world.tray()
         for job in self.world.shop.queue.jobs():
             if job.waits_for and job.state is JobState.HELD:
-                assert (job.task_id, job.handed_over_at) == (None, None), job
+                assert (job.present.task_id, job.present.handed_over_at) == (None, None), job
                 if not job.is_second_half:
-                    assert job.digest not in tray, job
+                    assert digest_of(job) not in tray, job
 
     @invariant()
     def second_sides_come_on_first_ones(self) -> None:
@@ -624,7 +632,7 @@ class Story(RuleBasedStateMachine):
             return
         tray = self.world.tray()
         for digest, backs in self.world.backs.items():
-            jobs = [job for job in self.world.shop.queue.jobs() if job.digest == digest]
+            jobs = [job for job in self.world.shop.queue.jobs() if digest_of(job) == digest]
             fronts, second = tray.get(digest, (0, 0))[0], tray.get(backs, (0, 0))
             assert sum(job.is_second_half for job in jobs) <= fronts, jobs
             assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
@@ -633,7 +641,7 @@ class Story(RuleBasedStateMachine):
                 job, digest = self.world.shop.queue.get(whose), self.world.digest(one)
                 assert (
                     one.foreign
-                    or digest == self.world.backs[job.digest]
+                    or digest == self.world.backs[digest_of(job)]
                     or self.world.may_come_late(digest)
                 ), job
         # Whoever was told that it goes on is not asked again, by no crash either.

@@ -18,12 +18,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.status import HoldReason
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.job import FINAL, Asker, Job, JobState, can_move
+from custom_components.lianke.jobs.delivery import Delivery
+from custom_components.lianke.jobs.job import FINAL, Job, JobState, is_valid_transition
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
@@ -36,8 +38,8 @@ from custom_components.lianke.jobs.limits import (
 from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.readiness import STEADY, Readiness
-from custom_components.lianke.jobs.record import RecordError
 from custom_components.lianke.jobs.settings import quiet_until
+from custom_components.lianke.jobs.spec import Asker, JobSpec, Origin
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
     RECORD_NAME,
@@ -46,6 +48,7 @@ from custom_components.lianke.jobs.store import (
     _flush,
     jobs_path,
 )
+from tests.jobs.make import altered, make_job
 
 SHORT = 40
 LONG = 1000
@@ -61,6 +64,7 @@ moments = st.datetimes(
 near = st.integers(-2 * 86400, 60).map(lambda seconds: NOW + timedelta(seconds=seconds))
 counts = st.integers(0, 10**9)
 states = st.sampled_from(JobState)
+NAMES = [item.name for kind in (Job, JobSpec, Delivery, Document) for item in fields(kind)]
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 json_values = st.recursive(
     scalars,
@@ -72,7 +76,7 @@ options = st.fixed_dictionaries(
     optional={"color": st.integers(1, 2), "page_range": st.sampled_from(["", "1-3"])},
 )
 jobs = st.builds(
-    Job,
+    make_job,
     job_id=st.just(ULID),
     printer_key=words,
     printer_name=words,
@@ -81,15 +85,15 @@ jobs = st.builds(
     created_at=moments,
     changed_at=moments,
     expires_at=moments,
-    document_name=words,
+    name=words,
     content_type=words,
     size=counts,
-    digest=words,
+    digest=st.none() | words,
     token=words,
-    document_pages=st.none() | counts,
+    pages_at_most=st.none() | counts,
     pages=st.none() | st.integers(0, 500),
     copies=st.integers(1, 99),
-    options=options,
+    options=options.map(ResolvedOptions.from_dict),
     requested=st.dictionaries(words, st.none() | st.booleans() | st.integers() | words, max_size=3),
     ticket=st.none() | words,
     request_id=st.none() | words,
@@ -101,6 +105,8 @@ jobs = st.builds(
     expiring=st.booleans(),
     partly_printed=st.booleans(),
     pages_printed=st.none() | counts,
+    waits_for=st.just(()) | st.just(("approval",)),
+    origin=st.none() | st.sampled_from(Origin),
 )
 
 
@@ -115,17 +121,24 @@ def a_record_gives_back_the_job(job: Job) -> None:
 
 def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
     """One field that holds anything at all."""
-    record = job.as_record() | {name: value}
+    record = json.loads(json.dumps(job.as_record()))
+    (delivery,) = record["deliveries"]
+    holders = [record, record["spec"], delivery, delivery["document"], delivery["options"]]
+    (holder,) = [one for one in holders if name in one][:1]
+    holder[name] = value
     try:
         read = Job.from_record(record)
-    except RecordError:
+    except StoredError:
         return
     read.as_view()
     json.dumps(read.as_record())
     assert (read.is_final, read.is_unsure, read.can_cancel) is not None
     # Whatever passes can be reckoned with.
-    for item in fields(read):
-        one = getattr(read, item.name)
+    for one in (
+        getattr(holder, item.name)
+        for holder in (read, read.spec, read.present, read.present.document)
+        for item in fields(holder)
+    ):
         assert not isinstance(one, datetime) or 2020 <= one.year < 2120
         assert not isinstance(one, int) or abs(one) < 2**50
 
@@ -134,7 +147,7 @@ def anything_is_a_record_or_one_error(value: object) -> None:
     """Not even an object."""
     try:
         Job.from_record(value)
-    except RecordError:
+    except StoredError:
         return
     pytest.fail("there is no such record")
 
@@ -147,7 +160,7 @@ def moves_lead_forward(path: list[JobState]) -> None:
     state = path[0]
     seen = [state]
     for wanted in path[1:]:
-        if can_move(state, wanted):
+        if is_valid_transition(state, wanted):
             state = wanted
             seen.append(state)
     ends = [one for one in seen if one in FINAL]
@@ -174,10 +187,10 @@ reports = st.tuples(
 def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | None]]) -> None:
     """Late, repeated and contradicting reports: completed only by SUCCESS with 200."""
     for state, result in reported:
-        changes = changes_for(job, state, result)
+        changes = changes_for(job, job.present, state, result)
         if changes is None:
             continue
-        assert can_move(job.state, changes["state"])
+        assert is_valid_transition(job.state, changes["state"])
         if changes["state"] is JobState.COMPLETED:
             assert state is TaskState.SUCCESS
             assert result is not None
@@ -190,7 +203,9 @@ def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | 
             )
             assert changes["partly_printed"] is not nothing_sent
         job = job.changed(**changes)
-        assert changes_for(job, state, result) is None, "a repetition changes something"
+        assert changes_for(job, job.present, state, result) is None, (
+            "a repetition changes something"
+        )
 
 
 # Once only, and not too often
@@ -199,7 +214,7 @@ def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | 
 def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) -> None:
     """Give the newest job that may have printed, within a day, and only for the same content."""
     known = [
-        replace(
+        altered(
             job,
             job_id=str(number),
             created_at=at,
@@ -207,12 +222,12 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
         )
         for number, ((job, mine), at) in enumerate(zip(found, _times(len(found)), strict=True))
     ]
-    content = Content(printer_key="printer", digest="digest", options={})
+    content = Content(printer_key="printer", digest="digest", options=TEMPLATE.spec.options)
     frees = {JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
     live = [
         job
         for job in known
-        if job.request_id == request_id
+        if job.spec.request_id == request_id
         and job.state not in frees
         and NOW - job.created_at <= REQUEST_ID_LIFE
     ]
@@ -224,7 +239,9 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
         refused = err
     if refused is not None:
         assert refused.reason == "request_id_conflict"
-        assert any((job.printer_key, job.digest) != ("printer", "digest") for job in live)
+        assert any(
+            (job.printer_key, job.present.document.digest) != ("printer", "digest") for job in live
+        )
         return
     assert answer == (max(live, key=lambda job: job.created_at) if live else None)
 
@@ -240,7 +257,7 @@ def the_guard_lets_no_more_than_its_limit(
     """Whatever the order, no more than the limit take paper in an hour or are still to do so."""
     taken: list[Job] = []
     for number, (state, at) in enumerate(sorted(found, key=lambda one: one[1])):
-        job = replace(TEMPLATE, job_id=str(number), created_at=at, state=state)
+        job = altered(TEMPLATE, job_id=str(number), created_at=at, state=state)
         try:
             check_rate(taken, at, limit=limit, printer="P")
         except LimitError:
@@ -275,22 +292,7 @@ def pages_times_copies(pages: int | None, copies: int, limit: int) -> None:
     assert refused is (pages is None or pages * copies > limit)
 
 
-TEMPLATE = Job(
-    job_id=ULID,
-    printer_key="printer",
-    printer_name="Printer",
-    title="Title",
-    state=JobState.HELD,
-    created_at=NOW,
-    changed_at=NOW,
-    expires_at=NOW + timedelta(hours=12),
-    document_name="a.pdf",
-    content_type="application/pdf",
-    size=1,
-    digest="digest",
-    token="token",
-    options={"paper_id": 9, "copies": 1},
-)
+TEMPLATE = make_job(job_id=ULID, size=1, digest="digest", token="token")
 
 
 # Quiet hours
@@ -424,7 +426,7 @@ PROPERTIES: dict[str, tuple[Callable[..., None], Mapping[str, st.SearchStrategy[
         a_damaged_record_is_one_error,
         {
             "job": jobs,
-            "name": st.sampled_from([item.name for item in fields(Job)])
+            "name": st.sampled_from(NAMES)
             | st.sampled_from(["created_at", "expires_at", "task_known_at", "size", "options"]),
             "value": json_values
             | moments.map(str)
@@ -449,11 +451,10 @@ PROPERTIES: dict[str, tuple[Callable[..., None], Mapping[str, st.SearchStrategy[
             "found": st.lists(
                 st.tuples(
                     st.builds(
-                        replace,
+                        altered,
                         st.just(TEMPLATE),
                         state=states,
                         digest=st.sampled_from(["digest", "digest", "other"]),
-                        options=st.just({}),
                     ),
                     st.booleans(),
                 ),
@@ -625,7 +626,7 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
         for job in whole:
             path = tmp_path / "document.pdf"
             path.write_bytes(b"1")
-            store._create(job, [make_document(path)])
+            store._create(job, [path])
             _flush([store.document_path(job)])
         damage(root / whole[which].job_id, *how)
         if others is not None:

@@ -57,7 +57,7 @@ class Snoop:
     def look_around(self) -> None:
         """See states, problems, the objects in memory and what is said of them."""
         hass = self.house.hass
-        self.tokens |= {job.token for job in self.house.queue.jobs()}
+        self.tokens |= {job.present.token for job in self.house.queue.jobs()}
         self.note(
             "states", *(json.dumps(s.as_dict(), default=repr) for s in hass.states.async_all())
         )
@@ -186,7 +186,7 @@ async def test_nowhere_to_be_seen(
         claim = {"device_id": house.box.device_id, "task_id": "forged", "task_state": "SUCCESS"}
         parsed = parse_callback(claim)
         assert parsed is not None
-        await house.queue.async_on_callback(job.token, parsed)
+        await house.queue.async_on_callback(job.present.token, parsed)
     house.box.online = False
     await house.drive(house.refresh())
     await attempt("print", text=CONTENT, title="Waits")
@@ -255,7 +255,7 @@ async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: 
         assert secret not in stored, name
     folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id
     record = (folder / "job.json").read_text("utf-8")
-    assert job.token in record
+    assert job.present.token in record
     for name in ("api_key", "device_key", "webhook_id"):
         assert house.entry.data[name] not in record
 

@@ -7,6 +7,7 @@ the bounds that need more than a value to go beyond.
 import base64
 from collections.abc import Callable
 import io
+import json
 from pathlib import Path
 import struct
 from typing import Any, override
@@ -32,12 +33,12 @@ from custom_components.lianke.api import (
     upload,
 )
 from custom_components.lianke.api.models import Credentials
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.documents import conversion, kinds
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs import job
-from custom_components.lianke.jobs.record import RecordError
 from custom_components.lianke.pages import testpage
 from custom_components.lianke.pdf import process
 from custom_components.lianke.printing.schemas import (
@@ -47,6 +48,7 @@ from custom_components.lianke.printing.schemas import (
     REJECT_SCHEMA,
 )
 from tests import needs
+from tests.jobs.make import make_job
 
 TOKEN = base64.b64encode(b"lk0123456789ab:0123456789abcdef").decode()
 MANY = 30_000
@@ -299,15 +301,16 @@ DOCUMENTS: dict[str, Case] = {
         lambda: testpage._names(many(int)).count(","),
         39,
     ),
-    "jobs.record.MAX_COUNT": (lambda: counted(2**48 + 1), "size is no count"),
+    "api.stored.MAX_COUNT": (lambda: counted(2**48 + 1), "generation: no count"),
 }
 
 
-def counted(size: int) -> str | None:
-    """Return why the size of a stored job is refused."""
+def counted(generation: int) -> str | None:
+    """Return why a number in a stored job is refused."""
+    record = json.loads(json.dumps(make_job().as_record()))
     try:
-        job.read_field("size", int, size)
-    except RecordError as err:
+        job.Job.from_record(record | {"generation": generation})
+    except StoredError as err:
         return str(err)
     return None
 

@@ -23,7 +23,7 @@ from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
 from tests.simulator import Simulator, make_pdf
-from tests.simulator.models import Document, Task
+from tests.upgrade import cloud
 
 HERE = Path(__file__).parent
 WRITTEN = HERE / "0_1_0"
@@ -88,26 +88,8 @@ def remember(simulator: Simulator) -> None:
     assert box.device_id == entry["unique_id"]
     box.device_key = entry["data"]["device_key"]
     box.account.api_key = entry["data"]["api_key"]
-    cloud = simulator.cloud
-    for one in json.loads((HERE / "cloud.json").read_text("utf-8"))["tasks"]:
-        printer = next(printer for printer in box.printers if printer.port == one["port"])
-        documents = []
-        for document in one["documents"]:
-            path = cloud.receiver.new_path()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(make_pdf(document["pages"]))
-            documents.append(Document(path=path, **document))
-        task = Task(
-            task_id=one["task_id"],
-            box=box,
-            printer=printer,
-            fields=one["fields"],
-            documents=documents,
-            created=one["created"],
-        )
-        cloud.tasks[task.task_id] = task
-        box.tasks.append(task)
-        cloud.shop.start(task)
+    tasks = json.loads((HERE / "cloud.json").read_text("utf-8"))["tasks"]
+    cloud.remember(simulator, box, tasks)
 
 
 def pages_of(hass: HomeAssistant) -> float:
@@ -141,9 +123,9 @@ async def test_its_jobs_go_on(
     assert simulator.cloud.count("POST /print/job") == 1
     assert [job.name for job in simulator.printed].count("held.pdf") == 1
     for title, job in after.items():
-        assert (job.job_id, job.token, job.request_id) == (
+        assert (job.job_id, job.present.token, job.spec.request_id) == (
             before[title].job_id,
-            before[title].token,
+            before[title].present.token,
             title,
         )
 

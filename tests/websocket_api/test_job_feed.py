@@ -25,6 +25,7 @@ from custom_components.lianke.websocket_api.job_feed import (
     MAX_SUBSCRIPTIONS,
 )
 from tests.household import House
+from tests.jobs.make import make_job
 from tests.loop_hold import measured_hold
 from tests.simulator import Simulator
 from tests.websocket_api.test_websocket_api import client_of, status_entity, subscribe, until
@@ -45,14 +46,11 @@ def record(number: int, printer_key: str, **changes: Any) -> Job:
         "created_at": at,
         "changed_at": at,
         "expires_at": at + timedelta(hours=12),
-        "document_name": f"{number}.pdf",
-        "content_type": "application/pdf",
-        "size": 1000,
-        "digest": "",
+        "name": f"{number}.pdf",
         "token": f"token-{number:05}-0123456789abcdef",
         "has_document": False,
     }
-    return Job(**facts | changes)
+    return make_job(**facts | changes)
 
 
 def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
@@ -125,7 +123,7 @@ async def test_fifty_cards_beside_thousands_of_records(
         with measured_hold() as hold:
             for step in range(20):
                 for job in moving:
-                    registry.show_progress(job, step)
+                    registry.show_progress(job, job.present, step)
                 await asyncio.sleep(0.05)
             async with asyncio.timeout(30):
                 while progress(messages)[-MAX_SUBSCRIPTIONS:] != [[19] * 20] * MAX_SUBSCRIPTIONS:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 import logging
 import os
 from pathlib import Path
@@ -164,7 +165,7 @@ async def test_job_is_followed_to_its_end(
     assert (shown["job_id"], shown["device_id"]) == (job["job_id"], device_id)
     assert (shown["pages_printed"], shown["request_id"]) == (3, "one")
     assert view["printers"][device_id]["pages_printed"] == 3
-    assert house.queue.get(job["job_id"]).token not in str(view)
+    assert house.queue.get(job["job_id"]).present.token not in str(view)
 
 
 async def test_changes_are_told_together(
@@ -367,9 +368,9 @@ async def test_who_asked_is_not_for_everybody(
     laser, queue = house.device(), house.queue
     await house.print_one(device_id=laser, wait=False, text="x", release_code="4711")
     [job] = queue.jobs()
-    queue._registry.change(
-        job, sender="Phone", sender_address="192.168.1.9", asker=Asker(user_id="somebody")
-    )
+    asker = Asker(user_id="somebody")
+    spec = replace(job.spec, sender="Phone", sender_address="192.168.1.9", asker=asker)
+    queue._registry.change(job, spec=spec)
     address = "Phone · 192.168.1.9"
     admin = await hass_ws_client()
     await subscribe(admin)

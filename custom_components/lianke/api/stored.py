@@ -1,10 +1,18 @@
-"""Dataclasses that Home Assistant keeps on disk: plain JSON out, tolerant reading in."""
+"""Dataclasses that Home Assistant keeps on disk: plain JSON out, and what was written back in.
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from datetime import date
+What is only remembered (`Stored`) is read tolerantly: a value that cannot be read becomes None, or its type's
+empty value. Of a record (`Record`) nothing may be made up, since it decides what is printed: any value that
+would not have been written raises StoredError, and a field that is missing must have a default.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import MISSING, Field, fields
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Self
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Self, get_args, get_origin, override
 
 from .coerce import (
     JsonValue,
@@ -19,6 +27,10 @@ from .coerce import (
 
 READ: Final = "read"
 """Key in a field's metadata of the function that reads it, where its type does not say enough."""
+YEARS: Final = range(2020, 2120)
+"""of the times in a record: others were not written by this code."""
+MAX_COUNT: Final = 2**48
+"""of a number in a record."""
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     int: lambda value: to_int(value) or 0,
     int | None: to_int,
@@ -32,27 +44,137 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
 }
 
 
+class StoredError(ValueError):
+    """A record cannot be read."""
+
+
 class Stored:
-    """Base of dataclasses that are written to disk and read back."""
+    """Base of dataclasses that are written to disk and read back, tolerantly."""
 
     __slots__ = ()
 
     def as_dict(self) -> dict[str, JsonValue]:
         """Return plain JSON data for storage."""
-        return {name: _plain(getattr(self, name)) for name in _readers(type(self))}
+        kind: Any = type(self)
+        return {name: _plain(getattr(self, name)) for name in _names(kind)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
         """Read what `as_dict` wrote; a value that cannot be read becomes None, or its type's empty value."""
+        kind: Any = cls
         values: dict[str, Any] = {
-            name: read(stored.get(name)) for name, read in _readers(cls).items()
+            name: read(stored.get(name)) for name, read in _readers(kind).items()
         }
         return cls(**values)
 
 
-def _readers(cls: type) -> dict[str, Callable[[object], object]]:
-    """Return what reads each field of a dataclass."""
-    return {item.name: item.metadata.get(READ) or _READERS[item.type] for item in fields(cls)}
+class Record(Stored):
+    """Base of dataclasses that are read back exactly as they were written, or not at all."""
+
+    __slots__ = ()
+
+    @classmethod
+    @override
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote. Raises StoredError for anything else."""
+        if not isinstance(stored, Mapping):
+            raise StoredError(f"{cls.__name__} is no mapping")
+        kind: Any = cls
+        if unknown := stored.keys() - _names(kind):
+            raise StoredError(f"{len(unknown)} unknown fields")
+        values: dict[str, Any] = {}
+        for name, (read, has_default) in _strict_readers(kind).items():
+            if name in stored:
+                try:
+                    values[name] = read(stored[name])
+                except StoredError as err:
+                    raise StoredError(f"{name}: {err}") from None
+                except ValueError:
+                    raise StoredError(f"{name} is malformed") from None
+            elif not has_default:
+                raise StoredError(f"{name} is missing")
+        return cls(**values)
+
+
+@cache
+def _names(cls: Hashable) -> tuple[str, ...]:
+    return tuple(item.name for item in _fields(cls))
+
+
+@cache
+def _readers(cls: Hashable) -> dict[str, Callable[[object], object]]:
+    """Return what reads each field of a dataclass tolerantly."""
+    return {item.name: item.metadata.get(READ) or _READERS[item.type] for item in _fields(cls)}
+
+
+@cache
+def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], bool]]:
+    """Return what reads each field of a record, and whether it has a default."""
+    return {
+        item.name: (
+            item.metadata.get(READ) or _strict_reader(item.type),
+            item.default is not MISSING or item.default_factory is not MISSING,
+        )
+        for item in _fields(cls)
+    }
+
+
+def _fields(cls: Any) -> tuple[Field[Any], ...]:
+    return fields(cls)
+
+
+def _strict_reader(kind: Any) -> Callable[[object], object]:
+    """Return the function that reads a value of a type, or raises ValueError."""
+    if isinstance(kind, UnionType):
+        (inner,) = [part for part in get_args(kind) if part is not type(None)]
+        read = _strict_reader(inner)
+        return lambda value: None if value is None else read(value)
+    if get_origin(kind) is tuple:
+        item = _strict_reader(get_args(kind)[0])
+        return lambda value: tuple(item(one) for one in _expect(list, value))
+    if get_origin(kind) is Mapping:
+        return lambda value: _expect(dict, value)
+    if issubclass(kind, Stored):
+        return lambda value: kind.from_dict(_expect(dict, value))
+    if issubclass(kind, Enum):
+        return lambda value: kind(_expect(str, value))
+    return _STRICT_READERS.get(kind) or (lambda value: _expect(kind, value))
+
+
+def _expect[T](kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise StoredError("a wrong type")
+    return value
+
+
+def _read_time(value: object) -> datetime:
+    time = datetime.fromisoformat(_expect(str, value))
+    if time.tzinfo is None or time.year not in YEARS:
+        raise StoredError("no time of ours")
+    return time.astimezone(UTC)
+
+
+def _read_count(value: object) -> int:
+    count = _expect(int, value)
+    if isinstance(value, bool) or abs(count) > MAX_COUNT:
+        raise StoredError("no count")
+    return count
+
+
+def _read_name(value: object) -> Path:
+    """Return a file by its name alone: where it lies is not stored."""
+    name = _expect(str, value)
+    if Path(name).name != name or "\0" in name:
+        raise StoredError("no name of a file")
+    return Path(name)
+
+
+_STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
+    datetime: _read_time,
+    timedelta: lambda value: timedelta(seconds=_read_count(value)),
+    int: _read_count,
+    Path: _read_name,
+}
 
 
 def _plain(value: Any) -> JsonValue:
@@ -64,6 +186,10 @@ def _plain(value: Any) -> JsonValue:
             return _plain(value.value)
         case date():
             return value.isoformat()
+        case timedelta():
+            return round(value.total_seconds())
+        case Path():
+            return value.name
         case frozenset():
             return [*sorted(value)]
         case tuple():

@@ -1,11 +1,12 @@
 """A document: a file in the spool with its type, size and pages; and the kinds of sources it comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 import hashlib
 import json
 from pathlib import Path
 
+from ..api.stored import Record
 from ..api.upload import UploadFile
 
 
@@ -15,7 +16,7 @@ def digest_of(*asked: object) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class Document(Record):
     """A file ready to be uploaded.
 
     `path` is in the spool until a job takes it over. `name` carries the extension that
@@ -38,7 +39,7 @@ class Document:
     digest: str | None = None
     pages_at_most: int | None = None
     counted_for: str | None = None
-    ticket: str | None = None
+    ticket: str | None = field(default=None, repr=False)
     ticket_scope: str | None = None
 
     @property

@@ -36,8 +36,8 @@ from ..const import (
     DOMAIN,
 )
 from ..jobs.approval import is_approver
-from ..jobs.people import NOBODY, Origin
 from ..jobs.release_code import MAX_CODE, MIN_CODE, hash_code
+from ..jobs.spec import NOBODY, Origin
 from ..pages.clean import escape_markdown
 from ..printing.print import async_error_text
 from .base import BoxOptionsFlow, needs_box

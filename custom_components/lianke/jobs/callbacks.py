@@ -15,8 +15,8 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.tasks import Callback, TaskResult, TaskState
-from .halves import is_first_token
-from .job import Job, JobState
+from .delivery import Delivery, JobState
+from .job import Job
 from .outcome import changes_for, says_what_was_sent
 from .preview import Previewer
 from .registry import JobRegistry
@@ -52,7 +52,8 @@ class CallbackHandler:
         job = _apply_report(self._registry, token, report, self._client.clean(report.result))
         if job is None:
             # Anyone who has seen a task's id can send this: the cloud is asked instead.
-            if (named := self._registry.by_task(report.task_id)) and self._tracker.hint(named):
+            named = self._registry.by_task(report.task_id)
+            if named and named[1] is named[0].present and self._tracker.hint(named[0]):
                 self._review_soon()
             return False
         if job.state is JobState.COMPLETED and job.pages_printed is None:
@@ -71,34 +72,35 @@ class CallbackHandler:
 def _apply_report(
     registry: JobRegistry, token: str | None, report: Callback, result: TaskResult | None
 ) -> Job | None:
-    """Apply a callback to the job that its token belongs to; return that job, None without one.
+    """Apply a callback to the delivery that its token belongs to; return its job, None without one.
 
     `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
     """
-    job = registry.by_token(token) if token else None
-    if job is None:
+    found = registry.by_token(token) if token else None
+    if found is None:
         return None
-    if token and is_first_token(job, token):
-        return _apply_to_first(registry, job, report, result)
-    refused = job.handed_over_at is None and job.task_id is None
-    if refused and not job.was_refused:
+    job, delivery = found
+    refused = not delivery.was_sent
+    if refused and not delivery.was_refused:
         # It was never sent.
         return None
+    if delivery is not job.present:
+        return _correct_list(registry, job, delivery, report, result)
     changes: dict[str, Any] = {}
-    moved = job.task_id != report.task_id
+    moved = delivery.task_id != report.task_id
     if moved:
-        if job.task_id is not None and not job.task_from_list:
+        if delivery.task_id is not None and not delivery.task_from_list:
             # The answer to the upload named another task.
             return None
-        if not _release_task(registry, report.task_id, job):
+        if not _release_task(registry, report.task_id, delivery):
             return None
         changes = {"task_id": report.task_id, "task_known_at": dt_util.utcnow()}
-    before = job
-    if job.task_from_list or refused:
+    before = delivery
+    if delivery.task_from_list or refused:
         changes["task_from_list"] = False
-        if job.is_final:
+        if delivery.is_final:
             # What rests on the list alone, or on a refusal, may be corrected.
-            before = replace(job, state=JobState.UNCONFIRMED)
+            before = replace(delivery, state=JobState.UNCONFIRMED)
             if moved:
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
         elif refused:
@@ -107,48 +109,49 @@ def _apply_report(
     if state is TaskState.REVOKED and not says_what_was_sent(result):
         # The task itself may say it.
         state = TaskState.SET_REVOKE
-    changes |= changes_for(before, state, result) or {}
-    return registry.change(job, **changes) if changes else job
+    changes |= changes_for(job, before, state, result) or {}
+    return registry.change(job, delivery, **changes) if changes else job
 
 
 @callback
-def _apply_to_first(
-    registry: JobRegistry, job: Job, report: Callback, result: TaskResult | None
+def _correct_list(
+    registry: JobRegistry,
+    job: Job,
+    delivery: Delivery,
+    report: Callback,
+    result: TaskResult | None,
 ) -> Job:
-    """Apply a callback about the first half of a job, which is over; return the job.
+    """Apply a callback about a delivery after which the next one waits or was begun; return the job.
 
-    Only an end that the list alone had shown can still be corrected, and only while the second half was
-    not begun.
+    Its token outranks the list of tasks: an end that the list alone had shown can be corrected while the
+    next one was not begun.
     """
-    if job.by_hand is None or not job.by_hand.first_from_list or job.state is not JobState.HELD:
+    if not delivery.task_from_list or job.state is not JobState.HELD:
         return job
-    # As if the first half was in doubt: its own token outranks the list.
-    doubtful = replace(job, state=JobState.UNCONFIRMED, by_hand=replace(job.by_hand, half=1))
-    changes = changes_for(doubtful, report.state, result)
-    if changes is None:
+    doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+    if (changes := changes_for(job, doubtful, report.state, result)) is None:
         return job
-    first = replace(job.by_hand, first_task_id=report.task_id, first_from_list=False)
-    if changes["state"] is JobState.COMPLETED:
-        return registry.change(job, by_hand=first)
-    return registry.change(job, **changes, by_hand=replace(first, half=1), waits_for=())
+    changes = {name: value for name, value in changes.items() if name != "pages_printed"}
+    return registry.change(job, delivery, **changes, task_id=report.task_id, task_from_list=False)
 
 
 @callback
-def _release_task(registry: JobRegistry, task_id: str, wanted_by: Job) -> bool:
-    """Take a task from a job that only the list matched it to; return False if it belongs to another."""
-    other = registry.by_task(task_id)
-    if other is None:
+def _release_task(registry: JobRegistry, task_id: str, wanted_by: Delivery) -> bool:
+    """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
+    found = registry.by_task(task_id)
+    if found is None:
         return registry.is_free(task_id)
-    if not other.task_from_list:
+    job, other = found
+    if not other.task_from_list or other is not job.present:
         return False
     if wanted_by.task_id is not None and wanted_by.state is other.state:
-        # Of jobs that were matched as a group, each had the other's task.
-        registry.change(other, task_id=wanted_by.task_id)
+        # Of those that were matched as a group, each had the other's task.
+        registry.change(job, other, task_id=wanted_by.task_id)
         return True
     changes: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
     if other.is_final:
         changes |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
     else:
         changes["state"] = JobState.UPLOADING
-    registry.change(other, **changes)
+    registry.change(job, other, **changes)
     return True

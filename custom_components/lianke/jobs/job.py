@@ -1,28 +1,28 @@
-"""A print job: its fields, and what they allow."""
+"""A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self, override
 
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from .by_hand import ByHand
-from .job_fields import Asker, read_field
-from .people import PersonReason
-from .record import RecordError
-from .states import (
+from ..api.stored import Record, StoredError
+from .delivery import (
+    DELIVERY_FIELDS,
     FINAL,
-    HANDED_ON,
     IN_CLOUD,
-    MOVED,
     REPRINTABLE,
     RETRYABLE,
     WAITING,
+    Delivery,
     JobState,
-    can_move,
+    is_valid_transition,
+    present,
 )
+from .record import migrate
+from .spec import Asker, JobSpec, PersonReason
 
 __all__ = [
     "FINAL",
@@ -34,118 +34,119 @@ __all__ = [
     "WAITING",
     "Asker",
     "Job",
+    "JobSpec",
     "JobState",
-    "can_move",
-    "read_field",
+    "is_valid_transition",
 ]
 
-RECORD_VERSION = 1
-
-
-# Marks fields that records of version 0.1.0 do not have.
-_ADDED = {"added": True}
+RECORD_VERSION: Final = 2
+# The reason of a canceled job that another printer has got.
+MOVED: Final = "moved"
+# Reasons of canceled jobs whose document another job has.
+HANDED_ON: Final = frozenset({"replaced", MOVED})
+# The reasons of jobs that end after their first half.
+FIRST_SIDES_ONLY: Final = "first_sides_only"
+NOT_TURNED: Final = "not_turned_in_time"
+# Instead of reasons that say that nothing was printed; None stands for a cancellation.
+_AFTER_FIRST_SIDES: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One document to be printed on one printer.
+class Job(Record):
+    """One document to be printed on one printer, by a delivery, or by two with a person between them.
 
-    Sizes are bytes, pages are printed sides as the service counts them. `digest` is empty
-    where nothing will compare it. `token` is the secret part of the callback address and
-    appears in no view.
+    Sizes are bytes, pages are printed sides as the service counts them.
     """
 
     job_id: str
-    printer_key: str
+    spec: JobSpec
+    deliveries: tuple[Delivery, ...]
     printer_name: str
-    title: str
-    state: JobState
     created_at: datetime
     changed_at: datetime
     expires_at: datetime
-    document_name: str
-    content_type: str
-    size: int
-    digest: str
-    token: str = field(repr=False)
-    # Of the whole document, and of one copy once the page range has chosen.
-    document_pages: int | None = None
-    document_pages_at_most: int | None = field(default=None, metadata=_ADDED)
+    # Of one copy once the page range has chosen.
     pages: int | None = None
     copies: int = 1
-    options: Mapping[str, Any] = field(default_factory=dict)
-    requested: Mapping[str, Any] = field(default_factory=dict)
-    ticket: str | None = field(default=None, repr=False)
-    request_id: str | None = None
-    replace_key: str | None = None
-    retry_of: str | None = None
-    hold: bool = True
-    ignore_quiet_hours: bool = False
-    hold_reason: str | None = None
-    asker: Asker = field(default_factory=Asker)
-    has_document: bool = True
-    # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
-    handed_over_at: datetime | None = None
-    # An upload of it was refused after its end was sent.
-    was_refused: bool = field(default=False, metadata=_ADDED)
-    task_id: str | None = None
-    task_known_at: datetime | None = None
-    # Whether the task was only matched by the list of tasks.
-    task_from_list: bool = field(default=False, metadata=_ADDED)
-    # By how many milliseconds the cloud's clock was ahead of ours at the upload: bounds.
-    clock_least: int | None = field(default=None, metadata=_ADDED)
-    clock_most: int | None = field(default=None, metadata=_ADDED)
-    cancel_requested: bool = False
-    expiring: bool = False
-    reason: str | None = None
-    code: int | None = None
-    detail: str = ""
-    partly_printed: bool = False
     pages_printed: int | None = None
-    finished_at: datetime | None = None
-    sent_bytes: int | None = None
+    cancel_requested: bool = False
+    has_document: bool = True
+    # The documents stay after an end that was wanted.
+    document_kept: bool = False
     # Grows with every change: an older version never overwrites a newer one on disk.
-    generation: int = field(default=0, metadata=_ADDED)
-    # The job that prints this one's document again.
-    retried_as: str | None = field(default=None, metadata=_ADDED)
-    # The same, "<config entry>/<job>", until that job is known to be on disk.
-    retrying_to: str | None = field(default=None, metadata=_ADDED)
+    generation: int = 0
     # Waits because the job folder was copied from another installation.
-    copied: bool = field(default=False, metadata=_ADDED)
-    # The device of the home network that sent it: its name by its own account, and its address.
-    sender: str | None = field(default=None, metadata=_ADDED)
-    sender_address: str | None = field(default=None, metadata=_ADDED)
-    # The title is one that such a device gave a job which this one prints again.
-    foreign_title: bool = field(default=False, metadata=_ADDED)
-    # Its document was laid out on sheets here, for these options.
-    laid_out: bool = field(default=False, metadata=_ADDED)
-    # Its document stays after an end that was wanted.
-    document_kept: bool = field(default=False, metadata=_ADDED)
-    # Where it was asked for; None in records of 0.1.0.
-    origin: str | None = field(default=None, metadata=_ADDED)
-    # The reasons for which people are to be asked, one after the other; see `PersonReason`.
-    waits_for: tuple[str, ...] = field(default=(), metadata=_ADDED)
-    approved: bool = field(default=False, metadata=_ADDED)
+    copied: bool = False
+    # The job that prints this one's document again.
+    retried_as: str | None = None
+    # The same, "<config entry>/<job>", until that job is known to be on disk.
+    retrying_to: str | None = None
     # The job at another printer that takes its place, "<config entry>/<job>": it cannot print any more
     # unless there turns out to be no such job.
-    moving_to: str | None = field(default=None, metadata=_ADDED)
-    # The job whose place it took; `move_open` until that one is known to be over.
-    moved_from: str | None = field(default=None, metadata=_ADDED)
-    move_open: bool = field(default=False, metadata=_ADDED)
-    # The hashed code that releases it at the printer.
-    release_code: str | None = field(default=None, repr=False, metadata=_ADDED)
-    # The two halves, where both sides are printed by hand. `size`, `token` and the task are the present one's.
-    by_hand: ByHand | None = field(default=None, metadata=_ADDED)
+    moving_to: str | None = None
+    # The job whose place it took is not known to be over.
+    move_open: bool = False
+
+    @property
+    def present(self) -> Delivery:
+        """Return the delivery that is made or waits, of a job that is over the last one that was."""
+        return present(self.deliveries)
+
+    @property
+    def state(self) -> JobState:
+        """Return the state: the job is where its present delivery is."""
+        return present(self.deliveries).state
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the job ended, or is in doubt; None where nothing is to be said."""
+        now = self.present
+        if self.is_second_half and now.state in (JobState.CANCELED, JobState.EXPIRED):
+            return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
+        return now.reason
+
+    @property
+    def partly_printed(self) -> bool:
+        """Return whether a part of a job that is over may be on paper."""
+        now = self.present
+        is_half = self.is_second_half and now.is_final and now.state is not JobState.COMPLETED
+        return is_half or now.partly_printed
+
+    @property
+    def hold_reason(self) -> str | None:
+        """Return why the job waits, or waited last."""
+        return self.present.hold_reason
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Return the reasons for which people are to be asked, one after the other; see `PersonReason`."""
+        after = self.present.after
+        return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
+
+    @property
+    def printer_key(self) -> str:
+        """Return the key of its printer."""
+        return self.spec.printer_key
+
+    @property
+    def title(self) -> str:
+        """Return its title."""
+        return self.spec.title
+
+    @property
+    def user_id(self) -> str | None:
+        """Return the user who asked for it, None for nobody who is known."""
+        return self.spec.asker.user_id
 
     @property
     def is_final(self) -> bool:
         """Return whether the job is over."""
-        return self.state in FINAL
+        return present(self.deliveries).state in FINAL
 
     @property
     def ended_at(self) -> datetime:
         """Return when the final job ended; 0.1.0 only recorded that of failed ones."""
-        return self.finished_at or self.changed_at
+        return self.present.ended_at or self.changed_at
 
     @property
     def is_settled(self) -> bool:
@@ -153,19 +154,14 @@ class Job:
         return self.is_final or self.state is JobState.HELD
 
     @property
-    def may_have_unknown_task(self) -> bool:
-        """Return whether the cloud may have made a task of the job whose id is unknown."""
-        return self.handed_over_at is not None and self.task_id is None
-
-    @property
     def is_unsure(self) -> bool:
         """Return whether the job is in doubt: sent, but never confirmed by the cloud."""
-        return self.state is JobState.UPLOADING and self.may_have_unknown_task
+        return self.present.is_unsure
 
     @property
     def is_second_half(self) -> bool:
         """Return whether the first sides lie on paper, and the second ones are printed or wait for it."""
-        return self.by_hand is not None and self.by_hand.half == 2
+        return len(self.deliveries) > 1 and self.present is not self.deliveries[0]
 
     @property
     def has_turned_paper(self) -> bool:
@@ -175,9 +171,9 @@ class Job:
     @property
     def source(self) -> str | None:
         """Return the device of the home network that sent the job, with its address."""
-        if self.sender_address is None:
+        if self.spec.sender_address is None:
             return None
-        return " · ".join(part for part in (self.sender, self.sender_address) if part)
+        return " · ".join(part for part in (self.spec.sender, self.spec.sender_address) if part)
 
     @property
     def title_is_foreign(self) -> bool:
@@ -185,7 +181,7 @@ class Job:
 
         It is for people to read; whoever follows instructions, as assistants do, must not be given it.
         """
-        return self.foreign_title or self.sender_address is not None
+        return self.spec.foreign_title or self.spec.sender_address is not None
 
     @property
     def can_cancel(self) -> bool:
@@ -203,14 +199,14 @@ class Job:
         return self.moving_to.partition("/")[2] if self.moving_to and self.reason == MOVED else None
 
     @property
-    def can_move(self) -> bool:
+    def can_reroute(self) -> bool:
         """Return whether the job can be moved to another printer: nothing of it was printed or sent."""
         return (
             self.state is JobState.HELD
             and not (self.copied or self.is_moving or self.partly_printed)
-            and self.handed_over_at is None
+            and self.present.handed_over_at is None
             # Halves were made for one printer.
-            and self.by_hand is None
+            and self.spec.manual_duplex is None
         )
 
     @property
@@ -232,7 +228,7 @@ class Job:
     def needs_code(self) -> bool:
         """Return whether the answer that the job waits for takes a code."""
         is_release = self.can_continue and self.waits_for[0] == PersonReason.RELEASE
-        return is_release and self.release_code is not None
+        return is_release and self.spec.release_code is not None
 
     @property
     def can_retry(self) -> bool:
@@ -256,17 +252,32 @@ class Job:
         """Return whether the job ended without having been sent."""
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
-            and self.handed_over_at is None
-            and self.task_id is None
+            and not any(one.was_sent for one in self.deliveries)
             and not self.partly_printed
             and self.reason != MOVED
         )
 
-    def changed(self, **changes: Any) -> Self:
-        """Return the job with these fields changed, stamped with the present time."""
+    @property
+    def has_task(self) -> bool:
+        """Return whether the cloud is known to have made a task of it."""
+        return any(one.task_id for one in self.deliveries)
+
+    def find(self, delivery: Delivery) -> Delivery:
+        """Return a delivery of this job as it is now."""
+        return next(one for one in self.deliveries if one.token == delivery.token)
+
+    def changed(self, delivery: Delivery | None = None, **changes: Any) -> Self:
+        """Return the job with these fields changed, stamped with the present time.
+
+        Those of a delivery are changed in this one, without any in the present one.
+        """
         now = dt_util.utcnow()
-        if (state := changes.get("state", self.state)) is not self.state:
-            changes["finished_at"] = now if state in FINAL else None
+        theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
+        if theirs:
+            old = self.present if delivery is None else self.find(delivery)
+            changes["deliveries"] = tuple(
+                one.changed(now, **theirs) if one is old else one for one in self.deliveries
+            )
         return replace(self, changed_at=now, generation=self.generation + 1, **changes)
 
     @property
@@ -275,87 +286,113 @@ class Job:
 
         The states of a task in the cloud and the progress of an upload are not part of it.
         """
-        ended = (
-            self.state,
-            self.reason,
-            self.code,
-            self.detail,
-            self.partly_printed,
-            self.pages_printed,
-        )
         return (
-            ended if self.is_final else None,
-            self.task_id,
-            self.task_from_list,
-            self.handed_over_at,
+            self.pages_printed if self.is_final else None,
+            tuple(one.facts for one in self.deliveries),
+            self.spec.waits_for,
             self.cancel_requested,
-            self.expiring,
             self.retried_as,
             self.copied,
-            self.waits_for,
             self.moving_to,
-            self.by_hand,
         )
 
     def as_view(self) -> dict[str, JsonValueType]:
         """Return what responses, events and screens show, without secrets."""
+        now, spec, state = self.present, self.spec, self.state
         return {
             "job_id": self.job_id,
-            "printer_key": self.printer_key,
+            "printer_key": spec.printer_key,
             "printer": self.printer_name,
-            "title": self.title,
+            "title": spec.title,
             "title_is_foreign": self.title_is_foreign,
-            "state": self.state.value,
-            "phase": "checking" if self.is_unsure else self.state.value,
+            "state": state.value,
+            "phase": "checking" if now.is_unsure else state.value,
             "created_at": self.created_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
             "finished_at": self.ended_at.isoformat() if self.is_final else None,
             "expires_at": None if self.is_final else self.expires_at.isoformat(),
-            "size": self.size,
-            "sent_bytes": self.sent_bytes,
+            "size": now.document.size,
+            "sent_bytes": now.sent_bytes,
             "pages": self.pages,
             "pages_printed": self.pages_printed,
             "copies": self.copies,
-            "hold_reason": self.hold_reason if self.state is JobState.HELD else None,
+            "hold_reason": now.hold_reason if state is JobState.HELD else None,
             "reason": self.reason,
-            "code": self.code,
-            "detail": self.detail,
+            "code": now.code,
+            "detail": now.detail,
             "partly_printed": self.partly_printed,
-            "request_id": self.request_id,
+            "request_id": spec.request_id,
             "source": self.source,
             "waits_for": [] if self.is_final else list(self.waits_for),
             "can_continue": self.can_continue,
             "needs_code": self.needs_code,
-            "user_id": self.asker.user_id,
-            "by_hand": None if self.by_hand is None else self.by_hand.as_view(),
+            "user_id": self.user_id,
+            "by_hand": self.halves_view(),
             "can_cancel": self.can_cancel,
-            "can_move": self.can_move,
-            "moved_from": self.moved_from,
+            "can_move": self.can_reroute,
+            "moved_from": spec.moved_from,
             "moved_to": self.moved_to,
             "can_retry": self.can_retry,
             "can_print_again": self.can_print_again,
         }
 
+    def halves_view(self) -> dict[str, JsonValueType] | None:
+        """Return what screens show of both sides by hand, None for any other job."""
+        if self.spec.manual_duplex is None:
+            return None
+        half = 2 if self.is_second_half else 1
+        return self.spec.manual_duplex.as_view(self.deliveries[1].options.page_range, half)
+
     def as_record(self) -> dict[str, Any]:
         """Return the job as it is stored, secrets included."""
-        stored = {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-        }
-        return {"version": RECORD_VERSION, **stored}
+        return {"version": RECORD_VERSION, **self.as_dict()}
 
     @classmethod
     def from_record(cls, record: object) -> Self:
-        """Read a stored job.
+        """Read a stored job, also one of version 1.
 
-        Raises RecordError for anything that `as_record` would not have written.
+        Raises StoredError for anything that `as_record` would not have written.
         """
+        if isinstance(record, dict) and record.get("version") == 1:
+            record = migrate(record)
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
-            raise RecordError("not a job record of a known version")
-        values: dict[str, Any] = {}
-        for item in fields(cls):
-            if item.name in record:
-                values[item.name] = read_field(item.name, item.type, record[item.name])
-            elif item.metadata != _ADDED:
-                raise RecordError(f"{item.name} is missing")
-        return cls(**values)
+            raise StoredError("not a job record of a known version")
+        return cls.from_dict(record)
+
+    @classmethod
+    @override
+    def from_dict(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `as_dict` wrote. Raises StoredError for anything else."""
+        known = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
+        job = super().from_dict(known)
+        plan = job.spec.manual_duplex
+        if len(job.deliveries) != (1 if plan is None else 2):
+            raise StoredError("another number of deliveries")
+        if len({one.token for one in job.deliveries}) != len(job.deliveries):
+            raise StoredError("deliveries that cannot be told apart")
+        if plan is not None:
+            for one in job.deliveries:
+                plan.check_range(one.options.page_range)
+        return job
+
+
+def begin_next(old: Job, new: Job, until: datetime) -> Job:
+    """Return a job as it goes on when a delivery came out that is not its last one.
+
+    The next one waits for its person until then at most. A cancellation that came too late for the first sides
+    is in time for the second ones: then the job ends with its first delivery.
+    """
+    if old.is_second_half or not new.is_second_half:
+        return new
+    first = old.present
+    canceled = first.state is JobState.CANCELING or old.cancel_requested
+    if not (canceled or first.expiring or not old.has_document):
+        return replace(new, expires_at=until, pages_printed=None)
+    expired = first.expiring and first.state is not JobState.UNCONFIRMED
+    end = replace(
+        new.deliveries[0],
+        state=JobState.EXPIRED if expired else JobState.CANCELED,
+        reason=NOT_TURNED if expired else FIRST_SIDES_ONLY,
+        partly_printed=True,
+    )
+    return replace(new, deliveries=(end, *new.deliveries[1:]), pages_printed=None)

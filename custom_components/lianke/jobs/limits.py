@@ -1,6 +1,7 @@
 """Checks of a new job: repetition, and the print limits on pages and jobs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +10,10 @@ from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..documents.document import Document
 from ..documents.kinds import FileType
 from ..errors import InputError
-from .job import HANDED_ON, MOVED, Job, JobState
+from .delivery import Delivery, JobState, ranges_of
+from .job import HANDED_ON, MOVED, Job
 from .outcome import BEFORE_PAPER
-from .people import PersonReason
+from .spec import JobSpec, PersonReason
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)
@@ -50,7 +52,25 @@ class Content(NamedTuple):
 
     printer_key: str
     digest: str
-    options: Mapping[str, object]
+    options: ResolvedOptions
+
+
+class Counted(NamedTuple):
+    """A document and its options as the pages are counted: two halves as what they were made of."""
+
+    document: Document
+    options: ResolvedOptions
+
+
+def counted(spec: JobSpec, deliveries: Sequence[Delivery]) -> Counted:
+    """Return what the pages of a new job are counted by."""
+    document = deliveries[0].document
+    if spec.manual_duplex is None:
+        return Counted(document, deliveries[0].options)
+    pages, copies = spec.manual_duplex.pages_and_copies(ranges_of(deliveries))
+    return Counted(
+        replace(document, pages=pages), replace(spec.options, copies=copies, page_range="")
+    )
 
 
 def find_duplicate(
@@ -60,27 +80,24 @@ def find_duplicate(
 
     Raises InputError if its content is another.
     """
-    known = {job.job_id: job for job in jobs if job.request_id == request_id}
+    known = {job.job_id: job for job in jobs if job.spec.request_id == request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
         # For a job that was moved here the one stands that it was asked for as.
         if (
-            job.moved_from in known
+            job.spec.moved_from in known
             or frees_request_id(known.get(job.moved_to or "", job))
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
         same = Content(
-            printer_key=job.printer_key, digest=job.digest, options=_set_options(job.options)
+            printer_key=job.printer_key,
+            digest=job.deliveries[0].document.digest or "",
+            options=job.spec.options,
         )
-        if same != content._replace(options=_set_options(content.options)):
+        if same != content:
             raise InputError("request_id_conflict", request_id=request_id)
         return job
     return None
-
-
-def _set_options(options: Mapping[str, object]) -> dict[str, object]:
-    """Return the options that are set: records of older versions lack those that were added since."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def check_pages(document: Document, options: ResolvedOptions, *, limit: int, printer: str) -> None:
@@ -116,9 +133,9 @@ def waits_uncounted(job: Job) -> bool:
     return (
         job.can_continue
         and job.waits_for[0] == PersonReason.RELEASE
-        and Path(job.document_name).suffix in CONVERTED
+        and Path(job.present.document.name).suffix in CONVERTED
         and job.pages is None
-        and most_selected(job.options.get("page_range") or "", job.document_pages_at_most) is None
+        and most_pages(job.present.document, job.present.options) is None
     )
 
 
@@ -138,7 +155,7 @@ def check_rate(
     morning. Withdrawn ones count once they were tasks, and beyond FREE_WITHDRAWALS.
     """
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
-    withdrawn = [job for job in counted if job.state in _WITHDRAWN and job.task_id is None]
+    withdrawn = [job for job in counted if job.state in _WITHDRAWN and not job.has_task]
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
     taken = refused + len(counted) - len(withdrawn)
     if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
@@ -152,7 +169,7 @@ def frees_request_id(job: Job) -> bool:
     """
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
-    if job.task_id is None:
+    if not job.has_task:
         return True
     # Records of 0.1.0, which have no generation, rule paper out after more failures than today.
-    return job.state is JobState.FAILED and (job.generation > 0 or job.code in BEFORE_PAPER)
+    return job.state is JobState.FAILED and (job.generation > 0 or job.present.code in BEFORE_PAPER)

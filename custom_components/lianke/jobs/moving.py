@@ -7,26 +7,27 @@ to go on. It is remembered for as long as the old one may ask (`move_open`).
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 import logging
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
-from ..documents.document import Document
 from ..errors import InputError
-from .errors import change_not_saved, disk_full, job_error
-from .job import MOVED, Job, JobState
-from .people import Origin
+from .delivery import JobState, deliveries_of, files_of
+from .errors import change_not_saved, job_error
+from .job import MOVED, Job
 from .readiness import QueueReason
 from .registry import JobRegistry
-from .request import Destination, PrintRequest
 from .retention import MOVE_MEMORY
-from .retry import Changes
+from .retry import Changes, async_copied
 from .store import JobStoreError, unlink_all
+from .submission import Destination
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,24 +87,32 @@ class JobMover:
             raise job_error("job_is_moving", job)
         self._active.add(job_id)
         try:
-            document = await self._async_copy_document(job)
+            (document,) = await async_copied(self._registry, job)
+            deliveries = deliveries_of(document, changes.options)
             try:
                 # It may have been sent or canceled meanwhile.
                 job = self._movable(job_id)
                 new_id = ulid_now()
                 job = await self._registry.async_change(job, moving_to=f"{entry_id}/{new_id}")
-            except JobStoreError:
-                await self._hass.async_add_executor_job(unlink_all, [document.path])
-                raise change_not_saved(job) from None
-            except InputError:
-                await self._hass.async_add_executor_job(unlink_all, [document.path])
-                raise
-            if not job.is_moving:
-                # Nothing is written any more: it would print at both.
-                await self._hass.async_add_executor_job(unlink_all, [document.path])
-                raise change_not_saved(job)
+                if not job.is_moving:
+                    # Nothing is written any more: it would print at both.
+                    raise change_not_saved(job)
+            except (JobStoreError, InputError, HomeAssistantError) as err:
+                await self._hass.async_add_executor_job(unlink_all, files_of(deliveries))
+                raise change_not_saved(job) if isinstance(err, JobStoreError) else err from None
+            # It has everything of the old one but its options.
+            spec = replace(
+                job.spec,
+                printer_key=changes.printer_key,
+                options=changes.options,
+                requested=changes.requested,
+                moved_from=job_id,
+                retry_of=None,
+                hold=True,
+            )
             try:
-                new = (await queue.async_submit(_request(job, new_id, document, changes))).job
+                submission = await queue.async_submit(spec, deliveries, job_id=new_id, moved=job)
+                new = submission.job
             except BaseException:
                 if queue.find(new_id) is None:
                     self._stay(job)
@@ -124,21 +133,12 @@ class JobMover:
         if job.is_moving:
             raise job_error("job_is_moving", job)
         if (
-            not job.can_move
+            not job.can_reroute
             or job_id in self._registry.deciding
             or job_id in self._registry.reserved
         ):
             raise job_error("job_not_movable", job)
         return job
-
-    async def _async_copy_document(self, job: Job) -> Document:
-        try:
-            document = await self._registry.store.async_copy_document(job)
-        except JobStoreError as err:
-            raise disk_full(err) from None
-        if document is None:
-            raise job_error("document_gone", job)
-        return document
 
     async def _async_finish(self, job: Job, new: Job, queue: Destination) -> None:
         """End a job whose place another one has taken."""
@@ -156,11 +156,11 @@ class JobMover:
     def _stay(self, job: Job) -> None:
         """Let a job go on that was not moved, unless a newer one has taken its place meanwhile."""
         if any(
-            other.replace_key == job.replace_key
+            other.spec.replace_key == job.spec.replace_key
             and other.printer_key == job.printer_key
             and other.created_at > job.created_at
             for other in self._registry.all()
-            if job.replace_key is not None
+            if job.spec.replace_key is not None
         ):
             self._registry.change(
                 job, state=JobState.CANCELED, reason="replaced", moving_to=None, hold_reason=None
@@ -195,30 +195,3 @@ class JobMover:
         """Return whether there is such a box, loaded or not."""
         entry = self._hass.config_entries.async_get_entry(entry_id)
         return entry is not None and entry.domain == DOMAIN
-
-
-def _request(job: Job, new_id: str, document: Document, changes: Changes) -> PrintRequest:
-    """Return the request for the job that takes a moved one's place."""
-    return PrintRequest(
-        printer_key=changes.printer_key,
-        document=document,
-        title=job.title,
-        options=changes.options,
-        requested=changes.requested,
-        context=Context(
-            id=job.asker.context_id, user_id=job.asker.user_id, parent_id=job.asker.parent_id
-        ),
-        request_id=job.request_id,
-        replace_key=job.replace_key,
-        ignore_quiet_hours=job.ignore_quiet_hours,
-        job_id=new_id,
-        sender=job.sender,
-        sender_address=job.sender_address,
-        foreign_title=job.foreign_title,
-        laid_out=job.laid_out,
-        release_code=job.release_code,
-        asker=job.asker,
-        origin=Origin(job.origin) if job.origin and job.origin in Origin else None,
-        automated=job.origin == Origin.AUTOMATION,
-        moved=job,
-    )

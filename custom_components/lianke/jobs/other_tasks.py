@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import replace
 from datetime import datetime
 import json
 import logging
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 
-from .job import read_field
-from .record import RecordError
+from ..api.options import ResolvedOptions
+from ..api.stored import StoredError
+from ..documents.document import Document
+from .delivery import Delivery, JobState, new_token
 from .retention import LISTED
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,41 +28,6 @@ MAX_TASK_IDS = 1000
 MAX_LOST = 100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PreviewUpload:
-    """A preview whose upload's end was sent: the cloud may have made a task of it."""
-
-    handed_over_at: datetime
-    size: int
-    clock_least: int | None = None
-    clock_most: int | None = None
-
-    @property
-    def created_at(self) -> datetime:
-        """The same moment as `handed_over_at`."""
-        return self.handed_over_at
-
-    def as_record(self) -> dict[str, Any]:
-        """Return what is stored of it."""
-        return asdict(self) | {"handed_over_at": self.handed_over_at.isoformat()}
-
-    @classmethod
-    def from_record(cls, record: object) -> Self | None:
-        """Return what was stored, None for anything else."""
-        if not isinstance(record, dict):
-            return None
-        try:
-            upload = cls(
-                **{
-                    item.name: read_field(item.name, item.type, record.get(item.name))
-                    for item in fields(cls)
-                }
-            )
-        except RecordError:
-            return None
-        return upload if upload.size >= 0 else None
-
-
 class OtherTasks:
     """Records which tasks are ours without a job. A record that is lost only costs certainty."""
 
@@ -69,11 +36,11 @@ class OtherTasks:
         self._hass = hass
         self._path = folder / OTHER_TASKS_NAME
         self._lock = asyncio.Lock()
-        self._pending: list[PreviewUpload] = []
+        self._pending: list[Delivery] = []
         self._closed = False
         # Tasks that are known, and uploads whose tasks are not.
         self.task_ids: list[str] = []
-        self.lost: list[PreviewUpload] = []
+        self.lost: list[Delivery] = []
         # Whether version 0.1.0 was interrupted during a preview.
         self.was_cut_off = False
 
@@ -94,7 +61,7 @@ class OtherTasks:
         self.was_cut_off = COMING in noted
         self.task_ids = [task_id for task_id in noted if task_id != COMING][-MAX_TASK_IDS:]
         # The answers that were pending at a crash are lost, too.
-        self.lost = [upload for item in found if (upload := PreviewUpload.from_record(item))]
+        self.lost = [upload for item in found if (upload := _read(item))]
         self._forget_old()
 
     @callback
@@ -102,7 +69,7 @@ class OtherTasks:
         """Stop writing: from now on the next queue's instance writes."""
         self._closed = True
 
-    async def async_begin(self, upload: PreviewUpload) -> None:
+    async def async_begin(self, upload: Delivery) -> None:
         """Record that the end of a preview's upload is about to be sent."""
         self._pending.append(upload)
         try:
@@ -111,7 +78,7 @@ class OtherTasks:
             self._pending.remove(upload)
             raise
 
-    async def async_end(self, upload: PreviewUpload, task_id: str | None, *, is_lost: bool) -> None:
+    async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
         """Record the task of a preview; `is_lost` if there may be one whose id is unknown."""
         self._pending.remove(upload)
         if is_lost:
@@ -127,13 +94,13 @@ class OtherTasks:
     def _forget_old(self) -> None:
         """Forget lost uploads whose tasks are not on the list any more."""
         now = dt_util.utcnow()
-        self.lost = [upload for upload in self.lost if now - upload.handed_over_at < LISTED]
+        self.lost = [upload for upload in self.lost if now - handed_over(upload) < LISTED]
         self.lost = self.lost[-MAX_LOST:]
 
     async def _async_write(self) -> None:
         async with self._lock:
             self._forget_old()
-            uploads = [upload.as_record() for upload in (*self._pending, *self.lost)]
+            uploads = [_as_record(upload) for upload in (*self._pending, *self.lost)]
             text = json.dumps([*uploads, *self.task_ids])
             await self._hass.async_add_executor_job(self._write, text)
 
@@ -144,3 +111,48 @@ class OtherTasks:
             write_utf8_file_atomic(str(self._path), text, private=True)
         except (WriteError, OSError) as err:
             _LOGGER.debug("The list of preview tasks was not written: %s", err)
+
+
+def handed_over(upload: Delivery) -> datetime:
+    """Return when the end of an upload was sent, by our clock."""
+    assert upload.handed_over_at is not None, "it has none without an end"
+    return upload.handed_over_at
+
+
+def _as_record(upload: Delivery) -> dict[str, Any]:
+    """Return what is stored of a preview: nothing that says what it showed."""
+    return replace(
+        upload,
+        document=replace(_NOTHING, size=upload.document.size),
+        options=ResolvedOptions(paper_id=upload.options.paper_id),
+    ).as_dict()
+
+
+def _read(record: object) -> Delivery | None:
+    """Return what was stored of a preview, also by 0.2.0, None for anything else."""
+    if not isinstance(record, dict):
+        return None
+    try:
+        if "document" not in record:
+            record = _migrated(record)
+        upload = Delivery.from_dict(record)
+    except StoredError, TypeError:
+        return None
+    known = upload.handed_over_at is not None and upload.document.size >= 0
+    return upload if known else None
+
+
+def _migrated(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what 0.2.0 wrote of a preview as it is written now."""
+    document = replace(_NOTHING, size=0).as_dict() | {"size": record.pop("size", None)}
+    return record | {
+        "document": document,
+        "options": ResolvedOptions(paper_id=0).as_dict(),
+        "token": new_token(),
+        "state": JobState.UPLOADING,
+    }
+
+
+_NOTHING = Document(
+    path=Path(), name="", content_type="", extension="", size=0, pages=None, title=""
+)

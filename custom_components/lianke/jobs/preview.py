@@ -2,9 +2,9 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 import logging
-import secrets
 from typing import NamedTuple
 
 from homeassistant.core import callback
@@ -26,11 +26,10 @@ from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
+from .delivery import Delivery, JobState
 from .errors import type_and_place
-from .other_tasks import PreviewUpload
 from .outcome import PRINTED_CODE
 from .registry import JobRegistry
-from .request import TOKEN_BYTES
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, may_have_arrived
 
@@ -96,13 +95,13 @@ class Previewer:
         """
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
             raise PrinterNotFoundError
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        reported = self._callbacks[token] = asyncio.Event()
+        delivery = Delivery(document=document, options=options, state=JobState.UPLOADING)
+        reported = self._callbacks[delivery.token] = asyncio.Event()
         address = view.printer.address
         client = client or self._client
         try:
             async with asyncio.timeout(PREVIEW_TIME), self._slots:
-                task_id = await self._async_submit(client, address, document, options, token)
+                task_id = await self._async_submit(client, address, delivery)
                 result = await self._async_result(address, task_id, reported)
                 return Preview(
                     pages=result.total_page or len(result.images) or None,
@@ -119,27 +118,22 @@ class Previewer:
                 translation_domain=DOMAIN, translation_key="preview_unexpected"
             ) from None
         finally:
-            self._callbacks.pop(token, None)
+            self._callbacks.pop(delivery.token, None)
 
     async def _async_submit(
-        self,
-        client: LiankeClient,
-        address: PrinterAddress,
-        document: Document,
-        options: ResolvedOptions,
-        token: str,
+        self, client: LiankeClient, address: PrinterAddress, delivery: Delivery
     ) -> str:
         """Submit the document and record its task, or that it may have an unknown one."""
-        noted: PreviewUpload | None = None
+        noted: Delivery | None = None
         task_id: str | None = None
         is_lost, is_over = True, False
 
         async def before_end() -> None:
             nonlocal noted
             least, most = client.clock_offset or (None, None)
-            upload = PreviewUpload(
+            upload = replace(
+                delivery,
                 handed_over_at=dt_util.utcnow(),
-                size=document.size,
                 clock_least=least,
                 clock_most=most,
             )
@@ -152,9 +146,9 @@ class Previewer:
         try:
             answer = await client.submit(
                 address,
-                document.upload,
-                options.form_fields(),
-                callback_url=self._addresses.callback_url(token),
+                delivery.document.upload,
+                delivery.options.form_fields(),
+                callback_url=self._addresses.callback_url(delivery.token),
                 preview=True,
                 before_end=before_end,
             )

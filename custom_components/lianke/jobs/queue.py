@@ -4,7 +4,8 @@ What it returns and what its listeners receive is on disk (see `JobRegistry`).
 """
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -12,33 +13,32 @@ from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, c
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
+from ..api.tasks import Callback
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from ..errors import InputError
 from .approval import after_answer
 from .callbacks import CallbackHandler
+from .delivery import WAITING, Delivery, JobState
 from .errors import change_not_saved, job_error
-from .halves import check_may_turn
-from .job import WAITING, Job, JobState
+from .job import Job
 from .moving import JobMover
 from .page_count import PageCounter
-from .people import REJECTED
 from .preview import Previewer
-from .readiness import Readiness
-from .recovery import recover
-from .registry import JobRegistry
-from .request import PrintRequest, Submission
+from .readiness import Readiness, check_may_turn
+from .registry import JobListener, JobRegistry
 from .retry import Changes, JobRetrier, Rest
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
+from .spec import REJECTED, JobSpec
 from .store import JobStore, JobStoreError
-from .submission import JobSubmitter, async_finish
+from .submission import JobSubmitter, LimitListener, Submission, async_finish
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, Uploader
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["Changes", "PrintQueue", "PrintRequest", "Rest", "Submission"]
+__all__ = ["Changes", "PrintQueue", "Rest", "Submission"]
 
 
 class PrintQueue:
@@ -104,16 +104,6 @@ class PrintQueue:
         self._submitting: set[asyncio.Task[Any]] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
-        self.check_rate = self._submitter.check_rate
-        self.listen_limits = self._submitter.listen_limits
-        self.async_on_callback = self._callbacks.async_handle
-        # Jobs as they are (`find`), and as they may be published (`jobs`).
-        self.find = self._registry.get
-        self.forget_move = self._registry.forget_move
-        self.jobs = self._registry.newest_first
-        self.listen = self._registry.listen
-        self.watch = self._registry.watch
-        self.document_path = self._store.document_path
 
     async def async_load(self) -> None:
         """Load the jobs; nothing happens to them before `start`. Raises JobStoreError."""
@@ -167,23 +157,40 @@ class PrintQueue:
         for waiter in self._waiters:
             waiter.set()
 
-    async def async_submit(self, request: PrintRequest) -> Submission:
-        """Accept a document and print it as soon as its printer is ready.
+    async def async_submit(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        *,
+        job_id: str | None = None,
+        moved: Job | None = None,
+    ) -> Submission:
+        """Accept a job and print it as soon as its printer is ready.
 
-        On return the job is on disk; nothing was sent before that. The document belongs
-        to the queue from the call on. Raises InputError when the job is
-        refused (print limits, conflicting request id, printer not ready and `hold` false)
-        and HomeAssistantError when it cannot be written to disk. A cancelled caller does not
-        stop it: a job that was half accepted would be found after a restart.
+        `job_id` None means a new one; `moved` is a job whose place the new one takes. On return the job is on
+        disk; nothing was sent before that. The documents of the deliveries belong to the queue from the call on.
+        Raises InputError when the job is refused (print limits, conflicting request id, printer not
+        ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
+        not stop it: a job that was half accepted would be found after a restart.
         """
-        task = self._hass.async_create_task(self._async_submit(request), "submit print job")
+        task = self._hass.async_create_task(
+            self._async_submit(spec, deliveries, job_id, moved), "submit print job"
+        )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
         return await async_finish(task)
 
-    async def _async_submit(self, request: PrintRequest) -> Submission:
+    async def _async_submit(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str | None,
+        moved: Job | None,
+    ) -> Submission:
         try:
-            submission = await self._submitter.async_submit(request)
+            submission = await self._submitter.async_submit(
+                spec, deliveries, job_id=job_id, moved=moved
+            )
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
             # refused, what it would have replaced goes on.
@@ -231,7 +238,7 @@ class PrintQueue:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
             await self._async_decide(job, state=JobState.CANCELED)
-        elif job.task_id is not None:
+        elif job.present.task_id is not None:
             await self._scheduler.async_cancel_in_cloud(job)
         else:
             job = await self._async_decide(job, cancel_requested=True)
@@ -253,7 +260,7 @@ class PrintQueue:
             raise job_error("job_not_waiting", job)
         # Other jobs heed it from the change in memory on, before it is written.
         answered = after_answer(job)
-        check_may_turn(replace(job, **answered), self._registry.all(), dt_util.utcnow())
+        check_may_turn(job.changed(**answered), self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._review()
         return self.get(job_id)
@@ -339,6 +346,59 @@ class PrintQueue:
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
         return self.get(job_id)
+
+    async def async_on_callback(self, token: str | None, report: Callback) -> bool:
+        """Apply a callback and write it to disk; return whether it belongs to a job of this box.
+
+        Raises JobStoreError when the disk refuses: the cloud must repeat it.
+        """
+        return await self._callbacks.async_handle(token, report)
+
+    @callback
+    def check_rate(
+        self,
+        printer_key: str,
+        user_id: str | None,
+        *,
+        sender_address: str | None = None,
+        refused: int = 0,
+    ) -> None:
+        """Refuse a job by the rate limit, before a document is made; see JobSubmitter.check_rate."""
+        self._submitter.check_rate(
+            printer_key, user_id, sender_address=sender_address, refused=refused
+        )
+
+    @callback
+    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
+        """Call `listener` when the print limits refuse a job, and when a job passes them."""
+        return self._submitter.listen_limits(listener)
+
+    @callback
+    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` for every published change, of one printer or all."""
+        return self._registry.listen(listener, printer_key)
+
+    @callback
+    def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `watcher()` soon after changes, once for all of the same moment; see JobRegistry.watch."""
+        return self._registry.watch(watcher, printer_key)
+
+    @callback
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which a moved one took the place of is over."""
+        self._registry.forget_move(job_id)
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it is, published or not; None for an unknown one."""
+        return self._registry.get(job_id)
+
+    def jobs(self, printer_key: str | None = None) -> list[Job]:
+        """Return the jobs of one printer, or of all, as they are published, newest first."""
+        return self._registry.newest_first(printer_key)
+
+    def document_path(self, job: Job) -> Path:
+        """Return the path of the document of a job's present delivery."""
+        return self._store.document_path(job)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it is published. Raises InputError for an unknown one."""

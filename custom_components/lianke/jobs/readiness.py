@@ -3,18 +3,20 @@
 Pauses run by the monotonic clock: a wall clock that is set back must not prolong them.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 
 from ..box.status import HoldReason
 from ..coordinator import LiankeCoordinator
-from .job import Job
-from .people import PersonReason
+from ..errors import InputError
+from .job import IN_CLOUD, Job, JobState
 from .settings import quiet_until
+from .spec import PersonReason
 
 # A printer that was just switched on must be ready for so long.
 STEADY = timedelta(seconds=60)
@@ -104,7 +106,7 @@ class Readiness:
             job.printer_key,
             now,
             # Somebody has just turned its paper over.
-            ignore_quiet_hours=job.ignore_quiet_hours or job.is_second_half,
+            ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_second_half,
         )
 
     def check_printer(
@@ -144,3 +146,52 @@ class Readiness:
         """Forget past refusals: the printer accepted a job, or a user says that it is ready."""
         for whose in (key, None):
             self._backoffs.pop(whose, None)
+
+
+# Turned paper in a printer's tray, on which nothing else is printed. Pure functions.
+
+# So long after the end of a job of which nobody knows what came out, it may still be coming out.
+STILL_PRINTING: Final = timedelta(minutes=30)
+
+
+def turned_paper(jobs: Iterable[Job]) -> dict[str, Job]:
+    """Return the job whose turned paper lies in a printer's tray, by the keys of the printers.
+
+    Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
+    earlier version allowed, it is the first of `jobs`.
+    """
+    found: dict[str, Job] = {}
+    for job in jobs:
+        if job.has_turned_paper:
+            found.setdefault(job.printer_key, job)
+    return found
+
+
+def check_may_turn(job: Job, jobs: Iterable[Job], now: datetime) -> None:
+    """Check that none of `jobs` would be printed on the turned paper of a job, as it is about to be.
+
+    Raises InputError: turn_paper_busy, turn_paper_taken.
+    """
+    if not job.has_turned_paper:
+        return
+    for other in jobs:
+        if other.printer_key != job.printer_key or other.job_id == job.job_id:
+            continue
+        if other.has_turned_paper:
+            raise InputError(
+                "turn_paper_taken", title=job.title, other=other.title, printer=job.printer_name
+            )
+        if _may_be_printed(other, now):
+            raise InputError("turn_paper_busy", title=job.title, printer=job.printer_name)
+
+
+def _may_be_printed(job: Job, now: datetime) -> bool:
+    """Return whether a job may come out now: also one in doubt, or that was over only for those who asked."""
+    if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
+        return True
+    return (
+        job.state in (JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED)
+        and job.present.was_sent
+        and (job.partly_printed or job.state is JobState.UNCONFIRMED)
+        and abs(now - job.ended_at) < STILL_PRINTING
+    )

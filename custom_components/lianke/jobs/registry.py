@@ -9,23 +9,23 @@ the disk refuses goes through `async_change`, which rolls it back and raises.
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
 from ..coordinator import call_after_updates
-from .halves import task_ids, tokens, with_halves
-from .job import IN_CLOUD, Job, JobState
+from .delivery import Delivery
+from .job import IN_CLOUD, Job, JobState, begin_next
 from .retention import LISTED, to_forget
 from .settings import hold_time
-from .store import JobStore, JobStoreError
-from .withheld import WithheldEnds
-from .writer import RecordWriter
+from .store import JobStore, JobStoreError, RecordWriter
 
 type JobListener = Callable[[Job, JobState | None], None]
 
@@ -118,27 +118,35 @@ class JobRegistry:
     def newest_first(self, printer_key: str | None = None) -> list[Job]:
         """Return the published jobs of one printer, or of all, newest first."""
         jobs = reversed(self._published.values())
-        return [job for job in jobs if printer_key in (None, job.printer_key)]
+        return [job for job in jobs if printer_key in (None, job.spec.printer_key)]
 
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The ids of the cloud's tasks that are known to be ours."""
-        ours = {task_id for job in self._jobs.values() for task_id in task_ids(job)}
+        ours = {one.task_id for job in self._jobs.values() for one in job.deliveries if one.task_id}
         return frozenset(ours.union(self.store.other_tasks.task_ids))
 
-    def by_token(self, token: str) -> Job | None:
-        """Return the job whose callback address has this token."""
-        return self._jobs.get(self._by_token.get(token, ""))
+    def by_token(self, token: str) -> tuple[Job, Delivery] | None:
+        """Return the delivery whose callback address has this token, and its job."""
+        if (job := self._jobs.get(self._by_token.get(token, ""))) is None:
+            return None
+        return job, next(one for one in job.deliveries if one.token == token)
 
-    def by_task(self, task_id: str) -> Job | None:
-        """Return the job of a task of the cloud; of two halves, only the present one's counts."""
-        return next((job for job in self._jobs.values() if job.task_id == task_id), None)
+    def by_task(self, task_id: str) -> tuple[Job, Delivery] | None:
+        """Return the delivery of a task of the cloud, and its job."""
+        return next(
+            (
+                (job, one)
+                for job in self._jobs.values()
+                for one in job.deliveries
+                if one.task_id == task_id
+            ),
+            None,
+        )
 
     def is_free(self, task_id: str) -> bool:
         """Return whether a task of the cloud belongs to none of our jobs and previews."""
-        return not any(task_id in task_ids(job) for job in self._jobs.values()) and (
-            task_id not in self.store.other_tasks.task_ids
-        )
+        return self.by_task(task_id) is None and task_id not in self.store.other_tasks.task_ids
 
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -188,20 +196,17 @@ class JobRegistry:
             await self.store.async_delete([job_id])
 
     @callback
-    def change(self, job: Job, **changes: Any) -> Job:
+    def change(self, job: Job, delivery: Delivery | None = None, **changes: Any) -> Job:
         """Apply a change that cannot be refused: a report of the cloud, or what time brings.
 
-        Facts are written at once and published when they are on disk; a disk that refuses is tried
-        again. Returns the job as it is now.
+        `changes` are those of `Job.changed`. Facts are written at once and published when they are on disk; a disk
+        that refuses is tried again. Returns the job as it is now.
         """
         current = self._jobs[job.job_id]
         if self._writer.closed:
             return current
-        changes = self._with_halves(current, changes)
-        new = current.changed(**changes)
-        if new.task_id != current.task_id:
-            # The code and detail of an earlier refusal are obsolete.
-            new = replace(new, code=changes.get("code"), detail=changes.get("detail", ""))
+        until = dt_util.utcnow() + hold_time(self._entry.options)
+        new = begin_next(current, current.changed(delivery, **changes), until)
         self._put(new)
         self._add_version(new)
         if new.facts != current.facts:
@@ -211,24 +216,18 @@ class JobRegistry:
         self._schedule_watchers(new.printer_key)
         return new
 
-    def _with_halves(self, job: Job, changes: dict[str, Any]) -> dict[str, Any]:
-        return with_halves(
-            job, changes, now=dt_util.utcnow(), hold_time=hold_time(self._entry.options)
-        )
-
-    async def async_change(self, job: Job, **changes: Any) -> Job:
+    async def async_change(self, job: Job, delivery: Delivery | None = None, **changes: Any) -> Job:
         """Apply a change once it is on disk, or not at all. Returns the job as it is now.
 
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
         old = self._jobs[job.job_id]
-        changes = self._with_halves(old, changes)
-        new = self.change(job, **changes)
+        new = self.change(job, delivery, **changes)
         self.deciding.add(job.job_id)
         try:
             await self._writer.async_persist(new)
         except JobStoreError:
-            self._roll_back(old, new, changes)
+            self._roll_back(old, new)
             raise
         finally:
             self.deciding.discard(job.job_id)
@@ -241,18 +240,17 @@ class JobRegistry:
             await self._writer.async_persist(job)
 
     @callback
-    def _roll_back(self, old: Job, new: Job, changes: dict[str, Any]) -> None:
+    def _roll_back(self, old: Job, new: Job) -> None:
         """Undo a change that could not be written, but none of the later ones."""
         if (current := self._jobs.get(new.job_id)) is None:
             return
         unpublished = self._unpublished.get(new.job_id, [])
         self._unpublished[new.job_id] = [version for version in unpublished if version is not new]
-        undo = {
-            name: getattr(old, name)
-            for name in changes
-            if getattr(current, name) == getattr(new, name)
-        }
-        back = current.changed(**undo)
+        back = replace(
+            _undone(old, new, current),
+            changed_at=dt_util.utcnow(),
+            generation=current.generation + 1,
+        )
         self._put(back)
         # In the order of the jobs, although this one may have been out of it for a moment.
         self._unsettled = {
@@ -288,11 +286,11 @@ class JobRegistry:
             self._writer.write_later(job_id)
 
     @callback
-    def show_progress(self, job: Job, sent_bytes: int) -> None:
+    def show_progress(self, job: Job, delivery: Delivery, sent_bytes: int) -> None:
         """Publish the progress of an upload, without writing it to disk."""
         if self._writer.closed or (current := self._jobs.get(job.job_id)) is None:
             return
-        new = current.changed(sent_bytes=sent_bytes)
+        new = current.changed(delivery, sent_bytes=sent_bytes)
         self._put(new)
         self._add_version(new)
 
@@ -303,7 +301,11 @@ class JobRegistry:
         # Those whose tasks may still be on the cloud's list.
         jobs = [self._jobs[job_id] for job_id in gone]
         noted = [
-            task_id for job in jobs if now - job.created_at < LISTED for task_id in task_ids(job)
+            one.task_id
+            for job in jobs
+            if now - job.created_at < LISTED
+            for one in job.deliveries
+            if one.task_id
         ]
         if noted:
             await self.store.other_tasks.async_note(noted)
@@ -320,15 +322,15 @@ class JobRegistry:
         self.withheld.discard(job_id)
         self._writer.forget(job_id)
         self._unsettled.pop(job_id, None)
-        for token in tokens(job):
-            self._by_token.pop(token, None)
+        for one in job.deliveries:
+            self._by_token.pop(one.token, None)
         self._schedule_watchers(job.printer_key)
 
     @callback
     def _put(self, job: Job) -> None:
         self._jobs[job.job_id] = job
-        for token in tokens(job):
-            self._by_token[token] = job.job_id
+        for one in job.deliveries:
+            self._by_token[one.token] = job.job_id
         if job.is_final and job.state is not JobState.UNCONFIRMED:
             self._unsettled.pop(job.job_id, None)
         else:
@@ -386,3 +388,67 @@ class JobRegistry:
             # Calls them all, last in first out; an error of one is raised after the others.
             for watcher in reversed(watchers):
                 calls.callback(watcher)
+
+
+def _undone[T: (Job, Delivery)](old: T, new: T, current: T) -> T:
+    """Return the current version without what the new one changed in the old one, as far as it still stands."""
+    undo: dict[str, Any] = {}
+    for item in fields(current):
+        before, after, now = (getattr(one, item.name) for one in (old, new, current))
+        if item.name == "deliveries":
+            undo[item.name] = tuple(map(_undone, before, after, now, strict=True))
+        elif now == after != before:
+            undo[item.name] = before
+    return replace(current, **undo)
+
+
+# Printed jobs whose ends are published together with their pages, if these become known soon.
+
+# As long as the tracker may wait for its turn, and for an answer.
+PAGES_SECONDS = 15
+
+
+class WithheldEnds:
+    """Says which versions of jobs are not published yet for want of pages."""
+
+    def __init__(self, hass: HomeAssistant, publish: Callable[[str], None]) -> None:
+        """`publish` publishes what is on disk of a job."""
+        self._hass = hass
+        self._publish = publish
+        # What stops the wait of each.
+        self._stops: dict[str, CALLBACK_TYPE] = {}
+
+    @callback
+    def add(self, job_id: str) -> None:
+        """Withhold a job's end for PAGES_SECONDS at most."""
+
+        @callback
+        def on_timeout(_now: datetime) -> None:
+            self.release(job_id)
+
+        if job_id not in self._stops:
+            self._stops[job_id] = async_call_later(
+                self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def discard(self, job_id: str) -> bool:
+        """Withhold a job's end no longer; return whether it was."""
+        if (stop := self._stops.pop(job_id, None)) is not None:
+            stop()
+        return stop is not None
+
+    @callback
+    def release(self, job_id: str | None = None) -> None:
+        """Publish the end of a job, or of all, though the pages are unknown."""
+        for one in [job_id] if job_id else list(self._stops):
+            if self.discard(one):
+                self._publish(one)
+
+    def holds(self, job: Job) -> bool:
+        """Return whether a version of a job waits for its pages."""
+        return (
+            job.job_id in self._stops
+            and job.state is JobState.COMPLETED
+            and job.pages_printed is None
+        )

@@ -36,7 +36,7 @@ def documents_to_keep(
             if now - job.ended_at < failed:
                 kept.add(job.job_id)
         elif job.may_keep_document and now - job.ended_at < wanted:
-            left -= job.size
+            left -= job.present.document.size
             if left >= 0:
                 kept.add(job.job_id)
     return frozenset(kept)
@@ -76,7 +76,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
     """Return whether one of the tasks on the list may be the job's."""
-    return job.may_have_unknown_task and now - job.created_at < LISTED
+    return job.present.may_have_unknown_task and now - job.created_at < LISTED
 
 
 def _ends_a_move(job: Job, now: datetime) -> bool:
@@ -89,7 +89,7 @@ def _is_needed(job: Job, now: datetime) -> bool:
     age = now - job.created_at
     if _may_become_a_task(job, now) or _ends_a_move(job, now):
         return True
-    repeatable = job.request_id is not None or job.has_document
+    repeatable = job.spec.request_id is not None or job.has_document
     return age < RATE_PERIOD or (
         age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
     )

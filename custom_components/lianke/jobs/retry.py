@@ -5,7 +5,7 @@ is cut off, whether the new job exists says whether the mark counts (`retrying_t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,15 @@ from ..api.options import ResolvedOptions
 from ..documents.document import Document
 from ..errors import InputError
 from .beginning import async_find_beginning
-from .by_hand import ByHand, Halves
+from .delivery import Delivery, JobState, deliveries_of, ranges_of
 from .errors import already_retried, change_not_saved, disk_full, job_error
-from .job import Job, JobState
+from .job import Job
 from .limits import CONVERTED
+from .manual_duplex import Halves, Ranges
 from .registry import JobRegistry
-from .request import Destination, PrintRequest, Submission
+from .spec import Asker, JobSpec
 from .store import JobStoreError
+from .submission import Destination, Submission
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +79,11 @@ class JobRetrier:
         async with self._lock:
             job = self._registry.get(job.job_id) or job
             if job.can_print_again:
-                return await to.async_submit(await self._async_request(job, context, changes, rest))
+                deliveries = await self._async_deliveries(job, changes, rest)
+                return await to.async_submit(_spec(job, context, changes), deliveries)
             self._check(job, to)
             # Nothing is marked as retried by a call that is wrong.
-            _halves_again(job, changes, rest)
+            _ranges_again(job, changes, rest)
             again_id, before = ulid_now(), job.retried_as
             self._active = job.job_id
             try:
@@ -91,18 +94,16 @@ class JobRetrier:
                 self._active = None
                 raise change_not_saved(job) from None
             try:
-                request = await self._async_request(job, context, changes, rest)
+                deliveries = await self._async_deliveries(job, changes, rest)
                 # What was approved and did not come out needs no second approval.
                 asker = (await async_find_beginning(self._hass, context)).user_id
-                same = changes is None and job.asker.user_id == asker
-                submission = await to.async_submit(
-                    replace(
-                        request,
-                        job_id=again_id,
-                        retry_of=job.job_id,
-                        approved=job.approved and same,
-                    )
+                same = changes is None and job.user_id == asker
+                spec = replace(
+                    _spec(job, context, changes),
+                    retry_of=job.job_id,
+                    approved=job.spec.approved and same,
                 )
+                submission = await to.async_submit(spec, deliveries, job_id=again_id)
             except BaseException:
                 self._registry.change(job, retried_as=before, retrying_to=None)
                 raise
@@ -136,60 +137,70 @@ class JobRetrier:
         elif not job.can_retry or job.state is JobState.HELD:
             raise job_error("job_not_retryable", job)
 
-    async def _async_request(
-        self, job: Job, context: Context, changes: Changes | None, rest: Rest | None
-    ) -> PrintRequest:
-        """Return the request that prints a job's document again."""
-        by_hand = _halves_again(job, changes, rest)
-        halves = None
-        if by_hand is not None:
-            halves = Halves(await self._async_copy_backs(job), by_hand)
-        document = await self._async_copy_document(job)
-        options = ResolvedOptions.from_dict(job.options)
-        if (
-            changes is not None
-            and changes.options.paper_id != options.paper_id
-            and document.extension in CONVERTED
-        ):
+    async def _async_deliveries(
+        self, job: Job, changes: Changes | None, rest: Rest | None
+    ) -> tuple[Delivery, ...]:
+        """Return deliveries of copies of a job's documents."""
+        ranges = _ranges_again(job, changes, rest)
+        first, *others = await async_copied(self._registry, job)
+        options = changes.options if changes else job.spec.options
+        if options.paper_id != job.spec.options.paper_id and first.extension in CONVERTED:
             # How many pages it becomes depends on the paper.
-            document = replace(document, pages=None)
-        return PrintRequest(
-            printer_key=changes.printer_key if changes else job.printer_key,
-            document=document,
-            title=job.title,
-            foreign_title=job.title_is_foreign,
-            options=changes.options if changes else options,
-            requested=changes.requested if changes else job.requested,
-            context=context,
-            ignore_quiet_hours=job.ignore_quiet_hours,
-            laid_out=job.laid_out,
-            release_code=job.release_code,
-            halves=halves,
+            first = replace(first, pages=None)
+        if ranges is None or job.spec.manual_duplex is None:
+            return deliveries_of(first, options)
+        align = job.deliveries[1].options.align
+        halves = Halves(others[0], align, job.spec.manual_duplex)
+        return _halved(deliveries_of(first, options, halves), ranges)
+
+
+def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
+    """Return what is asked for when a job's document is printed again."""
+    spec = job.spec
+    return JobSpec(
+        printer_key=changes.printer_key if changes else spec.printer_key,
+        title=spec.title,
+        foreign_title=job.title_is_foreign,
+        options=changes.options if changes else spec.options,
+        requested=changes.requested if changes else spec.requested,
+        asker=Asker.of(context),
+        ignore_quiet_hours=spec.ignore_quiet_hours,
+        laid_out=spec.laid_out,
+        release_code=spec.release_code,
+        manual_duplex=spec.manual_duplex,
+    )
+
+
+def _halved(deliveries: tuple[Delivery, ...], ranges: Ranges) -> tuple[Delivery, ...]:
+    """Return two deliveries of which only these sheets are printed."""
+    first, second = deliveries
+    second = replace(second, options=replace(second.options, page_range=ranges.backs))
+    if ranges.fronts is None:
+        # Whoever asks for it has turned the paper.
+        return replace(first, state=JobState.COMPLETED), replace(
+            second, after=None, hold_reason=None
         )
-
-    async def _async_copy_document(self, job: Job) -> Document:
-        return await _async_copied(job, self._registry.store.async_copy_document(job))
-
-    async def _async_copy_backs(self, job: Job) -> Document:
-        return await _async_copied(job, self._registry.store.async_copy_backs(job))
+    return replace(first, options=replace(first.options, page_range=ranges.fronts)), second
 
 
-async def _async_copied(job: Job, copy: Awaitable[Document | None]) -> Document:
+async def async_copied(registry: JobRegistry, job: Job) -> list[Document]:
+    """Return copies of a job's documents. Raises HomeAssistantError, InputError when they are gone."""
     try:
-        document = await copy
+        documents = await registry.store.async_copy_documents(job)
     except JobStoreError as err:
         raise disk_full(err) from None
-    if document is None:
+    if documents is None:
         raise job_error("document_gone", job)
-    return document
+    return documents
 
 
-def _halves_again(job: Job, changes: Changes | None, rest: Rest | None) -> ByHand | None:
+def _ranges_again(job: Job, changes: Changes | None, rest: Rest | None) -> Ranges | None:
     """Return what is printed again of a job with two halves, None for any other.
 
     Raises InputError: not_by_hand, by_hand_unchanged, no_such_sheet.
     """
-    if job.by_hand is None:
+    plan = job.spec.manual_duplex
+    if plan is None:
         if rest is not None:
             raise job_error("not_by_hand", job)
         return None
@@ -197,7 +208,9 @@ def _halves_again(job: Job, changes: Changes | None, rest: Rest | None) -> ByHan
         # The halves were made for one printer and its options.
         raise job_error("by_hand_unchanged", job)
     rest = rest or Rest()
-    count = job.by_hand.count(backs_only=rest.backs_only)
+    ranges = ranges_of(job.deliveries)
+    is_second = rest.backs_only or ranges.fronts is None
+    count = plan.count(ranges.backs if is_second else ranges.fronts or "")
     if not 1 <= rest.from_sheet <= count:
         raise InputError("no_such_sheet", title=job.title, count=str(count))
-    return job.by_hand.again(rest.from_sheet, backs_only=rest.backs_only)
+    return plan.again(ranges, rest.from_sheet, backs_only=rest.backs_only)

@@ -17,11 +17,10 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
-from .halves import turned_paper
-from .job import Job, JobState
+from .delivery import JobState
+from .job import Job
 from .moving import JobMover
-from .people import guess_origin
-from .readiness import QueueReason, Readiness, Verdict
+from .readiness import QueueReason, Readiness, Verdict, turned_paper
 from .registry import JobRegistry
 from .retention import documents_to_keep
 from .settings import keep_failed_time, keep_printed_time
@@ -119,17 +118,17 @@ class JobScheduler:
             self.count_pages(job)
             self._cancel_retry_at.pop(job.job_id, None)
             self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
-            if job.state is JobState.FAILED and job.task_id:
+            if job.state is JobState.FAILED and job.present.task_id:
                 self._coordinator.async_refresh_soon("a job failed", job.printer_key)
             if job.state is JobState.COMPLETED:
                 self._coordinator.async_on_page_printed(job.printer_key)
-            if job.task_id and not self._has_tasks_at(job.printer_key):
+            if job.present.task_id and not self._has_tasks_at(job.printer_key):
                 self._coordinator.async_on_jobs_ended(job.printer_key)
 
     def _has_tasks_at(self, printer_key: str) -> bool:
         """Return whether the cloud still has tasks of ours for a printer."""
         return any(
-            job.printer_key == printer_key and job.task_id and not job.is_final
+            job.printer_key == printer_key and job.present.task_id and not job.is_final
             for job in self._registry.unsettled()
         )
 
@@ -141,9 +140,8 @@ class JobScheduler:
                 job.printer_key,
                 job.job_id,
                 job.pages_printed,
-                user_id=job.asker.user_id,
-                # Records of 0.1.0 do not say it.
-                source=job.origin or guess_origin(job.sender_address, job.asker.user_id),
+                user_id=job.user_id,
+                source=job.spec.source,
             )
 
     @callback
@@ -191,14 +189,14 @@ class JobScheduler:
         if job.job_id in self._registry.deciding:
             # The decision may be rolled back; afterwards the job is reviewed again.
             return None
-        if job.task_id is not None:
+        if job.present.task_id is not None:
             return self._cancel_due(job, now)
         if job.is_moving:
             return self._mover.resolve(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
-            or self._uploader.is_uploading(job)
+            or self._uploader.is_uploading(job.present)
         ):
             return None
         if job.cancel_requested:
@@ -268,11 +266,12 @@ class JobScheduler:
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
-        if job.task_id is None or not job.can_cancel:
+        if job.present.task_id is None or not job.can_cancel:
             return None
         if not job.cancel_requested and job.state is not JobState.QUEUED:
             return None
-        due = job.handed_over_at or job.created_at if job.cancel_requested else job.expires_at
+        sent_at = job.present.handed_over_at or job.created_at
+        due = sent_at if job.cancel_requested else job.expires_at
         again = self._cancel_retry_at.get(job.job_id, due)
         return None if again is None else max(due, min(again, now + CANCEL_RETRY))
 
@@ -308,28 +307,31 @@ class JobScheduler:
 
         A job that has ended is not canceled, nor is an expired one that is being printed.
         """
-        printer = self._storage.printers.get(job.printer_key)
-        if printer is None or job.task_id is None:
+        printer, delivery = self._storage.printers.get(job.printer_key), job.present
+        if printer is None or delivery.task_id is None:
             return
         await self._tracker.async_poll_before_cancel(job)
-        current = self._registry.get(job.job_id)
-        if current is None or not current.can_cancel or current.task_id != job.task_id:
-            # It has ended, or its first half has.
-            await self._async_cancel_second_half(job.job_id, expiring=expiring)
+        if (found := self._registry.by_token(delivery.token)) is None:
             return
-        if expiring and current.state is not JobState.QUEUED:
+        current, asked = found
+        if asked.is_final or asked.state is JobState.CANCELING or asked.task_id != delivery.task_id:
+            await self._async_cancel_next(job.job_id, expiring=expiring)
             return
-        self._registry.change(current, expiring=expiring)
-        await self._client.cancel_task(printer.printer.address, job.task_id)
-        current = self._registry.get(job.job_id)
-        if current is not None and current.task_id != job.task_id:
-            await self._async_cancel_second_half(job.job_id, expiring=expiring)
-        elif current is not None and current.can_cancel:
-            self._registry.change(current, state=JobState.CANCELING)
+        if expiring and asked.state is not JobState.QUEUED:
+            return
+        self._registry.change(current, asked, expiring=expiring)
+        await self._client.cancel_task(printer.printer.address, delivery.task_id)
+        if (found := self._registry.by_token(delivery.token)) is None:
+            return
+        current, asked = found
+        if asked.is_final or asked.task_id != delivery.task_id:
+            await self._async_cancel_next(job.job_id, expiring=expiring)
+        elif asked.state is not JobState.CANCELING:
+            self._registry.change(current, asked, state=JobState.CANCELING)
             self._tracker.poll_soon(current)
 
-    async def _async_cancel_second_half(self, job_id: str, *, expiring: bool) -> None:
-        """Cancel a job whose first half ended while it was being canceled; wait for its end on disk."""
+    async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
+        """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
         job = self._registry.get(job_id)
         if job is not None and job.is_second_half and job.state is JobState.HELD and not expiring:
             self._registry.change(job, state=JobState.CANCELED)
@@ -385,3 +387,24 @@ class JobScheduler:
         if self._stop_timer is not None:
             self._stop_timer()
             self._stop_timer = None
+
+
+# What becomes of jobs that a crash interrupted, before anything is sent again.
+
+
+@callback
+def recover(registry: JobRegistry) -> None:
+    """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
+    newest: dict[tuple[str, str], Job] = {}
+    for job in reversed(registry.unsettled()):
+        if job.state is JobState.UPLOADING and not job.is_unsure:
+            # It was never sent, and its printer may not be ready any more.
+            registry.change(job, state=JobState.HELD, sent_bytes=None)
+        elif job.state is not JobState.HELD or job.is_moving:
+            continue
+        if job.has_turned_paper:
+            # Another job would be printed on its sheets.
+            continue
+        key = (job.printer_key, job.spec.replace_key or job.job_id)
+        if newest.setdefault(key, job) is not job:
+            registry.change(job, state=JobState.CANCELED, reason="replaced")

@@ -5,32 +5,34 @@ helper logs a failed write and goes on; here a job that is not safely on disk mu
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 import json
 import logging
 import os
 from pathlib import Path
-import re
 import shutil
+import socket
+from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
+from ..api.stored import StoredError
 from ..documents.document import Document
+from .delivery import Delivery
 from .job import Job, JobState
-from .location import is_copied, record_location
 from .other_tasks import OtherTasks
-from .record import RecordError
 
 _LOGGER = logging.getLogger(__name__)
 
 CACHE_FOLDER = "lianke"
 RECORD_NAME = "job.json"
-DOCUMENT_STEM = "document"
-# What is printed on the second sides, where that is done by hand.
-BACKS_NAME = "backs.pdf"
 DAMAGED_PREFIX = "damaged-"
 # A folder that is being made or deleted: deleted at the next start.
 PART_PREFIX = "part-"
@@ -41,7 +43,6 @@ NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
 FLUSHING_NAME = "flushing"
 # A larger record was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
-SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 MAX_DAMAGED = 10
 
 
@@ -63,9 +64,9 @@ def _remove_jobs(root: Path) -> list[Job]:
     waiting = []
     for folder in root.iterdir() if root.is_dir() else ():
         if _is_job(folder):
-            with suppress(OSError, RecordError):
+            with suppress(OSError, StoredError):
                 job = _read_job(folder)
-                if job.state in (JobState.HELD, JobState.UPLOADING) and job.handed_over_at is None:
+                if job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure:
                     waiting.append(job)
     shutil.rmtree(root, ignore_errors=True)
     return waiting
@@ -86,17 +87,9 @@ class JobStore:
         # Documents that are being flushed to disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
-    def document_path(self, job: Job) -> Path:
-        """Return the path of a job's document, of its present half where it has two."""
-        if job.is_second_half:
-            return self._root / job.job_id / BACKS_NAME
-        return self._fronts_path(job)
-
-    def _fronts_path(self, job: Job) -> Path:
-        suffix = Path(job.document_name).suffix.lower()
-        if not SUFFIX.fullmatch(suffix):
-            suffix = ""
-        return self._root / job.job_id / f"{DOCUMENT_STEM}{suffix}"
+    def document_path(self, job: Job, delivery: Delivery | None = None) -> Path:
+        """Return the path of a delivery's document, without any of the present one's."""
+        return self._root / job.job_id / (delivery or job.present).document.path.name
 
     async def async_load(self) -> list[Job]:
         """Return all readable jobs, oldest first.
@@ -111,21 +104,16 @@ class JobStore:
         await self._async_run(record_location, self._root)
 
     def _paths(self, job: Job) -> list[Path]:
-        """Return the paths of a job's document, or of both its halves."""
-        fronts = self._fronts_path(job)
-        return [fronts] if job.by_hand is None else [fronts, fronts.with_name(BACKS_NAME)]
+        """Return the paths of a job's documents."""
+        return [self.document_path(job, one) for one in job.deliveries]
 
-    async def async_create(
-        self, job: Job, document: Document, backs: Document | None = None
-    ) -> None:
-        """Move in the document and write the job; on return the job is on disk.
+    async def async_create(self, job: Job, spooled: Sequence[Path]) -> None:
+        """Move in the documents of the deliveries and write the job; on return the job is on disk.
 
-        `backs` is the document of the second half of a job that has two. They are still being flushed:
-        await `async_flushed` before relying on them. Raises JobStoreError; then nothing of the job is
-        left behind.
+        They are still being flushed: await `async_flushed` before relying on them. Raises JobStoreError; then
+        nothing of the job is left behind.
         """
-        documents = [document] if backs is None else [document, backs]
-        await self._async_run(self._create, job, documents)
+        await self._async_run(self._create, job, spooled)
         self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, self._paths(job))
 
     async def async_flushed(self, job_id: str) -> None:
@@ -148,17 +136,9 @@ class JobStore:
         """Write jobs; return the ids of those that could not be written."""
         return await self._async_run(self._write_all, list(jobs))
 
-    async def async_copy_document(self, job: Job) -> Document | None:
-        """Return a copy of a job's document, None when it is gone. Raises JobStoreError.
-
-        Of two halves it is the first one's.
-        """
-        return await self._async_run(self._copy_document, job, self._fronts_path(job))
-
-    async def async_copy_backs(self, job: Job) -> Document | None:
-        """Return a copy of the document of a job's second half; as `async_copy_document`."""
-        backs = self._fronts_path(job).with_name(BACKS_NAME)
-        return await self._async_run(self._copy_document, job, backs)
+    async def async_copy_documents(self, job: Job) -> list[Document] | None:
+        """Return copies of the documents of a job's deliveries, None when they are gone. Raises JobStoreError."""
+        return await self._async_run(self._copy_documents, job)
 
     async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
@@ -197,22 +177,22 @@ class JobStore:
                 continue
             try:
                 jobs.append(_read_job(folder))
-            except (OSError, RecordError) as err:
+            except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
         _remove_all(sorted(damaged, reverse=True)[MAX_DAMAGED:])
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
-    def _create(self, job: Job, documents: list[Document]) -> None:
+    def _create(self, job: Job, spooled: Sequence[Path]) -> None:
         folder = self._root / f"{PART_PREFIX}{job.job_id}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700)
-            for document, path in zip(documents, self._paths(job), strict=True):
+            for one, path in zip(job.deliveries, spooled, strict=True):
                 # The spool lies on the same file system: this is a rename, not a copy.
-                target = folder / path.name
-                shutil.move(document.path, target)
+                target = folder / one.document.path.name
+                shutil.move(path, target)
                 target.chmod(0o600)
-                if target.stat().st_size != document.size:
+                if target.stat().st_size != one.document.size:
                     raise OSError("the document changed its size")
             (folder / FLUSHING_NAME).touch(mode=0o600)
             _write_record(job, folder)
@@ -220,33 +200,24 @@ class JobStore:
             _sync(self._root)
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
-            unlink_all([document.path for document in documents])
+            unlink_all(spooled)
             raise JobStoreError("the job could not be written") from err
 
-    def _copy_document(self, job: Job, source: Path) -> Document | None:
-        target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
-        try:
-            # A hard link is enough, since nothing ever writes into a document.
-            target.hardlink_to(source)
-        except FileNotFoundError:
-            return None
-        except OSError:
+    def _copy_documents(self, job: Job) -> list[Document] | None:
+        copies: list[Document] = []
+        for one in job.deliveries:
+            source = self.document_path(job, one)
+            target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
             try:
-                shutil.copyfile(source, target)
-            except OSError as err:
-                unlink_all([target])
-                raise JobStoreError("the document could not be copied") from err
-        return Document(
-            path=target,
-            name=job.document_name,
-            content_type=job.content_type,
-            extension=source.suffix,
-            size=job.size if job.by_hand is None else target.stat().st_size,
-            pages=job.document_pages,
-            pages_at_most=job.document_pages_at_most,
-            digest=job.digest or None,
-            title=job.title,
-        )
+                is_there = _copy(source, target)
+            except JobStoreError:
+                unlink_all(copy.path for copy in copies)
+                raise
+            if not is_there:
+                unlink_all(copy.path for copy in copies)
+                return None
+            copies.append(replace(one.document, path=target, title=job.title))
+        return copies
 
     def _write(self, job: Job) -> None:
         """Write a job, unless its record is newer. Raises JobStoreError."""
@@ -264,6 +235,22 @@ class JobStore:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.append(job.job_id)
         return failed
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copy a document that nothing ever writes into; return whether it is there. Raises JobStoreError."""
+    try:
+        # A hard link is enough.
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        try:
+            shutil.copyfile(source, target)
+        except OSError as err:
+            unlink_all([target])
+            raise JobStoreError("the document could not be copied") from err
+    return True
 
 
 def _stored_generation(folder: Path) -> int:
@@ -308,16 +295,16 @@ def _is_job(folder: Path) -> bool:
 
 
 def _read_job(folder: Path) -> Job:
-    """Read a job from its folder. Raises RecordError or OSError."""
+    """Read a job from its folder. Raises StoredError or OSError."""
     record = folder / RECORD_NAME
     if record.stat().st_size > MAX_RECORD_BYTES:
-        raise RecordError("the record is too large")
+        raise StoredError("the record is too large")
     try:
         job = Job.from_record(json.loads(record.read_text("utf-8")))
     except (ValueError, RecursionError) as err:
-        raise RecordError(str(err)[:100]) from None
+        raise StoredError(str(err)[:100]) from None
     if job.job_id != folder.name:
-        raise RecordError("the record belongs to another folder")
+        raise StoredError("the record belongs to another folder")
     return job
 
 
@@ -351,3 +338,232 @@ def _remove_all(folders: Iterable[Path]) -> None:
         except OSError:
             part = folder
         shutil.rmtree(part, ignore_errors=True)
+
+
+# Detects a copied job folder, whose jobs must not print here as well.
+#
+# A copy of the configuration folder carries everything that Home Assistant has, its instance id included,
+# but not where a file lies: a marker records its own inode, the host's name and the folder's path. A folder
+# counts as copied when the inode differs *and* host or path do. So a renamed folder, a recreated container
+# and a file system that renumbers its files at each start are no copies; a folder that was moved by copying
+# is taken for one, and then a person decides which jobs go on. A clone of a whole disk on a host of the same
+# name is not recognised.
+
+MARKER_NAME = "home.json"
+MAX_MARKER_BYTES = 8192
+
+
+def is_copied(root: Path) -> bool:
+    """Return whether a folder of jobs was copied from elsewhere; blocking."""
+    marker = root / MARKER_NAME
+    try:
+        with marker.open("rb") as file:
+            current = _place(root, os.fstat(file.fileno()).st_ino)
+            stored = json.loads(file.read(MAX_MARKER_BYTES))
+    except (OSError, ValueError, RecursionError) as err:
+        # Version 0.1.0 wrote none, nor does a first start that a power cut ends.
+        _LOGGER.debug("The job folder has no marker: %s", type(err).__name__)
+        return False
+    if not isinstance(stored, dict):
+        return False
+    moved = (stored.get("host"), stored.get("path")) != (current["host"], current["path"])
+    return moved and stored.get("inode") != current["inode"]
+
+
+def record_location(root: Path) -> None:
+    """Write the marker of a job folder; blocking. A failure is logged and costs only the protection."""
+    marker = root / MARKER_NAME
+    try:
+        descriptor = os.open(marker, os.O_CREAT | os.O_RDWR, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            text = json.dumps(_place(root, os.fstat(file.fileno()).st_ino)).encode()
+            if file.read(MAX_MARKER_BYTES) == text:
+                return
+            # Written in place, since the inode is what is recorded.
+            file.seek(0)
+            file.write(text)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as err:
+        _LOGGER.debug("The marker of the job folder was not written: %s", type(err).__name__)
+
+
+def _place(root: Path, inode: int) -> dict[str, Any]:
+    return {"inode": inode, "host": socket.gethostname(), "path": str(root.resolve())}
+
+
+# Writes job records to disk, several at a time, always the newest version.
+#
+# Who publishes a change waits here until it is persisted. A record that cannot be written is tried again
+# until the writer is closed; after that nothing of this queue touches the disk.
+
+# Seconds until a change that nobody waits for is written, together with those of the meantime.
+WRITE_DELAY = 2
+# Seconds until a record that could not be written is tried again.
+WRITE_AGAIN = 30
+# Seconds that closing waits for a disk that hangs.
+CLOSE_TIME = 10
+MAX_AT_ONCE = 20
+
+
+class RecordWriter:
+    """Writes the newest version of changed jobs and knows which version is on disk."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        store: JobStore,
+        *,
+        newest: Callable[[str], Job | None],
+        on_persisted: Callable[[Job], None],
+    ) -> None:
+        """`newest` returns the current version of a job; `on_persisted` is called with written ones."""
+        self._hass = hass
+        self._entry = entry
+        self._store = store
+        self._newest = newest
+        self._on_persisted = on_persisted
+        # The versions that are on disk.
+        self.persisted: dict[str, Job] = {}
+        self._dirty: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
+        self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stop_timer: CALLBACK_TYPE | None = None
+        self._warned = False
+        self.closed = False
+
+    @callback
+    def forget(self, job_id: str) -> None:
+        """Forget a job whose record is deleted."""
+        for known in (self.persisted, self._dirty, self._failed):
+            known.pop(job_id, None)
+        self._end_waits(job_id, None, JobStoreError("the job is gone"))
+
+    @callback
+    def write_soon(self, job_id: str) -> None:
+        """Write a job's newest version as soon as the disk is free."""
+        if not self.closed:
+            self._dirty[job_id] = None
+            self._start()
+
+    @callback
+    def write_later(self, job_id: str) -> None:
+        """Write a job's newest version within WRITE_DELAY seconds."""
+        if not self.closed:
+            self._dirty[job_id] = None
+            self._set_timer(WRITE_DELAY)
+
+    async def async_persist(self, job: Job) -> None:
+        """Wait until this version of a job, or a newer one, is on disk. Raises JobStoreError."""
+        persisted = self.persisted.get(job.job_id)
+        if persisted is not None and persisted.generation >= job.generation:
+            return
+        if self.closed:
+            raise JobStoreError("the writer is closed")
+        done: asyncio.Future[None] = self._hass.loop.create_future()
+        self._waiters.setdefault(job.job_id, []).append((job.generation, done))
+        self.write_soon(job.job_id)
+        await done
+
+    async def async_flush(self) -> None:
+        """Write all changed records; those that fail are tried again later."""
+        self._start_all()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def async_close(self) -> None:
+        """Write what can be written, and nothing after that."""
+        if self.closed:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIME):
+                await self.async_flush()
+        self.closed = True
+        self._store.close()
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        left = self._dirty | self._failed
+        if left:
+            _LOGGER.warning(
+                "The last changes of these print jobs could not be written to disk: %s",
+                ", ".join(left),
+            )
+        for job_id in list(self._waiters):
+            self._end_waits(job_id, None, JobStoreError("the writer is closed"))
+
+    @callback
+    def _start(self) -> None:
+        if self._dirty and (self._task is None or self._task.done()):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_write(), "write print jobs", eager_start=False
+            )
+
+    async def _async_write(self) -> None:
+        """Write the changed records in batches; those that fail wait for the timer."""
+        while self._dirty and not self.closed:
+            batch = list(self._dirty)[:MAX_AT_ONCE]
+            for job_id in batch:
+                del self._dirty[job_id]
+            jobs = [job for job_id in batch if (job := self._newest(job_id))]
+            try:
+                failed = set(await self._store.async_write_all(jobs))
+            except asyncio.CancelledError:
+                self._failed |= dict.fromkeys(batch)
+                raise
+            for job in jobs:
+                if job.job_id in failed:
+                    self._failed[job.job_id] = None
+                    err = JobStoreError("the job could not be written")
+                    self._end_waits(job.job_id, job.generation, err)
+                else:
+                    self._failed.pop(job.job_id, None)
+                    self.persisted[job.job_id] = job
+                    self._end_waits(job.job_id, job.generation, None)
+                    self._on_persisted(job)
+        if self._failed and not self._warned:
+            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
+        self._warned = bool(self._failed)
+        if self._failed:
+            self._set_timer(WRITE_AGAIN)
+
+    @callback
+    def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
+        """End the waits for this version of a job or older ones, None for all, with an error or none."""
+        left = []
+        for wanted, done in self._waiters.pop(job_id, []):
+            if generation is not None and wanted > generation:
+                left.append((wanted, done))
+            elif done.done():
+                continue
+            elif err is None:
+                done.set_result(None)
+            else:
+                done.set_exception(err)
+        if left:
+            self._waiters[job_id] = left
+
+    @callback
+    def _set_timer(self, delay: float) -> None:
+        if self._stop_timer is None and not self.closed:
+            self._stop_timer = async_call_later(
+                self._hass, delay, HassJob(self._on_timer, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def _on_timer(self, _now: datetime) -> None:
+        self._stop_timer = None
+        self._start_all()
+
+    @callback
+    def _start_all(self) -> None:
+        """Write all changed records, including those that failed before."""
+        self._dirty |= self._failed
+        self._failed.clear()
+        self._start()

@@ -1,42 +1,81 @@
 """Submitting jobs: checks, then the write to disk; only then may anything be sent."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
+from ..api.options import count_selected
 from ..box.page_counts import PageCounts, month_of
 from ..box.views import PrinterView
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .approval import async_reasons_to_ask, release_code
 from .beginning import async_find_beginning
+from .delivery import Delivery, JobState, files_of
 from .errors import already_retried, disk_full
-from .halves import check_may_turn, turned_paper
-from .job import Asker, Job, JobState
+from .job import Job
 from .limits import (
     LAN_SHARES,
     Content,
+    Counted,
     LimitError,
     check_pages,
     check_rate,
+    counted,
     find_duplicate,
     is_uncounted,
 )
 from .page_count import PageCounter, file_digest
-from .people import Origin, PersonReason
-from .readiness import PERMANENT, QueueReason, Readiness
+from .readiness import PERMANENT, QueueReason, Readiness, check_may_turn, turned_paper
+from .record import BACKS_NAME, file_name
 from .registry import JobRegistry
-from .request import PrintRequest, Submission, new_job
-from .settings import max_jobs_per_hour, max_pages
+from .settings import hold_time, max_jobs_per_hour, max_pages
+from .spec import JobSpec, Origin, PersonReason
 from .store import JobStoreError, unlink_all
 
 # Called with a printer's key and the error, or None when a job passed.
 type LimitListener = Callable[[str, LimitError | None], None]
+
+
+class Submission(NamedTuple):
+    """A job that was accepted, or the earlier one with the same request id."""
+
+    job: Job
+    duplicate: bool = False
+
+
+class Destination(Protocol):
+    """The queue of a box, as far as it takes jobs from others."""
+
+    entry_id: str
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it is."""
+
+    async def async_submit(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        *,
+        job_id: str | None = None,
+        moved: Job | None = None,
+    ) -> Submission:
+        """Accept a job; on return it is on disk."""
+
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which this one took the place of is over."""
+
+    def resolve_moves(self) -> None:
+        """Go on with what was cut off between boxes, now that another one is there."""
 
 
 class JobSubmitter:
@@ -76,95 +115,90 @@ class JobSubmitter:
         """Accept no more jobs: the next queue to read the store would not know of them."""
         self._closed = True
 
-    async def async_submit(self, request: PrintRequest) -> Submission:
+    async def async_submit(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        *,
+        job_id: str | None,
+        moved: Job | None,
+    ) -> Submission:
         """Accept or refuse a job; see PrintQueue.async_submit."""
         accepted = False
         try:
-            request = await self._async_with_asker(request)
+            if moved is None:
+                spec = await self._async_with_asker(spec)
+            first, *rest = deliveries
             # Not in the lock: it may take a while.
             document = await self._counter.async_complete(
-                request.printer_key,
-                request.document,
-                request.options,
+                spec.printer_key,
+                first.document,
+                first.options,
                 limit=max_pages(self._entry.options),
             )
-            request = replace(request, document=document)
+            if spec.request_id is not None and document.digest is None:
+                digest = await self._hass.async_add_executor_job(file_digest, document.path)
+                document = replace(document, digest=digest)
+            deliveries = (replace(first, document=document), *rest)
             async with self._lock:
-                submission = await self._async_accept(request)
+                submission = await self._async_accept(spec, deliveries, job_id, moved)
                 accepted = not submission.duplicate
         finally:
             if not accepted:
-                await self._hass.async_add_executor_job(unlink_all, request.files)
+                await self._hass.async_add_executor_job(unlink_all, files_of(deliveries))
         return submission
 
-    async def _async_with_asker(self, request: PrintRequest) -> PrintRequest:
-        """Return a request that says who asks, and by what; a moved job says it already."""
-        if request.moved is not None:
-            return request
-        context = request.context
-        beginning = await async_find_beginning(self._hass, context)
+    async def _async_with_asker(self, spec: JobSpec) -> JobSpec:
+        """Return what is asked for with who asks, and by what."""
+        asker = spec.asker
+        beginning = await async_find_beginning(self._hass, asker.context)
         return replace(
-            request,
-            asker=Asker(
-                context_id=context.id, user_id=beginning.user_id, parent_id=context.parent_id
-            ),
-            origin=request.origin
-            or (Origin.LAN_PRINTER if request.sender_address else beginning.origin),
+            spec,
+            asker=replace(asker, user_id=beginning.user_id),
+            origin=spec.origin or (Origin.LAN_PRINTER if spec.sender_address else beginning.origin),
             automated=beginning.automated,
         )
 
-    async def _async_accept(self, request: PrintRequest) -> Submission:
-        digest = await self._async_digest(request)
+    async def _async_accept(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str | None,
+        moved: Job | None,
+    ) -> Submission:
         now = dt_util.utcnow()
-        if request.retry_of:
-            self._check_retry(request.retry_of)
-        if request.request_id and request.moved is None:
+        if spec.retry_of:
+            self._check_retry(spec.retry_of)
+        if spec.request_id and moved is None:
             content = Content(
-                printer_key=request.printer_key, digest=digest, options=request.options.as_dict()
+                printer_key=spec.printer_key,
+                digest=deliveries[0].document.digest or "",
+                options=spec.options,
             )
-            job = find_duplicate(self._registry.all(), request.request_id, content, now)
+            job = find_duplicate(self._registry.all(), spec.request_id, content, now)
             if job is not None:
                 return Submission(job=job, duplicate=True)
-        view = self._coordinator.data.printers.get(request.printer_key)
+        view = self._coordinator.data.printers.get(spec.printer_key)
         if view is None:
             raise InputError("printer_gone")
         if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
             raise InputError(f"driver_{view.printer.driver}", printer=view.name)
         if self._closed:
             raise InputError("not_ready_getting_ready", printer=view.name)
-        replaced = self._replaced_by(request)
-        self._check_limits(request, view, replaced)
+        replaced = self._replaced_by(spec, moved)
+        pages = counted(spec, deliveries)
+        self._check_limits(spec, pages, view, replaced)
         reason = self._readiness.check_printer(
-            view.key, now, ignore_quiet_hours=request.ignore_quiet_hours
+            view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         ).reason
-        if reason is not None and (reason in PERMANENT or not request.hold):
+        if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
-        moved = request.moved
-        if moved is not None and moved.approved and self._registry.get(moved.job_id) is not None:
-            # By somebody who may approve for this box.
-            request = replace(request, approved=True)
-        if request.waits_for is None:
-            asks = await async_reasons_to_ask(
-                self._hass, self._entry.options, request, view, spent=self._pages_of_month(request)
-            )
-            # What people are to be asked about a job is asked wherever it is moved to.
-            before = moved.waits_for if moved else ()
-            if moved is None and is_uncounted(*request.counted):
-                asks = (*asks, PersonReason.RELEASE)
-            reasons = (*before, *asks)
-            if reasons and request.halves is not None and request.halves.by_hand.half == 2:
-                # Nobody leaves turned paper in the tray until others have answered.
-                reasons = (*reasons, PersonReason.TURN_PAPER)
-            request = replace(
-                request,
-                waits_for=tuple(dict.fromkeys(reasons)),
-                release_code=release_code(self._entry.options, request),
-            )
-        job = new_job(self._entry.options, request, view, reason, digest, now)
+        if spec.waits_for is None or moved is not None:
+            spec = await self._async_asking_people(spec, pages, view, moved)
+        job = self._new_job(spec, deliveries, job_id or ulid_now(), pages, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
-            backs = None if request.halves is None else request.halves.backs
-            await self._store.async_create(job, request.document, backs)
+            await self._store.async_create(job, files_of(deliveries))
             if replaced:
                 # The old jobs stay until the one that replaces them is safe.
                 await self._async_flush_unregistered(job)
@@ -188,6 +222,71 @@ class JobSubmitter:
                     await self._registry.async_wait_persisted(old.job_id)
         return Submission(job=job)
 
+    async def _async_asking_people(
+        self, spec: JobSpec, pages: Counted, view: PrinterView, moved: Job | None
+    ) -> JobSpec:
+        """Return what is asked for with the people whom it waits for. Raises InputError."""
+        # What people are to be asked about a job is asked wherever it is moved to, and what was approved by
+        # somebody who may approve for this box needs no second approval.
+        same_box = moved is not None and self._registry.get(moved.job_id) is not None
+        spec = replace(spec, approved=spec.approved and (moved is None or same_box))
+        asks = await async_reasons_to_ask(
+            self._hass,
+            self._entry.options,
+            spec,
+            pages,
+            view,
+            spent=self._pages_of_month(spec),
+        )
+        if moved is None and is_uncounted(*pages):
+            asks = (*asks, PersonReason.RELEASE)
+        waits_for = tuple(dict.fromkeys((*(spec.waits_for or ()), *asks)))
+        return replace(
+            spec, waits_for=waits_for, release_code=release_code(self._entry.options, spec)
+        )
+
+    def _new_job(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str,
+        pages: Counted,
+        view: PrinterView,
+        reason: str | None,
+        moved: Job | None,
+        now: datetime,
+    ) -> Job:
+        """Return the job that is accepted; `reason` is why its printer cannot take it now."""
+        waits_for = spec.waits_for or ()
+        if PersonReason.RELEASE not in waits_for:
+            spec = replace(spec, release_code=None)
+        expires_at = now + (spec.expires_in or hold_time(self._entry.options))
+        job = Job(
+            job_id=job_id,
+            spec=replace(spec, waits_for=waits_for),
+            deliveries=_placed(deliveries),
+            printer_name=view.name,
+            created_at=moved.created_at if moved else now,
+            changed_at=now,
+            expires_at=moved.expires_at if moved else expires_at,
+            pages=count_selected(pages.options.page_range, pages.document.pages),
+            copies=pages.options.copies,
+            move_open=moved is not None,
+        )
+        first = job.present
+        if job.is_second_half and waits_for:
+            # Nobody leaves turned paper in the tray until others have answered.
+            first = replace(first, after=PersonReason.TURN_PAPER)
+        first = replace(
+            first,
+            state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
+            hold_reason=waits_for[0] if waits_for else reason,
+        )
+        return replace(
+            job,
+            deliveries=tuple(first if one is job.present else one for one in job.deliveries),
+        )
+
     @callback
     def _heeding_turned_paper(self, job: Job) -> Job:
         """Return a new job as it may be added now: held if another's turned paper lies in the tray.
@@ -198,9 +297,9 @@ class JobSubmitter:
         check_may_turn(job, jobs, dt_util.utcnow())
         if job.state is not JobState.UPLOADING or job.printer_key not in turned_paper(jobs):
             return job
-        if not job.hold:
+        if not job.spec.hold:
             raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
-        return replace(job, state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
+        return job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
 
     async def _async_flush_unregistered(self, job: Job) -> None:
         """Wait until the document of a job that is not registered yet is on disk. Raises JobStoreError."""
@@ -224,46 +323,37 @@ class JobSubmitter:
             raise disk_full(err) from None
         self._registry.publish(job_id)
 
-    async def _async_digest(self, request: PrintRequest) -> str:
-        """Return the digest that tells the document apart, empty where nothing will compare it."""
-        document = request.document
-        if document.digest is not None or request.request_id is None:
-            return document.digest or ""
-        return await self._hass.async_add_executor_job(file_digest, document.path)
-
     def _check_retry(self, job_id: str) -> None:
         """Refuse to retry a job that another job retries already."""
         for job in self._registry.all():
-            if job.retry_of == job_id and not job.was_never_sent:
+            if job.spec.retry_of == job_id and not job.was_never_sent:
                 raise already_retried(job)
 
-    def _pages_of_month(self, request: PrintRequest) -> int:
-        """Return the pages that a request's user has printed in this month, or waits for."""
-        if (user_id := request.asker.user_id) is None:
+    def _pages_of_month(self, spec: JobSpec) -> int:
+        """Return the pages that the user who asks has printed in this month, or waits for."""
+        if (user_id := spec.asker.user_id) is None:
             return 0
-        moved = request.moved.job_id if request.moved else None
         waiting = sum(
             (1 if job.pages is None else job.pages) * job.copies
             for job in self._registry.unsettled()
-            if job.asker.user_id == user_id and not job.is_final and job.job_id != moved
+            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
         )
         return waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
 
-    def _replaced_by(self, request: PrintRequest) -> list[Job]:
-        """Return the held jobs that this request replaces.
+    def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
+        """Return the held jobs that a new one replaces.
 
         Raises InputError when it is a moved job itself that a newer one has replaced.
         """
         waiting = [
             job
             for job in self._registry.all()
-            if job.printer_key == request.printer_key
+            if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
             and not job.is_moving
-            and job.replace_key
-            and job.replace_key == request.replace_key
+            and job.spec.replace_key
+            and job.spec.replace_key == spec.replace_key
         ]
-        moved = request.moved
         if moved is not None and any(job.created_at > moved.created_at for job in waiting):
             raise InputError("newer_job_waits", title=moved.title)
         return waiting
@@ -289,17 +379,12 @@ class JobSubmitter:
 
     @callback
     def _check_limits(
-        self, request: PrintRequest, view: PrinterView, replaced: Collection[Job]
+        self, spec: JobSpec, pages: Counted, view: PrinterView, replaced: Collection[Job]
     ) -> None:
         """Check the limits on pages and jobs and report the result. Raises InputError."""
         with self._reporting_refusal(view):
-            check_pages(
-                *request.counted,
-                limit=max_pages(self._entry.options),
-                printer=view.name,
-            )
-            origin = (request.asker.user_id, request.sender_address)
-            self._check_rate(view, origin, replaced)
+            check_pages(*pages, limit=max_pages(self._entry.options), printer=view.name)
+            self._check_rate(view, (spec.asker.user_id, spec.sender_address), replaced)
         self._report(view, None)
 
     @contextmanager
@@ -330,11 +415,11 @@ class JobSubmitter:
             for job in self._registry.all()
             if job.printer_key == view.key and job not in replaced
         ]
-        own = [job for job in jobs if (job.asker.user_id, job.sender_address) == origin]
+        own = [job for job in jobs if (job.user_id, job.spec.sender_address) == origin]
         check_rate(own, now, limit=limit, printer=view.name, refused=refused)
         if origin[1] is not None:
             # A device can take more than one address.
-            sent = [job for job in jobs if job.sender_address is not None]
+            sent = [job for job in jobs if job.spec.sender_address is not None]
             check_rate(sent, now, limit=LAN_SHARES * limit, printer=view.name)
 
 
@@ -351,3 +436,13 @@ async def async_finish[T](task: asyncio.Future[T]) -> T:
 def _can_be_replaced(job: Job) -> bool:
     """Return whether a newer job may take a job's place: it waits, and no paper was turned over for it."""
     return job.state is JobState.HELD and not job.has_turned_paper
+
+
+def _placed(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
+    """Return deliveries whose documents have their names in the folder of the job."""
+    first, *others = deliveries
+    names = [file_name(first.document.name), *(BACKS_NAME for _ in others)]
+    return tuple(
+        replace(one, document=replace(one.document, path=Path(name)))
+        for one, name in zip(deliveries, names, strict=True)
+    )

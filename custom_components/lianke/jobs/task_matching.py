@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
-from .job import Job
-from .other_tasks import PreviewUpload
+from .delivery import Delivery
+from .other_tasks import handed_over
 
 # The clocks of the cloud and here may differ so much where no answer has shown by how much.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -42,9 +42,6 @@ type _Fits = Callable[[DayTask, str], bool]
 _ENDED = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 
 
-type Upload = Job | PreviewUpload
-
-
 class ClockOffset(NamedTuple):
     """Bounds of how far the cloud's clock is ahead of ours."""
 
@@ -60,9 +57,9 @@ class ClockOffset(NamedTuple):
 class Matches(NamedTuple):
     """What the list of tasks shows.
 
-    `tasks` are the tasks of jobs by the jobs' ids, `foreign` says whether others print. `alike` are the
-    tasks of jobs that match only as a group, `undecided` the jobs of a group whose tasks have not all
-    ended, `ambiguous` those of a group of which only some were printed.
+    `tasks` are the tasks of deliveries by their tokens, `foreign` says whether others print. `alike` are the
+    tasks of deliveries that match only as a group, `undecided` the deliveries of a group whose tasks have not
+    all ended, `ambiguous` those of a group of which only some were printed.
     """
 
     tasks: Mapping[str, DayTask] = {}
@@ -75,23 +72,23 @@ class Matches(NamedTuple):
 def match_tasks(
     tasks: Sequence[DayTask],
     *,
-    age: Callable[[Job], timedelta],
-    own: Sequence[Job],
+    age: Callable[[Delivery], timedelta],
+    own: Sequence[Delivery],
     known_ids: Collection[str],
-    doubtful: Sequence[Job],
-    lost: Sequence[Upload] = (),
+    doubtful: Sequence[Delivery],
+    lost: Sequence[Delivery] = (),
     foreign_seen_at: datetime | None,
 ) -> Matches:
-    """Match the jobs in doubt with the box's tasks, as the list has them.
+    """Match the deliveries in doubt with the box's tasks, as the list has them.
 
-    `age` returns how long before the list was asked for a job was sent. `own` are the jobs whose tasks
-    are known, `known_ids` all tasks that are known to be ours. `doubtful` must be every job that may
-    have an unknown task, `lost` every preview. `foreign_seen_at` is when a foreign task was last seen
+    `age` returns how long before the list was asked for a delivery was sent. `own` are those whose tasks
+    are known, `known_ids` all tasks that are known to be ours. `doubtful` must be every delivery of a job that
+    may have an unknown task, `lost` every preview. `foreign_seen_at` is when a foreign task was last seen
     on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
-    previews = {f"preview {number}": upload for number, upload in enumerate(lost)}
-    uploads: dict[str, Upload] = {**{job.job_id: job for job in doubtful}, **previews}
+    uploads = {upload.token: upload for upload in (*doubtful, *lost)}
+    previews = {upload.token for upload in lost}
     if len(unknown) > len(uploads):
         return Matches(foreign=True)
     measured = _measured(tasks, own)
@@ -104,7 +101,7 @@ def match_tasks(
         task_id: {key for key in uploads if fits(task, key, LATE)}
         for task_id, task in unknown.items()
     }
-    maybe_previews = {task_id for task_id, keys in left.items() if keys & previews.keys()}
+    maybe_previews = {task_id for task_id, keys in left.items() if keys & previews}
     found = _assign(left)
     if (
         found is None
@@ -114,23 +111,23 @@ def match_tasks(
     ):
         return Matches(foreign=True)
     ready = {
-        job.job_id
-        for job in doubtful
-        if age(job) >= search_after(job)
-        and offsets[job.job_id].is_known
-        and not _was_near_foreign(job, foreign_seen_at)
+        upload.token
+        for upload in doubtful
+        if age(upload) >= search_after(upload)
+        and offsets[upload.token].is_known
+        and not _was_near_foreign(upload, foreign_seen_at)
     }
     hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
     matches = Matches(
         tasks={key: unknown[task_id] for key, task_id in found.items() if key in ready - hidden},
-        ambiguous=frozenset(hidden - previews.keys()),
+        ambiguous=frozenset(hidden - previews),
     )
     rest = frozenset[str]().union(*left.values())
     if not rest:
         return matches
     pairs = _pair({key: uploads[key] for key in rest}, [unknown[task_id] for task_id in left], fits)
     if pairs is None or not rest <= ready:
-        return matches._replace(ambiguous=matches.ambiguous | (rest - previews.keys()))
+        return matches._replace(ambiguous=matches.ambiguous | (rest - previews))
     if not all(task.state in _ENDED for task in pairs.values()):
         return matches._replace(undecided=rest)
     if len({(task.state, task.code) for task in pairs.values()}) > 1:
@@ -138,39 +135,39 @@ def match_tasks(
     return matches._replace(alike=pairs)
 
 
-def search_after(job: Job) -> timedelta:
-    """Return how long after its upload the list surely has a job's task, if there is one."""
-    return _answer_time(job) + LIST_LAG
+def search_after(upload: Delivery) -> timedelta:
+    """Return how long after its end was sent the list surely has an upload's task, if there is one."""
+    return _answer_time(upload) + LIST_LAG
 
 
-def _was_near_foreign(job: Job, foreign_seen_at: datetime | None) -> bool:
-    """Return whether a foreign task was seen within a day before a job, or since."""
-    return foreign_seen_at is not None and handed_over(job) - foreign_seen_at < FOREIGN_MEMORY
+def _was_near_foreign(upload: Delivery, foreign_seen_at: datetime | None) -> bool:
+    """Return whether a foreign task was seen within a day before an upload, or since."""
+    return foreign_seen_at is not None and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
-    """Return the task of each job as far as there is only one way, None if there is no way.
+    """Return the task of each upload as far as there is only one way, None if there is no way.
 
-    `possible` are the jobs that each task may belong to; what is left in it is undecided. A task that
-    only one job can have is that job's, and then no other task is. A task without a job is foreign.
+    `possible` are the uploads that each task may belong to; what is left in it is undecided. A task that
+    only one upload can have is that one's, and then no other task is. A task without an upload is foreign.
     """
     found: dict[str, str] = {}
     while possible:
-        task_id, job_ids = min(possible.items(), key=lambda item: len(item[1]))
-        if not job_ids or len(possible) > len(set().union(*possible.values())):
+        task_id, keys = min(possible.items(), key=lambda item: len(item[1]))
+        if not keys or len(possible) > len(set().union(*possible.values())):
             return None
-        if len(job_ids) > 1:
+        if len(keys) > 1:
             break
-        (job_id,) = job_ids
-        found[job_id] = task_id
+        (key,) = keys
+        found[key] = task_id
         del possible[task_id]
         for others in possible.values():
-            others.discard(job_id)
+            others.discard(key)
     return found
 
 
 def _pair(
-    uploads: Mapping[str, Upload], tasks: Sequence[DayTask], fits: _Fits
+    uploads: Mapping[str, Delivery], tasks: Sequence[DayTask], fits: _Fits
 ) -> dict[str, DayTask] | None:
     """Return one way to give each upload a task of its own, None if there is none.
 
@@ -186,20 +183,20 @@ def _pair(
     return dict(zip(by_time, made, strict=True))
 
 
-def clock_offset(job: Upload, measured: ClockOffset | None) -> ClockOffset:
-    """Return how the cloud's clock differed from ours when a job was sent.
+def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
+    """Return how the cloud's clock differed from ours when a delivery was sent.
 
-    By the answer before its upload, and by the tasks whose jobs are known (`measured`). If they
+    By the answer before its upload, and by the tasks whose deliveries are known (`measured`). If they
     contradict each other, either may be right.
     """
-    if job.clock_least is None or job.clock_most is None:
+    if upload.clock_least is None or upload.clock_most is None:
         known = ClockOffset()
         if measured is None or measured.most < known.least or measured.least > known.most:
             return known
     else:
         known = ClockOffset(
-            least=timedelta(milliseconds=job.clock_least) - CLOCK_SLACK,
-            most=timedelta(milliseconds=job.clock_most) + CLOCK_SLACK,
+            least=timedelta(milliseconds=upload.clock_least) - CLOCK_SLACK,
+            most=timedelta(milliseconds=upload.clock_most) + CLOCK_SLACK,
         )
     if measured is None:
         return known
@@ -209,19 +206,19 @@ def clock_offset(job: Upload, measured: ClockOffset | None) -> ClockOffset:
     return ClockOffset(least=least, most=most)
 
 
-def _measured(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset | None:
-    """Return how the cloud's clock differs from ours by the tasks of known jobs, None without any.
+def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset | None:
+    """Return how the cloud's clock differs from ours by the tasks of known deliveries, None without any.
 
     The cloud made a task between the end of its upload and the moment when its id became known.
     """
     made = {task.task_id: task.created_at for task in tasks}
     bounds = [
-        (created_at - job.task_known_at, created_at + ROUNDING - job.handed_over_at)
-        for job in own
-        if (created_at := made.get(job.task_id or "")) is not None
-        and job.handed_over_at is not None
-        and job.task_known_at is not None
-        and not job.task_from_list
+        (created_at - one.task_known_at, created_at + ROUNDING - one.handed_over_at)
+        for one in own
+        if (created_at := made.get(one.task_id or "")) is not None
+        and one.handed_over_at is not None
+        and one.task_known_at is not None
+        and not one.task_from_list
     ]
     if not bounds:
         return None
@@ -230,23 +227,18 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Job]) -> ClockOffset | Non
     return ClockOffset(least=least, most=most) if least <= most else None
 
 
-def window(job: Upload, offset: ClockOffset) -> tuple[datetime, datetime]:
+def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:
     """Return when the cloud may have made the task of an upload, by the cloud's clock."""
     return (
-        handed_over(job) + offset.least - ROUNDING,
-        handed_over(job) + _answer_time(job) + offset.most + ROUNDING,
+        handed_over(upload) + offset.least - ROUNDING,
+        handed_over(upload) + _answer_time(upload) + offset.most + ROUNDING,
     )
 
 
-def handed_over(job: Upload) -> datetime:
-    """Return when the end of an upload was sent, by our clock."""
-    return job.handed_over_at or job.created_at
+def _answer_time(upload: Delivery) -> timedelta:
+    return timedelta(seconds=answer_seconds(upload.document.size))
 
 
-def _answer_time(job: Upload) -> timedelta:
-    return timedelta(seconds=answer_seconds(job.size))
-
-
-def _fits(task: DayTask, job: Upload, offset: ClockOffset, *, late: timedelta) -> bool:
-    begin, end = window(job, offset)
+def _fits(task: DayTask, upload: Delivery, offset: ClockOffset, *, late: timedelta) -> bool:
+    begin, end = window(upload, offset)
     return task.created_at is not None and begin <= task.created_at <= end + late

@@ -8,9 +8,10 @@ one after the other. All waits run by the monotonic clock.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import logging
 from time import monotonic
+from typing import Any
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
@@ -19,11 +20,17 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
-from .job import Job, JobState
-from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, page_changes
-from .reconciliation import DOUBT_TIME, GIVE_UP, Reconciler
+from .delivery import Delivery, JobState
+from .job import Job
+from .outcome import (
+    CANCELED_TOO_LATE,
+    changes_for,
+    failure,
+    has_other_pages,
+    page_changes,
+)
 from .registry import JobRegistry
-from .task_matching import LIST_LAG
+from .task_matching import LIST_LAG, match_tasks, search_after
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,13 +48,15 @@ HINT_SPACING = timedelta(seconds=60)
 TRIES = 2
 # A success without a result counts as a failure after this time.
 RESULT_WAIT = timedelta(minutes=2)
+# Stands for a time that a record does not say.
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 # With so few jobs open, their own answers (which have the pages) are worth a request.
 FEW = 3
 
 
 @dataclass(slots=True)
 class _Tracking:
-    """What is remembered of one job; times are seconds of the monotonic clock."""
+    """What is remembered of one delivery; times are seconds of the monotonic clock."""
 
     next_poll: float | None = None
     polled_at: float | None = None
@@ -68,7 +77,7 @@ class TaskTracker:
         storage: BoxStorage,
         registry: JobRegistry,
         callbacks_proven: Callable[[], bool],
-        is_uploading: Callable[[Job], bool],
+        is_uploading: Callable[[Delivery], bool],
     ) -> None:
         """`callbacks_proven` says whether callbacks arrive, `is_uploading` whether an answer may still come."""
         self._client = client
@@ -78,24 +87,25 @@ class TaskTracker:
         self._is_uploading = is_uploading
         self._started = monotonic()
         self._last_request: float | None = None
+        # By the tokens of deliveries.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
         self._reconciler = Reconciler(storage, registry, age=self._age, is_uploading=is_uploading)
 
     def tracked(self) -> list[Job]:
-        """Return the jobs to ask the cloud about."""
+        """Return the jobs about whose present delivery the cloud is to be asked."""
         jobs = [job for job in self._registry.unsettled() if self._is_tracked(job)]
         # Completed ones of which only the pages are missing.
-        wanted = [job_id for job_id, tracking in self._trackings.items() if tracking.wants_poll]
-        asked = [self._registry.get(job_id) for job_id in wanted]
-        return jobs + [job for job in asked if job and job.state is JobState.COMPLETED]
+        wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
+        asked = [found for token in wanted if (found := self._registry.by_token(token))]
+        return jobs + [job for job, _ in asked if job.state is JobState.COMPLETED]
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to track."""
         jobs = self.tracked()
-        job_ids = {job.job_id for job in jobs}
-        for gone in self._trackings.keys() - job_ids:
+        tokens = {job.present.token for job in jobs}
+        for gone in self._trackings.keys() - tokens:
             del self._trackings[gone]
-        self._reconciler.keep_only(job_ids)
+        self._reconciler.keep_only(tokens)
         if not jobs:
             return None
         due = min(self._due(job) for job in jobs) - monotonic()
@@ -108,6 +118,9 @@ class TaskTracker:
         passed = timedelta(seconds=monotonic() - self._last_request)
         return now + max(timedelta(0), SPACING - passed)
 
+    def _tracking(self, job: Job) -> _Tracking:
+        return self._trackings[job.present.token]
+
     @callback
     def note_request(self) -> None:
         """Count a request that a preview made to track its task."""
@@ -116,14 +129,14 @@ class TaskTracker:
     @callback
     def poll_soon(self, job: Job) -> None:
         """Poll this job's own task as soon as the spacing allows."""
-        tracking = self._trackings[job.job_id]
+        tracking = self._tracking(job)
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
 
     @callback
     def hint(self, job: Job) -> bool:
         """Poll a job's own task because of an unproven callback; return whether it will be polled."""
-        tracking = self._trackings[job.job_id]
+        tracking = self._tracking(job)
         spacing = HINT_SPACING.total_seconds()
         was_polled = tracking.polled_at is not None and monotonic() - tracking.polled_at < spacing
         if not self._is_tracked(job) or tracking.wants_poll or was_polled:
@@ -137,10 +150,10 @@ class TaskTracker:
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            self._trackings[job.job_id].next_poll = now + self._pause(job).total_seconds()
+            self._tracking(job).next_poll = now + self._pause(job).total_seconds()
         try:
             if single is not None:
-                tracking = self._trackings[single.job_id]
+                tracking = self._tracking(single)
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
                 await self._async_poll_task(single)
@@ -150,7 +163,7 @@ class TaskTracker:
             # An error says nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
-                self._trackings[single.job_id].failed_polls += 1
+                self._tracking(single).failed_polls += 1
             else:
                 self._reconciler.note_no_list(answered=not isinstance(err, LiankeConnectionError))
                 # Without the list the tasks are polled, some before it is tried again for a doubt.
@@ -161,38 +174,43 @@ class TaskTracker:
     @callback
     def _poll_in_turn(self, jobs: list[Job], number: int) -> None:
         """Poll some jobs' own tasks, those first that have waited longest for it."""
-        for job in sorted((job for job in jobs if job.task_id), key=self._last_poll)[:number]:
+        for job in sorted((job for job in jobs if job.present.task_id), key=self._last_poll)[
+            :number
+        ]:
             self.poll_soon(job)
 
     def _last_poll(self, job: Job) -> float:
-        polled_at = self._trackings[job.job_id].polled_at
+        polled_at = self._tracking(job).polled_at
         return self._started if polled_at is None else polled_at
 
     def _is_tracked(self, job: Job) -> bool:
-        if job.task_id is None:
+        delivery = job.present
+        if delivery.task_id is None:
             # In doubt, and the answer to its upload will not come any more.
-            return job.is_unsure and not self._is_uploading(job)
-        if job.state is JobState.UNCONFIRMED:
+            return delivery.is_unsure and not self._is_uploading(delivery)
+        if delivery.state is JobState.UNCONFIRMED:
             # That a task was revoked is known, and nothing more will be said about the paper.
-            return job.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.ended_at < GIVE_UP
-        return not job.is_final
+            return (
+                delivery.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.ended_at < GIVE_UP
+            )
+        return not delivery.is_final
 
-    def _age(self, job: Job) -> timedelta:
-        """Return how long ago a job was sent, or its task became known.
+    def _age(self, delivery: Delivery) -> timedelta:
+        """Return how long ago a delivery was sent, or its task became known.
 
         The wall clock is read once; setting it afterwards changes nothing.
         """
-        tracking = self._trackings[job.job_id]
-        sent_at = job.task_known_at or job.handed_over_at or job.created_at
+        tracking = self._trackings[delivery.token]
+        sent_at = delivery.task_known_at or delivery.handed_over_at or _LONG_AGO
         if tracking.since is None or tracking.since[0] != sent_at:
             passed = max(0.0, (dt_util.utcnow() - sent_at).total_seconds())
             tracking.since = (sent_at, monotonic() - passed)
         return timedelta(seconds=monotonic() - tracking.since[1])
 
     def _due(self, job: Job) -> float:
-        tracking = self._trackings[job.job_id]
+        tracking = self._tracking(job)
         if tracking.next_poll is None:
-            since = monotonic() - self._age(job).total_seconds()
+            since = monotonic() - self._age(job.present).total_seconds()
             # A callback that came before the start will not come again.
             missed = since < self._started
             pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_POLL
@@ -200,7 +218,7 @@ class TaskTracker:
         return tracking.next_poll
 
     def _pause(self, job: Job) -> timedelta:
-        age = self._age(job)
+        age = self._age(job.present)
         if job.is_unsure and age < DOUBT_TIME * 2:
             return SPACING
         if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
@@ -214,11 +232,11 @@ class TaskTracker:
     def _single(self, jobs: list[Job]) -> Job | None:
         """Return the job whose own task to poll, None to read the list."""
         for job in jobs:
-            if job.task_id and self._trackings[job.job_id].wants_poll:
+            if job.present.task_id and self._tracking(job).wants_poll:
                 return job
-        if len(jobs) == 1 and jobs[0].task_id:
+        if len(jobs) == 1 and jobs[0].present.task_id:
             # A task that cannot be polled may still be on the list.
-            return jobs[0] if self._trackings[jobs[0].job_id].failed_polls < TRIES else None
+            return jobs[0] if self._tracking(jobs[0]).failed_polls < TRIES else None
         return None
 
     async def async_poll_before_cancel(self, job: Job) -> None:
@@ -229,18 +247,22 @@ class TaskTracker:
             _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
 
     async def _async_poll_task(self, job: Job) -> None:
-        """Poll a job's task and apply the answer. Raises LiankeError."""
-        if job.task_id is None or (known := self._storage.printers.get(job.printer_key)) is None:
+        """Poll the task of a job's present delivery and apply the answer. Raises LiankeError."""
+        delivery = job.present
+        if (
+            delivery.task_id is None
+            or (known := self._storage.printers.get(job.printer_key)) is None
+        ):
             return
-        task = await self._client.task(known.printer.address, job.task_id)
-        self._trackings[job.job_id].failed_polls = 0
-        current = self._registry.get(job.job_id)
-        # Meanwhile the job may have got another task, or be about to: that of its second half.
-        if current is not None and current.task_id == job.task_id:
-            self._apply_task(current, task)
+        task = await self._client.task(known.printer.address, delivery.task_id)
+        self._trackings[delivery.token].failed_polls = 0
+        found = self._registry.by_token(delivery.token)
+        # Meanwhile its own callback may have named another task.
+        if found is not None and found[1].task_id == delivery.task_id:
+            self._apply_task(*found, task)
 
     @callback
-    def _apply_task(self, job: Job, task: Task) -> None:
+    def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
         if job.state is JobState.COMPLETED:
             # Only the pages were missing.
             pages = page_changes(job, task.result)
@@ -249,31 +271,33 @@ class TaskTracker:
             else:
                 self._registry.withheld.release(job.job_id)
             return
-        if job.task_from_list and has_other_pages(job, task.result):
+        if delivery.task_from_list and has_other_pages(delivery, task.result):
             # Another sender's task after all.
             self._storage.record_foreign_task()
             self._registry.change(
                 job,
+                delivery,
                 state=JobState.UNCONFIRMED,
                 reason="no_answer",
                 task_id=None,
                 task_known_at=None,
                 task_from_list=False,
             )
-        elif changes := changes_for(job, task.state, task.result):
-            self._registry.change(job, **changes)
-        elif task.state is TaskState.SUCCESS and not job.is_final:
+        elif changes := changes_for(job, delivery, task.state, task.result):
+            self._registry.change(job, delivery, **changes)
+        elif task.state is TaskState.SUCCESS and not delivery.is_final:
             self._note_missing_result(job)
 
     @callback
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
-        now, tracking = monotonic(), self._trackings[job.job_id]
+        now, tracking = monotonic(), self._tracking(job)
         if tracking.no_result_since is None:
             tracking.no_result_since = now
         waited = timedelta(seconds=now - tracking.no_result_since)
-        if waited >= RESULT_WAIT and (changes := failure(job, None, reason="no_result")):
-            self._registry.change(job, **changes)
+        changes = failure(job.present, None, reason="no_result")
+        if waited >= RESULT_WAIT and changes:
+            self._registry.change(job, job.present, **changes)
         else:
             tracking.next_poll = now + SPACING.total_seconds()
 
@@ -282,26 +306,27 @@ class TaskTracker:
         tasks = await self._client.day_tasks()
         self._reconciler.match(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
-        jobs = [job for job in self.tracked() if job.task_id]
+        jobs = [job for job in self.tracked() if job.present.task_id]
         missing = []
         for job in jobs:
-            if (task := listed.get(job.task_id or "")) is None:
+            if (task := listed.get(job.present.task_id or "")) is None:
                 missing.append(job)
             else:
                 self._apply_listed(job, task, few=len(jobs) <= FEW)
-        overdue = [job for job in missing if self._age(job) > LIST_LAG]
+        overdue = [job for job in missing if self._age(job.present) > LIST_LAG]
         if overdue:
             self._poll_in_turn(overdue, TURNS)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. One is polled, in turn, then the list is read again: by then it may
             # have the others.
-            self._trackings[min(missing, key=self._last_poll).job_id].wants_poll = True
+            self._tracking(min(missing, key=self._last_poll)).wants_poll = True
 
     @callback
     def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
         result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
-        changes = changes_for(job, task.state, result)
-        tracking = self._trackings[job.job_id]
+        delivery = job.present
+        changes = changes_for(job, delivery, task.state, result)
+        tracking = self._tracking(job)
         if changes is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
@@ -311,21 +336,150 @@ class TaskTracker:
         better = (
             state is JobState.FAILED
             or task.state is TaskState.REVOKED
-            or (state is JobState.COMPLETED and (job.task_from_list or (job.pages is None and few)))
+            or (
+                state is JobState.COMPLETED
+                and (delivery.task_from_list or (job.pages is None and few))
+            )
         )
         if better and tracking.failed_polls < TRIES:
             self.poll_soon(job)
             return
-        self._registry.change(job, **changes)
+        self._registry.change(job, delivery, **changes)
 
     @callback
     def _give_up(self) -> None:
         """End jobs about which nothing more can be found out."""
         for job in self.tracked():
-            reason = None
-            if job.is_unsure:
-                reason = self._reconciler.unconfirmed_reason(job)
-            elif not job.is_final and job.task_id and self._age(job) >= GIVE_UP:
+            delivery, reason = job.present, None
+            if delivery.is_unsure:
+                reason = self._reconciler.unconfirmed_reason(delivery)
+            elif not delivery.is_final and delivery.task_id and self._age(delivery) >= GIVE_UP:
                 reason = "no_outcome"
             if reason is not None:
-                self._registry.change(job, state=JobState.UNCONFIRMED, reason=reason)
+                self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
+
+
+# Reconciles jobs in doubt, whose uploads were never answered, with the list of tasks.
+
+# A doubt lasts at least so long, and until the list was read when it had to have the task.
+DOUBT_TIME = timedelta(minutes=5)
+DOUBT_AFTER_START = timedelta(seconds=150)
+# If the service answers but gives no list for so long, doubts end without one. If it does not answer
+# at all, they last until GIVE_UP.
+WITHOUT_LIST = timedelta(hours=1)
+GIVE_UP = timedelta(hours=24)
+
+
+class Reconciler:
+    """Matches the jobs in doubt of one box with tasks, and decides when they end unconfirmed."""
+
+    def __init__(
+        self,
+        storage: BoxStorage,
+        registry: JobRegistry,
+        age: Callable[[Delivery], timedelta],
+        is_uploading: Callable[[Delivery], bool],
+    ) -> None:
+        """`age` returns how long ago a delivery was sent, `is_uploading` whether an answer may still come."""
+        self._storage = storage
+        self._registry = registry
+        self._age = age
+        self._is_uploading = is_uploading
+        self._started = monotonic()
+        # Since when the service answers without giving a list.
+        self._without_list: float | None = None
+        # Deliveries for which the list has been read late enough, by their tokens.
+        self._searched: set[str] = set()
+        # See `Matches`.
+        self._undecided: frozenset[str] = frozenset()
+        self._ambiguous: frozenset[str] = frozenset()
+
+    @callback
+    def keep_only(self, tokens: set[str]) -> None:
+        """Forget all other deliveries."""
+        self._searched &= tokens
+
+    @callback
+    def note_no_list(self, *, answered: bool) -> None:
+        """Note that the list could not be read, and whether the service answered."""
+        if not answered:
+            self._without_list = None
+        elif self._without_list is None:
+            self._without_list = monotonic()
+
+    @callback
+    def match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
+        """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
+
+        `asked_at` is when the list was asked for, by the monotonic clock.
+        """
+        self._without_list = None
+        since = timedelta(seconds=monotonic() - asked_at)
+        others = self._registry.store.other_tasks
+        all_of_ours = [(job, one) for job in self._registry.all() for one in job.deliveries]
+        # Also those that a user has settled since.
+        doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
+        ages = {one.token: self._age(one) - since for _, one in doubtful}
+        matches = match_tasks(
+            tasks,
+            age=lambda one: ages[one.token],
+            own=[one for _, one in all_of_ours if one.task_id],
+            known_ids=self._registry.own_task_ids,
+            doubtful=[one for _, one in doubtful],
+            lost=others.lost,
+            foreign_seen_at=self._storage.foreign_seen_at,
+        )
+        if others.has_pending:
+            # One of the tasks may be that of a preview whose answer is still to come.
+            return
+        if matches.foreign:
+            self._storage.record_foreign_task()
+        self._undecided, self._ambiguous = matches.undecided, matches.ambiguous
+        for job, one in doubtful:
+            # By the monotonic clock: one that was set forward makes nothing late.
+            if ages[one.token] < search_after(one):
+                continue
+            self._searched.add(one.token)
+            if self._is_uploading(one):
+                continue
+            if task := matches.tasks.get(one.token):
+                changes: dict[str, Any] = {} if one.is_final else {"state": JobState.QUEUED}
+                self._assign(job, one, task, changes)
+            elif task := matches.alike.get(one.token):
+                # It ended as this task did, though that may be another's.
+                result = TaskResult(code=task.code, message=task.message)
+                self._assign(job, one, task, changes_for(job, one, task.state, result) or {})
+
+    @callback
+    def _assign(self, job: Job, delivery: Delivery, task: DayTask, changes: dict[str, Any]) -> None:
+        self._registry.change(
+            job,
+            delivery,
+            task_id=task.task_id,
+            task_known_at=dt_util.utcnow(),
+            # What a user settled does not depend on the list.
+            task_from_list=not delivery.is_final or delivery.state is JobState.UNCONFIRMED,
+            **changes,
+        )
+
+    def unconfirmed_reason(self, delivery: Delivery) -> str | None:
+        """Return the reason with which a delivery in doubt ends as unconfirmed now, None if it does not."""
+        if not self._is_over(delivery):
+            return None
+        if delivery.token in self._ambiguous:
+            return "several_unanswered"
+        # One that the service did answer has a reason by then.
+        return "no_answer" if delivery.reason is None else "unclear_answer"
+
+    def _is_over(self, delivery: Delivery) -> bool:
+        age, up = self._age(delivery), timedelta(seconds=monotonic() - self._started)
+        if age < DOUBT_TIME or up < DOUBT_AFTER_START:
+            return False
+        if age >= GIVE_UP:
+            return True
+        if delivery.token in self._searched:
+            return delivery.token not in self._undecided
+        return (
+            self._without_list is not None
+            and monotonic() - self._without_list >= WITHOUT_LIST.total_seconds()
+        )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 import logging
 from time import monotonic
@@ -26,9 +27,9 @@ from ..api.errors import (
 from ..api.upload import Ticket, UploadFile
 from ..box.status import HoldReason
 from ..coordinator import LiankeCoordinator
+from .delivery import Delivery, JobState
 from .errors import type_and_place
-from .halves import task_options
-from .job import Job, JobState
+from .job import Job
 from .readiness import QueueReason, Readiness
 from .registry import JobRegistry
 from .store import JobStoreError
@@ -95,7 +96,7 @@ class _Handover:
 
 
 class Uploader:
-    """Owns the uploads of one box."""
+    """Owns the uploads of one box. An answer belongs to the delivery that asked."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class Uploader:
         self._workers: dict[str, asyncio.Task[None]] = {}
         # When a user's job was last sent to a printer; None stands for automations.
         self._turns: dict[tuple[str, str | None], float] = {}
+        # By the tokens of deliveries.
         self._uploads: dict[str, asyncio.Task[Any]] = {}
         self._closing = False
 
@@ -135,15 +137,15 @@ class Uploader:
             self._hass, self._async_work(printer_key), "send print jobs"
         )
 
-    def is_uploading(self, job: Job) -> bool:
-        """Return whether a job's upload is under way."""
-        return job.job_id in self._uploads
+    def is_uploading(self, delivery: Delivery) -> bool:
+        """Return whether a delivery's upload is under way."""
+        return delivery.token in self._uploads
 
     @callback
     def abort(self, job: Job) -> None:
         """Stop an upload unless its end was sent already."""
-        upload = self._uploads.get(job.job_id)
-        if job.handed_over_at is None and upload is not None:
+        upload = self._uploads.get(job.present.token)
+        if job.present.handed_over_at is None and upload is not None:
             upload.cancel()
 
     async def async_drain(self, timeout: float) -> None:
@@ -159,7 +161,7 @@ class Uploader:
     async def _async_work(self, printer_key: str) -> None:
         """Upload the jobs of one printer until none is left."""
         while not self._closing and (job := self._next(printer_key)):
-            self._turns[printer_key, job.asker.user_id] = monotonic()
+            self._turns[printer_key, job.user_id] = monotonic()
             await self._async_send(job)
             self._on_end()
 
@@ -175,47 +177,48 @@ class Uploader:
             and job.state is JobState.UPLOADING
             and not job.is_unsure
             and not job.cancel_requested
-            and job.task_id is None
+            and job.present.task_id is None
         ]
         return min(
             waiting,
-            key=lambda job: self._turns.get((printer_key, job.asker.user_id), 0.0),
+            key=lambda job: self._turns.get((printer_key, job.user_id), 0.0),
             default=None,
         )
 
     async def _async_send(self, job: Job) -> None:
-        """Upload one job and apply the result."""
+        """Upload a job's present delivery and apply the result."""
+        delivery = job.present
         handover = _Handover(self._handover)
         upload = self._entry.async_create_background_task(
-            self._hass, self._async_upload(job, handover), "upload print job"
+            self._hass, self._async_upload(job, delivery, handover), "upload print job"
         )
-        self._uploads[job.job_id] = upload
+        self._uploads[delivery.token] = upload
         try:
             try:
                 await _async_end_of(upload)
             finally:
-                del self._uploads[job.job_id]
-            self._note_end(job, upload)
+                del self._uploads[delivery.token]
+            self._note_end(delivery, upload)
         finally:
             # Only now, so that the next upload heeds a refusal that concerns the whole box.
             handover.leave()
 
-    async def _async_upload(self, job: Job, handover: _Handover) -> None:
-        """Submit the job to the cloud and write its task id to disk."""
+    async def _async_upload(self, job: Job, delivery: Delivery, handover: _Handover) -> None:
+        """Submit a delivery to the cloud and write its task id to disk."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
-        self._registry.show_progress(job, 0)
+        self._registry.show_progress(job, delivery, 0)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
             await self._store.async_flushed(job.job_id)
             await handover.enter()
-            current = self._current(job)
-            if current.cancel_requested or current.task_id is not None:
+            current, present = self._current(delivery)
+            if current.cancel_requested or present.task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _CanceledError
             if (
-                job.hold
+                job.spec.hold
                 and self._readiness.check(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
@@ -223,8 +226,9 @@ class Uploader:
             least, most = self._client.clock_offset or (None, None)
             await self._registry.async_change(
                 job,
+                delivery,
                 handed_over_at=dt_util.utcnow(),
-                sent_bytes=job.size,
+                sent_bytes=delivery.document.size,
                 clock_least=least,
                 clock_most=most,
                 # Those of an earlier refusal are obsolete.
@@ -237,83 +241,78 @@ class Uploader:
             nonlocal last_shown
             if (now := dt_util.utcnow()) - last_shown >= PROGRESS_EVERY:
                 last_shown = now
-                self._registry.show_progress(job, sent_bytes)
+                self._registry.show_progress(job, delivery, sent_bytes)
 
         task_id = await self._client.submit(
             view.printer.address,
-            self._content(job),
-            task_options(job).form_fields(),
-            callback_url=self._addresses.callback_url(job.token),
+            self._content(job, delivery),
+            delivery.options.form_fields(),
+            callback_url=self._addresses.callback_url(delivery.token),
             before_end=before_end,
             on_progress=on_progress,
         )
-        if (current := self._current(job)).token == job.token:
-            # Otherwise this half has ended before its upload was answered.
-            self._note_task(current, task_id)
+        self._note_task(delivery, task_id)
         await self._registry.async_wait_persisted(job.job_id)
 
-    def _content(self, job: Job) -> UploadFile | Ticket:
-        if job.ticket:
-            return Ticket(value=job.ticket)
-        return UploadFile(
-            path=self._store.document_path(job),
-            name=job.document_name,
-            content_type=job.content_type,
-            size=job.size,
-        )
+    def _content(self, job: Job, delivery: Delivery) -> UploadFile | Ticket:
+        document = delivery.document
+        if document.ticket:
+            return Ticket(value=document.ticket)
+        return replace(document.upload, path=self._store.document_path(job, delivery))
 
     @callback
-    def _note_end(self, job: Job, upload: asyncio.Task[None]) -> None:
-        """Set the job's next state after its upload; the one place that handles an upload's errors."""
-        if self._registry.get(job.job_id) is None:
+    def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
+        """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
+        if self._registry.by_token(delivery.token) is None:
             # Discarded before it was published: its document did not reach the disk.
             if not upload.cancelled():
                 upload.exception()
             return
-        half, job = job, self._current(job)
+        job, delivery = self._current(delivery)
         if upload.cancelled():
             # By the user, or by a queue that closes: the review handles both.
             return
-        if (err := upload.exception()) is None or half.token != job.token:
-            # Of a half that has ended already, nothing is left to be handled.
+        if (err := upload.exception()) is None:
             return
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif isinstance(err, _BoxOfflineError):
-            self._hold(job, HoldReason.BOX_OFFLINE)
-        elif job.task_id is not None:
+            self._hold(job, delivery, HoldReason.BOX_OFFLINE)
+        elif delivery.task_id is not None:
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, JobStoreError):
             self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
-            self._hold(job, QueueReason.DISK_FULL)
+            self._hold(job, delivery, QueueReason.DISK_FULL)
         elif isinstance(err, LiankeError):
-            self._note_error(job, err)
+            self._note_error(job, delivery, err)
         else:
-            self._note_unexpected(job, err)
+            self._note_unexpected(job, delivery, err)
 
     @callback
-    def _hold(self, job: Job, reason: str, **changes: Any) -> None:
+    def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._registry.change(
-            job, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
+            job, delivery, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
         )
 
     @callback
-    def _note_unexpected(self, job: Job, err: BaseException) -> None:
+    def _note_unexpected(self, job: Job, delivery: Delivery, err: BaseException) -> None:
         """Fail a job after an unexpected error, unless it may have arrived."""
         _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-        if job.handed_over_at is None:
-            self._fail(job, "internal_error")
+        if delivery.handed_over_at is None:
+            self._fail(job, delivery, "internal_error")
 
     @callback
-    def _note_task(self, job: Job, task_id: str) -> None:
-        if job.task_id is None:
-            if job.handed_over_at is None or not self._registry.is_free(task_id):
+    def _note_task(self, delivery: Delivery, task_id: str) -> None:
+        job, delivery = self._current(delivery)
+        if delivery.task_id is None:
+            if delivery.handed_over_at is None or not self._registry.is_free(task_id):
                 # Not an answer to this upload: the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
             self._registry.change(
                 job,
+                delivery,
                 task_id=task_id,
                 task_known_at=dt_util.utcnow(),
                 state=JobState.QUEUED,
@@ -321,49 +320,48 @@ class Uploader:
         self._readiness.clear_backoff(job.printer_key)
 
     @callback
-    def _note_error(self, job: Job, err: LiankeError) -> None:
+    def _note_error(self, job: Job, delivery: Delivery, err: LiankeError) -> None:
         """Hold or fail a job after an error of the service, or leave it in doubt."""
+        was_handed_over = delivery.handed_over_at is not None
         refused = {
             "handed_over_at": None,
-            "was_refused": job.was_refused or job.handed_over_at is not None,
+            "was_refused": delivery.was_refused or was_handed_over,
         }
-        if job.handed_over_at is not None and may_have_arrived(err):
+        if was_handed_over and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
                 # The service's message is shown at once, and stays if nothing more is found out.
-                self._registry.change(job, reason=err.reason, code=err.code, detail=err.detail)
+                self._registry.change(
+                    job, delivery, reason=err.reason, code=err.code, detail=err.detail
+                )
             return
         if job.cancel_requested:
-            self._registry.change(job, state=JobState.CANCELED, **refused)
+            self._registry.change(job, delivery, state=JobState.CANCELED, **refused)
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
-        if reason is None and job.ticket is not None:
+        if reason is None and delivery.document.ticket is not None:
             # What the service prepared for a preview may be gone; the document is still here.
-            self._registry.change(job, ticket=None, **refused)
+            document = replace(delivery.document, ticket=None)
+            self._registry.change(job, delivery, document=document, **refused)
             return
-        if reason is None or not job.hold:
-            self._fail(job, err.reason, code=err.code, detail=err.detail, **refused)
+        if reason is None or not job.spec.hold:
+            self._fail(job, delivery, err.reason, code=err.code, detail=err.detail, **refused)
             return
         self._readiness.back_off(
             job.printer_key,
             reason,
             ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
         )
-        self._hold(job, reason, code=err.code, detail=err.detail, **refused)
+        self._hold(job, delivery, reason, code=err.code, detail=err.detail, **refused)
         self._coordinator.async_refresh_soon("a job was refused")
 
     @callback
-    def _fail(self, job: Job, reason: str, **changes: Any) -> None:
-        self._registry.change(
-            job,
-            state=JobState.FAILED,
-            reason=reason,
-            **changes,
-        )
+    def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
+        self._registry.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
 
-    def _current(self, job: Job) -> Job:
-        current = self._registry.get(job.job_id)
+    def _current(self, delivery: Delivery) -> tuple[Job, Delivery]:
+        current = self._registry.by_token(delivery.token)
         assert current is not None, "a job under way is never forgotten"
         return current
 

@@ -27,7 +27,7 @@ import voluptuous as vol
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
 from ..errors import InputError
 from ..jobs.job import Job, JobState
-from ..jobs.people import REJECTED, PersonReason
+from ..jobs.spec import REJECTED, PersonReason
 from ..pages.clean import escape_markdown
 from ..printing.answers import async_answer
 from ..printing.print import async_error_text
@@ -76,7 +76,7 @@ def read_button(text: object) -> Button | None:
 
 
 def _proof(job: Job, answer: Answer) -> str:
-    signed = hmac.new(job.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
+    signed = hmac.new(job.present.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
     return signed.hexdigest()[:_PROOF_LENGTH]
 
 
@@ -243,7 +243,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
     if job.pages is not None:
         facts.append(await _async_text(hass, "approval_pages", count=str(job.pages * job.copies)))
     facts.append(job.printer_name)
-    user_id = job.asker.user_id
+    user_id = job.spec.asker.user_id
     user = await hass.auth.async_get_user(user_id) if user_id else None
     if who := (user and user.name) or job.source:
         facts.append(who)
@@ -276,10 +276,10 @@ async def _async_tell_answer(
     for target in _targets(entry):
         if is_phone(target):
             await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
-    if job.asker.user_id is None or (key := key or _answer_key(job)) is None:
+    if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:
         return
-    message = await _async_text(hass, key, detail=job.detail)
-    await async_tell_user(hass, job.asker.user_id, job.title, message.rstrip())
+    message = await _async_text(hass, key, detail=job.present.detail)
+    await async_tell_user(hass, job.spec.asker.user_id, job.title, message.rstrip())
 
 
 def _answer_key(job: Job) -> str | None:

@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 from ..api.capabilities import CUSTOM_ID, Paper
 from ..api.models import Species
 from ..api.option_resolver import known_papers
-from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS, ResolvedOptions
+from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
@@ -38,13 +38,13 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     InputError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
     and what is wrong with an option.
     """
-    if job.by_hand is not None:
+    if job.spec.manual_duplex is not None:
         raise InputError("by_hand_unchanged", title=job.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
         raise InputError("by_hand_not_again", title=job.title)
-    if job.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
+    if job.spec.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
-    kept = dict(job.requested)
+    kept = dict(job.spec.requested)
     if any(name in chosen for name in PAPER_OPTIONS):
         # A size never mixes with a paper.
         kept = {name: value for name, value in kept.items() if name not in PAPER_OPTIONS}
@@ -53,7 +53,7 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
         target.entry,
         target.printer_key,
         stored_options(requested),
-        raw=job.document_name.endswith(FileType.RAW),
+        raw=job.present.document.name.endswith(FileType.RAW),
     )
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
@@ -90,7 +90,7 @@ async def async_move(target: Target, job: Job, other: Target) -> Job:
 
 async def _async_paper(other: Target, job: Job) -> dict[str, Any]:
     """Return the options that stand for a job's paper at another printer, none where it is not known."""
-    wanted = ResolvedOptions.from_dict(job.options).paper
+    wanted = job.spec.options.paper
     if wanted is None or is_raw(job):
         return {}
     view = other.view
@@ -131,4 +131,4 @@ def _difference(one: Paper, other: Paper) -> int:
 
 def is_raw(job: Job) -> bool:
     """Return whether a job is printer commands, which have no options."""
-    return job.document_name.endswith(FileType.RAW)
+    return job.present.document.name.endswith(FileType.RAW)

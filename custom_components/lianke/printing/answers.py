@@ -7,9 +7,9 @@ from ..jobs.approval import async_may_approve
 from ..jobs.beginning import Beginning, async_find_beginning
 from ..jobs.errors import job_error
 from ..jobs.job import Job
-from ..jobs.people import Origin, PersonReason
 from ..jobs.queue import Submission
 from ..jobs.release_code import async_get_code_checker
+from ..jobs.spec import Origin, PersonReason
 from ..runtime import LiankeConfigEntry
 from .print import async_describe
 from .schemas import ATTR_CODE, ATTR_MESSAGE, ATTR_REASON
@@ -65,9 +65,9 @@ async def async_answer(
     who = await async_find_beginning(hass, context)
     await _async_check_may_answer(hass, target.entry, job, context, who, approve=approve)
     if approve:
-        if job.needs_code and job.release_code and not who.independent:
+        if job.needs_code and job.spec.release_code and not who.independent:
             await async_get_code_checker(hass).async_check(
-                job.release_code, code, job.title, who.user_id
+                job.spec.release_code, code, job.title, who.user_id
             )
         return await queue.async_continue(job.job_id, reason=reason)
     signed = await _async_signed(hass, who, message)

@@ -196,7 +196,8 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         tasks = await async_cloud_tasks(hass, target.entry, call.context)
         if not await async_may_read_box(hass, target.entry, call.context):
             # A task does not say which printer it is for.
-            mine = {job.task_id for job in target.data.queue.jobs(target.printer_key)}
+            jobs = target.data.queue.jobs(target.printer_key)
+            mine = {one.task_id for job in jobs for one in job.deliveries}
             tasks = [task for task in tasks if task["task_id"] in mine]
         response["cloud"] = list[JsonValueType](tasks)
     return response

@@ -15,7 +15,9 @@ from ..documents.page_documents import (
 )
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
-from ..jobs.queue import PrintRequest, Submission
+from ..jobs.delivery import deliveries_of
+from ..jobs.queue import Submission
+from ..jobs.spec import Asker, JobSpec
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
 from .refused import telling_refusals
@@ -112,16 +114,15 @@ async def _async_print(
         spool = await async_get_spool(hass)
         document = await write(spool, options.paper)
         return await loaded_data(entry).queue.async_submit(
-            PrintRequest(
+            JobSpec(
                 printer_key=printer_key,
-                document=document,
                 title=document.title,
                 options=options,
-                requested={},
-                context=context,
+                asker=Asker.of(context),
                 hold=hold,
                 # One that is printed now or not at all asks nobody.
                 waits_for=None if hold else (),
                 expires_in=EXPIRES_IN,
-            )
+            ),
+            deliveries_of(document, options),
         )

@@ -13,7 +13,7 @@ from ..documents.document import Document
 from ..documents.sheets import async_lay_out
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import async_get_spool
-from ..jobs.by_hand import Halves
+from ..jobs.manual_duplex import Halves
 from ..jobs.settings import max_document_bytes
 from .request import PrintParameters
 from .target import Target

@@ -25,11 +25,12 @@ from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.beginning import async_find_beginning
+from ..jobs.delivery import deliveries_of
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
-from ..jobs.people import REJECTED, PersonReason
-from ..jobs.queue import PrintQueue, PrintRequest, Submission
+from ..jobs.queue import PrintQueue, Submission
 from ..jobs.release_code import async_hash_code
+from ..jobs.spec import REJECTED, Asker, JobSpec, PersonReason
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
 from .request import BOOKLET, PrintParameters, stored_options
@@ -137,23 +138,23 @@ async def async_print(
                 expires_in = parameters.expires_in
                 if expires_in is None and is_snapshot(item.source):
                     expires_in = SNAPSHOT_EXPIRY
-                request = PrintRequest(
+                spec = JobSpec(
                     printer_key=target.printer_key,
-                    document=item.document,
                     title=item.source.title or item.document.title,
                     options=item.options,
-                    context=context,
+                    asker=Asker.of(context),
                     requested=item.requested,
                     request_id=_numbered(parameters.request_id, number),
                     replace_key=_numbered(parameters.replace_key, number),
                     hold=parameters.hold,
                     expires_in=expires_in,
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
-                    halves=item.halves,
+                    manual_duplex=item.halves and item.halves.manual_duplex,
                     laid_out=item.laid_out,
                     release_code=hashed,
                 )
-                submissions.append(await target.data.queue.async_submit(request))
+                deliveries = deliveries_of(item.document, item.options, item.halves)
+                submissions.append(await target.data.queue.async_submit(spec, deliveries))
         except (InputError, HomeAssistantError) as err:
             if not submissions:
                 raise
@@ -193,7 +194,7 @@ def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
     if parameters.request_id is None or parameters.sources[0].kind is not SourceKind.UPLOAD:
         return None
     for job in target.data.queue.jobs(target.printer_key):
-        if job.request_id == parameters.request_id and not frees_request_id(job):
+        if job.spec.request_id == parameters.request_id and not frees_request_id(job):
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
 
@@ -273,8 +274,7 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
         reason = await _async_hold_reason(hass, job.hold_reason)
-        if job.by_hand is not None and job.hold_reason == PersonReason.TURN_PAPER:
-            view = job.by_hand.as_view()
+        if job.hold_reason == PersonReason.TURN_PAPER and (view := job.halves_view()):
             key = f"turn_paper_{view['put_back']}_{view['edge_first']}"
             return await async_error_text(hass, key, {"sheets": str(view["sheets"])})
         if job.can_continue:
@@ -287,16 +287,16 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
         return None
     key = job.reason
     if key == CONVERSION_FAILED:
-        key = f"{key}{ADVICE.get(Path(job.document_name).suffix, '')}"
-    if key == REJECTED and (job.partly_printed or job.detail):
+        key = f"{key}{ADVICE.get(Path(job.present.document.name).suffix, '')}"
+    if key == REJECTED and (job.partly_printed or job.present.detail):
         key = FIRST_SIDES_REJECTED if job.partly_printed else f"{key}_by"
     placeholders = {
-        "code": "" if job.code is None else str(job.code),
-        "detail": job.detail,
+        "code": "" if job.present.code is None else str(job.present.code),
+        "detail": job.present.detail,
         "title": job.title,
         "printer": job.printer_name,
     }
-    return await async_error_text(hass, key, placeholders) or job.detail or job.reason
+    return await async_error_text(hass, key, placeholders) or job.present.detail or job.reason
 
 
 async def async_failure(hass: HomeAssistant, jobs: list[Job]) -> HomeAssistantError | None:

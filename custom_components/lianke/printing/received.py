@@ -10,9 +10,10 @@ from homeassistant.core import Context, HomeAssistant
 from ..api.options import PrintOptions
 from ..documents.received import async_received_document, lan_user
 from ..documents.spool import async_get_spool
+from ..jobs.delivery import deliveries_of
 from ..jobs.job import Job
-from ..jobs.queue import PrintRequest
 from ..jobs.settings import max_document_bytes
+from ..jobs.spec import Asker, JobSpec
 from .print import async_resolve, limit_calls
 from .target import Target
 from .two_sides import async_split_by_hand
@@ -68,20 +69,21 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
         except BaseException:
             await spool.async_discard(document)
             raise
+        # Whatever was made of it: it is known by what was sent.
+        document = replace(document, digest=received.digest or document.digest)
         submission = await target.data.queue.async_submit(
-            PrintRequest(
+            JobSpec(
                 printer_key=target.printer_key,
-                # Whatever was made of it: it is known by what was sent.
-                document=replace(document, digest=received.digest or document.digest),
                 title=received.title or document.title,
                 options=options,
                 requested=received.options,
-                context=Context(),
-                job_id=received.job_id,
+                asker=Asker.of(Context()),
                 sender=received.sender,
                 sender_address=received.sender_address,
                 release_code=received.release_code,
-                halves=halves,
-            )
+                manual_duplex=halves and halves.manual_duplex,
+            ),
+            deliveries_of(document, options, halves),
+            job_id=received.job_id,
         )
     return submission.job

@@ -15,7 +15,7 @@ from homeassistant.util.signal_type import SignalType
 
 from ..const import DOMAIN
 from ..jobs.beginning import async_find_beginning
-from ..jobs.people import Origin
+from ..jobs.spec import Origin
 from ..runtime import translating
 
 

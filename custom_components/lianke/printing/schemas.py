@@ -26,10 +26,10 @@ from ..documents.sheets import (
     STAMPS,
 )
 from ..errors import whole_text
-from ..jobs.by_hand import MAX_SHEETS
 from ..jobs.job import JobState
-from ..jobs.people import PersonReason
+from ..jobs.manual_duplex import MAX_SHEETS
 from ..jobs.release_code import MAX_CODE, MIN_CODE
+from ..jobs.spec import PersonReason
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"

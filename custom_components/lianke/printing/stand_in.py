@@ -133,5 +133,8 @@ class StandInWatch:
 def _may_move_by_itself(job: Job) -> bool:
     """Return whether a job waits for its printer alone, and has not moved before."""
     return (
-        job.can_move and not job.waits_for and job.moved_from is None and job.hold_reason in FAULTS
+        job.can_reroute
+        and not job.waits_for
+        and job.spec.moved_from is None
+        and job.hold_reason in FAULTS
     )

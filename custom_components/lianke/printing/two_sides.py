@@ -8,7 +8,7 @@ from ..api.options import ResolvedOptions
 from ..documents.document import Document
 from ..documents.spool import async_get_spool
 from ..documents.two_sides import async_split, can_split
-from ..jobs.by_hand import ByHand, Halves
+from ..jobs.manual_duplex import Halves, ManualDuplex
 from ..jobs.settings import max_document_bytes, turn_setup
 from .target import Target
 
@@ -47,5 +47,7 @@ async def async_split_by_hand(
     if split is None:
         return document, replace(options, by_hand=None), None
     await spool.async_discard(document)
-    halves = Halves(backs=split.backs, by_hand=ByHand.of(split, setup))
+    halves = Halves(
+        backs=split.backs, align=split.back_align, manual_duplex=ManualDuplex.of(split, setup)
+    )
     return split.fronts, split.options, halves

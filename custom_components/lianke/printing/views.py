@@ -1,5 +1,6 @@
 """HTTP views of the pictures of previews, and of the first page of a job's document."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,6 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.drawing import can_draw, plan_drawing
@@ -92,7 +92,7 @@ class JobPictureView(HomeAssistantView):
             document = _document(job, target.data.queue.document_path(job))
             if document is None or not _may_see(hass, user, target, job):
                 raise web.HTTPNotFound
-            options = ResolvedOptions.from_dict(job.options)
+            options = job.spec.options
             drawing = plan_drawing(hass, document, options, user.id)
             if not drawing.pages:
                 raise web.HTTPNotFound
@@ -115,21 +115,13 @@ def _document(job: Job, path: Path) -> Document | None:
     """Return the document of a job that is not over, None where its pages cannot be drawn."""
     if job.is_final or not job.has_document:
         return None
-    document = Document(
-        path=path,
-        name=job.document_name,
-        content_type=job.content_type,
-        extension=path.suffix,
-        size=job.size,
-        pages=job.document_pages,
-        title=job.title,
-    )
+    document = replace(job.present.document, path=path)
     return document if can_draw(document) else None
 
 
 def picture_url(job: Job) -> str | None:
     """Return the address of a job's picture, which is to be signed; None without one."""
-    drawable = _document(job, Path(job.document_name.lower())) is not None
+    drawable = _document(job, job.present.document.path) is not None
     return f"{PICTURE_URL}/{job.job_id}" if drawable else None
 
 

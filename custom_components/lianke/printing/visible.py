@@ -27,7 +27,7 @@ def may_see_document(
     """
     if user.system_generated:
         return job.waits_for_approval
-    if job.asker.user_id == user.id:
+    if job.user_id == user.id:
         return True
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
 
@@ -41,6 +41,6 @@ def visible(
     administrators and themselves.
     """
     hidden = {} if may_control else {"source": None}
-    if not (job.asker.user_id == user.id or user.is_admin or is_approver(options, user)):
+    if not (job.user_id == user.id or user.is_admin or is_approver(options, user)):
         hidden["user_id"] = None
     return {**view, **hidden}

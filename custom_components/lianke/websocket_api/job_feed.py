@@ -223,10 +223,10 @@ class JobFeed:
     async def _async_learn_names(self) -> None:
         """Look up who asks for the jobs that wait for approval; a message shows so many jobs only."""
         askers = {
-            job.asker.user_id
+            job.user_id
             for one in self._collected()
             for job in one.open_jobs
-            if job.waits_for_approval and job.asker.user_id is not None
+            if job.waits_for_approval and job.user_id is not None
         }
         users = [await self._hass.auth.async_get_user(user_id) for user_id in askers]
         self._names = {user.id: user.name for user in users if user is not None and user.name}
@@ -307,7 +307,7 @@ def _job(
     options = one.entry.options
     answers = may_answer(options, user, job, may_control=may_control)
     sees = answers and may_see_document(options, user, job, may_control=may_control)
-    asked_by = names.get(job.asker.user_id or "") if job.waits_for_approval else None
+    asked_by = names.get(job.user_id or "") if job.waits_for_approval else None
     return {
         **visible(job.as_view(), options, user, job, may_control=may_control),
         "device_id": one.device_id,

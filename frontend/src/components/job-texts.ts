@@ -67,7 +67,7 @@ export const jobReason = (t: Localizer, { state, reason, detail, code }: Job): s
 };
 
 /* Reasons whose texts already send people to look at the paper. */
-const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "taken_back_late"];
+const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "expired_too_late"];
 
 /* Return whether the reason of a job says all that `partlyPrinted` would: it does not know how many pages. */
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>

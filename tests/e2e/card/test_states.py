@@ -210,7 +210,7 @@ def record_of(stage: Stage, title: str) -> tuple[Path, dict[str, Any]]:
     folder = stage.home.config / ".cache" / "lianke" / stage.entry_id
     for path in folder.glob("*/job.json"):
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if record["title"] == title:
+        if record["spec"]["title"] == title:
             return path, record
     raise AssertionError(f"there is no job {title!r}")
 
@@ -218,7 +218,11 @@ def record_of(stage: Stage, title: str) -> tuple[Path, dict[str, Any]]:
 async def end_doubt(stage: Stage, title: str) -> None:
     """Make a job on disk as unconfirmed as it becomes when minutes have brought no proof, and have it read."""
     path, record = record_of(stage, title)
-    record |= {"state": "unconfirmed", "reason": "no_answer", "finished_at": record["changed_at"]}
+    record["deliveries"][0] |= {
+        "state": "unconfirmed",
+        "reason": "no_answer",
+        "ended_at": record["changed_at"],
+    }
     path.write_text(json.dumps(record), "utf-8")
     await stage.home.call("homeassistant", "reload_config_entry", {"entry_id": stage.entry_id})
 

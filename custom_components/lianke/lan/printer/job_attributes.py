@@ -9,8 +9,8 @@ from ...box.status import HoldReason
 from ...ipp import model as values
 from ...ipp.model import Attributes, Value
 from ...jobs.job import MOVED, Job, JobState
-from ...jobs.people import PersonReason
 from ...jobs.readiness import QueueReason
+from ...jobs.spec import PersonReason
 from .lan_jobs import PendingJob, job_number
 from .printer_attributes import up_time
 
@@ -97,10 +97,10 @@ def _all(job: Job | PendingJob, context: JobContext, message: str) -> Attributes
     number = job_number(job.job_id)
     state, reason = state_of(job)
     created = up_time(context.started_at, job.created_at)
-    ended_at = job.ended_at if isinstance(job, PendingJob) else job.finished_at
+    ended_at = job.ended_at if isinstance(job, PendingJob) else job.present.ended_at
     is_over = state >= CANCELED
-    began = None if isinstance(job, PendingJob) else job.handed_over_at
-    name = job.sender.name if isinstance(job, PendingJob) else job.sender or ""
+    began = None if isinstance(job, PendingJob) else job.present.handed_over_at
+    name = job.sender.name if isinstance(job, PendingJob) else job.spec.sender or ""
     return {
         "job-id": values.integer(number),
         "job-uri": values.uri(f"{context.printer_uri}/jobs/{number}"),
@@ -135,8 +135,8 @@ def _size(job: Job) -> Attributes:
     return {
         "number-of-documents": values.integer(1),
         "copies": values.integer(job.copies),
-        "job-k-octets": values.integer(-(-job.size // 1024)),
-        "job-k-octets-processed": values.integer((job.sent_bytes or 0) // 1024),
+        "job-k-octets": values.integer(-(-job.present.document.size // 1024)),
+        "job-k-octets-processed": values.integer((job.present.sent_bytes or 0) // 1024),
         "job-impressions": values.NO_VALUE if job.pages is None else values.integer(job.pages),
         "job-impressions-completed": values.integer(printed),
     }

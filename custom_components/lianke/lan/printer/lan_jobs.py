@@ -145,7 +145,8 @@ def sender_of(job: Job | PendingJob) -> Sender | None:
     if isinstance(job, PendingJob):
         return job.sender
     # Records of before addresses were kept, or with an empty one, are nobody's.
-    return Sender(job.sender or "", job.sender_address) if job.sender_address else None
+    spec = job.spec
+    return Sender(spec.sender or "", spec.sender_address) if spec.sender_address else None
 
 
 REPEAT_SECONDS: Final = 300
@@ -194,12 +195,14 @@ class Repeats:
         found = [
             job
             for job in jobs
-            if job.created_at >= since
-            and job.job_id not in self._told
-            and Sent(sender_of(job) or Sender("", ""), job.title, job.digest, dict(job.requested))
-            == sent
+            if job.created_at >= since and job.job_id not in self._told and _sent(job) == sent
         ]
         return max(found, key=lambda job: job.created_at, default=None)
+
+
+def _sent(job: Job) -> Sent:
+    digest = job.deliveries[0].document.digest or ""
+    return Sent(sender_of(job) or Sender("", ""), job.title, digest, dict(job.spec.requested))
 
 
 async def async_deliver(

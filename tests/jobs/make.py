@@ -1,0 +1,72 @@
+"""Jobs for tests of what is made of them, from fields by name: each goes where it belongs."""
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.delivery import DELIVERY_FIELDS, Delivery, JobState
+from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.spec import JobSpec
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+_SPEC = {item.name for item in fields(JobSpec)}
+_DOCUMENT = {item.name for item in fields(Document)} - {"pages", "title"}
+
+
+def _some(values: dict[str, Any], names: Any) -> dict[str, Any]:
+    return {name: values.pop(name) for name in [*values] if name in names}
+
+
+def make_delivery(**values: Any) -> Delivery:
+    """Return a delivery of a PDF of two pages, with these fields of it or of its document changed."""
+    document: dict[str, Any] = {
+        "path": Path("document.pdf"),
+        "name": "a.pdf",
+        "content_type": "application/pdf",
+        "extension": ".pdf",
+        "size": 1000,
+        "pages": 2,
+        "title": "Title",
+    }
+    document |= _some(values, _DOCUMENT)
+    return Delivery(
+        **{"options": ResolvedOptions(paper_id=9), "document": Document(**document)} | values
+    )
+
+
+def make_job(**values: Any) -> Job:
+    """Return a job with one delivery, held unless its state is given."""
+    delivery = _some(values, DELIVERY_FIELDS | _DOCUMENT)
+    options = delivery.get("options", ResolvedOptions(paper_id=9))
+    spec: dict[str, Any] = {
+        "printer_key": "printer",
+        "title": "Title",
+        "options": options,
+        "waits_for": (),
+    }
+    job: dict[str, Any] = {
+        "job_id": "job",
+        "printer_name": "Printer",
+        "created_at": NOW,
+        "changed_at": NOW,
+        "expires_at": NOW + timedelta(hours=12),
+        "deliveries": (make_delivery(**{"state": JobState.HELD} | delivery),),
+    }
+    spec |= _some(values, _SPEC)
+    return Job(**job | {"spec": JobSpec(**spec)} | values)
+
+
+def altered(job: Job, **values: Any) -> Job:
+    """Return a job with these fields of it, of its spec, its present delivery or that one's document changed."""
+    document = replace(job.present.document, **_some(values, _DOCUMENT))
+    delivery, spec = _some(values, DELIVERY_FIELDS), _some(values, _SPEC)
+    new = replace(job.present, **{"document": document} | delivery)
+    return replace(
+        job,
+        spec=replace(job.spec, **spec),
+        deliveries=tuple(new if one is job.present else one for one in job.deliveries),
+        **values,
+    )

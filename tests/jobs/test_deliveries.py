@@ -1,0 +1,94 @@
+"""What a job is follows from its deliveries."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+
+from hypothesis import given, settings, strategies as st
+import pytest
+
+from custom_components.lianke.jobs.delivery import DELIVERY_FIELDS, FINAL, JobState
+from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, begin_next
+from custom_components.lianke.jobs.manual_duplex import ManualDuplex
+from custom_components.lianke.jobs.spec import PersonReason
+from tests.examples import examples
+from tests.jobs.make import NOW, make_delivery, make_job
+
+TURN = PersonReason.TURN_PAPER
+UNTIL = NOW + timedelta(hours=3)
+STATES = st.sampled_from(JobState)
+
+
+def halved(first: JobState, second: JobState, after: PersonReason | None = TURN) -> Job:
+    """Return a job with both sides by hand."""
+    plan = ManualDuplex(pages=3, copies=1, sheets=2, put_back="face_up")
+    return make_job(
+        manual_duplex=plan,
+        deliveries=(
+            make_delivery(state=first),
+            make_delivery(state=second, after=after, hold_reason=after),
+        ),
+    )
+
+
+def test_a_name_says_whose_field_it_is() -> None:
+    """`Job.changed` takes those of both."""
+    names = {item.name for item in fields(Job)}
+    assert not names & DELIVERY_FIELDS
+    assert len(names) <= 20
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(first=STATES, second=STATES)
+def test_a_job_is_where_its_present_delivery_is(first: JobState, second: JobState) -> None:
+    job = halved(first, second)
+    came_out = first is JobState.COMPLETED
+    assert job.state is (second if came_out else first)
+    assert job.is_second_half is came_out
+    assert job.waits_for == ((TURN,) if came_out else ())
+    if came_out and second in FINAL:
+        # Paper came out, whatever became of the second sides.
+        assert job.partly_printed is (second is not JobState.COMPLETED)
+    assert not (job.has_turned_paper and job.waits_for)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        (JobState.CANCELED, None, FIRST_SIDES_ONLY),
+        (JobState.EXPIRED, "expired", NOT_TURNED),
+        (JobState.CANCELED, "rejected", "rejected"),
+        (JobState.FAILED, "print_failed", "print_failed"),
+    ],
+)
+def test_an_end_without_the_second_sides(state: JobState, reason: str | None, told: str) -> None:
+    job = halved(JobState.COMPLETED, JobState.HELD).changed(state=state, reason=reason)
+    assert (job.state, job.reason, job.partly_printed) == (state, told, True)
+
+
+@pytest.mark.parametrize("how", ["canceling", "asked", "expiring", "no document"])
+def test_a_cancellation_is_in_time_for_the_second_sides(how: str) -> None:
+    state = JobState.CANCELING if how == "canceling" else JobState.SENDING
+    old = halved(state, JobState.HELD)
+    old = replace(old, cancel_requested=how == "asked", has_document=how != "no document")
+    old = old.changed(expiring=how == "expiring")
+    new = begin_next(old, old.changed(state=JobState.COMPLETED), UNTIL)
+    expired = how == "expiring"
+    assert new.state is (JobState.EXPIRED if expired else JobState.CANCELED)
+    assert (new.reason, new.partly_printed) == (NOT_TURNED if expired else FIRST_SIDES_ONLY, True)
+
+
+def test_the_second_delivery_waits_for_so_long() -> None:
+    old = halved(JobState.SENDING, JobState.HELD)
+    new = begin_next(old, old.changed(state=JobState.COMPLETED, pages_printed=3), UNTIL)
+    assert (new.state, new.hold_reason, new.expires_at) == (JobState.HELD, TURN, UNTIL)
+    assert new.pages_printed is None
+    ended = begin_next(new, new.changed(state=JobState.COMPLETED, pages_printed=3), UNTIL)
+    assert (ended.state, ended.pages_printed) == (JobState.COMPLETED, 3)
+
+
+def test_an_answer_belongs_to_the_delivery_that_asked() -> None:
+    """It changes that one, whichever is the present one by then."""
+    job = halved(JobState.COMPLETED, JobState.HELD)
+    first, second = job.deliveries
+    changed = job.changed(first, task_id="late")
+    assert changed.deliveries == (replace(first, task_id="late"), second)

@@ -1,0 +1,203 @@
+"""Job folders that version 0.2.0 wrote: each is read, and goes on as it would have.
+
+`tests/upgrade/0_2_0` has a folder a state, written by 0.2.0's queue in front of the simulator and copied while it
+ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has the cloud's tasks
+of that moment.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+import shutil
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.release_code import is_code
+from custom_components.lianke.jobs.store import jobs_path
+from tests.clock import Clock
+from tests.jobs.conftest import OpenShop, Shop
+from tests.simulator import Simulator
+from tests.upgrade.cloud import remember
+
+SUBMIT = "POST /print/job"
+WRITTEN = Path(__file__).parents[1] / "upgrade" / "0_2_0"
+
+type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]
+
+
+def records(name: str) -> list[dict[str, Any]]:
+    """Return the records that 0.2.0 wrote, oldest first."""
+    found = [
+        json.loads(path.read_text("utf-8")) for path in WRITTEN.glob(f"{name}/jobs/*/job.json")
+    ]
+    return sorted(found, key=lambda record: str(record["created_at"]))
+
+
+@pytest.fixture
+def written(hass: HomeAssistant, clock: Clock, sim: Simulator, open_shop: OpenShop) -> Written:
+    """Open the shop on a folder of 0.2.0, and give it with the folder's newest job."""
+
+    @asynccontextmanager
+    async def opener(name: str, **options: Any) -> AsyncIterator[tuple[Shop, Job]]:
+        cloud = json.loads((WRITTEN / name / "cloud.json").read_text("utf-8"))
+        clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
+        shutil.copytree(WRITTEN / name / "jobs", jobs_path(hass, "test_entry"))
+        remember(sim, sim.box, cloud["tasks"])
+        async with open_shop(**options) as shop:
+            yield shop, shop.queue.jobs()[0]
+
+    return opener
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WRITTEN.iterdir()))
+def test_each_record_is_read(name: str) -> None:
+    """Nothing of it is lost, and it is the same once it was written by this version."""
+    for record in records(name):
+        assert record["version"] == 1
+        job = Job.from_record(record)
+        assert (job.job_id, job.state, job.title) == (
+            record["job_id"],
+            record["state"],
+            record["title"],
+        )
+        assert job.present.token == record["token"]
+        assert job.spec.options.as_dict() == record["options"]
+        assert list(job.waits_for) == record["waits_for"]
+        assert (job.reason, job.hold_reason) == (record["reason"], record["hold_reason"])
+        assert (job.pages, job.copies) == (record["pages"], record["copies"])
+        view = job.halves_view()
+        assert (view and view["half"]) == (record["by_hand"] and record["by_hand"]["half"])
+        again = json.loads(json.dumps(job.as_record()))
+        assert again["version"] == 2
+        assert Job.from_record(again) == job
+
+
+async def continued(shop: Shop, job: Job) -> None:
+    """Answer what the job waits for."""
+    await shop.queue.async_continue(job.job_id)
+
+
+async def printed_again(shop: Shop, job: Job) -> None:
+    """Print its document again, and wait for that."""
+    again = (await shop.queue.async_retry(job.job_id, context=Context())).job
+    await shop.until(again, JobState.COMPLETED)
+
+
+async def nothing(shop: Shop, job: Job) -> None:
+    """Wait."""
+
+
+# What is done about a job, how many documents are sent then, and the pages that were printed in the end.
+GOES_ON: dict[str, tuple[Callable[[Shop, Job], Awaitable[None]], int, int]] = {
+    "held": (nothing, 1, 2),
+    "uploading": (nothing, 1, 2),
+    "in_doubt": (nothing, 0, 2),
+    "in_cloud": (nothing, 0, 2),
+    "second_half_waits": (continued, 1, 7),
+    "second_half_turned": (nothing, 1, 7),
+    "second_half_in_doubt": (nothing, 0, 7),
+    "waits_for_approval": (continued, 1, 2),
+    "with_a_code": (continued, 1, 2),
+}
+
+
+@pytest.mark.parametrize("name", GOES_ON)
+async def test_it_comes_out_once(written: Written, name: str) -> None:
+    act, sent, pages = GOES_ON[name]
+    async with written(name) as (shop, job):
+        await act(shop, job)
+        done = await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == sent
+        assert done.pages_printed == pages
+        await shop.tick(3600)
+        assert shop.sim.cloud.count(SUBMIT) == sent
+
+
+async def test_what_was_asked_for_is_known(written: Written) -> None:
+    async with written("held") as (shop, job):
+        spec = job.spec
+        assert (spec.request_id, spec.replace_key, spec.requested) == (
+            "menu",
+            "menu",
+            {"color": "mono"},
+        )
+        assert (spec.sender, job.source) == ("Phone", "Phone · 192.168.1.9")
+        await shop.until(job, JobState.COMPLETED)
+        twice = shop.document(content=shop.sim.cloud.printed[0].path.read_bytes())
+        assert (await shop.take(twice, request_id="menu")).duplicate
+
+
+async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
+    async with written("first_half_held") as (shop, job):
+        for _ in range(30):
+            await shop.tick(5)
+            if shop.queue.get(job.job_id).waits_for:
+                break
+        waits = shop.queue.get(job.job_id)
+        assert (waits.state, waits.waits_for) == (JobState.HELD, ("turn_paper",))
+        await continued(shop, job)
+        await shop.until(job, JobState.COMPLETED)
+        sizes = [one.path.stat().st_size for one in shop.sim.cloud.printed]
+        assert sizes == [one.document.size for one in job.deliveries]
+
+
+async def test_others_wait_for_turned_paper(written: Written) -> None:
+    async with written("second_half_turned") as (shop, job):
+        assert job.has_turned_paper
+        shop.box.online = False
+        await shop.refresh()
+        other = await shop.submit()
+        shop.box.online = True
+        await shop.refresh()
+        await shop.until(other, JobState.COMPLETED)
+        sizes = [one.path.stat().st_size for one in shop.sim.cloud.printed]
+        assert sizes[-2:] == [job.deliveries[1].document.size, other.present.document.size]
+
+
+async def test_a_move_that_was_cut_off(written: Written, open_shop: OpenShop) -> None:
+    """It names a job of the other box, which is not there: the job stays."""
+    (record,) = records("moving")
+    async with written("moving") as (shop, job):
+        assert job.moving_to == record["moving_to"]
+        assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
+
+
+async def test_a_move_that_was_cut_off_ends_when_the_other_box_is_there(
+    written: Written, open_shop: OpenShop
+) -> None:
+    async with open_shop(number=1), written("moving") as (shop, job):
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_a_code_still_releases(written: Written) -> None:
+    async with written("with_a_code") as (_, job):
+        assert job.needs_code
+        assert is_code("4711", job.spec.release_code or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("kept_document", {"keep_printed_hours": 24}), ("failed", {})]
+)
+async def test_a_kept_document_is_printed_again(
+    written: Written, name: str, options: dict[str, Any]
+) -> None:
+    async with written(name, **options) as (shop, job):
+        assert job.can_print_again or job.can_retry
+        await printed_again(shop, job)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_a_lost_preview_is_no_stranger(written: Written) -> None:
+    """Its task is on the list, and may be that of the preview."""
+    async with written("lost_preview") as (shop, _):
+        (lost,) = shop.queue._store.other_tasks.lost
+        assert (lost.document.size, lost.clock_least, lost.clock_most) == (669, -1, 1001)
+        await shop.tick(600)
+        assert shop.storage.foreign_seen_at is None

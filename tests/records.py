@@ -1,0 +1,42 @@
+"""What a job's record on disk says, in one list of fields: those of the present delivery are the job's."""
+
+from typing import Any
+
+from custom_components.lianke.jobs.job import Job
+
+
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record by name; `record` is the record itself.
+
+    `by_hand` says which half is the present one, and the token of the first half where it was sent and is over.
+    """
+    job = Job.from_record(record)
+    at = job.deliveries.index(job.present)
+    delivery, first = record["deliveries"][at], record["deliveries"][0]
+    document = delivery["document"]
+    by_hand = None
+    if job.spec.manual_duplex is not None:
+        sent = job.is_second_half and first["task_id"]
+        by_hand = {
+            "half": 2 if job.is_second_half else 1,
+            "first_token": first["token"] if sent else None,
+            "first_task_id": first["task_id"] if sent else None,
+        }
+    return {
+        **record,
+        **record["spec"],
+        **delivery,
+        "document_name": document["name"],
+        "content_type": document["content_type"],
+        "size": document["size"],
+        "document_pages": document["pages"],
+        "ticket": document["ticket"],
+        "digest": record["deliveries"][0]["document"]["digest"],
+        "state": job.state.value,
+        "reason": job.reason,
+        "partly_printed": job.partly_printed,
+        "waits_for": list(job.waits_for),
+        "finished_at": delivery["ended_at"],
+        "by_hand": by_hand,
+        "record": record,
+    }
