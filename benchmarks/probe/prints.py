@@ -176,7 +176,7 @@ async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         changed = asyncio.Event()
 
         def on_change(job: Any, _old: Any) -> None:
-            if job.task_id is not None:
+            if job.present.task_id is not None:
                 taken.add(job.job_id)
                 changed.set()
 
