@@ -30,6 +30,7 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
@@ -173,7 +174,7 @@ class World:
     async def submit(self, port: int, content: bytes, **wishes: Any) -> None:
         """Print; a refusal is an answer as well."""
         document = self.shop.document(2, content=content)
-        with suppress(HomeAssistantError):
+        with suppress(InputError, HomeAssistantError):
             await self.shop.submit(document, port=port, **wishes)
         await self.shop.settle()
 
@@ -210,7 +211,10 @@ class World:
     async def go_on(self, job: Job, reason: str | None) -> bool:
         """Say yes for a job, its paper being put back if that is asked; return whether it goes on."""
         turns = reason in (None, "turn_paper") and job.waits_for[:1] == ("turn_paper",)
-        with suppress(HomeAssistantError), self.put_back(job) if turns else nullcontext():
+        with (
+            suppress(InputError, HomeAssistantError),
+            self.put_back(job) if turns else nullcontext(),
+        ):
             await self.shop.queue.async_continue(job.job_id, reason=reason)
             return True
         return False
@@ -228,7 +232,7 @@ class World:
         printer.put_back(job.job_id, int(str(view["sheets"])))
         try:
             yield
-        except HomeAssistantError:
+        except InputError, HomeAssistantError:
             printer.take_out(job.job_id)
             # Whoever takes it out sees what was printed on it.
             for task in self.shop.box.tasks:
@@ -285,7 +289,7 @@ class World:
 
     async def attempt(self, work: Awaitable[Any]) -> None:
         """Do what may be refused."""
-        with suppress(HomeAssistantError, LiankeError):
+        with suppress(InputError, HomeAssistantError, LiankeError):
             await work
         await self.shop.settle()
 
