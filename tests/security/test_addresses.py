@@ -9,12 +9,12 @@ from pathlib import Path
 
 from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
 from custom_components.lianke.documents.download import async_download
+from custom_components.lianke.errors import InputError
 
 REFUSED = {"url_invalid", "url_not_https", "url_not_public", "url_unreachable"}
 # P stands for a port at which this machine listens.
@@ -78,12 +78,12 @@ async def port(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
 async def test_no_form_of_an_address_leads_inside(
     hass: HomeAssistant, tmp_path: Path, port: Port, form: str
 ) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
+    with pytest.raises(InputError) as raised:
         await async_download(
             hass, form.replace("P", str(port.number)), tmp_path / "file", 1024 * 1024
         )
-    assert raised.value.translation_key in REFUSED
-    for text in (raised.value.translation_placeholders or {}).values():
+    assert raised.value.reason in REFUSED
+    for text in raised.value.placeholders.values():
         assert "secret" not in text
     assert port.connections == 0
     assert not (tmp_path / "file").exists()
@@ -95,7 +95,7 @@ async def test_the_port_would_take_a_connection(
     """A test that cannot fail proves nothing: an address that is allowed gets there."""
     address = f"https://127.0.0.1:{port.number}/"
     hass.config.allowlist_external_urls = {address}
-    with pytest.raises(ServiceValidationError):
+    with pytest.raises(InputError):
         await async_download(hass, address, tmp_path / "file", 1024)
     assert port.connections == 1
 

@@ -15,12 +15,13 @@ from homeassistant.components.media_source import (
     async_resolve_media,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.documents.local_files import open_allowed
+from custom_components.lianke.errors import InputError
 from tests.household import ask, came_out, data_of, device_of, make_media, sent, without_shares
 from tests.simulator import Simulator, make_pdf
 
@@ -248,7 +249,7 @@ def test_swapping_a_file_and_a_link_gains_nothing(tmp_path: Path, swapped: str) 
     try:
         for _ in range(4000):
             with (
-                contextlib.suppress(ServiceValidationError),
+                contextlib.suppress(InputError),
                 open_allowed(media / "a" / "x.txt", (media,), str(tmp_path / "config")) as file,
             ):
                 read.append(file.read())
