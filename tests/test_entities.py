@@ -632,6 +632,16 @@ async def test_buttons_tell_what_the_service_said(button: str, endpoint: str, ho
         assert reported.value.translation_domain == DOMAIN
 
 
+async def test_a_button_of_a_printer_that_is_gone(house: House) -> None:
+    """Its entities may be there for a moment longer."""
+    key = key_of(house.data, "Kyocera")
+    gone = {one: view for one, view in house.coordinator.data.printers.items() if one != key}
+    house.coordinator.data = house.coordinator.data._replace(printers=gone)
+    with pytest.raises(ServiceValidationError) as refused:
+        await press(house.hass, f"{LASER}_print_test_page")
+    assert refused.value.translation_key == "printer_gone"
+
+
 # The preview
 
 

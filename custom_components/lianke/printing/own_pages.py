@@ -14,14 +14,13 @@ from ..documents.page_documents import (
     async_turn_page,
 )
 from ..documents.spool import Spool, async_get_spool
-from ..errors import InputError
 from ..jobs.delivery import deliveries_of
 from ..jobs.queue import Submission
 from ..jobs.spec import Asker, JobSpec
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
 from .refused import telling_refusals
-from .target import loaded_data
+from .target import Target, loaded_data
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
@@ -37,12 +36,11 @@ async def async_print_test_page(
     Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
     when the job cannot be kept.
     """
-    coordinator = loaded_data(entry).coordinator
-    if (view := coordinator.data.printers.get(printer_key)) is None:
-        raise InputError("printer_gone")
-    capabilities = await coordinator.get_capabilities(printer_key)
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
+        target = Target(device_id="", entry=entry, printer_key=printer_key)
+        view = target.view
+        capabilities = await target.data.coordinator.get_capabilities(printer_key)
         return await async_test_page(
             hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
         )
