@@ -465,7 +465,7 @@ def test_options(
         problem = refused
     if problem is not None:
         assert problem.option
-        assert set(problem.placeholders) == {"detail", "code", "option", "value", "allowed"}
+        assert set(problem.placeholders) == {"option", "value", "allowed"}
         return
     sent = resolved.form_fields()
     assert all(sent.values())

@@ -187,8 +187,8 @@ async def test_unconfirmed_job_came_out(stage: Stage) -> None:
     await send(stage, "in doubt", pages=2)
 
     async def is_handed_over() -> bool:
-        record = record_of(stage, "in doubt")[1]
-        return None not in (record["handed_over_at"], record["sent_bytes"])
+        delivery = record_of(stage, "in doubt")[1]["deliveries"][0]
+        return None not in (delivery["handed_over_at"], delivery["sent_bytes"])
 
     assert await stage.until(is_handed_over, bool)
     await end_doubt(stage, "in doubt")
