@@ -373,8 +373,9 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: Ho
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
-    done = {"state": "completed", "pages_printed": 7, "task_id": "t-1"}
-    record.write_text(json.dumps(kept | done), "utf-8")
+    kept["pages_printed"] = 7
+    kept["deliveries"][0] |= {"state": "completed", "task_id": "t-1"}
+    record.write_text(json.dumps(kept), "utf-8")
     assert await set_up(house.hass, house.entry)
     entity_id = er.async_get(house.hass).async_get_entity_id(
         "sensor", DOMAIN, f"{house.entry.unique_id}_{key}_pages_printed"
