@@ -481,7 +481,7 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(all_entities: None, hou
     # What is of the moment does not come out tomorrow.
     for job in house.queue.jobs():
         assert job.expires_at - job.created_at == timedelta(hours=1)
-        assert "Dinner" not in str(job.as_view())
+        assert "Dinner" not in str(job.public_dict())
     assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Notification"
     await press(house.hass, f"{LASER}_cancel_waiting_jobs")
     await rest(house.hass)

@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import PrinterCondition, Species
 from .box.status import PROBLEMS
-from .box.views import PrinterView
+from .box.views import PrinterSnapshot
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers, is_registered
 from .runtime import LiankeConfigEntry
 
@@ -73,7 +73,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the box's connection, and the faults of its printers as they appear."""
 
-    def make(view: PrinterView) -> Iterator[BinarySensorEntity]:
+    def make(view: PrinterSnapshot) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
             for description in CONDITIONS:

@@ -10,7 +10,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .box.views import PrinterView
+from .box.views import PrinterSnapshot
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .errors import InputError
 from .jobs.errors import job_error
@@ -138,7 +138,7 @@ async def async_setup_entry(
     """Add the box's buttons, and those of its printers as they appear."""
     of_box = [BoxButton(entry, description) for description in BOX_BUTTONS]
 
-    def make(view: PrinterView) -> Iterator[ButtonEntity]:
+    def make(view: PrinterSnapshot) -> Iterator[ButtonEntity]:
         yield TestPageButton(entry, view.key, TEST_PAGE)
         yield QueueButton(entry, view.key, CANCEL_WAITING_JOBS)
         yield QueueButton(entry, view.key, RELEASE_JOBS)

@@ -37,7 +37,7 @@ from .box.status import (
     settled_condition,
 )
 from .box.storage import BoxStorage
-from .box.views import BoxData, PrinterView, StatusHistory
+from .box.views import BoxData, PrinterSnapshot, StatusHistory
 from .const import CONF_PRINTER_KIND, DEFAULT_POLL_INTERVAL, DEFAULT_PRINTER_KIND, DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
@@ -379,7 +379,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             printers={key: self._view_printer(key) for key in self._storage.printers},
         )
 
-    def _view_printer(self, key: str) -> PrinterView:
+    def _view_printer(self, key: str) -> PrinterSnapshot:
         known = self._storage.printers[key]
         reading = self._conditions.readings.get(key) if self._online and known.present else None
         status: PrinterStatus | None = None
@@ -389,7 +389,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             )
         elif self._online is False:
             status = PrinterStatus.BOX_OFFLINE
-        return PrinterView(
+        return PrinterSnapshot(
             key=key,
             name=known.name,
             printer=known.printer,

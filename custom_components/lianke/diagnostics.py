@@ -182,7 +182,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     """Return the last jobs, newest first, without the documents."""
     return [
         {
-            **job.as_view(),
+            **job.public_dict(),
             # What a person says when a job is rejected, with the name.
             "detail": (
                 REDACTED

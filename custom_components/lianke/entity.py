@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .api.models import Species
-from .box.views import PrinterView
+from .box.views import PrinterSnapshot
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier
@@ -103,7 +103,7 @@ class PrinterEntity(LiankeEntity):
         self.printer_key = printer_key
 
     @property
-    def view(self) -> PrinterView | None:
+    def view(self) -> PrinterSnapshot | None:
         """Return the printer's present data, None once it is removed."""
         return self.coordinator.data.printers.get(self.printer_key)
 
@@ -157,7 +157,7 @@ def is_registered(
 def async_add_printers(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    make: Callable[[PrinterView], Iterable[Entity]],
+    make: Callable[[PrinterSnapshot], Iterable[Entity]],
     box_entities: Iterable[Entity] = (),
 ) -> None:
     """Add the box's entities and those that `make` returns for each printer, now and later.

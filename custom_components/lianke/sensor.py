@@ -21,7 +21,7 @@ from homeassistant.util import slugify
 from .api.markers import ink_of
 from .api.models import Box
 from .box.status import PrinterStatus
-from .box.views import PrinterView
+from .box.views import PrinterSnapshot
 from .const import DOMAIN
 from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import JobState
@@ -144,7 +144,7 @@ async def async_setup_entry(
     prefix = f"component.{DOMAIN}.common.ink_"
     inks = {key.removeprefix(prefix): text for key, text in texts.items()}
 
-    def make(view: PrinterView) -> Iterator[SensorEntity]:
+    def make(view: PrinterSnapshot) -> Iterator[SensorEntity]:
         yield StatusSensor(entry, view.key, STATUS)
         for description in JOB_SENSORS:
             yield JobSensor(entry, view.key, description)

@@ -156,7 +156,7 @@ def zip_sides(stack: list[Sheet]) -> list[tuple[Any, Any]]:
 
 async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     job = await turning(shop)
-    view = job.as_view()
+    view = job.public_dict()
     assert view["by_hand"] == {
         "half": 2,
         "sheets": 4,
@@ -414,7 +414,7 @@ async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
             go_on.set()
             await shop.settle()
         reported = await waits(shop, job)
-        assert reported.as_view()["by_hand"] is not None
+        assert reported.public_dict()["by_hand"] is not None
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 2

@@ -25,7 +25,7 @@ async def test_a_firewalls_words_after_the_acceptance_are_no_reason_to_send_agai
     shop.sim.cloud.fail(SUBMIT, Fault(kind="http", done=True, status=status, body=page))
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
-    assert shop.queue.get(job.job_id).as_view()["phase"] == "checking"
+    assert shop.queue.get(job.job_id).public_dict()["phase"] == "checking"
     await shop.until(job, JobState.COMPLETED)
     assert shop.sim.cloud.count(SUBMIT) == 1
     assert len(shop.sim.cloud.printed) == 1

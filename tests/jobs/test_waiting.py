@@ -19,7 +19,7 @@ APPROVAL, RELEASE = ("approval",), ("release",)
 async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     waiting = await shop.submit(waits_for=APPROVAL)
     assert (waiting.state, waiting.hold_reason) == (JobState.HELD, "approval")
-    assert waiting.as_view()["waits_for"] == ["approval"]
+    assert waiting.public_dict()["waits_for"] == ["approval"]
     assert waiting.can_continue
     assert waiting.can_cancel
     assert not waiting.can_retry
@@ -30,7 +30,7 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     await shop.queue.async_continue(waiting.job_id)
     done = await shop.until(waiting, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 2
-    assert not done.as_view()["waits_for"]
+    assert not done.public_dict()["waits_for"]
     assert not done.can_continue
 
 

@@ -225,7 +225,7 @@ async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
     (job,) = jobs_of(lan)
     assert job.state is JobState.HELD
     assert job.source == "iPhone von Anna · 127.0.0.1"
-    assert job.as_view()["source"] == job.source
+    assert job.public_dict()["source"] == job.source
     assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
     assert jobs_of(lan)[0].state is JobState.CANCELED

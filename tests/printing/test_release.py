@@ -77,7 +77,7 @@ async def test_a_code_of_its_own(
     # Neither code nor what is stored of it is seen anywhere.
     seen = json.dumps(
         [
-            queue.get(job["job_id"]).as_view(),
+            queue.get(job["job_id"]).public_dict(),
             await async_get_config_entry_diagnostics(house.hass, house.entry),
             repr(queue.get(job["job_id"])),
         ],

@@ -130,7 +130,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
         read = Job.from_record(record)
     except StoredError:
         return
-    read.as_view()
+    read.public_dict()
     json.dumps(read.as_record())
     assert (read.is_final, read.is_unsure, read.can_cancel) is not None
     # Whatever passes can be reckoned with.

@@ -62,7 +62,7 @@ class Snoop:
             "states", *(json.dumps(s.as_dict(), default=repr) for s in hass.states.async_all())
         )
         self.note("repairs", *(repr(issue) for issue in ir.async_get(hass).issues.values()))
-        self.note("views", *(json.dumps(job.as_view()) for job in self.house.queue.jobs()))
+        self.note("views", *(json.dumps(job.public_dict()) for job in self.house.queue.jobs()))
         for thing in our_objects():
             self.note(f"repr of {type(thing).__name__}", repr(thing))
 

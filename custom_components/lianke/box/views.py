@@ -12,7 +12,7 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrinterView:
+class PrinterSnapshot:
     """A printer at this moment.
 
     `status` is None while it is not known. `condition` is what the printer itself reported, if it
@@ -32,7 +32,7 @@ class BoxData(NamedTuple):
 
     box: Box | None
     online: bool | None
-    printers: Mapping[str, PrinterView]
+    printers: Mapping[str, PrinterSnapshot]
 
     @property
     def faulty(self) -> frozenset[str]:

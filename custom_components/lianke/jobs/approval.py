@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.auth.models import User
 from homeassistant.core import HomeAssistant
 
-from ..box.views import PrinterView
+from ..box.views import PrinterSnapshot
 from ..const import (
     BEYOND_REFUSED,
     CONF_APPROVAL_PAGES,
@@ -33,7 +33,7 @@ async def async_reasons_to_ask(
     options: Mapping[str, Any],
     spec: JobSpec,
     counted: Counted,
-    view: PrinterView,
+    view: PrinterSnapshot,
     *,
     spent: int = 0,
 ) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def release_code(options: Mapping[str, Any], spec: JobSpec) -> str | None:
 
 
 def _is_to_be_approved(
-    options: Mapping[str, Any], spec: JobSpec, counted: Counted, view: PrinterView
+    options: Mapping[str, Any], spec: JobSpec, counted: Counted, view: PrinterSnapshot
 ) -> bool:
     """Return whether the options ask for an approval, whoever prints."""
     return (

@@ -296,7 +296,7 @@ class Job(Record):
             self.moving_to,
         )
 
-    def as_view(self) -> dict[str, JsonValueType]:
+    def public_dict(self) -> dict[str, JsonValueType]:
         """Return what responses, events and screens show, without secrets."""
         now, spec, state = self.present, self.spec, self.state
         return {

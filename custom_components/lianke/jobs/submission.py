@@ -15,7 +15,7 @@ from homeassistant.util.ulid import ulid_now
 from ..api.models import DriverState
 from ..api.options import count_selected
 from ..box.page_counts import PageCounts, month_of
-from ..box.views import PrinterView
+from ..box.views import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .approval import async_reasons_to_ask, release_code
@@ -223,7 +223,7 @@ class JobSubmitter:
         return Submission(job=job)
 
     async def _async_asking_people(
-        self, spec: JobSpec, pages: Counted, view: PrinterView, moved: Job | None
+        self, spec: JobSpec, pages: Counted, view: PrinterSnapshot, moved: Job | None
     ) -> JobSpec:
         """Return what is asked for with the people whom it waits for. Raises InputError."""
         # What people are to be asked about a job is asked wherever it is moved to, and what was approved by
@@ -251,7 +251,7 @@ class JobSubmitter:
         deliveries: Sequence[Delivery],
         job_id: str,
         pages: Counted,
-        view: PrinterView,
+        view: PrinterSnapshot,
         reason: str | None,
         moved: Job | None,
         now: datetime,
@@ -379,7 +379,7 @@ class JobSubmitter:
 
     @callback
     def _check_limits(
-        self, spec: JobSpec, pages: Counted, view: PrinterView, replaced: Collection[Job]
+        self, spec: JobSpec, pages: Counted, view: PrinterSnapshot, replaced: Collection[Job]
     ) -> None:
         """Check the limits on pages and jobs and report the result. Raises InputError."""
         with self._reporting_refusal(view):
@@ -388,7 +388,7 @@ class JobSubmitter:
         self._report(view, None)
 
     @contextmanager
-    def _reporting_refusal(self, view: PrinterView) -> Iterator[None]:
+    def _reporting_refusal(self, view: PrinterSnapshot) -> Iterator[None]:
         try:
             yield
         except LimitError as err:
@@ -396,13 +396,13 @@ class JobSubmitter:
             raise
 
     @callback
-    def _report(self, view: PrinterView, error: LimitError | None) -> None:
+    def _report(self, view: PrinterSnapshot, error: LimitError | None) -> None:
         for listener in list(self._limit_listeners):
             listener(view.key, error)
 
     def _check_rate(
         self,
-        view: PrinterView,
+        view: PrinterSnapshot,
         origin: tuple[str | None, str | None],
         replaced: Collection[Job] = (),
         *,

@@ -19,7 +19,7 @@ from ..api.errors import LiankeError
 from ..api.models import Species
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
-from ..box.views import PrinterView
+from ..box.views import PrinterSnapshot
 from ..const import DOMAIN
 from ..runtime import LiankeConfigEntry
 from .target import Target, loaded_data
@@ -84,7 +84,7 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
 
 
 def describe_capabilities(
-    view: PrinterView, capabilities: Capabilities | None, papers: tuple[Paper, ...]
+    view: PrinterSnapshot, capabilities: Capabilities | None, papers: tuple[Paper, ...]
 ) -> JsonObjectType:
     """Return what a printer can do, with the names an action takes; lengths in mm.
 

@@ -262,7 +262,7 @@ async def async_describe(
     """Return a job for a response: its view, with the reason as text."""
     job = submission.job
     return {
-        **job.as_view(),
+        **job.public_dict(),
         "device_id": target.device_id,
         "message": await async_reason(hass, job),
         "duplicate": submission.duplicate,

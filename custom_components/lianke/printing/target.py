@@ -24,7 +24,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
-from ..box.views import PrinterView
+from ..box.views import PrinterSnapshot
 from ..const import DOMAIN
 from ..documents.local_files import async_check_entity
 from ..errors import InputError
@@ -51,7 +51,7 @@ class Target(NamedTuple):
         return loaded_data(self.entry)
 
     @property
-    def view(self) -> PrinterView:
+    def view(self) -> PrinterSnapshot:
         """Return the printer as it is now. Raises InputError: printer_gone."""
         view = self.data.coordinator.data.printers.get(self.printer_key)
         if view is None:

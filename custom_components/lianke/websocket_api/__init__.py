@@ -116,7 +116,7 @@ async def _ws_confirm(
     job = queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
-    connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).as_view())
+    connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).public_dict())
 
 
 @websocket_command(

@@ -30,7 +30,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.status import PrinterStatus, faults_of
-from ..box.views import PrinterView
+from ..box.views import PrinterSnapshot
 from ..const import DOMAIN
 from ..devices import printer_identifier
 from ..errors import InputError
@@ -309,7 +309,7 @@ def _job(
     sees = answers and may_see_document(options, user, job, may_control=may_control)
     asked_by = names.get(job.user_id or "") if job.waits_for_approval else None
     return {
-        **visible(job.as_view(), options, user, job, may_control=may_control),
+        **visible(job.public_dict(), options, user, job, may_control=may_control),
         "device_id": one.device_id,
         "may_answer": answers,
         "uncounted": waits_uncounted(job),
@@ -362,7 +362,7 @@ def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Itera
         )
 
 
-def _describe(entry: LiankeConfigEntry, printer: PrinterView) -> JsonObjectType:
+def _describe(entry: LiankeConfigEntry, printer: PrinterSnapshot) -> JsonObjectType:
     """Return the state of a printer for a screen, besides its name."""
     data = entry.runtime_data
     known = data.storage.printers.get(printer.key)

@@ -7,7 +7,7 @@ from typing import Final
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.loader import async_get_integration
 
-from ...box.views import PrinterView
+from ...box.views import PrinterSnapshot
 from ...const import DOMAIN
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
@@ -33,7 +33,7 @@ def target_of(request: Request) -> Target:
     )
 
 
-def view_of(request: Request) -> PrinterView:
+def view_of(request: Request) -> PrinterSnapshot:
     """Return the printer as it is now; raises as `target_of`, and printer_gone."""
     return target_of(request).view
 
