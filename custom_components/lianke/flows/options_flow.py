@@ -24,9 +24,9 @@ from ..const import (
     CONF_PRINTER_OPTIONS,
     CONSOLE_URL,
 )
+from ..options_frame import CONF_TARGET, WHOLE_BOX, ink_jets, needs_box, offers, one_of
 from ..printing.request import stored_options
 from ..runtime import async_account_entries
-from .base import CONF_TARGET, WHOLE_BOX, ink_jets, needs_box, offers, one_of
 from .blueprints import async_copy, async_listed
 from .by_hand import ByHandSteps
 from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema

@@ -24,7 +24,7 @@ from ..const import (
     CONF_MONTHLY_USERS,
     CONF_PAGE_STATISTICS,
 )
-from .base import BoxOptionsFlow
+from ..options_frame import BoxOptionsFlow
 from .people import async_user_choices, several
 
 PAGES_A_MONTH: Final = 99999

@@ -38,9 +38,9 @@ from ..const import (
 from ..jobs.approval import is_approver
 from ..jobs.release_code import MAX_CODE, MIN_CODE, hash_code
 from ..jobs.spec import NOBODY, Origin
+from ..options_frame import BoxOptionsFlow, needs_box
 from ..pages.clean import escape_markdown
 from ..printing.print import async_error_text
-from .base import BoxOptionsFlow, needs_box
 
 # The companion app; its notify action bears its device's name.
 MOBILE_APP: Final = "mobile_app"

@@ -17,8 +17,8 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, offers, one_of
 from ..runtime import async_loaded_entries
-from .base import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, offers, one_of
 
 DEFAULT_MINUTES: Final = 30
 A_DAY: Final = 1440

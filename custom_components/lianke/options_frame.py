@@ -8,8 +8,8 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, Opt
 from homeassistant.core import callback
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
 
-from ..api.models import DriverState, Printer, Species
-from ..box.storage import StoredPrinter
+from .api.models import DriverState, Printer, Species
+from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
 
