@@ -1,17 +1,38 @@
-"""Devices of a box and of the printers behind it."""
+"""Devices of a box and of the printers behind it: made, found by what a call names, and who may use them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
+from typing import Any, Final, NamedTuple
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.core import (
+    DOMAIN as HOMEASSISTANT_DOMAIN,
+    Context,
+    HomeAssistant,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    label_registry as lr,
+    service,
+)
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
+from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
 from .api.models import Box, Printer
+from .box.views import PrinterSnapshot
 from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
-from .runtime import LiankeConfigEntry
+from .documents.local_files import async_check_entity
+from .errors import InputError
+from .jobs.job import Job
+from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
 
 def box_identifier(entry: LiankeConfigEntry) -> tuple[str, str]:
@@ -25,13 +46,29 @@ def printer_identifier(entry: LiankeConfigEntry, key: str) -> tuple[str, str]:
 
 
 def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
-    """Return the key of the printer that a device is; None for a box or an entry not loaded."""
+    """Return the key of the known printer that a device is; None for a box or an entry not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         return None
-    known = entry.runtime_data.storage.printers
-    return next(
-        (key for key in known if printer_identifier(entry, key) in device.identifiers), None
-    )
+    key = _printer_key(entry, device)
+    return key if key in entry.runtime_data.storage.printers else None
+
+
+def _printer_key(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
+    """Return the key of the printer that a box's device is, known or not; None for the box itself."""
+    prefix = printer_identifier(entry, "")[1]
+    for domain, identifier in device.identifiers:
+        if domain == DOMAIN and identifier.startswith(prefix):
+            return identifier.removeprefix(prefix)
+    return None
+
+
+@callback
+def async_printer_device(
+    hass: HomeAssistant, entry: LiankeConfigEntry, key: str
+) -> DeviceEntry | None:
+    """Return the device of a printer, None where there is none (yet)."""
+    identifier = printer_identifier(entry, key)
+    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
 
 
 @callback
@@ -110,3 +147,204 @@ def _web_page(printer: Printer) -> str | None:
     if not address.is_private or address.is_loopback or address.is_unspecified:
         return None
     return f"http://[{address}]" if address.version == 6 else f"http://{address}"
+
+
+STATUS_KEY = "status"
+CONNECTIVITY_KEY = "connectivity"
+# Names in the error for a target that does not stand for one printer.
+MAX_NAMES: Final = 10
+
+
+class Target(NamedTuple):
+    """A printer with its device and config entry."""
+
+    device_id: str
+    entry: LiankeConfigEntry
+    printer_key: str
+
+    @property
+    def data(self) -> LiankeData:
+        """Return the runtime data of the printer's box; raises as `loaded_data`."""
+        return loaded_data(self.entry)
+
+    @property
+    def view(self) -> PrinterSnapshot:
+        """Return the printer as it is now. Raises InputError: printer_gone."""
+        view = self.data.coordinator.data.printers.get(self.printer_key)
+        if view is None:
+            raise InputError("printer_gone")
+        return view
+
+
+def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
+    """Return the runtime data of an entry, which may have been unloaded meanwhile.
+
+    Raises ServiceValidationError, the one that Home Assistant has for an entry not loaded.
+    """
+    if entry.state is not ConfigEntryState.LOADED:
+        raise ServiceValidationError(
+            translation_domain=HOMEASSISTANT_DOMAIN,
+            translation_key="service_config_entry_not_loaded",
+            translation_placeholders={"domain": DOMAIN, "entry_title": entry.title},
+        )
+    return entry.runtime_data
+
+
+@callback
+def async_target(hass: HomeAssistant, device_id: str) -> Target:
+    """Return the printer that a device stands for.
+
+    Raises InputError for an unknown device, one of another integration or of an entry
+    that is not loaded, and for a box (not_a_printer).
+    """
+    device, entry = service.async_get_device_and_config_entry(
+        hass, DOMAIN, device_id, include_child_devices=False
+    )
+    if (printer_key := _printer_key(entry, device)) is not None:
+        return Target(device_id=device.id, entry=entry, printer_key=printer_key)
+    raise InputError("not_a_printer", device=device.name_by_user or device.name or device_id)
+
+
+@callback
+def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
+    """Return the one printer that the target in a call's data stands for.
+
+    Devices and entities that the target names must be of a printer; areas, floors and labels may
+    hold anything besides it. Raises InputError for no target (printer_missing), one
+    without a printer (target_without_printer) or with several (target_several_printers), and for
+    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer).
+    """
+    selection = TargetSelection(dict(data))
+    if not selection.has_any_target:
+        raise InputError("printer_missing")
+    for device_id in sorted(selection.device_ids):
+        async_target(hass, device_id)
+    entities = er.async_get(hass)
+    for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
+        if (entity := entities.async_get(entity_id)) is None:
+            raise InputError("entity_not_found", entity=entity_id)
+        if entity.platform != DOMAIN or entity.device_id is None:
+            raise InputError("entity_not_of_printer", entity=entity_id)
+        async_target(hass, entity.device_id)
+    devices = dr.async_get(hass)
+    printers = {
+        device.id: device.name_by_user or device.name or device.id
+        for device in map(devices.async_get, async_targeted_devices(hass, selection))
+        if device is not None and _is_printer(hass, device)
+    }
+    if not printers:
+        raise InputError("target_without_printer", target=_names(_named_in(hass, selection)))
+    if len(printers) > 1:
+        raise InputError("target_several_printers", printers=_names(printers.values()))
+    return async_target(hass, next(iter(printers)))
+
+
+@callback
+def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> set[str]:
+    """Return the ids of the devices that a target names, holds, or names an entity of."""
+    selected = async_extract_referenced_entity_ids(hass, selection)
+    registry = er.async_get(hass)
+    entities = map(registry.async_get, selected.referenced | selected.indirectly_referenced)
+    return selected.referenced_devices | {
+        entity.device_id for entity in entities if entity is not None and entity.device_id
+    }
+
+
+@callback
+def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
+    """Return a job by its id alone, and the printer it is for; any loaded box may have it.
+
+    Raises InputError: job_not_found.
+    """
+    for entry in async_loaded_entries(hass):
+        queue = entry.runtime_data.queue
+        if queue.find(job_id) is None:
+            continue
+        job = queue.get(job_id)
+        device = async_printer_device(hass, entry, job.printer_key)
+        target = Target(
+            device_id="" if device is None else device.id,
+            entry=entry,
+            printer_key=job.printer_key,
+        )
+        return target, job
+    raise InputError("job_not_found", job_id=job_id[:64])
+
+
+def _is_printer(hass: HomeAssistant, device: dr.AnyDeviceEntry) -> bool:
+    """Return whether a device is a printer of this integration, whose entry may not be loaded."""
+    entry = hass.config_entries.async_get_entry(device.config_entry_id)
+    return (
+        entry is not None
+        and entry.domain == DOMAIN
+        and isinstance(device, DeviceEntry)
+        and _printer_key(entry, device) is not None
+    )
+
+
+def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
+    """Return the names of a target's areas, floors and labels, and the ids of all else."""
+    areas, floors, labels = ar.async_get(hass), fr.async_get(hass), lr.async_get(hass)
+    found = [
+        *((one, areas.async_get_area(one)) for one in selection.area_ids),
+        *((one, floors.async_get_floor(one)) for one in selection.floor_ids),
+        *((one, labels.async_get_label(one)) for one in selection.label_ids),
+    ]
+    return [*selection.entity_ids, *(place.name if place else one for one, place in found)]
+
+
+def _names(names: Iterable[str]) -> str:
+    """Return names as one text: the first few, and a sign where there are more."""
+    ordered = sorted(names)
+    shown = ", ".join(ordered[:MAX_NAMES])
+    return f"{shown}, …" if len(ordered) > MAX_NAMES else shown
+
+
+async def async_check_target(
+    hass: HomeAssistant, target: Target, context: Context, policy: str
+) -> None:
+    """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
+    entity_id = status_entity(hass, target.entry, target.printer_key)
+    await async_check_entity(hass, context, entity_id, policy)
+
+
+async def async_check_box(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context, policy: str
+) -> None:
+    """Raise Unauthorized unless the caller has the policy on the box's connectivity entity."""
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "binary_sensor", DOMAIN, f"{entry.unique_id}_{CONNECTIVITY_KEY}"
+    )
+    await async_check_entity(hass, context, entity_id, policy)
+
+
+async def async_may_read_box(
+    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
+) -> bool:
+    """Return whether the caller may read all printers of a box, and so what all of them print."""
+    if context.user_id is None:
+        return True
+    user = await hass.auth.async_get_user(context.user_id)
+    return user is not None and all(
+        async_may(hass, user, entry, key, POLICY_READ)
+        for key in loaded_data(entry).storage.printers
+    )
+
+
+@callback
+def async_may(
+    hass: HomeAssistant, user: User, entry: ConfigEntry, printer_key: str, policy: str
+) -> bool:
+    """Return whether a user has the policy on a printer's status entity.
+
+    Where there is no such entity, only an administrator has.
+    """
+    entity_id = status_entity(hass, entry, printer_key)
+    return user.is_admin if entity_id is None else user.permissions.check_entity(entity_id, policy)
+
+
+def status_entity(hass: HomeAssistant, entry: ConfigEntry, printer_key: str) -> str | None:
+    """Return the entity that stands for a printer where permissions are asked for."""
+    return er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{entry.unique_id}_{printer_key}_{STATUS_KEY}"
+    )

@@ -24,6 +24,7 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .const import DOMAIN
+from .devices import Target, async_target
 from .documents.document import SourceKind
 from .documents.entities import AGENDAS
 from .errors import InputError
@@ -49,7 +50,6 @@ from .printing.schemas import (
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
 )
-from .printing.target import Target, async_target
 from .runtime import translating
 
 # Characters an assistant may have printed in one call: some fifty pages.

@@ -10,12 +10,12 @@ from homeassistant.components.logbook.const import (
 )
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN
-from .devices import printer_identifier
+from .devices import async_printer_device, status_entity
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
 
 EVENT_JOB_ENDED: Final = f"{DOMAIN}_job_ended"
@@ -51,11 +51,9 @@ def async_describe_events(
 def _fire(hass: HomeAssistant, update: JobUpdate) -> None:
     """Fire the event of a job that has ended, which is the logbook's line."""
     entry, job, _reasons = update
-    identifier = printer_identifier(entry, job.printer_key)
-    device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
-    if device is None:
+    if (device := async_printer_device(hass, entry, job.printer_key)) is None:
         return
-    status = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{identifier[1]}_status")
+    status = status_entity(hass, entry, job.printer_key)
     data = {ATTR_DEVICE_ID: device.id, ATTR_ENTITY_ID: status, "state": job.state.value}
     hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=asker_context(job))
 

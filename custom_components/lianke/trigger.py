@@ -39,12 +39,11 @@ import voluptuous as vol
 
 from .box.status import PROBLEMS, READY, HoldReason
 from .const import DOMAIN
-from .devices import async_printer_sensors, printer_identifier
+from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
-from .printing.target import async_targeted_devices
 
 ATTR_PRINTER: Final = "printer"
 ATTR_STATUS: Final = "status"
@@ -139,9 +138,7 @@ class JobTrigger(LiankeTrigger):
         def on_update(update: JobUpdate) -> None:
             if not self._matches(update):
                 return
-            device = dr.async_get(self._hass).async_get_device_by_identifier(
-                printer_identifier(update.entry, update.job.printer_key), update.entry.entry_id
-            )
+            device = async_printer_device(self._hass, update.entry, update.job.printer_key)
             if device is not None and device.id in async_targeted_devices(self._hass, selection):
                 self._hass.async_create_task(fire(update, device), "lianke job trigger")
 

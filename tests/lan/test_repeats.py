@@ -9,6 +9,7 @@ import struct
 
 import pytest
 
+from custom_components.lianke.devices import Target
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
@@ -16,7 +17,6 @@ from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
 from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
 from custom_components.lianke.printing.received import Received, async_print_received
-from custom_components.lianke.printing.target import Target
 from tests.clock import until
 from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of

@@ -23,13 +23,13 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import Counted
 from custom_components.lianke.jobs.spec import JobSpec, Origin
 from custom_components.lianke.people.notifications import Answer, button_of
-from custom_components.lianke.printing.target import async_target_of_job
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House
 from tests.simulator import Outcome

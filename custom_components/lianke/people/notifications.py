@@ -25,13 +25,13 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 import voluptuous as vol
 
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
+from ..devices import async_check_target, async_target_of_job
 from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.spec import REJECTED, PersonReason
 from ..pages.clean import escape_markdown
 from ..printing.answers import async_answer
 from ..printing.print import async_error_text
-from ..printing.target import async_check_target, async_target_of_job
 from ..printing.views import async_picture_path
 from ..runtime import LiankeConfigEntry, translating
 

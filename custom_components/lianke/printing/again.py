@@ -4,23 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
-
 from ..api.capabilities import CUSTOM_ID, Paper
 from ..api.models import Species
 from ..api.option_resolver import known_papers
 from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
+from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.queue import Changes, Submission
-from .answers import async_job_response
+from ..jobs.queue import Changes
 from .print import async_resolve
 from .request import stored_options
-from .schemas import ATTR_TO_DEVICE_ID, OPTION_NAMES
-from .target import Target, async_check_target, async_target, async_target_and_job
+from .schemas import OPTION_NAMES
 
 # What a layout on sheets has decided already.
 LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
@@ -64,15 +60,6 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
 SAME_SIZE: Final = 20
 # These take paper of any size.
 ANY_SIZE: Final = frozenset({Species.LABEL, Species.RECEIPT})
-
-
-async def async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Move a job that waits; the caller needs control of both printers."""
-    target, job = await async_target_and_job(hass, call)
-    other = async_target(hass, call.data[ATTR_TO_DEVICE_ID])
-    await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    moved = await async_move(target, job, other)
-    return await async_job_response(hass, other, Submission(job=moved))
 
 
 async def async_move(target: Target, job: Job, other: Target) -> Job:

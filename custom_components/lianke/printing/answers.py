@@ -1,43 +1,16 @@
 """Answers of people to jobs that wait for them: continue and reject."""
 
-from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse
+from homeassistant.core import Context, HomeAssistant
 
+from ..devices import Target
 from ..errors import InputError
 from ..jobs.approval import async_may_approve
 from ..jobs.beginning import Beginning, async_find_beginning
 from ..jobs.errors import job_error
 from ..jobs.job import Job
-from ..jobs.queue import Submission
 from ..jobs.release_code import async_get_code_checker
 from ..jobs.spec import Origin, PersonReason
 from ..runtime import LiankeConfigEntry
-from .print import async_describe
-from .schemas import ATTR_CODE, ATTR_MESSAGE, ATTR_REASON
-from .target import Target, async_target_and_job
-
-
-async def async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Let a job go on that waits for a person."""
-    target, job = await async_target_and_job(hass, call)
-    job = await async_answer(
-        hass,
-        target,
-        job,
-        call.context,
-        approve=True,
-        reason=call.data.get(ATTR_REASON),
-        code=call.data.get(ATTR_CODE),
-    )
-    return await async_job_response(hass, target, Submission(job=job))
-
-
-async def async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Cancel a job that waits for a person."""
-    target, job = await async_target_and_job(hass, call)
-    job = await async_answer(
-        hass, target, job, call.context, approve=False, message=call.data[ATTR_MESSAGE]
-    )
-    return await async_job_response(hass, target, Submission(job=job))
 
 
 async def async_answer(
@@ -102,10 +75,3 @@ async def _async_signed(hass: HomeAssistant, who: Beginning, message: str) -> st
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
     colon = "：" if hass.config.language.startswith("zh") else ": "
     return colon.join(part for part in (user and user.name, message) if part)
-
-
-async def async_job_response(
-    hass: HomeAssistant, target: Target, submission: Submission
-) -> ServiceResponse:
-    """Return the response of an action on one job."""
-    return {"job": await async_describe(hass, target, submission)}

@@ -16,8 +16,8 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.llm import LLMContext
 
+from ..devices import status_entity
 from ..runtime import async_loaded_entries
-from .target import status_entity
 
 # Ids by names.
 type Names = dict[str, str]

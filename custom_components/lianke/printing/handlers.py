@@ -13,14 +13,27 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import ServiceNotFound
 from homeassistant.helpers import service
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..const import DOMAIN
+from ..devices import (
+    Target,
+    async_check_box,
+    async_check_target,
+    async_may,
+    async_may_read_box,
+    async_resolve_target,
+    async_target,
+    async_target_of_job,
+)
+from ..errors import InputError
+from ..jobs.job import Job
 from ..jobs.queue import Rest, Submission
 from ..runtime import LiankeConfigEntry
-from .again import async_changes, async_move_job, chosen_options
-from .answers import async_continue_job, async_job_response, async_reject_job
+from .again import async_changes, async_move, chosen_options
+from .answers import async_answer
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .page_counts import async_export_pages
 from .preview import async_count_pages, async_preview
@@ -29,11 +42,15 @@ from .refused import telling_refusals
 from .request import parse_parameters
 from .schemas import (
     ATTR_BACKS_ONLY,
+    ATTR_CODE,
     ATTR_CONFIG_ENTRY,
     ATTR_FROM_SHEET,
     ATTR_INCLUDE_CLOUD,
+    ATTR_JOB_ID,
     ATTR_LIMIT,
+    ATTR_MESSAGE,
     ATTR_QUERY,
+    ATTR_REASON,
     ATTR_STATE,
     ATTR_TO_DEVICE_ID,
     ATTR_WAIT,
@@ -62,16 +79,6 @@ from .schemas import (
     SERVICE_REJECT_JOB,
     SERVICE_RETRY_JOB,
     SERVICE_SEARCH_MODELS,
-)
-from .target import (
-    Target,
-    async_check_box,
-    async_check_target,
-    async_may,
-    async_may_read_box,
-    async_resolve_target,
-    async_target,
-    async_target_and_job,
 )
 from .visible import visible
 
@@ -132,16 +139,74 @@ async def _async_count_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceR
     return await async_count_pages(hass, target, parameters, call.context)
 
 
+async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
+    """Return the job of a call and its printer, which the caller may control.
+
+    A target is not needed; where there is one, the job must be its printer's. Raises
+    InputError: job_not_found, and as `async_resolve_target`.
+    """
+    job_id = call.data[ATTR_JOB_ID]
+    if not TargetSelection(call.data).has_any_target:
+        target, job = async_target_of_job(hass, job_id)
+        await async_check_target(hass, target, call.context, POLICY_CONTROL)
+        return target, job
+    target = await _async_target(hass, call, POLICY_CONTROL)
+    job = target.data.queue.get(job_id)
+    if job.printer_key != target.printer_key:
+        raise InputError("job_not_found", job_id=job.job_id)
+    return target, job
+
+
+async def _async_job_response(
+    hass: HomeAssistant, target: Target, submission: Submission
+) -> ServiceResponse:
+    """Return the response of an action on one job."""
+    return {"job": await async_describe(hass, target, submission)}
+
+
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Cancel a job."""
-    target, job = await async_target_and_job(hass, call)
+    target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
-    return await async_job_response(hass, target, Submission(job=job))
+    return await _async_job_response(hass, target, Submission(job=job))
+
+
+async def _async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Let a job go on that waits for a person."""
+    target, job = await _async_target_and_job(hass, call)
+    job = await async_answer(
+        hass,
+        target,
+        job,
+        call.context,
+        approve=True,
+        reason=call.data.get(ATTR_REASON),
+        code=call.data.get(ATTR_CODE),
+    )
+    return await _async_job_response(hass, target, Submission(job=job))
+
+
+async def _async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Cancel a job that waits for a person."""
+    target, job = await _async_target_and_job(hass, call)
+    job = await async_answer(
+        hass, target, job, call.context, approve=False, message=call.data[ATTR_MESSAGE]
+    )
+    return await _async_job_response(hass, target, Submission(job=job))
+
+
+async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Move a job that waits; the caller needs control of both printers."""
+    target, job = await _async_target_and_job(hass, call)
+    other = async_target(hass, call.data[ATTR_TO_DEVICE_ID])
+    await async_check_target(hass, other, call.context, POLICY_CONTROL)
+    moved = await async_move(target, job, other)
+    return await _async_job_response(hass, other, Submission(job=moved))
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Print the kept document of a job again, here or elsewhere, as before or with other options."""
-    target, job = await async_target_and_job(hass, call)
+    target, job = await _async_target_and_job(hass, call)
     chosen = chosen_options(call.data)
     to_device_id = call.data.get(ATTR_TO_DEVICE_ID)
     rest = _rest(call.data)
@@ -149,7 +214,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         submission = await target.data.queue.async_retry(
             job.job_id, context=call.context, rest=rest
         )
-        return await async_job_response(hass, target, submission)
+        return await _async_job_response(hass, target, submission)
     other = target
     if to_device_id is not None:
         other = async_target(hass, to_device_id)
@@ -161,7 +226,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         rest=rest,
         queue=other.data.queue,
     )
-    return await async_job_response(hass, other, submission)
+    return await _async_job_response(hass, other, submission)
 
 
 def _rest(data: Mapping[str, Any]) -> Rest | None:
@@ -224,9 +289,9 @@ ACTIONS: Final = (
     Action(SERVICE_PREVIEW, _async_preview, PREVIEW_SCHEMA),
     Action(SERVICE_COUNT_PAGES, _async_count_pages, COUNT_SCHEMA, SupportsResponse.ONLY),
     Action(SERVICE_CANCEL_JOB, _async_cancel_job, CANCEL_SCHEMA),
-    Action(SERVICE_CONTINUE_JOB, async_continue_job, CONTINUE_SCHEMA),
-    Action(SERVICE_REJECT_JOB, async_reject_job, REJECT_SCHEMA),
-    Action(SERVICE_MOVE_JOB, async_move_job, MOVE_SCHEMA),
+    Action(SERVICE_CONTINUE_JOB, _async_continue_job, CONTINUE_SCHEMA),
+    Action(SERVICE_REJECT_JOB, _async_reject_job, REJECT_SCHEMA),
+    Action(SERVICE_MOVE_JOB, _async_move_job, MOVE_SCHEMA),
     Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
     Action(SERVICE_EXPORT_PAGES, async_export_pages, EXPORT_SCHEMA, SupportsResponse.ONLY),
     Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),

@@ -21,8 +21,8 @@ from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
 from ..box.views import PrinterSnapshot
 from ..const import DOMAIN
+from ..devices import Target, loaded_data
 from ..runtime import LiankeConfigEntry
-from .target import Target, loaded_data
 
 CLOUD_SECONDS = 60
 # The vendor's list of models changes when a driver is made.

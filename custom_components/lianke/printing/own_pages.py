@@ -6,6 +6,7 @@ from datetime import timedelta
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
+from ..devices import Target, loaded_data
 from ..documents.document import Document
 from ..documents.page_documents import (
     async_color_page,
@@ -20,7 +21,6 @@ from ..jobs.spec import Asker, JobSpec
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
 from .refused import telling_refusals
-from .target import Target, loaded_data
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)

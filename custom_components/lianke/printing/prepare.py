@@ -9,6 +9,7 @@ from typing import Any, Final
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.options import ALIGNMENTS, ORIENTATIONS, ResolvedOptions
+from ..devices import Target
 from ..documents.document import Document
 from ..documents.sheets import async_lay_out
 from ..documents.sources import Source, async_get_document
@@ -16,7 +17,6 @@ from ..documents.spool import async_get_spool
 from ..jobs.manual_duplex import Halves
 from ..jobs.settings import max_document_bytes
 from .request import PrintParameters
-from .target import Target
 from .two_sides import async_split_by_hand
 
 # Options that sheets are printed with as they were made, on another printer, too.

@@ -9,6 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions, count_selected
+from ..devices import Target
 from ..documents.document import Document, SourceKind
 from ..documents.drawing import PageDrawing, can_draw, plan_drawing
 from ..documents.pdf import pdf_error
@@ -20,7 +21,6 @@ from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
-from .target import Target
 from .views import preview_paths
 
 

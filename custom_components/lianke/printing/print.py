@@ -20,6 +20,7 @@ from homeassistant.util.json import JsonObjectType
 from ..api.option_resolver import resolve_options
 from ..api.options import MANUAL_DUPLEX, PrintOptions, ResolvedOptions, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..devices import Target
 from ..documents.document import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
@@ -34,7 +35,6 @@ from ..jobs.spec import REJECTED, Asker, JobSpec, PersonReason
 from ..runtime import LiankeConfigEntry, translated
 from .prepare import async_prepare
 from .request import BOOKLET, PrintParameters, stored_options
-from .target import Target
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1

@@ -8,6 +8,7 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.options import PrintOptions
+from ..devices import Target
 from ..documents.received import async_received_document, lan_user
 from ..documents.spool import async_get_spool
 from ..jobs.delivery import deliveries_of
@@ -15,7 +16,6 @@ from ..jobs.job import Job
 from ..jobs.settings import max_document_bytes
 from ..jobs.spec import Asker, JobSpec
 from .print import async_resolve, limit_calls
-from .target import Target
 from .two_sides import async_split_by_hand
 
 

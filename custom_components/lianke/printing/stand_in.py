@@ -14,12 +14,12 @@ from homeassistant.helpers.event import async_track_time_interval
 
 from ..box.status import HoldReason
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
+from ..devices import Target, async_check_target
 from ..errors import InputError
 from ..job_signals import asker_context
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
 from .again import async_move, is_raw
-from .target import Target, async_check_target
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant
 
 from ..api.options import ResolvedOptions
+from ..devices import Target
 from ..documents.document import Document
 from ..documents.spool import async_get_spool
 from ..documents.two_sides import async_split, can_split
 from ..jobs.manual_duplex import Halves, ManualDuplex
 from ..jobs.settings import max_document_bytes, turn_setup
-from .target import Target
 
 type Split = tuple[Document, ResolvedOptions, Halves | None]
 

@@ -16,13 +16,13 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from ..const import DOMAIN
+from ..devices import Target, async_may, async_target_of_job
 from ..documents.document import Document
 from ..documents.drawing import can_draw, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
 from ..jobs.job import Job
-from .target import Target, async_may, async_target_of_job
 from .visible import may_see_document
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"

@@ -21,12 +21,12 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..devices import Target, async_may, async_target
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.settings import max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
-from ..printing.target import Target, async_may, async_target
 from ..runtime import translating
 from .job_feed import Subscription, async_get_feed
 

@@ -32,13 +32,12 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..box.status import PrinterStatus, faults_of
 from ..box.views import PrinterSnapshot
 from ..const import DOMAIN
-from ..devices import printer_identifier
+from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
 from ..printing.refused import SIGNAL_REFUSED, Refusal
-from ..printing.target import async_may
 from ..printing.views import picture_url
 from ..printing.visible import may_answer, may_see_document, visible
 from ..runtime import LiankeConfigEntry
@@ -321,12 +320,11 @@ def _job(
 
 def _collect(hass: HomeAssistant) -> Iterable[_PrinterJobs]:
     """Yield every printer that has a device."""
-    registry = dr.async_get(hass)
     for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        yield from _collect_box(registry, entry)
+        yield from _collect_box(hass, entry)
 
 
-def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
+def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
     """Yield the printers of a box with the jobs to show of each, by one pass over its records."""
     data = entry.runtime_data
     moving: defaultdict[str, list[Job]] = defaultdict(list)
@@ -340,9 +338,7 @@ def _collect_box(registry: dr.DeviceRegistry, entry: LiankeConfigEntry) -> Itera
         if len(jobs := kind[job.printer_key]) < most:
             jobs.append(job)
     for key, printer in data.coordinator.data.printers.items():
-        device = registry.async_get_device_by_identifier(
-            printer_identifier(entry, key), entry.entry_id
-        )
+        device = async_printer_device(hass, entry, key)
         if device is None:
             continue
         # Beyond the limit, jobs under way go before waiting ones.

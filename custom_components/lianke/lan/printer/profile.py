@@ -23,7 +23,7 @@ from ...api.options import (
 )
 from ...box.storage import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
-from ...devices import printer_identifier
+from ...devices import async_printer_device
 from ...errors import InputError
 from ...jobs.settings import has_turn_setup
 from ...printing.request import stored_options
@@ -111,7 +111,7 @@ def make_profile(
     media = offered_media(
         known.capabilities, known.papers, None if defaults is None else defaults.paper
     )
-    device = _device(hass, entry, known.key)
+    device = async_printer_device(hass, entry, known.key)
     maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
     return Profile(
         name=_name(device, known),
@@ -205,11 +205,6 @@ def _default_quality(defaults: ResolvedOptions | None) -> int:
     return next(
         (number for number, ours in IPP_QUALITIES.items() if QUALITIES[ours] == wanted), NORMAL
     )
-
-
-def _device(hass: HomeAssistant, entry: LiankeConfigEntry, key: str) -> dr.DeviceEntry | None:
-    registry = dr.async_get(hass)
-    return registry.async_get_device_by_identifier(printer_identifier(entry, key), entry.entry_id)
 
 
 def _name(device: dr.DeviceEntry | None, known: StoredPrinter) -> str:

@@ -9,11 +9,11 @@ from homeassistant.loader import async_get_integration
 
 from ...box.views import PrinterSnapshot
 from ...const import DOMAIN
+from ...devices import Target, loaded_data
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.settings import max_document_bytes
 from ...printing.print import async_reason
-from ...printing.target import Target, loaded_data
 from .job_attributes import BASIC, CANCELED, JobContext, describe_job, state_of
 from .lan_jobs import PendingJob, is_of_device, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, Situation, describe_printer, media_col_database

@@ -20,7 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.printing.target import MAX_NAMES, async_resolve_target
+from custom_components.lianke.devices import MAX_NAMES, async_resolve_target
 from custom_components.lianke.runtime import translating
 from tests.conftest import make_entry, set_up
 from tests.household import INKJET, LABELS, LASER, House, ask, data_of, device_of
@@ -122,7 +122,7 @@ async def test_several_printers_are_refused_by_name(house: House) -> None:
 
 async def test_an_error_names_a_few_of_many(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     assert MAX_NAMES == 10
-    monkeypatch.setattr("custom_components.lianke.printing.target.MAX_NAMES", 1)
+    monkeypatch.setattr("custom_components.lianke.devices.MAX_NAMES", 1)
     error = refusal(house, device_id=[house.device(LASER), house.device(INKJET)])
     assert error.translation_placeholders == {"printers": f"{INKJET}, …"}
     # As long as ids may be, and so many of them: a short text all the same.
