@@ -44,15 +44,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED, MAX_TOOL_TEXT
-from tests.household import (
-    LASER,
-    OTHER_LASER,
-    House,
-    came_out,
-    device_of,
-    make_media,
-    sent,
-)
+from tests.household import LASER, OTHER_LASER, House, came_out, device_of, make_media, sent
 from tests.simulator import Outcome, Simulator
 
 LIST = "todo.shopping"

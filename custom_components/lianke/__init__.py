@@ -14,7 +14,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import issues, job_signals, page_statistics, people, services, websocket_api
+from . import frontend, issues, job_signals, page_statistics, people, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -24,7 +24,6 @@ from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .errors import InputError
-from .frontend import resource
 from .jobs import beginning
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
@@ -61,7 +60,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     websocket_api.async_setup(hass)
     lan_printer.async_setup(hass)
     people.async_setup(hass)
-    await resource.async_setup(hass)
+    await frontend.async_setup(hass)
     return True
 
 

@@ -11,8 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import PrinterCondition, Species
-from .box.status import PROBLEMS
-from .box.views import PrinterSnapshot
+from .box.status import PROBLEMS, PrinterSnapshot
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers, is_registered
 from .runtime import LiankeConfigEntry
 

@@ -10,7 +10,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .box.views import PrinterSnapshot
+from .box.status import PrinterSnapshot
 from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
 from .errors import InputError
 from .jobs.errors import job_error

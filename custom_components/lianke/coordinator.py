@@ -30,14 +30,16 @@ from .box.polling import (
 from .box.printer_status import ConditionReader
 from .box.status import (
     PROBLEMS,
+    BoxData,
     HoldReason,
+    PrinterSnapshot,
     PrinterStatus,
+    StatusHistory,
     hold_reason_of,
     row_status,
     settled_condition,
 )
 from .box.storage import BoxStorage
-from .box.views import BoxData, PrinterSnapshot, StatusHistory
 from .const import CONF_PRINTER_KIND, DEFAULT_POLL_INTERVAL, DEFAULT_PRINTER_KIND, DOMAIN
 
 _LOGGER = logging.getLogger(__name__)

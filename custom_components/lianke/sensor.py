@@ -20,8 +20,7 @@ from homeassistant.util import slugify
 
 from .api.markers import ink_of
 from .api.models import Box
-from .box.status import PrinterStatus
-from .box.views import PrinterSnapshot
+from .box.status import PrinterSnapshot, PrinterStatus
 from .const import DOMAIN
 from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
 from .jobs.job import JobState

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.lianke.api import service_clock
-from custom_components.lianke.api.service_clock import Moment, ServiceClock
+from custom_components.lianke.api import transport
+from custom_components.lianke.api.transport import Moment, ServiceClock
 
 AT = 1_795_000_000.0
 DATE = "Wed, 18 Nov 2026 11:06:40 GMT"
@@ -17,8 +17,8 @@ DATE = "Wed, 18 Nov 2026 11:06:40 GMT"
 def now(*, wall: float, steady: float) -> Iterator[None]:
     """Let it be this moment."""
     with (
-        patch.object(service_clock, "time", lambda: wall),
-        patch.object(service_clock, "monotonic", lambda: steady),
+        patch.object(transport, "time", lambda: wall),
+        patch.object(transport, "monotonic", lambda: steady),
     ):
         yield
 

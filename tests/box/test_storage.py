@@ -13,8 +13,12 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.api.models import Box, DriverState, Printer
-from custom_components.lianke.box.storage import MAX_COUNTED_JOBS, MAX_PRINTERS, BoxStorage
-from custom_components.lianke.box.stored_printer import BUSY_TIME
+from custom_components.lianke.box.storage import (
+    BUSY_TIME,
+    MAX_COUNTED_JOBS,
+    MAX_PRINTERS,
+    BoxStorage,
+)
 
 KEY = "lianke.entry"
 BOX = Box(

@@ -19,8 +19,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke import frontend as dashboard
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.frontend import resource as dashboard
 from tests.conftest import make_entry, set_up, tear_down
 from tests.simulator import Simulator
 

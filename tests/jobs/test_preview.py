@@ -15,11 +15,7 @@ from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.other_tasks import (
-    MAX_LOST,
-    OTHER_TASKS_NAME,
-    OtherTasks,
-)
+from custom_components.lianke.jobs.other_tasks import MAX_LOST, OTHER_TASKS_NAME, OtherTasks
 from custom_components.lianke.jobs.preview import Preview
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop

@@ -21,7 +21,6 @@ from custom_components.lianke.lan.printer import (
     job_options,
     lan_jobs,
     querying,
-    reception,
     requests,
     server,
     view,
@@ -176,7 +175,7 @@ async def test_a_document_beyond_the_limit(
 ) -> None:
     options = {**lan.entry.options, CONF_MAX_DOCUMENT_MB: 1}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
-    monkeypatch.setattr(reception, "MAX_RASTER_BYTES", 3 * 1024**2)
+    monkeypatch.setattr(requests, "MAX_RASTER_BYTES", 3 * 1024**2)
     padded = PDF + bytes(1024**2)
     raster = urf(a_page()) + bytes(3 * 1024**2)
     for document in (padded, raster, gzip.compress(padded)):
@@ -212,7 +211,7 @@ async def test_attributes_and_documents_that_never_end(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "ATTRIBUTES_SECONDS", 0.2)
-    monkeypatch.setattr(reception, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(requests, "IDLE_SECONDS", 0.2)
     gate = asyncio.Event()
 
     async def endless(start: bytes) -> object:
@@ -226,8 +225,8 @@ async def test_attributes_and_documents_that_never_end(
     async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
         message, _ = decode(await answer.read())
     assert message.code == Status.TIMEOUT
-    monkeypatch.setattr(reception, "IDLE_SECONDS", 60)
-    monkeypatch.setattr(reception, "RECEIVE_SECONDS", 0.2)
+    monkeypatch.setattr(requests, "IDLE_SECONDS", 60)
+    monkeypatch.setattr(requests, "RECEIVE_SECONDS", 0.2)
     async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
         message, _ = decode(await answer.read())
     assert message.code == Status.TIMEOUT
@@ -239,7 +238,7 @@ async def test_a_disk_that_is_full(lan: LanPrinter, monkeypatch: pytest.MonkeyPa
     def full(_path: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reception, "open_private", full)
+    monkeypatch.setattr(requests, "open_private", full)
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.TEMPORARY_ERROR
     assert sent(lan.simulator) == 0
@@ -445,7 +444,7 @@ async def test_what_is_no_fault_of_the_sender_does_not_count(
     def full(_path: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reception, "open_private", full)
+    monkeypatch.setattr(requests, "open_private", full)
     assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.TEMPORARY_ERROR
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 0
 

@@ -3,8 +3,8 @@
 import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, Paper
-from custom_components.lianke.lan.printer import media
-from custom_components.lianke.lan.printer.media import (
+from custom_components.lianke.lan.printer import profile
+from custom_components.lianke.lan.printer.profile import (
     find_media,
     media_type_keywords,
     offered_media,
@@ -55,8 +55,8 @@ def test_without_a_list_the_drivers_names_or_common_papers() -> None:
 
 
 def test_so_many_papers_are_offered() -> None:
-    papers = [paper(1000 + number, 2000) for number in range(media.MAX_MEDIA * 2)]
-    assert len(offered_media(None, papers, None)) == media.MAX_MEDIA
+    papers = [paper(1000 + number, 2000) for number in range(profile.MAX_MEDIA * 2)]
+    assert len(offered_media(None, papers, None)) == profile.MAX_MEDIA
 
 
 def test_the_nearest_paper_is_found() -> None:
@@ -81,7 +81,7 @@ def test_the_nearest_paper_is_found() -> None:
     ],
 )
 def test_the_largest_paper(sizes: list[tuple[int, int]], word: str) -> None:
-    assert media.largest_paper([media.media_of(paper(*size)) for size in sizes]) == word
+    assert profile.largest_paper([profile.media_of(paper(*size)) for size in sizes]) == word
 
 
 def test_trays_and_media_types() -> None:

@@ -17,7 +17,7 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
-from custom_components.lianke.lan.printer.job_attributes import state_of
+from custom_components.lianke.lan.printer.querying import state_of
 from tests.clock import Clock
 from tests.documents.rasters import (
     GRAY,

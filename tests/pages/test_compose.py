@@ -9,9 +9,9 @@ import pytest
 
 from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.pages.clean import qr_image
 from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.pages.page import CONTENT_POLICY, PageStyle, paper_size
-from custom_components.lianke.pages.qr import qr_image
 from tests import needs
 from tests.examples import examples
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.lianke.pdf.geometry import Rect, Size, aligned, mm, scaled
+from custom_components.lianke.pdf.plan import Rect, Size, aligned, mm, scaled
 
 A4 = Size(210, 297)
 

@@ -23,13 +23,12 @@ from custom_components.lianke.api import (
     errors,
     markers,
     models,
-    name_matching,
     option_resolver,
     options,
     options as page_range,
-    service_clock,
     sticker,
     tasks,
+    transport,
     upload,
 )
 from custom_components.lianke.api.models import Credentials
@@ -58,11 +57,9 @@ type Case = tuple[Callable[[], Any], Any]
 
 def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
     """Return the offset of the service's clock after an answer with this header."""
-    kept = service_clock.ServiceClock()
+    kept = transport.ServiceClock()
     at = 1_700_000_000.0
-    kept.update(
-        header, service_clock.Moment(at, 0.0), service_clock.Moment(at + seconds + jump, seconds)
-    )
+    kept.update(header, transport.Moment(at, 0.0), transport.Moment(at + seconds + jump, seconds))
     return kept.offset
 
 
@@ -132,12 +129,12 @@ API: dict[str, Case] = {
         lambda: len(models.parse_model_names([f"Model {number}" for number in range(MANY)])),
         20_000,
     ),
-    "api.service_clock.MAX_HEADER": (
+    "api.transport.MAX_HEADER": (
         lambda: after("Tue, 14 Nov 2023 22:13:20 GMT" + " " * 12),
         None,
     ),
-    "api.service_clock.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
-    "api.service_clock.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
+    "api.transport.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
+    "api.transport.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
     "api.coerce.MAX_TEXT": (lambda: len(coerce.to_text("x" * MANY)), 255),
     "api.coerce.MAX_DIGITS": (lambda: coerce.to_int("1" * 19), None),
     "api.coerce.MAX_NAMED": (lambda: len(coerce.to_int_map(many(int)) or ()), 2000),
@@ -164,15 +161,15 @@ API: dict[str, Case] = {
         lambda: len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
         200,
     ),
-    "api.name_matching.MAX_NAME": (lambda: len(name_matching.normalize_name("x" * MANY)), 100),
-    "api.name_matching.MAX_COMPARED": (
-        lambda: name_matching.sort_by_similarity(
+    "api.capabilities.MAX_NAME": (lambda: len(capabilities.normalize_name("x" * MANY)), 100),
+    "api.capabilities.MAX_COMPARED": (
+        lambda: capabilities.sort_by_similarity(
             "wanted", [*(str(n) for n in range(200)), "wanted"]
         )[0],
         "0",
     ),
-    "api.name_matching.MOST_MM": (lambda: name_matching.parse_size("3277x100mm"), None),
-    "api.name_matching.MOST_INCHES": (lambda: name_matching.parse_size("14x14"), (140, 140)),
+    "api.capabilities.MOST_MM": (lambda: capabilities.parse_size("3277x100mm"), None),
+    "api.capabilities.MOST_INCHES": (lambda: capabilities.parse_size("14x14"), (140, 140)),
     "api.option_resolver.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
     "api.option_resolver.MAX_SIDE": (
         lambda: reason(paper_width=100, paper_height=3277),

@@ -13,11 +13,14 @@ from .capabilities import (
     DriverDefaults,
     Paper,
     are_mostly_narrow,
+    find_by_name,
+    normalize_name,
+    parse_size,
+    sort_by_similarity,
     standard_paper,
 )
 from .errors import OptionError
 from .models import Species
-from .name_matching import find_by_name, normalize_name, parse_size, sort_by_similarity
 from .options import (
     ALIGNMENTS,
     COLORS,

@@ -1,10 +1,12 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import count
 import logging
-from typing import Any
+from typing import Any, Self
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -13,10 +15,227 @@ from homeassistant.util import dt as dt_util
 from ..api.capabilities import Capabilities, Paper
 from ..api.models import Box, DriverState, Printer
 from ..const import DOMAIN
-from .matching import assign, new_key
 from .page_counts import PageCounts, month_of
-from .stored_printer import StoredPrinter, lasting, read_time, seen, stored_time
 from .unknown import UnknownLog
+
+# A busy printer's row says "no printer": this long it is taken for busy, then for off.
+BUSY_TIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredPrinter:
+    """A printer as it was last polled. Replaced, never changed.
+
+    `key` is opaque and given once; `printer` is the last row that described it, with its last
+    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
+    `driver_requested_at` is when the user asked the vendor to support it.
+    `unclear_since` is set while its row says that it is no printer (busy, or off).
+    """
+
+    key: str
+    printer: Printer
+    name: str
+    first_seen: datetime
+    last_seen: datetime
+    present: bool = False
+    unclear_since: datetime | None = None
+    capabilities: Capabilities | None = None
+    capabilities_at: datetime | None = None
+    papers: tuple[Paper, ...] = ()
+    papers_at: datetime | None = None
+    pages_printed: int = 0
+    last_print_at: datetime | None = None
+    driver_requested_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON data for storage."""
+        return {
+            "printer": self.printer.as_dict(),
+            "name": self.name,
+            "first_seen": self.first_seen.isoformat(),
+            "last_seen": self.last_seen.isoformat(),
+            "capabilities": self.capabilities.as_dict() if self.capabilities else None,
+            "capabilities_at": stored_time(self.capabilities_at),
+            "papers": [paper.as_dict() for paper in self.papers],
+            "papers_at": stored_time(self.papers_at),
+            "pages_printed": self.pages_printed,
+            "last_print_at": stored_time(self.last_print_at),
+            "driver_requested_at": stored_time(self.driver_requested_at),
+        }
+
+    @classmethod
+    def from_dict(cls, key: str, stored: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError."""
+        now = dt_util.utcnow()
+        capabilities = stored["capabilities"]
+        return cls(
+            key=key,
+            printer=Printer.from_dict(stored["printer"]),
+            name=str(stored["name"]),
+            first_seen=read_time(stored["first_seen"]) or now,
+            last_seen=read_time(stored["last_seen"]) or now,
+            capabilities=Capabilities.from_dict(capabilities) if capabilities else None,
+            capabilities_at=read_time(stored["capabilities_at"]),
+            papers=tuple(Paper.from_dict(paper) for paper in stored["papers"]),
+            papers_at=read_time(stored["papers_at"]),
+            pages_printed=int(stored["pages_printed"]),
+            last_print_at=read_time(stored["last_print_at"]),
+            driver_requested_at=read_time(stored.get("driver_requested_at")),
+        )
+
+
+def lasting(known: StoredPrinter) -> StoredPrinter:
+    """Return the printer without the fields that only hold for the moment."""
+    printer = replace(known.printer, raw_state=None, is_printer=True)
+    return replace(known, printer=printer, present=False, unclear_since=None)
+
+
+def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
+    """Return a printer's data after a poll with this row of it, or without one."""
+    if row is None:
+        # An absent printer keeps its last row.
+        return replace(
+            known,
+            present=False,
+            unclear_since=None,
+            last_seen=now if known.present else known.last_seen,
+        )
+    old = known.printer
+    if known.present and known.unclear_since is None and row == old:
+        return known
+    if not row.is_printer:
+        since = known.unclear_since or now
+        kept = replace(old, is_printer=False, raw_state=row.raw_state)
+        return replace(known, printer=kept, unclear_since=since, present=now - since < BUSY_TIME)
+    model = row.model or old.model
+    same_driver = model == old.model
+    return replace(
+        known,
+        printer=replace(row, model=model, markers=row.markers or old.markers),
+        name=known.name if row.name == old.name else row.name,
+        present=True,
+        unclear_since=None,
+        capabilities=known.capabilities if same_driver else None,
+        capabilities_at=known.capabilities_at if same_driver else None,
+        papers=known.papers if same_driver else (),
+        papers_at=known.papers_at if same_driver else None,
+    )
+
+
+def stored_time(value: datetime | None) -> str | None:
+    """Return a time as it is stored."""
+    return value.isoformat() if value else None
+
+
+def read_time(value: object) -> datetime | None:
+    """Read a stored time; None where there is none."""
+    return dt_util.parse_datetime(value) if isinstance(value, str) else None
+
+
+type _Key = Callable[[Printer], object | None]
+
+
+def _place(printer: Printer) -> tuple[str, str | int | None]:
+    """Return where a printer is attached: its address in the network, or its USB port."""
+    return ("network", printer.ip_address) if printer.is_network else ("usb", printer.port)
+
+
+def _by_hash(printer: Printer) -> object | None:
+    return printer.hash_id
+
+
+def _by_row(printer: Printer) -> object | None:
+    return printer.row_id
+
+
+def _by_place_and_model(printer: Printer) -> object | None:
+    return (_place(printer), printer.model) if printer.model else None
+
+
+def _by_model(printer: Printer) -> object | None:
+    return (printer.is_network, printer.model) if printer.model else None
+
+
+def new_key(printer: Printer, taken: Container[str]) -> str:
+    """Return a key for a printer that was never seen, other than those taken.
+
+    A box that is removed and added again gets the same keys for the same printers, and with them
+    its devices, entities and cards: the key is made of what tells rows apart most certainly.
+    """
+    evidence = printer.hash_id or (*_place(printer), printer.model)
+    keys = (sha256(repr((evidence, number)).encode()).hexdigest()[:32] for number in count())
+    return next(key for key in keys if key not in taken)
+
+
+def assign(
+    rows: Sequence[Printer], known: Mapping[str, Printer]
+) -> tuple[dict[str, Printer], list[Printer]]:
+    """Return the rows of known printers by key, and the rows of printers never seen before.
+
+    The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are
+    matched by several criteria, the most certain first, and each row and printer only once.
+
+    The order: `hash_id`; the row's id; port and model; the only vanished printer of that model;
+    the port, where only the driver's name has changed since support for it has come.
+    """
+    found: dict[str, Printer] = {}
+    left = list(rows)
+    lost = dict(known)
+
+    def give(key: str, row: Printer) -> None:
+        found[key] = row
+        # Equal rows are possible: the very same object is meant.
+        del left[next(index for index, other in enumerate(left) if other is row)]
+        del lost[key]
+
+    def pair(
+        evidence: _Key, *, agree: Callable[[Printer, Printer], bool] = lambda _, __: True
+    ) -> None:
+        if not left or not lost:
+            return
+        rows_by, lost_by = _unique(left, evidence), _unique_keys(lost, evidence)
+        for mark in rows_by.keys() & lost_by.keys():
+            if agree(known[lost_by[mark]], rows_by[mark]):
+                give(lost_by[mark], rows_by[mark])
+
+    pair(_by_hash)
+    pair(_by_row)
+    pair(_by_place_and_model)
+    pair(_by_model, agree=lambda _, row: row.is_printer)
+    pair(_place, agree=_got_its_driver)
+    return found, left
+
+
+def _unique(rows: Iterable[Printer], evidence: _Key) -> dict[object, Printer]:
+    """Return rows by their mark, without the marks of several rows."""
+    marked: dict[object, list[Printer]] = {}
+    for row in rows:
+        if (mark := evidence(row)) is not None:
+            marked.setdefault(mark, []).append(row)
+    return {mark: group[0] for mark, group in marked.items() if len(group) == 1}
+
+
+def _unique_keys(printers: Mapping[str, Printer], evidence: _Key) -> dict[object, str]:
+    """Return the keys of known printers by their mark, as `_unique` does for rows."""
+    marked: dict[object, list[str]] = {}
+    for key, printer in printers.items():
+        if (mark := evidence(printer)) is not None:
+            marked.setdefault(mark, []).append(key)
+    return {mark: group[0] for mark, group in marked.items() if len(group) == 1}
+
+
+def _got_its_driver(old: Printer, new: Printer) -> bool:
+    """Return whether one port shows the same machine under its driver's new name.
+
+    Another machine in the same port looks alike, so it must have waited for its driver, or name
+    itself the same, and must not name itself otherwise.
+    """
+    if not new.is_printer:
+        return False
+    if old.product and new.product:
+        return old.product == new.product
+    return old.driver is not DriverState.SUPPORTED
+
 
 __all__ = ["BoxStorage", "StoredPrinter"]
 

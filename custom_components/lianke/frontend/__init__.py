@@ -1,1 +1,133 @@
-"""The dashboard card, and how it gets onto dashboards."""
+"""The dashboard card: served by the integration, announced to the dashboards as one resource.
+
+The files are what `frontend/` at the root of the repository is built to. Dashboards learn
+of the first one by one Lovelace resource whose address carries the version and a digest,
+so that a browser never shows an old card; the first loads the others, whose names carry
+digests of their own. The resource comes with the first entry and goes when Home Assistant
+stops without one: until then, the cards of a box that was removed say so.
+Where the resources are kept in YAML, which cannot be written, the script is announced to
+the frontend itself.
+"""
+
+import asyncio
+from hashlib import sha256
+import logging
+from pathlib import Path
+
+from homeassistant.components.frontend import add_extra_js_url, remove_extra_js_url
+from homeassistant.components.http.server import StaticPathConfig
+from homeassistant.components.lovelace.const import LOVELACE_DATA, MODE_STORAGE
+from homeassistant.components.lovelace.resources import ResourceStorageCollection
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.loader import async_get_integration
+
+from ..const import DOMAIN
+
+FRONTEND = Path(__file__).parent
+CARD_FILE = "lianke-card.js"
+CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
+
+_LOGGER = logging.getLogger(__name__)
+
+
+async def async_setup(hass: HomeAssistant) -> None:
+    """Serve the card, and keep its resource while there is an entry, and until Home Assistant stops.
+
+    To be called once, when the integration is set up: without an entry that is not so at the next start.
+    """
+    integration = await async_get_integration(hass, DOMAIN)
+    files, digest = await hass.async_add_executor_job(_read_files)
+    pictures = await hass.async_add_executor_job(_find_pictures)
+    await hass.http.async_register_static_paths(
+        [
+            StaticPathConfig(f"/{DOMAIN}/{path.name}", str(path), cache_headers=True)
+            for path in (*files, *pictures)
+        ]
+    )
+    resource = _Resource(hass, f"{CARD_URL}?v={integration.version}-{digest}")
+    await resource.async_sync()
+
+    @callback
+    def entry_changed(change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        if entry.domain == DOMAIN and change is ConfigEntryChange.ADDED:
+            hass.async_create_task(resource.async_sync(), f"{DOMAIN} card resource")
+
+    async def stopping(_event: Event) -> None:
+        await resource.async_sync()
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stopping)
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
+
+
+def _read_files() -> tuple[list[Path], str]:
+    """Return the card's files and a short digest of all of them; blocking."""
+    files = sorted(FRONTEND.glob("lianke-card*.js"))
+    digest = sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return files, digest.hexdigest()[:8]
+
+
+def _find_pictures() -> list[Path]:
+    """Return the pictures that forms show; blocking."""
+    return sorted(FRONTEND.glob("by-hand-*.svg"))
+
+
+class _Resource:
+    """The card's entry in the list of dashboard resources."""
+
+    def __init__(self, hass: HomeAssistant, url: str) -> None:
+        """Prepare the resource with this address, version included."""
+        self._hass = hass
+        self._url = url
+        self._lock = asyncio.Lock()
+        self._announced = False
+
+    async def async_sync(self) -> None:
+        """Make the resource present while there is an entry, and absent otherwise."""
+        if "lovelace" not in self._hass.config.components:
+            return
+        async with self._lock:
+            wanted = bool(self._hass.config_entries.async_entries(DOMAIN))
+            try:
+                await self._async_store(wanted)
+            except HomeAssistantError as err:
+                _LOGGER.warning("Cannot update the dashboard resource: %s", err)
+
+    async def _async_store(self, wanted: bool) -> None:
+        """Write the resource where this Home Assistant keeps its resources."""
+        data = self._hass.data[LOVELACE_DATA]
+        if data.resource_mode != MODE_STORAGE:
+            self._announce(wanted)
+            return
+        resources = data.resources
+        if not isinstance(resources, ResourceStorageCollection):
+            return
+        await resources.async_get_info()  # loads the stored list before it is changed
+        ours = [
+            item for item in resources.async_items() if item["url"].partition("?")[0] == CARD_URL
+        ]
+        fields = {"res_type": "module", "url": self._url}
+        if wanted and not ours:
+            await resources.async_create_item(fields)
+        kept = ours[:1] if wanted else []
+        for item in kept:
+            if item["url"] != self._url or item["type"] != "module":
+                await resources.async_update_item(item["id"], fields)
+        for item in ours[len(kept) :]:
+            await resources.async_delete_item(item["id"])
+
+    @callback
+    def _announce(self, wanted: bool) -> None:
+        """Have the frontend load the script with every page, or no longer."""
+        if wanted == self._announced:
+            return
+        self._announced = wanted
+        if wanted:
+            add_extra_js_url(self._hass, self._url)
+        else:
+            remove_extra_js_url(self._hass, self._url)

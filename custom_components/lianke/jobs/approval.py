@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.auth.models import User
 from homeassistant.core import HomeAssistant
 
-from ..box.views import PrinterSnapshot
+from ..box.status import PrinterSnapshot
 from ..const import (
     BEYOND_REFUSED,
     CONF_APPROVAL_PAGES,

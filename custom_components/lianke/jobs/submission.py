@@ -15,7 +15,7 @@ from homeassistant.util.ulid import ulid_now
 from ..api.models import DriverState
 from ..api.options import count_selected
 from ..box.page_counts import PageCounts, month_of
-from ..box.views import PrinterSnapshot
+from ..box.status import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .approval import async_reasons_to_ask, release_code

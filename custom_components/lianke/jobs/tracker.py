@@ -22,13 +22,7 @@ from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
 from .delivery import Delivery, JobState
 from .job import Job
-from .outcome import (
-    CANCELED_TOO_LATE,
-    changes_for,
-    failure,
-    has_other_pages,
-    page_changes,
-)
+from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, page_changes
 from .registry import JobRegistry
 from .task_matching import LIST_LAG, match_tasks, search_after
 

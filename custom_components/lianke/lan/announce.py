@@ -25,9 +25,8 @@ from zeroconf.asyncio import AsyncServiceInfo
 from ..const import DOMAIN
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
-from .printer.media import largest_paper
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
-from .printer.profile import Profile, make_profile, printer_uuid
+from .printer.profile import Profile, largest_paper, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
 
 _LOGGER = logging.getLogger(__name__)

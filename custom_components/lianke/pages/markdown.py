@@ -14,8 +14,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 from ..errors import InputError
+from .clean import SCHEME, check_codes, qr_image
 from .page import MAX_MADE_BYTES, PageStyle, page_too_large, part_long_words, table_style
-from .qr import SCHEME, check_codes, qr_image
 
 # The parser needs 500 times the size of a text.
 MAX_BYTES: Final = 96 * 1024

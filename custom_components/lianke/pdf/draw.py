@@ -10,8 +10,8 @@ import pypdfium2
 
 from .annotations import Layers, needs_form, with_form
 from .files import opened, render
-from .geometry import Rect, Size, aligned, mm, scaled
 from .pictures import as_jpeg, read_picture
+from .plan import Rect, Size, aligned, mm, scaled
 from .process import TaskError
 
 # Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.

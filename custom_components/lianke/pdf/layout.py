@@ -14,7 +14,6 @@ import pypdfium2
 
 from .annotations import LAYER_NAMES, Layers, flatten, give_appearances, may_hide, with_form
 from .files import names, opened, render, save_new
-from .geometry import Rect, Size, mm
 from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
 from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import (
@@ -22,7 +21,10 @@ from .plan import (
     Grid,
     Item,
     Paper,
+    Rect,
     Sheet,
+    Size,
+    mm,
     padded,
     photo_shape,
     plan_booklet,

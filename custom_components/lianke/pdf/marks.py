@@ -14,8 +14,7 @@ import unicodedata
 
 import pypdfium2
 
-from .geometry import Rect, Size, mm
-from .plan import Sheet
+from .plan import Rect, Sheet, Size, mm
 from .process import TaskError
 
 SUFFIXES: Final = (".ttf", ".ttc", ".otf")

@@ -10,7 +10,7 @@ import zlib
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from .geometry import Rect, Size
+from .plan import Rect, Size
 from .process import TaskError
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

@@ -19,7 +19,7 @@ from ..api.errors import LiankeError
 from ..api.models import Species
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
-from ..box.views import PrinterSnapshot
+from ..box.status import PrinterSnapshot
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
 from ..runtime import LiankeConfigEntry

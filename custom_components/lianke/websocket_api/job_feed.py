@@ -29,8 +29,7 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from ..box.status import PrinterStatus, faults_of
-from ..box.views import PrinterSnapshot
+from ..box.status import PrinterSnapshot, PrinterStatus, faults_of
 from ..const import DOMAIN
 from ..devices import async_may, async_printer_device
 from ..errors import InputError

@@ -7,7 +7,6 @@ from typing import Any, Final
 from ...api.capabilities import CUSTOM_ID
 from ...api.options import PrintOptions
 from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
-from .media import Media, find_media, tray_of
 from .printer_attributes import (
     JOB_TEMPLATE,
     LANDSCAPE,
@@ -19,7 +18,7 @@ from .printer_attributes import (
     REVERSE_LANDSCAPE,
     REVERSE_PORTRAIT,
 )
-from .profile import IPP_QUALITIES, Profile
+from .profile import IPP_QUALITIES, Media, Profile, find_media, tray_of
 
 MAX_RANGES: Final = 50
 """pieces of a page selection."""

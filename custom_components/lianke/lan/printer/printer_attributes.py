@@ -10,8 +10,7 @@ from ...const import DOMAIN
 from ...ipp import model as values
 from ...ipp.model import Attributes, Collection, Operation, Tag, Value
 from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
-from .media import Media, source_of_size
-from .profile import IPP_QUALITIES, RESOLUTIONS, Profile
+from .profile import IPP_QUALITIES, RESOLUTIONS, Media, Profile, source_of_size
 
 PDF: Final = "application/pdf"
 JPEG: Final = "image/jpeg"

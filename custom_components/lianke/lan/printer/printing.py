@@ -23,13 +23,21 @@ from ...jobs.page_count import file_digest
 from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...jobs.settings import max_document_bytes
 from ...printing.received import Received, async_print_received
-from .job_attributes import CANCELED, STATE, state_of
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
-from .querying import AnyJob, async_describe, find_job, lan_jobs, profile_of, target_of
-from .reception import async_receive
-from .requests import Answer, Request, is_senders_fault
+from .querying import (
+    CANCELED,
+    STATE,
+    AnyJob,
+    async_describe,
+    find_job,
+    lan_jobs,
+    profile_of,
+    state_of,
+    target_of,
+)
+from .requests import Answer, Request, async_receive, is_senders_fault
 
 _NO_NAME: Final = "document"
 

@@ -22,8 +22,7 @@ from ..origin import address_of, is_from_home
 from . import printing, querying
 from .lan_jobs import async_deliver
 from .querying import ICON
-from .reception import DocumentStream
-from .requests import Answer, Request, async_refusal, build_message, check_message
+from .requests import Answer, DocumentStream, Request, async_refusal, build_message, check_message
 from .server import async_find, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
