@@ -29,7 +29,7 @@ print(len(modules))
 """
 
 
-@pytest.mark.parametrize("room", ["api", "ipp", "pages", "pdf"])
+@pytest.mark.parametrize("room", ["api", "escl", "ipp", "pages", "pdf"])
 def test_a_room_without_home_assistant(room: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _ALONE, str(INTEGRATION), room],

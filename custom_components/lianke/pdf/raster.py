@@ -6,14 +6,13 @@ the file ends too early or contradicts itself, unsupported for colours and sizes
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-import os
 from pathlib import Path
 import struct
 import time
 from typing import Any, BinaryIO, Final
-import zlib
 
 from .process import TaskError
+from .writer import OBJECTS_A_PAGE, PdfWriter, Picture, opened_to_append, packed
 
 PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
@@ -186,13 +185,9 @@ MAX_JOB_PIXELS: Final = 10_000_000_000
 """of all pages: 280 of A4 with 600 dots per inch, each of which may take a few bytes of the file."""
 TURN_SECONDS: Final = 5
 """seconds after which other tasks get their turn; a page that is begun is finished."""
-_HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 # In 0.01 mm; devices round up, or draw a little beyond the edge.
 _INCH: Final = 2540
 _SLACK: Final = 500
-# Objects: 1 the catalog, 2 the page tree, then a picture, its length, what draws it, and the page.
-_FIRST: Final = 3
-_A_PAGE: Final = 4
 
 
 def convert(request: dict[str, Any]) -> dict[str, Any]:
@@ -211,15 +206,24 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     with Path(request["path"]).open("rb") as source:
         reader = RasterReader(source, request["position"])
         try:
-            with _opened(request["target"]) as target:
-                writer = _Writer(target, objects, request["limit"])
+            with opened_to_append(request["target"]) as target:
+                writer = PdfWriter(target, objects, request["limit"])
                 while page := reader.next_page():
-                    if len(objects) >= MAX_PAGES * _A_PAGE:
+                    if len(objects) >= MAX_PAGES * OBJECTS_A_PAGE:
                         raise TaskError("too_large")
                     pixels += page.width * page.height
                     if pixels > MAX_JOB_PIXELS or not _fits(page, papers):
                         raise TaskError("raster_too_large")
-                    writer.add_page(page, reader)
+                    writer.add_page(
+                        Picture(
+                            width=page.width,
+                            height=page.height,
+                            across_dpi=page.across_dpi,
+                            along_dpi=page.along_dpi,
+                            is_color=page.pixel_bytes > 1,
+                        ),
+                        packed(reader.rows(page)),
+                    )
                     if time.monotonic() >= until:
                         return {"position": reader.position, "objects": objects, "pixels": pixels}
                 if not objects:
@@ -227,7 +231,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
                 writer.finish()
         except OSError:
             raise TaskError("disk") from None
-    pages = len(objects) // _A_PAGE
+    pages = len(objects) // OBJECTS_A_PAGE
     return {"position": reader.position, "objects": objects, "pixels": pixels, "pages": pages}
 
 
@@ -242,80 +246,3 @@ def _fits(page: PageHeader, papers: list[list[int]]) -> bool:
         for paper in papers
         for across, along in (paper, paper[::-1])
     )
-
-
-def _opened(path: str) -> BinaryIO:
-    """Open a file to append to it; a new one only its owner may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    return os.fdopen(descriptor, "ab")
-
-
-class _Writer:
-    """Appends to a PDF file."""
-
-    def __init__(self, file: BinaryIO, objects: list[int], limit: int) -> None:
-        """Continue after the objects that are in the file; `objects` gets what is added."""
-        self._file = file
-        self._objects = objects
-        self._limit = limit
-        self._at = file.seek(0, os.SEEK_END)
-        if not self._at:
-            self._write(_HEAD)
-
-    def add_page(self, page: PageHeader, reader: RasterReader) -> None:
-        """Write a page that is its picture."""
-        width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
-        space = b"DeviceGray" if page.pixel_bytes == 1 else b"DeviceRGB"
-        picture = self._begin()
-        # The length is known only behind the picture, in an object of its own.
-        self._write(
-            b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%b/BitsPerComponent 8"
-            b"/Filter/FlateDecode/Length %d 0 R>>\nstream\n"
-            % (page.width, page.height, space, picture + 1)
-        )
-        start = self._at
-        packer = zlib.compressobj(1)
-        for rows in reader.rows(page):
-            self._write(packer.compress(rows))
-        self._write(packer.flush())
-        length = self._at - start
-        self._write(b"\nendstream\nendobj\n")
-        self._begin()
-        self._write(b"%d\nendobj\n" % length)
-        drawing = b"%.3f 0 0 %.3f 0 0 cm /I Do" % (width, height)
-        self._begin()
-        self._write(b"<</Length %d>>\nstream\n%b\nendstream\nendobj\n" % (len(drawing), drawing))
-        self._begin()
-        self._write(
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %.3f %.3f]/Contents %d 0 R"
-            b"/Resources<</XObject<</I %d 0 R>>>>>>\nendobj\n"
-            % (width, height, picture + 2, picture)
-        )
-
-    def finish(self) -> None:
-        """Write the catalog, the page tree and the table of objects."""
-        last = _FIRST + len(self._objects)
-        pages = range(_FIRST + _A_PAGE - 1, last, _A_PAGE)
-        catalog = self._at
-        self._write(b"1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n")
-        tree = self._at
-        kids = b" ".join(b"%d 0 R" % number for number in pages)
-        self._write(b"2 0 obj\n<</Type/Pages/Count %d/Kids[%b]>>\nendobj\n" % (len(pages), kids))
-        table = self._at
-        self._write(b"xref\n0 %d\n0000000000 65535 f \n" % last)
-        for place in (catalog, tree, *self._objects):
-            self._write(b"%010d 00000 n \n" % place)
-        self._write(b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (last, table))
-
-    def _begin(self) -> int:
-        """Begin the next object and return its number."""
-        number = _FIRST + len(self._objects)
-        self._objects.append(self._at)
-        self._write(b"%d 0 obj\n" % number)
-        return number
-
-    def _write(self, data: bytes) -> None:
-        self._at += len(data)
-        if self._at > self._limit:
-            raise TaskError("too_large")
-        self._file.write(data)

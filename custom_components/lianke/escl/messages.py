@@ -1,0 +1,347 @@
+"""The messages of eSCL: what a client asks for, read from XML, and what it is told, written as XML.
+
+Lengths are in 1/300 inch, as in all regions of the protocol, and resolutions in dots per inch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple, NoReturn
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+UNITS_PER_INCH: Final = 300
+MAX_SETTINGS: Final = 64 * 1024
+"""bytes of a request; those of clients have about 1,500."""
+MAX_ELEMENTS: Final = 300
+MAX_DEPTH: Final = 16
+MAX_DIGITS: Final = 9
+"""of a number."""
+LEAST_DPI: Final = 75
+MOST_DPI: Final = 600
+DEFAULT_DPI: Final = 300
+RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
+"""What clients may choose from; others in between are scanned as well."""
+JPEG: Final = "image/jpeg"
+PDF: Final = "application/pdf"
+FORMATS: Final = (JPEG, PDF)
+LEAST_SIDE: Final = 16
+"""of a region, as it is announced."""
+_VERSION: Final = "2.63"
+_SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
+_PWG: Final = "http://www.pwg.org/schemas/2010/12/sm"
+_UNITS: Final = "ThreeHundredthsOfInches"
+_INTENTS: Final = ("Document", "TextAndGraphic", "Photo", "Preview")
+
+type Node = tuple[str, str | int | Sequence[Node]]
+
+
+class EsclError(ValueError):
+    """A request that is not understood, or asks for what there is not."""
+
+
+class ColorMode(StrEnum):
+    """The colours of a page, by the protocol's words."""
+
+    COLOR = "RGB24"
+    GRAY = "Grayscale8"
+    MONO = "BlackAndWhite1"
+
+
+class Source(StrEnum):
+    """Where a page lies."""
+
+    GLASS = "Platen"
+    FEEDER = "Feeder"
+
+
+# One client says Flatbed, and the vendor of another announces Adf.
+_SOURCES: Final = {
+    "Platen": Source.GLASS,
+    "Flatbed": Source.GLASS,
+    "Feeder": Source.FEEDER,
+    "Adf": Source.FEEDER,
+    "ADF": Source.FEEDER,
+}
+
+
+class Area(NamedTuple):
+    """The largest page of a source."""
+
+    width: int
+    height: int
+
+
+class Region(NamedTuple):
+    """A part of a page, from its upper left corner on."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def within(self, area: Area) -> Region:
+        """Return what of the region lies on the page. Raises EsclError if that is nothing."""
+        width = min(self.left + self.width, area.width) - self.left
+        height = min(self.top + self.height, area.height) - self.top
+        if width <= 0 or height <= 0:
+            raise EsclError("the region is not on the page")
+        return self._replace(width=width, height=height)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanSettings:
+    """What a client wants to be scanned; None where it leaves the choice to the scanner."""
+
+    source: Source | None = None
+    color: ColorMode = ColorMode.COLOR
+    dpi: int = DEFAULT_DPI
+    format: str = JPEG
+    two_sided: bool = False
+    region: Region | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a scanner can do; a source that it has not is None."""
+
+    name: str
+    make_and_model: str
+    uuid: str
+    admin_url: str
+    icon_url: str
+    glass: Area | None
+    feeder: Area | None
+    two_sided: bool
+    colors: tuple[ColorMode, ...] = tuple(ColorMode)
+
+
+class JobState(StrEnum):
+    """What has become of a scan, with the reason that the protocol has for it."""
+
+    PROCESSING = "Processing"
+    COMPLETED = "Completed"
+    CANCELED = "Canceled"
+    ABORTED = "Aborted"
+
+    @property
+    def reason(self) -> str:
+        """Return the protocol's word for why."""
+        return _REASONS[self]
+
+
+_REASONS: Final = {
+    JobState.PROCESSING: "JobScanning",
+    JobState.COMPLETED: "JobCompletedSuccessfully",
+    JobState.CANCELED: "JobCanceledByUser",
+    JobState.ABORTED: "AbortedBySystem",
+}
+
+
+class FeederState(StrEnum):
+    """Why nothing came from the feeder."""
+
+    EMPTY = "ScannerAdfEmpty"
+    JAM = "ScannerAdfJam"
+    OPEN = "ScannerAdfHatchOpen"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobInfo:
+    """A scan as clients are told of it; `age` is in seconds, `taken` and `waiting` count documents."""
+
+    path: str
+    uuid: str
+    age: int
+    state: JobState
+    taken: int
+    waiting: int
+
+
+class _Reader:
+    """Collects the text of the first element of each name; prefixes are whatever a client likes."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self._count = 0
+        parser = expat.ParserCreate("utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text.append
+        # Entities are declared in a document type, which no client has.
+        parser.StartDoctypeDeclHandler = self._refuse
+        self._parser = parser
+
+    def read(self, data: bytes) -> None:
+        """Read a whole document. Raises EsclError."""
+        try:
+            self._parser.Parse(data, True)
+        except expat.ExpatError as err:
+            raise EsclError(f"no XML: {expat.ErrorString(err.code)}") from None
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        if not self._open and name != "ScanSettings":
+            raise EsclError("no ScanSettings")
+        self._count += 1
+        self._open.append(name)
+        if self._count > MAX_ELEMENTS or len(self._open) > MAX_DEPTH:
+            raise EsclError("too much of it")
+        self._text.clear()
+
+    def _end(self, _name: str) -> None:
+        self.texts.setdefault(self._open.pop(), "".join(self._text).strip())
+        self._text.clear()
+
+    @staticmethod
+    def _refuse(*_declared: object) -> NoReturn:
+        raise EsclError("document types are not read")
+
+
+def parse_settings(data: bytes) -> ScanSettings:
+    """Return what the body of a request to scan asks for. Raises EsclError."""
+    if len(data) > MAX_SETTINGS:
+        raise EsclError("too much of it")
+    reader = _Reader()
+    # A client has blanks before the declaration, which XML forbids.
+    reader.read(data.removeprefix(b"\xef\xbb\xbf").lstrip())
+    texts = reader.texts
+    source = texts.get("InputSource")
+    if source and source not in _SOURCES:
+        raise EsclError("no such source")
+    # The newer of two elements for the same.
+    wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG
+    if wanted not in FORMATS:
+        raise EsclError("no such format")
+    try:
+        color = ColorMode(texts.get("ColorMode") or ColorMode.COLOR)
+    except ValueError:
+        raise EsclError("no such colour mode") from None
+    return ScanSettings(
+        source=_SOURCES[source] if source else None,
+        color=color,
+        dpi=_resolution(texts),
+        format=wanted,
+        two_sided=texts.get("Duplex") in ("true", "1"),
+        region=_region(texts),
+    )
+
+
+def _resolution(texts: dict[str, str]) -> int:
+    across = _number(texts, "XResolution", DEFAULT_DPI)
+    if across != _number(texts, "YResolution", across) or not LEAST_DPI <= across <= MOST_DPI:
+        raise EsclError("no such resolution")
+    return across
+
+
+def _region(texts: dict[str, str]) -> Region | None:
+    """Return the region that is asked for, None for the whole page."""
+    if "Width" not in texts and "Height" not in texts:
+        return None
+    if not texts.get("ContentRegionUnits", _UNITS).endswith(_UNITS):
+        raise EsclError("no such units")
+    return Region(*(_number(texts, name, 0) for name in ("XOffset", "YOffset", "Width", "Height")))
+
+
+def _number(texts: dict[str, str], name: str, default: int) -> int:
+    text = texts.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise EsclError(f"{name} is no number")
+    return int(text)
+
+
+def capabilities_xml(able: Capabilities, resolutions: Sequence[int] = RESOLUTIONS) -> bytes:
+    """Return the ScannerCapabilities document; `resolutions` are those that are offered."""
+    nodes: list[Node] = [
+        ("pwg:Version", _VERSION),
+        ("pwg:MakeAndModel", able.make_and_model),
+        ("scan:UUID", able.uuid),
+        ("scan:AdminURI", able.admin_url),
+        ("scan:IconURI", able.icon_url),
+    ]
+    if able.glass:
+        glass = _source(able.glass, able.colors, resolutions)
+        nodes.append(("scan:Platen", [("scan:PlatenInputCaps", glass)]))
+    if able.feeder:
+        feeder = _source(able.feeder, able.colors, resolutions)
+        sides: list[Node] = [("scan:AdfSimplexInputCaps", feeder)]
+        if able.two_sided:
+            sides.append(("scan:AdfDuplexInputCaps", feeder))
+            sides.append(("scan:AdfOptions", [("scan:AdfOption", "Duplex")]))
+        nodes.append(("scan:Adf", sides))
+    return _document("scan:ScannerCapabilities", nodes)
+
+
+def _source(area: Area, colors: Sequence[ColorMode], resolutions: Sequence[int]) -> list[Node]:
+    """Return what is told of a source."""
+    formats: list[Node] = [("pwg:DocumentFormat", word) for word in FORMATS]
+    formats += [("scan:DocumentFormatExt", word) for word in FORMATS]
+    each: list[Node] = [
+        (
+            "scan:DiscreteResolution",
+            [("scan:XResolution", dpi), ("scan:YResolution", dpi)],
+        )
+        for dpi in resolutions
+    ]
+    profile: list[Node] = [
+        ("scan:ColorModes", [("scan:ColorMode", mode) for mode in colors]),
+        ("scan:DocumentFormats", formats),
+        ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
+    ]
+    return [
+        ("scan:MinWidth", LEAST_SIDE),
+        ("scan:MaxWidth", area.width),
+        ("scan:MinHeight", LEAST_SIDE),
+        ("scan:MaxHeight", area.height),
+        ("scan:MaxScanRegions", 1),
+        ("scan:SettingProfiles", [("scan:SettingProfile", profile)]),
+        ("scan:SupportedIntents", [("scan:Intent", intent) for intent in _INTENTS]),
+        ("scan:MaxOpticalXResolution", max(resolutions)),
+        ("scan:MaxOpticalYResolution", max(resolutions)),
+    ]
+
+
+def status_xml(
+    jobs: Sequence[JobInfo], *, is_idle: bool, feeder: FeederState | None = None
+) -> bytes:
+    """Return the ScannerStatus document; `jobs` are the newest first, `feeder` what is known of it."""
+    nodes: list[Node] = [
+        ("pwg:Version", _VERSION),
+        ("pwg:State", "Idle" if is_idle else "Processing"),
+    ]
+    if feeder is not None:
+        nodes.append(("scan:AdfState", feeder))
+    nodes.append(("scan:Jobs", [("scan:JobInfo", _job(job)) for job in jobs]))
+    return _document("scan:ScannerStatus", nodes)
+
+
+def _job(job: JobInfo) -> list[Node]:
+    return [
+        ("pwg:JobUri", job.path),
+        ("pwg:JobUuid", job.uuid),
+        ("scan:Age", job.age),
+        ("pwg:ImagesCompleted", job.taken),
+        ("pwg:ImagesToTransfer", job.waiting),
+        ("pwg:JobState", job.state),
+        ("pwg:JobStateReasons", [("pwg:JobStateReason", job.state.reason)]),
+    ]
+
+
+def _document(name: str, nodes: Sequence[Node]) -> bytes:
+    root = ET.Element(name, {"xmlns:scan": _SCAN, "xmlns:pwg": _PWG})
+    _add(root, nodes)
+    document: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return document
+
+
+def _add(parent: ET.Element, nodes: Sequence[Node]) -> None:
+    for name, content in nodes:
+        element = ET.SubElement(parent, name)
+        if isinstance(content, str | int):
+            # What a name may have and XML may not is left out.
+            element.text = "".join(letter for letter in str(content) if letter.isprintable())
+        else:
+            _add(element, content)

@@ -1,0 +1,260 @@
+"""Pages of scans: straightened, cut, in another resolution or without colour, and joined to one PDF.
+
+A page is decoded once, and what is made of it is drawn a band at a time: both are in memory, and nothing else of that
+size.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from PIL import Image
+import pypdfium2
+
+from .files import opened, render
+from .pictures import Cut, read_picture, reading
+from .plan import Size
+from .process import TaskError
+from .writer import PdfWriter, Picture, packed
+
+MAX_PIXELS: Final = 36_000_000
+"""of a page, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour."""
+MAX_JOINED: Final = 500
+"""pages of a PDF."""
+QUALITY: Final = 90
+DEFAULT_DPI: Final = 300
+"""of the pages of a PDF, which have none."""
+WIDTH_MM: Final = 210
+"""of pages of which nobody knows how wide they are."""
+_BAND: Final = 256
+_MM_PER_INCH: Final = 25.4
+_PART_BYTES: Final = 256 * 1024
+# What a picture says of its resolution is believed if the page is then about as wide as the scanner, or as half of it.
+_BELIEVED: Final = (0.6, 1.1)
+_ORIENTATION: Final = 0x0112
+_MODES: Final = {"color": "RGB", "gray": "L", "mono": "L"}
+_BLACK_BELOW: Final = 128
+
+
+def scan_page(request: dict[str, Any]) -> dict[str, Any]:
+    """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
+
+    It is page `page`, from 0, of the PDF or picture `path`. `width` is how wide the scanner is, in mm, None for A4: so
+    wide is a picture that says nothing of its resolution, or what cannot be. It is straightened with `straighten`, then
+    cut by `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and height in mm. None stands
+    for no cut, and for all. `dpi` is the resolution wanted, None for the page's own, `color` is color, gray, or mono,
+    which is black and white. The answer has `width` and `height` in pixels, and `dpi`. Reasons: damaged, image_damaged,
+    image_too_large, too_large, disk.
+    """
+    mode = _MODES[request["color"]]
+    picture, dpi = _read(request, mode)
+    if request["straighten"]:
+        picture = _turned(picture, skew(picture))
+    if request["cut"]:
+        picture, _ = Cut(**request["cut"]).apply(picture, Size(*picture.size))
+    made_dpi = request["dpi"] or dpi
+    unit = dpi / _MM_PER_INCH
+    left, top, width, height = request["region"] or (
+        0,
+        0,
+        picture.width / unit,
+        picture.height / unit,
+    )
+    size = tuple(max(1, round(side / _MM_PER_INCH * made_dpi)) for side in (width, height))
+    part = (left * unit, top * unit, (left + width) * unit, (top + height) * unit)
+    made = _drawn(picture, part, (size[0], size[1]), mode)
+    del picture
+    if request["color"] == "mono":
+        made = made.point(lambda value: 255 if value >= _BLACK_BELOW else 0)
+    _save(made, request["target"], request["limit"], made_dpi)
+    return {"width": made.width, "height": made.height, "dpi": made_dpi}
+
+
+def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
+    """Return a page, in grey or colour, and its dots per inch."""
+    path, page = request["path"], request["page"]
+    width_mm = request["width"] or WIDTH_MM
+    if request["is_pdf"]:
+        return _read_pdf(path, page, request["dpi"] or DEFAULT_DPI, mode)
+    with reading(), Image.open(path) as found:
+        full = found.width
+        dpi = _resolution(found, width_mm)
+        is_plain = found.format == "JPEG" and found.mode in ("L", "RGB")
+        if is_plain and found.getexif().get(_ORIENTATION, 1) == 1:
+            # More than is asked for is not decoded, nor colour where none is.
+            most = 1.0 if request["dpi"] is None else request["dpi"] / dpi
+            factor = 1
+            while factor < 8 and (
+                found.width * found.height > MAX_PIXELS * factor**2 or most * factor <= 0.5
+            ):
+                factor *= 2
+            found.draft(
+                "L" if mode == "L" else None, (found.width // factor, found.height // factor)
+            )
+            if found.width * found.height > MAX_PIXELS:
+                raise TaskError("image_too_large")
+            found.load()
+            return found, dpi * found.width / full
+    picture, _ = read_picture(path, page)
+    return picture, dpi * max(picture.size) / max(found.size)
+
+
+def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image, float]:
+    with opened(path) as document:
+        try:
+            page = document[number]
+        except pypdfium2.PdfiumError:
+            raise TaskError("damaged") from None
+        try:
+            width, height = (max(1, round(side / 72 * dpi)) for side in page.get_size())
+            if width * height > MAX_PIXELS:
+                raise TaskError("image_too_large")
+            made = Image.new(mode, (width, height))
+            for top in range(0, height, _BAND):
+                rows = min(_BAND, height - top)
+                band = render(document, page, (width, rows), (0, -top, width, height))
+                made.paste(band.convert(mode), (0, top))
+        finally:
+            page.close()
+    return made, dpi
+
+
+def _resolution(found: Image.Image, width_mm: float) -> float:
+    """Return a picture's dots per inch: what it says if that makes sense, else as if it were as wide as the scanner."""
+    said = found.info.get("dpi", (0,))[0]
+    width = found.width / (width_mm / _MM_PER_INCH)
+    least, most = _BELIEVED
+    return float(said) if said and least <= width / said <= most else width
+
+
+def _drawn(
+    picture: Image.Image,
+    part: tuple[float, float, float, float],
+    size: tuple[int, int],
+    mode: str,
+) -> Image.Image:
+    """Return a part of a picture in another size; what lies beyond the picture is white."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise TaskError("image_too_large")
+    across, down = size[0] / (part[2] - part[0]), size[1] / (part[3] - part[1])
+    left, top = max(0.0, part[0]), max(0.0, part[1])
+    right, bottom = min(float(picture.width), part[2]), min(float(picture.height), part[3])
+    made = Image.new(mode, size, "white")
+    if left >= right or top >= bottom:
+        return made
+    place = (round((left - part[0]) * across), round((top - part[1]) * down))
+    width = min(max(1, round((right - left) * across)), size[0] - place[0])
+    height = min(max(1, round((bottom - top) * down)), size[1] - place[1])
+    step = (bottom - top) / height
+    for row in range(0, height, _BAND):
+        rows = min(_BAND, height - row)
+        box = (left, top + row * step, right, min(bottom, top + (row + rows) * step))
+        band = picture.resize((width, rows), Image.Resampling.BICUBIC, box)
+        made.paste(band.convert(mode), (place[0], place[1] + row))
+    return made
+
+
+STEEPEST: Final = 5.0
+"""degrees by which a page may lie askew; what seems more is no mistake."""
+_SKEW_PIXELS: Final = 800
+# How much better lines have to stand out for a page to be turned at all.
+_BETTER: Final = 1.05
+
+
+def skew(picture: Image.Image) -> float:
+    """Return by how many degrees a page is to be turned clockwise so that its lines lie straight; 0 where none do."""
+    factor = max(1.0, max(picture.size) / _SKEW_PIXELS)
+    size = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
+    small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
+
+    def clarity(degrees: float) -> int:
+        """Return how much rows differ from their neighbours."""
+        rows = _turned(small, degrees).resize((1, size[1]), Image.Resampling.BOX).tobytes()
+        return sum((one - other) ** 2 for one, other in pairwise(rows))
+
+    level = clarity(0)
+    best = max((number / 2 for number in range(-10, 11)), key=clarity)
+    best = max((best + number / 10 for number in range(-5, 6)), key=clarity)
+    return best if abs(best) <= STEEPEST and clarity(best) > level * _BETTER else 0.0
+
+
+def _turned(picture: Image.Image, degrees: float) -> Image.Image:
+    if not degrees:
+        return picture
+    white: Any = 255 if picture.mode == "L" else (255, 255, 255)
+    return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=white)
+
+
+@contextmanager
+def _new(path: str, limit: int) -> Iterator[BinaryIO]:
+    """Open a new file, which is deleted on failure. Reasons: disk, too_large if it has more than `limit` bytes."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                if file.tell() > limit:
+                    raise TaskError("too_large")
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108  # a process that starts fast
+            raise
+    except OSError:
+        raise TaskError("disk") from None
+
+
+def _save(picture: Image.Image, target: str, limit: int, dpi: float) -> None:
+    with _new(target, limit) as file:
+        picture.save(file, "JPEG", quality=QUALITY, dpi=(round(dpi), round(dpi)))
+
+
+def join_scans(request: dict[str, Any]) -> dict[str, Any]:
+    """Join the JPEG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
+
+    Pages stay as they are, and are as large as their resolution says; with `mono` they become black and white, which
+    takes a tenth of the space. The answer has `pages`. Reasons: image_damaged, image_too_large, too_many_pages,
+    too_large, disk.
+    """
+    if not 0 < len(request["paths"]) <= MAX_JOINED:
+        raise TaskError("too_many_pages")
+    with _new(request["target"], request["limit"]) as file:
+        writer = PdfWriter(file, [], request["limit"])
+        for path in request["paths"]:
+            _add(writer, path, mono=request["mono"])
+        writer.finish()
+    return {"pages": len(request["paths"])}
+
+
+def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
+    with reading(), Image.open(path, formats=("JPEG",)) as page:
+        dpi = float(page.info.get("dpi", (0,))[0]) or page.width / (WIDTH_MM / _MM_PER_INCH)
+        if page.mode not in ("L", "RGB"):
+            raise TaskError("image_damaged")
+        picture = Picture(
+            width=page.width,
+            height=page.height,
+            across_dpi=dpi,
+            along_dpi=dpi,
+            is_color=page.mode == "RGB" and not mono,
+            bits=1 if mono else 8,
+            packing=b"FlateDecode" if mono else b"DCTDecode",
+        )
+        if not mono:
+            with Path(path).open("rb") as file:
+                writer.add_page(picture, iter(lambda: file.read(_PART_BYTES), b""))
+            return
+        if page.width * page.height > MAX_PIXELS:
+            raise TaskError("image_too_large")
+        page.draft("L", page.size)
+        gray = page.convert("L")
+    bands = (
+        gray.crop((0, top, gray.width, min(gray.height, top + _BAND)))
+        .point(lambda value: 255 if value >= _BLACK_BELOW else 0)
+        .convert("1", dither=Image.Dither.NONE)
+        .tobytes()
+        for top in range(0, gray.height, _BAND)
+    )
+    writer.add_page(picture, packed(bands))

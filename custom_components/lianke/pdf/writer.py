@@ -1,0 +1,110 @@
+"""Write PDF files whose pages are pictures, piece by piece, without holding any of them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+import os
+from typing import BinaryIO, Final
+import zlib
+
+from .process import TaskError
+
+_HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
+# Objects: 1 the catalog, 2 the page tree, then a picture, its length, what draws it, and the page.
+_FIRST: Final = 3
+OBJECTS_A_PAGE: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """How a page's picture is to be read: its pixels, dots per inch, colours, and what packs its data."""
+
+    width: int
+    height: int
+    across_dpi: float
+    along_dpi: float
+    is_color: bool
+    bits: int = 8
+    packing: bytes = b"FlateDecode"
+
+
+def packed(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield rows of pixels as FlateDecode has them."""
+    packer = zlib.compressobj(1)
+    for some in rows:
+        yield packer.compress(some)
+    yield packer.flush()
+
+
+def opened_to_append(path: str) -> BinaryIO:
+    """Open a file to append to it; a new one only its owner may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "ab")
+
+
+class PdfWriter:
+    """Appends to a PDF file of at most `limit` bytes. Raises TaskError: too_large, and OSError."""
+
+    def __init__(self, file: BinaryIO, objects: list[int], limit: int) -> None:
+        """Continue after the objects that are in the file; `objects` gets what is added."""
+        self._file = file
+        self._objects = objects
+        self._limit = limit
+        self._at = file.seek(0, os.SEEK_END)
+        if not self._at:
+            self._write(_HEAD)
+
+    def add_page(self, page: Picture, data: Iterable[bytes]) -> None:
+        """Write a page that is its picture."""
+        width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
+        space = b"DeviceRGB" if page.is_color else b"DeviceGray"
+        picture = self._begin()
+        # The length is known only behind the picture, in an object of its own.
+        self._write(
+            b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%b/BitsPerComponent %d"
+            b"/Filter/%b/Length %d 0 R>>\nstream\n"
+            % (page.width, page.height, space, page.bits, page.packing, picture + 1)
+        )
+        start = self._at
+        for some in data:
+            self._write(some)
+        length = self._at - start
+        self._write(b"\nendstream\nendobj\n")
+        self._begin()
+        self._write(b"%d\nendobj\n" % length)
+        drawing = b"%.3f 0 0 %.3f 0 0 cm /I Do" % (width, height)
+        self._begin()
+        self._write(b"<</Length %d>>\nstream\n%b\nendstream\nendobj\n" % (len(drawing), drawing))
+        self._begin()
+        self._write(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %.3f %.3f]/Contents %d 0 R"
+            b"/Resources<</XObject<</I %d 0 R>>>>>>\nendobj\n"
+            % (width, height, picture + 2, picture)
+        )
+
+    def finish(self) -> None:
+        """Write the catalog, the page tree and the table of objects."""
+        last = _FIRST + len(self._objects)
+        pages = range(_FIRST + OBJECTS_A_PAGE - 1, last, OBJECTS_A_PAGE)
+        catalog = self._at
+        self._write(b"1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n")
+        tree = self._at
+        kids = b" ".join(b"%d 0 R" % number for number in pages)
+        self._write(b"2 0 obj\n<</Type/Pages/Count %d/Kids[%b]>>\nendobj\n" % (len(pages), kids))
+        table = self._at
+        self._write(b"xref\n0 %d\n0000000000 65535 f \n" % last)
+        for place in (catalog, tree, *self._objects):
+            self._write(b"%010d 00000 n \n" % place)
+        self._write(b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (last, table))
+
+    def _begin(self) -> int:
+        """Begin the next object and return its number."""
+        number = _FIRST + len(self._objects)
+        self._objects.append(self._at)
+        self._write(b"%d 0 obj\n" % number)
+        return number
+
+    def _write(self, data: bytes) -> None:
+        self._at += len(data)
+        if self._at > self._limit:
+            raise TaskError("too_large")
+        self._file.write(data)
