@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Context, Event, HomeAssistant, callback
 
-from custom_components.lianke.jobs import beginning
+from custom_components.lianke.people import beginning
 
 from .figures import Figure
 
@@ -29,7 +29,7 @@ async def measure(rounds: int) -> list[Figure]:
             for hass in (bare, ours):
                 # Every home has somebody who follows states: the event is made for them.
                 hass.bus.async_listen(EVENT_STATE_CHANGED, _ignore)
-            beginning.async_setup(ours)
+            beginning.async_get_trail(ours)
             person = Context(user_id="person")
             for _ in range(beginning.MAX_CONTEXTS):
                 # Every one of them is known as the person's.

@@ -24,10 +24,10 @@ from custom_components.lianke.flows.option_forms import (
     settings_schema,
     shown_reason,
 )
-from custom_components.lianke.flows.page_counts import page_counts_schema
 from custom_components.lianke.flows.stand_ins import stand_in_schema
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
+from custom_components.lianke.people.forms import page_counts_schema
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
 from tests.simulator import Simulator, qr_link
 

@@ -14,7 +14,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import frontend, issues, job_signals, page_statistics, people, services, websocket_api
+from . import frontend, issues, job_signals, people, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -24,10 +24,11 @@ from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .errors import InputError
-from .jobs import beginning
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
 from .lan import printer as lan_printer
+from .people.approval import PrintPolicy
+from .people.notifications import async_tell_dropped
 from .printing import nozzle_care, stand_in
 from .runtime import (
     BoxCallbackUrl,
@@ -55,11 +56,10 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions, the card and its data, whether or not a box is set up."""
-    beginning.async_setup(hass)
+    people.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     lan_printer.async_setup(hass)
-    people.async_setup(hass)
     await frontend.async_setup(hass)
     return True
 
@@ -113,6 +113,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         coordinator=coordinator,
         storage=storage,
         addresses=BoxCallbackUrl(account, storage),
+        people=PrintPolicy(hass, entry, storage.pages),
     )
     entry.runtime_data = LiankeData(
         client=client,
@@ -134,7 +135,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     issues.async_watch(hass, entry)
     nozzle_care.async_watch(hass, entry)
     stand_in.async_watch(hass, entry)
-    page_statistics.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
     people.async_watch(hass, entry)
     if not is_new:
@@ -167,7 +167,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     if dropped:
         issues.async_report_dropped_jobs(hass, entry, len(dropped))
         job_signals.async_dispatch_dropped(hass, entry, dropped)
-        people.async_tell_dropped(hass, entry, dropped)
+        async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
 

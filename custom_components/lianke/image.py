@@ -10,9 +10,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .documents.drawing import picture_type
 from .entity import JobEntity, async_add_printers
 from .jobs.job import Job, JobState
-from .printing.views import picture_type
 from .runtime import LiankeConfigEntry, preview_signal
 
 PARALLEL_UPDATES = 0

@@ -1,17 +1,27 @@
-"""What all steps of the options flow share."""
+"""What all steps of the options flow share: the frame of a step, and kinds of fields."""
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
 from homeassistant.core import callback
-from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
 
 from .api.models import DriverState, Printer, Species
 from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
+WHOLE_BOX: Final = "box"
+_TRANSLATED_UNITS: Final = frozenset({"days", "hours", "jobs", "minutes", "pages", "seconds"})
 
 type Fit = Callable[[Printer], int]
 """Return how well a printer fits, higher is better, 0 for not at all."""
@@ -51,7 +61,37 @@ def one_of(options: list[SelectOptionDict]) -> SelectSelector:
     return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
 
 
-WHOLE_BOX = "box"
+def several(
+    options: Sequence[SelectOptionDict] | Sequence[str],
+    *,
+    key: str | None = None,
+    custom: bool = False,
+) -> SelectSelector:
+    """Return a field for several of these options; `key` is where their texts are translated."""
+    config = SelectSelectorConfig(
+        options=options,
+        multiple=True,
+        custom_value=custom,
+        mode=SelectSelectorMode.DROPDOWN,
+    )
+    if key is not None:
+        config["translation_key"] = key
+        config["mode"] = SelectSelectorMode.LIST
+    return SelectSelector(config)
+
+
+def number_field(
+    low: float, high: float | None, *, step: float = 1, unit: str | None = None
+) -> NumberSelector:
+    """Return a number field with its bounds and unit, which is a symbol or translated."""
+    config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
+    if high is not None:
+        config["max"] = high
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    if unit in _TRANSLATED_UNITS:
+        config["translation_key"] = "unit"
+    return NumberSelector(config)
 
 
 type Step[F] = Callable[[F, dict[str, Any] | None], Awaitable[ConfigFlowResult]]

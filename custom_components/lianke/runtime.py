@@ -1,6 +1,7 @@
-"""Runtime data of a config entry, and what its rooms raise as Home Assistant shows it."""
+"""Runtime data of a config entry, and what its rooms raise, and say, in the words that a user reads."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -8,6 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
@@ -109,3 +111,15 @@ def translating() -> Iterator[None]:
         yield
     except (InputError, LiankeError) as err:
         raise translated(err) from None
+
+
+async def async_error_text(
+    hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
+) -> str | None:
+    """Return an error's text in Home Assistant's language, None when there is none.
+
+    Placeholders that a stored job does not know are empty.
+    """
+    texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
+    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message")
+    return None if text is None else text.format_map(defaultdict(str, placeholders))

@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
 from .printing.handlers import ACTIONS, Action
-from .printing.views import JobPictureView, PreviewView
+from .printing.preview import PreviewView
 
 
 @callback
@@ -15,7 +15,6 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for action in ACTIONS:
         _register(hass, action)
     hass.http.register_view(PreviewView)
-    hass.http.register_view(JobPictureView)
 
 
 @callback

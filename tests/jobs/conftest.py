@@ -31,6 +31,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.manual_duplex import Halves
 from custom_components.lianke.jobs.queue import PrintQueue, Submission
 from custom_components.lianke.jobs.spec import Asker, JobSpec
+from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
@@ -313,6 +314,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             coordinator=coordinator,
             storage=storage,
             addresses=receiver,
+            people=PrintPolicy(hass, entry, storage.pages),
         )
         receiver.queue = queue
         if refresh:

@@ -18,8 +18,8 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.release_code import is_code
 from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator import Simulator

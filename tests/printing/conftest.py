@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
-from homeassistant.auth.models import User
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -22,15 +20,3 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path) -> House:
     """Return the house; where callbacks are to arrive, ask for `reachable` before."""
     return House(hass=hass, simulator=simulator, entry=setup)
-
-
-@pytest.fixture
-async def boss(hass: HomeAssistant) -> User:
-    """Return an administrator; the first user of a house is one."""
-    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
-
-
-@pytest.fixture
-async def anna(hass: HomeAssistant, boss: User) -> User:
-    """Return a user who is no administrator."""
-    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])

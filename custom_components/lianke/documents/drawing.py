@@ -95,3 +95,8 @@ def paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] |
     size = paper.width / 10, paper.height / 10
     # Landscape turns a paper, which as a label may be wider than high.
     return size[::-1] if landscape else size
+
+
+def picture_type(picture: bytes) -> str:
+    """Return the content type of a picture of a page."""
+    return "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"

@@ -21,7 +21,7 @@ from ..const import CONF_BY_HAND, DOMAIN
 from ..documents.two_sides import FACE_DOWN, FACE_UP, FACES, TurnSetup
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, needs_box, one_of
 from ..printing.own_pages import async_print_turn_page
-from ..printing.print import async_error_text
+from ..runtime import async_error_text
 
 COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"

@@ -8,9 +8,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -55,6 +52,7 @@ from ..const import (
     MIN_POLL_INTERVAL,
     PRINTER_KINDS,
 )
+from ..options_frame import number_field, several
 from .blueprints import BLUEPRINTS
 
 # Fields of the option keep_alive, by printer key: days without one of our pages, and the time of
@@ -62,8 +60,6 @@ from .blueprints import BLUEPRINTS
 KEEP_ALIVE_DAYS = "days"
 KEEP_ALIVE_AT = "at"
 KEEP_ALIVE_DEFAULT_AT = "10:00:00"
-
-_TRANSLATED_UNITS = frozenset({"days", "hours", "jobs", "pages", "seconds"})
 
 YES = "yes"
 NO = "no"
@@ -111,18 +107,6 @@ def _choice(name: str, options: Iterable[str], *, custom: bool = False) -> Selec
     )
 
 
-def _number(low: float, high: float | None, *, step: float = 1, unit: str) -> NumberSelector:
-    """Return a number field with its bounds and unit, which is a symbol or translated."""
-    config = NumberSelectorConfig(
-        min=low, step=step, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
-    )
-    if high is not None:
-        config["max"] = high
-    if unit in _TRANSLATED_UNITS:
-        config["translation_key"] = "unit"
-    return NumberSelector(config)
-
-
 def _driver_names(options: Iterable[str]) -> SelectSelector:
     """Return a drop-down list of the driver's own names, with room for another."""
     return SelectSelector(
@@ -139,7 +123,7 @@ def settings_schema(options: Mapping[str, Any]) -> vol.Schema:
     schema: dict[vol.Marker, object] = {}
     for key, number in _NUMBERS.items():
         default = options.get(key, number.default)
-        selector = _number(number.low, number.high, unit=number.unit)
+        selector = number_field(number.low, number.high, unit=number.unit)
         schema[vol.Required(key, default=default)] = selector
         if key == CONF_POLL_INTERVAL:
             kind = options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
@@ -204,7 +188,7 @@ def defaults_schema(
         )
 
     # A size beyond the range gets an error of our own, which says what is possible.
-    size = _number(0.1, None, step=0.1, unit="mm")
+    size = number_field(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
         "paper": _driver_names(names or [paper.name for paper in STANDARD]),
         "paper_width": size,
@@ -277,7 +261,7 @@ def keep_alive_schema(plan: Mapping[str, Any]) -> vol.Schema:
     """Return the form for keeping one printer alive, with its present values."""
     return vol.Schema(
         {
-            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): _number(
+            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): number_field(
                 0, 90, unit="days"
             ),
             vol.Required(
@@ -299,13 +283,6 @@ def blueprints_schema(chosen: Iterable[str] | None = None) -> vol.Schema:
         {
             vol.Required(
                 "blueprints", default=list(BLUEPRINTS if chosen is None else chosen)
-            ): SelectSelector(
-                SelectSelectorConfig(
-                    options=list(BLUEPRINTS),
-                    translation_key="blueprints",
-                    multiple=True,
-                    mode=SelectSelectorMode.LIST,
-                )
-            )
+            ): several(list(BLUEPRINTS), key="blueprints")
         }
     )

@@ -25,6 +25,7 @@ from ..const import (
     CONSOLE_URL,
 )
 from ..options_frame import CONF_TARGET, WHOLE_BOX, ink_jets, needs_box, offers, one_of
+from ..people.forms import PeopleSteps
 from ..printing.request import stored_options
 from ..runtime import async_account_entries
 from .blueprints import async_copy, async_listed
@@ -42,8 +43,6 @@ from .option_forms import (
     settings_schema,
     shown_reason,
 )
-from .page_counts import PageCountSteps
-from .people import PeopleSteps
 from .stand_ins import StandInSteps
 
 # Seconds to wait for a push message.
@@ -52,7 +51,7 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(PageCountSteps, StandInSteps, PeopleSteps, ByHandSteps):
+class LiankeOptionsFlow(StandInSteps, PeopleSteps, ByHandSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:

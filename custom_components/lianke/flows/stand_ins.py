@@ -6,9 +6,6 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -17,7 +14,15 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, offers, one_of
+from ..options_frame import (
+    CONF_TARGET,
+    BoxOptionsFlow,
+    fitting,
+    needs_box,
+    number_field,
+    offers,
+    one_of,
+)
 from ..runtime import async_loaded_entries
 
 DEFAULT_MINUTES: Final = 30
@@ -83,16 +88,7 @@ def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
             ),
             vol.Required(
                 STAND_IN_MINUTES, default=plan.get(STAND_IN_MINUTES, DEFAULT_MINUTES)
-            ): NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=A_DAY,
-                    step=1,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement="minutes",
-                    translation_key="unit",
-                )
-            ),
+            ): number_field(1, A_DAY, unit="minutes"),
         }
     )
 

@@ -5,6 +5,7 @@ What it returns and what its listeners receive is on disk (see `JobRegistry`).
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from ..api.tasks import Callback
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from ..errors import InputError
-from .approval import after_answer
 from .callbacks import CallbackHandler
 from .delivery import WAITING, Delivery, JobState
 from .errors import change_not_saved, job_error
@@ -29,9 +29,9 @@ from .readiness import Readiness, check_may_turn
 from .registry import JobListener, JobRegistry
 from .retry import Changes, JobRetrier, Rest
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
-from .spec import REJECTED, JobSpec
+from .spec import REJECTED, JobSpec, PersonReason
 from .store import JobStore, JobStoreError
-from .submission import JobSubmitter, LimitListener, Submission, async_finish
+from .submission import JobSubmitter, LimitListener, People, Submission, async_finish
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, Uploader
 
@@ -56,6 +56,7 @@ class PrintQueue:
         coordinator: LiankeCoordinator,
         storage: BoxStorage,
         addresses: CallbackAddress,
+        people: People,
     ) -> None:
         """Set up the parts; `async_load` and `start` start them."""
         self._hass = hass
@@ -74,10 +75,10 @@ class PrintQueue:
             self._registry,
             self._readiness,
             self.page_counter,
-            storage.pages,
+            people,
             abort=self._uploader.abort,
         )
-        self._retrier = JobRetrier(hass, self._registry)
+        self._retrier = JobRetrier(self._registry)
         self._tracker = TaskTracker(
             client,
             storage,
@@ -259,7 +260,7 @@ class PrintQueue:
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
         # Other jobs heed it from the change in memory on, before it is written.
-        answered = after_answer(job)
+        answered = _after_answer(job)
         check_may_turn(job.changed(**answered), self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._review()
@@ -446,3 +447,16 @@ class PrintQueue:
     @callback
     def _review(self) -> None:
         self._scheduler.review()
+
+
+def _after_answer(job: Job) -> dict[str, Any]:
+    """Return the changes of a job for whose first reason a person has said yes."""
+    reason, *left = job.waits_for
+    if reason == PersonReason.TURN_PAPER:
+        return {"after": None, "hold_reason": None}
+    spec = replace(
+        job.spec,
+        waits_for=tuple(one for one in left if one != PersonReason.TURN_PAPER),
+        approved=job.spec.approved or reason == PersonReason.APPROVAL,
+    )
+    return {"spec": spec, "hold_reason": left[0] if left else None}

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, callback
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
 from ..documents.document import Document
 from ..errors import InputError
-from .beginning import async_find_beginning
 from .delivery import Delivery, JobState, deliveries_of, ranges_of
 from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job
@@ -54,9 +53,8 @@ class Rest:
 class JobRetrier:
     """Submits documents of finished jobs again, one at a time."""
 
-    def __init__(self, hass: HomeAssistant, registry: JobRegistry) -> None:
+    def __init__(self, registry: JobRegistry) -> None:
         """Take the jobs of one box."""
-        self._hass = hass
         self._registry = registry
         self._lock = asyncio.Lock()
         # The job that is being retried.
@@ -95,13 +93,10 @@ class JobRetrier:
                 raise change_not_saved(job) from None
             try:
                 deliveries = await self._async_deliveries(job, changes, rest)
-                # What was approved and did not come out needs no second approval.
-                asker = (await async_find_beginning(self._hass, context)).user_id
-                same = changes is None and job.user_id == asker
                 spec = replace(
                     _spec(job, context, changes),
                     retry_of=job.job_id,
-                    approved=job.spec.approved and same,
+                    approved=job.spec.approved and changes is None,
                 )
                 submission = await to.async_submit(spec, deliveries, job_id=again_id)
             except BaseException:

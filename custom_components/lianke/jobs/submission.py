@@ -14,12 +14,9 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
 from ..api.options import count_selected
-from ..box.page_counts import PageCounts, month_of
 from ..box.status import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
-from .approval import async_reasons_to_ask, release_code
-from .beginning import async_find_beginning
 from .delivery import Delivery, JobState, files_of
 from .errors import already_retried, disk_full
 from .job import Job
@@ -32,14 +29,13 @@ from .limits import (
     check_rate,
     counted,
     find_duplicate,
-    is_uncounted,
 )
 from .page_count import PageCounter, file_digest
 from .readiness import PERMANENT, QueueReason, Readiness, check_may_turn, turned_paper
 from .record import BACKS_NAME, file_name
 from .registry import JobRegistry
 from .settings import hold_time, max_jobs_per_hour, max_pages
-from .spec import JobSpec, Origin, PersonReason
+from .spec import JobSpec, PersonReason
 from .store import JobStoreError, unlink_all
 
 # Called with a printer's key and the error, or None when a job passed.
@@ -51,6 +47,18 @@ class Submission(NamedTuple):
 
     job: Job
     duplicate: bool = False
+
+
+class People(Protocol):
+    """What is known of people who print: the room that knows it lies above this one."""
+
+    async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+        """Return what is asked for with who asks, and by what."""
+
+    async def async_with_reasons(
+        self, spec: JobSpec, counted: Counted, jobs: Collection[Job]
+    ) -> JobSpec:
+        """Return what is asked for with whom it waits for; `jobs` are those of the box. Raises InputError."""
 
 
 class Destination(Protocol):
@@ -87,7 +95,7 @@ class JobSubmitter:
         registry: JobRegistry,
         readiness: Readiness,
         counter: PageCounter,
-        pages: PageCounts,
+        people: People,
         abort: Callable[[Job], None],
     ) -> None:
         """`abort` stops a job's upload before its end is sent."""
@@ -98,7 +106,7 @@ class JobSubmitter:
         self._store = registry.store
         self._readiness = readiness
         self._counter = counter
-        self._pages = pages
+        self._people = people
         self._abort = abort
         self._lock = asyncio.Lock()
         self._closed = False
@@ -127,7 +135,7 @@ class JobSubmitter:
         accepted = False
         try:
             if moved is None:
-                spec = await self._async_with_asker(spec)
+                spec = await self._people.async_with_asker(spec)
             first, *rest = deliveries
             # Not in the lock: it may take a while.
             document = await self._counter.async_complete(
@@ -147,17 +155,6 @@ class JobSubmitter:
             if not accepted:
                 await self._hass.async_add_executor_job(unlink_all, files_of(deliveries))
         return submission
-
-    async def _async_with_asker(self, spec: JobSpec) -> JobSpec:
-        """Return what is asked for with who asks, and by what."""
-        asker = spec.asker
-        beginning = await async_find_beginning(self._hass, asker.context)
-        return replace(
-            spec,
-            asker=replace(asker, user_id=beginning.user_id),
-            origin=spec.origin or (Origin.LAN_PRINTER if spec.sender_address else beginning.origin),
-            automated=beginning.automated,
-        )
 
     async def _async_accept(
         self,
@@ -194,7 +191,7 @@ class JobSubmitter:
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            spec = await self._async_asking_people(spec, pages, view, moved)
+            spec = await self._people.async_with_reasons(spec, pages, self._registry.all())
         job = self._new_job(spec, deliveries, job_id or ulid_now(), pages, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
@@ -221,29 +218,6 @@ class JobSubmitter:
                 with suppress(JobStoreError):
                     await self._registry.async_wait_persisted(old.job_id)
         return Submission(job=job)
-
-    async def _async_asking_people(
-        self, spec: JobSpec, pages: Counted, view: PrinterSnapshot, moved: Job | None
-    ) -> JobSpec:
-        """Return what is asked for with the people whom it waits for. Raises InputError."""
-        # What people are to be asked about a job is asked wherever it is moved to, and what was approved by
-        # somebody who may approve for this box needs no second approval.
-        same_box = moved is not None and self._registry.get(moved.job_id) is not None
-        spec = replace(spec, approved=spec.approved and (moved is None or same_box))
-        asks = await async_reasons_to_ask(
-            self._hass,
-            self._entry.options,
-            spec,
-            pages,
-            view,
-            spent=self._pages_of_month(spec),
-        )
-        if moved is None and is_uncounted(*pages):
-            asks = (*asks, PersonReason.RELEASE)
-        waits_for = tuple(dict.fromkeys((*(spec.waits_for or ()), *asks)))
-        return replace(
-            spec, waits_for=waits_for, release_code=release_code(self._entry.options, spec)
-        )
 
     def _new_job(
         self,
@@ -328,17 +302,6 @@ class JobSubmitter:
         for job in self._registry.all():
             if job.spec.retry_of == job_id and not job.was_never_sent:
                 raise already_retried(job)
-
-    def _pages_of_month(self, spec: JobSpec) -> int:
-        """Return the pages that the user who asks has printed in this month, or waits for."""
-        if (user_id := spec.asker.user_id) is None:
-            return 0
-        waiting = sum(
-            (1 if job.pages is None else job.pages) * job.copies
-            for job in self._registry.unsettled()
-            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
-        )
-        return waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
 
     def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
         """Return the held jobs that a new one replaces.

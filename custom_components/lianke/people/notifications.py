@@ -30,10 +30,9 @@ from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.spec import REJECTED, PersonReason
 from ..pages.clean import escape_markdown
-from ..printing.answers import async_answer
-from ..printing.print import async_error_text
-from ..printing.views import async_picture_path
-from ..runtime import LiankeConfigEntry, translating
+from ..runtime import LiankeConfigEntry, async_error_text, translating
+from .approval import async_answer
+from .visible import async_picture_path
 
 _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(

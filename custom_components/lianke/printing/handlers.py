@@ -31,11 +31,12 @@ from ..devices import (
 from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.queue import Rest, Submission
+from ..people.approval import async_answer
+from ..people.page_counts import async_export_pages
+from ..people.visible import visible
 from ..runtime import LiankeConfigEntry
 from .again import async_changes, async_move, chosen_options
-from .answers import async_answer
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
-from .page_counts import async_export_pages
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
 from .refused import telling_refusals
@@ -44,6 +45,7 @@ from .schemas import (
     ATTR_BACKS_ONLY,
     ATTR_CODE,
     ATTR_CONFIG_ENTRY,
+    ATTR_FROM_MONTH,
     ATTR_FROM_SHEET,
     ATTR_INCLUDE_CLOUD,
     ATTR_JOB_ID,
@@ -53,6 +55,7 @@ from .schemas import (
     ATTR_REASON,
     ATTR_STATE,
     ATTR_TO_DEVICE_ID,
+    ATTR_TO_MONTH,
     ATTR_WAIT,
     ATTR_WAIT_TIMEOUT,
     CANCEL_SCHEMA,
@@ -80,7 +83,6 @@ from .schemas import (
     SERVICE_RETRY_JOB,
     SERVICE_SEARCH_MODELS,
 )
-from .visible import visible
 
 MAX_MODELS: Final = 200
 
@@ -238,6 +240,17 @@ def _rest(data: Mapping[str, Any]) -> Rest | None:
     )
 
 
+async def _async_export_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Return the pages that were printed in these months."""
+    return await async_export_pages(
+        hass,
+        call.context,
+        call.data.get(ATTR_CONFIG_ENTRY),
+        call.data.get(ATTR_FROM_MONTH, ""),
+        call.data.get(ATTR_TO_MONTH, "9999-99"),
+    )
+
+
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """List the jobs of a printer, and on request the day's tasks of its box."""
     target = await _async_target(hass, call, POLICY_READ)
@@ -293,7 +306,7 @@ ACTIONS: Final = (
     Action(SERVICE_REJECT_JOB, _async_reject_job, REJECT_SCHEMA),
     Action(SERVICE_MOVE_JOB, _async_move_job, MOVE_SCHEMA),
     Action(SERVICE_RETRY_JOB, _async_retry_job, RETRY_SCHEMA),
-    Action(SERVICE_EXPORT_PAGES, async_export_pages, EXPORT_SCHEMA, SupportsResponse.ONLY),
+    Action(SERVICE_EXPORT_PAGES, _async_export_pages, EXPORT_SCHEMA, SupportsResponse.ONLY),
     Action(SERVICE_LIST_JOBS, _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
     Action(
         SERVICE_GET_CAPABILITIES,

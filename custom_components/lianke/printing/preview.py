@@ -3,25 +3,73 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Final
 
+from aiohttp import hdrs, web
+from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions, count_selected
+from ..const import DOMAIN
 from ..devices import Target
 from ..documents.document import Document, SourceKind
-from ..documents.drawing import PageDrawing, can_draw, plan_drawing
+from ..documents.drawing import PageDrawing, can_draw, picture_type, plan_drawing
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
-from ..documents.spool import Spool, async_get_spool
+from ..documents.spool import KEEP, Spool, async_get_spool
 from ..errors import InputError
 from ..runtime import preview_signal
 from .prepare import async_documents, async_lay_out_all, ticket_scope
 from .print import async_options, async_resolve, limit_calls
 from .request import PrintParameters
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
-from .views import preview_paths
+
+PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
+# Distinguishes the pictures of a document that is previewed again with other options.
+VERSION: Final = "v"
+
+
+class PreviewView(HomeAssistantView):
+    """Serves the pictures of stored previews; the handle is the secret."""
+
+    url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
+    name = f"api:{DOMAIN}:preview"
+
+    async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
+        """Return the picture of a page, counted from 1; 404 when it is not stored any more.
+
+        It is drawn if it has not been yet; a page that cannot be drawn is a 404, too. An address from before a preview
+        with other options gives the newest picture, so that none is missing until the card has the new addresses.
+        """
+        hass: HomeAssistant = request.app[KEY_HASS]
+        spool = await async_get_spool(hass)
+        try:
+            picture = await spool.async_picture(handle, int(number))
+        except PdfError, InputError, HomeAssistantError:
+            picture = None
+        if picture is None:
+            raise web.HTTPNotFound
+        # A page of somebody's document, which no browser or proxy may cache.
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def preview_paths(
+    hass: HomeAssistant, handle: str, version: int, count: int
+) -> list[JsonValueType]:
+    """Return the signed addresses of the pictures of the first pages of a kept document."""
+    query = f"?{VERSION}={version}" if version else ""
+    return [
+        async_sign_path(hass, f"{PREVIEW_URL}/{handle}/{number}{query}", KEEP)
+        for number in range(1, count + 1)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

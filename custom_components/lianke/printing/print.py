@@ -1,8 +1,8 @@
 """One print call: checks options, fetches documents, submits jobs, describes the outcome."""
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -25,14 +25,14 @@ from ..documents.document import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.beginning import async_find_beginning
 from ..jobs.delivery import deliveries_of
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..jobs.queue import PrintQueue, Submission
-from ..jobs.release_code import async_hash_code
 from ..jobs.spec import REJECTED, Asker, JobSpec, PersonReason
-from ..runtime import LiankeConfigEntry, translated
+from ..people.beginning import async_find_beginning
+from ..people.release_code import async_hash_code
+from ..runtime import LiankeConfigEntry, async_error_text, translated
 from .prepare import async_prepare
 from .request import BOOKLET, PrintParameters, stored_options
 
@@ -319,15 +319,3 @@ async def _async_hold_reason(hass: HomeAssistant, reason: str) -> str:
     """Return a hold reason as its sensor shows it."""
     texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
     return texts.get(f"component.{DOMAIN}.entity.sensor.hold_reason.state.{reason}", reason)
-
-
-async def async_error_text(
-    hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
-) -> str | None:
-    """Return an error's text in Home Assistant's language, None when there is none.
-
-    Placeholders that a stored job does not know are empty.
-    """
-    texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
-    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message")
-    return None if text is None else text.format_map(defaultdict(str, placeholders))

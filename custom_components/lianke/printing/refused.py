@@ -14,8 +14,8 @@ from homeassistant.helpers.script import script_stack_cv
 from homeassistant.util.signal_type import SignalType
 
 from ..const import DOMAIN
-from ..jobs.beginning import async_find_beginning
 from ..jobs.spec import Origin
+from ..people.beginning import async_find_beginning
 from ..runtime import translating
 
 

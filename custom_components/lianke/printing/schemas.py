@@ -28,8 +28,8 @@ from ..documents.sheets import (
 from ..errors import whole_text
 from ..jobs.job import JobState
 from ..jobs.manual_duplex import MAX_SHEETS
-from ..jobs.release_code import MAX_CODE, MIN_CODE
 from ..jobs.spec import PersonReason
+from ..people.release_code import MAX_CODE, MIN_CODE
 
 SERVICE_PRINT: Final = "print"
 SERVICE_PREVIEW: Final = "preview"

@@ -36,9 +36,8 @@ from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
+from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.refused import SIGNAL_REFUSED, Refusal
-from ..printing.views import picture_url
-from ..printing.visible import may_answer, may_see_document, visible
 from ..runtime import LiankeConfigEntry
 
 # Seconds between two messages of a subscription; the first change is sent at once.

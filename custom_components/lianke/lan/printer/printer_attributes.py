@@ -9,7 +9,7 @@ from ...box.status import PrinterStatus
 from ...const import DOMAIN
 from ...ipp import model as values
 from ...ipp.model import Attributes, Collection, Operation, Tag, Value
-from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
+from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
 from .profile import IPP_QUALITIES, RESOLUTIONS, Media, Profile, source_of_size
 
 PDF: Final = "application/pdf"

@@ -20,8 +20,8 @@ from ...errors import InputError
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.page_count import file_digest
-from ...jobs.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...jobs.settings import max_document_bytes
+from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.received import Received, async_print_received
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number

@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...ipp import model as values
 from ...ipp.model import Attributes, Content, Group, IppError, Message, Status, Tag, Value
 from ...pdf.raster import PWG_SYNC, URF_SYNC
-from ...printing.print import async_error_text
+from ...runtime import async_error_text
 from .lan_jobs import Sender
 from .printer_attributes import OPERATIONS
 from .server import LanServer, Offered

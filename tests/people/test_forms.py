@@ -1,11 +1,11 @@
-"""The options about jobs that wait for people."""
+"""The options about people: jobs that wait for them, and pages of each."""
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.jobs.release_code import is_code
+from custom_components.lianke.people.release_code import is_code
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown
 from tests.household import LASER
 
@@ -120,4 +120,30 @@ async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     await answer(hass, result, chosen)
     assert setup.options == chosen | {"release_codes": {anna.id: stored}}
     await answer(hass, await go(hass, setup, "release"), nothing | {"code_user": anna.id})
+    assert setup.options == {}
+
+
+async def test_limit_and_statistics(hass: HomeAssistant, setup: MockConfigEntry) -> None:
+    """Off at first; nothing is left of them when they are off again."""
+    user = MockUser(name="Anna").add_to_hass(hass)
+    result = await go(hass, setup, "page_counts")
+    off = {
+        "monthly_pages": 0,
+        "monthly_users": [],
+        "monthly_beyond": "approval",
+        "page_statistics": False,
+    }
+    assert shown(result) == off
+    assert "Anna" in choices(result, "monthly_users")
+    wanted = {
+        "monthly_pages": 200,
+        "monthly_users": [user.id],
+        "monthly_beyond": "refused",
+        "page_statistics": True,
+    }
+    await answer(hass, result, wanted)
+    assert setup.options == wanted
+    result = await go(hass, setup, "page_counts")
+    assert shown(result) == wanted
+    await answer(hass, result, off)
     assert setup.options == {}

@@ -19,11 +19,12 @@ from homeassistant.const import (
 )
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.chat_session import current_session
+from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from .spec import Origin, current_origin
+from ..jobs.spec import Origin, current_origin
 
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
@@ -143,19 +144,18 @@ class _Trail:
 DATA_TRAIL: HassKey[_Trail] = HassKey(f"{DOMAIN}_trail")
 
 
-@callback
-def async_setup(hass: HomeAssistant) -> None:
-    """Keep in mind from now on who begins what, once for all boxes."""
-    if DATA_TRAIL not in hass.data:
-        hass.data[DATA_TRAIL] = _Trail(hass)
+@singleton(DATA_TRAIL)
+def async_get_trail(hass: HomeAssistant) -> _Trail:
+    """Keep in mind from the first call on who begins what, once for all boxes."""
+    return _Trail(hass)
 
 
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
     """Return who began what led to a call with this context."""
-    async_setup(hass)
+    trail = async_get_trail(hass)
     # What is fired while another event is dispatched comes after it, and what it led to may be here first.
     await asyncio.sleep(0)
-    begun = hass.data[DATA_TRAIL].find(context) or _Begun(None, independent=True)
+    begun = trail.find(context) or _Begun(None, independent=True)
     person = await _async_person(hass, begun.user_id)
     by_tool = current_origin.get() is Origin.ASSISTANT
     in_person = (

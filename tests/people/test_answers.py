@@ -25,10 +25,10 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.approval import async_reasons_to_ask
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import Counted
 from custom_components.lianke.jobs.spec import JobSpec, Origin
+from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House
@@ -144,9 +144,10 @@ async def test_what_is_to_be_approved(case: str, house: House) -> None:
         sender_address=asked.get("sender_address"),
         origin=asked.get("origin"),
     )
-    counted = Counted(document, spec.options)
-    reasons = await async_reasons_to_ask(house.hass, options, spec, counted, view)
-    assert reasons == (("approval",) if expected else ())
+    option(house.hass, house.entry, **options)
+    policy = PrintPolicy(house.hass, house.entry, house.data.storage.pages)
+    asked_for = await policy.async_with_reasons(spec, Counted(document, spec.options), [])
+    assert asked_for.waits_for == (("approval",) if expected else ())
 
 
 async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:

@@ -13,9 +13,9 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.jobs import beginning
-from custom_components.lianke.jobs.beginning import DATA_TRAIL, async_find_beginning
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.people import beginning
+from custom_components.lianke.people.beginning import DATA_TRAIL, async_find_beginning
 from tests.clock import until
 from tests.household import ask, came_out, data_of, device_of, sent
 from tests.simulator import Simulator
@@ -316,7 +316,7 @@ async def test_few_contexts_are_kept(
 ) -> None:
     """Those of people alone, and the last ones of them."""
     monkeypatch.setattr(beginning, "MAX_CONTEXTS", 3)
-    beginning.async_setup(hass)
+    beginning.async_get_trail(hass)
     hass.services.async_register("test", "act", lambda call: None)
     contexts = [Context(user_id=child.id) for _ in range(5)]
     for context in (Context(), *contexts, Context(), Context(parent_id="x")):

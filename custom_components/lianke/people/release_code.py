@@ -9,6 +9,7 @@ import time
 from typing import Final, NamedTuple
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
@@ -33,16 +34,11 @@ _SALT_BYTES: Final = 16
 async def async_hash_code(hass: HomeAssistant, code: bytes, encryption: str = PLAIN) -> str:
     """Return what is stored of a code; one at a time, since each takes memory for a moment."""
     async with async_get_code_checker(hass).lock:
-        return await hass.async_add_executor_job(hash_sent_code, code, encryption)
+        return await hass.async_add_executor_job(hash_code, code, encryption)
 
 
-def hash_code(code: str) -> str:
-    """Return what is stored of a code. Blocks for a moment."""
-    return hash_sent_code(code.encode(), PLAIN)
-
-
-def hash_sent_code(code: bytes, encryption: str) -> str:
-    """Return what is stored of a code that a device has sent, encrypted this way. Blocks for a moment."""
+def hash_code(code: bytes, encryption: str = PLAIN) -> str:
+    """Return what is stored of a code, which a device may have sent encrypted. Blocks for a moment."""
     salt = secrets.token_bytes(_SALT_BYTES)
     return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
 
@@ -110,8 +106,7 @@ class CodeChecker:
 DATA_CHECKER: HassKey[CodeChecker] = HassKey(f"{DOMAIN}_code_checker")
 
 
+@singleton(DATA_CHECKER)
 def async_get_code_checker(hass: HomeAssistant) -> CodeChecker:
     """Return the one checker of this Home Assistant."""
-    if DATA_CHECKER not in hass.data:
-        hass.data[DATA_CHECKER] = CodeChecker(hass)
-    return hass.data[DATA_CHECKER]
+    return CodeChecker(hass)

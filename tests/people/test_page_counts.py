@@ -1,31 +1,37 @@
-"""Who printed what: exported for administrators, and limited for each user and month."""
+"""Who printed what: exported for administrators, limited for each user and month, and in statistics."""
 
 import csv
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock, patch
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.helpers.recorder import DATA_INSTANCE
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 import voluptuous as vol
 
 from custom_components.lianke.box.page_counts import month_of
-from custom_components.lianke.printing.page_counts import as_csv
+from custom_components.lianke.people import page_counts
+from custom_components.lianke.people.page_counts import as_csv
+from tests.conftest import set_up
 from tests.household import LASER, House, show_state
 from tests.simulator import Outcome
 
+USER = "0123456789abcdef0123456789abcdef"
 # Callbacks arrive, so that waiting is short.
-pytestmark = pytest.mark.usefixtures("reachable")
+pytestmark = pytest.mark.usefixtures("media", "reachable")
 
 
 @pytest.fixture
 def anna(hass: HomeAssistant) -> MockUser:
     """Return a user who may print on the laser."""
-    user = MockUser(id="0123456789abcdef0123456789abcdef", name="=Anna", groups=[])
+    user = MockUser(id=USER, name="=Anna", groups=[])
     user.add_to_hass(hass)
     control = {"read": True, "control": True}
     user.mock_policy({CAT_ENTITIES: {"entity_ids": {"sensor.kyocera_ma2000w_gx": control}}})
@@ -132,3 +138,62 @@ async def test_diagnostics_and_jobs_tell_nobodys_pages(anna: MockUser, house: Ho
     assert "Anna" not in reported
     job = await house.print_one(text="x")
     assert anna.id not in str(job)
+
+
+ADD = "homeassistant.components.recorder.statistics._async_import_statistics"
+
+
+async def count(house: House, job: str, **who: Any) -> list[Any]:
+    """Count three pages; return what the recorder was handed."""
+    key = next(iter(house.data.storage.printers))
+    with patch(ADD) as added:
+        house.data.storage.count_pages(key, job, 3, **who)
+        await house.hass.async_block_till_done(wait_background_tasks=True)
+    return [
+        (metadata, list(rows)) for _, metadata, rows in (call.args for call in added.mock_calls)
+    ]
+
+
+@pytest.fixture
+def recorder(hass: HomeAssistant) -> None:
+    """Have a recorder set up, as far as can be seen."""
+    hass.data[DATA_INSTANCE] = Mock()  # type: ignore[misc]
+
+
+async def test_statistics_are_off_at_first(recorder: None, house: House) -> None:
+    assert not await count(house, "job", user_id=USER, source="user")
+
+
+async def test_pages_of_each_user_add_up(
+    recorder: None, monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    MockUser(id=USER, name="Anna").add_to_hass(house.hass)
+    house.set_options({"page_statistics": True})
+    clock = Mock()
+    monkeypatch.setattr(page_counts, "dt_util", clock)
+    clock.utcnow.return_value = datetime(2026, 11, 26, 10, 59, 1, tzinfo=UTC)
+    [(metadata, [row])] = await count(house, "1", user_id=USER, source="user")
+    assert metadata["statistic_id"] == f"lianke:pages_{house.entry.entry_id.lower()}_user_{USER}"
+    assert (metadata["source"], metadata["name"]) == ("lianke", "Office box: Anna")
+    assert (metadata["has_sum"], metadata["unit_of_measurement"]) == (True, "pages")
+    assert (row["sum"], row["start"].isoformat()) == (3, "2026-11-26T10:00:00+00:00")
+    clock.utcnow.return_value = datetime(2026, 11, 26, 11, 0, tzinfo=UTC)
+    [(_, [row])] = await count(house, "2", user_id=USER, source="user")
+    assert (row["sum"], row["start"].isoformat()) == (6, "2026-11-26T11:00:00+00:00")
+    # The same job again, and another source of the same user.
+    assert not await count(house, "2", user_id=USER, source="user")
+    [(metadata, [row])] = await count(house, "3", user_id=USER, source="assistant")
+    assert (metadata["name"], row["sum"]) == ("Office box: Anna (Assistants)", 3)
+    [(metadata, _)] = await count(house, "4", source="automation")
+    assert metadata["statistic_id"] == f"lianke:pages_{house.entry.entry_id.lower()}_automation"
+    [(metadata, _)] = await count(house, "5", source="lan_printer")
+    assert metadata["name"] == "Office box: Devices of the home network"
+
+
+async def test_without_a_recorder_pages_are_counted_all_the_same(house: House) -> None:
+    house.set_options({"page_statistics": True})
+    assert not await count(house, "1", user_id=USER, source="user")
+    assert [row.pages for row in house.data.storage.pages.rows()] == [3]
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    assert await set_up(house.hass, house.entry)
+    assert [row.pages for row in house.data.storage.pages.rows()] == [3]

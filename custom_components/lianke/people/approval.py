@@ -1,0 +1,208 @@
+"""Who asks for a job, which people it waits for, and who may answer."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from ..box.page_counts import PageCounts, month_of
+from ..const import (
+    BEYOND_REFUSED,
+    CONF_APPROVAL_PAGES,
+    CONF_APPROVAL_PRINTERS,
+    CONF_APPROVAL_SOURCES,
+    CONF_APPROVAL_USERS,
+    CONF_APPROVERS,
+    CONF_MONTHLY_BEYOND,
+    CONF_MONTHLY_PAGES,
+    CONF_MONTHLY_USERS,
+    CONF_RELEASE_CODES,
+    CONF_RELEASE_PRINTERS,
+    CONF_RELEASE_USERS,
+)
+from ..devices import Target
+from ..errors import InputError
+from ..jobs.errors import job_error
+from ..jobs.job import Job
+from ..jobs.limits import Counted, is_uncounted, most_pages
+from ..jobs.spec import NOBODY, JobSpec, Origin, PersonReason
+from .beginning import async_find_beginning
+from .release_code import async_get_code_checker
+
+
+class PrintPolicy:
+    """What the print queue of a box asks about people, before it accepts a job."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, pages: PageCounts) -> None:
+        """Take the box's config entry, whose options are read when used, and its pages by user."""
+        self._hass = hass
+        self._entry = entry
+        self._pages = pages
+
+    async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+        """Return what is asked for with who asks, and by what."""
+        beginning = await async_find_beginning(self._hass, spec.asker.context)
+        return replace(
+            spec,
+            asker=replace(spec.asker, user_id=beginning.user_id),
+            origin=spec.origin or (Origin.LAN_PRINTER if spec.sender_address else beginning.origin),
+            automated=beginning.automated,
+        )
+
+    async def async_with_reasons(
+        self, spec: JobSpec, counted: Counted, jobs: Collection[Job]
+    ) -> JobSpec:
+        """Return what is asked for with the reasons for which it waits for people, in their order.
+
+        `counted` is the document and its options as the pages are counted, `jobs` are those of the box. Raises
+        InputError: guard_month.
+        """
+        options = self._entry.options
+        spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
+        # What people are to be asked about a job is asked wherever it is moved to.
+        reasons = [*(spec.waits_for or ())]
+        beyond = self._is_beyond_month(spec, counted, jobs)
+        if (
+            (beyond or _is_to_be_approved(options, spec, counted))
+            and not spec.approved
+            and not await async_may_approve(self._hass, options, spec.asker.user_id)
+        ):
+            reasons.append(PersonReason.APPROVAL)
+        codes: Mapping[str, str] = options.get(CONF_RELEASE_CODES, {})
+        if (
+            spec.release_code is not None
+            or spec.printer_key in options.get(CONF_RELEASE_PRINTERS, [])
+            or spec.asker.user_id in options.get(CONF_RELEASE_USERS, [])
+            # Of a job that is moved here, somebody may have let them go on already.
+            or (spec.moved_from is None and is_uncounted(*counted))
+        ):
+            reasons.append(PersonReason.RELEASE)
+        return replace(
+            spec,
+            waits_for=tuple(dict.fromkeys(reasons)),
+            release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
+        )
+
+    def _is_beyond_month(self, spec: JobSpec, counted: Counted, jobs: Collection[Job]) -> bool:
+        """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one.
+
+        Raises InputError: guard_month, where it is to be refused then.
+        """
+        options = self._entry.options
+        limit = int(options.get(CONF_MONTHLY_PAGES, 0))
+        user_id = spec.asker.user_id
+        users = options.get(CONF_MONTHLY_USERS, [])
+        if not limit or user_id is None or (users and user_id not in users):
+            return False
+        waiting = sum(
+            (1 if job.pages is None else job.pages) * job.copies
+            for job in jobs
+            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
+        )
+        spent = waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
+        most = _most_printed(counted)
+        beyond = spent + (counted.options.copies if most is None else most) > limit
+        if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
+            raise InputError("guard_month", limit=str(limit), spent=str(spent))
+        return beyond
+
+
+def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
+    """Return whether a job of this box, for the same user, is moved here or did not come out.
+
+    What was approved for it, by somebody who may approve for this box, needs no second approval.
+    """
+    before = spec.moved_from or spec.retry_of
+    return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
+
+
+def _is_to_be_approved(options: Mapping[str, Any], spec: JobSpec, counted: Counted) -> bool:
+    """Return whether the options ask for an approval, whoever prints."""
+    most_free = options.get(CONF_APPROVAL_PAGES, 0)
+    most = _most_printed(counted)
+    return (
+        spec.printer_key in options.get(CONF_APPROVAL_PRINTERS, [])
+        or spec.asker.user_id in options.get(CONF_APPROVAL_USERS, [])
+        or not _sources(spec).isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
+        or bool(most_free and (most is None or most > most_free))
+    )
+
+
+def _sources(spec: JobSpec) -> set[str]:
+    """Return the sources that a job is of: what a sentence has set off is an automation's as well."""
+    if (origin := spec.source) is Origin.LAN_PRINTER:
+        return {origin}
+    sources: set[str] = {origin}
+    if spec.automated:
+        sources.add(Origin.AUTOMATION)
+    if spec.asker.user_id is None:
+        sources.add(NOBODY)
+    return sources
+
+
+def _most_printed(counted: Counted) -> int | None:
+    """Return the most pages of all copies, None if unknown."""
+    most = most_pages(*counted)
+    return None if most is None else most * counted.options.copies
+
+
+async def async_may_approve(
+    hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
+) -> bool:
+    """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
+    if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
+        return False
+    return is_approver(options, user)
+
+
+def is_approver(options: Mapping[str, Any], user: User) -> bool:
+    """Return whether a user is one of the approvers."""
+    approvers: list[str] = options.get(CONF_APPROVERS, [])
+    return user.is_active and (user.id in approvers if approvers else user.is_admin)
+
+
+async def async_answer(
+    hass: HomeAssistant,
+    target: Target,
+    job: Job,
+    context: Context,
+    *,
+    approve: bool,
+    reason: str | None = None,
+    message: str = "",
+    code: str | None = None,
+) -> Job:
+    """Answer for a job that waits for a person; return it as it is then.
+
+    `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
+    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, and what is
+    wrong with the code; HomeAssistantError if the disk refuses.
+    """
+    queue = target.data.queue
+    if not job.can_continue or reason not in (None, job.waits_for[0]):
+        raise job_error("job_not_waiting", job)
+    # What is checked here takes a moment; an answer counts only for the reason it was checked for.
+    reason = job.waits_for[0]
+    who = await async_find_beginning(hass, context)
+    # Automations were made by an administrator, unless somebody makes one run past its triggers.
+    if job.waits_for_approval and not who.independent:
+        # Assistants read titles that strangers may have written, and do not know voices.
+        if approve and who.origin is Origin.ASSISTANT:
+            raise InputError("assistant_may_not_approve", title=job.title)
+        if not await async_may_approve(hass, target.entry.options, who.user_id or context.user_id):
+            raise InputError("not_an_approver", title=job.title)
+    if not approve:
+        user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
+        # As the language of the house puts it.
+        colon = "：" if hass.config.language.startswith("zh") else ": "
+        signed = colon.join(part for part in (user and user.name, message) if part)
+        return await queue.async_reject(job.job_id, reason=reason, detail=signed)
+    if job.needs_code and job.spec.release_code and not who.independent:
+        await async_get_code_checker(hass).async_check(
+            job.spec.release_code, code, job.title, who.user_id
+        )
+    return await queue.async_continue(job.job_id, reason=reason)

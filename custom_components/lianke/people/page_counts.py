@@ -1,0 +1,143 @@
+"""Pages by user: exported by month for administrators, and in the long-term statistics for those who want it.
+
+They are counted by `box/page_counts.py`, since they outlive printers and jobs; limits are those of `approval.py`.
+"""
+
+import csv
+from datetime import datetime
+from io import StringIO
+from typing import Final
+
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.helpers import service
+from homeassistant.helpers.recorder import DATA_INSTANCE
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+
+from ..const import CONF_PAGE_STATISTICS, DOMAIN
+from ..jobs.spec import Origin
+from ..runtime import LiankeConfigEntry, async_loaded_entries
+
+COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")
+# A spreadsheet would take a text that begins like this for a formula.
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def async_export_pages(
+    hass: HomeAssistant,
+    context: Context,
+    entry_id: str | None,
+    first: str,
+    last: str,
+) -> JsonObjectType:
+    """Return the pages of one box, or of all that are loaded, as rows and as CSV text.
+
+    `first` and `last` are months, such as 2026-11. Raises Unauthorized for a user who is no administrator;
+    automations may.
+    """
+    if context.user_id is not None:
+        user = await hass.auth.async_get_user(context.user_id)
+        if user is None:
+            raise UnknownUser(context=context)
+        if not user.is_admin:
+            raise Unauthorized(context=context)
+    entries = async_loaded_entries(hass)
+    if entry_id is not None:
+        entries = [service.async_get_config_entry(hass, DOMAIN, entry_id)]
+    counted = [
+        (entry.title, entry.runtime_data.storage.pages.names, row)
+        for entry in entries
+        for row in entry.runtime_data.storage.pages.rows(first, last)
+    ]
+    users = {user.id: user.name or "" for user in await hass.auth.async_get_users()}
+    rows: list[JsonObjectType] = [
+        {
+            "month": row.month,
+            "box": box,
+            "printer": printers.get(row.printer_key, ""),
+            # One that is gone is still told from others.
+            "user": users.get(row.user_id) or row.user_id,
+            "source": row.source,
+            "pages": row.pages,
+        }
+        for box, printers, row in counted
+    ]
+    return {"rows": [*rows], "total": sum(row.pages for _, _, row in counted), "csv": as_csv(rows)}
+
+
+def as_csv(rows: list[JsonObjectType]) -> str:
+    """Return rows as CSV text, with a line of names."""
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows([_harmless(row[name]) for name in COLUMNS] for row in rows)
+    return text.getvalue()
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULAS):
+        return f"'{value}"
+    return value
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Add pages to the statistics as they are counted, where the option says so.
+
+    Whoever may see statistics sees them, so that the option is off at first.
+    """
+
+    @callback
+    def on_pages(user_id: str, source: str, total: int) -> None:
+        if entry.options.get(CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
+            hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
+            add = _async_add(hass, entry, user_id, source, total, hour)
+            entry.async_create_background_task(hass, add, "add pages to the statistics")
+
+    entry.async_on_unload(entry.runtime_data.storage.pages.listen(on_pages))
+
+
+async def _async_add(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    user_id: str,
+    source: str,
+    total: int,
+    hour: datetime,
+) -> None:
+    """Hand the pages of all time to the recorder, for the hour in which they were counted."""
+    # The recorder's own libraries are there only where it is set up.
+    from homeassistant.components.recorder.models import (  # noqa: PLC0415
+        StatisticData,
+        StatisticMeanType,
+        StatisticMetaData,
+    )
+    from homeassistant.components.recorder.statistics import (  # noqa: PLC0415
+        async_add_external_statistics,
+    )
+
+    parts = ("pages", entry.entry_id.lower(), source or "unknown", user_id.lower())
+    metadata = StatisticMetaData(
+        source=DOMAIN,
+        statistic_id=f"{DOMAIN}:{'_'.join(part for part in parts if part)}",
+        name=f"{entry.title}: {await _async_name(hass, user_id, source)}",
+        mean_type=StatisticMeanType.NONE,
+        has_sum=True,
+        unit_class=None,
+        unit_of_measurement="pages",
+    )
+    async_add_external_statistics(
+        hass, metadata, [StatisticData(start=hour, state=total, sum=total)]
+    )
+
+
+async def _async_name(hass: HomeAssistant, user_id: str, source: str) -> str:
+    """Return what a user, with the source unless it is the user alone, is called."""
+    user = await hass.auth.async_get_user(user_id) if user_id else None
+    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
+    by = texts.get(f"component.{DOMAIN}.selector.origin.options.{source}", source)
+    if user is None or user.name is None:
+        return by
+    return user.name if source == Origin.USER else f"{user.name} ({by})"

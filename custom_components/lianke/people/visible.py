@@ -1,0 +1,119 @@
+"""What a user sees of a job: its facts, the first page of its document, and whether it is for this user to answer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.components.http.const import KEY_HASS_USER
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+
+from ..const import DOMAIN
+from ..devices import async_may, async_target_of_job
+from ..documents.document import Document
+from ..documents.drawing import can_draw, picture_type, plan_drawing
+from ..documents.pdf_client import PdfError
+from ..documents.spool import async_get_spool
+from ..errors import InputError
+from ..jobs.job import Job
+from .approval import is_approver
+
+PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
+
+
+def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
+    """Return whether a user may answer for what a job waits for; `options` are those of its box."""
+    if not (job.can_continue and may_control):
+        return False
+    return not job.waits_for_approval or is_approver(options, user)
+
+
+def may_see_document(
+    options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
+) -> bool:
+    """Return whether a user may see a job's document: who asked, and who is to answer for it.
+
+    What is released with a code is for the eyes of who asked alone. A system's user is an address
+    that was signed for approvers.
+    """
+    if user.system_generated:
+        return job.waits_for_approval
+    if job.user_id == user.id:
+        return True
+    return not job.needs_code and may_answer(options, user, job, may_control=may_control)
+
+
+def visible(
+    view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
+) -> JsonObjectType:
+    """Return a job's view as a user may see it.
+
+    Devices and their addresses are for those who may control the printer, users for approvers,
+    administrators and themselves.
+    """
+    hidden = {} if may_control else {"source": None}
+    if not (job.user_id == user.id or user.is_admin or is_approver(options, user)):
+        hidden["user_id"] = None
+    return {**view, **hidden}
+
+
+class JobPictureView(HomeAssistantView):
+    """Serves the first page of a job that is not over, to who asked and who may answer."""
+
+    url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
+    name = f"api:{DOMAIN}:job_picture"
+
+    async def get(self, request: web.Request, job_id: str) -> web.Response:
+        """Return the picture; 404 where there is none, or none for this user."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        user: User = request[KEY_HASS_USER]
+        try:
+            target, job = async_target_of_job(hass, job_id)
+            document = _document(job, target.data.queue.document_path(job))
+            may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
+            if document is None or not may_see_document(
+                target.entry.options, user, job, may_control=may_control
+            ):
+                raise web.HTTPNotFound
+            drawing = plan_drawing(hass, document, job.spec.options, user.id)
+            if not drawing.pages:
+                raise web.HTTPNotFound
+            picture = await (await async_get_spool(hass)).async_draw(drawing, 1)
+        except PdfError, InputError, HomeAssistantError, OSError:
+            raise web.HTTPNotFound from None
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def _document(job: Job, path: Path) -> Document | None:
+    """Return the document of a job that is not over, None where its pages cannot be drawn."""
+    if job.is_final or not job.has_document:
+        return None
+    document = replace(job.present.document, path=path)
+    return document if can_draw(document) else None
+
+
+def picture_url(job: Job) -> str | None:
+    """Return the address of a job's picture, which is to be signed; None without one."""
+    drawable = _document(job, job.present.document.path) is not None
+    return f"{PICTURE_URL}/{job.job_id}" if drawable else None
+
+
+@callback
+def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
+    """Return the signed address of a job's picture for as long as it waits, None without one."""
+    if (url := picture_url(job)) is None:
+        return None
+    left = job.expires_at - dt_util.utcnow()
+    return async_sign_path(hass, url, left, use_content_user=True)

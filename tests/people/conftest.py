@@ -1,0 +1,28 @@
+"""People to ask, and to be asked."""
+
+from pathlib import Path
+
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.models import User
+from homeassistant.core import HomeAssistant
+import pytest
+
+from tests.household import make_media
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a media folder with a PDF of three pages."""
+    return make_media(hass, tmp_path / "media")
+
+
+@pytest.fixture
+async def boss(hass: HomeAssistant) -> User:
+    """Return an administrator; the first user of a house is one."""
+    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+
+
+@pytest.fixture
+async def anna(hass: HomeAssistant, boss: User) -> User:
+    """Return a user who is no administrator."""
+    return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
