@@ -20,14 +20,14 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.flows.option_forms import (
     defaults_schema,
-    keep_alive_schema,
     settings_schema,
     shown_reason,
 )
-from custom_components.lianke.flows.stand_ins import stand_in_schema
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
-from custom_components.lianke.people.forms import page_counts_schema
+from custom_components.lianke.people.form import page_counts_schema
+from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
+from custom_components.lianke.printing.stand_in import stand_in_schema
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
 from tests.simulator import Simulator, qr_link
 
@@ -348,7 +348,7 @@ def test_fields_of_options_are_described(texts: dict[str, Any]) -> None:
     for name, schema in (
         ("settings", settings_schema({})),
         ("default_options", defaults_schema({})),
-        ("keep_alive_printer", keep_alive_schema({})),
+        ("keep_alive_printer", nozzle_care_schema({})),
         ("stand_in_printer", stand_in_schema({}, [])),
         ("page_counts", page_counts_schema({}, [])),
     ):

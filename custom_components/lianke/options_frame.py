@@ -116,10 +116,9 @@ class BoxOptionsFlow(OptionsFlow):
         """Start with the whole box as target."""
         self._target = WHOLE_BOX
 
-    def _printers(self, chosen: Container[str] = ()) -> list[SelectOptionDict]:
-        """Return the printers that can print, and those that an option is set for."""
-        known = self.config_entry.runtime_data.storage.printers.values()
-        return offers(known, fitting, chosen)
+    def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
+        """Return the printers that can print, or fit otherwise, and those that an option is set for."""
+        return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 
     @callback
     def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:

@@ -8,16 +8,15 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import NumberSelector
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.flows.option_forms import (
     defaults_schema,
-    keep_alive_schema,
     settings_schema,
 )
+from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House
 from tests.simulator import Box, Simulator
@@ -377,63 +376,13 @@ async def test_box_without_ink_jets(hass: HomeAssistant, simulator: Simulator, b
 
 def test_every_number_has_its_unit_and_bounds() -> None:
     """Nobody has to guess what a number counts, or how far it goes."""
-    for schema in (settings_schema({}), defaults_schema({}), keep_alive_schema({})):
+    for schema in (settings_schema({}), defaults_schema({}), nozzle_care_schema({})):
         for marker, selector in schema.schema.items():
             if isinstance(selector, NumberSelector):
                 assert selector.config["unit_of_measurement"], marker
                 assert "min" in selector.config, marker
                 # A paper's size has an error of its own.
                 assert "max" in selector.config or str(marker).startswith("paper_"), marker
-
-
-async def test_lan_printers(house: House) -> None:
-    """Off at first; each printer has an address of its own, which lasts until it is switched off."""
-    await house.hass.config.async_update(internal_url="http://192.168.1.2:8123")
-    laser, label = (
-        key_of(house.entry, "Kyocera MA2000w GX"),
-        key_of(house.entry, "Gprinter GP-1324D"),
-    )
-    result = await go(house.hass, house.entry, "lan_printers")
-    assert shown(result) == {"lan_printers": []}
-    result = await answer(house.hass, result, {"lan_printers": [laser, label]})
-    assert result["step_id"] == "lan_addresses"
-    assert house.entry.options == {}
-    addresses = (result["description_placeholders"] or {})["addresses"]
-    result = await answer(house.hass, result, {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    tokens = house.entry.options["lan_printers"]
-    assert list(tokens) == [laser, label]
-    assert len({*tokens.values()}) == 2
-    assert all(len(token) == 24 for token in tokens.values())
-    first = f"ipp://192.168.1.2:8123/api/lianke/ipp/{tokens[laser]}"
-    assert addresses.splitlines()[0] == f"- Kyocera MA2000w GX: `{first}`"
-    result = await go(house.hass, house.entry, "lan_printers")
-    assert shown(result) == {"lan_printers": [laser, label]}
-    result = await answer(house.hass, result, {"lan_printers": [laser]})
-    await answer(house.hass, result, {})
-    assert house.entry.options == {"lan_printers": {laser: tokens[laser]}}
-    result = await go(house.hass, house.entry, "lan_printers")
-    await answer(house.hass, result, {"lan_printers": []})
-    assert house.entry.options == {}
-    # Switched on again, it is found under another address.
-    result = await go(house.hass, house.entry, "lan_printers")
-    result = await answer(house.hass, result, {"lan_printers": [laser]})
-    await answer(house.hass, result, {})
-    assert house.entry.options["lan_printers"][laser] != tokens[laser]
-
-
-async def test_lan_addresses_of_a_house_without_one(house: House) -> None:
-    """The usual name is shown, which most networks know."""
-    key = key_of(house.entry, "Kyocera MA2000w GX")
-    with patch(
-        "custom_components.lianke.flows.lan_printers.get_url", side_effect=NoURLAvailableError
-    ):
-        result = await answer(
-            house.hass, await go(house.hass, house.entry, "lan_printers"), {"lan_printers": [key]}
-        )
-    addresses = (result["description_placeholders"] or {})["addresses"]
-    assert "ipp://homeassistant.local:8123/api/lianke/ipp/" in addresses
-    await answer(house.hass, result, {})
 
 
 async def test_without_printers(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:

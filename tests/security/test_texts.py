@@ -17,9 +17,9 @@ import yaml
 from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import printer_list
-from custom_components.lianke.flows.lan_printers import lan_addresses
 from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.limits import LimitError
+from custom_components.lianke.lan.form import lan_addresses
 from custom_components.lianke.pages.clean import MAX_LENGTH, escape_markdown
 from tests.conftest import COMPONENT, make_entry, set_up, tear_down
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown

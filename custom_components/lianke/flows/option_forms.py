@@ -55,12 +55,6 @@ from ..const import (
 from ..options_frame import number_field, several
 from .blueprints import BLUEPRINTS
 
-# Fields of the option keep_alive, by printer key: days without one of our pages, and the time of
-# day at which one is printed then.
-KEEP_ALIVE_DAYS = "days"
-KEEP_ALIVE_AT = "at"
-KEEP_ALIVE_DEFAULT_AT = "10:00:00"
-
 YES = "yes"
 NO = "no"
 SWITCHES = ("auto_rotate", "reverse_order")
@@ -255,26 +249,6 @@ def shown_reason(err: OptionError) -> str:
     if err.reason.endswith("_not_available") or err.reason == "invalid_option":
         return "not_available"
     return err.reason
-
-
-def keep_alive_schema(plan: Mapping[str, Any]) -> vol.Schema:
-    """Return the form for keeping one printer alive, with its present values."""
-    return vol.Schema(
-        {
-            vol.Required(KEEP_ALIVE_DAYS, default=plan.get(KEEP_ALIVE_DAYS, 0)): number_field(
-                0, 90, unit="days"
-            ),
-            vol.Required(
-                KEEP_ALIVE_AT, default=plan.get(KEEP_ALIVE_AT, KEEP_ALIVE_DEFAULT_AT)
-            ): TimeSelector(),
-        }
-    )
-
-
-def keep_alive_from(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a printer's plan, `{"days": 7, "at": "10:00:00"}`; empty = not kept alive."""
-    days = int(answer[KEEP_ALIVE_DAYS])
-    return {KEEP_ALIVE_DAYS: days, KEEP_ALIVE_AT: answer[KEEP_ALIVE_AT]} if days else {}
 
 
 def blueprints_schema(chosen: Iterable[str] | None = None) -> vol.Schema:

@@ -1,4 +1,4 @@
-"""Options flow of a box: settings, default print options, keep-alive, push, blueprints.
+"""Options flow of a box: its menu, settings, default print options, push, blueprints; the rooms bring theirs.
 
 Options are read when they are used; saving them reloads nothing.
 """
@@ -19,31 +19,28 @@ from ..api.models import Species
 from ..api.options import merge_options
 from ..const import (
     CONF_DEFAULT_OPTIONS,
-    CONF_KEEP_ALIVE,
-    CONF_LAN_PRINTERS,
     CONF_PRINTER_OPTIONS,
     CONSOLE_URL,
 )
-from ..options_frame import CONF_TARGET, WHOLE_BOX, ink_jets, needs_box, offers, one_of
-from ..people.forms import PeopleSteps
+from ..lan.form import LanPrinterSteps
+from ..options_frame import CONF_TARGET, WHOLE_BOX, needs_box, one_of
+from ..people.form import PeopleSteps
+from ..printing.nozzle_care import NozzleCareSteps
 from ..printing.request import stored_options
+from ..printing.stand_in import StandInSteps
 from ..runtime import async_account_entries
 from .blueprints import async_copy, async_listed
 from .by_hand import ByHandSteps
-from .lan_printers import lan_addresses, lan_printers_from, lan_printers_schema
 from .option_forms import (
     blueprints_schema,
     check_defaults,
     defaults_from,
     defaults_schema,
-    keep_alive_from,
-    keep_alive_schema,
     settings_errors,
     settings_from,
     settings_schema,
     shown_reason,
 )
-from .stand_ins import StandInSteps
 
 # Seconds to wait for a push message.
 PUSH_SECONDS = 120
@@ -51,7 +48,7 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(StandInSteps, PeopleSteps, ByHandSteps):
+class LiankeOptionsFlow(NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSteps, ByHandSteps):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
@@ -59,7 +56,6 @@ class LiankeOptionsFlow(StandInSteps, PeopleSteps, ByHandSteps):
         super().__init__()
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0
-        self._lan_printers: dict[str, str] = {}
         self._copied = ""
         self._kept = ""
 
@@ -161,76 +157,6 @@ class LiankeOptionsFlow(StandInSteps, PeopleSteps, ByHandSteps):
         able = await data.coordinator.get_capabilities(self._target)
         papers = await data.coordinator.get_papers(self._target)
         return able, papers, printer.printer.species
-
-    @needs_box
-    async def async_step_keep_alive(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Choose the printer that is to be kept alive."""
-        if user_input is not None:
-            self._target = user_input[CONF_TARGET]
-            return await self.async_step_keep_alive_printer(None)
-        known = self.config_entry.runtime_data.storage.printers.values()
-        printers = offers(known, ink_jets, self.config_entry.options.get(CONF_KEEP_ALIVE, {}))
-        first = printers[0]["value"] if printers else vol.UNDEFINED
-        return self.async_show_form(
-            step_id="keep_alive" if printers else "no_ink_jets",
-            data_schema=vol.Schema(
-                {vol.Required(CONF_TARGET, default=first): one_of(printers)} if printers else {}
-            ),
-            last_step=not printers,
-        )
-
-    @needs_box
-    async def async_step_keep_alive_printer(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
-        plans: dict[str, Any] = self.config_entry.options.get(CONF_KEEP_ALIVE, {})
-        if user_input is None:
-            return self.async_show_form(
-                step_id="keep_alive_printer",
-                data_schema=keep_alive_schema(plans.get(self._target, {})),
-                description_placeholders={"name": self._target_name()},
-            )
-        return self._save_for_target(CONF_KEEP_ALIVE, keep_alive_from(user_input))
-
-    @needs_box
-    async def async_step_lan_printers(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Choose the printers that devices of the home network may print on."""
-        offered: dict[str, str] = self.config_entry.options.get(CONF_LAN_PRINTERS, {})
-        if user_input is not None:
-            self._lan_printers = lan_printers_from(user_input, offered)
-            if self._lan_printers:
-                return await self.async_step_lan_addresses(None)
-            return self._save({CONF_LAN_PRINTERS: {}})
-        printers = self._printers(offered)
-        return self.async_show_form(
-            step_id="lan_printers" if printers else "no_printers",
-            data_schema=lan_printers_schema(printers, offered) if printers else vol.Schema({}),
-            last_step=not printers,
-        )
-
-    @needs_box
-    async def async_step_lan_addresses(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show the printers' addresses, for devices that do not find them by themselves."""
-        if user_input is not None:
-            return self._save({CONF_LAN_PRINTERS: self._lan_printers})
-        names = {
-            printer["value"]: printer["label"] for printer in self._printers(self._lan_printers)
-        }
-        return self.async_show_form(
-            step_id="lan_addresses",
-            data_schema=vol.Schema({}),
-            description_placeholders={
-                "addresses": lan_addresses(self.hass, names, self._lan_printers)
-            },
-            last_step=True,
-        )
 
     @needs_box
     async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -3,21 +3,36 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 import logging
-from typing import Any
+from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.selector import TimeSelector
 from homeassistant.util import dt as dt_util
+import voluptuous as vol
 
 from ..const import CONF_KEEP_ALIVE
 from ..jobs.job import JobState
+from ..options_frame import (
+    CONF_TARGET,
+    BoxOptionsFlow,
+    ink_jets,
+    needs_box,
+    number_field,
+    one_of,
+)
 from ..runtime import LiankeConfigEntry
 from .own_pages import async_print_color_page
 
 _LOGGER = logging.getLogger(__name__)
 
+# Fields of the option keep_alive, by printer key: days without one of our pages, and the time of
+# day at which one is printed then.
+DAYS: Final = "days"
+AT: Final = "at"
+DEFAULT_AT: Final = "10:00:00"
 # An unconfirmed job may have printed; another page would be one too many.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
 
@@ -34,13 +49,13 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     async def print_due(now: datetime) -> None:
         plans: Mapping[str, Mapping[str, Any]] = entry.options.get(CONF_KEEP_ALIVE, {})
         for key, plan in plans.items():
-            at = dt_util.parse_time(plan.get("at", ""))
+            at = dt_util.parse_time(plan.get(AT, ""))
             if (
                 at is None
                 or (at.hour, at.minute) != (now.hour, now.minute)
                 or tried.get(key) == now.date()
                 or entry.state is not ConfigEntryState.LOADED
-                or not _is_idle(entry, key, timedelta(days=plan.get("days", 0)))
+                or not _is_idle(entry, key, timedelta(days=plan.get(DAYS, 0)))
             ):
                 continue
             tried[key] = now.date()
@@ -64,3 +79,51 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
     return dt_util.utcnow() - last >= time
+
+
+class NozzleCareSteps(BoxOptionsFlow):
+    """The steps of the options flow: which printers, after how many days, and when."""
+
+    @needs_box
+    async def async_step_keep_alive(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the printer whose nozzles are cared for."""
+        if user_input is not None:
+            self._target = user_input[CONF_TARGET]
+            return await self.async_step_keep_alive_printer(None)
+        printers = self._printers(self.config_entry.options.get(CONF_KEEP_ALIVE, {}), ink_jets)
+        first = printers[0]["value"] if printers else vol.UNDEFINED
+        return self.async_show_form(
+            step_id="keep_alive" if printers else "no_ink_jets",
+            data_schema=vol.Schema(
+                {vol.Required(CONF_TARGET, default=first): one_of(printers)} if printers else {}
+            ),
+            last_step=not printers,
+        )
+
+    @needs_box
+    async def async_step_keep_alive_printer(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
+        if user_input is not None:
+            days = int(user_input[DAYS])
+            plan = {DAYS: days, AT: user_input[AT]} if days else {}
+            return self._save_for_target(CONF_KEEP_ALIVE, plan)
+        plans: dict[str, Any] = self.config_entry.options.get(CONF_KEEP_ALIVE, {})
+        return self.async_show_form(
+            step_id="keep_alive_printer",
+            data_schema=nozzle_care_schema(plans.get(self._target, {})),
+            description_placeholders={"name": self._target_name()},
+        )
+
+
+def nozzle_care_schema(plan: Mapping[str, Any]) -> vol.Schema:
+    """Return the form of a printer's plan with its present values."""
+    return vol.Schema(
+        {
+            vol.Required(DAYS, default=plan.get(DAYS, 0)): number_field(0, 90, unit="days"),
+            vol.Required(AT, default=plan.get(AT, DEFAULT_AT)): TimeSelector(),
+        }
+    )
