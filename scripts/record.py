@@ -30,7 +30,13 @@ from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import Credentials, DriverState, Printer, PrinterKind
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
 from custom_components.lianke.api.sticker import parse_credentials, read_photo
-from custom_components.lianke.api.transport import ErrorCodes, Method, Purpose, Transport
+from custom_components.lianke.api.transport import (
+    MAX_ANSWER,
+    ErrorCodes,
+    Method,
+    Purpose,
+    Transport,
+)
 from custom_components.lianke.api.unknown import Unknown
 from scripts.redact import Redactor
 
@@ -93,6 +99,7 @@ class RecordingTransport(Transport):
         body: Mapping[str, JsonValue] | None = None,
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
+        limit_bytes: int = MAX_ANSWER,
     ) -> object:
         self._asked = {
             "method": method,
@@ -110,6 +117,7 @@ class RecordingTransport(Transport):
             body=body,
             error_codes=error_codes,
             kept_connection=kept_connection,
+            limit_bytes=limit_bytes,
         )
 
     @override

@@ -166,6 +166,9 @@ TRANSLATIONS = block(
     selector=each(
         block(options=texts_below, choices=texts_below, fields=each(FIELD), unit_of_measurement=texts_below)
     ),
+    preview_features=each(
+        block(name=None, description=None, enable_confirmation=None, disable_confirmation=None)
+    ),
     services=each(NAMED_PART),
     system_health=block(info=texts_below),
     triggers=each(NAMED_PART),

@@ -93,6 +93,7 @@ def test_manifest_has_the_keys_that_are_known_in_order() -> None:
         "dependencies",
         "issue_tracker",
         "loggers",
+        "preview_features",
         "quality_scale",
         "requirements",
     }

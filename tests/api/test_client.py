@@ -240,11 +240,11 @@ async def test_scanning(client: LiankeClient, box: Box) -> None:
         laser,
         ScanOptions(input_source="ADF", format="PDF", duplex=True, color_mode="RGB24", size="A4"),
     )
-    task = await client.scanners.task(laser, task_id)
+    task = await client.scanners.task(task_id)
     assert task.state in (TaskState.READY, TaskState.SUCCESS)
     assert task.task_id == task_id
-    await client.scanners.cancel(laser, task_id)
-    assert (await client.scanners.task(laser, task_id)).state in (
+    await client.scanners.cancel(task_id)
+    assert (await client.scanners.task(task_id)).state in (
         TaskState.REVOKED,
         TaskState.SUCCESS,
     )

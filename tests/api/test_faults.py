@@ -69,8 +69,8 @@ CALLS: dict[str, Call] = {
     "GET /scanning/scanner_status": lambda api, _: api.scanners.status("1"),
     "GET /scanning/scanner_params": lambda api, _: api.scanners.params("1"),
     "POST /scanning/job": lambda api, _: api.scanners.start("1", ScanOptions()),
-    "GET /scanning/job": lambda api, _: api.scanners.task("1", "t"),
-    "DELETE /scanning/job": lambda api, _: api.scanners.cancel("1", "t"),
+    "GET /scanning/job": lambda api, _: api.scanners.task("t"),
+    "DELETE /scanning/job": lambda api, _: api.scanners.cancel("t"),
 }
 UPLOADS = ("POST /print/job", "POST /print/file_pages")
 # No answer of these is needed for anything: whatever `data` holds, the call succeeded.

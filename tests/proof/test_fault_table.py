@@ -136,8 +136,8 @@ ACTS: dict[str, Act] = {
     "GET /scanning/scanner_status": _client(lambda client: client.scanners.status("1")),
     "GET /scanning/scanner_params": _client(lambda client: client.scanners.params("1")),
     "POST /scanning/job": _client(lambda client: client.scanners.start("1", ScanOptions())),
-    "GET /scanning/job": _client(lambda client: client.scanners.task("1", "t")),
-    "DELETE /scanning/job": _client(lambda client: client.scanners.cancel("1", "t")),
+    "GET /scanning/job": _client(lambda client: client.scanners.task("t")),
+    "DELETE /scanning/job": _client(lambda client: client.scanners.cancel("t")),
 }
 # Those whose caller waits for the answer: whatever is wrong is raised.
 RAISES = frozenset(ACTS) - {

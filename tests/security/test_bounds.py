@@ -26,6 +26,7 @@ from custom_components.lianke.api import (
     option_resolver,
     options,
     options as page_range,
+    scanning,
     sticker,
     tasks,
     transport,
@@ -66,6 +67,13 @@ def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
 def many(make: Callable[[int], Any], count: int = MANY) -> dict[str, Any]:
     """Return an object with many fields."""
     return {f"name {number}": make(number) for number in range(count)}
+
+
+def nested(value: object, depth: int) -> object:
+    """Return a value in so many lists."""
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def words(count: int) -> str:
@@ -112,6 +120,19 @@ def result(**data: Any) -> tasks.TaskResult:
 
 
 API: dict[str, Case] = {
+    "api.scanning.MAX_DEPTH": (
+        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))) for n in (8, 9)],
+        [1, 0],
+    ),
+    "api.scanning.MAX_VALUES": (
+        lambda: len(scanning.find_parts([*range(5000), "https://a.example/1"])),
+        0,
+    ),
+    "api.scanning.MAX_FILES": (
+        lambda: len(scanning.find_parts([f"https://a.example/{n}" for n in range(300)])),
+        200,
+    ),
+    "api.scanning.MAX_URL": (lambda: scanning.find_parts("https://a.example/" + "x" * 4096), ()),
     "api.tasks.MAX_IDS": (
         lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
         20,

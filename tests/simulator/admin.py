@@ -59,6 +59,9 @@ PRINTER_FIELDS: Final = [
     "raw_state",
     "seconds_per_page",
     "scanner",
+    "glass",
+    "feeder",
+    "scan_duplex",
     "failures",
 ]
 ACCOUNT_FIELDS: Final = ["name", "push_url", "push_encoding", "push_shape", "auto_push", "banned"]

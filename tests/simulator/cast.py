@@ -66,6 +66,7 @@ class Model:
     capabilities: dict[str, Any]
     support_status: bool = False
     scanner: bool = False
+    feeder: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
 
 
@@ -91,6 +92,7 @@ LASER: Final = Model(
     papers=_OFFICE_PAPERS,
     support_status=True,
     scanner=True,
+    feeder=True,
     extras={"MDL": "MA2000w", "product": "MA2000w"},
     capabilities=_capabilities(
         "Kyocera MA2000w GX",
@@ -235,6 +237,8 @@ def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) ->
         "papers": model.papers,
         "seconds_per_page": model.seconds_per_page,
         "scanner": model.scanner,
+        "feeder": [] if model.feeder else None,
+        "scan_duplex": model.feeder,
     }
     return Printer(**{**known, **changes})
 

@@ -91,7 +91,7 @@ class Cloud:
         self.errors: list[BaseException] = []
         # Copies of answers, by the connection on which the next request lets them out.
         self.late_answers: WeakKeyDictionary[asyncio.BaseTransport, bytes] = WeakKeyDictionary()
-        self.scans: dict[str, dict[str, Any]] = {}
+        self.scans: dict[str, Any] = {}
         self.models = dict(MODELS)
         self.model_names = list(MODEL_NAMES)
 

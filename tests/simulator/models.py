@@ -119,6 +119,12 @@ class Printer:
     raw_state: str | None = None
     seconds_per_page: float = 3.0
     scanner: bool = False
+    # What lies on its glass, and in its feeder: None without one.
+    glass: str = "page on the glass"
+    feeder: list[str] | None = None
+    scan_duplex: bool = False
+    # The pages that were scanned, in their order.
+    scanned: list[str] = field(default_factory=list)
     driver_requested: bool = False
 
     notify: Callable[[str], None] | None = None

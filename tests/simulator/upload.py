@@ -26,6 +26,8 @@ class Form:
     """What a request carried: text fields, and for multipart the files of `jobFile`."""
 
     fields: dict[str, str] = field(default_factory=dict)
+    # The body as it was sent, where it was JSON: of a number and a text the fields are the same.
+    json: dict[str, Any] | None = None
     files: list[Document] = field(default_factory=list)
 
     def discard(self) -> None:
@@ -72,7 +74,12 @@ class Receiver:
             return form
         text = await self._text(request)
         if content_type == "application/json":
-            pairs = _json_fields(text)
+            form.json = _json_object(text)
+            pairs = {
+                str(name): value if isinstance(value, str) else json.dumps(value)
+                for name, value in form.json.items()
+                if value is not None
+            }
         elif content_type == "application/x-www-form-urlencoded":
             pairs = dict(parse_qsl(text.decode(errors="replace"), keep_blank_values=True))
         else:
@@ -147,16 +154,12 @@ class Receiver:
         return Document(path=path, name=part.filename or "", size=size)
 
 
-def _json_fields(text: bytes) -> dict[str, str]:
-    """Flatten a JSON object to text fields; raises ApiError 400 for anything else."""
+def _json_object(text: bytes) -> dict[str, Any]:
+    """Read a JSON object; raises ApiError 400 for anything else."""
     try:
         body: Any = json.loads(text)
     except ValueError as error:
         raise ApiError(400, "参数错误：JSON") from error
     if not isinstance(body, dict):
         raise ApiError(400, "参数错误：JSON")
-    return {
-        str(name): value if isinstance(value, str) else json.dumps(value)
-        for name, value in body.items()
-        if value is not None
-    }
+    return body

@@ -67,6 +67,30 @@ class Variants:
     total_page: Literal["selected", "with_copies"] = "selected"
     too_large: Literal["http_413", "http_502", "code_400"] = "http_413"
 
+    # Scans
+    scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"
+    scanner_params: Literal["lists", "nested", "texts", "empty", "code_500"] = "lists"
+    scanner_busy: int = 12001
+    scan_states: Literal["as_of_jobs", "unknown", "missing"] = "as_of_jobs"
+    scan_result: Literal[
+        "address",
+        "addresses",
+        "objects",
+        "lines",
+        "json_text",
+        "base64",
+        "base64_lines",
+        "data_url",
+        "both",
+        "bare",
+        "never",
+        "not_understood",
+    ] = "address"
+    scan_type: Literal["as_asked", "png"] = "as_asked"
+    scan_late: float = 0.0
+    scan_problem: Literal["none", "feeder_empty", "jam", "lid", "unknown_code", "hangs"] = "none"
+    scan_dpi: int = 150
+
     # The day's task list
     list_lag: float = 10.0
     list_lag_random: bool = False

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from .cloud import Cloud
 from .endpoints import ENDPOINTS, NOTHING, Call
+from .endpoints.scanning import give_scan
 from .faults import BAD_GATEWAY, BEFORE_BODY, FIREWALL, PORTAL, Fault, wrong_types
 from .models import ApiError, LoggedRequest
 from .upload import Form, TooLargeError
@@ -327,6 +328,11 @@ async def handle_preview(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(task.images[number - 1])
 
 
+async def handle_scan(request: web.Request) -> web.StreamResponse:
+    """Give a scanned file."""
+    return await give_scan(request, request.app[CLOUD])
+
+
 async def set_date(request: web.Request, response: web.StreamResponse) -> None:
     """Let every answer carry the cloud's own time, as the `date_header` variant wants it."""
     cloud = request.app[CLOUD]
@@ -346,4 +352,6 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     app.on_response_prepare.append(set_date)
     app.router.add_route("*", "/api/{tail:.*}", handle_api)
     app.router.add_route("*", "/{tail:.*}", handle_nowhere)
+    app.router.add_get("/scan/{task_id:help}", handle_scan)
+    app.router.add_get(r"/scan/{task_id}/{number:\d+}", handle_scan)
     app.router.add_get(r"/preview/{task_id}/{number:\d+}.png", handle_preview)

@@ -1,15 +1,44 @@
-"""Scanning: known from the vendor's own clients only, so answers are passed on as they are."""
+"""Scanning, known from the vendor's own clients only: requests are as theirs, answers are read by what is in them."""
 
-from collections.abc import Mapping
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+import re
+from typing import Final, Literal
 
-from .coerce import JsonValue, to_list, to_mapping, to_optional_text, to_text
+from .coerce import (
+    JsonValue,
+    to_int,
+    to_json,
+    to_list,
+    to_mapping,
+    to_message,
+    to_optional_text,
+    to_text,
+)
 from .errors import LiankeResponseError
 from .tasks import TaskState, to_task_state
-from .transport import Transport
+from .transport import Purpose, Transport
 
 MAX_SCANNERS = 100
+MAX_RESULT = 48 * 1024 * 1024
+"""bytes of an answer about a scan, which may hold the pages themselves."""
+MAX_DEPTH = 8
+MAX_VALUES = 5000
+MAX_FILES = 200
+MAX_URL = 4096
+
+_WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
+# What separates addresses in one text; a comma may be part of one.
+_BETWEEN: Final = re.compile(r"\s+|[,;|](?=\s*https?://)")
+_DATA_URL: Final = re.compile(r"data:[\w.+/-]*(;[\w.=+-]+)*,", re.IGNORECASE)
+# How JPEG, PNG and PDF begin in base64, and as bytes.
+_ENCODED: Final = ("/9j/", "iVBORw0KGgo", "JVBERi0")
+_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"%PDF-")
+_TO_STANDARD: Final = str.maketrans("-_", "+/", " \t\r\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,33 +51,46 @@ class Scanner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanOptions:
-    """How to scan; None = not sent. `color_mode` and `size` are words from `scanner_params`."""
+    """How to scan, with the defaults of the vendor's clients.
 
-    color_mode: str | None = None
-    input_source: Literal["Platen", "ADF"] | None = None
-    format: Literal["JPEG", "PDF"] | None = None
-    duplex: bool | None = None
-    size: str | None = None
+    `color_mode` and `size` are words from `scanner_params`; without a size the whole glass is scanned.
+    """
+
+    color_mode: str = "RGB24"
+    input_source: Literal["Platen", "ADF"] = "Platen"
+    format: Literal["JPEG", "PDF"] = "JPEG"
+    duplex: bool = False
+    size: str = "A4"
 
     def as_body(self) -> dict[str, JsonValue]:
         """Return the fields of `POST /scanning/job`."""
-        values: dict[str, JsonValue] = {
+        size: dict[str, JsonValue] = {"size": self.size} if self.size else {}
+        return {
             "colorMode": self.color_mode,
             "inputSource": self.input_source,
             "format": self.format,
-            "duplex": None if self.duplex is None else int(self.duplex),
-            "size": self.size,
+            "duplex": int(self.duplex),
+            **size,
         }
-        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScannedPart:
+    """One file of a result: where it is to be fetched, or its bytes."""
+
+    url: str = field(default="", repr=False)
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
-    """A scan under way; `answer` is everything the service sent, since its shape is not documented."""
+    """A scan under way or at its end. `code` and `message` are the service's, as far as it says something."""
 
     task_id: str
     state: TaskState
-    answer: Mapping[str, object] = field(repr=False)
+    code: int | None = None
+    message: str = ""
+    parts: tuple[ScannedPart, ...] = field(default=(), repr=False)
 
 
 class Scanners:
@@ -82,35 +124,110 @@ class Scanners:
 
     async def start(self, scanner_id: str, options: ScanOptions) -> str:
         """Start a scan and return its task id (`POST /scanning/job`)."""
-        body: dict[str, JsonValue] = {**self._auth, "scanningId": scanner_id, **options.as_body()}
-        data = await self._transport.call("POST", "/scanning/job", body=body)
+        number = to_int(scanner_id)
+        body: dict[str, JsonValue] = {
+            **self._auth,
+            # The service takes a number. An id that is none has never been seen.
+            "scanningId": scanner_id if number is None else number,
+            **options.as_body(),
+        }
+        data = await self._transport.call("POST", "/scanning/job", body=body, purpose=Purpose.TRACK)
         task_id = to_optional_text(to_mapping(data).get("task_id"))
         if task_id is None:
             raise LiankeResponseError("scan without task_id")
         return task_id
 
-    async def task(self, scanner_id: str, task_id: str) -> ScanTask:
-        """Return a scan's state (`GET /scanning/job`)."""
-        query = {**self._auth, "scanningId": scanner_id, "task_id": task_id}
-        data = await self._transport.call("GET", "/scanning/job", query=query)
-        answer = _object(data)
+    async def task(self, task_id: str) -> ScanTask:
+        """Return a scan's state, and what has come of it (`GET /scanning/job`)."""
+        data = await self._transport.call(
+            "GET",
+            "/scanning/job",
+            query={**self._auth, "task_id": task_id},
+            purpose=Purpose.TRACK,
+            limit_bytes=MAX_RESULT,
+        )
+        answer = data if isinstance(data, dict | list | str) else {}
+        fields = to_mapping(answer)
+        result = to_mapping(fields.get("task_result"))
+        message = to_message(result.get("msg") or fields.get("msg"))
         return ScanTask(
-            task_id=task_id, state=to_task_state(answer.get("task_state")), answer=answer
+            task_id=task_id,
+            state=to_task_state(fields.get("task_state")),
+            code=to_int(result.get("code")),
+            message=self._transport.clean(message),
+            # Decoding a page takes longer than the event loop can wait.
+            parts=await asyncio.to_thread(find_parts, answer),
         )
 
-    async def cancel(self, scanner_id: str, task_id: str) -> None:
+    async def cancel(self, task_id: str) -> None:
         """Cancel a scan (`DELETE /scanning/job`, which takes JSON)."""
-        body: dict[str, JsonValue] = {**self._auth, "scanningId": scanner_id, "task_id": task_id}
-        await self._transport.call("DELETE", "/scanning/job", body=body)
+        body: dict[str, JsonValue] = {**self._auth, "task_id": task_id}
+        await self._transport.call("DELETE", "/scanning/job", body=body, purpose=Purpose.TRACK)
 
     async def _ask(self, path: str, scanner_id: str) -> Mapping[str, object]:
         """Return an answer about one scanner as it is."""
-        query = {**self._auth, "scanningId": scanner_id}
-        return _object(await self._transport.call("GET", path, query=query))
+        data = await self._transport.call(
+            "GET", path, query={**self._auth, "scanningId": scanner_id}
+        )
+        if data is not None and not isinstance(data, dict):
+            raise LiankeResponseError("scanning answer of an unknown shape")
+        return to_mapping(data)
 
 
-def _object(data: object) -> Mapping[str, object]:
-    """Return an answer that is an object or nothing; raises LiankeResponseError for anything else."""
-    if data is not None and not isinstance(data, dict):
-        raise LiankeResponseError("scanning answer of an unknown shape")
-    return to_mapping(data)
+def find_parts(answer: object) -> tuple[ScannedPart, ...]:
+    """Return every web address and every JPEG, PNG or PDF in an answer, in their order, each once.
+
+    They are told by what they are, since nobody knows the names of their fields. Whether an address leads to a page is
+    seen once it is fetched. Blocks while it decodes.
+    """
+    parts: dict[ScannedPart, None] = {}
+    for text in _texts(answer):
+        for part in _parts_of(text):
+            parts.setdefault(part)
+            if len(parts) >= MAX_FILES:
+                return tuple(parts)
+    return tuple(parts)
+
+
+def _texts(answer: object) -> Iterator[str]:
+    """Yield the texts in a JSON value, those in JSON that is written as a text too."""
+    left = MAX_VALUES
+    ahead: list[tuple[object, int]] = [(answer, 0)]
+    while ahead and left > 0:
+        left -= 1
+        value, depth = ahead.pop()
+        if isinstance(value, str):
+            inner: object = None
+            if value[:1] in ("{", "["):
+                with suppress(ValueError):
+                    inner = to_json(value)
+            if isinstance(inner, dict | list):
+                value = inner
+            else:
+                yield value
+                continue
+        if depth < MAX_DEPTH and isinstance(value, dict | list):
+            inside = list(value.values()) if isinstance(value, dict) else value
+            ahead += [(one, depth + 1) for one in reversed(inside[:MAX_VALUES])]
+
+
+def _parts_of(text: str) -> Iterator[ScannedPart]:
+    """Yield what a text holds: addresses, or one file in base64."""
+    text = text.strip()
+    if text[:4].lower() == "http":
+        for word in _BETWEEN.split(text[: MAX_URL * MAX_FILES]):
+            if len(word) <= MAX_URL and _WEB.fullmatch(word):
+                yield ScannedPart(url=word)
+        return
+    if found := _DATA_URL.match(text[:200]):
+        text = text[found.end() :]
+    # Only what may be a page is decoded.
+    if not text[:20].translate(_TO_STANDARD).startswith(_ENCODED):
+        return
+    plain = text.translate(_TO_STANDARD).rstrip("=")
+    try:
+        content = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except binascii.Error:
+        return
+    if content.startswith(_STARTS):
+        yield ScannedPart(content=content)

@@ -236,12 +236,14 @@ class Transport:
         body: Mapping[str, JsonValue] | None = None,
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
+        limit_bytes: int = MAX_ANSWER,
     ) -> object:
         """Send a request and return the `data` of its answer.
 
         `query` goes into the address, `body` as JSON; `timeout` (s, None: QUICK_SECONDS) bounds the whole exchange;
         `error_codes` are codes with a meaning of their own at this endpoint. `kept_connection`: other requests may
-        share the connection, for polls, which are soon repeated. Raises LiankeError.
+        share the connection, for polls, which are soon repeated. An answer beyond `limit_bytes` is not read. Raises
+        LiankeError.
         """
         async with self._slot(purpose):
             sent = Moment.now()
@@ -260,7 +262,7 @@ class Transport:
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
-                    raw = await _read(response, MAX_ANSWER)
+                    raw = await _read(response, limit_bytes)
                     status = response.status
             except (ClientError, OSError) as err:
                 raise_clean(err, may_have_arrived=True)

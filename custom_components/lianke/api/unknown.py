@@ -267,6 +267,17 @@ _KNOWN: Mapping[str, _Known] = {
         "total": None,
     },
     "POST /print/flush_jobs": _fields("queue_num"),
+    "GET /scanning/scanner_list": {"row": _fields("id name"), "total": None},
+    # Of a scanner's condition and abilities, and of where the pages of a scan are, no field is known for sure: each
+    # shape that is seen is worth telling, also where it was understood.
+    "GET /scanning/scanner_status": {},
+    "GET /scanning/scanner_params": {},
+    "POST /scanning/job": _fields("task_id"),
+    "GET /scanning/job": {
+        "task_id": None,
+        "task_state": _task_state,
+        "task_result": {"code": _result_code, "msg": None},
+    },
     "GET /printer/refresh_network_printer": _fields("total num count"),
     CALLBACK: _CALLBACK,
 }

@@ -137,11 +137,18 @@ class _PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
-async def async_download(hass: HomeAssistant, address: str, target: Path, limit_bytes: int) -> str:
+async def async_download(
+    hass: HomeAssistant,
+    address: str,
+    target: Path,
+    limit_bytes: int,
+    *,
+    trusted: URL | None = None,
+) -> str:
     """Download address into the new file target; return the name that the server gives it.
 
     https with a public address at every redirect; anything else only where the
-    `allowlist_external_urls` of Home Assistant names it. At most limit_bytes (after
+    `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted`. At most limit_bytes (after
     decompression), five redirects and two minutes.
 
     Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
@@ -167,7 +174,7 @@ async def async_download(hass: HomeAssistant, address: str, target: Path, limit_
         auto_decompress=False,
     ) as session:
         try:
-            async with await _open(hass, session, resolver, url) as response:
+            async with await _open(hass, session, resolver, url, trusted) as response:
                 return await _save(hass, response, target, limit_bytes)
         except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
@@ -195,9 +202,10 @@ async def _open(
     session: aiohttp.ClientSession,
     resolver: _PublicResolver,
     url: URL,
+    trusted: URL | None,
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
-        allowed = hass.config.is_allowed_external_url(str(url))
+        allowed = url.origin() == trusted or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
         if not allowed:
             _check_public(url)

@@ -1,13 +1,84 @@
-"""Endpoints about scanners. Only the lists are known; the other answers are invented."""
+"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape that they may have."""
 
-from typing import Any
+import asyncio
+import base64
+from dataclasses import dataclass, field
+from io import BytesIO
+import json
+import re
+from typing import Any, Final
 
+from aiohttp import web
+from PIL import Image, ImageDraw, ImageFont
+
+from ..cloud import Cloud
 from ..models import FINAL_STATES, ApiError, Printer
 from .call import NOTHING, Call
 
+COLORS: Final = {"RGB24": "RGB", "Grayscale8": "L", "BlackAndWhite1": "1"}
+# Millimetres.
+SIZES: Final = {"A4": (210, 297), "A5": (148, 210)}
+GLASS: Final = (216, 297)
+PROBLEMS: Final = {
+    "feeder_empty": (500, "自动进稿器中没有原稿"),
+    "jam": (500, "自动进稿器卡纸"),
+    "lid": (500, "上盖未关闭"),
+    "unknown_code": (12345, "未知错误"),
+}
 
-def _scanner(call: Call) -> Printer:
-    number = call.number("scanningId")
+
+@dataclass
+class Scan:
+    """A scan and what has come of it."""
+
+    scanner: Printer
+    options: dict[str, Any]
+    state: str = "READY"
+    problem: tuple[int, str] | None = None
+    files: list[bytes] = field(default_factory=list)
+    # The moment from which on the files are told of.
+    shown_at: float = 0.0
+    deleted: bool = False
+
+
+def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
+    """Draw what lies on the glass, as large as the chosen size is at this resolution.
+
+    Every page has its text, a frame 10 mm from the edges of an A4 sheet, and squares of black, red, green, blue and
+    grey in a row.
+    """
+
+    def dots(mm: float) -> int:
+        return round(mm * dpi / 25.4)
+
+    page = Image.new("RGB", (dots(GLASS[0]), dots(GLASS[1])), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((dots(10), dots(10), dots(200), dots(287)), outline="black", width=dots(1))
+    for number, color in enumerate(("black", "red", "green", "blue", "gray")):
+        left = dots(20 + 24 * number)
+        draw.rectangle((left, dots(20), left + dots(20), dots(40)), fill=color)
+    draw.text((dots(20), dots(60)), text, fill="black", font=ImageFont.load_default(dots(12)))
+    width, height = SIZES.get(options.get("size") or "", GLASS)
+    page = page.crop((0, 0, dots(width), dots(height)))
+    return page.convert(COLORS[options["colorMode"]])
+
+
+def encode(pages: list[Image.Image], kind: str, dpi: int) -> list[bytes]:
+    """Return pages as JPEG or PNG files, or as one PDF."""
+    files = []
+    for page in pages if kind != "PDF" else pages[:1]:
+        to = BytesIO()
+        if kind == "PDF":
+            page.save(to, "PDF", resolution=dpi, save_all=True, append_images=pages[1:])
+        else:
+            shown = page.convert("L") if page.mode == "1" else page
+            shown.save(to, kind, dpi=(dpi, dpi))
+        files.append(to.getvalue())
+    return files
+
+
+def _scanner(call: Call, text: str | None = None) -> Printer:
+    number = call.number("scanningId") if text is None else int(text)
     for printer in call.box().printers:
         if printer.scanner and printer.id == number and printer.reachable:
             return printer
@@ -20,53 +91,127 @@ async def scanner_list(call: Call) -> Any:
     if box.online is not True:
         raise ApiError(5002, "设备不在线")
     scanners = [one for one in box.printers if one.scanner and one.reachable]
+    match call.cloud.variants.scanners:
+        case "empty":
+            return {"row": []}
+        case "missing":
+            return NOTHING
+        case "code_403":
+            raise ApiError(403, "无权限")
+        case "code_497":
+            raise ApiError(497, "未找到扫描仪")
     return {"row": [{"id": one.id, "name": one.driver_name} for one in scanners]}
 
 
 async def scanner_status(call: Call) -> Any:
     """GET /scanning/scanner_status."""
     scanner = _scanner(call)
-    busy = any(
-        scan["scanner"] is scanner and scan["state"] not in FINAL_STATES
-        for scan in call.cloud.scans.values()
-    )
-    return {"status": "scanning" if busy else "idle", "msg": "正常"}
+    return {"status": "scanning" if _is_scanning(call.cloud, scanner) else "idle", "msg": "正常"}
+
+
+def _is_scanning(cloud: Cloud, scanner: Printer) -> bool:
+    scans = cloud.scans.values()
+    return any(one.scanner is scanner and one.state not in FINAL_STATES for one in scans)
 
 
 async def scanner_params(call: Call) -> Any:
     """GET /scanning/scanner_params."""
-    _scanner(call)
-    return {
-        "colorMode": ["RGB24", "Grayscale8", "BlackAndWhite1"],
-        "inputSource": ["Platen", "ADF"],
+    scanner = _scanner(call)
+    sources = ["Platen", "ADF"] if scanner.feeder is not None else ["Platen"]
+    duplex = [0, 1] if scanner.scan_duplex else [0]
+    lists: dict[str, list[Any]] = {
+        "colorMode": [*COLORS],
+        "inputSource": sources,
         "format": ["JPEG", "PDF"],
-        "duplex": [0, 1],
-        "size": ["A4", "A5"],
+        "duplex": duplex,
+        "size": [*SIZES],
+        "resolution": [150, 300],
     }
+    match call.cloud.variants.scanner_params:
+        case "code_500":
+            raise ApiError(500, "设备无响应")
+        case "empty":
+            return {}
+        case "texts":
+            return {name: ",".join(map(str, values)) for name, values in lists.items()}
+        case "nested":
+            return {"params": {name: {"values": values} for name, values in lists.items()}}
+    return lists
 
 
 async def post_scan(call: Call) -> Any:
-    """POST /scanning/job."""
-    cloud, scanner = call.cloud, _scanner(call)
-    if call.fields.get("inputSource", "Platen") not in ("Platen", "ADF"):
-        raise ApiError(400, "参数错误：inputSource")
-    if call.fields.get("format", "JPEG") not in ("JPEG", "PDF"):
-        raise ApiError(400, "参数错误：format")
+    """POST /scanning/job: JSON, with scanningId as a number."""
+    cloud = call.cloud
+    body = call.form.json
+    if body is None or type(body.get("scanningId")) is not int:
+        raise ApiError(400, "参数错误：scanningId")
+    scanner = _scanner(call, str(body["scanningId"]))
+    options = {"colorMode": "RGB24", "inputSource": "Platen", "format": "JPEG", "duplex": 0, **body}
+    has_feeder = scanner.feeder is not None
+    allowed = {
+        "colorMode": (*COLORS,),
+        "inputSource": ("Platen", "ADF") if has_feeder else ("Platen",),
+        "format": ("JPEG", "PDF"),
+        "duplex": (0, 1) if options["inputSource"] == "ADF" and scanner.scan_duplex else (0,),
+        "size": (*SIZES,),
+    }
+    for name, values in allowed.items():
+        if name in options and options[name] not in values:
+            raise ApiError(400, f"参数错误：{name}")
+    if scanner.current is not None or _is_scanning(cloud, scanner):
+        raise ApiError(cloud.variants.scanner_busy, "扫描仪正忙")
     task_id = f"scan-{len(cloud.scans) + 1:08d}"
-    cloud.scans[task_id] = scan = {"scanner": scanner, "state": "READY"}
-
-    async def run() -> None:
-        await cloud.sleep(6.0)
-        if scan["state"] == "READY":
-            scan["state"] = "SUCCESS"
-
-    cloud.spawn(run())
+    cloud.scans[task_id] = scan = Scan(scanner, options)
+    cloud.spawn(_run(cloud, scan))
     return {"task_id": task_id}
 
 
-def _scan(call: Call) -> dict[str, Any]:
+async def _run(cloud: Cloud, scan: Scan) -> None:
+    """Scan what is there."""
+    scanner, variants = scan.scanner, cloud.variants
+    await cloud.sleep(1.0)
+    if scan.state != "READY":
+        return
+    scan.state = "SENDING"
+    is_fed = scan.options["inputSource"] == "ADF"
+    pages = [scanner.glass]
+    if is_fed:
+        assert scanner.feeder is not None
+        sides = [f"{one} {side}" for one in scanner.feeder for side in ("front", "back")]
+        pages = sides if scan.options["duplex"] else [*scanner.feeder]
+    drawn: list[Image.Image] = []
+    for page in pages:
+        if variants.scan_problem in ("feeder_empty", "lid", "hangs", "unknown_code"):
+            break
+        await cloud.sleep(3.0)
+        if scan.state != "SENDING":
+            return
+        if is_fed and not page.endswith(" back"):
+            scanner.feeder = (scanner.feeder or [])[1:]
+        scanner.scanned.append(page)
+        dpi = variants.scan_dpi
+        drawn.append(await asyncio.to_thread(draw_page, page, scan.options, dpi))
+        if variants.scan_problem == "jam":
+            break
+    problem = PROBLEMS.get(variants.scan_problem)
+    if not drawn and problem is None and is_fed:
+        problem = PROBLEMS["feeder_empty"]
+    if variants.scan_problem == "hangs":
+        return
+    kind = "PNG" if variants.scan_type == "png" else scan.options["format"]
+    if drawn:
+        scan.files = await asyncio.to_thread(encode, drawn, kind, variants.scan_dpi)
+    scan.problem = problem
+    scan.shown_at = cloud.now() + (variants.scan_late / cloud.speed)
+    scan.state = "FAILURE" if problem else "SUCCESS"
+
+
+def _scan(call: Call) -> Scan:
     call.box()
-    if scan := call.cloud.scans.get(call.text("task_id")):
+    if "scanningId" in call.fields:
+        call.cloud.violations.append("scanningId with a scan's task")
+    scan: Scan | None = call.cloud.scans.get(call.text("task_id"))
+    if scan is not None and not scan.deleted:
         return scan
     raise ApiError(404, "任务不存在")
 
@@ -74,15 +219,80 @@ def _scan(call: Call) -> dict[str, Any]:
 async def get_scan(call: Call) -> Any:
     """GET /scanning/job."""
     scan = _scan(call)
-    data: dict[str, Any] = {"task_state": scan["state"]}
-    if scan["state"] == "SUCCESS":
-        data["task_result"] = {"code": 200, "msg": "success", "data": {"file_list": []}}
+    cloud = call.cloud
+    variants = cloud.variants
+    state = scan.state
+    if variants.scan_states == "unknown":
+        state = {"READY": "WAITING", "SENDING": "SCANNING", "SUCCESS": "FINISHED"}.get(state, state)
+    data: dict[str, Any] = {} if variants.scan_states == "missing" else {"task_state": state}
+    if scan.state not in FINAL_STATES:
+        return data
+    if scan.problem:
+        code, message = scan.problem
+        data["task_result"] = {"code": code, "msg": message}
+    elif scan.state == "SUCCESS":
+        data["task_result"] = {"code": 200, "msg": "success"}
+    if not scan.files or cloud.now() < scan.shown_at or variants.scan_result == "never":
+        return data
+    shown = _shown(call, scan)
+    if isinstance(shown, str | list) and variants.scan_result == "bare":
+        return shown
+    data.setdefault("task_result", {})["data"] = shown
     return data
+
+
+def _shown(call: Call, scan: Scan) -> Any:
+    """Return the files of a scan in the form that the variant wants."""
+    task_id = next(key for key, one in call.cloud.scans.items() if one is scan)
+    base = call.cloud.base_url.removesuffix("/api")
+    urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(len(scan.files))]
+    texts = [base64.b64encode(one).decode() for one in scan.files]
+    one_or_all: Any = texts[0] if len(texts) == 1 else texts
+    match call.cloud.variants.scan_result:
+        case "address":
+            return {"file": urls[0]} if len(urls) == 1 else {"file": urls}
+        case "addresses":
+            return {"file_list": urls}
+        case "objects":
+            return {"files": [{"no": n, "path": {"href": url}} for n, url in enumerate(urls)]}
+        case "lines":
+            return {"file": "\n".join(urls)}
+        case "json_text":
+            return json.dumps({"list": urls})
+        case "base64":
+            return {"img": one_or_all}
+        case "base64_lines":
+            return {"img": [re.sub(r"(.{76})", r"\1\r\n", text) for text in texts]}
+        case "data_url":
+            return {"img": [f"data:image/jpeg;base64,{text}" for text in texts]}
+        case "both":
+            return {"img": texts, "url": urls, "help": f"{base}/scan/help"}
+        case "bare":
+            return one_or_all
+        case "not_understood":
+            return {"fileId": 4711}
+    raise AssertionError
 
 
 async def delete_scan(call: Call) -> Any:
     """DELETE /scanning/job: with a JSON body."""
+    if call.form.json is None:
+        raise ApiError(400, "参数错误：JSON")
     scan = _scan(call)
-    if scan["state"] not in FINAL_STATES:
-        scan["state"] = "REVOKED"
+    if scan.state in FINAL_STATES:
+        scan.deleted = True
+        scan.files = []
+    else:
+        scan.state = "REVOKED"
     return NOTHING
+
+
+async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
+    """Give a scanned file; no key is asked for, as for any link one is handed."""
+    if request.match_info["task_id"] == "help":
+        return web.Response(text="<html><body>帮助</body></html>", content_type="text/html")
+    scan = cloud.scans.get(request.match_info["task_id"])
+    number = int(request.match_info["number"])
+    if scan is None or not 1 <= number <= len(scan.files):
+        return web.Response(status=404)
+    return web.Response(body=scan.files[number - 1], content_type="application/octet-stream")

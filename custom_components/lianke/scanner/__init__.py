@@ -1,0 +1,1 @@
+"""Scanning and copying, behind a preview feature of Home Assistant Labs."""

@@ -1,0 +1,142 @@
+"""The scanners behind a box: which there are, what they can do, and whether one is in use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+import logging
+from typing import Final
+
+from homeassistant.components import labs
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from ..api.errors import LiankeError
+from ..const import DOMAIN
+from ..errors import InputError
+from ..runtime import LiankeConfigEntry
+from .abilities import Abilities
+
+_LOGGER = logging.getLogger(__name__)
+
+FEATURE: Final = "scanning"
+"""The preview feature of Home Assistant Labs that all of this is behind."""
+
+
+@callback
+def is_enabled(hass: HomeAssistant) -> bool:
+    """Return whether somebody has switched the preview feature on."""
+    return labs.async_is_preview_feature_enabled(hass, DOMAIN, FEATURE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownScanner:
+    """A scanner as the service named it. `present`: it was on the last list."""
+
+    scanner_id: str
+    name: str
+    present: bool = True
+    abilities: Abilities | None = None
+
+
+class ScannerHub:
+    """The scanners of one box."""
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+        """Start without any."""
+        self._hass = hass
+        self._entry = entry
+        self.scanners: dict[str, KnownScanner] = {}
+        self._in_use: set[str] = set()
+        self._listeners: list[CALLBACK_TYPE] = []
+
+    @callback
+    def listen(self, listener: CALLBACK_TYPE) -> Callable[[], None]:
+        """Call something at each change; return what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def notify(self) -> None:
+        """Call the listeners."""
+        for listener in [*self._listeners]:
+            listener()
+
+    async def async_refresh(self) -> None:
+        """Ask the service which scanners there are, and of new ones what they can do. Raises LiankeError."""
+        client = self._entry.runtime_data.client
+        listed = {one.scanner_id: one for one in await client.scanners.all()}
+        known = {key: replace(one, present=key in listed) for key, one in self.scanners.items()}
+        for key, one in listed.items():
+            before = known.get(key)
+            known[key] = KnownScanner(
+                scanner_id=key,
+                name=one.name,
+                abilities=None if before is None else before.abilities,
+            )
+        changed = known != self.scanners
+        self.scanners = known
+        if changed:
+            self.notify()
+        for key in listed:
+            if known[key].abilities is None:
+                await self._async_learn(key)
+
+    async def _async_learn(self, scanner_id: str) -> None:
+        """Ask what a scanner can do; what the service does not say stays unknown."""
+        scanners = self._entry.runtime_data.client.scanners
+        try:
+            # What it says of its condition is not known; how that looks goes to the report of unknown parts.
+            await scanners.status(scanner_id)
+            abilities = Abilities.from_params(await scanners.params(scanner_id))
+        except LiankeError as err:
+            _LOGGER.debug("A scanner does not say what it can do: %s", err)
+            return
+        self.scanners[scanner_id] = replace(self.scanners[scanner_id], abilities=abilities)
+        self.notify()
+
+    def get(self, scanner_id: str) -> KnownScanner:
+        """Return a scanner. Raises InputError: scanner_gone."""
+        known = self.scanners.get(scanner_id)
+        if known is None or not known.present:
+            raise InputError("scanner_gone")
+        return known
+
+    def abilities(self, scanner_id: str) -> Abilities:
+        """Return what a scanner can do, as far as is known."""
+        known = self.scanners.get(scanner_id)
+        return (known and known.abilities) or Abilities()
+
+    def is_in_use(self, scanner_id: str) -> bool:
+        """Return whether a scan of ours is under way."""
+        return scanner_id in self._in_use
+
+    @contextmanager
+    def using(self, scanner_id: str) -> Iterator[None]:
+        """Keep others from the scanner meanwhile. Raises InputError: scanner_busy."""
+        if scanner_id in self._in_use:
+            raise InputError("scanner_busy")
+        self._in_use.add(scanner_id)
+        self.notify()
+        try:
+            yield
+        finally:
+            self._in_use.discard(scanner_id)
+            self.notify()
+
+
+HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
+
+
+@callback
+def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
+    """Return the scanners of a loaded box."""
+    hubs = hass.data.setdefault(HUBS, {})
+    if (hub := hubs.get(entry.entry_id)) is None:
+        hub = hubs[entry.entry_id] = ScannerHub(hass, entry)
+
+        @callback
+        def forget() -> None:
+            hubs.pop(entry.entry_id, None)
+
+        entry.async_on_unload(forget)
+    return hub

@@ -1,0 +1,288 @@
+"""One scan, from the service's task to files in the spool. Everything that scans comes in here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+import hashlib
+import logging
+from pathlib import Path
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from yarl import URL
+
+from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
+from ..api.scanning import ScannedPart, ScanTask
+from ..api.tasks import TaskState
+from ..const import CONF_MAX_DOCUMENT_MB, CONF_SERVER, DEFAULT_MAX_DOCUMENT_MB
+from ..documents.download import async_download
+from ..documents.kinds import CONTENT_TYPES, sniff
+from ..documents.spool import Spool, async_get_spool, too_large, write_bytes
+from ..errors import InputError
+from ..runtime import LiankeConfigEntry
+from .abilities import ScanRequest
+from .hub import async_get_hub
+
+_LOGGER = logging.getLogger(__name__)
+
+SCAN_SECONDS: Final = 900.0
+"""for a whole scan: a feeder may hold fifty sheets."""
+RESULT_SECONDS: Final = 60.0
+"""from the end of a scan until its pages must be there."""
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 10.0
+"""seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
+MAX_FAILED_POLLS: Final = 5
+MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
+"""of all files of one scan."""
+FETCHES: Final = 3
+
+_UNDER_WAY: Final = frozenset(
+    {TaskState.READY, TaskState.PARSING, TaskState.SENDING, TaskState.SET_REVOKE}
+)
+_TYPES: Final = {one: CONTENT_TYPES[one] for one in (".jpg", ".png", ".pdf")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScannedFile:
+    """A file in the spool, which belongs to whoever gets it. `extension` has its dot, `size` is in bytes."""
+
+    path: Path
+    content_type: str
+    extension: str
+    size: int
+
+
+class ScanError(LiankeError):
+    """A scan that did not end well. `files` are the pages that came all the same; whoever catches it owns them."""
+
+    is_passing = False
+
+    def __init__(
+        self, reason: str, detail: str = "", *, files: tuple[ScannedFile, ...] = ()
+    ) -> None:
+        """Take the translation's key, and what the service said."""
+        super().__init__(detail)
+        self.reason = reason
+        self.files = files
+
+
+async def async_scan_page(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    scanner_id: str,
+    request: ScanRequest,
+    *,
+    on_started: Callable[[str], Awaitable[None]] | None = None,
+) -> tuple[ScannedFile, ...]:
+    """Scan what lies on the glass, or all that is in the feeder; return the files in the order of the pages.
+
+    `on_started` is awaited with the task's id once the service has taken the scan; what it raises cancels the scan.
+    So does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
+    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
+    LiankeError where it surely has not; HomeAssistantError: disk_full.
+    """
+    hub = async_get_hub(hass, entry)
+    options = hub.abilities(scanner_id).options(request)
+    with hub.using(scanner_id):
+        scanners = entry.runtime_data.client.scanners
+        try:
+            task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
+        except LiankeError as err:
+            if _may_have_started(err):
+                raise ScanError("scan_in_doubt", err.detail) from None
+            raise
+        try:
+            if on_started is not None:
+                await on_started(task_id)
+            return await _async_follow(hass, entry, task_id)
+        except asyncio.CancelledError, HomeAssistantError:
+            # A box that is unloaded takes its scans up again.
+            if entry.state is ConfigEntryState.LOADED and not hass.is_stopping:
+                entry.async_create_background_task(
+                    hass, async_drop(entry, task_id), "lianke: cancel a scan"
+                )
+            raise
+
+
+async def async_resume_scan(
+    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str, task_id: str
+) -> tuple[ScannedFile, ...]:
+    """Wait for a scan that was started before a restart; returns and raises as `async_scan_page`."""
+    with async_get_hub(hass, entry).using(scanner_id):
+        return await _async_follow(hass, entry, task_id)
+
+
+async def async_drop(entry: LiankeConfigEntry, task_id: str) -> None:
+    """Cancel a scan, or have the service forget what came of it; whether it does is not known."""
+    try:
+        await entry.runtime_data.client.scanners.cancel(task_id)
+    except LiankeError as err:
+        _LOGGER.debug("A scan stays at the service: %s", err)
+
+
+def _may_have_started(err: LiankeError) -> bool:
+    """Return whether a scan may be under way although the request for it failed."""
+    if isinstance(err, LiankeConnectionError | LiankeResponseError):
+        return err.may_have_arrived
+    return isinstance(err, LiankeRefusedError) and not err.surely_refused
+
+
+async def _async_follow(
+    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str
+) -> tuple[ScannedFile, ...]:
+    """Wait for a scan's end and fetch its pages. Raises ScanError."""
+    task = await _async_end(hass, entry, task_id)
+    failure = _failure(task)
+    files: tuple[ScannedFile, ...] = ()
+    if task is not None:
+        files = await _Fetcher(hass, entry, await async_get_spool(hass)).async_fetch(task.parts)
+    if failure is not None:
+        raise ScanError(failure, task.message if task else "", files=files)
+    if not files:
+        raise ScanError("scan_not_understood", task.message if task else "")
+    entry.async_create_background_task(hass, async_drop(entry, task_id), "lianke: forget a scan")
+    return files
+
+
+def _failure(task: ScanTask | None) -> str | None:
+    """Return why a scan did not end well, None where it did."""
+    if task is None or task.state in _UNDER_WAY:
+        return "scan_timed_out"
+    if task.state is TaskState.REVOKED:
+        return "scan_canceled"
+    if task.state is TaskState.FAILURE or (not task.parts and task.code not in (None, 0, 200)):
+        return "scan_failed"
+    return None
+
+
+async def _async_end(
+    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str
+) -> ScanTask | None:
+    """Poll a scan until it has ended and its pages are there; return its last state, None without any."""
+    scanners = entry.runtime_data.client.scanners
+    clock = hass.loop.time
+    until = clock() + SCAN_SECONDS
+    ended_at: float | None = None
+    task: ScanTask | None = None
+    pause, failed = FIRST_PAUSE, 0
+    while clock() < until:
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+        before = task
+        try:
+            task = await scanners.task(task_id)
+        except LiankeError as err:
+            failed += 1
+            if failed < MAX_FAILED_POLLS:
+                continue
+            raise ScanError("scan_lost", err.detail) from None
+        failed = 0
+        if task.state in _UNDER_WAY:
+            continue
+        if _failure(task) is not None:
+            break
+        # A state that nobody knows may be one on the way: more pages may come.
+        as_before = before is not None and len(before.parts) == len(task.parts)
+        if task.parts and (task.state is TaskState.SUCCESS or as_before):
+            break
+        if not task.parts and task.state is TaskState.SUCCESS:
+            ended_at = ended_at or clock()
+            if clock() - ended_at > RESULT_SECONDS:
+                break
+    return task
+
+
+class _Fetcher:
+    """Fetches the parts of a result into the spool."""
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool) -> None:
+        """Take where the files go."""
+        self._hass = hass
+        self._spool = spool
+        self._server = URL(entry.data[CONF_SERVER]).origin()
+        megabytes = entry.options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)
+        self._limit = megabytes * 1024**2
+
+    async def async_fetch(self, parts: tuple[ScannedPart, ...]) -> tuple[ScannedFile, ...]:
+        """Return the files that parts of a result are; what is no page is left out.
+
+        Raises ScanError with those that came where one does not come; HomeAssistantError: disk_full.
+        """
+        files: list[ScannedFile] = []
+        seen: dict[str, bool] = {}
+        try:
+            for part in parts:
+                path = await self._async_get(part)
+                file, digest = await self._hass.async_add_executor_job(_look, path)
+                # The same page may be there as an address and by itself.
+                is_double = seen.setdefault(digest, bool(part.url)) is not bool(part.url)
+                if file is None or is_double:
+                    await self._hass.async_add_executor_job(_unlink, [path])
+                    continue
+                files.append(file)
+                if sum(one.size for one in files) > MAX_SCAN_BYTES:
+                    raise too_large("", MAX_SCAN_BYTES)
+        except InputError as err:
+            reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
+            raise ScanError(reason, files=tuple(files)) from None
+        except BaseException:
+            await self._hass.async_add_executor_job(_unlink, [one.path for one in files])
+            raise
+        return tuple(files)
+
+    async def _async_get(self, part: ScannedPart) -> Path:
+        """Return the new file that a part is. Raises InputError, HomeAssistantError."""
+        if part.content:
+            path, _ = await self._spool.async_write(
+                ".page", lambda path: write_bytes(path, part.content)
+            )
+            return path
+        try:
+            address = URL(part.url)
+            if address.scheme == "http" and address.origin() != self._server:
+                # Pages travel over the internet in a way that nobody else can read.
+                address = address.with_scheme("https").with_port(None)
+        except ValueError:
+            raise InputError("url_invalid") from None
+        path = await self._spool.async_new_path(".page")
+        for left in reversed(range(FETCHES)):
+            try:
+                await async_download(
+                    self._hass, str(address), path, self._limit, trusted=self._server
+                )
+                break
+            except BaseException as err:
+                await self._hass.async_add_executor_job(_unlink, [path])
+                if not left or not isinstance(err, InputError):
+                    raise
+            await asyncio.sleep(FIRST_PAUSE)
+        return path
+
+
+def _look(path: Path) -> tuple[ScannedFile | None, str]:
+    """Return a file as what its content says it is, None where it is no page, and its digest; blocks."""
+    with path.open("rb") as reader:
+        digest = hashlib.file_digest(reader, "sha256").hexdigest()
+    try:
+        extension = str(sniff(path, path.name, may_be_raw=False))
+    except InputError:
+        return None, digest
+    if extension not in _TYPES:
+        return None, digest
+    return (
+        ScannedFile(
+            path=path,
+            content_type=_TYPES[extension],
+            extension=extension,
+            size=path.stat().st_size,
+        ),
+        digest,
+    )
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,217 @@
+"""Scans in every form that an answer may have: each ends in files, or with a clear reason."""
+
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, ImageChops
+import pypdfium2
+import pytest
+
+from custom_components.lianke.api import scanning as api_scanning
+from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner.abilities import (
+    ScanColor,
+    ScanFormat,
+    ScanRequest,
+    ScanSource,
+)
+from custom_components.lianke.scanner.hub import ScannerHub
+from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
+from tests.household import House
+from tests.simulator import Fault
+from tests.simulator.endpoints.scanning import draw_page
+from tests.simulator.models import Printer
+
+pytestmark = pytest.mark.usefixtures("hurried")
+GLASS = ScanRequest()
+FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
+
+
+async def scanned(
+    house: House, laser: Printer, request: ScanRequest = GLASS
+) -> tuple[ScannedFile, ...]:
+    return await async_scan_page(house.hass, house.entry, str(laser.id), request)
+
+
+def pictures(files: tuple[ScannedFile, ...]) -> list[Image.Image]:
+    """Return the pages that files hold."""
+    pages: list[Image.Image] = []
+    for file in files:
+        if file.extension == ".pdf":
+            with pypdfium2.PdfDocument(file.path) as pdf:
+                pages += [page.render(scale=150 / 72).to_pil() for page in pdf]
+        else:
+            pages.append(Image.open(BytesIO(file.path.read_bytes())))
+    return pages
+
+
+def is_like(page: Image.Image, text: str, **options: Any) -> bool:
+    """Return whether a page shows what was on the glass, at the same size to a hundredth."""
+    right = draw_page(text, {"colorMode": "RGB24", **options}, 150).convert("RGB")
+    if any(abs(a - b) > b / 100 for a, b in zip(page.size, right.size, strict=True)):
+        return False
+    difference = ImageChops.difference(page.convert("RGB").resize(right.size), right).convert("L")
+    histogram = difference.histogram()
+    return sum(histogram[80:]) < sum(histogram) / 100
+
+
+ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
+    **{
+        way: ({"scan_result": way}, None)
+        for way in (
+            "address",
+            "addresses",
+            "objects",
+            "lines",
+            "json_text",
+            "base64",
+            "base64_lines",
+            "data_url",
+            "both",
+            "bare",
+        )
+    },
+    "late": ({"scan_late": 30.0}, None),
+    "a PNG": ({"scan_type": "png"}, None),
+    "states unknown": ({"scan_states": "unknown"}, None),
+    "states missing": ({"scan_states": "missing"}, None),
+    "never": ({"scan_result": "never"}, "scan_not_understood"),
+    "not understood": ({"scan_result": "not_understood"}, "scan_not_understood"),
+    "feeder empty": ({"scan_problem": "feeder_empty"}, "scan_failed"),
+    "jam": ({"scan_problem": "jam"}, "scan_failed"),
+    "lid": ({"scan_problem": "lid"}, "scan_failed"),
+    "unknown code": ({"scan_problem": "unknown_code"}, "scan_failed"),
+    "hangs": ({"scan_problem": "hangs"}, "scan_timed_out"),
+}
+
+
+@pytest.mark.parametrize("way", ALL_RESULTS)
+@pytest.mark.parametrize("request_", [GLASS, FED], ids=["glass", "feeder"])
+async def test_every_result(
+    house: House, laser: Printer, hub: ScannerHub, way: str, request_: ScanRequest
+) -> None:
+    variants, reason = ALL_RESULTS[way]
+    house.simulator.cloud.variants.update(**variants)
+    laser.feeder = ["one", "two", "three"]
+    expected = [laser.glass] if request_ is GLASS else laser.feeder
+    if reason is None:
+        files = await scanned(house, laser, request_)
+    else:
+        with pytest.raises(ScanError) as caught:
+            await scanned(house, laser, request_)
+        assert caught.value.reason == reason
+        files = caught.value.files
+        expected = expected[:1] if way == "jam" else []
+    assert len(files) == len(expected)
+    for page, text in zip(pictures(files), expected, strict=True):
+        assert is_like(page, text, size=request_.size)
+    for file in files:
+        assert file.size == file.path.stat().st_size
+    # What was not known is reported as a shape; what is in a page or an address is not.
+    shapes = str(house.data.storage.unknown.as_stored())
+    if way not in ("never", "hangs", "feeder empty", "lid", "unknown code"):
+        assert "GET /scanning/job" in shapes
+    assert "127.0.0.1" not in shapes
+
+
+async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: ScannerHub) -> None:
+    laser.feeder = ["one", "two"]
+    request = ScanRequest(
+        color=ScanColor.GRAY,
+        source=ScanSource.FEEDER,
+        duplex=True,
+        size="a5",
+        format=ScanFormat.PDF,
+    )
+    files = await scanned(house, laser, request)
+    [scan_] = house.simulator.cloud.scans.values()
+    asked = {name: scan_.options[name] for name in ("colorMode", "inputSource", "format", "size")}
+    assert asked == {
+        "colorMode": "Grayscale8",
+        "inputSource": "ADF",
+        "format": "PDF",
+        "size": "A5",
+    }
+    assert scan_.options["duplex"] == 1
+    [file] = files
+    assert (file.content_type, file.extension) == ("application/pdf", ".pdf")
+    texts = ["one front", "one back", "two front", "two back"]
+    for page, text in zip(pictures(files), texts, strict=True):
+        assert is_like(page, text, size="A5", colorMode="Grayscale8")
+
+
+async def test_it_is_deleted_at_the_service(house: House, laser: Printer, hub: ScannerHub) -> None:
+    await scanned(house, laser)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    [scan_] = house.simulator.cloud.scans.values()
+    assert scan_.deleted
+    assert house.simulator.cloud.violations == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "scans"),
+    [
+        (Fault(kind="reset_after_accept"), "scan_in_doubt", 1),
+        (Fault(kind="code", code=500, msg="设备无响应"), "scan_in_doubt", 0),
+        (Fault(kind="code", code=5002, msg="设备不在线"), "box_offline", 0),
+        (Fault(kind="code", code=400, msg="参数错误"), "bad_parameter", 0),
+    ],
+)
+async def test_a_scan_that_may_have_happened_is_told_as_such(
+    house: House, laser: Printer, hub: ScannerHub, fault: Fault, reason: str, scans: int
+) -> None:
+    house.simulator.cloud.fail("POST /scanning/job", fault)
+    with pytest.raises(LiankeError) as caught:
+        await scanned(house, laser)
+    assert caught.value.reason == reason
+    assert len(house.simulator.cloud.scans) == scans
+
+
+async def test_a_printer_that_prints_cannot_scan(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    laser.current = object()  # type: ignore[assignment]  # whatever it prints
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser)
+    assert (caught.value.reason, caught.value.detail) == ("scan_in_doubt", "扫描仪正忙")
+    laser.current = None
+
+
+async def test_polls_that_fail(house: House, laser: Printer, hub: ScannerHub) -> None:
+    house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=3)
+    assert len(await scanned(house, laser)) == 1
+    house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=9)
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser)
+    assert caught.value.reason == "scan_lost"
+
+
+async def test_a_huge_result_is_not_read(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_scanning, "MAX_RESULT", 10_000)
+    house.simulator.cloud.variants.update(scan_result="base64")
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser)
+    assert caught.value.reason == "scan_lost"
+
+
+async def test_a_scan_that_never_ends(house: House, laser: Printer, hub: ScannerHub) -> None:
+    house.simulator.cloud.variants.update(scan_problem="hangs")
+    began = house.hass.loop.time()
+    with pytest.raises(ScanError):
+        await scanned(house, laser)
+    assert 900 <= house.hass.loop.time() - began < 920
+    assert house.simulator.cloud.counts["GET /scanning/job"] < 110
+
+
+async def test_the_files_of_a_scan_are_bounded_together(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "MAX_SCAN_BYTES", 100_000)
+    laser.feeder = ["one", "two", "three"]
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser, FED)
+    assert caught.value.reason == "scan_too_large"
+    assert len(caught.value.files) == 2
