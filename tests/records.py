@@ -15,10 +15,10 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
     delivery, first = record["deliveries"][at], record["deliveries"][0]
     document = delivery["document"]
     by_hand = None
-    if job.spec.manual_duplex is not None:
-        sent = job.is_second_half and first["task_id"]
+    if len(job.deliveries) > 1:
+        sent = job.is_at_second and first["task_id"]
         by_hand = {
-            "half": 2 if job.is_second_half else 1,
+            "half": 2 if job.is_at_second else 1,
             "first_token": first["token"] if sent else None,
             "first_task_id": first["task_id"] if sent else None,
         }

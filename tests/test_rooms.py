@@ -1,6 +1,7 @@
-"""The rooms below Home Assistant are of use where it is not installed."""
+"""Rooms are of use by themselves: without Home Assistant where it is not installed, and known to few."""
 
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -40,3 +41,24 @@ def test_a_room_without_home_assistant(room: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == len(list((INTEGRATION / room).glob("*.py"))) - 1
+
+
+# Its names of today and before, and what a job waits for that it makes.
+MANUAL_DUPLEX = re.compile(
+    r"manual_?duplex|by_hand|ByHand|two_sides|turned_paper|turn_paper|SIDES_BY", re.IGNORECASE
+)
+# The general name of a wait, whoever asks for it.
+GENERAL = re.compile(r"PersonReason\.TURN_PAPER")
+
+
+def test_few_modules_know_of_manual_duplex() -> None:
+    texts = {
+        str(path.relative_to(INTEGRATION)): GENERAL.sub("", path.read_text("utf-8"))
+        for path in INTEGRATION.rglob("*.py")
+        if "manual_duplex" not in path.parts
+    }
+    know = sorted(name for name, text in texts.items() if MANUAL_DUPLEX.search(text))
+    assert len(know) <= 10, know
+    # What jobs of 0.2.0 are read by, and the stored name of what a job waits for.
+    assert [name for name in know if name.startswith("jobs/")] == ["jobs/record.py", "jobs/spec.py"]
+    assert not [name for name in texts if "jobs/" in name and "manual_duplex" in texts[name]]

@@ -52,7 +52,6 @@ CONF_STAND_INS: Final = "stand_ins"
 STAND_IN_PRINTER: Final = "printer"
 STAND_IN_MINUTES: Final = "minutes"
 # How stacks are turned over for their second sides, by printer key.
-CONF_BY_HAND: Final = "by_hand"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"

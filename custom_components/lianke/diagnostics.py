@@ -27,6 +27,7 @@ from .const import (
 )
 from .devices import printer_key_of
 from .jobs.spec import REJECTED
+from .printing.print import job_dict
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
@@ -182,7 +183,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     """Return the last jobs, newest first, without the documents."""
     return [
         {
-            **job.public_dict(),
+            **job_dict(job),
             # What a person says when a job is rejected, with the name.
             "detail": (
                 REDACTED

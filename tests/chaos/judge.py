@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from custom_components.lianke.jobs import task_matching
 from custom_components.lianke.jobs.job import Job
-from tests.by_hand import images
+from tests.manual_duplex.laser import images
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
 

@@ -26,9 +26,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
-from custom_components.lianke.jobs.delivery import Delivery, deliveries_of
+from custom_components.lianke.jobs.delivery import Delivery
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.manual_duplex import Halves
 from custom_components.lianke.jobs.queue import PrintQueue, Submission
 from custom_components.lianke.jobs.spec import Asker, JobSpec
 from custom_components.lianke.people.approval import PrintPolicy
@@ -150,7 +149,6 @@ class Shop:
         document = document or self.document()
         port = changes.pop("port", 1)
         options = changes.pop("options", PrintOptions())
-        halves: Halves | None = changes.pop("halves", None)
         known = self.storage.printers[self.key(port)]
         resolved = resolve_options(options, known.capabilities, known.papers, known.printer.species)
         spec = JobSpec(
@@ -158,10 +156,9 @@ class Shop:
             title=changes.pop("title", document.title),
             options=resolved,
             asker=Asker.of(changes.pop("context", Context())),
-            manual_duplex=halves and halves.manual_duplex,
             **changes,
         )
-        return spec, deliveries_of(document, resolved, halves)
+        return spec, (Delivery(document=document, options=resolved),)
 
     async def submit(self, document: Document | None = None, **changes: Any) -> Job:
         """Submit a job and return it."""

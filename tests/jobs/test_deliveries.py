@@ -8,7 +8,6 @@ import pytest
 
 from custom_components.lianke.jobs.delivery import DELIVERY_FIELDS, FINAL, JobState
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, begin_next
-from custom_components.lianke.jobs.manual_duplex import ManualDuplex
 from custom_components.lianke.jobs.spec import PersonReason
 from tests.examples import examples
 from tests.jobs.make import NOW, make_delivery, make_job
@@ -19,12 +18,10 @@ STATES = st.sampled_from(JobState)
 
 
 def halved(first: JobState, second: JobState, after: PersonReason | None = TURN) -> Job:
-    """Return a job with both sides by hand."""
-    plan = ManualDuplex(pages=3, copies=1, sheets=2, put_back="face_up")
+    """Return a job with a second delivery that waits for a person."""
     return make_job(
-        manual_duplex=plan,
         deliveries=(
-            make_delivery(state=first),
+            make_delivery(state=first, counts_as=(3, 1)),
             make_delivery(state=second, after=after, hold_reason=after),
         ),
     )
@@ -43,12 +40,12 @@ def test_a_job_is_where_its_present_delivery_is(first: JobState, second: JobStat
     job = halved(first, second)
     came_out = first is JobState.COMPLETED
     assert job.state is (second if came_out else first)
-    assert job.is_second_half is came_out
+    assert job.is_at_second is came_out
     assert job.waits_for == ((TURN,) if came_out else ())
     if came_out and second in FINAL:
         # Paper came out, whatever became of the second sides.
         assert job.partly_printed is (second is not JobState.COMPLETED)
-    assert not (job.has_turned_paper and job.waits_for)
+    assert not (job.has_stack and job.waits_for)
 
 
 @pytest.mark.parametrize(

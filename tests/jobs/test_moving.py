@@ -19,11 +19,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.documents.two_sides import FACES
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState
-from custom_components.lianke.jobs.manual_duplex import ManualDuplex
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.retention import to_forget
 from custom_components.lianke.jobs.spec import Origin
@@ -148,10 +146,10 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     with pytest.raises(InputError) as caught:
         await shop.queue.async_move("no such job", changes(shop, SMALL), shop.entry.entry_id)
     assert caught.value.reason == "job_not_found"
-    # Its halves were made for the printer's way of turning paper.
-    plan = ManualDuplex(pages=2, copies=1, sheets=1, put_back=next(iter(FACES)))
+    # Its deliveries were made for the printer's way of turning paper.
     job = await held(shop)
-    turned = shop.queue._registry.change(job, spec=replace(job.spec, manual_duplex=plan))
+    two = (replace(job.present, counts_as=(2, 1)), replace(job.present, token="another"))
+    turned = shop.queue._registry.change(job, deliveries=two)
     assert not turned.can_reroute
     assert await refused(shop, turned) == "job_not_movable"
     copied = shop.queue._registry.change(await held(shop), copied=True)

@@ -9,6 +9,7 @@ from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import Content, find_duplicate
+from custom_components.lianke.manual_duplex.deliveries import public_dict
 from tests.jobs.conftest import OpenShop
 from tests.records import flat
 
@@ -131,7 +132,7 @@ def test_the_halves_of_a_job_are_its_deliveries() -> None:
     assert (first.state, first.document.size) == (JobState.COMPLETED, 100)
     assert (second.token, second.after, second.document.size) == ("secret-token", "turn_paper", 90)
     assert (second.options.page_range, second.document.path.name) == ("2-4", "backs.pdf")
-    assert job.halves_view() == {
+    assert public_dict(job) == {
         "half": 2,
         "sheets": 3,
         "put_back": "face_down",
@@ -145,14 +146,10 @@ def test_the_halves_of_a_job_are_its_deliveries() -> None:
         {"half": 3},
         {"half": 1},
         {"half": True},
-        {"sheets": 5},
         {"pages": "7"},
         {"copies": True},
-        {"put_back": "sideways"},
-        {"back_range": "3-9"},
         {"front_range": "x"},
         {"front_range": 3},
-        {"lies": 1},
         {"first_token": 5},
         {"back_size": "90"},
     ],

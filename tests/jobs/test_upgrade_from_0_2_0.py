@@ -19,6 +19,7 @@ import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.manual_duplex.deliveries import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Shop
@@ -71,7 +72,7 @@ def test_each_record_is_read(name: str) -> None:
         assert list(job.waits_for) == record["waits_for"]
         assert (job.reason, job.hold_reason) == (record["reason"], record["hold_reason"])
         assert (job.pages, job.copies) == (record["pages"], record["copies"])
-        view = job.halves_view()
+        view = public_dict(job)
         assert (view and view["half"]) == (record["by_hand"] and record["by_hand"]["half"])
         again = json.loads(json.dumps(job.as_record()))
         assert again["version"] == 2
@@ -149,7 +150,7 @@ async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
 
 async def test_others_wait_for_turned_paper(written: Written) -> None:
     async with written("second_half_turned") as (shop, job):
-        assert job.has_turned_paper
+        assert job.has_stack
         shop.box.online = False
         await shop.refresh()
         other = await shop.submit()

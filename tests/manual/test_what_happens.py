@@ -66,8 +66,8 @@ SHOWN_BY = {
         "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
     ],
     "turned paper lies in the tray for second sides": [
-        "tests/jobs/test_by_hand.py::test_an_older_job_does_not_go_first",
-        "tests/jobs/test_by_hand.py::test_whoever_prints_at_that_moment_waits",
+        "tests/manual_duplex/test_jobs.py::test_an_older_job_does_not_go_first",
+        "tests/manual_duplex/test_jobs.py::test_whoever_prints_at_that_moment_waits",
     ],
     "a job waits for a person": [
         "tests/jobs/test_waiting.py::test_others_go_on_while_a_job_waits",

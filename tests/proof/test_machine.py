@@ -34,9 +34,10 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.manual_duplex.deliveries import public_dict
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.jobs.test_by_hand import request as request_by_hand
+from tests.manual_duplex.test_jobs import request as request_by_hand
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, PrintedJob, Simulator
 from tests.simulator.cast import office_printers
@@ -222,7 +223,7 @@ class World:
     @contextmanager
     def put_back(self, job: Job) -> Iterator[None]:
         """Put a job's paper into the tray; take it out again if the answer is no."""
-        view = job.halves_view()
+        view = public_dict(job)
         assert view is not None
         printer = next(
             one for one in self.shop.box.printers if self.shop.key(one.port) == job.printer_key
@@ -424,18 +425,15 @@ class World:
             if job.state is JobState.UNCONFIRMED
             or (job.state is not JobState.COMPLETED and job.partly_printed)
         ]
-        second = sum(job.is_second_half for job in jobs)
+        second = sum(job.is_at_second for job in jobs)
         assert max(surely, second) <= fronts[0] <= surely + len(maybe), seen
-        assert surely <= backs[0] <= surely + sum(job.is_second_half for job in maybe), seen
+        assert surely <= backs[0] <= surely + sum(job.is_at_second for job in maybe), seen
         assert backs[0] <= len({job.job_id for job in jobs} & self.turned), seen
         assert fronts[1] + backs[1] <= len(maybe), seen
         for job in jobs:
             if job.state is JobState.COMPLETED:
-                assert job.spec.manual_duplex is not None
-                assert (
-                    job.pages_printed
-                    == job.spec.manual_duplex.pages * job.spec.manual_duplex.copies
-                ), seen
+                details = job.deliveries[1].details
+                assert job.pages_printed == details["pages"] * details["copies"], seen
 
 
 class Story(RuleBasedStateMachine):
@@ -627,7 +625,7 @@ class Story(RuleBasedStateMachine):
         for job in self.world.shop.queue.jobs():
             if job.waits_for and job.state is JobState.HELD:
                 assert (job.present.task_id, job.present.handed_over_at) == (None, None), job
-                if not job.is_second_half:
+                if not job.is_at_second:
                     assert digest_of(job) not in tray, job
 
     @invariant()
@@ -638,7 +636,7 @@ class Story(RuleBasedStateMachine):
         for digest, backs in self.world.backs.items():
             jobs = [job for job in self.world.shop.queue.jobs() if digest_of(job) == digest]
             fronts, second = tray.get(digest, (0, 0))[0], tray.get(backs, (0, 0))
-            assert sum(job.is_second_half for job in jobs) <= fronts, jobs
+            assert sum(job.is_at_second for job in jobs) <= fronts, jobs
             assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
         for one in self.world.sim.cloud.out_tray:
             for whose in self.world.sim.cloud.tasks[one.task_id].printed_on:

@@ -95,6 +95,16 @@ def merge_options(*layers: PrintOptions) -> PrintOptions:
     return PrintOptions(**merged)  # type: ignore[arg-type]  # names and values of PrintOptions itself
 
 
+def booklet_duplex(wanted: Duplex | None, default: str | None = None) -> Duplex:
+    """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge.
+
+    Where none is wanted, that is done by hand if the default says so.
+    """
+    if (default if wanted is None else wanted) in MANUAL_DUPLEX:
+        return "manual_short_edge"
+    return "short_edge" if wanted in (None, "off") else wanted
+
+
 def duplex_names(supported: frozenset[int] | None) -> list[str]:
     """Return the duplex modes to offer; by hand only where a unit is not known to be there."""
     names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
@@ -135,6 +145,11 @@ class ResolvedOptions(Stored):
     excel_fit: str | None = None
     by_hand: str | None = None
 
+    @property
+    def two_sided(self) -> bool:
+        """Return whether both sides of the sheets are printed, whoever turns them over."""
+        return self.by_hand is not None or self.duplex not in (None, DUPLEX["off"])
+
     def form_fields(self) -> dict[str, str]:
         """Return the fields of `POST /print/job` that stand for these options.
 
@@ -166,9 +181,15 @@ class ResolvedOptions(Stored):
     @classmethod
     @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote; raises ValueError when the paper or the copies are missing."""
+        """Read what `as_dict` wrote.
+
+        Raises ValueError when the paper or the copies are missing, or the pages are not selected as the service
+        takes it.
+        """
         if to_int(stored.get("paper_id")) is None or to_int(stored.get("copies")) is None:
             raise ValueError("options without paper or copies")
+        if not _is_selection(stored.get("page_range", "")):
+            raise ValueError("options with pages that are none")
         return super().from_dict(stored)
 
 
@@ -196,6 +217,13 @@ def parse_page_range(text: str) -> str:
             "invalid_page_range", option="pages", value=text, allowed=["1-3,5", "odd", "even"]
         )
     return clean
+
+
+def _is_selection(value: object) -> bool:
+    """Return whether something is what `parse_page_range` returns."""
+    if value in ("", _ODD, _EVEN):
+        return True
+    return isinstance(value, str) and all(_is_piece(piece) for piece in value.split(","))
 
 
 def _is_piece(piece: str) -> bool:

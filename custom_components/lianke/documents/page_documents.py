@@ -1,6 +1,6 @@
 """Documents made of pages composed here, in Home Assistant's language: text, notifications, the test page."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Literal
@@ -14,7 +14,7 @@ from ..const import DOMAIN
 from ..errors import InputError, whole_text
 from ..pages.compose import html_page, markdown_page, text_page
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
-from ..pages.testpage import color_page, test_page, turn_page
+from ..pages.testpage import color_page, test_page
 from .conversion import clean_title, make_page_document
 from .document import Document, SourceKind, digest_of
 from .spool import Spool
@@ -57,6 +57,9 @@ class PageOptions:
 
 
 DEFAULT_PAGE = PageOptions()
+
+type WritePage = Callable[[Spool, Paper | None], Awaitable[Document]]
+"""Make a document of a page for a paper, None where nothing is known of it."""
 # The most sheets of a test page: on a small label it needs a second one.
 OWN_PAGES = 2
 
@@ -186,15 +189,4 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | 
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
         hass, spool, partial(color_page, style), style, title=title, at_most=OWN_PAGES
-    )
-
-
-async def async_turn_page(
-    hass: HomeAssistant, spool: Spool, *, side: int, paper: Paper | None
-) -> Document:
-    """Return a side of the sheet that shows how a printer's paper is turned over."""
-    style = await async_style(hass, paper, DEFAULT_PAGE)
-    title = f"{await async_page_text(hass, 'page_turn')} {side}"
-    return await async_write_page(
-        hass, spool, partial(turn_page, style, side), style, title=title, at_most=1
     )

@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..api.capabilities import Paper
-from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
+from ..api.options import ORIENTATIONS, ResolvedOptions, select_pages
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES
@@ -360,7 +360,7 @@ def _request(
         "upright": sheets.photo_size in UPRIGHT_PHOTOS,
         "count": sheets.photo_count,
         "new_sheet": sheets.merge and sheets.merge_new_sheet,
-        "two_sided": bool(options.by_hand) or options.duplex not in (None, DUPLEX["off"]),
+        "two_sided": options.two_sided,
         "watermark": sheets.watermark,
         "opacity": sheets.watermark_opacity,
         "date": dt_util.now().date().isoformat() if "date" in sheets.stamp else None,

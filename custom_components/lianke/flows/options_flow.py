@@ -8,7 +8,7 @@ from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_WEBHOOK_ID
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 from homeassistant.helpers.selector import SelectOptionDict
 from homeassistant.util.file import WriteError
 import voluptuous as vol
@@ -22,15 +22,17 @@ from ..const import (
     CONF_PRINTER_OPTIONS,
     CONSOLE_URL,
 )
+from ..documents.page_documents import WritePage
 from ..lan.form import LanPrinterSteps
+from ..manual_duplex.form import ManualDuplexSteps
 from ..options_frame import CONF_TARGET, WHOLE_BOX, needs_box, one_of
 from ..people.form import PeopleSteps
 from ..printing.nozzle_care import NozzleCareSteps
+from ..printing.own_pages import async_print_page
 from ..printing.request import stored_options
 from ..printing.stand_in import StandInSteps
 from ..runtime import async_account_entries
 from .blueprints import async_copy, async_listed
-from .by_hand import ByHandSteps
 from .option_forms import (
     blueprints_schema,
     check_defaults,
@@ -48,7 +50,9 @@ PUSH_SECONDS = 120
 CONF_BLUEPRINTS = "blueprints"
 
 
-class LiankeOptionsFlow(NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSteps, ByHandSteps):
+class LiankeOptionsFlow(
+    NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
+):
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
@@ -58,6 +62,12 @@ class LiankeOptionsFlow(NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSt
         self._unclear_before = 0
         self._copied = ""
         self._kept = ""
+
+    @override
+    async def async_print_page(self, write: WritePage) -> None:
+        await async_print_page(
+            self.hass, self.config_entry, self._target, write, Context(), hold=False
+        )
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu; some of its steps need the box to be loaded."""

@@ -1,6 +1,6 @@
 """One attempt to send: a file on its way to one task of the cloud."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 from ..api.options import ResolvedOptions, count_selected
 from ..api.stored import Record
 from ..documents.document import Document
-from .manual_duplex import Halves, Ranges
 from .spec import PersonReason
 
 # The secret in a callback address.
@@ -83,7 +82,9 @@ class Delivery(Record):
     `token` is the secret part of the callback address; it tells deliveries apart and appears in no view.
     The document's path is that of its spooled file until a job takes it over, then its name in the job's folder.
     `after` is what a person must do before it is sent, None once that is done. `hold_reason` says why it
-    waits. A preview that is under way, or was cut off, is a delivery without a job.
+    waits. `counts_as` are the pages of a copy and the copies that a job counts as which has another delivery after
+    this one. `details` are for whoever made the deliveries; nothing here reads them. A preview that is under way,
+    or was cut off, is a delivery without a job.
     """
 
     document: Document
@@ -112,6 +113,8 @@ class Delivery(Record):
     detail: str = ""
     partly_printed: bool = False
     ended_at: datetime | None = None
+    counts_as: tuple[int, int] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_final(self) -> bool:
@@ -174,29 +177,6 @@ def present(deliveries: Sequence[Delivery]) -> Delivery:
     return deliveries[-1]
 
 
-def ranges_of(deliveries: Sequence[Delivery]) -> Ranges:
-    """Return which sheets of two halves are printed; no fronts if they are already."""
-    first, second = deliveries
-    is_done = first.state is JobState.COMPLETED
-    return Ranges(None if is_done else first.options.page_range, second.options.page_range)
-
-
 def files_of(deliveries: Iterable[Delivery]) -> list[Path]:
     """Return the paths of the documents."""
     return [one.document.path for one in deliveries]
-
-
-def deliveries_of(
-    document: Document, options: ResolvedOptions, halves: Halves | None = None
-) -> tuple[Delivery, ...]:
-    """Return the deliveries of a new job: of one document, or of two with a person between them."""
-    first = Delivery(document=document, options=options)
-    if halves is None:
-        return (first,)
-    second = Delivery(
-        document=halves.backs,
-        options=replace(options, align=halves.align),
-        after=PersonReason.TURN_PAPER,
-        hold_reason=PersonReason.TURN_PAPER,
-    )
-    return first, second

@@ -44,7 +44,7 @@ RECORD_VERSION: Final = 2
 MOVED: Final = "moved"
 # Reasons of canceled jobs whose document another job has.
 HANDED_ON: Final = frozenset({"replaced", MOVED})
-# The reasons of jobs that end after their first half.
+# The reasons of jobs that end after their first delivery, which printed first sides.
 FIRST_SIDES_ONLY: Final = "first_sides_only"
 NOT_TURNED: Final = "not_turned_in_time"
 # Instead of reasons that say that nothing was printed; None stands for a cancellation.
@@ -101,7 +101,7 @@ class Job(Record):
     def reason(self) -> str | None:
         """Return why the job ended, or is in doubt; None where nothing is to be said."""
         now = self.present
-        if self.is_second_half and now.state in (JobState.CANCELED, JobState.EXPIRED):
+        if self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED):
             return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
         return now.reason
 
@@ -109,8 +109,8 @@ class Job(Record):
     def partly_printed(self) -> bool:
         """Return whether a part of a job that is over may be on paper."""
         now = self.present
-        is_half = self.is_second_half and now.is_final and now.state is not JobState.COMPLETED
-        return is_half or now.partly_printed
+        is_part = self.is_at_second and now.is_final and now.state is not JobState.COMPLETED
+        return is_part or now.partly_printed
 
     @property
     def hold_reason(self) -> str | None:
@@ -159,14 +159,14 @@ class Job(Record):
         return self.present.is_unsure
 
     @property
-    def is_second_half(self) -> bool:
-        """Return whether the first sides lie on paper, and the second ones are printed or wait for it."""
+    def is_at_second(self) -> bool:
+        """Return whether the first delivery lies on paper, and the second one is made, waits for it, or is over."""
         return len(self.deliveries) > 1 and self.present is not self.deliveries[0]
 
     @property
-    def has_turned_paper(self) -> bool:
-        """Return whether paper that was turned over for the job lies in its printer's tray."""
-        return self.is_second_half and not self.waits_for and not self.is_final
+    def has_stack(self) -> bool:
+        """Return whether a stack that a person has put back for the job lies in its printer's tray."""
+        return self.is_at_second and not self.waits_for and not self.is_final
 
     @property
     def source(self) -> str | None:
@@ -205,8 +205,8 @@ class Job(Record):
             self.state is JobState.HELD
             and not (self.copied or self.is_moving or self.partly_printed)
             and self.present.handed_over_at is None
-            # Halves were made for one printer.
-            and self.spec.manual_duplex is None
+            # Several were made for one printer.
+            and len(self.deliveries) == 1
         )
 
     @property
@@ -327,7 +327,6 @@ class Job(Record):
             "can_continue": self.can_continue,
             "needs_code": self.needs_code,
             "user_id": self.user_id,
-            "by_hand": self.halves_view(),
             "can_cancel": self.can_cancel,
             "can_move": self.can_reroute,
             "moved_from": spec.moved_from,
@@ -335,13 +334,6 @@ class Job(Record):
             "can_retry": self.can_retry,
             "can_print_again": self.can_print_again,
         }
-
-    def halves_view(self) -> dict[str, JsonValueType] | None:
-        """Return what screens show of both sides by hand, None for any other job."""
-        if self.spec.manual_duplex is None:
-            return None
-        half = 2 if self.is_second_half else 1
-        return self.spec.manual_duplex.as_view(self.deliveries[1].options.page_range, half)
 
     def as_record(self) -> dict[str, Any]:
         """Return the job as it is stored, secrets included."""
@@ -365,14 +357,11 @@ class Job(Record):
         """Read what `as_dict` wrote. Raises StoredError for anything else."""
         known = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
         job = super().from_dict(known)
-        plan = job.spec.manual_duplex
-        if len(job.deliveries) != (1 if plan is None else 2):
+        count = len(job.deliveries)
+        if count == 0 or count != (1 if job.deliveries[0].counts_as is None else 2):
             raise StoredError("another number of deliveries")
-        if len({one.token for one in job.deliveries}) != len(job.deliveries):
+        if len({one.token for one in job.deliveries}) != count:
             raise StoredError("deliveries that cannot be told apart")
-        if plan is not None:
-            for one in job.deliveries:
-                plan.check_range(one.options.page_range)
         return job
 
 
@@ -382,7 +371,7 @@ def begin_next(old: Job, new: Job, until: datetime) -> Job:
     The next one waits for its person until then at most. A cancellation that came too late for the first sides
     is in time for the second ones: then the job ends with its first delivery.
     """
-    if old.is_second_half or not new.is_second_half:
+    if old.is_at_second or not new.is_at_second:
         return new
     first = old.present
     canceled = first.state is JobState.CANCELING or old.cancel_requested

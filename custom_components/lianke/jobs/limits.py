@@ -1,6 +1,6 @@
 """Checks of a new job: repetition, and the print limits on pages and jobs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,10 @@ from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..documents.document import Document
 from ..documents.kinds import FileType
 from ..errors import InputError
-from .delivery import Delivery, JobState, ranges_of
+from .delivery import Delivery, JobState
 from .job import HANDED_ON, MOVED, Job
 from .outcome import BEFORE_PAPER
-from .spec import JobSpec, PersonReason
+from .spec import PersonReason
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)
@@ -56,20 +56,19 @@ class Content(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """A document and its options as the pages are counted: two halves as what they were made of."""
+    """A document and its options as the pages of a job are counted."""
 
     document: Document
     options: ResolvedOptions
 
 
-def counted(spec: JobSpec, deliveries: Sequence[Delivery]) -> Counted:
-    """Return what the pages of a new job are counted by."""
-    document = deliveries[0].document
-    if spec.manual_duplex is None:
-        return Counted(document, deliveries[0].options)
-    pages, copies = spec.manual_duplex.pages_and_copies(ranges_of(deliveries))
+def counted(first: Delivery) -> Counted:
+    """Return what the pages of a new job are counted by, from its first delivery."""
+    if first.counts_as is None:
+        return Counted(first.document, first.options)
+    pages, copies = first.counts_as
     return Counted(
-        replace(document, pages=pages), replace(spec.options, copies=copies, page_range="")
+        replace(first.document, pages=pages), replace(first.options, copies=copies, page_range="")
     )
 
 

@@ -19,7 +19,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..errors import InputError
-from .delivery import JobState, deliveries_of, files_of
+from .delivery import Delivery, JobState, files_of
 from .errors import change_not_saved, job_error
 from .job import MOVED, Job
 from .readiness import QueueReason
@@ -88,7 +88,7 @@ class JobMover:
         self._active.add(job_id)
         try:
             (document,) = await async_copied(self._registry, job)
-            deliveries = deliveries_of(document, changes.options)
+            deliveries = (Delivery(document=document, options=changes.options),)
             try:
                 # It may have been sent or canceled meanwhile.
                 job = self._movable(job_id)

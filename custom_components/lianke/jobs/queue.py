@@ -25,9 +25,9 @@ from .job import Job
 from .moving import JobMover
 from .page_count import PageCounter
 from .preview import Previewer
-from .readiness import Readiness, check_may_turn
+from .readiness import Readiness, check_tray
 from .registry import JobListener, JobRegistry
-from .retry import Changes, JobRetrier, Rest
+from .retry import Changes, JobRetrier
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
 from .spec import REJECTED, JobSpec, PersonReason
 from .store import JobStore, JobStoreError
@@ -38,7 +38,7 @@ from .uploader import CallbackAddress, Uploader
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["Changes", "PrintQueue", "Rest", "Submission"]
+__all__ = ["Changes", "PrintQueue", "Submission"]
 
 
 class PrintQueue:
@@ -254,14 +254,14 @@ class PrintQueue:
 
         `reason` is the one that is answered, None for whichever it is. Returns the job as it is then.
         Raises InputError for a job that does not wait (for that), and where other jobs would
-        be printed on its turned paper; HomeAssistantError if the disk refuses.
+        be printed on its stack; HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
         # Other jobs heed it from the change in memory on, before it is written.
         answered = _after_answer(job)
-        check_may_turn(job.changed(**answered), self._registry.all(), dt_util.utcnow())
+        check_tray(job.changed(**answered), self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._review()
         return self.get(job_id)
@@ -294,13 +294,13 @@ class PrintQueue:
         *,
         context: Context,
         changes: Changes | None = None,
-        rest: Rest | None = None,
+        anew: Sequence[Delivery] | None = None,
         queue: PrintQueue | None = None,
     ) -> Submission:
         """Print a finished job's document again: one that may not have come out, at most once.
 
         `queue` is needed for a printer of another box. A job that is held because its folder was
-        copied is released instead. `rest` says what is left of a job in two halves. A cancelled caller
+        copied is released instead. `anew` are the deliveries of a job that had several. A cancelled caller
         does not stop it. Raises like `async_submit`.
         """
         job = self.find(job_id) or self.get(job_id)
@@ -309,7 +309,7 @@ class PrintQueue:
             self._review()
             return Submission(job=self.get(job_id))
         retry = self._retrier.async_retry(
-            job, context=context, changes=changes, rest=rest, to=queue or self
+            job, context=context, changes=changes, anew=anew, to=queue or self
         )
         return await async_finish(asyncio.ensure_future(retry))
 

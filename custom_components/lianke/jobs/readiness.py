@@ -39,7 +39,7 @@ class QueueReason(StrEnum):
     COPIED = "copied"
     # It was being moved to a printer of a box that is not set up now.
     MOVING = "moving"
-    # Paper that was turned over for another job lies in the tray.
+    # A stack that was put back for another job lies in the tray.
     PAPER_TURNED = "paper_turned"
 
 
@@ -105,8 +105,8 @@ class Readiness:
         return self.check_printer(
             job.printer_key,
             now,
-            # Somebody has just turned its paper over.
-            ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_second_half,
+            # Somebody has just put its stack back.
+            ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_at_second,
         )
 
     def check_printer(
@@ -148,41 +148,41 @@ class Readiness:
             self._backoffs.pop(whose, None)
 
 
-# Turned paper in a printer's tray, on which nothing else is printed. Pure functions.
+# A person's stack in a printer's tray, on which nothing else is printed. Pure functions.
 
 # So long after the end of a job of which nobody knows what came out, it may still be coming out.
 STILL_PRINTING: Final = timedelta(minutes=30)
 
 
-def turned_paper(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Return the job whose turned paper lies in a printer's tray, by the keys of the printers.
+def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
+    """Return the job whose stack lies in a printer's tray, by the keys of the printers.
 
     Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
     earlier version allowed, it is the first of `jobs`.
     """
     found: dict[str, Job] = {}
     for job in jobs:
-        if job.has_turned_paper:
+        if job.has_stack:
             found.setdefault(job.printer_key, job)
     return found
 
 
-def check_may_turn(job: Job, jobs: Iterable[Job], now: datetime) -> None:
-    """Check that none of `jobs` would be printed on the turned paper of a job, as it is about to be.
+def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
+    """Check that none of `jobs` would be printed on the stack of a job, as it is about to be.
 
-    Raises InputError: turn_paper_busy, turn_paper_taken.
+    Raises InputError: tray_busy, tray_taken.
     """
-    if not job.has_turned_paper:
+    if not job.has_stack:
         return
     for other in jobs:
         if other.printer_key != job.printer_key or other.job_id == job.job_id:
             continue
-        if other.has_turned_paper:
+        if other.has_stack:
             raise InputError(
-                "turn_paper_taken", title=job.title, other=other.title, printer=job.printer_name
+                "tray_taken", title=job.title, other=other.title, printer=job.printer_name
             )
         if _may_be_printed(other, now):
-            raise InputError("turn_paper_busy", title=job.title, printer=job.printer_name)
+            raise InputError("tray_busy", title=job.title, printer=job.printer_name)
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:

@@ -14,8 +14,8 @@ from .delivery import new_token
 from .spec import Origin, PersonReason
 
 DOCUMENT_STEM: Final = "document"
-BACKS_NAME: Final = "backs.pdf"
-"""What is printed on the second sides, where that is done by hand."""
+SECOND_NAME: Final = "backs.pdf"
+"""What the second delivery prints."""
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 # In every record of version 1, and under the same name in one of version 2.
 _SPEC: Final = (
@@ -77,15 +77,8 @@ _JOB_ADDED: Final = (
     "moving_to",
     "move_open",
 )
-_PLAN: Final = (
-    "pages",
-    "copies",
-    "sheets",
-    "put_back",
-    "lies",
-    "fronts_descending",
-    "backs_descending",
-)
+# The second delivery's details: what its sheets have in common with those of the first one.
+_DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
 
 
 def file_name(name: str) -> str:
@@ -128,7 +121,6 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
     if (by_hand := old.get("by_hand")) is not None:
         if not isinstance(by_hand, dict) or not isinstance(waits_for, list):
             raise StoredError("malformed halves")
-        spec["manual_duplex"] = {name: by_hand[name] for name in _PLAN if name in by_hand}
         spec["waits_for"] = [reason for reason in waits_for if reason != PersonReason.TURN_PAPER]
         deliveries = _halves(delivery, by_hand, waits=len(spec["waits_for"]) < len(waits_for))
     return {
@@ -150,12 +142,14 @@ def _halves(
     fronts = {
         "document": document | {"size": by_hand.get("front_size")},
         "options": options | {"page_range": by_hand.get("front_range", "")},
+        "counts_as": [by_hand.get("pages"), by_hand.get("copies")],
     }
     backs = {
         "document": document
-        | {"path": BACKS_NAME, "size": by_hand.get("back_size"), "digest": None, "ticket": None},
+        | {"path": SECOND_NAME, "size": by_hand.get("back_size"), "digest": None, "ticket": None},
         "options": options
         | {"page_range": by_hand.get("back_range", ""), "align": by_hand.get("back_align")},
+        "details": {name: by_hand[name] for name in _DETAILS if name in by_hand},
     }
     turn = PersonReason.TURN_PAPER.value
     if half == 1:

@@ -5,7 +5,7 @@ is cut off, whether the new job exists says whether the mark counts (`retrying_t
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,10 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
 from ..documents.document import Document
-from ..errors import InputError
-from .delivery import Delivery, JobState, deliveries_of, ranges_of
+from .delivery import Delivery, JobState
 from .errors import already_retried, change_not_saved, disk_full, job_error
 from .job import Job
 from .limits import CONVERTED
-from .manual_duplex import Halves, Ranges
 from .registry import JobRegistry
 from .spec import Asker, JobSpec
 from .store import JobStoreError
@@ -38,18 +36,6 @@ class Changes:
     requested: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rest:
-    """What is printed anew of a job whose two sides are printed by hand.
-
-    `from_sheet` is the first sheet of the half that was not finished, from 1, as they came out;
-    `backs_only` leaves out the first sides.
-    """
-
-    from_sheet: int = 1
-    backs_only: bool = False
-
-
 class JobRetrier:
     """Submits documents of finished jobs again, one at a time."""
 
@@ -66,22 +52,23 @@ class JobRetrier:
         *,
         context: Context,
         changes: Changes | None,
-        rest: Rest | None,
+        anew: Sequence[Delivery] | None,
         to: Destination,
     ) -> Submission:
         """Submit a job's document again to a queue, which may be another box's.
 
-        One at a time, so that no job is retried twice. Raises InputError when the job
+        One at a time, so that no job is retried twice. `anew` are the deliveries to make of a job that had several;
+        their documents become copies of the job's. Raises InputError when the job
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
         """
         async with self._lock:
             job = self._registry.get(job.job_id) or job
+            if anew is None and len(job.deliveries) > 1:
+                raise job_error("job_not_retryable", job)
             if job.can_print_again:
-                deliveries = await self._async_deliveries(job, changes, rest)
+                deliveries = await self._async_deliveries(job, changes, anew)
                 return await to.async_submit(_spec(job, context, changes), deliveries)
             self._check(job, to)
-            # Nothing is marked as retried by a call that is wrong.
-            _ranges_again(job, changes, rest)
             again_id, before = ulid_now(), job.retried_as
             self._active = job.job_id
             try:
@@ -92,7 +79,7 @@ class JobRetrier:
                 self._active = None
                 raise change_not_saved(job) from None
             try:
-                deliveries = await self._async_deliveries(job, changes, rest)
+                deliveries = await self._async_deliveries(job, changes, anew)
                 spec = replace(
                     _spec(job, context, changes),
                     retry_of=job.job_id,
@@ -133,20 +120,20 @@ class JobRetrier:
             raise job_error("job_not_retryable", job)
 
     async def _async_deliveries(
-        self, job: Job, changes: Changes | None, rest: Rest | None
+        self, job: Job, changes: Changes | None, anew: Sequence[Delivery] | None
     ) -> tuple[Delivery, ...]:
         """Return deliveries of copies of a job's documents."""
-        ranges = _ranges_again(job, changes, rest)
-        first, *others = await async_copied(self._registry, job)
+        copies = await async_copied(self._registry, job)
+        if anew is not None:
+            return tuple(
+                replace(one, document=copy) for one, copy in zip(anew, copies, strict=True)
+            )
+        (first,) = copies
         options = changes.options if changes else job.spec.options
         if options.paper_id != job.spec.options.paper_id and first.extension in CONVERTED:
             # How many pages it becomes depends on the paper.
             first = replace(first, pages=None)
-        if ranges is None or job.spec.manual_duplex is None:
-            return deliveries_of(first, options)
-        align = job.deliveries[1].options.align
-        halves = Halves(others[0], align, job.spec.manual_duplex)
-        return _halved(deliveries_of(first, options, halves), ranges)
+        return (Delivery(document=first, options=options),)
 
 
 def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
@@ -162,20 +149,7 @@ def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
         ignore_quiet_hours=spec.ignore_quiet_hours,
         laid_out=spec.laid_out,
         release_code=spec.release_code,
-        manual_duplex=spec.manual_duplex,
     )
-
-
-def _halved(deliveries: tuple[Delivery, ...], ranges: Ranges) -> tuple[Delivery, ...]:
-    """Return two deliveries of which only these sheets are printed."""
-    first, second = deliveries
-    second = replace(second, options=replace(second.options, page_range=ranges.backs))
-    if ranges.fronts is None:
-        # Whoever asks for it has turned the paper.
-        return replace(first, state=JobState.COMPLETED), replace(
-            second, after=None, hold_reason=None
-        )
-    return replace(first, options=replace(first.options, page_range=ranges.fronts)), second
 
 
 async def async_copied(registry: JobRegistry, job: Job) -> list[Document]:
@@ -187,25 +161,3 @@ async def async_copied(registry: JobRegistry, job: Job) -> list[Document]:
     if documents is None:
         raise job_error("document_gone", job)
     return documents
-
-
-def _ranges_again(job: Job, changes: Changes | None, rest: Rest | None) -> Ranges | None:
-    """Return what is printed again of a job with two halves, None for any other.
-
-    Raises InputError: not_by_hand, by_hand_unchanged, no_such_sheet.
-    """
-    plan = job.spec.manual_duplex
-    if plan is None:
-        if rest is not None:
-            raise job_error("not_by_hand", job)
-        return None
-    if changes is not None:
-        # The halves were made for one printer and its options.
-        raise job_error("by_hand_unchanged", job)
-    rest = rest or Rest()
-    ranges = ranges_of(job.deliveries)
-    is_second = rest.backs_only or ranges.fronts is None
-    count = plan.count(ranges.backs if is_second else ranges.fronts or "")
-    if not 1 <= rest.from_sheet <= count:
-        raise InputError("no_such_sheet", title=job.title, count=str(count))
-    return plan.again(ranges, rest.from_sheet, backs_only=rest.backs_only)

@@ -20,7 +20,7 @@ from ..coordinator import LiankeCoordinator
 from .delivery import JobState
 from .job import Job
 from .moving import JobMover
-from .readiness import QueueReason, Readiness, Verdict, turned_paper
+from .readiness import QueueReason, Readiness, Verdict, stacks_in_trays
 from .registry import JobRegistry
 from .retention import documents_to_keep
 from .settings import keep_failed_time, keep_printed_time
@@ -96,14 +96,14 @@ class JobScheduler:
         """Note the end of a job for the review that follows."""
         if job.is_final and job.state is not old:
             self._ended.append(job)
-        elif job.is_second_half and job.state is JobState.HELD and old is not job.state:
-            self._on_first_half(job)
+        elif job.is_at_second and job.state is JobState.HELD and old is not job.state:
+            self._on_first_over(job)
         else:
             # They may have become known after the end.
             self.count_pages(job)
 
     @callback
-    def _on_first_half(self, job: Job) -> None:
+    def _on_first_over(self, job: Job) -> None:
         """Note that paper came out, though the job goes on."""
         self._cancel_retry_at.pop(job.job_id, None)
         self._coordinator.async_on_page_printed(job.printer_key)
@@ -166,8 +166,8 @@ class JobScheduler:
         self._handle_ended(now)
         self._readiness.observe()
         open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
-        turned = turned_paper(open_jobs)
-        dues = [self._review_job(job, now, turned.get(job.printer_key)) for job in open_jobs]
+        stacks = stacks_in_trays(open_jobs)
+        dues = [self._review_job(job, now, stacks.get(job.printer_key)) for job in open_jobs]
         poll = self._tracker.next_due(now)
         if self._work_is_due(poll, now):
             self._task = self._entry.async_create_background_task(
@@ -181,10 +181,10 @@ class JobScheduler:
         )
         return min((due for due in dues if due is not None), default=None)
 
-    def _review_job(self, job: Job, now: datetime, turned: Job | None) -> datetime | None:
+    def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
         """Move one open job on; return when it is to be reviewed again.
 
-        `turned` is the job whose turned paper lies in its printer's tray.
+        `stack_of` is the job whose stack lies in its printer's tray.
         """
         if job.job_id in self._registry.deciding:
             # The decision may be rolled back; afterwards the job is reviewed again.
@@ -215,7 +215,7 @@ class JobScheduler:
             # The job that is about to replace it must not print beside it.
             return None
         verdict = self._readiness.check(job, now)
-        if verdict.reason is None and turned is not None and turned.job_id != job.job_id:
+        if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
             verdict = Verdict(reason=QueueReason.PAPER_TURNED)
         if verdict.reason is None:
             self._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
@@ -333,7 +333,7 @@ class JobScheduler:
     async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
         """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
         job = self._registry.get(job_id)
-        if job is not None and job.is_second_half and job.state is JobState.HELD and not expiring:
+        if job is not None and job.is_at_second and job.state is JobState.HELD and not expiring:
             self._registry.change(job, state=JobState.CANCELED)
         # An end is published once it is on disk.
         with suppress(JobStoreError):
@@ -402,7 +402,7 @@ def recover(registry: JobRegistry) -> None:
             registry.change(job, state=JobState.HELD, sent_bytes=None)
         elif job.state is not JobState.HELD or job.is_moving:
             continue
-        if job.has_turned_paper:
+        if job.has_stack:
             # Another job would be printed on its sheets.
             continue
         key = (job.printer_key, job.spec.replace_key or job.job_id)

@@ -7,7 +7,6 @@ from typing import Any
 from homeassistant.util import dt as dt_util
 
 from ..const import (
-    CONF_BY_HAND,
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
     CONF_KEEP_PRINTED_HOURS,
@@ -23,7 +22,6 @@ from ..const import (
     DEFAULT_MAX_JOBS_PER_HOUR,
     DEFAULT_MAX_PAGES,
 )
-from ..documents.two_sides import TurnSetup
 
 
 def hold_time(options: Mapping[str, Any]) -> timedelta:
@@ -54,16 +52,6 @@ def max_pages(options: Mapping[str, Any]) -> int:
 def max_jobs_per_hour(options: Mapping[str, Any]) -> int:
     """Return the most jobs of one printer in an hour."""
     return int(options.get(CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR))
-
-
-def turn_setup(options: Mapping[str, Any], printer_key: str) -> TurnSetup:
-    """Return how a printer's stack is turned over for its second sides."""
-    return TurnSetup.from_stored(options.get(CONF_BY_HAND, {}).get(printer_key))
-
-
-def has_turn_setup(options: Mapping[str, Any], printer_key: str) -> bool:
-    """Return whether somebody has said how a printer's stack is turned over."""
-    return printer_key in options.get(CONF_BY_HAND, {})
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:

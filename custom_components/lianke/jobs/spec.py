@@ -11,7 +11,6 @@ from homeassistant.core import Context
 
 from ..api.options import ResolvedOptions
 from ..api.stored import READ, Record
-from .manual_duplex import ManualDuplex
 
 # Reasons of one job; a stored record with more is malformed.
 MAX_REASONS: Final = 8
@@ -92,8 +91,7 @@ class JobSpec(Record):
     other; None means that the options decide. `approved` says that the same was approved; `release_code`, which
     releases it at the printer, is hashed. `retry_of` and `moved_from` are the jobs whose document it prints again, or
     whose place it takes. Who asks is found out from the asker's context when a job is submitted, unless it is
-    moved (see `Beginning`): then `origin` and `automated` are known, too. `manual_duplex` says how the two
-    deliveries of a job make one, where its paper is turned by a person.
+    moved (see `Beginning`): then `origin` and `automated` are known, too.
     """
 
     printer_key: str
@@ -117,7 +115,6 @@ class JobSpec(Record):
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
     approved: bool = False
     release_code: str | None = field(default=None, repr=False)
-    manual_duplex: ManualDuplex | None = None
 
     @property
     def source(self) -> Origin:

@@ -31,8 +31,8 @@ from .limits import (
     find_duplicate,
 )
 from .page_count import PageCounter, file_digest
-from .readiness import PERMANENT, QueueReason, Readiness, check_may_turn, turned_paper
-from .record import BACKS_NAME, file_name
+from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
+from .record import SECOND_NAME, file_name
 from .registry import JobRegistry
 from .settings import hold_time, max_jobs_per_hour, max_pages
 from .spec import JobSpec, PersonReason
@@ -183,7 +183,7 @@ class JobSubmitter:
         if self._closed:
             raise InputError("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(spec, moved)
-        pages = counted(spec, deliveries)
+        pages = counted(deliveries[0])
         self._check_limits(spec, pages, view, replaced)
         reason = self._readiness.check_printer(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
@@ -199,8 +199,8 @@ class JobSubmitter:
             if replaced:
                 # The old jobs stay until the one that replaces them is safe.
                 await self._async_flush_unregistered(job)
-            # Only now, since paper may have been turned over meanwhile.
-            job = self._heeding_turned_paper(job)
+            # Only now, since a stack may have been put back meanwhile.
+            job = self._heeding_stack(job)
         except JobStoreError as err:
             raise disk_full(err) from None
         except InputError:
@@ -248,8 +248,8 @@ class JobSubmitter:
             move_open=moved is not None,
         )
         first = job.present
-        if job.is_second_half and waits_for:
-            # Nobody leaves turned paper in the tray until others have answered.
+        if job.is_at_second and waits_for:
+            # Nobody leaves a stack in the tray until others have answered.
             first = replace(first, after=PersonReason.TURN_PAPER)
         first = replace(
             first,
@@ -262,14 +262,14 @@ class JobSubmitter:
         )
 
     @callback
-    def _heeding_turned_paper(self, job: Job) -> Job:
-        """Return a new job as it may be added now: held if another's turned paper lies in the tray.
+    def _heeding_stack(self, job: Job) -> Job:
+        """Return a new job as it may be added now: held if another's stack lies in the tray.
 
-        Raises InputError if it may not wait, or if its own paper cannot lie there.
+        Raises InputError if it may not wait, or if its own stack cannot lie there.
         """
         jobs = self._registry.all()
-        check_may_turn(job, jobs, dt_util.utcnow())
-        if job.state is not JobState.UPLOADING or job.printer_key not in turned_paper(jobs):
+        check_tray(job, jobs, dt_util.utcnow())
+        if job.state is not JobState.UPLOADING or job.printer_key not in stacks_in_trays(jobs):
             return job
         if not job.spec.hold:
             raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
@@ -397,14 +397,14 @@ async def async_finish[T](task: asyncio.Future[T]) -> T:
 
 
 def _can_be_replaced(job: Job) -> bool:
-    """Return whether a newer job may take a job's place: it waits, and no paper was turned over for it."""
-    return job.state is JobState.HELD and not job.has_turned_paper
+    """Return whether a newer job may take a job's place: it waits, and no stack was put back for it."""
+    return job.state is JobState.HELD and not job.has_stack
 
 
 def _placed(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
     """Return deliveries whose documents have their names in the folder of the job."""
     first, *others = deliveries
-    names = [file_name(first.document.name), *(BACKS_NAME for _ in others)]
+    names = [file_name(first.document.name), *(SECOND_NAME for _ in others)]
     return tuple(
         replace(one, document=replace(one.document, path=Path(name)))
         for one, name in zip(deliveries, names, strict=True)

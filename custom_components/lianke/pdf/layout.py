@@ -169,7 +169,7 @@ def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Cro
         _reduce(picture)
         picture, size = cut.apply(picture, size)
     if crop is not None:
-        picture, size = cropped(picture, size, crop, by_hand=cut is not None)
+        picture, size = cropped(picture, size, crop, chosen=cut is not None)
     _reduce(picture)
     factor = min(1.0, LARGEST / max(size))
     size = Size(size.width * factor, size.height * factor)

@@ -375,16 +375,16 @@ class Cut(NamedTuple):
 
 
 def cropped(
-    picture: Image.Image, size: Size, crop: Crop, *, by_hand: bool = False
+    picture: Image.Image, size: Size, crop: Crop, *, chosen: bool = False
 ) -> tuple[Image.Image, Size]:
-    """Return a picture in another shape: its middle, or all of it where little is amiss `by_hand`."""
+    """Return a picture in another shape: its middle, or all of it where little is amiss and somebody chose it."""
     shape = crop.shape
     if crop.turns and size.is_landscape != shape.is_landscape:
         shape = shape.turned
     factor = min(size.width / shape.width, size.height / shape.height)
     wanted = Size(shape.width * factor, shape.height * factor)
     kept = Rect(0, 0, wanted.width / size.width, wanted.height / size.height)
-    if by_hand and min(kept.size) >= 1 - STRETCHED:
+    if chosen and min(kept.size) >= 1 - STRETCHED:
         return picture, wanted
     left, top = (1 - kept.width) / 2 * picture.width, (1 - kept.height) / 2 * picture.height
     box = _box(picture, (left, top), (picture.width - left, picture.height - top))

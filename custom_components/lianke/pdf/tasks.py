@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, files, layout, raster, scans, two_sides
+from . import draw, files, layout, raster, scans, split
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -15,5 +15,5 @@ TASKS: Final[dict[str, Task]] = {
     "unlock": files.unlock,
     "raster": raster.convert,
     "scan_page": scans.scan_page,
-    "split": two_sides.split,
+    "split": split.split,
 }

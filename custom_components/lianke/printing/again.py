@@ -1,6 +1,6 @@
 """The same job once more or at another printer: its options checked anew, its paper found by size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
+from ..jobs.delivery import Delivery
 from ..jobs.job import Job
 from ..jobs.queue import Changes
+from ..manual_duplex.deliveries import rest_of
 from .print import async_resolve
 from .request import stored_options
-from .schemas import OPTION_NAMES
+from .schemas import ATTR_BACKS_ONLY, ATTR_FROM_SHEET, OPTION_NAMES
 
 # What a layout on sheets has decided already.
 LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
@@ -27,6 +29,18 @@ def chosen_options(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in OPTION_NAMES if name in data}
 
 
+def rest_again(job: Job, data: Mapping[str, Any]) -> Sequence[Delivery] | None:
+    """Return what is printed again of a job with two deliveries, None for any other.
+
+    Raises InputError: not_by_hand, no_such_sheet.
+    """
+    if len(job.deliveries) == 1 and not {ATTR_FROM_SHEET, ATTR_BACKS_ONLY} & data.keys():
+        return None
+    return rest_of(
+        job, from_sheet=data.get(ATTR_FROM_SHEET, 1), backs_only=data.get(ATTR_BACKS_ONLY, False)
+    )
+
+
 async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> Changes:
     """Return how a job's document is printed on a printer with these options changed.
 
@@ -34,7 +48,8 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     InputError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
     and what is wrong with an option.
     """
-    if job.spec.manual_duplex is not None:
+    if len(job.deliveries) > 1:
+        # They were made for one printer and its options.
         raise InputError("by_hand_unchanged", title=job.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
         raise InputError("by_hand_not_again", title=job.title)

@@ -1,6 +1,6 @@
 """Handlers and schemas of the actions."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -30,23 +30,21 @@ from ..devices import (
 )
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.queue import Rest, Submission
+from ..jobs.queue import Submission
 from ..people.approval import async_answer
 from ..people.page_counts import async_export_pages
 from ..people.visible import visible
 from ..runtime import LiankeConfigEntry
-from .again import async_changes, async_move, chosen_options
+from .again import async_changes, async_move, chosen_options, rest_again
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_failure, async_print, async_wait
 from .refused import telling_refusals
 from .request import parse_parameters
 from .schemas import (
-    ATTR_BACKS_ONLY,
     ATTR_CODE,
     ATTR_CONFIG_ENTRY,
     ATTR_FROM_MONTH,
-    ATTR_FROM_SHEET,
     ATTR_INCLUDE_CLOUD,
     ATTR_JOB_ID,
     ATTR_LIMIT,
@@ -211,33 +209,20 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     target, job = await _async_target_and_job(hass, call)
     chosen = chosen_options(call.data)
     to_device_id = call.data.get(ATTR_TO_DEVICE_ID)
-    rest = _rest(call.data)
-    if to_device_id is None and not chosen:
-        submission = await target.data.queue.async_retry(
-            job.job_id, context=call.context, rest=rest
-        )
-        return await _async_job_response(hass, target, submission)
-    other = target
+    other, changes = target, None
     if to_device_id is not None:
         other = async_target(hass, to_device_id)
         await async_check_target(hass, other, call.context, POLICY_CONTROL)
+    if to_device_id is not None or chosen:
+        changes = await async_changes(other, job, chosen)
     submission = await target.data.queue.async_retry(
         job.job_id,
         context=call.context,
-        changes=await async_changes(other, job, chosen),
-        rest=rest,
+        changes=changes,
+        anew=rest_again(job, call.data),
         queue=other.data.queue,
     )
     return await _async_job_response(hass, other, submission)
-
-
-def _rest(data: Mapping[str, Any]) -> Rest | None:
-    """Return what a call says of sheets whose two sides are printed by hand, None for nothing."""
-    if not {ATTR_FROM_SHEET, ATTR_BACKS_ONLY} & data.keys():
-        return None
-    return Rest(
-        from_sheet=data.get(ATTR_FROM_SHEET, 1), backs_only=data.get(ATTR_BACKS_ONLY, False)
-    )
 
 
 async def _async_export_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:

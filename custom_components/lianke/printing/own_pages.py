@@ -1,6 +1,5 @@
-"""Prints pages that the integration generates: test page, notification, color page."""
+"""Prints pages that the integration generates: test page, notification, color page, those of set-up forms."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from homeassistant.core import Context, HomeAssistant
@@ -9,13 +8,13 @@ from ..api.capabilities import Paper
 from ..devices import Target, loaded_data
 from ..documents.document import Document
 from ..documents.page_documents import (
+    WritePage,
     async_color_page,
     async_notification,
     async_test_page,
-    async_turn_page,
 )
 from ..documents.spool import Spool, async_get_spool
-from ..jobs.delivery import deliveries_of
+from ..jobs.delivery import Delivery
 from ..jobs.queue import Submission
 from ..jobs.spec import Asker, JobSpec
 from ..runtime import LiankeConfigEntry
@@ -24,8 +23,6 @@ from .refused import telling_refusals
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
-
-type Write = Callable[[Spool, Paper | None], Awaitable[Document]]
 
 
 async def async_print_test_page(
@@ -45,7 +42,7 @@ async def async_print_test_page(
             hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
         )
 
-    return await _async_print(hass, entry, printer_key, write, context)
+    return await async_print_page(hass, entry, printer_key, write, context)
 
 
 async def async_print_notification(
@@ -58,7 +55,7 @@ async def async_print_notification(
     title: str | None,
 ) -> Submission:
     """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
-    return await _async_print(
+    return await async_print_page(
         hass,
         entry,
         printer_key,
@@ -71,7 +68,7 @@ async def async_print_color_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
 ) -> Submission:
     """Print a page with every ink, now or not at all; raises as `async_print_test_page`."""
-    return await _async_print(
+    return await async_print_page(
         hass,
         entry,
         printer_key,
@@ -81,32 +78,19 @@ async def async_print_color_page(
     )
 
 
-async def async_print_turn_page(
-    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context, *, side: int
-) -> Submission:
-    """Print a side of the test sheet for both sides by hand, now or not at all.
-
-    Raises as `async_print_test_page`.
-    """
-    return await _async_print(
-        hass,
-        entry,
-        printer_key,
-        lambda spool, paper: async_turn_page(hass, spool, side=side, paper=paper),
-        context,
-        hold=False,
-    )
-
-
-async def _async_print(
+async def async_print_page(
     hass: HomeAssistant,
     entry: LiankeConfigEntry,
     printer_key: str,
-    write: Write,
+    write: WritePage,
     context: Context,
     *,
     hold: bool = True,
 ) -> Submission:
+    """Print the document that `write` makes for a paper; without `hold` now or not at all.
+
+    Raises as `async_print_test_page`.
+    """
     async with telling_refusals(hass, context):
         options = await async_resolve(entry, printer_key)
         spool = await async_get_spool(hass)
@@ -122,5 +106,5 @@ async def _async_print(
                 waits_for=None if hold else (),
                 expires_in=EXPIRES_IN,
             ),
-            deliveries_of(document, options),
+            (Delivery(document=document, options=options),),
         )

@@ -14,10 +14,10 @@ from ..documents.document import Document
 from ..documents.sheets import async_lay_out
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import async_get_spool
-from ..jobs.manual_duplex import Halves
+from ..jobs.delivery import Delivery
 from ..jobs.settings import max_document_bytes
+from ..manual_duplex.deliveries import async_split
 from .request import PrintParameters
-from .two_sides import async_split_by_hand
 
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
@@ -28,7 +28,7 @@ class Prepared:
     """A document that is ready to be printed, with the options that go with it.
 
     `requested` are the options by name, for printing it elsewhere; `laid_out` says that it became
-    sheets for these options. With `halves`, the document is what is printed on the first sides.
+    sheets for these options. `deliveries` are what it is printed by, once that is known.
     """
 
     source: Source
@@ -36,12 +36,12 @@ class Prepared:
     options: ResolvedOptions
     requested: Mapping[str, Any]
     laid_out: bool = False
-    halves: Halves | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
     @property
     def files(self) -> list[Document]:
         """Return the documents in the spool that belong to it."""
-        return [self.document] if self.halves is None else [self.document, self.halves.backs]
+        return [one.document for one in self.deliveries] or [self.document]
 
 
 async def async_prepare(
@@ -56,7 +56,7 @@ async def async_prepare(
     spool = await async_get_spool(hass)
     for number, item in enumerate(prepared):
         try:
-            document, printed, halves = await async_split_by_hand(
+            deliveries = await async_deliveries(
                 hass,
                 target,
                 item.document,
@@ -67,8 +67,38 @@ async def async_prepare(
         except BaseException:
             await spool.async_discard(*(file for item in prepared for file in item.files))
             raise
-        prepared[number] = replace(item, document=document, options=printed, halves=halves)
+        prepared[number] = replace(item, deliveries=deliveries)
     return prepared
+
+
+async def async_deliveries(
+    hass: HomeAssistant,
+    target: Target,
+    document: Document,
+    options: ResolvedOptions,
+    *,
+    by_default: bool,
+    user: str | None,
+) -> tuple[Delivery, ...]:
+    """Return what a document is printed by; it is used up, also by what is raised.
+
+    `by_default`: the call itself names no duplex mode. Raises as `async_split`.
+    """
+    if options.by_hand is None:
+        return (Delivery(document=document, options=options),)
+    try:
+        return await async_split(
+            hass,
+            target.entry.options,
+            target.printer_key,
+            document,
+            options,
+            by_default=by_default,
+            user=user,
+        )
+    except BaseException:
+        await (await async_get_spool(hass)).async_discard(document)
+        raise
 
 
 async def _async_prepare(

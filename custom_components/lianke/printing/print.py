@@ -15,21 +15,21 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.json import JsonObjectType
+from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.option_resolver import resolve_options
-from ..api.options import MANUAL_DUPLEX, PrintOptions, ResolvedOptions, merge_options
+from ..api.options import PrintOptions, ResolvedOptions, booklet_duplex, merge_options
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target
 from ..documents.document import SourceKind
 from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.delivery import deliveries_of
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..jobs.queue import PrintQueue, Submission
 from ..jobs.spec import REJECTED, Asker, JobSpec, PersonReason
+from ..manual_duplex import deliveries as manual_duplex
 from ..people.beginning import async_find_beginning
 from ..people.release_code import async_hash_code
 from ..runtime import LiankeConfigEntry, async_error_text, translated
@@ -92,8 +92,8 @@ async def async_options(target: Target, parameters: PrintParameters) -> Resolved
     options = parameters.options
     if parameters.sheets.sheet == BOOKLET and not parameters.duplex_given:
         defaults = merge_options(*_defaults(target.entry, target.printer_key))
-        if defaults.duplex in MANUAL_DUPLEX and options.duplex != "off":
-            options = replace(options, duplex="manual_short_edge")
+        if options.duplex != "off":
+            options = replace(options, duplex=booklet_duplex(None, defaults.duplex))
     return await async_resolve(target.entry, target.printer_key, options, raw=parameters.raw)
 
 
@@ -141,7 +141,7 @@ async def async_print(
                 spec = JobSpec(
                     printer_key=target.printer_key,
                     title=item.source.title or item.document.title,
-                    options=item.options,
+                    options=item.deliveries[0].options,
                     asker=Asker.of(context),
                     requested=item.requested,
                     request_id=_numbered(parameters.request_id, number),
@@ -149,12 +149,10 @@ async def async_print(
                     hold=parameters.hold,
                     expires_in=expires_in,
                     ignore_quiet_hours=parameters.ignore_quiet_hours,
-                    manual_duplex=item.halves and item.halves.manual_duplex,
                     laid_out=item.laid_out,
                     release_code=hashed,
                 )
-                deliveries = deliveries_of(item.document, item.options, item.halves)
-                submissions.append(await target.data.queue.async_submit(spec, deliveries))
+                submissions.append(await target.data.queue.async_submit(spec, item.deliveries))
         except (InputError, HomeAssistantError) as err:
             if not submissions:
                 raise
@@ -259,10 +257,10 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
 async def async_describe(
     hass: HomeAssistant, target: Target, submission: Submission, *, waited: bool = False
 ) -> JsonObjectType:
-    """Return a job for a response: its view, with the reason as text."""
+    """Return a job for a response, with the reason as text."""
     job = submission.job
     return {
-        **job.public_dict(),
+        **job_dict(job),
         "device_id": target.device_id,
         "message": await async_reason(hass, job),
         "duplicate": submission.duplicate,
@@ -270,13 +268,17 @@ async def async_describe(
     }
 
 
+def job_dict(job: Job) -> dict[str, JsonValueType]:
+    """Return what responses and screens show of a job, without secrets."""
+    return {**job.public_dict(), "by_hand": manual_duplex.public_dict(job)}
+
+
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
         reason = await _async_hold_reason(hass, job.hold_reason)
-        if job.hold_reason == PersonReason.TURN_PAPER and (view := job.halves_view()):
-            key = f"turn_paper_{view['put_back']}_{view['edge_first']}"
-            return await async_error_text(hass, key, {"sheets": str(view["sheets"])})
+        if job.hold_reason == PersonReason.TURN_PAPER and (text := manual_duplex.how_to_turn(job)):
+            return await async_error_text(hass, *text)
         if job.can_continue:
             if waits_uncounted(job):
                 placeholders = {"reason": reason or "", "printer": job.printer_name}

@@ -11,12 +11,11 @@ from ..api.options import PrintOptions
 from ..devices import Target
 from ..documents.received import async_received_document, lan_user
 from ..documents.spool import async_get_spool
-from ..jobs.delivery import deliveries_of
 from ..jobs.job import Job
 from ..jobs.settings import max_document_bytes
 from ..jobs.spec import Asker, JobSpec
+from .prepare import async_deliveries
 from .print import async_resolve, limit_calls
-from .two_sides import async_split_by_hand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,29 +60,23 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
             papers=received.papers,
             user=user,
         )
-        spool = await async_get_spool(hass)
-        try:
-            document, options, halves = await async_split_by_hand(
-                hass, target, document, options, by_default=True, user=user
-            )
-        except BaseException:
-            await spool.async_discard(document)
-            raise
+        first, *others = await async_deliveries(
+            hass, target, document, options, by_default=True, user=user
+        )
         # Whatever was made of it: it is known by what was sent.
-        document = replace(document, digest=received.digest or document.digest)
+        document = replace(first.document, digest=received.digest or first.document.digest)
         submission = await target.data.queue.async_submit(
             JobSpec(
                 printer_key=target.printer_key,
                 title=received.title or document.title,
-                options=options,
+                options=first.options,
                 requested=received.options,
                 asker=Asker.of(Context()),
                 sender=received.sender,
                 sender_address=received.sender_address,
                 release_code=received.release_code,
-                manual_duplex=halves and halves.manual_duplex,
             ),
-            deliveries_of(document, options, halves),
+            (replace(first, document=document), *others),
             job_id=received.job_id,
         )
     return submission.job

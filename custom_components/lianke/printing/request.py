@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from homeassistant.helpers import config_validation as cv
 
-from ..api.options import MANUAL_DUPLEX, PrintOptions
+from ..api.options import PrintOptions, booklet_duplex
 from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
 from ..documents.page_documents import PageOptions
@@ -82,7 +82,8 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         raise InputError("sheet_field_idle", field=idle[0], needed=idle[1])
     requested = {name: data[name] for name in OPTION_NAMES if name in data}
     if sheets.sheet == BOOKLET:
-        requested["duplex"] = _booklet_duplex(requested.get("duplex"), sheets)
+        both = sheets.booklet_side == "both"
+        requested["duplex"] = booklet_duplex(requested.get("duplex")) if both else "off"
     page = PageOptions(
         header=data.get(ATTR_HEADER),
         columns=data.get(ATTR_COLUMNS),
@@ -118,15 +119,6 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         sheets=sheets,
         duplex_given="duplex" in data,
     )
-
-
-def _booklet_duplex(wanted: str | None, sheets: SheetOptions) -> str:
-    """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge."""
-    if sheets.booklet_side != "both":
-        return "off"
-    if wanted in MANUAL_DUPLEX:
-        return "manual_short_edge"
-    return "short_edge" if wanted in (None, "off") else wanted
 
 
 def stored_options(stored: Mapping[str, Any]) -> PrintOptions:

@@ -27,8 +27,8 @@ from ..documents.sheets import (
 )
 from ..errors import whole_text
 from ..jobs.job import JobState
-from ..jobs.manual_duplex import MAX_SHEETS
 from ..jobs.spec import PersonReason
+from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE
 
 SERVICE_PRINT: Final = "print"
@@ -339,7 +339,7 @@ RETRY_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Required(ATTR_JOB_ID): _NAME,
         vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
-        vol.Optional(ATTR_FROM_SHEET): _count(MAX_SHEETS),
+        vol.Optional(ATTR_FROM_SHEET): _count(MAX_SOURCE_PAGES // 2),
         vol.Optional(ATTR_BACKS_ONLY): cv.boolean,
         **OPTIONS,
     }

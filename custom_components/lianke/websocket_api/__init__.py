@@ -27,6 +27,7 @@ from ..errors import InputError
 from ..jobs.settings import max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
+from ..printing.print import job_dict
 from ..runtime import translating
 from .job_feed import Subscription, async_get_feed
 
@@ -116,7 +117,7 @@ async def _ws_confirm(
     job = queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
-    connection.send_result(msg["id"], (await queue.async_confirm(job.job_id)).public_dict())
+    connection.send_result(msg["id"], job_dict(await queue.async_confirm(job.job_id)))
 
 
 @websocket_command(

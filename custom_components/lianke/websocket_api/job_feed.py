@@ -37,6 +37,7 @@ from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..jobs.settings import keep_printed_time
 from ..people.visible import may_answer, may_see_document, picture_url, visible
+from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry
 
@@ -306,7 +307,7 @@ def _job(
     sees = answers and may_see_document(options, user, job, may_control=may_control)
     asked_by = names.get(job.user_id or "") if job.waits_for_approval else None
     return {
-        **visible(job.public_dict(), options, user, job, may_control=may_control),
+        **visible(job_dict(job), options, user, job, may_control=may_control),
         "device_id": one.device_id,
         "may_answer": answers,
         "uncounted": waits_uncounted(job),

@@ -29,7 +29,7 @@ from ...box.storage import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ...devices import async_printer_device
 from ...errors import InputError
-from ...jobs.settings import has_turn_setup
+from ...manual_duplex.deliveries import is_set_up
 from ...printing.request import stored_options
 from ...runtime import LiankeConfigEntry
 
@@ -248,7 +248,7 @@ SIDES: Final[Mapping[str, str]] = {
     "two-sided-short-edge": "short_edge",
 }
 """IPP's sides, and the duplex modes of a printer with a duplex unit."""
-SIDES_BY_HAND: Final[Mapping[str, str]] = {
+MANUAL_SIDES: Final[Mapping[str, str]] = {
     ONE_SIDED: "off",
     "two-sided-long-edge": "manual_long_edge",
     "two-sided-short-edge": "manual_short_edge",
@@ -312,7 +312,7 @@ def make_profile(
     defaults = _defaults(entry, known)
     trays = tray_keywords(known.capabilities)
     media_types = media_type_keywords(known.capabilities)
-    sides = _sides(able, by_hand=has_turn_setup(entry.options, known.key))
+    sides = _sides(able, manual=is_set_up(entry.options, known.key))
     colors = able.colors or frozenset(COLORS.values())
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
@@ -372,7 +372,7 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
     return None
 
 
-def _sides(able: Capabilities, *, by_hand: bool) -> Mapping[str, str]:
+def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
     """Return the sides to offer; without a duplex unit, both only where it is known how paper is turned.
 
     Devices choose both sides on their own: nobody is to find half a document who was not ready for it.
@@ -381,7 +381,7 @@ def _sides(able: Capabilities, *, by_hand: bool) -> Mapping[str, str]:
     sides = {
         word: ours for word, ours in SIDES.items() if word == ONE_SIDED or DUPLEX[ours] in unit
     }
-    return SIDES_BY_HAND if by_hand and len(sides) == 1 else sides
+    return MANUAL_SIDES if manual and len(sides) == 1 else sides
 
 
 def _default_sides(sides: Mapping[str, str], defaults: ResolvedOptions | None) -> str:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from custom_components.lianke.const import CONF_BY_HAND, CONF_PRINTER_OPTIONS
-from custom_components.lianke.documents.two_sides import TurnSetup
+from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState
-from tests.by_hand import LASERS, Laser, images_of, paper, read, turn_stack
+from custom_components.lianke.manual_duplex.deliveries import CONF_MANUAL_DUPLEX, Setup
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, came_out, data_of
 from tests.lan.conftest import LanPrinter, Offer, jobs_of
+from tests.manual_duplex.laser import LASERS, Laser, images_of, paper, read, turn_stack
 from tests.simulator import Simulator, make_pdf
 
 ONE, LONG, SHORT = "one-sided", "two-sided-long-edge", "two-sided-short-edge"
@@ -19,8 +19,8 @@ STOPPED, COMPLETED = 6, 9
 
 def set_up_turning(lan: LanPrinter, laser: Laser = LASERS[0]) -> None:
     """Answer the questions about a printer."""
-    setup = TurnSetup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
-    change(lan, CONF_BY_HAND, setup.as_dict())
+    setup = Setup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
+    change(lan, CONF_MANUAL_DUPLEX, setup.as_dict())
 
 
 def change(lan: LanPrinter, option: str, of_printer: object) -> None:

@@ -9,10 +9,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.const import CONF_BY_HAND
-from tests.by_hand import LASERS, Image, Laser, Sheet
+from custom_components.lianke.manual_duplex.deliveries import CONF_MANUAL_DUPLEX
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
 from tests.household import LABELS, LASER, OTHER_LASER, came_out, show_state
+from tests.manual_duplex.laser import LASERS, Image, Laser, Sheet
 from tests.simulator import Simulator
 
 SMALL_LASER = {"comes_out": "face_down", "put_back": "face_down", "arrows": "opposite"}
@@ -76,7 +76,7 @@ async def test_a_sheet_and_three_questions(
     result = await answer(hass, result, answers)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     expected = {"comes_out": laser.comes_out, "put_back": laser.put_back, "turned": laser.turned}
-    assert setup.options == {CONF_BY_HAND: {key_of(setup, LASER): expected}}
+    assert setup.options == {CONF_MANUAL_DUPLEX: {key_of(setup, LASER): expected}}
 
 
 async def test_answers_are_shown_changed_and_forgotten(
@@ -88,7 +88,7 @@ async def test_answers_are_shown_changed_and_forgotten(
     wanted = {"comes_out": "face_up", "put_back": "face_down", "arrows": "opposite"}
     await answer(hass, result, wanted)
     kept = {"comes_out": "face_up", "put_back": "face_down", "turned": True}
-    assert setup.options == {CONF_BY_HAND: {key_of(setup, LASER): kept}}
+    assert setup.options == {CONF_MANUAL_DUPLEX: {key_of(setup, LASER): kept}}
     result = await at_printer(hass, setup, LASER, "by_hand_answers")
     assert shown(result) == wanted
     result = await at_printer(hass, setup, LASER, "by_hand_forget")

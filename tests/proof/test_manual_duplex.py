@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.jobs.test_by_hand import submit
+from tests.manual_duplex.test_jobs import submit
 from tests.proof.test_machine import FAULTS, OUTCOMES, SUBMIT
 from tests.simulator import Fault, Outcome
 
@@ -23,7 +23,6 @@ END = 30 * 3600
 
 def sides(shop: Shop, job: Job, *, complete: bool | None = None) -> tuple[int, int]:
     """Return how often the first and the second sides came out, whole or in part."""
-    assert job.spec.manual_duplex is not None
     sizes = [one.document.size for one in job.deliveries]
     assert sizes[0] != sizes[1]
     out = [
@@ -41,7 +40,7 @@ def judge(shop: Shop, job: Job, *, answered: bool) -> None:
     part = sum(sides(shop, job, complete=False))
     assert fronts <= 1
     assert backs <= 1
-    if backs or job.is_second_half:
+    if backs or job.is_at_second:
         # The second half rests on a first one that came out for sure.
         assert fronts == 1
         assert answered or not sum(sides(shop, job)) - 1

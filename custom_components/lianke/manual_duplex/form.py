@@ -1,10 +1,10 @@
-"""Steps of the options flow about both sides by hand: how a printer's paper is turned over."""
+"""Steps of the options flow: how a printer's paper is turned over between its two sides."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -14,14 +14,24 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..api.capabilities import Paper
 from ..api.models import Species
 from ..api.options import DUPLEX
 from ..box.storage import StoredPrinter
-from ..const import CONF_BY_HAND, DOMAIN
-from ..documents.two_sides import FACE_DOWN, FACE_UP, FACES, TurnSetup
+from ..const import DOMAIN
+from ..documents.document import Document
+from ..documents.page_documents import (
+    DEFAULT_PAGE,
+    WritePage,
+    async_page_text,
+    async_style,
+    async_write_page,
+)
+from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, needs_box, one_of
-from ..printing.own_pages import async_print_turn_page
+from ..pages.testpage import turn_page
 from ..runtime import async_error_text
+from .deliveries import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
 COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"
@@ -33,10 +43,11 @@ FRONT: Final = "front"
 SAME: Final = "same"
 OPPOSITE: Final = "opposite"
 PICTURES: Final = f"/{DOMAIN}/by-hand-"
+
 ONE_SIDED: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
 
-class ByHandSteps(BoxOptionsFlow):
+class ManualDuplexSteps(BoxOptionsFlow):
     """A test sheet and three questions, or the answers right away."""
 
     def __init__(self) -> None:
@@ -52,7 +63,7 @@ class ByHandSteps(BoxOptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_by_hand_printer(None)
-        printers = self._two_sided(self.config_entry.options.get(CONF_BY_HAND, {}))
+        printers = self._two_sided(self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}))
         return self.async_show_form(
             step_id="by_hand" if printers else "no_printers",
             data_schema=vol.Schema(
@@ -83,7 +94,7 @@ class ByHandSteps(BoxOptionsFlow):
     ) -> ConfigFlowResult:
         """Offer the test sheet, the answers themselves, and to forget them."""
         steps = ["by_hand_test", "by_hand_answers"]
-        if self._target in self.config_entry.options.get(CONF_BY_HAND, {}):
+        if self._target in self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}):
             steps.append("by_hand_forget")
         return self.async_show_menu(
             step_id="by_hand_printer",
@@ -96,7 +107,7 @@ class ByHandSteps(BoxOptionsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Print the first side of the test sheet."""
-        if user_input is not None and (refused := await self._async_refusal(side=1)) is None:
+        if user_input is not None and (refused := await self._async_refusal(1)) is None:
             return await self.async_step_by_hand_first(None)
         return self._show("by_hand_test", {}, None if user_input is None else refused)
 
@@ -108,7 +119,7 @@ class ByHandSteps(BoxOptionsFlow):
         refused = None
         if user_input is not None:
             self._comes_out = user_input[COMES_OUT]
-            if (refused := await self._async_refusal(side=2)) is None:
+            if (refused := await self._async_refusal(2)) is None:
                 return await self.async_step_by_hand_second(None)
         return self._show("by_hand_first", {COMES_OUT: FACES}, refused, out="out")
 
@@ -124,22 +135,20 @@ class ByHandSteps(BoxOptionsFlow):
                 sides="sides",
                 arrows="arrows",
             )
-        setup = TurnSetup(
+        setup = Setup(
             comes_out=self._comes_out,
             # The sheet was put back with the printed side down: if it was printed on again, up is right.
             put_back=FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP,
             turned=user_input[ARROWS] == OPPOSITE,
         )
-        return self._save_for_target(CONF_BY_HAND, setup.as_dict())
+        return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
 
     @needs_box
     async def async_step_by_hand_answers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the present answers and change them without a test sheet."""
-        setup = TurnSetup.from_stored(
-            self.config_entry.options.get(CONF_BY_HAND, {}).get(self._target)
-        )
+        setup = Setup.of(self.config_entry.options, self._target)
         if user_input is None:
             defaults = {
                 COMES_OUT: setup.comes_out,
@@ -153,26 +162,39 @@ class ByHandSteps(BoxOptionsFlow):
                 out="out",
                 arrows="arrows",
             )
-        setup = TurnSetup(
+        setup = Setup(
             comes_out=user_input[COMES_OUT],
             put_back=user_input[PUT_BACK],
             turned=user_input[ARROWS] == OPPOSITE,
         )
-        return self._save_for_target(CONF_BY_HAND, setup.as_dict())
+        return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
 
     @needs_box
     async def async_step_by_hand_forget(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Expect of the printer again what is right for most."""
-        return self._save_for_target(CONF_BY_HAND, {})
+        return self._save_for_target(CONF_MANUAL_DUPLEX, {})
 
-    async def _async_refusal(self, *, side: int) -> str | None:
+    async def async_print_page(self, write: WritePage) -> None:
+        """Print a page on the chosen printer, now or not at all; how, is known above the rooms.
+
+        Raises HomeAssistantError.
+        """
+        raise NotImplementedError
+
+    async def _async_refusal(self, side: int) -> str | None:
         """Print a side of the test sheet; return why that was refused, None if it was not."""
-        try:
-            await async_print_turn_page(
-                self.hass, self.config_entry, self._target, Context(), side=side
+
+        async def write(spool: Spool, paper: Paper | None) -> Document:
+            style = await async_style(self.hass, paper, DEFAULT_PAGE)
+            title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
+            return await async_write_page(
+                self.hass, spool, partial(turn_page, style, side), style, title=title, at_most=1
             )
+
+        try:
+            await self.async_print_page(write)
         except HomeAssistantError as err:
             text = await async_error_text(
                 self.hass, err.translation_key or "", err.translation_placeholders or {}

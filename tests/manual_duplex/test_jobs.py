@@ -14,15 +14,13 @@ import pytest
 
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskState, parse_callback
-from custom_components.lianke.documents.two_sides import TurnSetup
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
-from custom_components.lianke.jobs.manual_duplex import Halves, ManualDuplex
-from custom_components.lianke.jobs.queue import Rest
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
-from custom_components.lianke.pdf.two_sides import split
-from tests.by_hand import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
+from custom_components.lianke.manual_duplex.deliveries import Plan, Setup, public_dict, rest_of
+from custom_components.lianke.pdf.split import split
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop
+from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
 from tests.simulator import Outcome, make_pdf
 from tests.simulator.faults import Fault
 
@@ -32,9 +30,9 @@ USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
 SEVEN = ["Page 1 Page 2", "Page 3 Page 4", "Page 5 Page 6", "Page 7"]
 
 
-def setup_of(laser: Laser) -> TurnSetup:
+def setup_of(laser: Laser) -> Setup:
     """Return what a person has answered of a printer."""
-    return TurnSetup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
+    return Setup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
 
 
 def request(
@@ -68,15 +66,18 @@ def request(
         replace(source, path=path, size=path.stat().st_size, pages=answer["sheets"])
         for path in (fronts, backs)
     )
-    plan = ManualDuplex(
+    plan = Plan(
         pages=pages,
         copies=copies,
-        sheets=answer["sheets"],
         put_back=setup.put_back,
         fronts_descending=setup.fronts_descending,
         backs_descending=setup.backs_descending,
     )
-    return shop.request(first, halves=Halves(second, None, plan), **changes)
+    spec, _ = shop.request(first, **changes)
+    everything = (1, plan.sheets)
+    return spec, plan.deliveries(
+        (first, spec.options), (second, spec.options), everything, everything
+    )
 
 
 async def submit(shop: Shop, **changes: Any) -> Job:
@@ -115,7 +116,7 @@ def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
 
 def first_token(job: Job) -> str:
     """Return the token of the first half, which is over."""
-    assert job.is_second_half
+    assert job.is_at_second
     return job.deliveries[0].token
 
 
@@ -156,8 +157,8 @@ def zip_sides(stack: list[Sheet]) -> list[tuple[Any, Any]]:
 
 async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     job = await turning(shop)
-    view = job.public_dict()
-    assert view["by_hand"] == {
+    view = public_dict(job)
+    assert view == {
         "half": 2,
         "sheets": 4,
         "put_back": "face_down",
@@ -166,7 +167,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert len(shop.queue.jobs()) == 1
     assert shop.queue.waiting(shop.key()) == 1
     assert first_token(job) not in repr(job)
-    assert first_token(job) not in json.dumps(view)
+    assert first_token(job) not in json.dumps(job.public_dict())
     assert first_token(job) != job.present.token
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)
@@ -188,7 +189,7 @@ async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> No
     with pytest.raises(InputError) as refused:
         # It would come out on the paper that was turned over.
         await shop.queue.async_continue(job.job_id)
-    assert refused.value.reason == "turn_paper_busy"
+    assert refused.value.reason == "tray_busy"
     await shop.until(other, JobState.COMPLETED)
     shop.box.online = False
     await shop.refresh()
@@ -414,8 +415,7 @@ async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
             assert await shop.queue.async_on_callback(token, claim)
             go_on.set()
             await shop.settle()
-        reported = await waits(shop, job)
-        assert reported.public_dict()["by_hand"] is not None
+        await waits(shop, job)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 2
@@ -505,6 +505,14 @@ async def test_first_halves_stay_ours_on_the_list(shop: Shop) -> None:
     assert len(shop.sim.cloud.printed) == 2
 
 
+async def print_again(
+    shop: Shop, job: Job, *, from_sheet: int = 1, backs_only: bool = False
+) -> Job:
+    """Print the rest of a job anew."""
+    anew = rest_of(job, from_sheet=from_sheet, backs_only=backs_only)
+    return (await shop.queue.async_retry(job.job_id, context=Context(), anew=anew)).job
+
+
 class TestAgain:
     """After a jam: what lies there is used, and nothing is printed twice on one side."""
 
@@ -521,16 +529,11 @@ class TestAgain:
         assert reported.partly_printed
         return reported
 
-    async def retry(self, shop: Shop, job: Job, **rest: Any) -> Job:
-        """Print the rest of a job anew."""
-        again = await shop.queue.async_retry(job.job_id, context=Context(), rest=Rest(**rest))
-        return again.job
-
     @pytest.mark.parametrize("laser", LASERS)
     async def test_in_the_first_half(self, shop: Shop, laser: Laser) -> None:
         """Two good sheets stay where they are; the others come on top of them."""
         failed = await self.failed(shop, 1, 2, laser=laser)
-        again = await self.retry(shop, failed, from_sheet=3)
+        again = await print_again(shop, failed, from_sheet=3)
         assert again.copies == 1
         await waits(shop, again)
         tray = paper(4)
@@ -550,7 +553,7 @@ class TestAgain:
         stack = first_half(shop, laser)
         backs = images_of(shop.sim.cloud.out_tray[1])
         done = laser.print(backs[:1], stack)
-        again = await self.retry(shop, failed, from_sheet=2)
+        again = await print_again(shop, failed, from_sheet=2)
         await waits(shop, again)
         anew = laser.print(images_of(shop.sim.cloud.printed[-1]), paper(3))
         stack = turn_stack(anew, laser.put_back)
@@ -569,7 +572,7 @@ class TestAgain:
         failed = await self.failed(shop, 2, 1, laser=laser)
         stack = first_half(shop, laser)
         done = laser.print(images_of(shop.sim.cloud.out_tray[1])[:1], stack)
-        again = await self.retry(shop, failed, from_sheet=2, backs_only=True)
+        again = await print_again(shop, failed, from_sheet=2, backs_only=True)
         assert again.state is JobState.UPLOADING
         reported = await shop.until(again, JobState.COMPLETED)
         [backs] = shop.sim.cloud.printed[1:]
@@ -582,20 +585,20 @@ class TestAgain:
         stack = first_half(shop)
         await shop.tick(12 * 3600)
         await shop.until(job, JobState.EXPIRED)
-        again = await self.retry(shop, job, backs_only=True)
+        again = await print_again(shop, job, backs_only=True)
         await shop.until(again, JobState.COMPLETED)
         assert texts(USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)) == SEVEN
 
     async def test_all_of_it(self, shop: Shop) -> None:
         failed = await self.failed(shop, 2, 1, copies=2)
-        again = await shop.queue.async_retry(failed.job_id, context=Context())
-        assert (again.job.pages, again.job.copies) == (7, 2)
-        await waits(shop, again.job)
+        job = await print_again(shop, failed)
+        assert (job.pages, job.copies) == (7, 2)
+        await waits(shop, job)
         stack = turn_stack(
             USUAL.print(images_of(shop.sim.cloud.printed[-1]), paper(8)), "face_down"
         )
-        await shop.queue.async_continue(again.job.job_id)
-        await shop.until(again.job, JobState.COMPLETED)
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.COMPLETED)
         done = USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)
         assert texts(done) == SEVEN * 2
 
@@ -603,13 +606,13 @@ class TestAgain:
         failed = await self.failed(shop, 2, 1)
         for sheet in (0, 5):
             with pytest.raises(InputError) as refused:
-                await self.retry(shop, failed, from_sheet=sheet)
+                await print_again(shop, failed, from_sheet=sheet)
             assert refused.value.reason == "no_such_sheet"
         assert shop.queue.get(failed.job_id).retried_as is None
         shop.sim.cloud.plan(shop.printer(), Outcome(code=502))
         plain = await shop.until(await shop.submit(), JobState.FAILED)
         with pytest.raises(InputError) as refused:
-            await self.retry(shop, plain)
+            await print_again(shop, plain)
         assert refused.value.reason == "not_by_hand"
 
 
@@ -676,7 +679,7 @@ class TestTurnedPaper:
                 await asyncio.sleep(0.01)
         with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(job.job_id)
-        assert refused.value.reason == "turn_paper_busy"
+        assert refused.value.reason == "tray_busy"
         await shop.until(other, JobState.COMPLETED)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
@@ -701,7 +704,7 @@ class TestTurnedPaper:
         assert ended.partly_printed is (end == "canceled")
         with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(job.job_id)
-        assert refused.value.reason == "turn_paper_busy"
+        assert refused.value.reason == "tray_busy"
         await shop.tick(1801)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
@@ -712,7 +715,7 @@ class TestTurnedPaper:
         await shop.queue.async_continue(second.job_id)
         with pytest.raises(InputError) as refused:
             await shop.queue.async_continue(first.job_id)
-        assert refused.value.reason == "turn_paper_taken"
+        assert refused.value.reason == "tray_taken"
         assert refused.value.placeholders is not None
         assert refused.value.placeholders["other"] == second.title
         # At another printer it may.
@@ -779,23 +782,19 @@ class TestTurnedPaper:
         for job in (first, second):
             await shop.until(job, JobState.EXPIRED)
 
-        async def again(job: Job) -> Job:
-            rest = Rest(backs_only=True)
-            return (await shop.queue.async_retry(job.job_id, context=Context(), rest=rest)).job
-
         shop.printer().seconds_per_page = 3000
         other = await shop.submit()
         await shop.uploaded(other)
         with pytest.raises(InputError) as refused:
-            await again(first)
-        assert refused.value.reason == "turn_paper_busy"
+            await print_again(shop, first, backs_only=True)
+        assert refused.value.reason == "tray_busy"
         shop.printer().seconds_per_page = 3
         await shop.until(other, JobState.COMPLETED)
         await off(shop)
-        anew = await again(first)
+        anew = await print_again(shop, first, backs_only=True)
         with pytest.raises(InputError) as refused:
-            await again(second)
-        assert refused.value.reason == "turn_paper_taken"
+            await print_again(shop, second, backs_only=True)
+        assert refused.value.reason == "tray_taken"
         late = await shop.submit()
         await on(shop)
         await shop.until(late, JobState.COMPLETED)
@@ -812,10 +811,8 @@ class TestTurnedPaper:
             shop.hass.config_entries.async_update_entry(
                 shop.entry, options={"release_printers": [shop.key()]}
             )
-            again = await shop.queue.async_retry(
-                job.job_id, context=Context(), rest=Rest(backs_only=True)
-            )
-            assert again.job.waits_for == ("release", "turn_paper")
+            job = await print_again(shop, job, backs_only=True)
+            assert job.waits_for == ("release", "turn_paper")
 
     async def test_a_newer_job_does_not_take_its_place(self, open_shop: OpenShop) -> None:
         async with open_shop() as shop:
@@ -855,22 +852,29 @@ async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"sheets": 5},
         {"pages": "7"},
+        {"pages": 0},
+        {"pages": 2**40},
         {"copies": True},
         {"put_back": "sideways"},
         {"lies": 1},
         {"another": 1},
+        {"pages": 2},
     ],
 )
-async def test_damaged_records(shop: Shop, damage: dict[str, Any]) -> None:
+async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -> None:
+    """The job goes on: only what is left of it cannot be told, and so not printed."""
     job = await turning(shop)
     record = json.loads(json.dumps(job.as_record()))
     assert Job.from_record(record) == job
-    spec = record["spec"]
-    spec["manual_duplex"] |= damage
-    with pytest.raises(StoredError):
-        Job.from_record(record)
+    second = record["deliveries"][1]
+    second["details"] |= damage
+    second["options"]["page_range"] = "2-4"
+    read = Job.from_record(record)
+    assert public_dict(read) is None
+    with pytest.raises(InputError, match="not_by_hand"):
+        rest_of(read, from_sheet=1, backs_only=False)
+    assert read.can_continue
 
 
 @pytest.mark.parametrize(
@@ -881,10 +885,9 @@ async def test_damaged_records(shop: Shop, damage: dict[str, Any]) -> None:
         lambda first, second: [first, second | {"token": first["token"]}],
         lambda first, second: [first | {"token": 5}, second],
         lambda first, second: [first | {"after": "lunch"}, second],
-        lambda first, second: [
-            first,
-            second | {"options": {**second["options"], "page_range": "3-9"}},
-        ],
+        lambda first, second: [first | {"counts_as": None}, second],
+        lambda first, second: [first | {"counts_as": [7]}, second],
+        lambda first, second: [first, second | {"details": []}],
         lambda first, second: [
             first | {"options": {**first["options"], "page_range": "x"}},
             second,

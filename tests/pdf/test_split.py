@@ -6,9 +6,9 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import two_sides
+from custom_components.lianke.pdf import split
 from custom_components.lianke.pdf.process import TaskError
-from tests.by_hand import LASERS, Image, Laser, images, paper, read, turn_stack
+from tests.manual_duplex.laser import LASERS, Image, Laser, images, paper, read, turn_stack
 from tests.pdf.sheets import A4, make_pages, make_picture
 
 LYING = (297.0, 210.0)
@@ -28,7 +28,7 @@ def halves(folder: Path, file: dict[str, Any], **changes: Any) -> tuple[list[Ima
         "backs_descending": False,
         **changes,
     }
-    two_sides.split(request)
+    split.split(request)
     return images(folder / "fronts.pdf"), images(folder / "backs.pdf")
 
 
