@@ -16,14 +16,14 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .api.models import DriverState, Printer, Species
+from .api.models import DriverState, Species
 from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
 WHOLE_BOX: Final = "box"
 _TRANSLATED_UNITS: Final = frozenset({"days", "hours", "jobs", "minutes", "pages", "seconds"})
 
-type Fit = Callable[[Printer], int]
+type Fit = Callable[[StoredPrinter], int]
 """Return how well a printer fits, higher is better, 0 for not at all."""
 
 _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
@@ -31,14 +31,14 @@ _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
 _NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
 
 
-def fitting(printer: Printer) -> int:
+def fitting(known: StoredPrinter) -> int:
     """Fit every printer that can print: one without a driver cannot."""
-    return int(printer.driver not in _DRIVERLESS)
+    return int(known.printer.driver not in _DRIVERLESS)
 
 
-def ink_jets(printer: Printer) -> int:
+def ink_jets(known: StoredPrinter) -> int:
     """Fit ink-jets, and, less well, printers that may be one."""
-    return fitting(printer) and _NOZZLES.get(printer.species, 0)
+    return fitting(known) and _NOZZLES.get(known.printer.species, 0)
 
 
 def offers(
@@ -49,8 +49,8 @@ def offers(
     Those in `chosen` are offered whatever they are: what has been set for one can be taken back.
     """
     fits = sorted(
-        (one for one in known if fit(one.printer) or one.key in chosen),
-        key=lambda one: (one.key in chosen, fit(one.printer)),
+        (one for one in known if fit(one) or one.key in chosen),
+        key=lambda one: (one.key in chosen, fit(one)),
         reverse=True,
     )
     return [SelectOptionDict(value=one.key, label=one.name) for one in fits]

@@ -146,9 +146,11 @@ class ResolvedOptions(Stored):
     by_hand: str | None = None
 
     @property
-    def two_sided(self) -> bool:
-        """Return whether both sides of the sheets are printed, whoever turns them over."""
-        return self.by_hand is not None or self.duplex not in (None, DUPLEX["off"])
+    def duplex_name(self) -> str | None:
+        """Return the duplex mode by its name, None where it is left to the printer."""
+        if self.by_hand is not None:
+            return f"manual_{self.by_hand}"
+        return next((name for name, number in DUPLEX.items() if number == self.duplex), None)
 
     def form_fields(self) -> dict[str, str]:
         """Return the fields of `POST /print/job` that stand for these options.

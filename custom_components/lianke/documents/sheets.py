@@ -360,7 +360,7 @@ def _request(
         "upright": sheets.photo_size in UPRIGHT_PHOTOS,
         "count": sheets.photo_count,
         "new_sheet": sheets.merge and sheets.merge_new_sheet,
-        "two_sided": options.two_sided,
+        "two_sided": options.duplex_name not in (None, "off"),
         "watermark": sheets.watermark,
         "opacity": sheets.watermark_opacity,
         "date": dt_util.now().date().isoformat() if "date" in sheets.stamp else None,

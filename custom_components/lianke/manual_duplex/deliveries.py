@@ -5,7 +5,7 @@ is its `details`, which `jobs` keeps and does not read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import hashlib
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,8 +13,9 @@ from typing import Any, Final, Self
 from homeassistant.core import HomeAssistant
 from homeassistant.util.json import JsonValueType
 
+from ..api.coerce import to_mapping
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
-from ..api.stored import Record, StoredError
+from ..api.stored import READ, Record, Stored, StoredError
 from ..documents.document import Document, digest_of
 from ..documents.kinds import CONTENT_TYPES, IMAGES, FileType
 from ..documents.pdf import pdf_error
@@ -42,8 +43,12 @@ type Span = tuple[int, int]
 """The first and the last page of a file, from 1."""
 
 
+def _face(value: object) -> str:
+    return FACE_UP if value == FACE_UP else FACE_DOWN
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setup:
+class Setup(Stored):
     """How sheets come out of a printer, and how they have to be put back.
 
     `comes_out` and `put_back` say where the printed side is. `turned` means that the second side comes out
@@ -52,24 +57,14 @@ class Setup:
     printed next.
     """
 
-    comes_out: str = FACE_DOWN
-    put_back: str = FACE_DOWN
+    comes_out: str = field(default=FACE_DOWN, metadata={READ: _face})
+    put_back: str = field(default=FACE_DOWN, metadata={READ: _face})
     turned: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any], printer_key: str) -> Self:
         """Return how a printer is set up in the options of its entry; what cannot be read has its default."""
-        stored = options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)
-        if not isinstance(stored, Mapping):
-            return cls()
-        faces = {
-            name: stored[name] for name in ("comes_out", "put_back") if stored.get(name) in FACES
-        }
-        return cls(**faces, turned=stored.get("turned") is True)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON data, as the option has it."""
-        return {"comes_out": self.comes_out, "put_back": self.put_back, "turned": self.turned}
+        return cls.from_dict(to_mapping(options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)))
 
     @property
     def backs_descending(self) -> bool:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
-    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -28,7 +27,7 @@ from ..documents.page_documents import (
     async_write_page,
 )
 from ..documents.spool import Spool
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, needs_box, one_of
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, one_of
 from ..pages.testpage import turn_page
 from ..runtime import async_error_text
 from .deliveries import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
@@ -42,7 +41,13 @@ BACK: Final = "back"
 FRONT: Final = "front"
 SAME: Final = "same"
 OPPOSITE: Final = "opposite"
-PICTURES: Final = f"/{DOMAIN}/by-hand-"
+QUESTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    COMES_OUT: FACES,
+    PUT_BACK: FACES,
+    SECOND_SIDE: (BACK, FRONT),
+    ARROWS: (SAME, OPPOSITE),
+}
+PICTURES: Final = ("out", "sides", "arrows")
 
 ONE_SIDED: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
@@ -63,29 +68,14 @@ class ManualDuplexSteps(BoxOptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_by_hand_printer(None)
-        printers = self._two_sided(self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}))
+        chosen = self.config_entry.options.get(CONF_MANUAL_DUPLEX, {})
+        printers = self._printers(chosen, _sheets)
         return self.async_show_form(
             step_id="by_hand" if printers else "no_printers",
             data_schema=vol.Schema(
                 {vol.Required(CONF_TARGET): one_of(printers)} if printers else {}
             ),
             last_step=not printers,
-        )
-
-    def _two_sided(self, chosen: Mapping[str, Any]) -> list[SelectOptionDict]:
-        """Return the printers on sheets, those last that are known to have a duplex unit.
-
-        It may be broken, or the paper too thick for it.
-        """
-        printers = self.config_entry.runtime_data.storage.printers
-        offers = [
-            offer
-            for offer in self._printers(chosen)
-            if offer["value"] in chosen or printers[offer["value"]].printer.species not in ONE_SIDED
-        ]
-        return sorted(
-            offers,
-            key=lambda offer: offer["value"] not in chosen and _has_unit(printers[offer["value"]]),
         )
 
     @needs_box
@@ -109,7 +99,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         """Print the first side of the test sheet."""
         if user_input is not None and (refused := await self._async_refusal(1)) is None:
             return await self.async_step_by_hand_first(None)
-        return self._show("by_hand_test", {}, None if user_input is None else refused)
+        return self._ask("by_hand_test", refused=None if user_input is None else refused)
 
     @needs_box
     async def async_step_by_hand_first(
@@ -121,7 +111,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
             self._comes_out = user_input[COMES_OUT]
             if (refused := await self._async_refusal(2)) is None:
                 return await self.async_step_by_hand_second(None)
-        return self._show("by_hand_first", {COMES_OUT: FACES}, refused, out="out")
+        return self._ask("by_hand_first", COMES_OUT, refused=refused)
 
     @needs_box
     async def async_step_by_hand_second(
@@ -129,44 +119,29 @@ class ManualDuplexSteps(BoxOptionsFlow):
     ) -> ConfigFlowResult:
         """Ask where the second side is and how it lies; from that follows how paper is turned."""
         if user_input is None:
-            return self._show(
-                "by_hand_second",
-                {SECOND_SIDE: (BACK, FRONT), ARROWS: (SAME, OPPOSITE)},
-                sides="sides",
-                arrows="arrows",
-            )
-        setup = Setup(
-            comes_out=self._comes_out,
-            # The sheet was put back with the printed side down: if it was printed on again, up is right.
-            put_back=FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP,
-            turned=user_input[ARROWS] == OPPOSITE,
-        )
-        return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
+            return self._ask("by_hand_second", SECOND_SIDE, ARROWS)
+        # The sheet was put back with the printed side down: if it was printed on again, up is right.
+        put_back = FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP
+        return self._save_setup(self._comes_out, put_back, user_input[ARROWS])
 
     @needs_box
     async def async_step_by_hand_answers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the present answers and change them without a test sheet."""
+        if user_input is not None:
+            return self._save_setup(**user_input)
         setup = Setup.of(self.config_entry.options, self._target)
-        if user_input is None:
-            defaults = {
-                COMES_OUT: setup.comes_out,
-                PUT_BACK: setup.put_back,
-                ARROWS: OPPOSITE if setup.turned else SAME,
-            }
-            return self._show(
-                "by_hand_answers",
-                {COMES_OUT: FACES, PUT_BACK: FACES, ARROWS: (SAME, OPPOSITE)},
-                defaults=defaults,
-                out="out",
-                arrows="arrows",
-            )
-        setup = Setup(
-            comes_out=user_input[COMES_OUT],
-            put_back=user_input[PUT_BACK],
-            turned=user_input[ARROWS] == OPPOSITE,
-        )
+        answers = {
+            COMES_OUT: setup.comes_out,
+            PUT_BACK: setup.put_back,
+            ARROWS: OPPOSITE if setup.turned else SAME,
+        }
+        return self._ask("by_hand_answers", *answers, answers=answers)
+
+    def _save_setup(self, comes_out: str, put_back: str, arrows: str) -> ConfigFlowResult:
+        """Save how the paper of the chosen printer is turned."""
+        setup = Setup(comes_out=comes_out, put_back=put_back, turned=arrows == OPPOSITE)
         return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
 
     @needs_box
@@ -202,27 +177,24 @@ class ManualDuplexSteps(BoxOptionsFlow):
             return text or str(err)
         return None
 
-    def _show(
+    def _ask(
         self,
         step: str,
-        questions: Mapping[str, tuple[str, ...]],
+        *questions: str,
         refused: str | None = None,
-        *,
-        defaults: Mapping[str, str] | None = None,
-        **pictures: str,
+        answers: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with questions, and pictures in its description."""
+        """Show a form with these questions, and why printing was refused; pictures are in its description."""
         fields = {
-            vol.Required(name, default=(defaults or {}).get(name, vol.UNDEFINED)): SelectSelector(
+            vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): SelectSelector(
                 SelectSelectorConfig(
-                    options=list(answers),
+                    options=list(QUESTIONS[name]),
                     translation_key=f"by_hand_{name}",
                     mode=SelectSelectorMode.LIST,
                 )
             )
-            for name, answers in questions.items()
+            for name in questions
         }
-        shown = {name: f"![]({PICTURES}{file}.svg)" for name, file in pictures.items()}
         return self.async_show_form(
             step_id=step,
             data_schema=vol.Schema(fields),
@@ -230,13 +202,18 @@ class ManualDuplexSteps(BoxOptionsFlow):
             description_placeholders={
                 "name": self._target_name(),
                 "reason": refused or "",
-                **shown,
+                **{name: f"![](/{DOMAIN}/by-hand-{name}.svg)" for name in PICTURES},
             },
             last_step=step in ("by_hand_second", "by_hand_answers"),
         )
 
 
-def _has_unit(printer: StoredPrinter) -> bool:
-    """Return whether a printer is known to print both sides by itself."""
-    able = printer.capabilities
-    return able is not None and bool((able.duplex or frozenset()) - {DUPLEX["off"]})
+def _sheets(known: StoredPrinter) -> int:
+    """Fit printers on sheets, less well those that are known to print both sides by themselves.
+
+    Their duplex unit may be broken, or the paper too thick for it.
+    """
+    if known.printer.species in ONE_SIDED:
+        return 0
+    able = known.capabilities and known.capabilities.duplex
+    return fitting(known) and (1 if (able or frozenset()) - {DUPLEX["off"]} else 2)

@@ -1,8 +1,5 @@
 """Split a document into the pages for the first and for the second sides of its sheets."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-import os
 from typing import Any
 
 import pypdfium2
@@ -34,16 +31,15 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
         fronts_descending=request["fronts_descending"],
         backs_descending=request["backs_descending"],
     )
-    with _removed_on_failure(request["fronts"], request["backs"]):
-        for pages, target, turned in (
-            (fronts, request["fronts"], False),
-            (backs, request["backs"], request["turned"]),
-        ):
-            made = _made(gathered, pages, upright=request["upright"], turned=turned)
-            try:
-                save_new(made, target, request["limit"])
-            finally:
-                made.close()
+    for pages, target, turned in (
+        (fronts, request["fronts"], False),
+        (backs, request["backs"], request["turned"]),
+    ):
+        made = _made(gathered, pages, upright=request["upright"], turned=turned)
+        try:
+            save_new(made, target, request["limit"])
+        finally:
+            made.close()
     gathered.document.close()
     return {"pages": count, "sheets": len(fronts), "lies": lies and request["upright"]}
 
@@ -78,14 +74,3 @@ def _made(gathered: Gathered, pages: Side, *, upright: bool, turned: bool) -> An
         page.set_rotation((page.get_rotation() + turns) % 360)
         page.close()
     return document
-
-
-@contextmanager
-def _removed_on_failure(*paths: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for path in paths:
-            with suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108  # a process that starts fast
-        raise

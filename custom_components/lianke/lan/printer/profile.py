@@ -19,7 +19,6 @@ from ...api.option_resolver import MAX_COPIES, resolve_options
 from ...api.options import (
     COLORS,
     DUPLEX,
-    MANUAL_DUPLEX,
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
@@ -387,10 +386,7 @@ def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
 def _default_sides(sides: Mapping[str, str], defaults: ResolvedOptions | None) -> str:
     if defaults is None:
         return ONE_SIDED
-    wanted = {ours for ours, number in DUPLEX.items() if number == defaults.duplex}
-    if defaults.by_hand is not None:
-        wanted = {ours for ours, edge in MANUAL_DUPLEX.items() if edge == defaults.by_hand}
-    return next((word for word, ours in sides.items() if ours in wanted), ONE_SIDED)
+    return next((word for word, ours in sides.items() if ours == defaults.duplex_name), ONE_SIDED)
 
 
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
