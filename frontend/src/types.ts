@@ -62,7 +62,7 @@ export interface Printer {
 }
 
 /* Both sides by hand: which half it is, and how the sheets are put back for the second. */
-export interface ByHand {
+export interface ManualDuplex {
   half: number;
   sheets: number;
   put_back: "face_up" | "face_down";
@@ -103,7 +103,7 @@ export interface Job {
   asked_by?: string | null;
   /* Address of a picture of its first page, for who may answer. */
   picture?: string | null;
-  by_hand?: ByHand | null;
+  by_hand?: ManualDuplex | null;
   can_move?: boolean;
   can_print_again?: boolean;
 }

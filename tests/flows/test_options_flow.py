@@ -103,7 +103,7 @@ async def test_menu(house: House) -> None:
     assert result["menu_options"] == [
         "settings",
         "defaults",
-        "by_hand",
+        "manual_duplex",
         "keep_alive",
         "stand_in",
         "approval",

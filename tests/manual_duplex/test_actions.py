@@ -160,7 +160,7 @@ async def test_what_has_no_second_side(house: House) -> None:
 async def test_what_cannot_be_split(house: House) -> None:
     device = house.device()
     for source in ({"text": "Hello"}, {"file": house.path("page.html")}):
-        assert await reason(house, device_id=device, duplex=LONG, **source) == "by_hand_type"
+        assert await reason(house, device_id=device, duplex=LONG, **source) == "manual_duplex_type"
     assert house.sent == 0
     assert not house.spooled()
     # By default it concerns what it can, and does not keep a notification from being printed.
@@ -216,18 +216,18 @@ async def test_again_with_other_options(house: House) -> None:
     await house.hass.async_block_till_done(wait_background_tasks=True)
     job_id = job["job_id"]
     other = {"to_device_id": house.device(INKJET)}
-    assert await reason(house, "retry_job", job_id=job_id, copies=2) == "by_hand_unchanged"
-    assert await reason(house, "retry_job", job_id=job_id, **other) == "by_hand_unchanged"
+    assert await reason(house, "retry_job", job_id=job_id, copies=2) == "manual_duplex_unchanged"
+    assert await reason(house, "retry_job", job_id=job_id, **other) == "manual_duplex_unchanged"
     house.cloud.plan(house.box.printer(1), Outcome(code=502))
     plain = await house.ask(
         "print", device_id=house.device(), file=house.path("seven.pdf"), wait=True
     )
     job_id = plain["jobs"][0]["job_id"]
-    assert await reason(house, "retry_job", job_id=job_id, duplex=LONG) == "by_hand_not_again"
-    assert await reason(house, "retry_job", job_id=job_id, from_sheet=2) == "not_by_hand"
+    assert await reason(house, "retry_job", job_id=job_id, duplex=LONG) == "manual_duplex_not_again"
+    assert await reason(house, "retry_job", job_id=job_id, from_sheet=2) == "not_manual_duplex"
     before = house.sent
     assert await reason(house, "retry_job", job_id=job_id, copies=1, backs_only=True) == (
-        "not_by_hand"
+        "not_manual_duplex"
     )
     assert house.sent == before
 

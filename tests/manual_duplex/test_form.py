@@ -42,7 +42,7 @@ async def at_printer(
     hass: HomeAssistant, entry: MockConfigEntry, name: str, step: str
 ) -> ConfigFlowResult:
     """Open the options and choose a printer, and what to do there."""
-    result = await target(hass, await go(hass, entry, "by_hand"), name)
+    result = await target(hass, await go(hass, entry, "manual_duplex"), name)
     assert result["type"] is FlowResultType.MENU
     return await hass.config_entries.options.async_configure(
         result["flow_id"], {"next_step_id": step}
@@ -60,17 +60,17 @@ async def test_a_sheet_and_three_questions(
 ) -> None:
     client = await hass_client_no_auth()
     answers = seen(laser)
-    result = await at_printer(hass, setup, LASER, "by_hand_test")
+    result = await at_printer(hass, setup, LASER, "manual_duplex_test")
     assert not simulator.printed
     result = await answer(hass, result, {})
-    assert result["step_id"] == "by_hand_first"
+    assert result["step_id"] == "manual_duplex_first"
     placeholders: Any = result["description_placeholders"]
     picture = await client.get(placeholders["out"].removeprefix("![](").rstrip(")"))
     assert (await picture.read()).startswith(b"<svg")
     [first] = await came_out(simulator)
     assert "<b>1</b>" in first.path.read_text("utf-8")
     result = await answer(hass, result, {"comes_out": answers.pop("comes_out")})
-    assert result["step_id"] == "by_hand_second"
+    assert result["step_id"] == "manual_duplex_second"
     [_, second] = await came_out(simulator, 2)
     assert "<b>2</b>" in second.path.read_text("utf-8")
     result = await answer(hass, result, answers)
@@ -82,16 +82,16 @@ async def test_a_sheet_and_three_questions(
 async def test_answers_are_shown_changed_and_forgotten(
     hass: HomeAssistant, setup: MockConfigEntry
 ) -> None:
-    result = await at_printer(hass, setup, LASER, "by_hand_answers")
+    result = await at_printer(hass, setup, LASER, "manual_duplex_answers")
     # As for most printers.
     assert shown(result) == {"comes_out": "face_down", "put_back": "face_down", "arrows": "same"}
     wanted = {"comes_out": "face_up", "put_back": "face_down", "arrows": "opposite"}
     await answer(hass, result, wanted)
     kept = {"comes_out": "face_up", "put_back": "face_down", "turned": True}
     assert setup.options == {CONF_MANUAL_DUPLEX: {key_of(setup, LASER): kept}}
-    result = await at_printer(hass, setup, LASER, "by_hand_answers")
+    result = await at_printer(hass, setup, LASER, "manual_duplex_answers")
     assert shown(result) == wanted
-    result = await at_printer(hass, setup, LASER, "by_hand_forget")
+    result = await at_printer(hass, setup, LASER, "manual_duplex_forget")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert setup.options == {}
 
@@ -99,11 +99,14 @@ async def test_answers_are_shown_changed_and_forgotten(
 async def test_a_sheet_that_is_refused(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:
-    result = await at_printer(hass, setup, LASER, "by_hand_test")
+    result = await at_printer(hass, setup, LASER, "manual_duplex_test")
     show_state(simulator.box.printer(1), "outOfPaper")
     await setup.runtime_data.coordinator.async_refresh()
     result = await answer(hass, result, {})
-    assert (result["step_id"], result["errors"]) == ("by_hand_test", {"base": "by_hand_refused"})
+    assert (result["step_id"], result["errors"]) == (
+        "manual_duplex_test",
+        {"base": "manual_duplex_refused"},
+    )
     placeholders: Any = result["description_placeholders"]
     assert "paper" in placeholders["reason"]
     assert not simulator.printed
@@ -111,7 +114,7 @@ async def test_a_sheet_that_is_refused(
 
 
 async def test_labels_are_not_turned_over(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    offered = choices(await go(hass, setup, "by_hand"), "target")
+    offered = choices(await go(hass, setup, "manual_duplex"), "target")
     assert LASER in offered
     assert LABELS not in offered
 
@@ -124,9 +127,9 @@ async def test_printers_with_a_duplex_unit_come_last(
     for name in (LASER, OTHER_LASER):
         able = await coordinator.get_capabilities(key_of(setup, name))
         assert able is not None
-    offered = choices(await go(hass, setup, "by_hand"), "target")
+    offered = choices(await go(hass, setup, "manual_duplex"), "target")
     assert OTHER_LASER in offered
     assert offered[-1] == LASER
     # What has been set up is what somebody may want to change.
-    await answer(hass, await at_printer(hass, setup, LASER, "by_hand_answers"), SMALL_LASER)
-    assert choices(await go(hass, setup, "by_hand"), "target")[0] == LASER
+    await answer(hass, await at_printer(hass, setup, LASER, "manual_duplex_answers"), SMALL_LASER)
+    assert choices(await go(hass, setup, "manual_duplex"), "target")[0] == LASER

@@ -613,7 +613,7 @@ class TestAgain:
         plain = await shop.until(await shop.submit(), JobState.FAILED)
         with pytest.raises(InputError) as refused:
             await print_again(shop, plain)
-        assert refused.value.reason == "not_by_hand"
+        assert refused.value.reason == "not_manual_duplex"
 
 
 async def off(shop: Shop) -> None:
@@ -872,7 +872,7 @@ async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -
     second["options"]["page_range"] = "2-4"
     read = Job.from_record(record)
     assert public_dict(read) is None
-    with pytest.raises(InputError, match="not_by_hand"):
+    with pytest.raises(InputError, match="not_manual_duplex"):
         rest_of(read, from_sheet=1, backs_only=False)
     assert read.can_continue
 

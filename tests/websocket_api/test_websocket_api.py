@@ -103,7 +103,7 @@ async def test_the_card_knows_what_it_is_told(
         "Feed": set(),
         "Printer": set(),
         "Ink": set(),
-        "ByHand": set(),
+        "ManualDuplex": set(),
         "Job": {
             "printer_key",
             "printer",
@@ -120,7 +120,7 @@ async def test_the_card_knows_what_it_is_told(
         "Printer": printer,
         "Ink": printer["ink"][0],
         "Job": job,
-        "ByHand": job["by_hand"],
+        "ManualDuplex": job["by_hand"],
     }
     for interface, fields in given.items():
         assert fields_of(interface) <= fields.keys(), interface

@@ -75,7 +75,7 @@ class LiankeOptionsFlow(
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += [
                 "defaults",
-                "by_hand",
+                "manual_duplex",
                 "keep_alive",
                 "stand_in",
                 "approval",

@@ -74,7 +74,7 @@ def _read_files() -> tuple[list[Path], str]:
 
 def _find_pictures() -> list[Path]:
     """Return the pictures that forms show; blocking."""
-    return sorted(FRONTEND.glob("by-hand-*.svg"))
+    return sorted(FRONTEND.glob("manual-duplex-*.svg"))
 
 
 class _Resource:

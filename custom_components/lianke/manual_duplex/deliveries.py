@@ -193,10 +193,10 @@ def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, D
     Sheets count from 1, as they came out on the side that was not finished. Where that is the first one, the sheets
     before it are kept and get their second sides with the others; where it is the second one, they are finished.
     `backs_only` leaves out first sides.
-    Raises InputError: not_by_hand, no_such_sheet.
+    Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if (plan := _plan_of(job)) is None:
-        raise job_error("not_by_hand", job)
+        raise job_error("not_manual_duplex", job)
     fronts, backs = job.deliveries
     front_span = None if fronts.state is JobState.COMPLETED else plan.span(fronts)
     back_span = plan.span(backs)
@@ -231,18 +231,18 @@ async def async_split(
 
     The document is used up by that; with one page, it is the only delivery. If only a default option asks for both
     sides (`by_default`), so is one that cannot be split.
-    Raises InputError: by_hand_type, by_hand_not_available, pages_not_in_document, sheet_too_many_pages,
+    Raises InputError: manual_duplex_type, manual_duplex_not_available, pages_not_in_document, sheet_too_many_pages,
     and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays as it is.
     """
     one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
     if document.extension not in TYPES:
         if by_default:
             return one_sided
-        raise InputError("by_hand_type", name=document.name)
+        raise InputError("manual_duplex_type", name=document.name)
     if document.pages is None:
         if by_default:
             return one_sided
-        raise InputError("by_hand_not_available")
+        raise InputError("manual_duplex_not_available")
     pages = select_pages(options.page_range, document.pages)
     if not pages:
         raise InputError("pages_not_in_document", count=str(document.pages))
@@ -289,7 +289,7 @@ async def async_split(
         sizes, digest = await hass.async_add_executor_job(_measure, paths, document)
     except PdfUnavailableError:
         await spool.async_discard(fronts, backs)
-        raise InputError("by_hand_not_available") from None
+        raise InputError("manual_duplex_not_available") from None
     except PdfError as err:
         await spool.async_discard(fronts, backs)
         raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None

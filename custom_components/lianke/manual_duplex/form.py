@@ -61,17 +61,17 @@ class ManualDuplexSteps(BoxOptionsFlow):
         self._comes_out = FACE_DOWN
 
     @needs_box
-    async def async_step_by_hand(
+    async def async_step_manual_duplex(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Choose the printer whose paper is turned over by hand."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
-            return await self.async_step_by_hand_printer(None)
+            return await self.async_step_manual_duplex_printer(None)
         chosen = self.config_entry.options.get(CONF_MANUAL_DUPLEX, {})
         printers = self._printers(chosen, _sheets)
         return self.async_show_form(
-            step_id="by_hand" if printers else "no_printers",
+            step_id="manual_duplex" if printers else "no_printers",
             data_schema=vol.Schema(
                 {vol.Required(CONF_TARGET): one_of(printers)} if printers else {}
             ),
@@ -79,30 +79,30 @@ class ManualDuplexSteps(BoxOptionsFlow):
         )
 
     @needs_box
-    async def async_step_by_hand_printer(
+    async def async_step_manual_duplex_printer(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Offer the test sheet, the answers themselves, and to forget them."""
-        steps = ["by_hand_test", "by_hand_answers"]
+        steps = ["manual_duplex_test", "manual_duplex_answers"]
         if self._target in self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}):
-            steps.append("by_hand_forget")
+            steps.append("manual_duplex_forget")
         return self.async_show_menu(
-            step_id="by_hand_printer",
+            step_id="manual_duplex_printer",
             menu_options=steps,
             description_placeholders={"name": self._target_name()},
         )
 
     @needs_box
-    async def async_step_by_hand_test(
+    async def async_step_manual_duplex_test(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Print the first side of the test sheet."""
         if user_input is not None and (refused := await self._async_refusal(1)) is None:
-            return await self.async_step_by_hand_first(None)
-        return self._ask("by_hand_test", refused=None if user_input is None else refused)
+            return await self.async_step_manual_duplex_first(None)
+        return self._ask("manual_duplex_test", refused=None if user_input is None else refused)
 
     @needs_box
-    async def async_step_by_hand_first(
+    async def async_step_manual_duplex_first(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask how the sheet came out, and print its second side."""
@@ -110,22 +110,22 @@ class ManualDuplexSteps(BoxOptionsFlow):
         if user_input is not None:
             self._comes_out = user_input[COMES_OUT]
             if (refused := await self._async_refusal(2)) is None:
-                return await self.async_step_by_hand_second(None)
-        return self._ask("by_hand_first", COMES_OUT, refused=refused)
+                return await self.async_step_manual_duplex_second(None)
+        return self._ask("manual_duplex_first", COMES_OUT, refused=refused)
 
     @needs_box
-    async def async_step_by_hand_second(
+    async def async_step_manual_duplex_second(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask where the second side is and how it lies; from that follows how paper is turned."""
         if user_input is None:
-            return self._ask("by_hand_second", SECOND_SIDE, ARROWS)
+            return self._ask("manual_duplex_second", SECOND_SIDE, ARROWS)
         # The sheet was put back with the printed side down: if it was printed on again, up is right.
         put_back = FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP
         return self._save_setup(self._comes_out, put_back, user_input[ARROWS])
 
     @needs_box
-    async def async_step_by_hand_answers(
+    async def async_step_manual_duplex_answers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the present answers and change them without a test sheet."""
@@ -137,7 +137,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
             PUT_BACK: setup.put_back,
             ARROWS: OPPOSITE if setup.turned else SAME,
         }
-        return self._ask("by_hand_answers", *answers, answers=answers)
+        return self._ask("manual_duplex_answers", *answers, answers=answers)
 
     def _save_setup(self, comes_out: str, put_back: str, arrows: str) -> ConfigFlowResult:
         """Save how the paper of the chosen printer is turned."""
@@ -145,7 +145,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
 
     @needs_box
-    async def async_step_by_hand_forget(
+    async def async_step_manual_duplex_forget(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Expect of the printer again what is right for most."""
@@ -189,7 +189,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
             vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): SelectSelector(
                 SelectSelectorConfig(
                     options=list(QUESTIONS[name]),
-                    translation_key=f"by_hand_{name}",
+                    translation_key=f"manual_duplex_{name}",
                     mode=SelectSelectorMode.LIST,
                 )
             )
@@ -198,13 +198,13 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self.async_show_form(
             step_id=step,
             data_schema=vol.Schema(fields),
-            errors={} if refused is None else {"base": "by_hand_refused"},
+            errors={} if refused is None else {"base": "manual_duplex_refused"},
             description_placeholders={
                 "name": self._target_name(),
                 "reason": refused or "",
-                **{name: f"![](/{DOMAIN}/by-hand-{name}.svg)" for name in PICTURES},
+                **{name: f"![](/{DOMAIN}/manual-duplex-{name}.svg)" for name in PICTURES},
             },
-            last_step=step in ("by_hand_second", "by_hand_answers"),
+            last_step=step in ("manual_duplex_second", "manual_duplex_answers"),
         )
 
 

@@ -32,7 +32,7 @@ def chosen_options(data: Mapping[str, Any]) -> dict[str, Any]:
 def rest_again(job: Job, data: Mapping[str, Any]) -> Sequence[Delivery] | None:
     """Return what is printed again of a job with two deliveries, None for any other.
 
-    Raises InputError: not_by_hand, no_such_sheet.
+    Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if len(job.deliveries) == 1 and not {ATTR_FROM_SHEET, ATTR_BACKS_ONLY} & data.keys():
         return None
@@ -45,14 +45,14 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
     """Return how a job's document is printed on a printer with these options changed.
 
     Options that the job was asked for and that are not changed are checked anew, too. Raises
-    InputError: by_hand_unchanged, by_hand_not_again, sheets_are_laid_out, printer_gone,
+    InputError: manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, printer_gone,
     and what is wrong with an option.
     """
     if len(job.deliveries) > 1:
         # They were made for one printer and its options.
-        raise InputError("by_hand_unchanged", title=job.title)
+        raise InputError("manual_duplex_unchanged", title=job.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
-        raise InputError("by_hand_not_again", title=job.title)
+        raise InputError("manual_duplex_not_again", title=job.title)
     if job.spec.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
     kept = dict(job.spec.requested)

@@ -12,7 +12,7 @@ import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/answer.en.json";
 import zh from "../translations/answer.zh-Hans.json";
-import type { ByHand, Job } from "../types";
+import type { Job, ManualDuplex } from "../types";
 import { Part } from "./part";
 import { turnPicture } from "./turn-picture";
 
@@ -199,7 +199,7 @@ export class LiankeAnswer extends Part {
       ${hand ? this._turnDialog(hand) : nothing}`;
   }
 
-  private _turnDialog(hand: ByHand) {
+  private _turnDialog(hand: ManualDuplex) {
     const join = this.t.isChinese ? "" : " ";
     const put = [this._text(`step_${hand.put_back}`), this._text(`edge_${hand.edge_first}`)].join(join);
     const error = this._tasks.errorOf("answer");

@@ -1,6 +1,6 @@
 /* A picture of how sheets are put back for their second sides. */
 import { svg, type TemplateResult } from "lit";
-import type { ByHand } from "../types";
+import type { ManualDuplex } from "../types";
 
 /* The page as it lies in the tray, its leading edge at the top, around its middle. */
 const page = (left: boolean, seen: boolean) => svg`<g
@@ -13,7 +13,7 @@ const page = (left: boolean, seen: boolean) => svg`<g
 </g>`;
 
 /* Return the picture: the sheets below the printer, the edge that goes in first at the top, the printed side or the back. */
-export const turnPicture = ({ put_back, edge_first }: ByHand, label: string): TemplateResult<2> => {
+export const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): TemplateResult<2> => {
   const left = edge_first === "left";
   const up = put_back === "face_up";
   const [width, height] = left ? [76, 60] : [60, 76];

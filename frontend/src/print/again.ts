@@ -97,7 +97,7 @@ export class LiankeAgain extends Part {
       </div>
       <div class="content">
         ${this._moves ? html`<p class="soft">${this._text("move_about")}</p>` : nothing}
-        ${job.by_hand ? this._byHand() : this._printer()}
+        ${job.by_hand ? this._manualDuplex() : this._printer()}
         ${
           batch
             ? html`<lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>`
@@ -133,8 +133,8 @@ export class LiankeAgain extends Part {
     </div>`;
   }
 
-  private _byHand() {
-    return html`<p class="soft">${this._text("by_hand_about")}</p>
+  private _manualDuplex() {
+    return html`<p class="soft">${this._text("manual_duplex_about")}</p>
       <div class="field">
         <label class="soft" for="sheet">${this._text("from_sheet")}</label>
         <input

@@ -153,8 +153,8 @@ const FIELDS: Record<string, string> = {
   invalid_page_range: "pages",
   pages_not_in_document: "pages",
   paper_required: "paper",
-  by_hand_type: "duplex",
-  by_hand_not_available: "duplex",
+  manual_duplex_type: "duplex",
+  manual_duplex_not_available: "duplex",
 };
 
 /* Return the field that an error of Home Assistant is about, if it is about one. */
