@@ -114,12 +114,12 @@ def translating() -> Iterator[None]:
 
 
 async def async_error_text(
-    hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
-) -> str | None:
-    """Return an error's text in Home Assistant's language, None when there is none.
+    hass: HomeAssistant, key: str, placeholders: Mapping[str, str] | None = None
+) -> str:
+    """Return an error's text in Home Assistant's language, empty when there is none.
 
     Placeholders that a stored job does not know are empty.
     """
     texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
-    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message")
-    return None if text is None else text.format_map(defaultdict(str, placeholders))
+    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")
+    return text.format_map(defaultdict(str, placeholders or {}))

@@ -1,13 +1,14 @@
 """People to ask, and to be asked."""
 
 from pathlib import Path
+from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 import pytest
 
-from tests.household import make_media
+from tests.household import House, make_media
 
 
 @pytest.fixture
@@ -26,3 +27,10 @@ async def boss(hass: HomeAssistant) -> User:
 async def anna(hass: HomeAssistant, boss: User) -> User:
     """Return a user who is no administrator."""
     return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+
+
+async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
+    """Print a text as a user and return the job."""
+    context = Context(user_id=user.id)
+    response = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
+    return dict(response["jobs"][0])

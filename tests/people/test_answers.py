@@ -6,19 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.core import (
     Context,
     Event,
     EventStateChangedData,
-    HomeAssistant,
     callback,
 )
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.api.option_resolver import resolve_options
@@ -32,12 +31,8 @@ from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House
+from tests.people.conftest import print_as
 from tests.simulator import Outcome
-
-
-def option(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
-    """Set options."""
-    hass.config_entries.async_update_entry(entry, options=options)
 
 
 def acting(user: User) -> Context:
@@ -45,17 +40,9 @@ def acting(user: User) -> Context:
     return Context(user_id=user.id)
 
 
-async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
-    """Print a text as a user and return the job."""
-    response = await house.ask(
-        "print", acting(user), device_id=house.device(), text="Hello", **data
-    )
-    return dict(response["jobs"][0])
-
-
 @pytest.mark.usefixtures("hurried")
 async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
-    option(house.hass, house.entry, approval_users=[anna.id])
+    house.set_options({"approval_users": [anna.id]})
     job = await print_as(house, anna)
     assert (job["state"], job["hold_reason"]) == ("held", "approval")
     assert job["message"] == "Waiting for approval"
@@ -84,11 +71,8 @@ async def test_a_job_is_rejected(
     anna: User, boss: User, language: str, message: str, house: House
 ) -> None:
     house.hass.config.language = language
-    option(
-        house.hass,
-        house.entry,
-        approval_printers=list(house.data.storage.printers),
-        approvers=[anna.id],
+    house.set_options(
+        {"approval_printers": list(house.data.storage.printers), "approvers": [anna.id]}
     )
     job = await print_as(house, boss)
     with pytest.raises(ServiceValidationError) as refused:
@@ -117,42 +101,36 @@ LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize("case", LIMITS)
-async def test_what_is_to_be_approved(case: str, house: House) -> None:
-    options, asked, expected = LIMITS[case]
-    view = next(
-        view for view in house.data.coordinator.data.printers.values() if view.name == LASER
-    )
-    document = Document(
-        path=Path("unread.pdf"),
-        name="Report.pdf",
-        content_type="application/pdf",
-        extension=".pdf",
-        size=1,
-        pages=asked.get("pages", 1),
-        title="Report",
-    )
-    spec = JobSpec(
-        printer_key=view.key,
-        title="Report",
-        options=resolve_options(
-            PrintOptions(copies=asked.get("copies"), pages=asked.get("range")),
-            None,
-            (),
-            view.printer.species,
-        ),
-        sender_address=asked.get("sender_address"),
-        origin=asked.get("origin"),
-    )
-    option(house.hass, house.entry, **options)
+async def test_what_is_to_be_approved(house: House) -> None:
+    printers = house.data.coordinator.data.printers.values()
+    laser = next(one for one in printers if one.name == LASER)
     policy = PrintPolicy(house.hass, house.entry, house.data.storage.pages)
-    asked_for = await policy.async_with_reasons(spec, Counted(document, spec.options), [])
-    assert asked_for.waits_for == (("approval",) if expected else ())
+    for case, (options, asked, expected) in LIMITS.items():
+        house.set_options(options)
+        document = Document(
+            path=Path("unread.pdf"),
+            name="Report.pdf",
+            content_type="application/pdf",
+            extension=".pdf",
+            size=1,
+            pages=asked.get("pages", 1),
+            title="Report",
+        )
+        wanted = PrintOptions(copies=asked.get("copies"), pages=asked.get("range"))
+        spec = JobSpec(
+            printer_key=laser.key,
+            title="Report",
+            options=resolve_options(wanted, None, (), laser.printer.species),
+            sender_address=asked.get("sender_address"),
+            origin=asked.get("origin"),
+        )
+        asked_for = await policy.async_with_reasons(spec, Counted(document, spec.options), [])
+        assert asked_for.waits_for == (("approval",) if expected else ()), case
 
 
 async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:
     """The event fires once for each person and once for the printer, the sensor has the present reason."""
-    option(house.hass, house.entry, approval_users=[anna.id])
+    house.set_options({"approval_users": [anna.id]})
     sensor, event_id = (
         f"{kind}.kyocera_ma2000w_gx_{what}"
         for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
@@ -183,7 +161,7 @@ async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: Ho
 
 async def test_answering_twice_at_once(anna: User, boss: User, house: House) -> None:
     """One of several presses counts, and what waits for the next person goes on waiting."""
-    option(house.hass, house.entry, approval_users=[anna.id], release_users=[anna.id])
+    house.set_options({"approval_users": [anna.id], "release_users": [anna.id]})
     job = await print_as(house, anna)
     answers = await asyncio.gather(
         *(
@@ -244,11 +222,11 @@ async def test_an_answer_counts_for_what_it_was_checked_for(
 ) -> None:
     """Whoever releases a job twice at once has not approved it."""
     keys = {one.name: key for key, one in house.data.storage.printers.items()}
-    option(
-        house.hass,
-        house.entry,
-        release_printers=[keys[LASER], keys[OTHER_LASER]],
-        approval_printers=[keys[OTHER_LASER]],
+    house.set_options(
+        {
+            "release_printers": [keys[LASER], keys[OTHER_LASER]],
+            "approval_printers": [keys[OTHER_LASER]],
+        }
     )
     other = house.device(OTHER_LASER)
     made = await house.hass.auth.async_create_refresh_token(anna, "http://localhost/")
@@ -275,8 +253,9 @@ async def test_an_answer_counts_for_what_it_was_checked_for(
 async def test_what_was_approved_and_did_not_come_out(
     reachable: str, anna: User, boss: User, house: House
 ) -> None:
-    """The same document for the same user needs no second approval; a change of it does."""
-    option(house.hass, house.entry, approval_users=[anna.id])
+    """The same document for the same user needs no second approval; a change of it, or of the user, does."""
+    other = await house.hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
+    house.set_options({"approval_users": [anna.id, other.id]})
 
     async def fails() -> str:
         house.cloud.plan(house.box.printer(1), Outcome(code=502))
@@ -289,13 +268,13 @@ async def test_what_was_approved_and_did_not_come_out(
     again = (await house.ask("retry_job", acting(anna), job_id=await fails()))["job"]
     assert again["state"] == "uploading"
     await house.came_out()
-    more = {"job_id": await fails(), "copies": 50}
-    again = (await house.ask("retry_job", acting(anna), **more))["job"]
-    assert again["hold_reason"] == "approval"
+    for user, changed in ((anna, {"copies": 50}), (other, {})):
+        again = await house.ask("retry_job", acting(user), job_id=await fails(), **changed)
+        assert again["job"]["hold_reason"] == "approval"
 
 
 async def test_what_was_approved_and_is_moved(anna: User, boss: User, house: House) -> None:
-    option(house.hass, house.entry, approval_users=[anna.id])
+    house.set_options({"approval_users": [anna.id]})
     house.box.printer(1).on = False
     await house.data.coordinator.async_refresh()
     jobs = [await print_as(house, anna) for _ in range(2)]

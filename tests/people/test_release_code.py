@@ -18,15 +18,9 @@ from custom_components.lianke.jobs.spec import Origin, current_origin
 from custom_components.lianke.people import release_code
 from custom_components.lianke.people.release_code import CodeChecker, hash_code
 from tests.household import House
+from tests.people.conftest import print_as
 
 CODE = "hunter42"
-
-
-async def print_as(house: House, user: User, **data: Any) -> dict[str, Any]:
-    """Print a text as a user and return the job."""
-    context = Context(user_id=user.id)
-    response = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
-    return dict(response["jobs"][0])
 
 
 async def release(house: House, user: User | None, job: dict[str, Any], **data: Any) -> None:

@@ -141,11 +141,11 @@ class PeopleSteps(BoxOptionsFlow):
             vol.Optional(CODE): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
         }
         with_code = [escape_markdown(one["label"]) for one in users if one["value"] in codes]
-        shown = ", ".join(with_code) or await async_error_text(self.hass, "release_codes_none", {})
+        shown = ", ".join(with_code) or await async_error_text(self.hass, "release_codes_none")
         return self.async_show_form(
             step_id="release",
             data_schema=vol.Schema(schema),
-            description_placeholders={"users": shown or ""},
+            description_placeholders={"users": shown},
             errors=errors,
         )
 

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import logging
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.notify.const import (
@@ -18,7 +18,7 @@ from homeassistant.components.notify.const import (
     SERVICE_SEND_MESSAGE,
 )
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.network import NoURLAvailableError, get_url
@@ -34,9 +34,18 @@ from ..runtime import LiankeConfigEntry, async_error_text, translating
 from .approval import async_answer
 from .visible import async_picture_path
 
+_LOGGER = logging.getLogger(__name__)
+
+# The companion app, whose action shows buttons and pictures; it fires the event in the context of the phone's user.
+MOBILE_APP: Final = "mobile_app"
+EVENT_ACTION: Final = "mobile_app_notification_action"
+CLEAR: Final = "clear_notification"
+# It shows Markdown.
+IN_SIDEBAR: Final = "persistent_notification"
+SEND_SECONDS: Final = 30
 _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(
-    rf"LIANKE_(APPROVE|REJECT)_([0-9A-Z]{{26}})_([0-9a-f]{{{_PROOF_LENGTH}}})"
+    rf"LIANKE_(APPROVE|REJECT)_([0-9A-Z]{{26}})_[0-9a-f]{{{_PROOF_LENGTH}}}"
 )
 
 
@@ -47,42 +56,13 @@ class Answer(StrEnum):
     REJECT = "REJECT"
 
 
-class Button(NamedTuple):
-    """A button that was pressed; nothing is proven before `is_of` says so."""
-
-    answer: Answer
-    job_id: str
-    proof: str
-
-    def is_of(self, job: Job) -> bool:
-        """Return whether the button was made for this job and answer."""
-        return hmac.compare_digest(self.proof, _proof(job, self.answer))
-
-
 def button_of(job: Job, answer: Answer) -> str:
     """Return what a button sends that gives this answer for a job.
 
     It is made from the job's secret, so that it holds over restarts and cannot be guessed.
     """
-    return f"LIANKE_{answer}_{job.job_id}_{_proof(job, answer)}"
-
-
-def read_button(text: object) -> Button | None:
-    """Return the button that sends a text, None if it is not of this integration."""
-    if not isinstance(text, str) or (found := _BUTTON.fullmatch(text)) is None:
-        return None
-    return Button(Answer(found[1]), found[2], found[3])
-
-
-def _proof(job: Job, answer: Answer) -> str:
     signed = hmac.new(job.present.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
-    return signed.hexdigest()[:_PROOF_LENGTH]
-
-
-_LOGGER = logging.getLogger(__name__)
-
-# The companion app fires it in the context of the phone's user.
-EVENT_ACTION: Final = "mobile_app_notification_action"
+    return f"LIANKE_{answer}_{job.job_id}_{signed.hexdigest()[:_PROOF_LENGTH]}"
 
 
 @callback
@@ -90,51 +70,46 @@ def async_setup(hass: HomeAssistant) -> None:
     """Listen to the buttons of all notifications, once for all boxes."""
 
     async def on_action(event: Event[dict[str, Any]]) -> None:
-        if (button := read_button(event.data.get("action"))) is not None:
-            await _async_answer(hass, event, button)
+        button = event.data.get("action")
+        if isinstance(button, str) and (found := _BUTTON.fullmatch(button)) is not None:
+            await _async_answer(hass, event.context, button, Answer(found[1]), found[2])
 
     hass.bus.async_listen(EVENT_ACTION, on_action)
 
 
-async def _async_answer(hass: HomeAssistant, event: Event[dict[str, Any]], button: Button) -> None:
+async def _async_answer(
+    hass: HomeAssistant, context: Context, button: str, answer: Answer, job_id: str
+) -> None:
     """Answer for a job, if the button is one of ours and the user may; else tell the user why not."""
-    user_id = event.context.user_id
+    user_id = context.user_id
     try:
-        target, job = async_target_of_job(hass, button.job_id)
+        target, job = async_target_of_job(hass, job_id)
     except InputError:
         # A phone that was off keeps the question.
         if user_id is not None:
-            title = await async_error_text(hass, "approval_wanted", {})
-            message = await async_error_text(hass, "approval_not_found", {})
-            await async_tell_user(hass, user_id, title or "", message or "")
+            title = await async_error_text(hass, "approval_wanted")
+            message = await async_error_text(hass, "approval_not_found")
+            await _async_tell_user(hass, user_id, title, message)
         return
-    if user_id is None or not button.is_of(job):
+    if user_id is None or not hmac.compare_digest(button, button_of(job, answer)):
         _LOGGER.warning("A button to answer for a print job was not one of ours")
         return
     try:
-        await async_check_target(hass, target, event.context, POLICY_CONTROL)
+        await async_check_target(hass, target, context, POLICY_CONTROL)
         with translating():
             await async_answer(
                 hass,
                 target,
                 job,
-                event.context,
-                approve=button.answer is Answer.APPROVE,
+                context,
+                approve=answer is Answer.APPROVE,
                 reason=PersonReason.APPROVAL,
             )
     except HomeAssistantError as err:
-        await async_tell_user(hass, user_id, job.title, str(err))
+        await _async_tell_user(hass, user_id, job.title, str(err))
 
 
-SEND_SECONDS: Final = 30
-# The companion app, whose action shows buttons and pictures.
-MOBILE_APP: Final = "mobile_app"
-CLEAR: Final = "clear_notification"
-# It shows Markdown.
-IN_SIDEBAR: Final = "persistent_notification"
-
-
-async def async_send(
+async def _async_send(
     hass: HomeAssistant,
     target: str,
     message: str,
@@ -155,7 +130,7 @@ async def async_send(
     if not hass.services.has_service(NOTIFY_DOMAIN, name):
         content[ATTR_ENTITY_ID] = target
         name = SERVICE_SEND_MESSAGE
-    elif data is not None and is_phone(target):
+    elif data is not None and _is_phone(target):
         content[ATTR_DATA] = data
     try:
         async with asyncio.timeout(SEND_SECONDS):
@@ -169,12 +144,12 @@ def _without_tags(text: str) -> str:
     return text.replace("<", "‹").replace(">", "›")
 
 
-def is_phone(target: str) -> bool:
+def _is_phone(target: str) -> bool:
     """Return whether a notify action is one of the companion app."""
     return target.startswith(f"{NOTIFY_DOMAIN}.{MOBILE_APP}_")
 
 
-async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
+async def _async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
     """Send a message to a user's phones, if there are any."""
     registry = er.async_get(hass)
     for entry in hass.config_entries.async_loaded_entries(MOBILE_APP):
@@ -182,7 +157,7 @@ async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message
             continue
         for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
             if entity.domain == NOTIFY_DOMAIN and not entity.disabled:
-                await async_send(hass, entity.entity_id, message, title=title)
+                await _async_send(hass, entity.entity_id, message, title=title)
 
 
 @callback
@@ -227,22 +202,24 @@ def _targets(entry: LiankeConfigEntry) -> list[str]:
 
 async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
     """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words."""
-    title = await _async_text(hass, "approval_wanted")
+    title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
-    where = await _async_text(hass, "approval_where")
+    where = await async_error_text(hass, "approval_where")
     data = await _async_phone_data(hass, job)
     for target in _targets(entry):
-        words = message if is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
-        await async_send(hass, target, words, title=title, data=data)
+        words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
+        await _async_send(hass, target, words, title=title, data=data)
 
 
 async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
     """Return what an approver wants to know of a job: title, pages, printer, and who asks."""
     facts = [f"“{job.title}”"]
     if job.pages is not None:
-        facts.append(await _async_text(hass, "approval_pages", count=str(job.pages * job.copies)))
+        facts.append(
+            await async_error_text(hass, "approval_pages", {"count": str(job.pages * job.copies)})
+        )
     facts.append(job.printer_name)
-    user_id = job.spec.asker.user_id
+    user_id = job.user_id
     user = await hass.auth.async_get_user(user_id) if user_id else None
     if who := (user and user.name) or job.source:
         facts.append(who)
@@ -251,7 +228,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
 
 async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
     buttons = [
-        {"action": button_of(job, answer), "title": await _async_text(hass, key), **more}
+        {"action": button_of(job, answer), "title": await async_error_text(hass, key), **more}
         for answer, key, more in (
             (Answer.APPROVE, "approval_approve", {"authenticationRequired": True}),
             (Answer.REJECT, "approval_reject", {"destructive": True}),
@@ -273,12 +250,12 @@ async def _async_tell_answer(
     `key` is that of the text for the asker, where there is no answer.
     """
     for target in _targets(entry):
-        if is_phone(target):
-            await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
-    if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:
+        if _is_phone(target):
+            await _async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+    if job.user_id is None or (key := key or _answer_key(job)) is None:
         return
-    message = await _async_text(hass, key, detail=job.present.detail)
-    await async_tell_user(hass, job.spec.asker.user_id, job.title, message.rstrip())
+    message = await async_error_text(hass, key, {"detail": job.present.detail})
+    await _async_tell_user(hass, job.user_id, job.title, message.rstrip())
 
 
 def _answer_key(job: Job) -> str | None:
@@ -300,8 +277,3 @@ def _home(hass: HomeAssistant) -> str:
         return get_url(hass, prefer_external=True)
     except NoURLAvailableError:
         return ""
-
-
-async def _async_text(hass: HomeAssistant, key: str, **placeholders: str) -> str:
-    """Return a text in Home Assistant's language."""
-    return await async_error_text(hass, key, placeholders) or ""
