@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState
@@ -126,10 +127,9 @@ async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     asker = Asker(context_id="c", user_id="u", parent_id="p")
     spec = replace(job.spec, asker=asker, release_code="hashed")
     job = shop.queue._registry.change(job, spec=spec)
-    with patch(
-        "custom_components.lianke.jobs.submission.async_reasons_to_ask", return_value=("approval",)
-    ):
-        new = await move(shop, job)
+    options = {**shop.entry.options, CONF_APPROVAL_PRINTERS: [shop.key(SMALL)]}
+    shop.hass.config_entries.async_update_entry(shop.entry, options=options)
+    new = await move(shop, job)
     assert (new.spec.asker, new.spec.release_code) == (asker, "hashed")
     assert new.waits_for == ("release", "approval")
     assert (new.spec.sender, new.spec.sender_address, new.spec.origin) == (
