@@ -306,8 +306,6 @@ async def test_a_push_makes_us_look(shape: str, encoding: str, house: House) -> 
     assert account
     account.push_url = house.data.account.address
     house.box.printer(2).plugged = False
-    # As if the last poll were a while ago.
-    house.coordinator._refreshes.last_started -= 60
     status = await house.cloud.messenger.push(
         account, house.box.device_id, "printer_unplugged", shape=shape, encoding=encoding
     )

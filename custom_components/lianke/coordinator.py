@@ -1,6 +1,7 @@
 """Coordinator that polls one box and its printers."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 import logging
@@ -11,6 +12,7 @@ from typing import override
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .api.capabilities import Capabilities, Paper
@@ -23,21 +25,22 @@ from .box.polling import (
     REFRESH_SPACING,
     PollingAccount,
     PushTracker,
-    RefreshScheduler,
     async_poll,
     poll_interval,
 )
 from .box.printer_status import ConditionReader
 from .box.status import (
+    NEVER,
     PROBLEMS,
     BoxData,
     HoldReason,
     PrinterSnapshot,
     PrinterStatus,
-    StatusHistory,
+    StatusTimes,
     hold_reason_of,
     row_status,
     settled_condition,
+    status_of,
 )
 from .box.storage import BoxStorage
 from .const import CONF_PRINTER_KIND, DEFAULT_POLL_INTERVAL, DEFAULT_PRINTER_KIND, DOMAIN
@@ -91,6 +94,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             name=entry.title,
             update_interval=timedelta(seconds=DEFAULT_POLL_INTERVAL),
             always_update=False,
+            request_refresh_debouncer=Debouncer(
+                hass, _LOGGER, cooldown=REFRESH_SPACING, immediate=True, background=True
+            ),
         )
         self._client = client
         self._storage = storage
@@ -100,11 +106,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._polled = False
         self._failures = 0
         self._jobs_open = False
-        self._refreshes = RefreshScheduler(hass, entry, self.async_refresh)
         self.pushes = PushTracker(hass, storage, account)
         # Printers whose condition to read after the next poll; None for the next in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
-        self._history = StatusHistory()
+        self._times: defaultdict[str, StatusTimes] = defaultdict(StatusTimes)
+        # When the last poll began, in seconds of the monotonic clock.
+        self._poll_began = NEVER
         # Printers where our last job has ended and that still count as printing.
         self._finishing: set[str] = set()
         self._capabilities = CapabilityCache(client, storage)
@@ -165,7 +172,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             # Logged once a refresh: pushes may arrive by the thousand.
             self.logger.debug("Refreshing: %s", reason)
             self._pending_status_reads[printer_key] = None
-        self._refreshes.request()
+        self._debounced_refresh.async_schedule_call()
 
     @callback
     def async_on_push(self) -> None:
@@ -179,16 +186,17 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
         Not at once: a job may end a little before its last sheet is out.
         """
-        self._history.record_job_end(printer_key)
+        self._times[printer_key].ended_at = time.monotonic()
         self._finishing.add(printer_key)
         view = self.data.printers.get(printer_key)
         if view is not None and view.status is PrinterStatus.PRINTING:
-            self._refreshes.schedule(REFRESH_SPACING)
+            self._set_interval(self.data)
+            self._schedule_refresh()
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
         """Record that a page of ours was printed, which ends the printer's earlier faults."""
-        self._history.record_print(printer_key)
+        self._times[printer_key].printed_at = time.monotonic()
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
             self._update_view()
@@ -225,7 +233,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def async_forget(self, key: str) -> None:
         """Drop a printer that the user removed."""
         self._storage.forget(key)
-        self._history.forget(key)
+        self._times.pop(key, None)
         self._finishing.discard(key)
         self._conditions.forget([key])
         self._update_view()
@@ -234,26 +242,33 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def async_shutdown(self) -> None:
         """Stop polling and cancel what is under way."""
         await super().async_shutdown()
-        self._refreshes.stop()
         self.pushes.stop()
         self._conditions.stop()
 
     @override
     async def _async_update_data(self) -> BoxData:
+        """Poll in a task of the entry, which ends with it, whoever asked for the poll."""
+        return await self.config_entry.async_create_background_task(
+            self.hass, self._async_poll(), f"poll {self.name}"
+        )
+
+    async def _async_poll(self) -> BoxData:
         """Poll the box, and its printers if it is online."""
-        self._refreshes.cancel()
         if self._storage.box is not None:
             # A user waits for a box that is just being added; all others can wait for their turn.
             await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
-        self._refreshes.last_started = time.monotonic()
+        # What was asked for meanwhile is answered by this poll.
+        self._debounced_refresh.async_cancel()
+        self._poll_began = time.monotonic()
         announced = self.pushes.consume()
+        asked, self._pending_status_reads = self._pending_status_reads, {}
         listed: str = self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
         kind = PrinterKind[listed.upper()]
         try:
-            with self._refreshes.polling():
-                box, rows = await async_poll(self._client, kind, was_online=self._online is True)
+            box, rows = await async_poll(self._client, kind, was_online=self._online is True)
         except LiankeError as err:
             self.pushes.restore(pending=announced)
+            self._pending_status_reads = asked | self._pending_status_reads
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
             self._end_reauth()
@@ -267,9 +282,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         elif self._polled and announced and data == self.data:
             self.pushes.record_useless()
         self._polled = True
-        self._refresh_after_jobs(data)
         self._set_interval(data)
-        self._read_conditions(data)
+        if self._online:
+            self._conditions.request_next(data.faulty)
+            for printer_key in asked:
+                self._conditions.request(printer_key)
         return data
 
     def _failed(self, err: LiankeError) -> BoxData:
@@ -284,8 +301,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
             return self.data
         if isinstance(err, AuthenticationError):
-            # The service may accept the key again without the user's doing.
-            self._refreshes.schedule(KEY_RETRY)
+            # The service may accept the key again without the user's doing. Home Assistant would not ask.
+            self.update_interval = timedelta(seconds=KEY_RETRY)
+            self._schedule_refresh()
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
                 translation_key=err.reason,
@@ -314,31 +332,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._conditions.forget_all()
             return
         found = self._storage.match(rows)
-        for raw_state in self._history.record_rows(found):
-            self._report_unknown_state(raw_state)
+        for key, row in found.items():
+            times = self._times[key]
+            times.row_at = time.monotonic()
+            if times.raw_state != row.raw_state:
+                times.raw_state, times.row_since = row.raw_state, times.row_at
+                self._report_unknown_state(row.raw_state)
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
-
-    @callback
-    def _refresh_after_jobs(self, data: BoxData) -> None:
-        """Refresh again for printers where a job ended during the poll and that count as printing."""
-        self._finishing = {
-            key
-            for key in self._finishing
-            if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
-        }
-        if any(
-            self._refreshes.last_started < self._history.ended_at[key] for key in self._finishing
-        ):
-            self._refreshes.schedule(REFRESH_SPACING)
-
-    @callback
-    def _read_conditions(self, data: BoxData) -> None:
-        """Read the conditions that were requested, and the next one in rotation or with a fault."""
-        pending, self._pending_status_reads = self._pending_status_reads, {}
-        if self._online:
-            self._conditions.request_next(data.faulty)
-            for printer_key in pending:
-                self._conditions.request(printer_key)
 
     @callback
     def _report_unknown_state(self, raw_state: str | None) -> None:
@@ -354,7 +354,20 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _set_interval(self, data: BoxData) -> None:
-        """Set the polling interval by what is known of the printers."""
+        """Set the polling interval by what is known of the printers.
+
+        It is short where a refresh was asked for since the last poll began, which the debouncer forgets
+        if that poll is slow, or where a job has ended since then, and its printer still counts as printing.
+        """
+        self._finishing = {
+            key
+            for key in self._finishing
+            if key in data.printers and data.printers[key].status is PrinterStatus.PRINTING
+        }
+        ended = (self._poll_began <= self._times[key].ended_at for key in self._finishing)
+        if self._pending_status_reads or any(ended):
+            self.update_interval = timedelta(seconds=REFRESH_SPACING)
+            return
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)
         options = self.config_entry.options
         interval = poll_interval(options, online=bool(self._online), relaxed=relaxed)
@@ -386,8 +399,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         reading = self._conditions.readings.get(key) if self._online and known.present else None
         status: PrinterStatus | None = None
         if self._online:
-            status = self._history.status(
-                key, known.printer, present=known.present, reading=reading
+            status = status_of(
+                known.printer, self._times[key], present=known.present, reading=reading
             )
         elif self._online is False:
             status = PrinterStatus.BOX_OFFLINE

@@ -26,7 +26,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
-from .api.models import Box, Printer
+from .api.models import Box
 from .box.status import PrinterSnapshot
 from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
 from .documents.local_files import async_check_entity
@@ -115,7 +115,7 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                     name=view.name,
                     manufacturer=view.printer.vendor,
                     model=view.printer.model or view.printer.product,
-                    configuration_url=_web_page(view.printer),
+                    configuration_url=_web_page(view.printer.ip_address),
                     via_device_id=box_id,
                 ),
             )
@@ -138,10 +138,10 @@ def _box_info(entry: LiankeConfigEntry, box: Box | None) -> DeviceInfo:
     return info
 
 
-def _web_page(printer: Printer) -> str | None:
+def _web_page(ip: str | None) -> str | None:
     """Return the address of a network printer's own page; None without an address of a private network."""
     try:
-        address = ip_address(printer.ip_address or "")
+        address = ip_address(ip or "")
     except ValueError:
         return None
     if not address.is_private or address.is_loopback or address.is_unspecified:

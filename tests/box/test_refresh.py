@@ -48,7 +48,7 @@ async def test_a_slow_refresh_is_not_joined_by_others(
     # The request goes out; its answer is still to come.
     await asyncio.sleep(0.1)
     for _ in range(4):
-        clock.tick(6)
+        clock.tick(2)
         house.coordinator.async_on_push()
     assert (requests(house.simulator) - before)[INFO] <= 1
     await rest(house.hass)
@@ -76,9 +76,9 @@ async def test_one_refresh_after_the_last_job_of_a_printer_that_printed(
     house.box.printer(1).raw_state = None
     before = requests(house.simulator)
     coordinator.async_on_jobs_ended(key)
-    await elapse(house.hass, clock, 4, 1)
+    await elapse(house.hass, clock, 3, 1)
     assert not requests(house.simulator) - before
-    await elapse(house.hass, clock, 26, 1)
+    await elapse(house.hass, clock, 27, 1)
     assert status() is PrinterStatus.IDLE
     assert requests(house.simulator) - before == {INFO: 1, LIST: 1}
 

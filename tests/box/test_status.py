@@ -7,10 +7,12 @@ import pytest
 
 from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
 from custom_components.lianke.box.status import (
+    NEVER,
     PROBLEMS,
     HoldReason,
     PrinterStatus,
     Reading,
+    StatusTimes,
     fault_of,
     hold_reason_of,
     row_status,
@@ -45,9 +47,8 @@ def state(
     """Return the state for a row and a reading, the reading being the newer by default."""
     printer = replace(PRINTER, raw_state=raw_state, **changes)  # type: ignore[arg-type]  # by name
     reading = None if condition is None else Reading(condition=condition, at=read_at)
-    return status_of(
-        printer, present=present, row_since=row_since, reading=reading, ended_at=ended_at
-    )
+    times = StatusTimes(row_since=row_since, ended_at=ended_at)
+    return status_of(printer, times, present=present, reading=reading)
 
 
 @pytest.mark.parametrize(
@@ -153,16 +154,18 @@ def test_off_is_no_problem() -> None:
 def test_a_page_on_paper_ends_the_faults_from_before_it() -> None:
     """A refilled printer once counted as empty for minutes, while it printed."""
     empty = replace(FINE, out_of_paper=True)
-    before = {"reading": Reading(condition=empty, at=20), "present": True, "row_since": 10}
-    assert status_of(PRINTER, **before) is PrinterStatus.OUT_OF_PAPER  # type: ignore[arg-type]
-    assert status_of(PRINTER, printed_at=21, **before) is PrinterStatus.IDLE  # type: ignore[arg-type]
-    assert status_of(PRINTER, printed_at=19, **before) is PrinterStatus.OUT_OF_PAPER  # type: ignore[arg-type]
+    reading = Reading(condition=empty, at=20)
+    for printed_at, expected in (
+        (NEVER, PrinterStatus.OUT_OF_PAPER),
+        (21, PrinterStatus.IDLE),
+        (19, PrinterStatus.OUT_OF_PAPER),
+    ):
+        times = StatusTimes(row_since=10, printed_at=printed_at)
+        assert status_of(PRINTER, times, present=True, reading=reading) is expected
     row = replace(PRINTER, raw_state="outOfPaper")
     for row_at, expected in ((30, PrinterStatus.IDLE), (32, PrinterStatus.OUT_OF_PAPER)):
-        status = status_of(
-            row, present=True, row_since=10, reading=None, row_at=row_at, printed_at=31
-        )
-        assert status is expected
+        times = StatusTimes(row_since=10, row_at=row_at, printed_at=31)
+        assert status_of(row, times, present=True, reading=None) is expected
 
 
 def test_a_report_and_the_status_agree() -> None:

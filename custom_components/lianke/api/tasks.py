@@ -152,7 +152,7 @@ def rows_of(data: object, name: str) -> list[object]:
         return []
     if not isinstance(data, dict) or not isinstance(data.get(name, data), list | None):
         raise LiankeResponseError(f"a list without {name}")
-    return to_list(data[name])
+    return data[name] or []
 
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:

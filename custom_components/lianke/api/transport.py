@@ -9,7 +9,7 @@ handed over, and only as the service's own JSON with a code; what a firewall or 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -51,10 +51,11 @@ from .errors import (
     LiankeResponseError,
     LiankeTimeoutError,
     TooFrequentError,
+    UnknownCodeError,
     refusal,
 )
 from .server import is_loopback, is_public_name
-from .unknown import Observer, Watch
+from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
 
 MAX_HEADER = 40
@@ -221,7 +222,7 @@ class Transport:
         self._api_key = api_key.strip()
         self._secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
-        self._watch = Watch(observer)
+        self._observer = observer
         self.throttle = throttle
         self.clock = ServiceClock()
 
@@ -419,12 +420,14 @@ class Transport:
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
-            return self._watch.data(where, answer.get("data"))
+            data = answer.get("data")
+            self._report(unknown_parts(where, data))
+            return data
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code == HTTPStatus.OK or (code is None and not message):
-            self._watch.answer(where, answer)
+            self._report([unknown_answer(where, answer)])
             raise LiankeResponseError(f"HTTP {status} without a code", code=status)
-        raise self._watch.error(where, refusal(code, message, error_codes))
+        raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytes) -> NoReturn:
         """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
@@ -454,12 +457,29 @@ class Transport:
                 message or f"HTTP {status} without a code", code=status if code is None else code
             )
         if code == HTTPStatus.OK and status < 300:
-            return self._watch.data(where, answer.get("data"))
+            data = answer.get("data")
+            self._report(unknown_parts(where, data))
+            return data
         if status in _NO_SUCH_ADDRESS and code in (HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise EndpointMissingError(code=status)
         if code == HTTPStatus.OK:
             raise LiankeResponseError(f"HTTP {status} with code 200", code=status)
-        raise self._watch.error(where, refusal(code, message))
+        raise self._refusal(where, code, message)
+
+    def _refusal(
+        self, where: str, code: int | None, message: str, error_codes: ErrorCodes | None = None
+    ) -> LiankeRefusedError:
+        """Return the error that a code stands for; report one that nobody knows."""
+        err = refusal(code, message, error_codes)
+        if isinstance(err, UnknownCodeError) and code is not None:
+            self._report([unknown_code(where, code, err.detail)])
+        return err
+
+    def _report(self, parts: Iterable[Unknown]) -> None:
+        """Tell the observer, if there is one, what is unknown in an answer."""
+        if self._observer is not None:
+            for part in parts:
+                self._observer(part)
 
     async def _parse(self, status: int, raw: bytes) -> Mapping[str, object]:
         """Return the JSON object of an answer."""

@@ -14,7 +14,7 @@ from itertools import islice
 import re
 
 from .coerce import to_int, to_json, to_text
-from .errors import CODES, LiankeRefusedError, UnknownCodeError
+from .errors import CODES
 from .tasks import TaskState
 
 type Shape = dict[str, Shape] | list[Shape] | str
@@ -362,33 +362,3 @@ def _value_name(value: object) -> str:
     if is_word(text) or (number is not None and abs(number) < _CODE_END):
         return text
     return pattern_of(text) if text else str(shape_of(value))
-
-
-class Watch:
-    """Reports what is unknown in answers to an observer, if there is one."""
-
-    def __init__(self, observer: Observer | None) -> None:
-        """Take the observer."""
-        self._observer = observer
-
-    def data(self, where: str, data: object) -> object:
-        """Report the unknown parts of an answer's `data`, and return the `data`."""
-        if self._observer is not None:
-            for part in unknown_parts(where, data):
-                self._observer(part)
-        return data
-
-    def answer(self, where: str, answer: object) -> None:
-        """Report a whole answer that cannot be understood."""
-        if self._observer is not None:
-            self._observer(unknown_answer(where, answer))
-
-    def error(self, where: str, err: LiankeRefusedError) -> LiankeRefusedError:
-        """Report the code of a refusal if it is unknown, and return the refusal."""
-        if (
-            self._observer is not None
-            and isinstance(err, UnknownCodeError)
-            and err.code is not None
-        ):
-            self._observer(unknown_code(where, err.code, err.detail))
-        return err

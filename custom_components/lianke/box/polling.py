@@ -2,16 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 import time
 from typing import Any, Protocol
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
 from homeassistant.util.async_ import create_eager_task
 
 from ..api.client import LiankeClient
@@ -49,130 +45,37 @@ def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) ->
     return max(interval, RELAXED_INTERVAL) if relaxed else interval
 
 
-type PollResult = tuple[Box, tuple[Printer, ...] | None]
-
-
-async def async_poll(client: LiankeClient, kind: PrinterKind, *, was_online: bool) -> PollResult:
+async def async_poll(
+    client: LiankeClient, kind: PrinterKind, *, was_online: bool
+) -> tuple[Box, tuple[Printer, ...] | None]:
     """Return the box and its printers' rows, None for the rows of a box that is offline.
 
-    Raises LiankeError.
+    Of one that was online both are asked at once, which shows a change a round trip sooner. Raises LiankeError.
     """
-    if was_online:
-        box, rows = await _async_both(client, kind)
-    else:
-        box = await client.box()
-        rows = await _async_rows(client, kind) if box.online else None
-    if rows is None and box.online:
-        box = replace(box, online=False)
-    return box, rows
-
-
-async def _async_both(client: LiankeClient, kind: PrinterKind) -> PollResult:
-    """Ask for box and printers at once, which shows a change a round trip sooner."""
     asked = create_eager_task(client.box())
+    rows: tuple[Printer, ...] | None = None
     failure: LiankeError | None = None
     try:
-        try:
-            rows = await _async_rows(client, kind)
-        except LiankeError as err:
-            rows, failure = None, err
+        if was_online or (await asked).online:
+            try:
+                rows = await client.printers(kind)
+            except BoxOfflineError, BoxNotProvisionedError:
+                pass
+            except LiankeError as err:
+                failure = err
         box = await asked
     finally:
         asked.cancel()
-    if failure is not None and box.online:
+    if not box.online:
+        # The service may still list the printers of a box that is off.
+        return box, None
+    if failure is not None:
         raise failure
-    # The service may still list the printers of a box that is off.
-    return box, rows if box.online else None
-
-
-async def _async_rows(client: LiankeClient, kind: PrinterKind) -> tuple[Printer, ...] | None:
-    """Return the rows of a box's printers, None when it is offline."""
-    try:
-        return tuple(await client.printers(kind))
-    except BoxOfflineError, BoxNotProvisionedError:
-        return None
+    return (box if rows is not None else replace(box, online=False)), rows
 
 
 # Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
 REFRESH_SPACING = 5
-
-
-class RefreshScheduler:
-    """Starts refreshes one at a time, at least five seconds after the last request."""
-
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        refresh: Callable[[], Coroutine[Any, Any, None]],
-    ) -> None:
-        """Take `refresh`, which polls the box."""
-        self._hass = hass
-        self._entry = entry
-        self._refresh = refresh
-        self._task: asyncio.Task[None] | None = None
-        self._timer: CALLBACK_TYPE | None = None
-        self._due = float("inf")
-        self._stopped = False
-        # When the last poll began, and how many are under way.
-        self.last_started = float("-inf")
-        self._polling = 0
-
-    @contextmanager
-    def polling(self) -> Iterator[None]:
-        """Count a poll as under way, whatever started it."""
-        self.cancel()
-        self._polling += 1
-        try:
-            yield
-        finally:
-            self._polling -= 1
-
-    @callback
-    def request(self) -> None:
-        """Refresh as soon as the spacing allows."""
-        self.schedule(max(0.0, self.last_started + REFRESH_SPACING - time.monotonic()))
-
-    @callback
-    def schedule(self, delay: float) -> None:
-        """Refresh after `delay` seconds unless a refresh is due earlier."""
-        due = time.monotonic() + delay
-        if self._due <= due or self._stopped:
-            return
-        self.cancel()
-        if delay <= 0:
-            self._begin()
-            return
-        self._due = due
-        self._timer = async_call_later(self._hass, delay, self._begin)
-
-    @callback
-    def cancel(self) -> None:
-        """Cancel the scheduled refresh."""
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-            self._due = float("inf")
-
-    @callback
-    def stop(self) -> None:
-        """Cancel the scheduled refresh and start no other."""
-        self._stopped = True
-        self.cancel()
-
-    @callback
-    def _begin(self, _now: datetime | None = None) -> None:
-        """Refresh now, or later when a poll is under way."""
-        self.cancel()
-        if self._polling or (self._task is not None and not self._task.done()):
-            self.schedule(REFRESH_SPACING)
-            return
-        self.last_started = time.monotonic()
-        self._task = self._entry.async_create_background_task(
-            self._hass, self._refresh(), f"refresh {self._entry.title}"
-        )
-
-
 # Seconds. A push this long after polling found a change was merely late.
 LATE_PUSH = 60
 # Until listeners are notified: the change itself comes first, and many pushes are notified as one.

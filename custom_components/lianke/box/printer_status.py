@@ -41,7 +41,7 @@ class ConditionReader:
         account: PollingAccount,
         on_update: Callable[[], None],
     ) -> None:
-        """`on_news` is called after each new reading."""
+        """`on_update` is called after each new reading."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -107,7 +107,7 @@ class ConditionReader:
     def _in_rotation(self) -> list[str]:
         """Return the printers that report a condition, the longest unread first."""
         order = {key: index for index, key in enumerate(self._turns)}
-        able = [key for key, known in self._storage.printers.items() if _reports_condition(known)]
+        able = [key for key, known in self._storage.printers.items() if known.reports_condition]
         return sorted(able, key=lambda key: order.get(key, -1))
 
     async def _async_read_pending(self) -> None:
@@ -123,7 +123,7 @@ class ConditionReader:
             await self._async_until_free()
             await self._account.async_throttle(1)
             known = self._storage.printers.get(key)
-            if known is not None and _reports_condition(known):
+            if known is not None and known.reports_condition:
                 if key not in self._extra:
                     self._requested_at = time.monotonic()
                 self._extra.discard(key)
@@ -159,7 +159,3 @@ class ConditionReader:
             busy.pop(self._entry.entry_id, None)
             self.readings[known.key] = Reading(condition=condition, at=started)
         self._on_update()
-
-
-def _reports_condition(known: StoredPrinter) -> bool:
-    return known.present and known.printer.reports_condition

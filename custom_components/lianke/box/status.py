@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 import re
-import time
 from typing import Any, NamedTuple
 
 from ..api.models import Box, DriverState, Printer, PrinterCondition
@@ -128,23 +127,30 @@ def _with(condition: PrinterCondition, faults: Mapping[str, Any]) -> PrinterCond
     return replace(condition, **faults)
 
 
-def status_of(
-    printer: Printer,
-    *,
-    present: bool,
-    row_since: float,
-    reading: Reading | None,
-    ended_at: float = float("-inf"),
-    row_at: float = float("inf"),
-    printed_at: float = float("-inf"),
-) -> PrinterStatus | None:
-    """Return a printer's state behind a box that is online, None when it is not known.
+NEVER = float("-inf")
 
-    `row_since` is when the row's state last changed: a row that only repeats itself is
-    older than what the printer has reported since. `ended_at` is when our last job there ended: that
-    it prints, the printer has to have reported since. `printed_at` is when a page of ours was
-    last known to be on paper: faults from before it, in the row of `row_at` or the report, are over.
+
+@dataclass(kw_only=True, slots=True)
+class StatusTimes:
+    """The times that a printer's status depends on, in seconds of the monotonic clock.
+
+    `row_at` is when its last row came, and `row_since` when that state was new: a row that only repeats itself is
+    older than what the printer has reported since. `ended_at` is when our last job there ended: that it prints, the
+    printer has to have reported since. `printed_at` is when a page of ours was last known to be on paper: faults from
+    before it, in the row or the report, are over.
     """
+
+    raw_state: str | None = None
+    row_since: float = NEVER
+    row_at: float = NEVER
+    ended_at: float = NEVER
+    printed_at: float = NEVER
+
+
+def status_of(
+    printer: Printer, times: StatusTimes, *, present: bool, reading: Reading | None
+) -> PrinterStatus | None:
+    """Return a printer's state behind a box that is online, None when it is not known."""
     if not present:
         return PrinterStatus.DISCONNECTED
     if printer.driver is DriverState.AWAITING:
@@ -152,14 +158,14 @@ def status_of(
     if printer.driver is DriverState.UNSUPPORTED:
         return PrinterStatus.UNSUPPORTED
     row = row_status(printer.raw_state)
-    if row in _FAULT_FIELDS and row_at < printed_at:
+    if row in _FAULT_FIELDS and times.row_at < times.printed_at:
         row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
         # Probably busy; after a while it counts as disconnected.
         return PrinterStatus.PRINTING
-    if reading is None or reading.at < row_since:
+    if reading is None or reading.at < times.row_since:
         return row
-    if reading.at < printed_at and fault_of(reading.condition):
+    if reading.at < times.printed_at and fault_of(reading.condition):
         return row
     if fault := fault_of(reading.condition):
         return fault
@@ -168,7 +174,7 @@ def status_of(
         return row
     if row is not None and _leaves_open(reading.condition, row):
         return row
-    if reading.condition.printing and reading.at >= ended_at:
+    if reading.condition.printing and reading.at >= times.ended_at:
         return PrinterStatus.PRINTING
     return row if _is_empty(reading.condition) else PrinterStatus.IDLE
 
@@ -188,9 +194,6 @@ def hold_reason_of(status: PrinterStatus | None) -> HoldReason | None:
     if status is None or status in READY:
         return None
     return HoldReason(status.value)
-
-
-NEVER = float("-inf")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,56 +223,3 @@ class BoxData(NamedTuple):
     def faulty(self) -> frozenset[str]:
         """The printers that somebody may be about to put right. No known push says that they did."""
         return frozenset(key for key, view in self.printers.items() if view.status in FAULTS)
-
-
-class StatusHistory:
-    """When rows changed, jobs ended and pages were printed, in seconds of the monotonic clock."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        # When each printer's row last changed its state, and to what.
-        self._row_states: dict[str, tuple[str | None, float]] = {}
-        self._rows_at = NEVER
-        # When our last job on each printer ended, and when a page of ours was known to be on paper.
-        self.ended_at: dict[str, float] = {}
-        self._printed_at: dict[str, float] = {}
-
-    def record_rows(self, rows: Mapping[str, Printer]) -> list[str | None]:
-        """Record the rows of a poll by their printers' keys; return the states that have changed."""
-        now = self._rows_at = time.monotonic()
-        changed = [
-            key
-            for key, printer in rows.items()
-            if self._row_states.get(key, (None, NEVER))[0] != printer.raw_state
-        ]
-        for key in changed:
-            self._row_states[key] = (rows[key].raw_state, now)
-        return [rows[key].raw_state for key in changed]
-
-    def record_job_end(self, key: str) -> None:
-        """Record that a job of ours on a printer has ended."""
-        self.ended_at[key] = time.monotonic()
-
-    def record_print(self, key: str) -> None:
-        """Record that a page of ours was printed."""
-        self._printed_at[key] = time.monotonic()
-
-    def forget(self, key: str) -> None:
-        """Drop the times of a printer."""
-        self._row_states.pop(key, None)
-        self.ended_at.pop(key, None)
-        self._printed_at.pop(key, None)
-
-    def status(
-        self, key: str, printer: Printer, *, present: bool, reading: Reading | None
-    ) -> PrinterStatus | None:
-        """Return the state of a printer behind a box that is online."""
-        return status_of(
-            printer,
-            present=present,
-            row_since=self._row_states.get(key, (None, 0.0))[1],
-            reading=reading,
-            ended_at=self.ended_at.get(key, NEVER),
-            row_at=self._rows_at,
-            printed_at=self._printed_at.get(key, NEVER),
-        )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
 import logging
+from operator import attrgetter
 from typing import Any, Self
 
 from homeassistant.core import HomeAssistant, callback
@@ -62,6 +63,11 @@ class StoredPrinter:
             "last_print_at": stored_time(self.last_print_at),
             "driver_requested_at": stored_time(self.driver_requested_at),
         }
+
+    @property
+    def reports_condition(self) -> bool:
+        """Return whether the printer can be asked for its condition now."""
+        return self.present and self.printer.reports_condition
 
     @classmethod
     def from_dict(cls, key: str, stored: Mapping[str, Any]) -> Self:
@@ -140,14 +146,6 @@ def _place(printer: Printer) -> tuple[str, str | int | None]:
     return ("network", printer.ip_address) if printer.is_network else ("usb", printer.port)
 
 
-def _by_hash(printer: Printer) -> object | None:
-    return printer.hash_id
-
-
-def _by_row(printer: Printer) -> object | None:
-    return printer.row_id
-
-
 def _by_place_and_model(printer: Printer) -> object | None:
     return (_place(printer), printer.model) if printer.model else None
 
@@ -193,34 +191,28 @@ def assign(
     ) -> None:
         if not left or not lost:
             return
-        rows_by, lost_by = _unique(left, evidence), _unique_keys(lost, evidence)
+        rows_by, lost_by = (
+            _unique(((row, row) for row in left), evidence),
+            _unique(lost.items(), evidence),
+        )
         for mark in rows_by.keys() & lost_by.keys():
             if agree(known[lost_by[mark]], rows_by[mark]):
                 give(lost_by[mark], rows_by[mark])
 
-    pair(_by_hash)
-    pair(_by_row)
+    pair(attrgetter("hash_id"))
+    pair(attrgetter("row_id"))
     pair(_by_place_and_model)
     pair(_by_model, agree=lambda _, row: row.is_printer)
     pair(_place, agree=_got_its_driver)
     return found, left
 
 
-def _unique(rows: Iterable[Printer], evidence: _Key) -> dict[object, Printer]:
-    """Return rows by their mark, without the marks of several rows."""
-    marked: dict[object, list[Printer]] = {}
-    for row in rows:
-        if (mark := evidence(row)) is not None:
-            marked.setdefault(mark, []).append(row)
-    return {mark: group[0] for mark, group in marked.items() if len(group) == 1}
-
-
-def _unique_keys(printers: Mapping[str, Printer], evidence: _Key) -> dict[object, str]:
-    """Return the keys of known printers by their mark, as `_unique` does for rows."""
-    marked: dict[object, list[str]] = {}
-    for key, printer in printers.items():
+def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[object, T]:
+    """Return what stands for printers by the printers' marks, without the marks of several."""
+    marked: dict[object, list[T]] = {}
+    for item, printer in printers:
         if (mark := evidence(printer)) is not None:
-            marked.setdefault(mark, []).append(key)
+            marked.setdefault(mark, []).append(item)
     return {mark: group[0] for mark, group in marked.items() if len(group) == 1}
 
 
@@ -236,8 +228,6 @@ def _got_its_driver(old: Printer, new: Printer) -> bool:
         return old.product == new.product
     return old.driver is not DriverState.SUPPORTED
 
-
-__all__ = ["BoxStorage", "StoredPrinter"]
 
 _LOGGER = logging.getLogger(__name__)
 
