@@ -388,27 +388,21 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     def _view(self) -> BoxData:
         """Return the present view of the box."""
-        return BoxData(
-            box=self._storage.box,
-            online=self._online,
-            printers={key: self._view_printer(key) for key in self._storage.printers},
-        )
-
-    def _view_printer(self, key: str) -> PrinterSnapshot:
-        known = self._storage.printers[key]
-        reading = self._conditions.readings.get(key) if self._online and known.present else None
-        status: PrinterStatus | None = None
-        if self._online:
-            status = status_of(
-                known.printer, self._times[key], present=known.present, reading=reading
+        printers: dict[str, PrinterSnapshot] = {}
+        for key, known in self._storage.printers.items():
+            here = self._online and known.present
+            reading = self._conditions.readings.get(key) if here else None
+            status = PrinterStatus.BOX_OFFLINE if self._online is False else None
+            if self._online:
+                status = status_of(
+                    known.printer, self._times[key], present=known.present, reading=reading
+                )
+            printers[key] = PrinterSnapshot(
+                key=key,
+                name=known.name,
+                printer=known.printer,
+                present=known.present,
+                condition=settled_condition(reading.condition if reading else None, status),
+                status=status,
             )
-        elif self._online is False:
-            status = PrinterStatus.BOX_OFFLINE
-        return PrinterSnapshot(
-            key=key,
-            name=known.name,
-            printer=known.printer,
-            present=known.present,
-            condition=settled_condition(reading.condition if reading else None, status),
-            status=status,
-        )
+        return BoxData(box=self._storage.box, online=self._online, printers=printers)

@@ -48,12 +48,10 @@ type Call = Callable[[LiankeClient, UploadFile], Awaitable[object]]
 
 CALLS: dict[str, Call] = {
     "GET /device/device_info": lambda api, _: api.box(),
-    "GET /device/async_refresh_device_info": lambda api, _: api.refresh_box(),
     "GET /device/printer_status": lambda api, _: api.printer_condition(LASER),
     "POST /device/async_device_reboot": lambda api, _: api.restart_box(),
     "GET /external_api/printer_list": lambda api, _: api.printers(),
     "GET /print/printer_enum": lambda api, _: api.printer_models(),
-    "POST /print/printer_enum": lambda api, _: api.printer_models("hp"),
     "GET /print/printer_params": lambda api, _: api.capabilities(LASER),
     "GET /print/paper_dimension_list": lambda api, _: api.papers(LASER.model),
     "POST /print/file_pages": lambda api, file: api.count_pages(LASER, file, 9),
@@ -76,7 +74,6 @@ UPLOADS = ("POST /print/job", "POST /print/file_pages")
 # No answer of these is needed for anything: whatever `data` holds, the call succeeded.
 ANSWERLESS = frozenset(
     {
-        "GET /device/async_refresh_device_info",
         "POST /device/async_device_reboot",
         "DELETE /print/job",
         "POST /print/flush_jobs",
@@ -88,7 +85,6 @@ ANSWERLESS = frozenset(
     }
 )
 SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
-    ("GET /device/async_refresh_device_info", 401): AlreadyRunningError,
     ("POST /device/async_device_reboot", 401): AlreadyRunningError,
     ("GET /printer/refresh_network_printer", 401): AlreadyRunningError,
     ("POST /driver/uninstall_driver_event", 403): BadPhoneError,

@@ -113,12 +113,10 @@ def _client(call: Callable[[Any], Awaitable[Any]]) -> Act:
 
 ACTS: dict[str, Act] = {
     "GET /device/device_info": lambda house: house.refresh(),
-    "GET /device/async_refresh_device_info": _client(lambda client: client.refresh_box()),
     "GET /device/printer_status": _push,
     "POST /device/async_device_reboot": lambda house: house.press("restart"),
     "GET /external_api/printer_list": lambda house: house.refresh(),
     "GET /print/printer_enum": _search,
-    "POST /print/printer_enum": _client(lambda client: client.printer_models("HP")),
     "GET /print/printer_params": _ask_for_capabilities,
     "GET /print/paper_dimension_list": _ask_for_capabilities,
     "POST /print/file_pages": _count,

@@ -231,10 +231,8 @@ class Box:
     tasks: list[Task] = field(default_factory=list)
 
     status_running: int = 0
-    refreshing: bool = False
     rebooting: bool = False
     searching: bool = False
-    refreshed_at: float | None = None
     searched_at: float | None = None
     reset_at: float | None = None
     notify: Callable[[str], None] | None = None

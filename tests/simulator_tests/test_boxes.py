@@ -99,17 +99,3 @@ async def test_reboot(sim: Simulator, api: Api) -> None:
     assert (await api.data("GET /device/device_info"))["info"]["online"] == 1
     sim.box.online = False
     assert await api.code(endpoint) == 5002
-
-
-@pytest.mark.parametrize("firmware", ["2.1.99", "2.1.213C"])
-async def test_refresh(sim: Simulator, api: Api, firmware: str) -> None:
-    """New firmware does not need it, and does not refuse it."""
-    sim.cloud.speed = 20  # a refresh takes half a second
-    endpoint = "GET /device/async_refresh_device_info"
-    sim.box.software = firmware
-    assert await api.code(endpoint) == 200
-    assert await api.code(endpoint) == 401
-    await until(lambda: not sim.box.refreshing)
-    assert await api.code(endpoint) == 10009
-    sim.cloud.advance(61)
-    assert await api.code(endpoint) == 200

@@ -115,15 +115,6 @@ class LiankeClient:
             )
         )
 
-    async def refresh_box(self) -> None:
-        """Have a box with firmware below 2.1.112 report its data (`async_refresh_device_info`)."""
-        await self._transport.call(
-            "GET",
-            "/device/async_refresh_device_info",
-            query=self._auth,
-            error_codes=_BUSY,
-        )
-
     async def restart_box(self) -> None:
         """Restart the box (`POST /device/async_device_reboot`)."""
         await self._transport.call(
@@ -163,15 +154,11 @@ class LiankeClient:
         condition = PrinterCondition.from_json(data)
         return replace(condition, message=self._transport.clean(condition.message))
 
-    async def printer_models(self, query: str | None = None) -> tuple[str, ...]:
-        """Return the models the service has drivers for, all or those that match (`/print/printer_enum`)."""
-        if query is None:
-            data = await self._transport.call("GET", "/print/printer_enum", timeout=PAPER_SECONDS)
-        else:
-            data = await self._transport.call(
-                "POST", "/print/printer_enum", body={"query": query}, timeout=PAPER_SECONDS
-            )
-        return parse_model_names(data)
+    async def printer_models(self) -> tuple[str, ...]:
+        """Return the models the service has drivers for (`GET /print/printer_enum`)."""
+        return parse_model_names(
+            await self._transport.call("GET", "/print/printer_enum", timeout=PAPER_SECONDS)
+        )
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
         """Return the capabilities of the printer's driver (`GET /print/printer_params`); worth caching."""
@@ -286,17 +273,13 @@ class LiankeClient:
             for task in parse_day_tasks(data)
         )
 
-    async def flush(self, address: PrinterAddress) -> int:
-        """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`).
-
-        Returns their number, 0 when the answer does not say.
-        """
-        data = await self._transport.call(
+    async def flush(self, address: PrinterAddress) -> None:
+        """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`)."""
+        await self._transport.call(
             "POST",
             "/print/flush_jobs",
             body=self._printer_body(address),
         )
-        return to_int(to_mapping(data).get("queue_num")) or 0
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
         """Resume a printer paused after 30 failures (`POST /print/reset_printing_error_limit`); 10 per day and box."""
@@ -318,24 +301,15 @@ class LiankeClient:
             error_codes=_PHONE,
         )
 
-    async def find_network_printers(self) -> int | None:
-        """Search for printers in the box's network (`GET /printer/refresh_network_printer`).
-
-        Returns how many were found, None when the answer does not say (its shape is not documented).
-        """
-        data = await self._transport.call(
+    async def find_network_printers(self) -> None:
+        """Search for printers in the box's network (`GET /printer/refresh_network_printer`)."""
+        await self._transport.call(
             "GET",
             "/printer/refresh_network_printer",
             query=self._auth,
             timeout=STATUS_SECONDS,
             error_codes=_BUSY,
         )
-        fields = to_mapping(data)
-        numbers = (
-            to_int(value)
-            for value in (data, fields.get("total"), fields.get("num"), fields.get("count"))
-        )
-        return next((number for number in numbers if number is not None), None)
 
     async def download(self, url: str, limit_bytes: int) -> bytes:
         """Download from an address in an answer, such as a preview's page; no key is sent.

@@ -65,8 +65,14 @@ class StoredPrinter:
         }
 
     @property
+    def lasting(self) -> Self:
+        """The printer without the fields that only hold for the moment."""
+        printer = replace(self.printer, raw_state=None, is_printer=True)
+        return replace(self, printer=printer, present=False, unclear_since=None)
+
+    @property
     def reports_condition(self) -> bool:
-        """Return whether the printer can be asked for its condition now."""
+        """Whether the printer can be asked for its condition now."""
         return self.present and self.printer.reports_condition
 
     @classmethod
@@ -88,12 +94,6 @@ class StoredPrinter:
             last_print_at=read_time(stored["last_print_at"]),
             driver_requested_at=read_time(stored.get("driver_requested_at")),
         )
-
-
-def lasting(known: StoredPrinter) -> StoredPrinter:
-    """Return the printer without the fields that only hold for the moment."""
-    printer = replace(known.printer, raw_state=None, is_printer=True)
-    return replace(known, printer=printer, present=False, unclear_since=None)
 
 
 def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
@@ -465,7 +465,7 @@ class BoxStorage:
             return
         self.printers[new.key] = new
         # Mostly a printer has gone, which is cheaper to check.
-        if old is None or old.last_seen != new.last_seen or lasting(old) != lasting(new):
+        if old is None or old.last_seen != new.last_seen or old.lasting != new.lasting:
             self._save(SAVE_LATER)
 
     def _free_name(self, row: Printer) -> str:
@@ -491,7 +491,7 @@ class BoxStorage:
         self._dirty = False
         return {
             "box": self.box.as_dict() if self.box else None,
-            "printers": {key: lasting(known).as_dict() for key, known in self.printers.items()},
+            "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},
             "counted_jobs": list(self._counted),
             "page_counts": self.pages.as_stored(),
             "foreign_seen_at": stored_time(self.foreign_seen_at),

@@ -12,12 +12,10 @@ type Endpoint = Callable[[Call], Awaitable[Any]]
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {
     "GET /device/device_info": boxes.device_info,
-    "GET /device/async_refresh_device_info": boxes.refresh_device_info,
     "GET /device/printer_status": printers.printer_status,
     "POST /device/async_device_reboot": boxes.reboot,
     "GET /external_api/printer_list": printers.printer_list,
     "GET /print/printer_enum": capabilities.all_models,
-    "POST /print/printer_enum": capabilities.search_models,
     "GET /print/printer_params": capabilities.printer_params,
     "GET /print/paper_dimension_list": capabilities.paper_dimension_list,
     "POST /print/file_pages": jobs.file_pages,

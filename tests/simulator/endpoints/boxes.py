@@ -1,11 +1,9 @@
 """Endpoints about a box: state, refresh, restart."""
 
-from typing import Any, Final
+from typing import Any
 
 from ..models import ApiError, Box
-from .call import NOTHING, TOO_FREQUENT_SECONDS, Call
-
-REFRESH_SECONDS: Final = 10.0
+from .call import NOTHING, Call
 
 
 def _expire_date(box: Box) -> str:
@@ -57,27 +55,6 @@ async def device_info(call: Call) -> Any:
     elif online == 0 and kept == "empty":
         data["network"] = {}
     return data
-
-
-async def refresh_device_info(call: Call) -> Any:
-    """GET /device/async_refresh_device_info: only firmware before 2.1.112 needs it, no other refuses it."""
-    cloud, box = call.cloud, call.box()
-    if box.refreshing:
-        raise ApiError(401, "正在刷新，请勿重复操作")
-    now = cloud.now()
-    if box.refreshed_at is not None and now - box.refreshed_at < TOO_FREQUENT_SECONDS:
-        raise ApiError(10009, "操作过于频繁，请稍后再试")
-    box.refreshed_at = now
-    box.refreshing = True
-
-    async def run() -> None:
-        try:
-            await cloud.sleep(REFRESH_SECONDS)
-        finally:
-            box.refreshing = False
-
-    cloud.spawn(run())
-    return NOTHING
 
 
 async def reboot(call: Call) -> Any:
