@@ -1,7 +1,7 @@
 """What a printer's driver can do, and its papers; names are matched as people write them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
 import re
@@ -10,7 +10,7 @@ import unicodedata
 
 from .coerce import to_ids, to_int, to_int_map, to_mapping, to_text
 from .errors import LiankeResponseError
-from .stored import READ, Stored
+from .stored import Stored
 
 SIMILAR: Final = 0.5
 MAX_NAME: Final = 100
@@ -152,10 +152,7 @@ class Capabilities(Stored):
     duplex: frozenset[int] | None = None
     orientations: frozenset[int] | None = None
     max_copies: int | None = None
-    defaults: DriverDefaults = field(
-        default=DriverDefaults(),
-        metadata={READ: lambda value: DriverDefaults.from_dict(to_mapping(value))},
-    )
+    defaults: DriverDefaults = DriverDefaults()
 
     @classmethod
     def from_json(cls, data: object) -> Self:

@@ -204,23 +204,14 @@ class Printer(Stored):
     hash_id: str | None = None
     name: str
     model: str
-    driver: DriverState = field(
-        default=DriverState.UNKNOWN, metadata={READ: lambda value: DriverState(to_text(value))}
-    )
+    driver: DriverState = DriverState.UNKNOWN
     is_printer: bool = False
     port: int
     ip_address: str | None = None
     raw_state: str | None = None
-    species: Species = field(
-        default=Species.UNKNOWN, metadata={READ: lambda value: Species(to_int(value) or 0)}
-    )
+    species: Species = Species.UNKNOWN
     reports_condition: bool = False
-    markers: tuple[Marker, ...] = field(
-        default=(),
-        metadata={
-            READ: lambda value: tuple(Marker.from_dict(to_mapping(item)) for item in to_list(value))
-        },
-    )
+    markers: tuple[Marker, ...] = ()
     vendor: str | None = None
     product: str | None = None
 

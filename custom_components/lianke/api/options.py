@@ -9,7 +9,7 @@ import re
 from typing import Final, Literal, Self, override
 
 from .capabilities import CUSTOM_ID, Paper
-from .coerce import to_int, to_mapping, to_text
+from .coerce import to_int, to_text
 from .errors import OptionError
 from .stored import READ, Stored
 
@@ -124,10 +124,7 @@ class ResolvedOptions(Stored):
     paper_id: int
     paper_width: int | None = None
     paper_length: int | None = None
-    paper: Paper | None = field(
-        default=None,
-        metadata={READ: lambda value: Paper.from_dict(value) if to_mapping(value) else None},
-    )
+    paper: Paper | None = None
     copies: int = 1
     color: int | None = None
     duplex: int | None = None

@@ -21,8 +21,11 @@ from .coerce import (
     to_ids,
     to_int,
     to_int_map,
+    to_list,
+    to_mapping,
     to_optional_text,
     to_text,
+    to_time,
 )
 
 READ: Final = "read"
@@ -31,6 +34,13 @@ YEARS: Final = range(2020, 2120)
 """of the times in a record: others were not written by this code."""
 MAX_COUNT: Final = 2**48
 """of a number in a record."""
+
+
+def read_time(value: object) -> datetime | None:
+    """Return a time that was stored, None for anything else."""
+    return to_time(value) if isinstance(value, str) else None
+
+
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     int: lambda value: to_int(value) or 0,
     int | None: to_int,
@@ -39,6 +49,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: to_text,
     str | None: to_optional_text,
     date | None: to_date,
+    datetime | None: read_time,
     frozenset[int] | None: to_ids,
     Mapping[str, int] | None: to_int_map,
 }
@@ -104,7 +115,23 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 @cache
 def _readers(cls: Hashable) -> dict[str, Callable[[object], object]]:
     """Return what reads each field of a dataclass tolerantly."""
-    return {item.name: item.metadata.get(READ) or _READERS[item.type] for item in _fields(cls)}
+    return {item.name: item.metadata.get(READ) or _reader(item.type) for item in _fields(cls)}
+
+
+def _reader(kind: Any) -> Callable[[object], object]:
+    """Return the function that reads a value of a type tolerantly."""
+    if (read := _READERS.get(kind)) is not None:
+        return read
+    if get_origin(kind) is tuple:
+        item = _reader(get_args(kind)[0])
+        return lambda value: tuple(item(one) for one in to_list(value))
+    if isinstance(kind, UnionType):
+        inner = _reader(get_args(kind)[0])
+        return lambda value: inner(value) if to_mapping(value) else None
+    if issubclass(kind, Stored):
+        return lambda value: kind.from_dict(to_mapping(value))
+    # Enumerations know what an unknown value is.
+    return lambda value: kind(to_text(value) if issubclass(kind, str) else to_int(value) or 0)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
@@ -14,7 +14,9 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
+from ..api.coerce import to_mapping, to_optional_text
 from ..api.models import Box, DriverState, Printer
+from ..api.stored import READ, Stored, read_time
 from ..const import DOMAIN
 from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
@@ -23,8 +25,12 @@ from .unknown import UnknownLog
 BUSY_TIME = timedelta(minutes=10)
 
 
+def _read_moment(value: object) -> datetime:
+    return read_time(value) or dt_util.utcnow()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoredPrinter:
+class StoredPrinter(Stored):
     """A printer as it was last polled. Replaced, never changed.
 
     `key` is opaque and given once; `printer` is the last row that described it, with its last
@@ -36,8 +42,8 @@ class StoredPrinter:
     key: str
     printer: Printer
     name: str
-    first_seen: datetime
-    last_seen: datetime
+    first_seen: datetime = field(metadata={READ: _read_moment})
+    last_seen: datetime = field(metadata={READ: _read_moment})
     present: bool = False
     unclear_since: datetime | None = None
     capabilities: Capabilities | None = None
@@ -47,22 +53,6 @@ class StoredPrinter:
     pages_printed: int = 0
     last_print_at: datetime | None = None
     driver_requested_at: datetime | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON data for storage."""
-        return {
-            "printer": self.printer.as_dict(),
-            "name": self.name,
-            "first_seen": self.first_seen.isoformat(),
-            "last_seen": self.last_seen.isoformat(),
-            "capabilities": self.capabilities.as_dict() if self.capabilities else None,
-            "capabilities_at": stored_time(self.capabilities_at),
-            "papers": [paper.as_dict() for paper in self.papers],
-            "papers_at": stored_time(self.papers_at),
-            "pages_printed": self.pages_printed,
-            "last_print_at": stored_time(self.last_print_at),
-            "driver_requested_at": stored_time(self.driver_requested_at),
-        }
 
     @property
     def lasting(self) -> Self:
@@ -74,26 +64,6 @@ class StoredPrinter:
     def reports_condition(self) -> bool:
         """Whether the printer can be asked for its condition now."""
         return self.present and self.printer.reports_condition
-
-    @classmethod
-    def from_dict(cls, key: str, stored: Mapping[str, Any]) -> Self:
-        """Read what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError."""
-        now = dt_util.utcnow()
-        capabilities = stored["capabilities"]
-        return cls(
-            key=key,
-            printer=Printer.from_dict(stored["printer"]),
-            name=str(stored["name"]),
-            first_seen=read_time(stored["first_seen"]) or now,
-            last_seen=read_time(stored["last_seen"]) or now,
-            capabilities=Capabilities.from_dict(capabilities) if capabilities else None,
-            capabilities_at=read_time(stored["capabilities_at"]),
-            papers=tuple(Paper.from_dict(paper) for paper in stored["papers"]),
-            papers_at=read_time(stored["papers_at"]),
-            pages_printed=int(stored["pages_printed"]),
-            last_print_at=read_time(stored["last_print_at"]),
-            driver_requested_at=read_time(stored.get("driver_requested_at")),
-        )
 
 
 def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
@@ -126,16 +96,6 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
         papers=known.papers if same_driver else (),
         papers_at=known.papers_at if same_driver else None,
     )
-
-
-def stored_time(value: datetime | None) -> str | None:
-    """Return a time as it is stored."""
-    return value.isoformat() if value else None
-
-
-def read_time(value: object) -> datetime | None:
-    """Read a stored time; None where there is none."""
-    return dt_util.parse_datetime(value) if isinstance(value, str) else None
 
 
 type _Key = Callable[[Printer], object | None]
@@ -276,19 +236,20 @@ class BoxStorage:
         if isinstance(box := stored.get("box"), dict):
             # Whether the box is online is known only by a poll.
             self.box = replace(Box.from_dict(box), online=None)
-        for key, item in _mapping(stored.get("printers")).items():
-            try:
-                self.printers[key] = StoredPrinter.from_dict(key, item)
-            except (AttributeError, KeyError, TypeError, ValueError) as err:
-                _LOGGER.warning("A stored printer cannot be read and is dropped: %r", err)
+        for key, item in to_mapping(stored.get("printers")).items():
+            known = replace(StoredPrinter.from_dict(to_mapping(item)), key=key)
+            if known.name and known.printer.name:
+                self.printers[key] = known
+            else:
+                _LOGGER.warning("A stored printer cannot be read and is dropped")
         counted = stored.get("counted_jobs")
         if isinstance(counted, list):
             self._counted = dict.fromkeys(str(job_id) for job_id in counted)
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
         self.last_push_at = read_time(stored.get("last_push_at"))
-        self.callback_address = _text(stored.get("callback_address"))
-        self.push_address = _text(stored.get("push_address"))
+        self.callback_address = to_optional_text(stored.get("callback_address"))
+        self.push_address = to_optional_text(stored.get("push_address"))
         self.unknown.load(stored.get("unknown"))
 
     async def async_flush(self) -> None:
@@ -494,17 +455,9 @@ class BoxStorage:
             "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},
             "counted_jobs": list(self._counted),
             "page_counts": self.pages.as_stored(),
-            "foreign_seen_at": stored_time(self.foreign_seen_at),
-            "last_push_at": stored_time(self.last_push_at),
+            "foreign_seen_at": self.foreign_seen_at and self.foreign_seen_at.isoformat(),
+            "last_push_at": self.last_push_at and self.last_push_at.isoformat(),
             "callback_address": self.callback_address,
             "push_address": self.push_address,
             "unknown": self.unknown.as_stored(),
         }
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
