@@ -103,7 +103,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
             _remember(hass, member, "of no box of ours", request, body)
             if message:
                 # Payloads are not documented: the user who sets push up should learn that one arrived.
-                member.runtime_data.account.count_unclear_message()
+                member.runtime_data.account.unclear_messages += 1
         return _answer(HTTPStatus.OK)
     status = HTTPStatus.OK
     for box in boxes:

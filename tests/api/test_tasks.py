@@ -34,13 +34,11 @@ def test_finished_task() -> None:
         result=TaskResult(
             code=200,
             message="success",
-            file_total=434347,
             send_total=434347,
             total_page=3,
             images=("https://x/1.png", "7"),
             ticket="abc",
         ),
-        done_at=datetime.fromtimestamp(1764000000.123, UTC),
     )
 
 
@@ -48,14 +46,6 @@ def test_ticket_beside_the_data() -> None:
     result = TaskResult.from_json({"code": 200, "taskTicket": "abc"})
     assert result is not None
     assert result.ticket == "abc"
-
-
-def test_done_time_without_stamp() -> None:
-    task = Task.from_json(
-        "t1", {"task_state": "FAILURE", "task_done_time": "Tue, 24 Nov 2026 07:00:00 GMT"}
-    )
-    assert task.done_at == datetime(2026, 11, 24, 7, tzinfo=UTC)
-    assert task.result is None
 
 
 @pytest.mark.parametrize(

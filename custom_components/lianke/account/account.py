@@ -175,8 +175,9 @@ class Account:
         self.box_count = 0
         # Messages that named no box of ours. Proves nothing, since anyone can send one.
         self.unclear_messages = 0
-        self._address: str | None = None
-        self._fingerprint: str | None = None
+        # The callback address, a secret; None when the cloud cannot reach us. Its digest does not reveal it.
+        self.address: str | None = None
+        self.fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         # Waiting requests in order, those under way, and when the last ones were sent for what.
         self._waiting: list[_Request] = []
@@ -189,23 +190,13 @@ class Account:
         self._users: dict[str | None, _Bucket] = {}
         self._admitted_until = float("-inf")
 
-    @property
-    def address(self) -> str | None:
-        """Return the callback address, a secret; None when the cloud cannot reach us."""
-        return self._address
-
-    @property
-    def fingerprint(self) -> str | None:
-        """Return a digest of the address, which does not reveal it."""
-        return self._fingerprint
-
     @callback
     def set_address(self, address: str | None) -> None:
         """Set the address and notify listeners when it has changed."""
-        if address == self._address:
+        if address == self.address:
             return
-        self._address = address
-        self._fingerprint = (
+        self.address = address
+        self.fingerprint = (
             None if address is None else hashlib.sha256(address.encode()).hexdigest()[:16]
         )
         for listener in list(self._listeners):
@@ -217,14 +208,9 @@ class Account:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    @callback
-    def count_unclear_message(self) -> None:
-        """Count a message that names no box of this account."""
-        self.unclear_messages += 1
-
     def callback_url(self, token: str) -> str | None:
         """Return the callback URL of the job with this token, None without an address."""
-        return None if self._address is None else f"{self._address}?job={token}"
+        return None if self.address is None else f"{self.address}?job={token}"
 
     @callback
     def join(self) -> CALLBACK_TYPE:

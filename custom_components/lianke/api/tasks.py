@@ -52,12 +52,11 @@ def to_task_state(value: object) -> TaskState:
 class TaskResult:
     """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file.
 
-    `file_total` and `send_total` are bytes, `total_page` is pages.
+    `send_total` is bytes, `total_page` is pages.
     """
 
     code: int | None = None
     message: str = ""
-    file_total: int | None = None
     send_total: int | None = None
     total_page: int | None = None
     images: tuple[str, ...] = ()
@@ -78,7 +77,6 @@ class TaskResult:
         return cls(
             code=to_int(fields.get("code")),
             message=to_message(fields.get("msg")),
-            file_total=to_int(data.get("file_total")),
             send_total=to_int(data.get("send_total")),
             total_page=to_int(data.get("total_page")),
             images=tuple(
@@ -97,7 +95,6 @@ class Task:
     task_id: str
     state: TaskState
     result: TaskResult | None = None
-    done_at: datetime | None = None
 
     @classmethod
     def from_json(cls, task_id: str, data: object) -> Self:
@@ -109,8 +106,6 @@ class Task:
             task_id=task_id,
             state=to_task_state(fields.get("task_state")),
             result=TaskResult.from_json(fields.get("task_result")),
-            done_at=to_time(fields.get("task_done_timestamp"))
-            or to_time(fields.get("task_done_time")),
         )
 
 

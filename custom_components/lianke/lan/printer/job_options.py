@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 from ...api.capabilities import CUSTOM_ID
-from ...api.options import PrintOptions
 from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
 from .printer_attributes import (
     JOB_TEMPLATE,
@@ -49,6 +49,7 @@ _IGNORED: Final = frozenset(
 
 type Found = Mapping[str, Any] | None
 """Options for an attribute, those that are left to the printer as None; no mapping: it cannot be done."""
+type _Reader = Callable[[Content, Profile], Found]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,11 +58,6 @@ class JobOptions:
 
     options: dict[str, Any] = field(default_factory=dict)
     unsupported: dict[str, tuple[Value, ...]] = field(default_factory=dict)
-
-    @property
-    def print_options(self) -> PrintOptions:
-        """Return the options as the print actions take them."""
-        return PrintOptions(**self.options)
 
 
 def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
@@ -102,7 +98,7 @@ def _copies(content: Content, profile: Profile) -> Found:
     return {"copies": copies} if 1 <= copies <= profile.max_copies else None
 
 
-def _only(wanted: int | str) -> Callable[[Content, Profile], Found]:
+def _only(wanted: int | str) -> _Reader:
     """Return the reader of an attribute that has one value here, which needs no option."""
 
     def read(content: Content, _profile: Profile) -> Found:
@@ -111,31 +107,39 @@ def _only(wanted: int | str) -> Callable[[Content, Profile], Found]:
     return read
 
 
-def _orientation(content: Content, _profile: Profile) -> Found:
-    word = _ORIENTATIONS.get(_integer(content))
-    return None if word is None else {"orientation": word}
+def _word_for(option: str, words: Mapping[int, str]) -> _Reader:
+    """Return the reader of an attribute whose numbers stand for words of an option."""
+
+    def read(content: Content, _profile: Profile) -> Found:
+        word = words.get(_integer(content))
+        return None if word is None else {option: word}
+
+    return read
 
 
-def _quality(content: Content, _profile: Profile) -> Found:
-    word = IPP_QUALITIES.get(_integer(content))
-    return None if word is None else {"quality": word}
+def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _Reader:
+    """Return the reader of an attribute whose keywords stand for what the printer offers."""
 
+    def read(content: Content, profile: Profile) -> Found:
+        word, offered = _word(content), offers(profile)
+        return {option: offered[word]} if word in offered else None
 
-def _sides(content: Content, profile: Profile) -> Found:
-    word = _word(content)
-    return {"duplex": profile.sides[word]} if word in profile.sides else None
+    return read
 
 
 def _color(content: Content, profile: Profile) -> Found:
     word = _word(content)
-    if word not in profile.color_modes:
-        return None
-    return {"color": _COLORS[word]}
+    return {"color": _COLORS[word]} if word in profile.color_modes else None
 
 
 def _scaling(content: Content, _profile: Profile) -> Found:
     word = _word(content)
     return {"scale": _SCALES[word]} if word in _SCALES else None
+
+
+def _source(content: Content, profile: Profile) -> Found:
+    word = tray_of(_word(content))
+    return {"tray": profile.trays[word]} if word in profile.trays else None
 
 
 def _media(content: Content, profile: Profile) -> Found:
@@ -165,16 +169,6 @@ def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any]
 def _size(content: Content, profile: Profile) -> Found:
     found = _media_size(content, profile.media)
     return None if found is None else _paper(found)
-
-
-def _source(content: Content, profile: Profile) -> Found:
-    word = tray_of(_word(content))
-    return {"tray": profile.trays[word]} if word in profile.trays else None
-
-
-def _type(content: Content, profile: Profile) -> Found:
-    word = _word(content)
-    return {"media_type": profile.media_types[word]} if word in profile.media_types else None
 
 
 def _media_size(content: Content, media: Iterable[Media]) -> Media | None:
@@ -210,23 +204,23 @@ def _pages(values: tuple[Value, ...]) -> Found:
     return {} if pieces == [f"1-{_LAST_PAGE}"] else {"pages": ",".join(pieces)}
 
 
-_READERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
+_READERS: Final[Mapping[str, _Reader]] = {
     "copies": _copies,
     "finishings": _only(NO_FINISHING),
     "job-hold-until": _only(NO_HOLD),
     "job-sheets": _only(NO_SHEETS),
     "media": _media,
-    "orientation-requested": _orientation,
+    "orientation-requested": _word_for("orientation", _ORIENTATIONS),
     "number-up": _only(1),
     "output-bin": _only(OUTPUT_BIN),
     "print-color-mode": _color,
-    "print-quality": _quality,
+    "print-quality": _word_for("quality", IPP_QUALITIES),
     "print-scaling": _scaling,
-    "sides": _sides,
+    "sides": _offered("duplex", attrgetter("sides")),
 }
-_MEMBERS: Final[Mapping[str, Callable[[Content, Profile], Found]]] = {
+_MEMBERS: Final[Mapping[str, _Reader]] = {
     "media-size": _size,
     "media-size-name": _media,
     "media-source": _source,
-    "media-type": _type,
+    "media-type": _offered("media_type", attrgetter("media_types")),
 }

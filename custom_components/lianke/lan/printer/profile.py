@@ -38,8 +38,6 @@ TOLERANCE: Final = 10
 """0.1 mm by which a size may differ from a paper's."""
 HUNDREDTHS: Final = 10
 """of a millimetre in 0.1 mm: PWG sizes and margins are 0.01 mm."""
-DEFAULT_MARGIN: Final = 42
-"""0.1 mm; what a driver that gives no printable area usually keeps free."""
 
 # By width and height in 0.1 mm, the way PWG 5101.1 names them; others get a name made of their size.
 _PWG_NAMES: Final[Mapping[tuple[int, int], str]] = {
