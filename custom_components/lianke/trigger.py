@@ -27,7 +27,7 @@ from homeassistant.helpers.target import (
     TargetStateChangedData,
     async_track_target_selector_state_change_event,
 )
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.translation import async_translate_state
 from homeassistant.helpers.trigger import (
     Trigger,
     TriggerActionRunner,
@@ -191,12 +191,10 @@ class PrinterTrigger(LiankeTrigger):
     def _matches(self, state: State) -> bool:
         """Return whether a known state is one to fire for."""
 
-    async def _async_data(self, state: State) -> dict[str, Any]:
+    def _data(self, state: State) -> dict[str, Any]:
         """Return what the trigger says about the state it fires for."""
-        return {
-            ATTR_STATUS: state.state,
-            ATTR_MESSAGE: await _async_state_text(self._hass, ATTR_STATUS, state.state),
-        }
+        message = _state_text(self._hass, ATTR_STATUS, state.state)
+        return {ATTR_STATUS: state.state, ATTR_MESSAGE: message}
 
     @override
     async def async_attach_runner(
@@ -209,7 +207,8 @@ class PrinterTrigger(LiankeTrigger):
         matched: dict[str, bool] = {}
         timers: dict[str, CALLBACK_TYPE] = {}
 
-        async def fire(state: State) -> None:
+        @callback
+        def fire(state: State) -> None:
             entity = er.async_get(self._hass).async_get(state.entity_id)
             if entity is None or entity.device_id is None:
                 return
@@ -220,15 +219,11 @@ class PrinterTrigger(LiankeTrigger):
                     ATTR_PRINTER: device and (device.name_by_user or device.name),
                     ATTR_ENTITY_ID: state.entity_id,
                     CONF_FOR: duration,
-                    **await self._async_data(state),
+                    **self._data(state),
                 },
                 f"state of {state.entity_id}",
                 state.context,
             )
-
-        @callback
-        def start(state: State) -> None:
-            self._hass.async_create_task(fire(state), "lianke printer trigger")
 
         @callback
         def stop(entity_id: str) -> None:
@@ -248,13 +243,13 @@ class PrinterTrigger(LiankeTrigger):
             if not matches or before is None:
                 return
             if not duration:
-                start(state)
+                fire(state)
                 return
 
             @callback
             def on_time(_now: datetime) -> None:
                 del timers[entity_id]
-                start(state)
+                fire(state)
 
             timers[entity_id] = async_call_later(self._hass, duration, on_time)
 
@@ -331,7 +326,7 @@ class InkLow(PrinterTrigger):
         return float(state.state) < float(self._options[CONF_BELOW])
 
     @override
-    async def _async_data(self, state: State) -> dict[str, Any]:
+    def _data(self, state: State) -> dict[str, Any]:
         entity = er.async_get(self._hass).async_get(state.entity_id)
         return {
             "ink": entity and (entity.name or entity.original_name),
@@ -357,11 +352,10 @@ async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
 async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job is held or was not printed, in the language of the house; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason is not None:
-        return await _async_state_text(hass, "hold_reason", job.hold_reason)
+        return _state_text(hass, "hold_reason", job.hold_reason)
     return await async_reason(hass, job)
 
 
-async def _async_state_text(hass: HomeAssistant, key: str, state: str) -> str:
+def _state_text(hass: HomeAssistant, key: str, state: str) -> str:
     """Return the state of a sensor in the language of the house, or as it is without a text."""
-    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
-    return texts.get(f"component.{DOMAIN}.entity.sensor.{key}.state.{state}", state)
+    return async_translate_state(hass, state, "sensor", DOMAIN, key, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
 
 from ...box.status import HoldReason, PrinterSnapshot
@@ -191,8 +191,9 @@ async def async_situation(request: Request, profile: Profile) -> Situation:
     hass, entry = request.hass, request.offered.entry
     view = view_of(request)
     waiting = entry.runtime_data.queue.waiting(view.key)
-    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
-    status = "" if view.status is None else view.status.value
+    message = ""
+    if view.status is not None:
+        message = async_translate_state(hass, view.status, "sensor", DOMAIN, "status", None)
     integration = await async_get_integration(hass, DOMAIN)
     changes, token = request.server.changes, request.offered.token
     return Situation(
@@ -203,7 +204,7 @@ async def async_situation(request: Request, profile: Profile) -> Situation:
         status=view.status,
         is_full=request.server.documents.is_full(request.address),
         queued=waiting + len(request.server.pending[request.offered.token].pending),
-        message=texts.get(f"component.{DOMAIN}.entity.sensor.status.state.{status}", ""),
+        message=message,
         language=hass.config.language.lower(),
         max_bytes=max_document_bytes(entry.options),
         version=str(integration.version),
