@@ -366,7 +366,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         }
         ended = (self._poll_began <= self._times[key].ended_at for key in self._finishing)
         if self._pending_status_reads or any(ended):
-            self.update_interval = timedelta(seconds=REFRESH_SPACING)
+            # Home Assistant polls up to a second earlier.
+            self.update_interval = timedelta(seconds=REFRESH_SPACING + 1)
             return
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)
         options = self.config_entry.options

@@ -76,9 +76,9 @@ async def test_one_refresh_after_the_last_job_of_a_printer_that_printed(
     house.box.printer(1).raw_state = None
     before = requests(house.simulator)
     coordinator.async_on_jobs_ended(key)
-    await elapse(house.hass, clock, 3, 1)
+    await elapse(house.hass, clock, 4, 1)
     assert not requests(house.simulator) - before
-    await elapse(house.hass, clock, 27, 1)
+    await elapse(house.hass, clock, 26, 1)
     assert status() is PrinterStatus.IDLE
     assert requests(house.simulator) - before == {INFO: 1, LIST: 1}
 
@@ -102,7 +102,7 @@ async def test_a_report_of_printing_is_outdated_once_our_jobs_have_ended(
     clock.tick(1)
     before = requests(house.simulator)
     coordinator.async_on_jobs_ended(key)
-    await elapse(house.hass, clock, 6, 1)
+    await elapse(house.hass, clock, 7, 1)
     assert coordinator.data.printers[key].status is PrinterStatus.IDLE
     # The printer is not asked once more for that.
     assert requests(house.simulator) - before == {INFO: 1, LIST: 1}
@@ -120,5 +120,5 @@ async def test_a_job_that_ends_during_a_poll_causes_a_refresh(
     await poll
     assert coordinator.data.printers[key].status is PrinterStatus.PRINTING
     house.box.printer(1).raw_state = None
-    await elapse(house.hass, clock, 6, 1)
+    await elapse(house.hass, clock, 7, 1)
     assert coordinator.data.printers[key].status is PrinterStatus.IDLE

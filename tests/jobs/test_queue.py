@@ -74,14 +74,14 @@ async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) 
     assert status() is PrinterStatus.PRINTING
     before = looks()
     await shop.until(first, JobState.COMPLETED, step=1)
-    await shop.tick(REFRESH_SPACING + 1)
+    await shop.tick(REFRESH_SPACING + 2)
     # The other one is still there, waiting for paper.
     assert looks() == before
     printer.raw_state = None
     printer.paper = None
     await shop.until(last, JobState.COMPLETED, step=1)
     assert looks() == before
-    await shop.tick(REFRESH_SPACING + 1)
+    await shop.tick(REFRESH_SPACING + 2)
     assert looks() == before + 1
     assert status() is PrinterStatus.IDLE
 

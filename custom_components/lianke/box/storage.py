@@ -14,7 +14,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
-from ..api.coerce import to_mapping, to_optional_text
+from ..api.coerce import to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import READ, Stored, read_time
 from ..const import DOMAIN
@@ -248,8 +248,8 @@ class BoxStorage:
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
         self.last_push_at = read_time(stored.get("last_push_at"))
-        self.callback_address = to_optional_text(stored.get("callback_address"))
-        self.push_address = to_optional_text(stored.get("push_address"))
+        self.callback_address = _text(stored.get("callback_address"))
+        self.push_address = _text(stored.get("push_address"))
         self.unknown.load(stored.get("unknown"))
 
     async def async_flush(self) -> None:
@@ -461,3 +461,7 @@ class BoxStorage:
             "push_address": self.push_address,
             "unknown": self.unknown.as_stored(),
         }
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -16,37 +16,62 @@ from .page import MM_A_POINT, PageStyle, base_size
 
 
 @dataclass(slots=True)
-class Column:
-    """What is put below each other on pages of a height; lengths in mm."""
+class Paginator:
+    """Counts the pages that blocks and lines fill; lengths in mm."""
 
     height: float
     # What is repeated at the top of each page.
     repeated: float = 0.0
-    _filled: float = 0.0
-    # The highest block that is not broken, which a page is left for that has no room for it.
-    _highest: float = 0.0
+    count: int = 1
+    _y: float = 0.0
     # What must stay on the same page as what follows.
     _kept: float = 0.0
 
-    def put(self, height: float, *, whole: float | None = None) -> None:
-        """Place a block of which `whole`, all of it unless said, is not broken."""
-        self._filled += height
-        self._highest = max(self._highest, self._kept + (height if whole is None else whole))
-        self._kept = 0.0
-
     def keep(self, height: float) -> None:
         """Place a block that stays with what follows."""
-        self._filled += height
         self._kept += height
 
-    @property
-    def pages(self) -> int:
-        """Return the most pages that all of it takes."""
-        if self._filled <= self.height:
-            return 1
-        # A page is left at least so full; of two that follow each other, one is at least half full.
-        room = max(self.height - self.repeated, self.height / 4)
-        return math.ceil(self._filled / max(room - self._highest, room / 2))
+    def put(self, height: float) -> None:
+        """Place a block that is not broken unless it is higher than a page."""
+        height += self._kept
+        self._kept = 0.0
+        if self._y + height > self.height:
+            if self._y > self.repeated:
+                self._next(1)
+            if height > (room := max(self.height - self.repeated, self.height / 4)):
+                more = math.ceil(height / room) - 1
+                self._next(more)
+                height -= more * room
+        self._y += height
+
+    def put_lines(self, count: int, height: float) -> None:
+        """Place lines, of which the first and last two stay together."""
+        if count <= 4:
+            self.put(count * height)
+            return
+        self.put(2 * height)
+        self._rows(count - 4, height)
+        self.put(2 * height)
+
+    def add_pages(self, count: int) -> None:
+        """Place whole pages, with a new one behind them."""
+        self.put(0.0)
+        self._next(count + 1)
+
+    def _rows(self, count: int, height: float) -> None:
+        fit = int(max(self.height - self._y, 0.0) / height)
+        if count <= fit:
+            self._y += count * height
+            return
+        each = max(1, int(self.height / height))
+        pages = math.ceil((count - fit) / each)
+        self._next(pages)
+        self._y = (count - fit - (pages - 1) * each) * height
+
+    def _next(self, pages: int) -> None:
+        self.count += pages
+        if pages:
+            self._y = self.repeated
 
 
 BOLD: Final = 1.15
@@ -292,9 +317,7 @@ class _Reader(HTMLParser):
         self._width = width
         self._qr = qr
         self._table_scale = table_scale
-        self._pages = Column(height)
-        # Those of tables, which begin on a page of their own.
-        self._tables = 0
+        self._pages = Paginator(height)
         self._stack: list[str] = []
         self._text: list[str] = []
         self._pictures = 0
@@ -308,7 +331,8 @@ class _Reader(HTMLParser):
         """Return the number of pages."""
         self._flush()
         self._end_whole()
-        return self._pages.pages + self._tables
+        self._pages.put(0.0)
+        return self._pages.count
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -426,8 +450,7 @@ class _Reader(HTMLParser):
         elif heading:
             self._pages.keep(lines * em * LINE + MARGINS[heading] * em)
         else:
-            # Of a longer one the first and the last two lines stay together.
-            self._pages.put(lines * height, whole=(lines if lines <= 4 else 3) * height)
+            self._pages.put_lines(lines, height)
 
     def _start_table(self, tag: str, style: re.Match[str] | None) -> None:
         if tag == "table":
@@ -471,18 +494,20 @@ class _Reader(HTMLParser):
         columns = max((len(row) for row in [*table.head, *table.rows]), default=0)
         # Padding at both sides and a border.
         em = self._em * self._table_scale * table.scale
-        column, width = self._pages, self._width - indent * self._em
+        pages, width = self._pages, self._width - indent * self._em
         if table.sideways:
-            column, width = Column(self._width), self._pages.height
+            # On pages of its own.
+            pages, width = Paginator(self._width), self._pages.height
         room = width / em - columns * (0.8 + 0.4 / em)
         measured = table_lines([*table.head, *table.rows], columns, room)
         heights = [(lines * LINE + 0.5) * em + 0.4 for lines in measured]
         head = sum(heights[: len(table.head)])
-        column.put(MARGINS["table"] * self._em + head)
-        if head < column.height:
-            column.repeated = max(column.repeated, head)
+        pages.put(MARGINS["table"] * self._em)
+        pages.put(head)
+        if head < pages.height:
+            pages.repeated = head
         for height in heights[len(table.head) :]:
-            column.put(height)
+            pages.put(height)
+        pages.repeated = 0.0
         if table.sideways:
-            # On pages of its own, and what follows on another one.
-            self._tables += column.pages + 1
+            self._pages.add_pages(pages.count)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
@@ -126,10 +127,11 @@ class LanServer:
 DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")
 
 
+@singleton(DATA_SERVER)
 @callback
 def async_get_server(hass: HomeAssistant) -> LanServer:
     """Return the one server of this Home Assistant."""
-    return hass.data.setdefault(DATA_SERVER, LanServer())
+    return LanServer()
 
 
 @callback
