@@ -551,14 +551,14 @@ async def test_printers_that_take_no_job(printer: str, key: str, house: House) -
 
 
 async def test_a_loop_of_messages_comes_to_an_end(house: House) -> None:
-    """A message for each message that failed: the paper guard is the end of it."""
+    """A message for each message that failed: the print limit is the end of it."""
     refusals = []
     for _ in range(200):
         try:
             await notify(house.hass, LASER, "The last message could not be printed")
         except ServiceValidationError as err:
             refusals.append(err.translation_key)
-    assert refusals == ["guard_rate"] * 170
+    assert refusals == ["too_many_jobs"] * 170
 
 
 async def test_an_empty_message(house: House) -> None:

@@ -255,7 +255,7 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: Ho
 
     await house.hass.async_add_executor_job(block)
     assert not await set_up(house.hass, house.entry)
-    assert house.entry.error_reason_translation_key == "book_unreadable"
+    assert house.entry.error_reason_translation_key == "job_folder_unreadable"
     await retried(house.hass, house.entry)
     await house.hass.async_add_executor_job(mend)
     await retried(house.hass, house.entry)

@@ -342,14 +342,14 @@ async def test_expiry_that_only_words_tell(house: House) -> None:
     assert "service_expired" not in issues(house.hass)
 
 
-@pytest.mark.parametrize("kind", ["guard_pages", "guard_rate"])
-async def test_paper_guard(hass_client: ClientSessionGenerator, kind: str, house: House) -> None:
+@pytest.mark.parametrize("kind", ["too_many_pages", "too_many_jobs"])
+async def test_print_limits(hass_client: ClientSessionGenerator, kind: str, house: House) -> None:
     """One repair however many jobs were refused; the limit can be raised in it."""
-    option = "max_pages" if kind == "guard_pages" else "max_jobs_per_hour"
+    option = "max_pages" if kind == "too_many_pages" else "max_jobs_per_hour"
     house.set_options({option: 2})
-    too_much: dict[str, Any] = {"copies": 3} if kind == "guard_pages" else {}
+    too_much: dict[str, Any] = {"copies": 3} if kind == "too_many_pages" else {}
     printed = 0
-    if kind == "guard_rate":
+    if kind == "too_many_jobs":
         printed = 2
         await print_text(house.hass)
         await print_text(house.hass)
@@ -377,20 +377,20 @@ async def test_paper_guard(hass_client: ClientSessionGenerator, kind: str, house
     await until(lambda: len(house.printed) == printed + 1)
 
 
-async def test_paper_guard_clears_itself(house: House) -> None:
+async def test_a_print_limit_clears_itself(house: House) -> None:
     """A job of the right size shows that all is well again."""
     house.set_options({"max_pages": 2})
     with pytest.raises(ServiceValidationError):
         await print_text(house.hass, copies=3)
-    assert "guard_pages" in issues(house.hass)
+    assert "too_many_pages" in issues(house.hass)
     await print_text(house.hass)
-    assert "guard_pages" not in issues(house.hass)
+    assert "too_many_pages" not in issues(house.hass)
 
     with pytest.raises(ServiceValidationError):
         await print_text(house.hass, copies=3)
     house.coordinator.async_forget(key_of(house.entry, LASER))
     await house.hass.async_block_till_done()
-    assert "guard_pages" not in issues(house.hass), "it goes with its printer"
+    assert "too_many_pages" not in issues(house.hass), "it goes with its printer"
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def _retried(key: str) -> Iterator[None]:
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from stored data."""
     # Empties the spool of documents that the last run left behind.
-    with _retried("book_unreadable"):
+    with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
     account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
     entry.async_on_unload(account.join())
@@ -126,7 +126,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
-    with _retried("book_unreadable"):
+    with _retried("job_folder_unreadable"):
         await queue.async_load()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)

@@ -29,7 +29,8 @@ AWAITING_DRIVER = "awaiting_driver"
 BOX_NOT_BOUND = "box_not_bound"
 ERROR_LIMIT_REACHED = "error_limit_reached"
 JOBS_DROPPED = "jobs_dropped"
-PAPER_GUARD = "paper_guard"
+# The id is older than the word: somebody may have ignored the issue under it.
+PRINT_LIMIT = "paper_guard"
 PUSH_ADDRESS_CHANGED = "push_address_changed"
 SERVICE_EXPIRED = "service_expired"
 SERVICE_EXPIRING = "service_expiring"
@@ -226,7 +227,7 @@ class _Watcher:
         for _domain, found in list(self._registry.issues):
             if found.startswith(polled) and found not in wanted:
                 self._clear(found)
-            for kind in (ERROR_LIMIT_REACHED, PAPER_GUARD):
+            for kind in (ERROR_LIMIT_REACHED, PRINT_LIMIT):
                 prefix = issue_id(kind, self._entry, "")
                 if found.startswith(prefix) and found.removeprefix(prefix) not in known:
                     self._clear(found)
@@ -298,7 +299,7 @@ class _Watcher:
     @callback
     def _on_limit(self, key: str, error: LimitError | None) -> None:
         """Raise an issue when a print limit refused a job; clear it when a job is accepted."""
-        found = issue_id(PAPER_GUARD, self._entry, key)
+        found = issue_id(PRINT_LIMIT, self._entry, key)
         if error is None:
             self._clear(found)
             return

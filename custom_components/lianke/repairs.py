@@ -62,8 +62,8 @@ CONF_PHONE = "phone"
 CONF_LIMIT = "limit"
 # The option of each print limit, its default and its maximum.
 LIMITS = {
-    "guard_pages": (CONF_MAX_PAGES, DEFAULT_MAX_PAGES, 9999),
-    "guard_rate": (CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR, 999),
+    "too_many_pages": (CONF_MAX_PAGES, DEFAULT_MAX_PAGES, 9999),
+    "too_many_jobs": (CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR, 999),
 }
 
 

@@ -232,7 +232,7 @@ test("documents for a layout are not drawn one by one", async () => {
 });
 
 test("a print that is refused is told, of a document that was drawn at once as well", async () => {
-  const refused = { code: "x", message: "too many", translation_key: "guard_pages" };
+  const refused = { code: "x", message: "too many", translation_key: "too_many_pages" };
   const batch = makeBatch({ print: refused });
   const [drawnFirst, other] = [drop(batch, "a.pdf"), drop(batch, "b.pdf")];
   await uploaded();

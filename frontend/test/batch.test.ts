@@ -192,7 +192,7 @@ describe("errors at the field", () => {
 });
 
 describe("what was refused is told", () => {
-  const PAGES = { code: "x", message: "too many", translation_key: "guard_pages" };
+  const PAGES = { code: "x", message: "too many", translation_key: "too_many_pages" };
 
   test("wherever else there is no field for it", async () => {
     const batch = makeBatch({ print: { code: "x", message: "gray only", translation_key: "color_not_available" } });

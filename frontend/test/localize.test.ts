@@ -33,12 +33,12 @@ test("errors become sentences", async () => {
   expect(await context.explain({ error: { code: 3 } })).toContain("connection was lost");
   expect(await context.explain({ code: "unauthorized" })).toContain("You may not do this");
   expect(await context.explain({ code: "x", message: "why" })).toBe("That did not work: why");
-  const guard = {
+  const refused = {
     translation_domain: "lianke",
-    translation_key: "guard_rate",
+    translation_key: "too_many_jobs",
     translation_placeholders: { limit: "3" },
   };
-  expect(await context.explain(guard)).toMatch(/limit of 3 jobs/);
+  expect(await context.explain(refused)).toMatch(/limit of 3 jobs/);
   expect(isLost(null)).toBe(false);
 });
 

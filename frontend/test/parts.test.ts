@@ -224,7 +224,7 @@ test("what an automation is refused is said at the button that has set it off, a
   const says = (...told: string[]) =>
     vi.waitFor(() => {
       const errors = [...(shown.shadowRoot?.querySelectorAll(".error") ?? [])].map((one) => one.textContent);
-      expect(errors).toEqual(told.map((one) => `component.lianke.exceptions.guard_month.message ${one}`));
+      expect(errors).toEqual(told.map((one) => `component.lianke.exceptions.too_many_pages_this_month.message ${one}`));
     });
   const refuse = async (limit: string, began_in: string | null) => {
     shown.refused = {
@@ -233,7 +233,7 @@ test("what an automation is refused is said at the button that has set it off, a
       code: "home_assistant_error",
       message: null,
       translation_domain: "lianke",
-      translation_key: "guard_month",
+      translation_key: "too_many_pages_this_month",
       translation_placeholders: { limit },
     };
     await shown.updateComplete;

@@ -104,7 +104,7 @@ def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
         pytest.param(pdf_with_streams(5, predictor=1), 5, id="compressed-plain"),
         pytest.param(b"\r\n\r\n" + by_pillow(3), 3, id="bytes-before"),
         pytest.param(changed_once(4), 5, id="changed"),
-        # These two had no count, and were taken for one page by the paper guard.
+        # These two had no count, and were taken for one page by the print limits.
         pytest.param(protected_pdf(500), 500, id="owner-password"),
         pytest.param(wrong_startxref(500), 500, id="damaged-startxref"),
         # These said one page, and 500 came out elsewhere: the pages that are there count.

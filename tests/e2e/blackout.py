@@ -155,7 +155,7 @@ class Home:
                 qr_text=box["qr_link"],
             )
             self.entries[box["device_id"]] = entry["entry_id"]
-            await self._lift_guard(entry["entry_id"])
+            await self._lift_limits(entry["entry_id"])
         awaiting = "Unknown Printer"
         for device in await self.hass.devices():
             for domain, identifier in device["identifiers"]:
@@ -171,7 +171,7 @@ class Home:
         # All that is known by now is to be on disk.
         await self.hass.restart()
 
-    async def _lift_guard(self, entry_id: str) -> None:
+    async def _lift_limits(self, entry_id: str) -> None:
         """Allow more jobs an hour than anybody prints who is not testing."""
         flow = await self.hass.start_options(entry_id)
         flow = await self.hass.submit_options(flow, {"next_step_id": "settings"})

@@ -158,7 +158,7 @@ async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
         with patch.object(store, "write_utf8_file_atomic", refuse):
             with pytest.raises(HomeAssistantError) as refused:
                 await shop.queue.async_cancel(job.job_id)
-            assert refused.value.translation_key == "change_not_kept"
+            assert refused.value.translation_key == "change_not_saved"
             assert shop.queue.get(job.job_id).state is JobState.HELD
             assert JobState.CANCELED not in shop.states(job)
         entry = shop.entry
@@ -435,7 +435,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
     assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
 
 
-async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop) -> None:
+async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop) -> None:
     async with open_shop(max_jobs_per_hour=300) as shop:
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
@@ -452,4 +452,4 @@ async def test_the_guard_counts_beyond_the_limit_on_records(open_shop: OpenShop)
             await shop.queue._registry.async_trim()
         with pytest.raises(InputError) as refused:
             await shop.submit()
-        assert refused.value.reason == "guard_rate"
+        assert refused.value.reason == "too_many_jobs"

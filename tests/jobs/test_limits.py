@@ -1,4 +1,4 @@
-"""Once only, replaced, guarded, retried."""
+"""Once only, replaced, limited, retried."""
 
 from homeassistant.core import Context
 import pytest
@@ -63,7 +63,7 @@ async def test_a_newer_job_takes_the_place_of_a_held_one(shop: Shop) -> None:
     assert len(shop.sim.cloud.printed) == 2
 
 
-async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
+async def test_the_limit_stops_a_loop(open_shop: OpenShop) -> None:
     reported: list[tuple[str, bool]] = []
     async with open_shop(max_jobs_per_hour=5) as shop:
         shop.queue.listen_limits(lambda key, err: reported.append((key, err is not None)))
@@ -76,7 +76,7 @@ async def test_the_guard_stops_a_loop(open_shop: OpenShop) -> None:
         assert refused == 15
         with pytest.raises(LimitError) as error:
             await shop.submit()
-        assert error.value.reason == "guard_rate"
+        assert error.value.reason == "too_many_jobs"
         for job in shop.queue.jobs():
             await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 5
@@ -110,7 +110,7 @@ async def test_a_loop_against_a_printer_that_is_off_fills_no_tray(open_shop: Ope
         (500, PrintOptions(pages="1-10"), False),
     ],
 )
-async def test_the_guard_counts_pages_times_copies(
+async def test_the_limit_counts_pages_times_copies(
     shop: Shop, pages: int, options: PrintOptions, refused: bool
 ) -> None:
     document = shop.document(pages=pages)
@@ -119,7 +119,7 @@ async def test_the_guard_counts_pages_times_copies(
         return
     with pytest.raises(LimitError) as error:
         await shop.submit(document, options=options)
-    assert error.value.reason == "guard_pages"
+    assert error.value.reason == "too_many_pages"
     assert not document.path.exists()
     assert shop.sim.cloud.count(SUBMIT) == 0
 

@@ -171,7 +171,7 @@ async def test_a_job_that_is_being_uploaded_stays(shop: Shop) -> None:
 async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None:
     async with open_shop() as shop, open_shop(number=1, max_pages=1) as other:
         job = await held(shop)
-        assert await refused(shop, job, other=other, port=HOME) == "guard_pages"
+        assert await refused(shop, job, other=other, port=HOME) == "too_many_pages"
         stays = shop.queue.get(job.job_id)
         assert (stays.state, stays.moving_to, stays.can_reroute) == (JobState.HELD, None, True)
         assert documents(shop) == 1
@@ -192,7 +192,7 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
         with patch.object(store, name, side_effect=full):
             with pytest.raises(HomeAssistantError) as caught:
                 await move(shop, job, other=other, port=HOME)
-            error = "disk_full" if of_target else "change_not_kept"
+            error = "disk_full" if of_target else "change_not_saved"
             assert caught.value.translation_key == error
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert (documents(shop), documents(other)) == (1, 0)

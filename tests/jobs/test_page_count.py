@@ -45,8 +45,8 @@ async def refusal(shop: Shop, document: Document, **options: Any) -> str | None:
 
 async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
     """A PDF that cannot be counted here counted as one page, whatever its length."""
-    assert await refusal(shop, uncounted(shop, 101)) == "guard_pages"
-    assert await refusal(shop, uncounted(shop, 60), copies=2) == "guard_pages"
+    assert await refusal(shop, uncounted(shop, 101)) == "too_many_pages"
+    assert await refusal(shop, uncounted(shop, 60), copies=2) == "too_many_pages"
     job = await shop.submit(uncounted(shop, 60))
     assert (job.present.document.pages, job.pages) == (60, 60)
     assert shop.sim.cloud.count(COUNT) == 3
@@ -56,7 +56,7 @@ async def test_a_page_range_bounds_what_is_not_known(shop: Shop) -> None:
     """Nobody has to be asked where the range is short enough."""
     assert await refusal(shop, office(shop), pages="2-11,5", copies=10) is None
     assert shop.sim.cloud.count(COUNT) == 0
-    assert await refusal(shop, office(shop), pages="2-12", copies=10) == "guard_pages_estimated"
+    assert await refusal(shop, office(shop), pages="2-12", copies=10) == "maybe_too_many_pages"
 
 
 @pytest.mark.parametrize("reached", [True, False])
@@ -84,22 +84,22 @@ async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: 
 async def test_what_nobody_knows_is_printed_once_at_most(shop: Shop) -> None:
     """The simulated service cannot open Office documents and says no number."""
     assert await refusal(shop, office(shop)) is None
-    assert await refusal(shop, office(shop), copies=2) == "guard_pages_unknown"
-    assert await refusal(shop, office(shop), copies=2, pages="odd") == "guard_pages_unknown"
+    assert await refusal(shop, office(shop), copies=2) == "pages_unknown"
+    assert await refusal(shop, office(shop), copies=2, pages="odd") == "pages_unknown"
     # The answer is remembered, and so is a refusal: a bad file that is sent again gets one blocked.
     assert shop.sim.cloud.count(COUNT) == 1
     bad = [replace(uncounted(shop, 2), extension=".pdf") for _ in range(3)]
     for document in bad:
         document.path.write_bytes(b"%PDF-1.4 nothing")
     bad = [replace(document, size=document.path.stat().st_size) for document in bad]
-    assert [await refusal(shop, document) for document in bad] == ["guard_pages_unknown"] * 3
+    assert [await refusal(shop, document) for document in bad] == ["pages_unknown"] * 3
     assert shop.sim.cloud.count(COUNT) == 2
     assert shop.sim.cloud.count(SUBMIT) <= 1
 
 
 async def test_a_service_that_is_not_reached_says_nothing(shop: Shop) -> None:
     shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503), times=9)
-    assert await refusal(shop, uncounted(shop, 3)) == "guard_pages_unknown"
+    assert await refusal(shop, uncounted(shop, 3)) == "pages_unknown"
     assert await refusal(shop, office(shop)) is None
 
 
@@ -113,7 +113,7 @@ async def test_text_is_as_long_as_it_may_become(
     assert long.pages is None
     assert long.pages_at_most is not None
     assert long.pages_at_most > 1000
-    assert await refusal(shop, long, copies=10) == "guard_pages_estimated"
+    assert await refusal(shop, long, copies=10) == "maybe_too_many_pages"
     asked = shop.sim.cloud.count(COUNT)
     short = await async_text_document(hass, spool, "Please ring twice")
     assert short.pages_at_most == 1

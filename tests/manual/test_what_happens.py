@@ -50,7 +50,7 @@ SHOWN_BY = {
         "tests/jobs/test_reconciliation.py::test_someone_elses_task_leaves_it_unconfirmed"
     ],
     "an automation runs wild": [
-        "tests/jobs/test_limits.py::test_the_guard_stops_a_loop",
+        "tests/jobs/test_limits.py::test_the_limit_stops_a_loop",
         "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
     ],
     "the same request_id comes twice": [

@@ -834,7 +834,7 @@ async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> N
         assert job.copies == 2
         with pytest.raises(InputError) as refused:
             await submit(shop, pages=5, copies=3)
-        assert refused.value.reason == "guard_pages"
+        assert refused.value.reason == "too_many_pages"
     left = [path.name for path in shop.tmp_path.glob("[fb]-*.pdf")]
     assert not left
 

@@ -107,7 +107,7 @@ CASES = {
 @needs.chromium
 @pytest.mark.parametrize("name", CASES)
 def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
-    """What is made here is bounded by the paper guard before anybody has laid it out."""
+    """What is made here is bounded by the print limits before anybody has laid it out."""
     papers = {"A4": A4, "receipt": RECEIPT, "label": LABEL}
     found: dict[str, tuple[int, int | None]] = {}
     for paper, sheet in papers.items():

@@ -112,7 +112,7 @@ async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: Hou
     assert (await print_menu(house, anna))["state"] == "held"
     with pytest.raises(ServiceValidationError) as refused:
         await print_menu(house, anna)
-    assert refused.value.translation_key == "guard_month"
+    assert refused.value.translation_key == "too_many_pages_this_month"
     assert refused.value.translation_placeholders == {"limit": "5", "spent": "3"}
     assert (await print_menu(house, anna, pages="1-2"))["state"] == "held"
     assert (await print_menu(house))["state"] == "held"

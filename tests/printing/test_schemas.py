@@ -93,7 +93,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"file": "{media}/菜单.pdf", "pages": "9-12"}, "pages_not_in_document"),
     ({"text": "x", "raw": True, "copies": 2}, "raw_refuses_options"),
     ({"markdown": "x", "raw": True}, "raw_needs_file_or_text"),
-    ({"file": "{media}/菜单.pdf", "copies": 40}, "guard_pages"),
+    ({"file": "{media}/菜单.pdf", "copies": 40}, "too_many_pages"),
 ]
 
 
@@ -333,7 +333,7 @@ async def test_a_template_error_prints_nothing(house: House) -> None:
 async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(house: House) -> None:
     (house.media / "long.pdf").write_bytes(make_pdf(60))
     error = await refused(house, file=house.path("long.pdf"), copies=2)
-    assert error.translation_key == "guard_pages"
+    assert error.translation_key == "too_many_pages"
     assert (error.translation_placeholders or {})["limit"] == "100"
     house.set_options({"max_document_mb": 1})
     (house.media / "big.pdf").write_bytes(make_pdf(1) + bytes(1024 * 1024))

@@ -176,12 +176,12 @@ async def test_the_limit_counts_sheets(client: Client, house: House) -> None:
     """The limit is 100 pages: 500 are too many, and on 84 sheets they are not."""
     (house.media / "x.pdf").write_bytes(make_pdf(500))
     path = house.path("x.pdf")
-    assert await reason(house, file=path) == "guard_pages"
-    assert await reason(house, file=path, sheet="4_up") == "guard_pages"
+    assert await reason(house, file=path) == "too_many_pages"
+    assert await reason(house, file=path, sheet="4_up") == "too_many_pages"
     assert house.sent == 0
     assert (await house.print_one(file=path, sheet="6_up"))["pages"] == 84
     data: dict[str, Any] = {"file": house.path("front.jpg"), "photo_size": "6r", "photo_count": 60}
-    assert await reason(house, **data, copies=2) == "guard_pages"
+    assert await reason(house, **data, copies=2) == "too_many_pages"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.simulator import Simulator
 
 __all__ = ["clock", "open_shop", "receiver", "sim"]
 
-# Every fact of yesterday is out of every window: doubt, strangers, the guard, the day's list.
+# Every fact of yesterday is out of every window: doubt, strangers, the print limits, the day's list.
 TOMORROW = 25 * 3600.0
 
 

@@ -251,7 +251,7 @@ def _times(count: int) -> list[datetime]:
     return [NOW - timedelta(hours=5 * number, seconds=number) for number in range(count)]
 
 
-def the_guard_lets_no_more_than_its_limit(
+def the_limit_lets_no_more_than_its_limit(
     found: list[tuple[JobState, datetime]], limit: int
 ) -> None:
     """Whatever the order, no more than the limit take paper in an hour or are still to do so."""
@@ -463,8 +463,8 @@ PROPERTIES: dict[str, tuple[Callable[..., None], Mapping[str, st.SearchStrategy[
             "request_id": words,
         },
     ),
-    "the guard lets no more than its limit": (
-        the_guard_lets_no_more_than_its_limit,
+    "no more than the limit is printed": (
+        the_limit_lets_no_more_than_its_limit,
         {
             "found": st.lists(st.tuples(states, near), max_size=40),
             "limit": st.integers(1, 5),

@@ -1,4 +1,4 @@
-"""Automations that have gone wild: they end, and with no more paper than the guard allows."""
+"""Automations that have gone wild: they end, and with no more paper than the limits allow."""
 
 from homeassistant.core import Context
 from homeassistant.setup import async_setup_component
@@ -88,7 +88,7 @@ async def test_a_printer_that_prints_about_its_own_failures(open_house: OpenHous
         ):
             assert house.sim.cloud.count(SUBMIT) < FIRES
             await house.tick(20)
-        # Three hours: the guard's hour passes, and nothing begins again.
+        # Three hours: the limit's hour passes, and nothing begins again.
         for _ in range(18):
             await house.tick(600)
         jobs = house.queue.jobs()

@@ -150,13 +150,13 @@ async def test_repairs_of_a_printer(
     name = data.storage.printers[key].name
     assert as_shown(payload) in as_shown(name)
     for listener in data.queue._submitter._limit_listeners:
-        listener(key, LimitError("guard_pages", printer=name, limit=5))
+        listener(key, LimitError("too_many_pages", printer=name, limit=5))
     issues = {
         issue.translation_key: issue.translation_placeholders or {}
         for issue in ir.async_get(hass).issues.values()
         if issue.domain == DOMAIN and issue.active
     }
-    assert {AWAITING_DRIVER, "guard_pages"} <= set(issues)
+    assert {AWAITING_DRIVER, "too_many_pages"} <= set(issues)
     for language in LANGUAGES:
         for kind, placeholders in issues.items():
             translated = texts(language)["issues"][kind]

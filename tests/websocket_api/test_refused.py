@@ -115,7 +115,9 @@ async def test_who_set_it_off_is_told(
                 "code": "home_assistant_error",
                 "message": None,
                 "translation_domain": "lianke",
-                "translation_key": "text_empty" if way == "message" else "guard_month",
+                "translation_key": "text_empty"
+                if way == "message"
+                else "too_many_pages_this_month",
                 "translation_placeholders": (
                     {} if way == "message" else {"limit": "3", "spent": "0"}
                 ),

@@ -21,7 +21,7 @@ def change_not_saved(job: Job) -> HomeAssistantError:
     """Return the error for a change of a job that could not be written to disk."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
-        translation_key="change_not_kept",
+        translation_key="change_not_saved",
         translation_placeholders={"title": job.title},
     )
 

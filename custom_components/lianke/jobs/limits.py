@@ -116,10 +116,10 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     if most is None:
         if is_uncounted(document, options) and options.copies == 1:
             return
-        raise LimitError("guard_pages", limit=limit, printer=printer, text="guard_pages_unknown")
+        raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
     if most * options.copies > limit:
-        text = "guard_pages" if document.pages is not None else "guard_pages_estimated"
-        raise LimitError("guard_pages", limit=limit, printer=printer, text=text)
+        text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
+        raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
 
 
 def is_uncounted(document: Document, options: ResolvedOptions) -> bool:
@@ -158,7 +158,7 @@ def check_rate(
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
     taken = refused + len(counted) - len(withdrawn)
     if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
-        raise LimitError("guard_rate", limit=limit, printer=printer)
+        raise LimitError("too_many_jobs", limit=limit, printer=printer)
 
 
 def frees_request_id(job: Job) -> bool:

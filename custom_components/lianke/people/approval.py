@@ -59,7 +59,7 @@ class PrintPolicy:
         """Return what is asked for with the reasons for which it waits for people, in their order.
 
         `counted` is the document and its options as the pages are counted, `jobs` are those of the box. Raises
-        InputError: guard_month.
+        InputError: too_many_pages_this_month.
         """
         options = self._entry.options
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
@@ -90,7 +90,7 @@ class PrintPolicy:
     def _is_beyond_month(self, spec: JobSpec, counted: Counted, jobs: Collection[Job]) -> bool:
         """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one.
 
-        Raises InputError: guard_month, where it is to be refused then.
+        Raises InputError: too_many_pages_this_month, where it is to be refused then.
         """
         options = self._entry.options
         limit = int(options.get(CONF_MONTHLY_PAGES, 0))
@@ -107,7 +107,7 @@ class PrintPolicy:
         most = _most_printed(counted)
         beyond = spent + (counted.options.copies if most is None else most) > limit
         if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
-            raise InputError("guard_month", limit=str(limit), spent=str(spent))
+            raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
         return beyond
 
 

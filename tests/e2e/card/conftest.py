@@ -104,7 +104,7 @@ async def stage(shared_stage: Stage) -> Stage:
 
 
 async def _allow_many_jobs(home: RealHomeAssistant, entry: dict[str, Any]) -> None:
-    """Raise the paper guard's limit: all tests together print more than a household in an hour."""
+    """Raise the print limits: all tests together print more than a household in an hour."""
     flow = await home.start_options(entry["entry_id"])
     flow = await home.submit_options(flow, {"next_step_id": "settings"})
     values = {

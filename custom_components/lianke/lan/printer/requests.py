@@ -320,7 +320,7 @@ def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
     if isinstance(err, IppError):
         return err.status not in _OURS
     key = err.reason if isinstance(err, InputError) else err.translation_key or ""
-    return key != "guard_rate" and _STATUSES.get(key) not in _OURS
+    return key != "too_many_jobs" and _STATUSES.get(key) not in _OURS
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:
