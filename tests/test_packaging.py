@@ -188,8 +188,9 @@ def test_services_translations_and_icons_name_the_same_actions() -> None:
 
 
 def test_services_are_those_that_are_registered() -> None:
-    """Compare services.yaml with the names in schemas.py."""
-    source = (INTEGRATION / "printing" / "schemas.py").read_text("utf-8")
+    """Compare services.yaml with the names in the rooms that have actions."""
+    files = (INTEGRATION / "printing" / "schemas.py", INTEGRATION / "scanner" / "actions.py")
+    source = "".join(file.read_text("utf-8") for file in files)
     registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
     assert registered == set(load_services())
 

@@ -14,7 +14,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import frontend, issues, job_signals, people, services, websocket_api
+from . import frontend, issues, job_signals, people, scanner, services, websocket_api
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -38,6 +38,7 @@ from .runtime import (
     async_loaded_entries,
     translating,
 )
+from .scanner.jobs import async_remove_scans
 from .webhook import async_open, async_release
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     people.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
+    scanner.async_setup(hass)
     lan_printer.async_setup(hass)
     await frontend.async_setup(hass)
     return True
@@ -128,6 +130,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_follow_devices(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
+    scanner.async_watch(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
     # After these, so that event entities and triggers are notified of jobs that expired meanwhile.
@@ -162,6 +165,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     """Delete the stored data of a box that is removed."""
     await BoxStorage(hass, entry.entry_id).async_remove()
     dropped = await async_remove_jobs(hass, entry.entry_id)
+    await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
     if dropped:

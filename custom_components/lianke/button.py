@@ -11,13 +11,22 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .box.status import PrinterSnapshot
-from .entity import BoxEntity, PrinterEntity, QueueEntity, async_add_printers
+from .entity import (
+    BoxEntity,
+    PrinterEntity,
+    QueueEntity,
+    ScannerEntity,
+    async_add_printers,
+    async_add_scanners,
+)
 from .errors import InputError
 from .jobs.errors import job_error
 from .jobs.job import WAITING
 from .jobs.spec import PersonReason
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
+from .scanner.abilities import ScanFormat, ScanRequest
+from .scanner.jobs import async_get_jobs, new_job
 
 PARALLEL_UPDATES = 1
 
@@ -122,6 +131,8 @@ RELEASE_JOBS = PrinterButtonDescription(
     press_fn=_async_release,
 )
 
+SCAN = ButtonEntityDescription(key="scan", translation_key="scan")
+
 RESET_ERROR_LIMIT = PrinterButtonDescription(
     key="reset_error_limit",
     translation_key="reset_error_limit",
@@ -145,6 +156,7 @@ async def async_setup_entry(
         yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
 
     async_add_printers(entry, async_add_entities, make, of_box)
+    async_add_scanners(entry, async_add_entities, lambda key: [ScanButton(entry, key, SCAN)])
 
 
 class BoxButton(BoxEntity, ButtonEntity):
@@ -184,3 +196,19 @@ class TestPageButton(QueueEntity, ButtonEntity):
         await async_print_test_page(
             self.hass, self.entry, self.printer_key, self._context or Context()
         )
+
+
+class ScanButton(ScannerEntity, ButtonEntity):
+    """Scans what lies on the glass to a kept PDF."""
+
+    @override
+    async def async_press(self) -> None:
+        """Begin the scan; raises HomeAssistantError when it is refused."""
+        with translating():
+            job = new_job(
+                self.scanner_id,
+                self.hub.get(self.scanner_id).name,
+                ScanRequest(format=ScanFormat.PDF),
+                self._context or Context(),
+            )
+            await async_get_jobs(self.hass, self.entry).async_start(job)

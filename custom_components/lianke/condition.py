@@ -68,10 +68,21 @@ class HasWaitingJobs(PrinterCondition):
         return entity_state.state.isdecimal() and int(entity_state.state) > 0
 
 
+class IsScanning(PrinterCondition):
+    """A scanner scans, or waits for somebody to put the next page on its glass."""
+
+    _key = "scanner_status"
+
+    @override
+    def is_valid_state(self, entity_state: State) -> bool:
+        return entity_state.state in ("scanning", "waiting")
+
+
 CONDITIONS: Final[dict[str, type[Condition]]] = {
     "is_ready": IsReady,
     "needs_attention": NeedsAttention,
     "has_waiting_jobs": HasWaitingJobs,
+    "is_scanning": IsScanning,
 }
 
 

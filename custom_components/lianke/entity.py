@@ -18,6 +18,7 @@ from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
+from .scanner.hub import ScannerHub, async_get_hub, scanner_identifier
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
@@ -125,6 +126,36 @@ class KnownPrinterEntity(PrinterEntity):
         return True
 
 
+class ScannerEntity(LiankeEntity):
+    """An entity of one scanner, which follows the scans of ours."""
+
+    _follows_polls = False
+
+    def __init__(
+        self, entry: LiankeConfigEntry, scanner_id: str, description: EntityDescription
+    ) -> None:
+        """Attach the entity to the scanner with this id."""
+        super().__init__(entry, scanner_identifier(entry, scanner_id), description)
+        self.scanner_id = scanner_id
+
+    @property
+    def hub(self) -> ScannerHub:
+        """Return the scanners of the box."""
+        return async_get_hub(self.coordinator.hass, self.entry)
+
+    @callback
+    @override
+    def _async_subscribe(self) -> None:
+        self.async_on_remove(self.hub.listen(self.async_write_if_changed))
+        self.async_on_remove(self.coordinator.async_add_listener(self.async_write_if_changed))
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: actions would skip an unavailable entity silently."""
+        return True
+
+
 class QueueEntity(KnownPrinterEntity):
     """A printer's entity that shows or changes our own jobs, which polls do not affect."""
 
@@ -143,6 +174,29 @@ class JobEntity(QueueEntity):
     @abstractmethod
     def on_job(self, job: Job, old: JobState | None) -> None:
         """Handle a changed job of the printer; `old` is its previous state, None for a new job."""
+
+
+@callback
+def async_add_scanners(
+    entry: LiankeConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[str], Iterable[Entity]],
+) -> None:
+    """Add the entities that `make` returns for each scanner's id, now and later."""
+    hub = async_get_hub(entry.runtime_data.coordinator.hass, entry)
+    added: set[str] = set()
+
+    @callback
+    def add() -> None:
+        new = hub.scanners.keys() - added
+        # One that is gone with the preview feature may come back.
+        added.intersection_update(hub.scanners)
+        added.update(new)
+        if entities := [entity for scanner_id in sorted(new) for entity in make(scanner_id)]:
+            async_add_entities(entities)
+
+    entry.async_on_unload(hub.listen(add))
+    add()
 
 
 def is_registered(

@@ -4,12 +4,14 @@ from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import JobEntity, async_add_printers
+from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .job_signals import asker_context, event_data
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry
+from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
 
 PARALLEL_UPDATES = 0
 
@@ -38,6 +40,34 @@ async def async_setup_entry(
 ) -> None:
     """Add an event entity for each printer as it appears."""
     async_add_printers(entry, async_add_entities, lambda view: [JobEvents(entry, view.key, JOB)])
+    async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN)])
+
+
+SCAN = EventEntityDescription(
+    key="scan",
+    translation_key="scan",
+    event_types=[ScanState.COMPLETED.value, ScanState.FAILED.value],
+)
+
+
+class ScanEvents(ScannerEntity, EventEntity):
+    """Fires when a scan has ended."""
+
+    @callback
+    @override
+    def _async_subscribe(self) -> None:
+        super()._async_subscribe()
+        self.async_on_remove(async_dispatcher_connect(self.hass, SIGNAL_SCAN, self._on_scan))
+
+    @callback
+    def _on_scan(self, update: ScanUpdate) -> None:
+        job = update.job
+        if update.entry is not self.entry or job.scanner_id != self.scanner_id:
+            return
+        if job.state in self.event_types:
+            self._trigger_event(job.state, scan_data(update))
+            self.async_set_context(job.asker.context)
+            self.async_write_ha_state()
 
 
 class JobEvents(JobEntity, EventEntity):

@@ -1,6 +1,7 @@
 """Image of a printer's last preview."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import override
 
 from homeassistant.components.image import ImageEntity, ImageEntityDescription
@@ -11,9 +12,10 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .documents.drawing import picture_type
-from .entity import JobEntity, async_add_printers
+from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, preview_signal
+from .scanner.jobs import async_get_jobs, content_type
 
 PARALLEL_UPDATES = 0
 
@@ -22,6 +24,10 @@ PREVIEW_TIME = 600
 
 PREVIEW = ImageEntityDescription(
     key="preview", translation_key="preview", entity_registry_enabled_default=False
+)
+
+LAST_SCAN = ImageEntityDescription(
+    key="last_scan", translation_key="last_scan", entity_registry_enabled_default=False
 )
 
 
@@ -34,6 +40,7 @@ async def async_setup_entry(
     async_add_printers(
         entry, async_add_entities, lambda view: [PreviewImage(hass, entry, view.key)]
     )
+    async_add_scanners(entry, async_add_entities, lambda key: [ScanImage(hass, entry, key)])
 
 
 class PreviewImage(JobEntity, ImageEntity):
@@ -102,3 +109,52 @@ class PreviewImage(JobEntity, ImageEntity):
         if self._expiry is not None:
             self._expiry()
             self._expiry = None
+
+
+class ScanImage(ScannerEntity, ImageEntity):
+    """The first page of the last scan, as long as it is kept."""
+
+    _shown: str | None = None
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> None:
+        """Show the newest kept scan."""
+        ScannerEntity.__init__(self, entry, scanner_id, LAST_SCAN)
+        ImageEntity.__init__(self, hass)
+        self._find()
+
+    @property
+    def _page(self) -> Path | None:
+        jobs = async_get_jobs(self.coordinator.hass, self.entry)
+        for job in jobs.all:
+            if job.scanner_id == self.scanner_id and job.files and job.pages:
+                path = jobs.path(job, job.pages[0])
+                return path if path.suffix in (".jpg", ".png") else None
+        return None
+
+    @override
+    async def async_image(self) -> bytes | None:
+        """Return the picture's bytes, None without a scan."""
+        if (page := self._page) is None:
+            return None
+        try:
+            return await self.hass.async_add_executor_job(page.read_bytes)
+        except OSError:
+            return None
+
+    @callback
+    @override
+    def async_write_if_changed(self) -> None:
+        if self._find():
+            super().async_update_token()
+        super().async_write_if_changed()
+
+    def _find(self) -> bool:
+        """Look which page is the last; return whether it is another one than before."""
+        page = self._page
+        shown = None if page is None else str(page)
+        if shown == self._shown:
+            return False
+        self._shown = shown
+        self._attr_content_type = content_type(shown or ".jpg")
+        self._attr_image_last_updated = None if shown is None else dt_util.utcnow()
+        return True

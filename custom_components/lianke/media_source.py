@@ -21,7 +21,12 @@ from .documents.local_files import allowed_path, media_roots
 from .documents.page_documents import async_page_text
 from .documents.sources import local_media_path
 from .errors import InputError
+from .scanner.hub import is_enabled
+from .scanner.jobs import content_type as type_of_scan
+from .scanner.view import asking_user, find_file, visible_scans
 
+SCANS_FOLDER: Final = "scans"
+SCANS: Final = f"{SCANS_FOLDER}/"
 # Files of one folder.
 MAX_FILES: Final = 1000
 OTHER_TYPES: Final = {
@@ -36,7 +41,8 @@ NEVER: Final = ("audio", "video")
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
     """Return the source of printable files."""
-    return PrintableSource(hass, await async_page_text(hass, "media_source"))
+    names = [await async_page_text(hass, key) for key in ("media_source", "kept_scans")]
+    return PrintableSource(hass, *names)
 
 
 class PrintableSource(MediaSource):
@@ -44,16 +50,23 @@ class PrintableSource(MediaSource):
 
     name: str
 
-    def __init__(self, hass: HomeAssistant, name: str) -> None:
-        """Take the source's name in Home Assistant's language."""
+    def __init__(self, hass: HomeAssistant, name: str, scans: str) -> None:
+        """Take the names of the source and of the kept scans in Home Assistant's language."""
         self.name = name
+        self._scans_name = scans
         super().__init__(DOMAIN)
         self._hass = hass
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Return where a file lies. Its address works for what Home Assistant itself shows."""
-        path = local_media_path(self._hass, item.identifier or "")
+        identifier = item.identifier or ""
+        if identifier.startswith(SCANS):
+            scan = find_file(self._hass, identifier.removeprefix(SCANS), asking_user())
+            if scan is None:
+                raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
+            return PlayMedia(f"/api/{DOMAIN}/{identifier}", type_of_scan(scan.name), path=scan)
+        path = local_media_path(self._hass, identifier)
         content_type = None
         if path is not None:
             content_type = await self._hass.async_add_executor_job(_allowed_type, self._hass, path)
@@ -66,11 +79,16 @@ class PrintableSource(MediaSource):
         """List a folder: its folders, and the files that can be printed."""
         folders = self._hass.config.media_dirs
         identifier = item.identifier or ""
-        if not identifier and len(folders) == 1:
+        if identifier == SCANS_FOLDER:
+            return self._scans()
+        with_scans = is_enabled(self._hass)
+        if not identifier and len(folders) == 1 and not with_scans:
             identifier = next(iter(folders))
         if not identifier:
             root = _folder("", self.name)
             root.children = [_folder(folder, folder) for folder in folders]
+            if with_scans:
+                root.children.append(_folder(SCANS_FOLDER, self._scans_name))
             return root
         path = local_media_path(self._hass, identifier)
         if path is None:
@@ -84,6 +102,16 @@ class PrintableSource(MediaSource):
             raise BrowseError(
                 translation_domain=DOMAIN, translation_key="media_not_found"
             ) from None
+        return folder
+
+    def _scans(self) -> BrowseMediaSource:
+        """List the kept scans that whoever asks may see."""
+        folder = _folder(SCANS_FOLDER, self._scans_name)
+        folder.children = [
+            _file(f"{SCANS}{entry.entry_id}/{job.job_id}/{name}", name, type_of_scan(name))
+            for entry, job in visible_scans(self._hass, asking_user())
+            for name in job.files
+        ][:MAX_FILES]
         return folder
 
 

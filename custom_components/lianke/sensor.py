@@ -22,10 +22,18 @@ from .api.markers import ink_of
 from .api.models import Box
 from .box.status import PrinterSnapshot, PrinterStatus
 from .const import DOMAIN
-from .entity import BoxEntity, KnownPrinterEntity, QueueEntity, async_add_printers
+from .entity import (
+    BoxEntity,
+    KnownPrinterEntity,
+    QueueEntity,
+    ScannerEntity,
+    async_add_printers,
+    async_add_scanners,
+)
 from .jobs.job import JobState
 from .jobs.readiness import HOLD_REASONS
 from .runtime import LiankeConfigEntry, LiankeData
+from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 0
 
@@ -84,6 +92,13 @@ STATUS = SensorEntityDescription(
     translation_key="status",
     device_class=SensorDeviceClass.ENUM,
     options=[status.value for status in PrinterStatus],
+)
+
+SCANNER_STATUS = SensorEntityDescription(
+    key="scanner_status",
+    translation_key="scanner_status",
+    device_class=SensorDeviceClass.ENUM,
+    options=["idle", "scanning", "waiting", "offline"],
 )
 
 INK = SensorEntityDescription(
@@ -151,6 +166,9 @@ async def async_setup_entry(
             yield InkSensor(entry, view.key, marker.name, inks.get(ink_of(marker.name) or ""))
 
     async_add_printers(entry, async_add_entities, make, [*of_box, LastPushSensor(entry, LAST_PUSH)])
+    async_add_scanners(
+        entry, async_add_entities, lambda key: [ScannerStatusSensor(entry, key, SCANNER_STATUS)]
+    )
 
 
 class BoxSensor(BoxEntity, SensorEntity):
@@ -197,6 +215,25 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
         if not self.coordinator.is_fresh or (view := self.view) is None:
             return None
         return view.status
+
+
+class ScannerStatusSensor(ScannerEntity, SensorEntity):
+    """What a scanner does, as far as we have it do something: the device's main entity."""
+
+    _attr_name = None
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        if not self.coordinator.is_fresh:
+            return None
+        scanner = self.hub.scanners.get(self.scanner_id)
+        if self.coordinator.data.online is False or scanner is None or not scanner.present:
+            return "offline"
+        job = async_get_jobs(self.coordinator.hass, self.entry).open_job(self.scanner_id)
+        if job is not None and job.is_waiting:
+            return "waiting"
+        return "scanning" if job or self.hub.is_in_use(self.scanner_id) else "idle"
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):

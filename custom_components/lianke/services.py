@@ -7,12 +7,13 @@ from homeassistant.core import HomeAssistant, callback
 from .const import DOMAIN
 from .printing.handlers import ACTIONS, Action
 from .printing.preview import PreviewView
+from .scanner.actions import SCAN_ACTIONS
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register all actions, and the view that serves their previews."""
-    for action in ACTIONS:
+    for action in (*ACTIONS, *SCAN_ACTIONS):
         _register(hass, action)
     hass.http.register_view(PreviewView)
 

@@ -44,6 +44,8 @@ from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_dat
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
+from .scanner.hub import scanner_identifier
+from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
 
 ATTR_PRINTER: Final = "printer"
 ATTR_STATUS: Final = "status"
@@ -334,6 +336,36 @@ class InkLow(PrinterTrigger):
         }
 
 
+class ScanReady(LiankeTrigger):
+    """A scan has ended well, and its files are kept."""
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action for each finished scan of a targeted scanner; return what stops that."""
+        selection = TargetSelection(self._target)
+
+        @callback
+        def on_scan(update: ScanUpdate) -> None:
+            if update.job.state is not ScanState.COMPLETED:
+                return
+            identifier = scanner_identifier(update.entry, update.job.scanner_id)
+            registry = dr.async_get(self._hass)
+            device = registry.async_get_device_by_identifier(identifier, update.entry.entry_id)
+            if device is not None and device.id in async_targeted_devices(self._hass, selection):
+                name = device.name_by_user or device.name
+                run_action(
+                    {ATTR_DEVICE_ID: device.id, "scanner": name, **scan_data(update)},
+                    "scan ready",
+                    update.job.asker.context,
+                )
+
+        return async_dispatcher_connect(self._hass, SIGNAL_SCAN, on_scan)
+
+
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "job_printed": JobPrinted,
     "job_failed": JobFailed,
@@ -341,6 +373,7 @@ TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "printer_needs_attention": PrinterNeedsAttention,
     "printer_ready": PrinterReady,
     "ink_low": InkLow,
+    "scan_ready": ScanReady,
 }
 
 

@@ -74,7 +74,7 @@ def test_each_has_a_section_with_its_options(page: str) -> None:
 def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
     page = (DOCS / language / "triggers.md").read_text("utf-8")
     package = DOCS.parent / "custom_components" / "lianke"
-    files = (package / name for name in ("trigger.py", "job_signals.py"))
+    files = (package / name for name in ("trigger.py", "job_signals.py", "scanner/jobs.py"))
     source = "".join(file.read_text("utf-8") for file in files)
     reported = set(re.findall(r"`trigger\.(\w+)`", page))
     assert {

@@ -26,6 +26,7 @@ from custom_components.lianke.button import (
     CANCEL_WAITING_JOBS,
     RELEASE_JOBS,
     RESET_ERROR_LIMIT,
+    SCAN,
     TEST_PAGE,
 )
 from custom_components.lianke.const import DOMAIN
@@ -39,14 +40,21 @@ from custom_components.lianke.documents.sheets import (
     SHEETS,
     STAMPS,
 )
-from custom_components.lianke.event import JOB
+from custom_components.lianke.event import JOB, SCAN as SCAN_RESULT
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
 from custom_components.lianke.flows.option_forms import settings_schema
-from custom_components.lianke.image import PREVIEW
+from custom_components.lianke.image import LAST_SCAN, PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
 from custom_components.lianke.printing.schemas import FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA, TARGET
-from custom_components.lianke.sensor import BOX_SENSORS, INK, JOB_SENSORS, LAST_PUSH, STATUS
+from custom_components.lianke.sensor import (
+    BOX_SENSORS,
+    INK,
+    JOB_SENSORS,
+    LAST_PUSH,
+    SCANNER_STATUS,
+    STATUS,
+)
 from scripts import figures
 
 from . import LANGUAGES, ROOT, Cell, section, sections, text_of
@@ -190,6 +198,15 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
                 ("button", RESET_ERROR_LIMIT),
             ],
         ),
+        (
+            "Entities of each scanner",
+            [
+                ("sensor", SCANNER_STATUS),
+                ("button", SCAN),
+                ("event", SCAN_RESULT),
+                ("image", LAST_SCAN),
+            ],
+        ),
     ],
 )
 def test_entities(language: str, title: str, described: list[tuple[str, Any]]) -> None:
@@ -206,7 +223,11 @@ def test_no_other_entity_has_a_name() -> None:
     """The tables above are complete."""
     rows = [
         row[0].text.replace("…", "{marker}")
-        for title in ("Entities of the box", "Entities of each printer")
+        for title in (
+            "Entities of the box",
+            "Entities of each printer",
+            "Entities of each scanner",
+        )
         for row in section("en", title).rows()
     ]
     named = [one["name"] for keys in texts("en")["entity"].values() for one in keys.values()]

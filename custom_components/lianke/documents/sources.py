@@ -324,7 +324,7 @@ async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, R
     if not is_media_source_id(media_id):
         raise InputError("media_not_found")
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
-    if domain in (MEDIA_SOURCE, DOMAIN):
+    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith("scans/")):
         # Home Assistant's own answer for these asserts that it knows the type, and it does not
         # know every type that can be printed.
         path = local_media_path(hass, identifier)

@@ -1,1 +1,103 @@
 """Scanning and copying, behind a preview feature of Home Assistant Labs."""
+
+from datetime import datetime, timedelta
+import logging
+import time
+from typing import Final
+
+from homeassistant.components import labs
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.event import async_track_time_interval
+
+from ..api.errors import LiankeError
+from ..const import DOMAIN
+from ..devices import box_identifier
+from ..runtime import LiankeConfigEntry
+from .hub import FEATURE, async_get_hub, is_enabled, scanner_identifier
+from .jobs import async_get_jobs
+from .view import ScanView
+
+_LOGGER = logging.getLogger(__name__)
+
+INTERVAL: Final = timedelta(minutes=15)
+"""between two looks at which scanners there are."""
+SPACING: Final = 60.0
+"""seconds between two looks for which something has changed at the box."""
+
+
+@callback
+def async_setup(hass: HomeAssistant) -> None:
+    """Register the view that serves kept scans."""
+    hass.http.register_view(ScanView)
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Follow the scanners of a box while the preview feature is on; call it before its entities are made."""
+    hub, jobs = async_get_hub(hass, entry), async_get_jobs(hass, entry)
+    coordinator = entry.runtime_data.coordinator
+    looked_at = -SPACING
+    loaded = False
+
+    async def refresh() -> None:
+        nonlocal looked_at, loaded
+        looked_at = time.monotonic()
+        if not loaded:
+            loaded = True
+            await jobs.async_load()
+        try:
+            await hub.async_refresh()
+        except LiankeError as err:
+            _LOGGER.debug("The scanners are not known: %s", err)
+
+    @callback
+    def look(_now: datetime | None = None) -> None:
+        online = coordinator.data.online is not False
+        if is_enabled(hass) and online and time.monotonic() - looked_at >= SPACING:
+            entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
+
+    async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
+        nonlocal looked_at
+        looked_at = -SPACING
+        if is_enabled(hass):
+            look()
+        else:
+            hub.clear()
+            _remove_devices(hass, entry)
+
+    @callback
+    def on_scanners() -> None:
+        _register_devices(hass, entry)
+
+    entry.async_on_unload(hub.listen(on_scanners))
+    entry.async_on_unload(coordinator.async_add_listener(look))
+    entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
+    entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
+    if is_enabled(hass):
+        look()
+    else:
+        _remove_devices(hass, entry)
+
+
+@callback
+def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    registry = dr.async_get(hass)
+    box = registry.async_get_device_by_identifier(box_identifier(entry), entry.entry_id)
+    for scanner in async_get_hub(hass, entry).scanners.values():
+        identifier = scanner_identifier(entry, scanner.scanner_id)
+        info = DeviceInfo(identifiers={identifier}, name=scanner.name)
+        if box is not None:
+            info["via_device_id"] = box.id
+        registry.async_get_or_create(config_entry_id=entry.entry_id, **info)
+
+
+@callback
+def _remove_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Remove the devices of scanners, and with them their entities."""
+    registry = dr.async_get(hass)
+    prefix = scanner_identifier(entry, "")[1]
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if any(name.startswith(prefix) for domain, name in device.identifiers if domain == DOMAIN):
+            registry.async_remove_device(device.id)

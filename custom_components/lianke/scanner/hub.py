@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from homeassistant.components import labs
+from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
@@ -20,6 +21,11 @@ _LOGGER = logging.getLogger(__name__)
 
 FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
+
+
+def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
+    """Return the identifier of a scanner in the device registry; no printer's begins like it."""
+    return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
 
 
 @callback
@@ -60,6 +66,12 @@ class ScannerHub:
         """Call the listeners."""
         for listener in [*self._listeners]:
             listener()
+
+    @callback
+    def clear(self) -> None:
+        """Forget all scanners."""
+        self.scanners = {}
+        self.notify()
 
     async def async_refresh(self) -> None:
         """Ask the service which scanners there are, and of new ones what they can do. Raises LiankeError."""

@@ -1,0 +1,333 @@
+"""The actions that scan and copy."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.target import TargetSelection
+from homeassistant.util.json import JsonObjectType, JsonValueType
+import voluptuous as vol
+
+from ..const import DOMAIN
+from ..devices import async_check_target, async_target, async_targeted_devices
+from ..documents.local_files import allowed_path, async_check_entity, media_roots
+from ..errors import InputError
+from ..printing.handlers import Action
+from ..printing.schemas import (
+    ATTR_FILENAME,
+    ATTR_WAIT,
+    ATTR_WAIT_TIMEOUT,
+    JOB,
+    MAX_ADDRESS,
+    MAX_NAME,
+    OPTIONS,
+    TARGET,
+)
+from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
+from .abilities import ScanColor, ScanFormat, ScanRequest, ScanSource
+from .hub import async_get_hub, is_enabled, scanner_identifier
+from .jobs import (
+    MAX_PAGES,
+    ScanAnswer,
+    ScanJob,
+    ScanState,
+    async_get_jobs,
+    content_type,
+    media_id,
+    new_job,
+)
+from .view import status_entity
+
+SERVICE_SCAN: Final = "scan"
+SERVICE_COPY: Final = "copy"
+SERVICE_CONTINUE_SCAN: Final = "continue_scan"
+ATTR_ANSWER: Final = "answer"
+ATTR_COLOR: Final = "color"
+ATTR_FOLDER: Final = "folder"
+ATTR_FORMAT: Final = "format"
+ATTR_PRINTER: Final = "printer"
+ATTR_SCAN_DUPLEX: Final = "scan_duplex"
+ATTR_SCAN_ID: Final = "scan_id"
+ATTR_SEVERAL_PAGES: Final = "several_pages"
+ATTR_SIZE: Final = "size"
+ATTR_SOURCE: Final = "source"
+ID_CARD: Final = "id_card"
+# Of the print options, those that a copy has.
+_COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
+
+_SCANNED: Final = {
+    **TARGET,
+    vol.Optional(ATTR_SOURCE, default=ScanSource.GLASS.value): vol.In([*ScanSource]),
+    vol.Optional(ATTR_COLOR, default=ScanColor.COLOR.value): vol.In([*ScanColor]),
+    vol.Optional(ATTR_SIZE): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+    vol.Optional(ATTR_SCAN_DUPLEX, default=False): cv.boolean,
+    vol.Optional(ATTR_SEVERAL_PAGES, default=False): cv.boolean,
+    **{key: check for key, check in JOB.items() if key == ATTR_WAIT_TIMEOUT},
+    vol.Optional(ATTR_WAIT, default=True): cv.boolean,
+}
+SCAN_SCHEMA: Final = vol.Schema(
+    {
+        **_SCANNED,
+        vol.Optional(ATTR_FORMAT, default=ScanFormat.PDF.value): vol.In([*ScanFormat]),
+        vol.Optional(ATTR_FILENAME): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional(ATTR_FOLDER): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
+    }
+)
+COPY_SCHEMA: Final = vol.Schema(
+    {
+        **_SCANNED,
+        vol.Optional(ATTR_PRINTER): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional("sheet"): vol.In([ID_CARD]),
+        **{key: check for key, check in OPTIONS.items() if key in _COPY_OPTIONS},
+    }
+)
+CONTINUE_SCHEMA: Final = vol.Schema(
+    {
+        **TARGET,
+        vol.Optional(ATTR_SCAN_ID): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Required(ATTR_ANSWER): vol.In([*ScanAnswer]),
+        **{key: check for key, check in JOB.items() if key == ATTR_WAIT_TIMEOUT},
+        vol.Optional(ATTR_WAIT, default=True): cv.boolean,
+    }
+)
+
+
+@callback
+def async_resolve_scanner(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> tuple[LiankeConfigEntry, str]:
+    """Return the one scanner that a call's target stands for.
+
+    Raises InputError: scanning_off, scanner_missing, target_several_scanners.
+    """
+    if not is_enabled(hass):
+        raise InputError("scanning_off")
+    devices = async_targeted_devices(hass, TargetSelection(dict(data)))
+    found = [
+        (entry, scanner.scanner_id)
+        for entry in async_loaded_entries(hass)
+        for scanner in async_get_hub(hass, entry).scanners.values()
+        if (device := _device(hass, entry, scanner.scanner_id)) and device.id in devices
+    ]
+    if not found:
+        raise InputError("scanner_missing")
+    if len(found) > 1:
+        raise InputError("target_several_scanners")
+    return found[0]
+
+
+async def async_check_scanner(
+    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str, context: Context
+) -> None:
+    """Raise Unauthorized unless the caller may control a scanner."""
+    entity_id = status_entity(hass, entry, scanner_id)
+    await async_check_entity(hass, context, entity_id, POLICY_CONTROL)
+
+
+def _device(
+    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
+) -> dr.DeviceEntry | None:
+    identifier = scanner_identifier(entry, scanner_id)
+    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
+
+
+def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
+    return ScanRequest(
+        color=ScanColor(data[ATTR_COLOR]),
+        source=ScanSource(data[ATTR_SOURCE]),
+        duplex=data[ATTR_SCAN_DUPLEX],
+        size=data.get(ATTR_SIZE) or None,
+        format=form,
+    )
+
+
+async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Scan to files."""
+    entry, scanner_id = async_resolve_scanner(hass, call.data)
+    await async_check_scanner(hass, entry, scanner_id, call.context)
+    folder = None
+    if ATTR_FOLDER in call.data:
+        folder = await hass.async_add_executor_job(_folder, hass, call.data[ATTR_FOLDER])
+    job = new_job(
+        scanner_id,
+        async_get_hub(hass, entry).get(scanner_id).name,
+        _request(call.data, ScanFormat(call.data[ATTR_FORMAT])),
+        call.context,
+        most=_most(call.data),
+        filename=call.data.get(ATTR_FILENAME),
+        folder=folder,
+    )
+    return await _async_begin(hass, entry, job, call)
+
+
+def _most(data: dict[str, Any]) -> int | None:
+    """Return how many pages are scanned one by one. Raises InputError: scan_several_fed."""
+    if not data[ATTR_SEVERAL_PAGES]:
+        return None
+    if data[ATTR_SOURCE] == ScanSource.FEEDER:
+        raise InputError("scan_several_fed")
+    return MAX_PAGES
+
+
+def _folder(hass: HomeAssistant, text: str) -> str:
+    """Return the folder that a text names: one below a media folder by its name, or an allowed path; blocks.
+
+    Raises InputError: scan_folder.
+    """
+    first, _, rest = text.partition("/")
+    base = hass.config.media_dirs.get(first)
+    path = Path(hass.config.path(text)) if base is None else Path(base) / rest
+    try:
+        _, real = allowed_path(path, media_roots(hass), hass.config.config_dir)
+        if not real.is_dir():
+            raise InputError("scan_folder", folder=text)
+    except InputError, ValueError:
+        raise InputError("scan_folder", folder=text) from None
+    return str(real)
+
+
+async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Scan and print."""
+    entry, scanner_id = async_resolve_scanner(hass, call.data)
+    await async_check_scanner(hass, entry, scanner_id, call.context)
+    name = async_get_hub(hass, entry).get(scanner_id).name
+    target = async_target(hass, call.data.get(ATTR_PRINTER) or _own_printer(hass, entry, name))
+    await async_check_target(hass, target, call.context, POLICY_CONTROL)
+    printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
+    data: dict[str, Any] = dict(call.data)
+    most = _most(data)
+    if data.get("sheet") == ID_CARD:
+        if data[ATTR_SOURCE] != ScanSource.GLASS:
+            raise InputError("id_card_on_glass")
+        # The card's two sides, each cut from the corner of a page whose size is known.
+        printing["sheet"], data[ATTR_SIZE], most = ID_CARD, "A4", 2
+    job = new_job(
+        scanner_id,
+        name,
+        _request(data, ScanFormat.PDF),
+        call.context,
+        most=most,
+        printing={**printing, "device_id": target.device_id},
+    )
+    return await _async_begin(hass, entry, job, call)
+
+
+def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str:
+    """Return the device of the printer that a scanner is part of, or of the only one at its box.
+
+    Raises InputError: copy_printer_missing.
+    """
+    views = entry.runtime_data.coordinator.data.printers.values()
+    named = [view for view in views if scanner_name in (view.name, view.printer.model)] or list(
+        views
+    )
+    devices = [
+        device.id
+        for view in named
+        if (
+            device := dr.async_get(hass).async_get_device_by_identifier(
+                (DOMAIN, f"{entry.unique_id}_{view.key}"), entry.entry_id
+            )
+        )
+    ]
+    if len(devices) != 1:
+        raise InputError("copy_printer_missing")
+    return devices[0]
+
+
+async def _async_begin(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
+) -> ServiceResponse:
+    jobs = async_get_jobs(hass, entry)
+    job = await jobs.async_start(job)
+    return await _async_outcome(hass, entry, job, call)
+
+
+async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Answer a scan that waits at the glass."""
+    if not is_enabled(hass):
+        raise InputError("scanning_off")
+    if scan_id := call.data.get(ATTR_SCAN_ID):
+        entry, job = async_find_scan(hass, scan_id)
+    else:
+        entry, scanner_id = async_resolve_scanner(hass, call.data)
+        found = async_get_jobs(hass, entry).open_job(scanner_id)
+        if found is None:
+            raise InputError("scan_not_waiting")
+        job = found
+    await async_check_scanner(hass, entry, job.scanner_id, call.context)
+    job = await async_get_jobs(hass, entry).async_answer(
+        job.job_id, ScanAnswer(call.data[ATTR_ANSWER])
+    )
+    return await _async_outcome(hass, entry, job, call)
+
+
+@callback
+def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
+    """Return a scan of any loaded box. Raises InputError: scan_gone."""
+    for entry in async_loaded_entries(hass):
+        for job in async_get_jobs(hass, entry).all:
+            if job.job_id == scan_id:
+                return entry, job
+    raise InputError("scan_gone")
+
+
+async def _async_outcome(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
+) -> ServiceResponse:
+    """Wait if that is asked for, and return the scan; raises what went wrong where nobody gets a response."""
+    jobs = async_get_jobs(hass, entry)
+    if call.data[ATTR_WAIT]:
+        job = await jobs.async_wait(job.job_id, call.data[ATTR_WAIT_TIMEOUT].total_seconds())
+    if job.state is ScanState.FAILED and not call.return_response:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=job.reason,
+            translation_placeholders={"detail": job.detail},
+        )
+    return await async_describe_scan(hass, entry, job)
+
+
+async def async_describe_scan(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob
+) -> JsonObjectType:
+    """Return a scan for a response."""
+    jobs = async_get_jobs(hass, entry)
+    message = None
+    if job.reason is not None:
+        message = await async_error_text(hass, job.reason, {"detail": job.detail})
+
+    def describe() -> list[JsonValueType]:
+        return [
+            {
+                "media_content_id": media_id(entry.entry_id, job, name),
+                "name": name,
+                "path": str(path),
+                "content_type": content_type(name),
+                "bytes": path.stat().st_size,
+            }
+            for name in job.files
+            if (path := jobs.path(job, name)).is_file()
+        ]
+
+    return {
+        "scan_id": job.job_id,
+        "state": job.state.value,
+        "scanner": job.title,
+        "pages": len(job.pages),
+        "files": await hass.async_add_executor_job(describe),
+        "copied_to": list(job.copied_to),
+        "print_jobs": list(job.print_jobs),
+        "reason": job.reason,
+        "message": message,
+    }
+
+
+SCAN_ACTIONS: Final = (
+    Action(SERVICE_SCAN, _async_scan, SCAN_SCHEMA),
+    Action(SERVICE_COPY, _async_copy, COPY_SCHEMA),
+    Action(SERVICE_CONTINUE_SCAN, _async_continue, CONTINUE_SCHEMA),
+)

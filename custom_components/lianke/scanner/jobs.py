@@ -1,0 +1,563 @@
+"""Scans as people know them: one or more pages, kept as files, and printed if they are copies.
+
+Each has a folder with its record and its pages. Where its state is written first, it is done once: no page is scanned
+again after a restart, none that came is lost, and a copy is printed once, since its print has the scan's id.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+import json
+import logging
+from pathlib import Path
+import shutil
+from typing import Any, Final, NamedTuple
+
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalType
+from homeassistant.util.ulid import ulid_now
+
+from ..api.errors import MAX_DETAIL, LiankeError
+from ..api.stored import Record, StoredError
+from ..const import DOMAIN
+from ..documents.conversion import safe_name
+from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.pdf_client import PdfError, async_get_pdf_worker
+from ..documents.spool import translate_disk_errors
+from ..errors import InputError
+from ..jobs.settings import max_document_bytes
+from ..jobs.spec import Asker
+from ..runtime import LiankeConfigEntry, async_error_text
+from .abilities import ScanColor, ScanFormat, ScanRequest
+from .copying import async_print_pages
+from .hub import ScannerHub, async_get_hub
+from .scan import ScanError, ScannedFile, async_resume_scan, async_scan_page
+
+_LOGGER = logging.getLogger(__name__)
+
+RECORD_NAME: Final = "scan.json"
+MAX_RECORD_BYTES: Final = 256 * 1024
+MAX_PAGES: Final = 200
+"""of a scan; a feeder's are counted as they come."""
+MAX_SCANS: Final = 500
+MAX_KEPT_BYTES: Final = 1024 * 1024 * 1024
+"""of all kept scans of a box."""
+KEEP: Final = timedelta(days=30)
+KEEP_COPIES: Final = timedelta(days=1)
+WAIT_SECONDS: Final = 3600.0
+"""for a person at the glass; then the pages that came are the scan."""
+JOIN_SECONDS: Final = 60.0
+
+
+class ScanState(StrEnum):
+    """Where a scan is."""
+
+    SCANNING = "scanning"
+    WAITING = "waiting"
+    FINISHING = "finishing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class ScanAnswer(StrEnum):
+    """What a person at the glass says."""
+
+    NEXT = "next"
+    AGAIN = "again"
+    FINISH = "finish"
+    DISCARD = "discard"
+
+
+FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanJob(Record):
+    """A scan. `most` is how many pages are scanned one by one, None for the one or the feeder's.
+
+    `pages` and `files` are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's
+    while a page is scanned; without one, and with `asked`, nobody knows whether it is. `replaces` is the page that the
+    next one takes the place of. `printing` has the fields of the print that a copy is. `reason` is a key of the
+    translations.
+    """
+
+    job_id: str
+    scanner_id: str
+    title: str
+    request: ScanRequest
+    created_at: datetime
+    asker: Asker
+    state: ScanState = ScanState.SCANNING
+    most: int | None = None
+    filename: str | None = None
+    folder: str | None = None
+    printing: Mapping[str, Any] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    taken: int = 0
+    replaces: str | None = None
+    asked: bool = False
+    task_id: str | None = None
+    files: tuple[str, ...] = ()
+    copied_to: tuple[str, ...] = ()
+    print_jobs: tuple[str, ...] = ()
+    reason: str | None = None
+    detail: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether it is over."""
+        return self.state in FINAL
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether it waits for a person at the glass."""
+        return self.state is ScanState.WAITING
+
+    def changed(self, **changes: Any) -> ScanJob:
+        """Return the same scan with other values."""
+        return replace(self, **changes)
+
+
+class ScanUpdate(NamedTuple):
+    """A scan that has ended, or that has a page and waits for a person."""
+
+    entry: LiankeConfigEntry
+    job: ScanJob
+
+
+SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
+
+
+def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
+    """Return the folder of a box's scans, which is in no backup."""
+    return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
+
+
+async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete the scans of a removed config entry."""
+    path = scans_path(hass, entry_id)
+    await hass.async_add_executor_job(lambda: shutil.rmtree(path, ignore_errors=True))
+
+
+def media_id(entry_id: str, job: ScanJob, name: str) -> str:
+    """Return the media id of a kept file."""
+    return f"media-source://{DOMAIN}/scans/{entry_id}/{job.job_id}/{name}"
+
+
+def scan_data(update: ScanUpdate) -> dict[str, Any]:
+    """Return what an event or a trigger says about a scan."""
+    entry, job = update
+    media = [media_id(entry.entry_id, job, name) for name in job.files]
+    return {
+        "scan_id": job.job_id,
+        "pages": len(job.pages),
+        "media_content_id": media[0] if media else None,
+        "media_content_ids": media,
+        "copied_to": list(job.copied_to),
+        "is_copy": bool(job.printing),
+        "reason": job.reason,
+    }
+
+
+class ScanJobs:
+    """The scans of one box."""
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+        """Start without any; `async_load` reads them."""
+        self._hass = hass
+        self._entry = entry
+        self._root = scans_path(hass, entry.entry_id)
+        self._jobs: dict[str, ScanJob] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        # What people say is done one after the other.
+        self._lock = asyncio.Lock()
+
+    @property
+    def hub(self) -> ScannerHub:
+        """Return the scanners."""
+        return async_get_hub(self._hass, self._entry)
+
+    @property
+    def all(self) -> list[ScanJob]:
+        """Return the scans, the newest first."""
+        return sorted(self._jobs.values(), key=lambda job: job.job_id, reverse=True)
+
+    def get(self, job_id: str) -> ScanJob:
+        """Return a scan. Raises InputError: scan_gone."""
+        if (job := self._jobs.get(job_id)) is None:
+            raise InputError("scan_gone")
+        return job
+
+    def open_job(self, scanner_id: str) -> ScanJob | None:
+        """Return the scan that a scanner is at, None without one."""
+        return next(
+            (one for one in self.all if one.scanner_id == scanner_id and not one.is_final), None
+        )
+
+    def path(self, job: ScanJob, name: str) -> Path:
+        """Return where a file of a scan lies."""
+        return self._root / job.job_id / name
+
+    async def async_load(self) -> None:
+        """Read the scans, and take up those that a restart cut off."""
+        self._jobs = await self._hass.async_add_executor_job(_read_all, self._root)
+        for job in [*self._jobs.values()]:
+            if not job.is_final:
+                self._spawn(job)
+
+    async def async_start(self, job: ScanJob) -> ScanJob:
+        """Begin a scan; return once it is on disk. Raises InputError, HomeAssistantError: disk_full."""
+        self.hub.get(job.scanner_id)
+        self.hub.abilities(job.scanner_id).options(job.request)
+        async with self._lock:
+            if self.open_job(job.scanner_id) or self.hub.is_in_use(job.scanner_id):
+                raise InputError("scanner_busy")
+            job = await self._async_set(job)
+        self._spawn(job)
+        await self._async_prune()
+        return job
+
+    async def async_answer(self, job_id: str, answer: ScanAnswer) -> ScanJob:
+        """Do what a person says to a scan that waits; it may be discarded at any time.
+
+        Raises InputError: scan_gone, scan_not_waiting.
+        """
+        async with self._lock:
+            return await self._async_answer(job_id, answer)
+
+    async def _async_answer(self, job_id: str, answer: ScanAnswer) -> ScanJob:
+        job = self.get(job_id)
+        if answer is ScanAnswer.DISCARD:
+            if (task := self._tasks.get(job_id)) is not None:
+                # Tells the scanner, too.
+                task.cancel()
+                await asyncio.wait([task])
+            nothing: dict[str, Any] = {"pages": (), "files": (), "task_id": None, "reason": None}
+            job = await self._async_set(self.get(job_id), state=ScanState.CANCELED, **nothing)
+            await self._hass.async_add_executor_job(_keep_only, self._root / job_id, [])
+            return job
+        if not job.is_waiting:
+            raise InputError("scan_not_waiting")
+        if answer is ScanAnswer.FINISH:
+            job = await self._async_set(job, state=ScanState.FINISHING)
+            self._spawn(job)
+        else:
+            replaced = job.pages[-1] if answer is ScanAnswer.AGAIN and job.pages else None
+            job = await self._async_set(
+                job, state=ScanState.SCANNING, replaces=replaced, asked=False, reason=None
+            )
+            self._spawn(job)
+        return job
+
+    async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
+        """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not (self.get(job_id).is_final or self.get(job_id).is_waiting):
+                    await self._changed.wait()
+        except TimeoutError:
+            return self.get(job_id)
+        return self.get(job_id)
+
+    def _spawn(self, job: ScanJob) -> None:
+        self._tasks[job.job_id] = self._entry.async_create_background_task(
+            self._hass, self._async_run(job), f"lianke scan {job.job_id}"
+        )
+
+    async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
+        """Write a scan as it is now, then tell of it. Raises HomeAssistantError: disk_full."""
+        changed = job.changed(**changes)
+        await self._async_write(changed)
+        self._jobs[job.job_id] = changed
+        self._tell(changed, job.state)
+        return changed
+
+    async def _async_write(self, job: ScanJob) -> None:
+        def write() -> None:
+            folder = self._root / job.job_id
+            # The mode is that of the last folder alone.
+            for made in (self._root, folder):
+                made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            text = json.dumps(job.as_dict())
+            with translate_disk_errors():
+                try:
+                    write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
+                except WriteError as err:
+                    raise OSError(str(err)) from None
+
+        await self._hass.async_add_executor_job(write)
+
+    @callback
+    def _tell(self, job: ScanJob, before: ScanState) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        self.hub.notify()
+        if job.state is not before and (job.is_final or job.is_waiting):
+            async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, job))
+
+    async def _async_run(self, job: ScanJob) -> None:
+        """Bring a scan to its end, or to where a person is to say something."""
+        try:
+            if job.state is ScanState.SCANNING:
+                job = await self._async_scan(job)
+            if job.is_waiting:
+                await asyncio.sleep(WAIT_SECONDS)
+                async with self._lock:
+                    if self._jobs.get(job.job_id) is not job:
+                        return
+                    job = await self._async_set(job, state=ScanState.FINISHING)
+            if job.state is ScanState.FINISHING:
+                await self._async_finish(job)
+        except HomeAssistantError, InputError, LiankeError:
+            # A full disk, as a rule: what is there is taken up again after the next start.
+            _LOGGER.exception("A scan could not be finished")
+            job = self._jobs.get(job.job_id, job).changed(
+                state=ScanState.FAILED, reason="scan_not_kept"
+            )
+            self._jobs[job.job_id] = job
+            self._tell(job, ScanState.FINISHING)
+
+    async def _async_scan(self, job: ScanJob) -> ScanJob:
+        """Scan a page, or the feeder's, and return the scan with what came."""
+        failure: InputError | LiankeError | None = None
+        files: tuple[ScannedFile, ...] = ()
+        request = replace(job.request, format=ScanFormat.JPEG)
+        try:
+            if job.task_id is not None:
+                files = await async_resume_scan(
+                    self._hass, self._entry, job.scanner_id, job.task_id
+                )
+            elif job.asked:
+                raise ScanError("scan_in_doubt")
+            else:
+                job = await self._async_set(job, asked=True)
+
+                async def on_started(task_id: str) -> None:
+                    nonlocal job
+                    job = await self._async_set(job, task_id=task_id)
+
+                files = await async_scan_page(
+                    self._hass, self._entry, job.scanner_id, request, on_started=on_started
+                )
+        except ScanError as err:
+            failure, files = err, err.files
+        except (InputError, LiankeError) as err:
+            failure = err
+        job = await self._async_take(job, files)
+        reason = None if failure is None else failure.reason
+        detail = failure.detail if isinstance(failure, LiankeError) else ""
+        state = ScanState.FINISHING
+        if job.most is not None and job.pages and len(job.pages) < job.most:
+            state = ScanState.WAITING
+        elif failure is not None and not job.pages:
+            state = ScanState.FAILED
+        return await self._async_set(job, state=state, reason=reason, detail=detail)
+
+    async def _async_take(self, job: ScanJob, files: tuple[ScannedFile, ...]) -> ScanJob:
+        """Move scanned files into the scan's folder."""
+        names: list[str] = []
+
+        def move() -> None:
+            for number, file in enumerate(files, start=job.taken + 1):
+                names.append(f"page-{number:04}{file.extension}")
+                with translate_disk_errors():
+                    shutil.move(file.path, self.path(job, names[-1]))
+
+        await self._hass.async_add_executor_job(move)
+        pages = [one for one in job.pages if not (names and one == job.replaces)]
+        job = await self._async_set(
+            job,
+            pages=(*pages, *names)[:MAX_PAGES],
+            taken=job.taken + len(names),
+            task_id=None,
+            asked=False,
+            replaces=None,
+        )
+        kept = [*job.pages, RECORD_NAME]
+        await self._hass.async_add_executor_job(_keep_only, self._root / job.job_id, kept)
+        return job
+
+    async def _async_finish(self, job: ScanJob) -> None:
+        """Make the files that are kept, hand them on, and print a copy."""
+        if not job.files:
+            job = await self._async_set(job, files=await self._async_make(job))
+        paths = [self.path(job, name) for name in job.files]
+        changes: dict[str, Any] = {}
+        if job.folder and not job.copied_to and job.reason is None:
+            copied = await self._hass.async_add_executor_job(_copy_all, paths, Path(job.folder))
+            changes["copied_to"] = tuple(map(str, copied))
+        if job.printing and job.reason is None:
+            try:
+                printed = await async_print_pages(
+                    self._hass, paths, dict(job.printing), job.job_id, job.asker.context
+                )
+                changes["print_jobs"] = tuple(printed)
+            except HomeAssistantError as err:
+                text = await async_error_text(
+                    self._hass, err.translation_key or "", err.translation_placeholders or {}
+                )
+                changes |= {"reason": "scan_not_printed", "detail": (text or str(err))[:MAX_DETAIL]}
+        failed = job.reason or changes.get("reason")
+        state = ScanState.FAILED if failed else ScanState.COMPLETED
+        await self._async_set(job, state=state, **changes)
+        # The first page is what the image shows.
+        kept = [*job.files, *job.pages[:1]]
+        await self._hass.async_add_executor_job(_keep_only, self._root / job.job_id, kept)
+
+    async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
+        """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
+        stem = job.filename or f"{job.title} {dt_util.as_local(job.created_at):%Y-%m-%d %H.%M.%S}"
+        pages = [self.path(job, name) for name in job.pages]
+        wants_pdf = job.request.format is ScanFormat.PDF and job.printing.get("sheet") != "id_card"
+        if wants_pdf and all(page.suffix == FileType.JPEG for page in pages):
+            name = safe_name(stem, FileType.PDF)
+            part = self.path(job, f"{name}.part")
+            request = {
+                "paths": [str(page) for page in pages],
+                "target": str(part),
+                "limit": max_document_bytes(self._entry.options),
+                "mono": job.request.color is ScanColor.MONO,
+            }
+            await self._hass.async_add_executor_job(lambda: part.unlink(missing_ok=True))
+            try:
+                await async_get_pdf_worker(self._hass).async_run(
+                    "join_scans", request, user=job.asker.user_id, seconds=JOIN_SECONDS
+                )
+                await self._hass.async_add_executor_job(part.rename, self.path(job, name))
+            except PdfError as err:
+                _LOGGER.warning("The pages of a scan stay files of their own: %s", err.reason)
+            else:
+                return (name,)
+
+        def name_all() -> tuple[str, ...]:
+            names = []
+            for number, page in enumerate(pages, start=1):
+                ending = f" {number}" if len(pages) > 1 else ""
+                names.append(safe_name(f"{stem}{ending}", FileType(page.suffix)))
+                with translate_disk_errors():
+                    shutil.copyfile(page, self.path(job, names[-1]))
+            return tuple(names)
+
+        return await self._hass.async_add_executor_job(name_all)
+
+    async def _async_prune(self) -> None:
+        """Delete scans that are too old or too many."""
+        now = dt_util.utcnow()
+        sizes = await self._hass.async_add_executor_job(_sizes, self._root)
+        total = sum(sizes.values())
+        finished = [one for one in reversed(self.all) if one.is_final]
+        gone: list[str] = []
+        for number, job in enumerate(finished):
+            copies = job.printing and job.state is ScanState.COMPLETED
+            is_old = now - job.created_at > (KEEP_COPIES if copies else KEEP)
+            if not (is_old or len(finished) - number > MAX_SCANS or total > MAX_KEPT_BYTES):
+                continue
+            total -= sizes.get(job.job_id, 0)
+            gone.append(job.job_id)
+        await self.async_delete(gone)
+
+    async def async_delete(self, job_ids: list[str]) -> None:
+        """Delete scans with their files."""
+        for job_id in job_ids:
+            del self._jobs[job_id]
+            self._tasks.pop(job_id, None)
+        folders = [self._root / job_id for job_id in job_ids]
+        await self._hass.async_add_executor_job(
+            lambda: [shutil.rmtree(one, ignore_errors=True) for one in folders]
+        )
+        self.hub.notify()
+
+
+def new_job(
+    scanner_id: str, title: str, request: ScanRequest, context: Context, **more: Any
+) -> ScanJob:
+    """Return a scan that somebody asks for."""
+    return ScanJob(
+        job_id=ulid_now(),
+        scanner_id=scanner_id,
+        title=title,
+        request=request,
+        created_at=dt_util.utcnow(),
+        asker=Asker.of(context),
+        **more,
+    )
+
+
+def content_type(name: str) -> str:
+    """Return the type of a kept file."""
+    return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
+
+
+def _read_all(root: Path) -> dict[str, ScanJob]:
+    """Return the scans of a folder; what cannot be read is left out, and stays until somebody looks at it. Blocks."""
+    jobs: dict[str, ScanJob] = {}
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        record = folder / RECORD_NAME
+        try:
+            if record.stat().st_size > MAX_RECORD_BYTES:
+                raise StoredError("too large")
+            job = ScanJob.from_dict(json.loads(record.read_text("utf-8")))
+            if job.job_id != folder.name:
+                raise StoredError("of another folder")
+            jobs[job.job_id] = job
+        except (OSError, ValueError) as err:
+            _LOGGER.warning("The record of a scan cannot be read: %s", type(err).__name__)
+    return jobs
+
+
+def _keep_only(folder: Path, names: list[str]) -> None:
+    for path in folder.iterdir():
+        if path.name not in (*names, RECORD_NAME):
+            path.unlink(missing_ok=True)
+
+
+def _sizes(root: Path) -> dict[str, int]:
+    return {
+        folder.name: sum(path.stat().st_size for path in folder.iterdir())
+        for folder in (root.iterdir() if root.is_dir() else ())
+    }
+
+
+def _copy_all(paths: list[Path], folder: Path) -> list[Path]:
+    """Copy files into somebody's folder under names that are free there; return where they lie."""
+    copied: list[Path] = []
+    for path in paths:
+        target = folder / path.name
+        number = 1
+        while target.exists():
+            number += 1
+            target = folder / f"{path.stem} ({number}){path.suffix}"
+        # Whoever watches the folder must not meet half a file.
+        part = folder / f".{target.name}.part"
+        with translate_disk_errors():
+            shutil.copyfile(path, part)
+            part.rename(target)
+        copied.append(target)
+    return copied
+
+
+JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
+
+
+@callback
+def async_get_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
+    """Return the scans of a loaded box."""
+    jobs = hass.data.setdefault(JOBS, {})
+    if (found := jobs.get(entry.entry_id)) is None:
+        found = jobs[entry.entry_id] = ScanJobs(hass, entry)
+
+        @callback
+        def forget() -> None:
+            jobs.pop(entry.entry_id, None)
+
+        entry.async_on_unload(forget)
+    return found

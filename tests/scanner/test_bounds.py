@@ -1,0 +1,68 @@
+"""Scans that are kept, and what ends."""
+
+from datetime import timedelta
+import json
+
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.lianke.scanner import jobs
+from custom_components.lianke.scanner.hub import ScannerHub
+from tests.clock import until
+from tests.household import House
+from tests.scanner.test_scans import do, records
+from tests.simulator.models import Printer
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+
+async def test_kept_scans_are_bounded(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_PAGES", 2)
+    laser.feeder = ["one", "two", "three"]
+    assert (await do(house, laser, source="feeder"))["pages"] == 2
+    monkeypatch.setattr(jobs, "MAX_SCANS", 2)
+    ids = [(await do(house, laser))["scan_id"] for _ in range(3)]
+    # Those before the last one were looked at when it began.
+    assert [one.job_id for one in records(house)] == ids[::-1]
+    size = sum(jobs._sizes(jobs.scans_path(house.hass, house.entry.entry_id)).values())
+    monkeypatch.setattr(jobs, "MAX_KEPT_BYTES", size // 2)
+    last = (await do(house, laser))["scan_id"]
+    assert [one.job_id for one in records(house)] == [last, ids[-1]]
+    monkeypatch.setattr(jobs, "MAX_KEPT_BYTES", 10 * size)
+    old = dt_util.utcnow() - timedelta(days=31)
+    kept = jobs.async_get_jobs(house.hass, house.entry)
+    await kept._async_set(kept.get(last), created_at=old)
+    newest = (await do(house, laser))["scan_id"]
+    assert [one.job_id for one in records(house)] == [newest, ids[-1]]
+    root = jobs.scans_path(house.hass, house.entry.entry_id)
+    assert sorted(path.name for path in root.iterdir()) == sorted([newest, ids[-1]])
+    assert root.stat().st_mode & 0o077 == 0
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    record = root / newest / jobs.RECORD_NAME
+    record.write_text(record.read_text() + " " * jobs.MAX_RECORD_BYTES)
+    (root / ids[-1] / jobs.RECORD_NAME).write_text(json.dumps({"job_id": "x"}))
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)
+    assert records(house) == []
+
+
+async def test_nobody_comes(house: House, laser: Printer, hub: ScannerHub) -> None:
+    await do(house, laser, several_pages=True)
+    await until(lambda: records(house)[0].is_final)
+    assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
+
+
+async def test_pages_that_cannot_be_joined(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.simulator.cloud.variants.update(scan_type="png")
+    laser.feeder = ["one", "two"]
+    answer = await do(house, laser, source="feeder", filename="x")
+    assert [file["name"] for file in answer["files"]] == ["x 1.png", "x 2.png"]
+    house.simulator.cloud.variants.update(scan_type="as_asked")
+    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0.001)
+    laser.feeder = ["one", "two"]
+    answer = await do(house, laser, source="feeder", filename="x")
+    assert [file["name"] for file in answer["files"]] == ["x 1.jpg", "x 2.jpg"]

@@ -1,0 +1,330 @@
+"""Scans from the action to kept files, and copies to the simulator's out tray."""
+
+from http import HTTPStatus
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
+from homeassistant.components import labs, media_source
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.setup import async_setup_component
+import pypdfium2
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
+from custom_components.lianke.scanner.jobs import (
+    SIGNAL_SCAN,
+    ScanJob,
+    ScanUpdate,
+    async_get_jobs,
+    scans_path,
+)
+from tests.clock import until
+from tests.household import House
+from tests.scanner.test_results import is_like
+from tests.simulator.models import Printer
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+
+def device(house: House, laser: Printer) -> str:
+    identifier = scanner_identifier(house.entry, str(laser.id))
+    found = dr.async_get(house.hass).async_get_device_by_identifier(
+        identifier, house.entry.entry_id
+    )
+    assert found is not None
+    return found.id
+
+
+def printer(house: House) -> str:
+    """Return the device of the printer, whose scanner has the same name."""
+    [key] = [
+        one.key for one in house.data.coordinator.data.printers.values() if one.printer.port == 1
+    ]
+    found = dr.async_get(house.hass).async_get_device_by_identifier(
+        (DOMAIN, f"{house.entry.unique_id}_{key}"), house.entry.entry_id
+    )
+    assert found is not None
+    return found.id
+
+
+async def do(
+    house: House, laser: Printer, action: str = "scan", context: Context | None = None, **data: Any
+) -> dict[str, Any]:
+    if "device_id" not in data:
+        data["device_id"] = device(house, laser)
+    answer = await house.hass.services.async_call(
+        DOMAIN, action, data, blocking=True, return_response=True, context=context
+    )
+    assert answer is not None
+    return answer
+
+
+def state_of(house: House, laser: Printer, platform: str, key: str) -> Any:
+    unique_id = f"{scanner_identifier(house.entry, str(laser.id))[1]}_{key}"
+    entity_id = er.async_get(house.hass).async_get_entity_id(platform, DOMAIN, unique_id)
+    assert entity_id is not None
+    return house.hass.states.get(entity_id)
+
+
+def pages_of(path: Path) -> list[Any]:
+    with pypdfium2.PdfDocument(path) as pdf:
+        return [page.render(scale=150 / 72).to_pil() for page in pdf]
+
+
+def records(house: House) -> list[ScanJob]:
+    return async_get_jobs(house.hass, house.entry).all
+
+
+@pytest.mark.usefixtures("all_entities")
+async def test_a_scan_is_kept_and_told(house: House, laser: Printer, hub: ScannerHub) -> None:
+    told: list[ScanUpdate] = []
+
+    @callback
+    def tell(update: ScanUpdate) -> None:
+        told.append(update)
+
+    async_dispatcher_connect(house.hass, SIGNAL_SCAN, tell)
+    answer = await do(house, laser, size="A4", filename="租房/合同")
+    assert (answer["state"], answer["pages"], answer["reason"]) == ("completed", 1, None)
+    [file] = answer["files"]
+    assert (file["name"], file["content_type"]) == ("合同.pdf", "application/pdf")
+    [page] = pages_of(Path(file["path"]))
+    assert is_like(page, laser.glass, size="A4")
+    assert [update.job.job_id for update in told] == [answer["scan_id"]]
+    event = state_of(house, laser, "event", "scan")
+    assert event.attributes["event_type"] == "completed"
+    assert event.attributes["media_content_id"] == file["media_content_id"]
+    assert state_of(house, laser, "sensor", "scanner_status").state == "idle"
+    assert state_of(house, laser, "image", "last_scan").state != "unknown"
+    # It lies where backups and the recorder do not look.
+    assert Path(file["path"]).is_relative_to(house.hass.config.cache_path(DOMAIN))
+    media = await media_source.async_resolve_media(house.hass, file["media_content_id"], None)
+    assert media.path == Path(file["path"])
+    # It can be printed like any other file of the media browser.
+    job = await house.print_one(device_id=printer(house), media=file["media_content_id"])
+    assert job["pages"] == 1
+
+
+async def test_the_button_scans(house: House, laser: Printer, hub: ScannerHub) -> None:
+    entity_id = state_of(house, laser, "button", "scan").entity_id
+    await house.hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True)
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert len(records(house)[0].files) == 1
+
+
+async def test_pages_on_the_glass_wait_for_somebody(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    laser.glass = "one"
+    answer = await do(house, laser, several_pages=True, size="A4")
+    assert (answer["state"], answer["pages"]) == ("waiting", 1)
+    assert state_of(house, laser, "sensor", "scanner_status").state == "waiting"
+    with pytest.raises(ServiceValidationError, match="in use"):
+        await do(house, laser)
+    laser.glass = "crooked"
+    await do(house, laser, "continue_scan", answer="next")
+    # A restart changes nothing.
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: records(house) and hub_of(house).scanners)
+    laser.glass = "two"
+    again = await do(house, laser, "continue_scan", answer="again")
+    assert (again["state"], again["pages"]) == ("waiting", 2)
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert (done["scan_id"], done["state"]) == (answer["scan_id"], "completed")
+    [file] = done["files"]
+    first, second = pages_of(Path(file["path"]))
+    assert is_like(first, "one", size="A4")
+    assert is_like(second, "two", size="A4")
+    assert laser.scanned == ["one", "crooked", "two"]
+    discarded = await do(house, laser, "continue_scan", answer="discard", scan_id=answer["scan_id"])
+    assert (discarded["state"], discarded["files"]) == ("canceled", [])
+    assert not list(scans_path(house.hass, house.entry.entry_id).rglob("*.pdf"))
+
+
+def hub_of(house: House) -> ScannerHub:
+    return async_get_jobs(house.hass, house.entry).hub
+
+
+async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    laser.feeder = ["one", "two", "three"]
+    answer = await do(house, laser, source="feeder", color="gray", size="A4")
+    pages = pages_of(Path(answer["files"][0]["path"]))
+    for page, text in zip(pages, ("one", "two", "three"), strict=True):
+        assert is_like(page, text, size="A4", colorMode="Grayscale8")
+    laser.feeder = ["four", "five"]
+    house.simulator.cloud.variants.update(scan_problem="jam")
+    answer = await do(house, laser, source="feeder", size="A4")
+    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_failed", 1)
+    assert "卡纸" in answer["message"]
+    [page] = pages_of(Path(answer["files"][0]["path"]))
+    assert is_like(page, "four", size="A4")
+    event = state_of(house, laser, "event", "scan")
+    assert event.attributes["event_type"] == "failed"
+    with pytest.raises(HomeAssistantError, match="卡纸"):
+        await house.hass.services.async_call(
+            DOMAIN,
+            "scan",
+            {"device_id": device(house, laser), "source": "feeder"},
+            blocking=True,
+        )
+
+
+async def test_a_scan_under_way_is_taken_up_again(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    answer = await do(house, laser, wait=False)
+    await until(lambda: records(house)[0].task_id)
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert records(house)[0].job_id == answer["scan_id"]
+    assert records(house)[0].state == "completed"
+    assert laser.scanned == [laser.glass]
+
+
+async def test_a_scan_that_a_crash_cut_off_is_not_made_again(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    answer = await do(house, laser)
+    path = scans_path(house.hass, house.entry.entry_id) / answer["scan_id"] / "scan.json"
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    record = json.loads(path.read_text())
+    # As it is in the moment in which the service is asked.
+    path.write_text(
+        json.dumps(record | {"state": "scanning", "asked": True, "files": [], "pages": []})
+    )
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert (records(house)[0].state, records(house)[0].reason) == ("failed", "scan_in_doubt")
+    assert laser.scanned == [laser.glass]
+
+
+async def test_a_copy_is_scanned_once_and_printed_once(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    answer = await do(house, laser, "copy", copies=2, size="A4")
+    assert answer["state"] == "completed"
+    [job_id] = answer["print_jobs"]
+    await until(lambda: house.simulator.printed)
+    [printed] = house.simulator.printed
+    assert (printed.pages, printed.copies, printed.port) == (1, 2, 1)
+    [page] = pages_of(printed.path)
+    assert is_like(page, laser.glass, size="A4")
+    # Killed after the print was submitted, before that was written.
+    path = scans_path(house.hass, house.entry.entry_id) / answer["scan_id"] / "scan.json"
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"state": "finishing", "print_jobs": []}))
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert records(house)[0].print_jobs == (job_id,)
+    assert len(house.simulator.printed) == 1
+    assert laser.scanned == [laser.glass]
+
+
+async def test_an_id_card_has_its_size(house: House, laser: Printer, hub: ScannerHub) -> None:
+    laser.glass = "front"
+    answer = await do(house, laser, "copy", sheet="id_card")
+    assert (answer["state"], answer["pages"]) == ("waiting", 1)
+    laser.glass = "back"
+    answer = await do(house, laser, "continue_scan", answer="next")
+    assert (answer["state"], answer["message"]) == ("completed", None)
+    await until(lambda: house.simulator.printed)
+    [printed] = house.simulator.printed
+    [sheet] = pages_of(printed.path)
+    # The black square at 20 mm of the glass is 20 mm wide on paper, too: once for each side.
+    black = sheet.convert("L").point(lambda value: 255 if value < 60 else 0)
+    column = black.crop(black.getbbox())
+    left = black.getbbox()[0]
+    assert printed.pages == 1
+    assert column.width > 0
+    assert 0 < left < sheet.width
+
+
+async def test_what_cannot_be_scanned_is_refused(
+    house: House, laser: Printer, hub: ScannerHub, tmp_path: Path
+) -> None:
+    laser_device = device(house, laser)
+    for data, key in (
+        ({"size": "A3"}, "scan_no_size"),
+        ({"scan_duplex": True}, "scan_duplex_glass"),
+        ({"source": "feeder", "several_pages": True}, "scan_several_fed"),
+        ({"folder": str(tmp_path)}, "scan_folder"),
+        ({"folder": "local/../../etc"}, "scan_folder"),
+        ({"device_id": printer(house)}, "scanner_missing"),
+    ):
+        with pytest.raises(ServiceValidationError) as caught:
+            await do(house, laser, **data)
+        assert caught.value.translation_key == key
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "copy", sheet="id_card", source="feeder")
+    assert caught.value.translation_key == "id_card_on_glass"
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", answer="next")
+    assert caught.value.translation_key == "scan_not_waiting"
+    assert laser.scanned == []
+    await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, device_id=laser_device)
+    assert caught.value.translation_key == "scanning_off"
+    assert dr.async_get(house.hass).async_get(laser_device) is None
+
+
+async def test_a_folder_gets_the_file(
+    house: House, laser: Printer, hub: ScannerHub, tmp_path: Path
+) -> None:
+    folder = tmp_path / "media" / "scans"
+    folder.mkdir(parents=True)
+    house.hass.config.media_dirs = {"local": str(folder.parent)}
+    for name in ("a.pdf", "a (2).pdf"):
+        answer = await do(house, laser, filename="a", folder="local/scans")
+        assert answer["copied_to"] == [str(folder / name)]
+    assert sorted(path.name for path in folder.iterdir()) == ["a (2).pdf", "a.pdf"]
+
+
+async def test_scans_are_private(
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: Any,
+) -> None:
+    assert await async_setup_component(hass, "websocket_api", {})
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    with pytest.raises(Unauthorized):
+        await do(house, laser, context=Context(user_id=guest.id))
+    answer = await do(house, laser)
+    media = answer["files"][0]["media_content_id"]
+    url = f"/api/lianke/{media.removeprefix('media-source://lianke/')}"
+    token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
+    access = hass.auth.async_create_access_token(token)
+    for who, seen in ((None, True), (access, False)):
+        client = await (hass_client() if who is None else hass_client(who))
+        response = await client.get(url)
+        assert response.status == (HTTPStatus.OK if seen else HTTPStatus.NOT_FOUND)
+        if seen:
+            assert (await response.read()).startswith(b"%PDF-")
+            assert response.headers["Cache-Control"] == "private, no-store"
+        socket = await (hass_ws_client(hass) if who is None else hass_ws_client(hass, who))
+        await socket.send_json_auto_id(
+            {
+                "type": "media_source/browse_media",
+                "media_content_id": "media-source://lianke/scans",
+            }
+        )
+        children = (await socket.receive_json())["result"]["children"]
+        assert [one["media_content_id"] for one in children] == ([media] if seen else [])
+        await socket.send_json_auto_id(
+            {"type": "media_source/resolve_media", "media_content_id": media}
+        )
+        assert (await socket.receive_json())["success"] is seen
