@@ -31,13 +31,20 @@ async def test_first_set_up_without_the_service(
     await tear_down(hass)
 
 
-@pytest.mark.parametrize("variant", ["http_401", "http_403", "code_401"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Fault(kind="http", status=401),
+        Fault(kind="http", status=403),
+        Fault(kind="code", code=401, msg="ApiKey无效"),
+        Fault(kind="code", code=403, msg="ApiKey无效"),
+        Fault(kind="code", code=400, msg="请在headers中填入正确的ApiKey"),
+    ],
+)
 async def test_first_set_up_with_a_wrong_key(
-    hass: HomeAssistant, simulator: Simulator, entry: MockConfigEntry, variant: str
+    hass: HomeAssistant, simulator: Simulator, entry: MockConfigEntry, answer: Fault
 ) -> None:
-    simulator.cloud.variants.update(bad_key=variant)
-    assert simulator.box.account
-    simulator.cloud.renew_key(simulator.box.account)
+    simulator.cloud.fail("*", answer, times=None)
     assert not await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))

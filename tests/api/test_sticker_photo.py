@@ -215,27 +215,6 @@ def test_cut_off_and_damaged_files(save: Callable[..., Path], tmp_path: Path) ->
     assert refused
 
 
-def test_decompression_bombs(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.png"
-    Image.new("1", (20000, 20000)).save(path)
-    assert path.stat().st_size < 200_000
-    with pytest.raises(PhotoUnreadableError):
-        read_photo(path)
-    Image.new("1", (6000, 6000)).save(path)
-    with pytest.raises(PhotoUnreadableError):
-        read_photo(path)
-
-
-@pytest.mark.parametrize(
-    ("kind", "size"), [("WEBP", (4200, 4100)), ("JPEG", (8300, 6200)), ("PNG", (5500, 5500))]
-)
-def test_what_takes_too_much_memory(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:
-    path = tmp_path / "photo"
-    Image.new("L" if kind != "WEBP" else "RGB", size).save(path, kind, quality=0)
-    with pytest.raises(PhotoUnreadableError):
-        sticker._open_photo(path)
-
-
 @pytest.mark.parametrize(
     ("kind", "size"), [("WEBP", (4608, 3456)), ("JPEG", (8192, 6144)), ("AVIF", (1600, 1200))]
 )

@@ -1,10 +1,13 @@
 """Cases of full disks and killed processes: what is told is kept."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 
+from .home import CallError
 from .judge import Judgement
 from .proxy import Fault
-from .scene import UPLOAD, case, end, one_home, spoil, until_told
+from .scene import UPLOAD, case, end, one_home, record_of, spoil, until_told
 from .user import cancel, print_paper
 from .world import World
 
@@ -156,3 +159,45 @@ async def ended_while_unloading(world: World) -> Judgement:
     await asyncio.sleep(60)
     await home.ask("enable", entry_id=entry_id)
     return await end(world, completed=asked)
+
+
+# More than the buffers of all sockets on the way hold.
+LARGE = 4_000_000
+CODE = "at the printer"
+
+
+@case(
+    "Power that goes in the middle of large uploads loses no job, no release and no page that was counted."
+)
+async def power_goes_in_large_uploads(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="each_state")
+    orders = [(world.paper(home, 2, LARGE), port) for port in (1, 2, 3) for _ in range(3)]
+    released: set[str] = set()
+    for _ in range(4):
+        home.steps_to_live = world.random.randint(40, 400)
+        for path, port in orders:
+            # Whoever got no answer asks again, and is told of the same job.
+            code = {"release_code": CODE} if port == 2 else {}
+            if home.runs:
+                asked = await print_paper(home, box, port, path, request_id=path.stem, **code)
+            if not code or not home.runs or asked.job_id is None:
+                continue
+            waits = record_of(home, asked)["waits_for"]
+            assert not (asked.job_id in released and waits), "told as released, and forgotten"
+            with suppress(CallError):
+                await home.call("continue_job", job_id=asked.job_id, reason="release", code=CODE)
+                released.add(asked.job_id)
+        assert await world.until(lambda: not home.runs, 900), "it outlived its power"
+        await asyncio.sleep(20)
+        await home.start()
+    found = await end(world)
+    assert len(home.records()) == len(orders)
+    assert len(released) == len(orders) / 3
+    printed: Counter[str] = Counter()
+    for record in home.records():
+        if record["state"] == "completed":
+            printed[home.device_named(record["printer_name"])] += record["pages_printed"]
+    assert printed
+    await home.start()
+    assert await home.ask("pages") == dict(printed)
+    return found

@@ -149,6 +149,7 @@ class Child:
             "disable": self._disable,
             "disk": self._set_disk,
             "enable": self._enable,
+            "pages": self._pages,
             "reload": self._reload,
             "skew": self._set_skew,
         }
@@ -277,6 +278,20 @@ class Child:
             if device.id in printers
             for _, identifier in device.identifiers
         ]
+
+    async def _pages(self) -> dict[str, float]:
+        """Return how many pages each printer's device is shown to have printed."""
+        entities = er.async_get(self._hass).entities.values()
+        shown = {
+            one.device_id: one.entity_id
+            for one in entities
+            if one.translation_key == "pages_printed"
+        }
+        return {
+            str(device): float(state.state)
+            for device, entity_id in shown.items()
+            if (state := self._hass.states.get(entity_id)) is not None
+        }
 
     async def _call(self, service: str, data: dict[str, Any], response: bool = True) -> Any:
         return await self._hass.services.async_call(

@@ -15,6 +15,7 @@ from tests.simulator import make_pdf
 
 IPPTOOL = shutil.which("ipptool")
 SUITES = Path("/usr/share/cups/ipptool")
+# Each with the version of the protocol that it speaks. The last includes those before it.
 SUITE = {"ipp-1.1": "1.1", "ipp-2.0": "2.0", "ipp-everywhere": "2.0"}
 FILE = re.compile(r"^\s*FILE (\S+)$", re.MULTILINE)
 SAMPLE = re.compile(r"-(sgray-8|srgb-8)-(300|600)dpi\.pwg$")
@@ -89,10 +90,8 @@ def make_sample(path: Path) -> None:
     [
         ("ipp-1.1", LASER),
         *(
-            pytest.param(suite, name, marks=pytest.mark.long)
-            for suite in SUITE
+            pytest.param("ipp-everywhere", name, marks=pytest.mark.long)
             for name in (LASER, LABELS, INKJET, OTHER_LASER)
-            if (suite, name) != ("ipp-1.1", LASER)
         ),
     ],
 )
@@ -114,7 +113,6 @@ async def test_a_suite_passes(
     )
     out, _ = await process.communicate()
     said = out.decode()
-    (Path("/tmp") / f"lan-{suite}-{name.split(maxsplit=1)[0]}.txt").write_text(said)
     outcomes = OUTCOME.findall(said)
     assert not [test for test, outcome in outcomes if outcome == "FAIL"], said
     assert process.returncode == 0, said

@@ -374,23 +374,23 @@ def test_a_title_as_long_as_a_call_takes_no_time() -> None:
     assert seen <= conversion.MAX_TITLE * 20
 
 
-PHOTOS = {
-    "JPEG": (sticker.MAX_JPEG_PIXELS, (7200, 7100), "L"),
-    "WEBP": (sticker.MAX_WEBP_PIXELS, (4300, 4000), "L"),
-    "AVIF": (sticker.MAX_AVIF_PIXELS, (5100, 5000), "L"),
-    "PNG": (sticker.MAX_OTHER_PIXELS, (6000, 5010), "1"),
-}
+PHOTOS = ("JPEG", "WEBP", "AVIF", "PNG")
 
 
 @needs.zbar
 @pytest.mark.parametrize("kind", PHOTOS)
-def test_photos_of_a_sticker(kind: str, tmp_path: Path) -> None:
-    limit, size, mode = PHOTOS[kind]
-    assert size[0] * size[1] > limit
+def test_photos_of_a_sticker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind has a bound of its own, here a small one; what phones take is below it (test_sticker_photo.py)."""
+    if kind == "PNG":
+        monkeypatch.setattr(sticker, "MAX_OTHER_PIXELS", 40_000)
+    else:
+        monkeypatch.setitem(sticker._MAX_PIXELS, kind, 40_000)
     path = tmp_path / "photo"
-    picture_of(size, mode).save(path, kind)
-    with pytest.raises(errors.PhotoUnreadableError):
-        sticker.read_photo(path)
+    for height, refusal in ((201, errors.PhotoUnreadableError), (200, errors.NoQrCodeError)):
+        picture_of((200, height), "L").save(path, kind)
+        with pytest.raises(errors.NoQrCodeError) as caught:
+            sticker.read_photo(path)
+        assert caught.type is refusal
 
 
 def picture_of(size: tuple[int, int], mode: str) -> Image.Image:
@@ -405,11 +405,12 @@ def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
         assert conversion.convert_image(path, tmp_path / f"{kind[1:]}", "picture") is kind
 
 
-@pytest.mark.long
-def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(tmp_path: Path) -> None:
+def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "MAX_FRAMES", 10)
     path = tmp_path / "many.tif"
     first = Image.new("1", (1, 1))
-    first.save(path, save_all=True, append_images=[first] * (conversion.MAX_FRAMES + 1))
-    assert conversion.count_frames(path) is None
-    first.save(path, save_all=True, append_images=[first] * 9)
-    assert conversion.count_frames(path) == 10
+    for frames, counted in ((9, 9), (10, None)):
+        first.save(path, save_all=True, append_images=[first] * (frames - 1))
+        assert conversion.count_frames(path) == counted

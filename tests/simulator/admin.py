@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from .checks import checked
 from .faults import Fault
-from .models import Account, Box, Outcome, Printer, Task
+from .models import Account, Box, Outcome, Printer
 from .page import PAGE, draw_first_page, wants_page
 from .qr import qr_link, qr_png
 
@@ -98,21 +98,6 @@ def _account(account: Account) -> dict[str, Any]:
     return {"api_key": account.api_key, **{name: getattr(account, name) for name in ACCOUNT_FIELDS}}
 
 
-def _task(task: Task) -> dict[str, Any]:
-    return {
-        "task_id": task.task_id,
-        "device_id": task.box.device_id,
-        "printer_id": task.printer.id,
-        "state": task.state,
-        "result": task.result,
-        "created": task.created,
-        "foreign": task.foreign,
-        "preview": task.preview,
-        "pages_out": task.pages_out,
-        "names": [document.name for document in task.documents],
-    }
-
-
 class Admin:
     """The calls of the admin interface."""
 
@@ -129,29 +114,17 @@ class Admin:
             ("GET", "/_sim/variants", self.get_variants),
             ("POST", "/_sim/variants", self.set_variants),
             ("POST", "/_sim/settings", self.set_settings),
-            ("POST", "/_sim/clock", self.advance_clock),
-            ("POST", "/_sim/outage", self.outage),
             ("POST", "/_sim/accounts", self.add_account),
             ("POST", "/_sim/accounts/{account}", self.change_account),
-            ("POST", "/_sim/accounts/{account}/renew", self.renew_key),
             ("POST", "/_sim/boxes", self.add_boxes),
             ("POST", box, self.change_box),
-            ("DELETE", box, self.remove_box),
             ("POST", box + "/printers", self.add_printer),
             ("POST", printer, self.change_printer),
-            ("DELETE", printer, self.remove_printer),
-            ("POST", printer + "/support", self.support),
             ("POST", printer + "/outcomes", self.plan),
-            ("POST", printer + "/foreign", self.foreign),
-            ("GET", "/_sim/faults", self.get_faults),
             ("POST", "/_sim/faults", self.add_fault),
             ("DELETE", "/_sim/faults", self.clear_faults),
             ("POST", "/_sim/push", self.push),
-            ("POST", "/_sim/callback", self.callback),
-            ("GET", "/_sim/tasks", self.tasks),
             ("GET", "/_sim/printed", self.printed),
-            ("GET", "/_sim/requests", self.requests),
-            ("DELETE", "/_sim/requests", self.clear_requests),
             ("GET", "/_sim/deliveries", self.deliveries),
         ]
         made = [web.route(method, path, _as_handler(action)) for method, path, action in table]
@@ -192,28 +165,9 @@ class Admin:
             "errors": [repr(error) for error in cloud.errors],
         }
 
-    async def tasks(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Every task the cloud has."""
-        return [_task(task) for task in self._cloud.tasks.values()]
-
     async def printed(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Everything in the out tray."""
         return [{**asdict(job), "path": str(job.path)} for job in self._cloud.out_tray]
-
-    async def requests(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Give the log of API requests, of one endpoint only with `?endpoint=POST /print/job`."""
-        wanted = request.query.get("endpoint")
-        return [
-            asdict(one)
-            for one in self._cloud.requests
-            if wanted in (None, f"{one.method} {one.path}")
-        ]
-
-    async def clear_requests(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Start the log afresh."""
-        self._cloud.requests.clear()
-        self._cloud.counts.clear()
-        return {}
 
     async def deliveries(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Every attempt at a callback or a push."""
@@ -244,22 +198,6 @@ class Admin:
             setattr(self._cloud, name, value)
         return {name: getattr(self._cloud, name) for name in SETTINGS}
 
-    async def advance_clock(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Move the cloud's clock forward by `advance` seconds."""
-        self._cloud.advance(float(body["advance"]))
-        return {"now": self._cloud.now()}
-
-    async def outage(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Refuse every connection for `seconds` (real ones), admin calls too."""
-        self._cloud.spawn(self._outage(float(body["seconds"])))
-        return {}
-
-    async def _outage(self, seconds: float) -> None:
-        await asyncio.sleep(0.05)
-        await self._simulator.stop_listening()
-        await asyncio.sleep(seconds)
-        await self._simulator.start_listening()
-
     # Accounts
 
     def _find_account(self, name: str) -> Account:
@@ -276,12 +214,6 @@ class Admin:
         """Set the push address and the like."""
         account = self._find_account(request.match_info["account"])
         _change(account, checked(Account, body, ACCOUNT_FIELDS))
-        return _account(account)
-
-    async def renew_key(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Give the account a new key; the old one is refused."""
-        account = self._find_account(request.match_info["account"])
-        self._cloud.renew_key(account)
         return _account(account)
 
     # Boxes and printers
@@ -316,11 +248,6 @@ class Admin:
         _change(box, self._box_changes(body))
         return _box(box)
 
-    async def remove_box(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Let a box be unknown from now on."""
-        del self._cloud.boxes[self._find_box(request).device_id]
-        return {}
-
     async def add_printer(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Plug in one more printer of a known `model` at a `port`."""
         model, port = str(body.pop("model")), int(body.pop("port"))
@@ -333,18 +260,6 @@ class Admin:
         _change(printer, checked(Printer, body, PRINTER_FIELDS))
         return _printer(printer)
 
-    async def remove_printer(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Take a printer away for good."""
-        printer = self._find_printer(request)
-        self._find_box(request).printers.remove(printer)
-        return {}
-
-    async def support(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Let the driver of a printer arrive, as `model`."""
-        printer = self._find_printer(request)
-        self._cloud.support_arrives(printer, str(body["model"]))
-        return _printer(printer)
-
     async def plan(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Say how the next jobs end."""
         planned = [Outcome(**checked(Outcome, one)) for one in body["outcomes"]]
@@ -352,22 +267,7 @@ class Admin:
         self._cloud.plan(printer, *planned)
         return {"planned": len(printer.outcomes)}
 
-    async def foreign(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Print as another app."""
-        printer = self._find_printer(request)
-        copies = int(body.get("copies", 1))
-        box = self._find_box(request)
-        return _task(self._cloud.print_as_someone_else(box, printer, copies))
-
     # Faults
-
-    async def get_faults(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Give the faults planned, with how often each was met."""
-        return [
-            {"id": one.id, "endpoint": one.endpoint, "times": one.times, "hits": one.hits}
-            | asdict(one.fault)
-            for one in self._cloud.faults.planned
-        ]
 
     async def add_fault(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Plan a fault: `endpoint`, `times` (null: for ever), and the fields of Fault."""
@@ -396,21 +296,6 @@ class Admin:
             encoding=body.get("encoding"),
         )
         return {"status": status}
-
-    async def callback(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Send a job callback of one's own making, once and at once."""
-        cloud = self._cloud
-        task = cloud.tasks[str(body["task_id"])]
-        result = None
-        if "code" in body:
-            result = {"code": body["code"], "msg": body.get("msg", "")}
-        content = cloud.messenger.callback_body(task, str(body.get("state", task.state)), result)
-        content |= body.get("override", {})
-        delivery = cloud.messenger.send(task, content, body.get("url"))
-        if delivery is None:
-            raise ValueError("this job has no callback address")
-        await delivery
-        return asdict(cloud.deliveries[-1])
 
 
 def _change(target: Any, changes: dict[str, Any]) -> None:

@@ -308,7 +308,7 @@ class Cloud:
         task.lag = self.variants.list_lag
         if self.variants.list_lag_random:
             number = len(self.tasks)
-            task.lag *= random.Random(f"{self.variants.list_lag_seed} {number}").random()
+            task.lag *= random.Random(f"0 {number}").random()
         self.tasks[task.task_id] = task
         box.tasks.append(task)
         if self.variants.callbacks == "before_answer" and task.callback_url:

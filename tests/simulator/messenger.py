@@ -5,7 +5,6 @@ Only to this machine: any host but 127.0.0.1 and localhost is noted as unreachab
 
 import asyncio
 from collections import defaultdict
-from email.utils import format_datetime
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -99,30 +98,16 @@ class Messenger:
         if task.finished is not None:
             body["finish_time"] = self._time(task.finished)
         if result is not None:
-            code = result["code"]
-            if self._cloud.variants.callback_code_type == "str":
-                code = str(code)
-            body["task_result"] = {"code": code, "msg": result["msg"]}
+            body["task_result"] = {"code": result["code"], "msg": result["msg"]}
         return body
 
-    def _time(self, moment: float) -> str | int:
-        shown = self._cloud.shown_time(moment)
-        match self._cloud.variants.callback_times:
-            case "ms":
-                return int(shown.timestamp() * 1000)
-            case "rfc1123":
-                return format_datetime(shown, usegmt=True)
-            case _:
-                return shown.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+    def _time(self, moment: float) -> str:
+        return self._cloud.shown_time(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
-    def send(
-        self, task: Task, body: dict[str, Any], url: str | None = None
-    ) -> asyncio.Task[None] | None:
-        """Deliver one body for a task, to its own address or another."""
-        target = url or task.callback_url
-        if target is None:
-            return None
-        return self._cloud.spawn(self._deliver(target, task.task_id, body))
+    def send(self, task: Task, body: dict[str, Any]) -> asyncio.Task[None]:
+        """Deliver a body to a task's address."""
+        assert task.callback_url is not None
+        return self._cloud.spawn(self._deliver(task.callback_url, task.task_id, body))
 
     async def _deliver_all(self, task: Task, bodies: list[dict[str, Any]]) -> None:
         assert task.callback_url is not None

@@ -122,12 +122,7 @@ class PrintShop:
         try:
             if task.preview:
                 await self._cloud.sleep(QUEUE_SECONDS)
-                try:
-                    await self._convert(task)
-                except _BrokenError as broken:
-                    if self._cloud.variants.failed_preview == "code_10015":
-                        raise _BrokenError(10015, "预览失败") from broken
-                    raise
+                await self._convert(task)
                 await self._draw_previews(task)
             else:
                 async with task.printer.turn:
@@ -144,8 +139,6 @@ class PrintShop:
         await cloud.sleep(QUEUE_SECONDS)
         if cloud.off_mode(printer) == "accepted_until_on":
             await printer.until(lambda: printer.reachable)
-        if cloud.variants.box_lost == "waits":
-            await printer.until(lambda: task.box.online is True)
         await self._convert(task)
         if outcome and outcome.code in (500, 502) and outcome.prints == "none":
             raise _BrokenError(outcome.code, outcome.msg)
@@ -205,9 +198,6 @@ class PrintShop:
             raise _BrokenError(503, outcome.msg)
         if outcome and outcome.prints == "none":
             return
-        if cloud.variants.success_when == "sent" and outcome is None:
-            # The queue is done with it; the paper is still to come, or not.
-            await self._finish(task, 200, RESULT_TEXTS[200])
         stop_at = outcome.prints if outcome and isinstance(outcome.prints, int) else None
         per_sheet = 2 if task.fields.get("dmDuplex") in ("2", "3") else 1
         for _copy in range(task.copies):
@@ -243,10 +233,7 @@ class PrintShop:
 
     async def _check_reach(self, task: Task) -> None:
         """Raise _BrokenError 503, after the time it takes to notice, when the printer is out of reach."""
-        while self._lost(task):
-            if self._cloud.variants.box_lost == "waits" and task.printer.reachable:
-                await task.printer.until(lambda: task.box.online is True)
-                continue
+        if self._lost(task):
             if task.box.online is not True:
                 await self._cloud.sleep(self._dead_box_seconds(task))
             await self._cloud.sleep(CONNECTION_SECONDS)
@@ -306,8 +293,6 @@ class PrintShop:
         result: dict[str, Any] | None = {"code": code, "msg": msg}
         if result and code == 200:
             result["data"] = self._totals(task)
-        elif result and cloud.variants.failed_totals == "bytes":
-            result["data"] = self._bytes(task)
         if outcome and not outcome.result:
             result = None
         elif cloud.variants.result_delay:
@@ -331,10 +316,7 @@ class PrintShop:
         counts = [selected_pages(task, document) for document in task.documents]
         size = sum(document.size for document in task.documents)
         data: dict[str, Any] = {"file_total": size, "send_total": 0 if task.preview else size}
-        if None in counts:
-            if variants.unknown_pages == "null":
-                data["total_page"] = None
-        else:
+        if None not in counts:
             pages = sum(len(count or ()) for count in counts)
             data["total_page"] = (
                 pages * task.copies if variants.total_page == "with_copies" else pages
@@ -343,8 +325,7 @@ class PrintShop:
             data["img_list"] = [
                 self._cloud.preview_url(task, index) for index in range(len(task.images))
             ]
-            if variants.ticket_name != "none":
-                data[variants.ticket_name] = task.ticket
+            data["task_ticket"] = task.ticket
         return data
 
     def _drop_documents(self, task: Task) -> None:

@@ -18,54 +18,35 @@ class Variants:
     """The selectable behaviours; see README.md for what each stands for."""
 
     # Every answer
-    bad_key: Literal["http_401", "http_403", "code_401", "code_403", "code_400"] = "http_401"
-    code_type: Literal["int", "mixed", "str"] = "int"
-    no_data: Literal["mixed", "missing", "empty", "null"] = "mixed"
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"
-    expired_code: int = 400
     latency: float = 0.0
-    date_header: Literal["right", "missing", "garbage"] = "right"
-    date_skew: float = 0.0
     missing_endpoints: list[str]
     missing_answer: Literal["html", "json"] = "html"
 
     # Boxes
     offline_list: Literal["code_5002", "code_500", "stale", "empty"] = "code_5002"
-    offline_network: Literal["kept", "empty", "missing"] = "kept"
-    box_lost: Literal["fails", "waits"] = "fails"
 
     # Printers
     no_printers: Literal["code_497", "empty", "missing"] = "empty"
     printer_off: OffMode = "row_gone"
     busy_is_printer: Literal[0, 1] = 0
-    species_key: Literal["species", "printer_species", "both", "missing"] = "species"
     hash_id: Literal["as_is", "missing", "number"] = "as_is"
     markers: Literal[
         "list", "vendor", "parallel", "text", "json_text", "negative", "null", "missing", "garbage"
     ] = "list"
-    status_flags: Literal["bool", "int", "str", "some_missing"] = "bool"
     missing_blocks: list[str]
     papers: Literal["yes", "empty", "missing", "code_400"] = "yes"
-    empty_port: Literal["code_5011", "code_5051"] = "code_5011"
-    awaiting_job: Literal["fails_502", "code_400"] = "fails_502"
 
     # Jobs
-    unfinished: Literal["state_only", "nulls", "empty_result", "zero_code", "empty"] = "state_only"
-    unknown_task: Literal["code_404", "code_400", "missing", "empty", "ready"] = "code_404"
+    unfinished: Literal["state_only", "nulls", "empty_result", "zero_code"] = "state_only"
+    unknown_task: Literal["code_404", "code_400"] = "code_404"
     result_delay: float = 0.0
-    success_when: Literal["printed", "sent"] = "printed"
     paper_out: Literal["waits", "fails"] = "waits"
     cancel: Literal[
         "revokes", "prints_success", "prints_revoked", "revoked_prints", "hangs", "code_400"
     ] = "revokes"
-    cancel_finished: Literal["code_200", "code_400"] = "code_200"
-    ticket_name: Literal["task_ticket", "taskTicket", "ticket", "none"] = "task_ticket"
-    failed_preview: Literal["code_502", "code_10015"] = "code_502"
-    unknown_pages: Literal["missing", "null"] = "missing"
-    failed_totals: Literal["missing", "bytes"] = "missing"
     revoked_totals: Literal["missing", "bytes"] = "missing"
     total_page: Literal["selected", "with_copies"] = "selected"
-    too_large: Literal["http_413", "http_502", "code_400"] = "http_413"
 
     # Scans
     scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"
@@ -94,7 +75,6 @@ class Variants:
     # The day's task list
     list_lag: float = 10.0
     list_lag_random: bool = False
-    list_lag_seed: int = 0
     list_order: Literal["newest_first", "oldest_first"] = "newest_first"
     clock_skew: float = 0.0
 
@@ -102,8 +82,6 @@ class Variants:
     callbacks: Literal["end", "each_state", "before_answer", "never"] = "end"
     callback_encoding: Literal["json", "form"] = "json"
     callback_order: Literal["in_order", "reversed"] = "in_order"
-    callback_times: Literal["china", "rfc1123", "ms"] = "china"
-    callback_code_type: Literal["int", "str"] = "int"
     callback_delay: float = 0.0
     callback_duplicates: int = 0
 

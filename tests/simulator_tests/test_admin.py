@@ -12,8 +12,6 @@ from tests.simulator import Simulator, Variants, make_pdf
 from tests.simulator.admin import ACCOUNT_FIELDS, BOX_FIELDS, PRINTER_FIELDS, SETTINGS
 from tests.simulator.faults import KINDS, SHAPES
 from tests.simulator.messenger import PUSH_SHAPES
-from tests.simulator.models import ApiError
-from tests.simulator.printing import parse_page_range
 from tests.simulator_tests.client import Api
 
 
@@ -52,28 +50,6 @@ def test_variants_are_checked() -> None:
         variants.update(busy_is_printer=True)
     with pytest.raises(ValueError, match="cannot be"):
         variants.update(missing_blocks="Papers")
-
-
-@pytest.mark.parametrize(
-    ("text", "pages"),
-    [
-        ("", [1, 2, 3, 4, 5, 6]),
-        ("2", [2]),
-        ("1,2,5-10", [1, 2, 5, 6]),
-        ("-1", [1, 3, 5]),
-        ("-2", [2, 4, 6]),
-        ("9", []),
-        ("3, 1", [3, 1]),
-    ],
-)
-def test_page_ranges(text: str, pages: list[int]) -> None:
-    assert parse_page_range(text)(6) == pages
-
-
-@pytest.mark.parametrize("text", ["0", "1-", "a", "2-1", "-3", "1,,2"])
-def test_bad_page_ranges(text: str) -> None:
-    with pytest.raises(ApiError):
-        parse_page_range(text)
 
 
 def test_the_readme_names_everything() -> None:

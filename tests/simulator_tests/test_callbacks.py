@@ -2,29 +2,10 @@
 
 import asyncio
 from itertools import pairwise
-import json
-import time
 
 from tests.clock import until
 from tests.simulator import Simulator
 from tests.simulator_tests.client import Api, Listener
-
-
-async def test_callback_as_form_with_other_times(
-    sim: Simulator, api: Api, listener: Listener
-) -> None:
-    sim.cloud.variants.update(
-        callback_encoding="form", callback_times="rfc1123", callback_code_type="str"
-    )
-    await api.submit(callbackUrl=f"{listener.url}/hook")
-    await until(lambda: len(listener.bodies) == 1)
-    assert listener.types == ["application/x-www-form-urlencoded"]
-    assert json.loads(listener.bodies[0]["task_result"])["code"] == "200"
-    assert listener.bodies[0]["create_time"].endswith("GMT")
-    sim.cloud.variants.update(callback_encoding="json", callback_times="ms", callback_delay=5)
-    await api.submit(callbackUrl=f"{listener.url}/hook")
-    await until(lambda: len(listener.bodies) == 2)
-    assert abs(listener.bodies[1]["create_time"] / 1000 - time.time()) < 10
 
 
 async def test_callback_is_dropped_after_0_5_and_10_seconds(

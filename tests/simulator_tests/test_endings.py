@@ -5,16 +5,6 @@ from tests.simulator import Outcome, Simulator, make_pdf
 from tests.simulator_tests.client import Api
 
 
-async def test_result_that_comes_late(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.result_delay = 60
-    task_id = await api.submit()
-    await until(lambda: sim.cloud.tasks[task_id].state == "SUCCESS")
-    data = await api.data("GET /print/job", task_id=task_id)
-    assert data["task_state"] == "SUCCESS"
-    assert "task_result" not in data
-    assert await api.result(task_id) == ("SUCCESS", 200)
-
-
 async def test_paper_out_that_fails(sim: Simulator, api: Api) -> None:
     sim.cloud.variants.paper_out = "fails"
     sim.box.printer(1).paper = 1

@@ -1,11 +1,9 @@
 """The rate limit, and whatever can be broken."""
 
 import asyncio
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 import json
 from pathlib import Path
-import time
 from typing import Any
 
 import aiohttp
@@ -203,26 +201,3 @@ async def test_a_late_second_answer_on_the_same_connection(sim: Simulator, api: 
     sim.cloud.fail("GET /device/device_info", Fault(kind="twice"))
     await api.data("GET /device/device_info")
     assert "info" in await api.data("GET /external_api/printer_list")
-
-
-@pytest.mark.parametrize(
-    ("chosen", "offset"),
-    [
-        ({}, 0),
-        ({"clock_skew": 600}, 600),
-        ({"clock_skew": 600, "date_skew": -60}, 540),
-        ({"date_header": "missing"}, None),
-        ({"date_header": "garbage"}, None),
-    ],
-)
-async def test_the_time_of_an_answer(
-    sim: Simulator, api: Api, chosen: dict[str, Any], offset: float | None
-) -> None:
-    sim.cloud.variants.update(**chosen)
-    async with api.session.get(f"{sim.url}/x", headers={"ApiKey": api.api_key}) as response:
-        date = response.headers.get("Date")
-    if offset is None:
-        assert date in (None, "soon")
-    else:
-        assert date is not None
-        assert abs(parsedate_to_datetime(date).timestamp() - time.time() - offset) < 5

@@ -11,18 +11,6 @@ from tests.simulator import Simulator
 from tests.simulator_tests.client import Api
 
 
-async def test_printer_list_of_an_offline_box(sim: Simulator, api: Api) -> None:
-    endpoint = "GET /external_api/printer_list"
-    sim.box.online = False
-    assert await api.code(endpoint) == 5002
-    sim.cloud.variants.offline_list = "code_500"
-    assert await api.code(endpoint) == 500
-    sim.cloud.variants.offline_list = "empty"
-    assert await api.data(endpoint) == {"row": [], "total": 0}
-    sim.cloud.variants.offline_list = "stale"
-    assert (await api.data(endpoint))["total"] == 5
-
-
 @pytest.mark.parametrize(
     ("mode", "row", "code", "end"),
     [
@@ -105,12 +93,6 @@ async def test_printer_status(sim: Simulator, api: Api) -> None:
     data = await api.data(endpoint, printerHash=laser.hash_id)
     assert (data["outOfPaper"], data["headOpened"], data["paperJam"]) == (True, True, False)
     assert data["errCode"] == 3
-    sim.cloud.variants.status_flags = "str"
-    assert (await api.data(endpoint, usbPort=1))["outOfPaper"] == "1"
-    sim.cloud.variants.status_flags = "int"
-    assert (await api.data(endpoint, usbPort=1))["outOfPaper"] == 1
-    sim.cloud.variants.status_flags = "some_missing"
-    assert "headOpened" not in await api.data(endpoint, usbPort=1)
     assert await api.code(endpoint, usbPort=9) == 497
     assert not sim.cloud.violations
     assert await api.code(endpoint, usbPort=2) == 500
@@ -126,11 +108,3 @@ async def test_one_printer_status_at_a_time(sim: Simulator, api: Api) -> None:
     )
     assert sorted(codes) == [200, 500]
     assert sim.cloud.violations == [f"two printer_status at a time at {sim.device_id}"]
-
-
-async def test_network_search_once_in_twelve_hours(sim: Simulator, api: Api) -> None:
-    endpoint = "GET /printer/refresh_network_printer"
-    assert await api.data(endpoint) == {"total": 1}
-    assert await api.code(endpoint) == 10009
-    sim.cloud.advance(12 * 3600)
-    assert await api.code(endpoint) == 200

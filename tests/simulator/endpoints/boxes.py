@@ -49,11 +49,8 @@ async def device_info(call: Call) -> Any:
         "network": _network(box),
         "version": {"hardware": box.hardware, "software": box.software},
     }
-    kept = call.cloud.variants.offline_network
-    if online is None or (online == 0 and kept == "missing"):
+    if online is None:
         del data["network"]
-    elif online == 0 and kept == "empty":
-        data["network"] = {}
     return data
 
 

@@ -57,7 +57,7 @@ class Call:
         if box.account is not self.account:
             raise ApiError(11013, "设备未绑定到当前账号，请先到开放平台绑定设备")
         if box.expired and not expired_too:
-            raise ApiError(self.cloud.variants.expired_code, EXPIRED)
+            raise ApiError(400, EXPIRED)
         return box
 
     def find_printer(self, box: Box, port_name: str, default: int | None = None) -> Printer | None:

@@ -4,7 +4,6 @@ from email.utils import format_datetime
 import re
 from typing import Any, Final
 
-from ..cloud import Cloud
 from ..day import day_list
 from ..models import FINAL_STATES, ApiError, Task
 from ..printing import parse_page_range
@@ -35,7 +34,7 @@ async def file_pages(call: Call) -> Any:
         raise ApiError(502, str(error)) from None
     await cloud.sleep(1.5)
     if (pages := files[0].pages) is None:
-        return {"pages": None} if cloud.variants.unknown_pages == "null" else {}
+        return {}
     return {"pages": pages}
 
 
@@ -80,9 +79,8 @@ def _check_options(call: Call) -> None:
     parse_page_range(fields.get("jpPageRange", ""))
 
 
-def _empty_port(cloud: Cloud) -> ApiError:
-    code = 5051 if cloud.variants.empty_port == "code_5051" else 5011
-    return ApiError(code, "该端口未连接打印机")
+def _empty_port() -> ApiError:
+    return ApiError(5011, "该端口未连接打印机")
 
 
 async def post_job(call: Call) -> Any:
@@ -98,12 +96,10 @@ async def post_job(call: Call) -> Any:
     # Neither a model nor a port has to be named: the first USB port is meant then.
     printer = call.find_printer(box, "devicePort", default=1)
     if printer is None:
-        raise _empty_port(cloud)
+        raise _empty_port()
     gone = cloud.off_mode(printer) in ("row_gone", "not_printer")
     if gone and fields.get("reportPrinterStatus") != "0":
-        raise _empty_port(cloud)
-    if printer.driver_type != 1 and cloud.variants.awaiting_job == "code_400":
-        raise ApiError(400, "打印机驱动不支持")
+        raise _empty_port()
     limit = min(call.number("errLimitNum", ERROR_LIMIT), ERROR_LIMIT)
     if printer.failures and cloud.now() - printer.last_failure >= PAUSE_SECONDS:
         printer.failures = 0
@@ -129,30 +125,21 @@ async def post_job(call: Call) -> Any:
     return {"task_id": task.task_id}
 
 
-def _task(call: Call) -> Task | None:
-    """Give the task of a request, if this box has it; raises ApiError as the variant wants."""
+def _task(call: Call) -> Task:
+    """Give the task of a request; raises ApiError, as the variant wants it, if this box has none such."""
     box = call.box(expired_too=True)
     task = call.cloud.tasks.get(call.text("task_id"))
     if task is not None and task.box is box:
         return task
-    match call.cloud.variants.unknown_task:
-        case "code_404":
-            raise ApiError(404, "任务不存在")
-        case "code_400":
-            raise ApiError(400, "任务不存在")
-    return None
+    raise ApiError(404 if call.cloud.variants.unknown_task == "code_404" else 400, "任务不存在")
 
 
 async def get_job(call: Call) -> Any:
     """GET /print/job."""
     cloud = call.cloud
     task = _task(call)
-    variants = cloud.variants
-    if task is None:
-        shapes = {"missing": NOTHING, "empty": {}, "ready": {"task_state": "READY"}}
-        return shapes[variants.unknown_task]
     if task.state not in FINAL_STATES:
-        match variants.unfinished:
+        match cloud.variants.unfinished:
             case "nulls":
                 return {
                     "task_state": task.state,
@@ -164,8 +151,6 @@ async def get_job(call: Call) -> Any:
                 return {"task_state": task.state, "task_result": {}, "task_done_time": ""}
             case "zero_code":
                 return {"task_state": task.state, "task_result": {"code": 0, "msg": "", "data": {}}}
-            case "empty":
-                return {}
             case _:
                 return {"task_state": task.state}
     assert task.finished is not None
@@ -182,11 +167,7 @@ async def get_job(call: Call) -> Any:
 
 async def delete_job(call: Call) -> Any:
     """DELETE /print/job."""
-    task = _task(call)
-    if task is None:
-        return NOTHING
-    if not call.cloud.shop.cancel(task) and call.cloud.variants.cancel_finished == "code_400":
-        raise ApiError(400, "任务已完成，无法取消")
+    call.cloud.shop.cancel(_task(call))
     return NOTHING
 
 
@@ -202,7 +183,7 @@ async def flush_jobs(call: Call) -> Any:
     cloud, box = call.cloud, call.box()
     printer = call.find_printer(box, "devicePort")
     if printer is None:
-        raise _empty_port(cloud)
+        raise _empty_port()
     return {"queue_num": cloud.shop.flush(cloud.tasks_of(box, printer))}
 
 

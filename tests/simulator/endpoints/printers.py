@@ -31,16 +31,13 @@ def _row(cloud: Cloud, printer: Printer) -> dict[str, Any] | None:
         "printer_name": printer.name,
         "printer_state": printer.state,
         "product": None,
+        "species": printer.species,
         "support_status": printer.support_status,
         "vendor": None,
         **printer.extras,
     }
     if printer.current and variants.busy_is_printer == 0:
         row["isPrinter"] = 0
-    if variants.species_key in ("species", "both"):
-        row["species"] = printer.species
-    if variants.species_key in ("printer_species", "both"):
-        row["printer_species"] = printer.species
     if printer.hash_id is not None and variants.hash_id != "missing":
         row["hash_id"] = printer.hash_id
         if variants.hash_id == "number":
@@ -159,13 +156,6 @@ async def printer_status(call: Call) -> Any:
         "pause": printer.paused,
         "printing": printer.current is not None and not printer.blocked,
     }
-    match cloud.variants.status_flags:
-        case "int":
-            flags = {name: int(flag) for name, flag in flags.items()}
-        case "str":
-            flags = {name: str(int(flag)) for name, flag in flags.items()}
-        case "some_missing":
-            flags = {name: flag for name, flag in flags.items() if name[0] in "op"}
     if printer.blocked:
         return {**flags, "msg": "打印机异常", "statusCode": 40, "errCode": 3}
     return {**flags, "msg": "正常"}
