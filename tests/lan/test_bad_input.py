@@ -56,9 +56,8 @@ def request(operation: int, **changes: object) -> bytes:
     )
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
+async def test_requests_that_make_no_sense(lan: LanPrinter) -> None:
+    for body, status in (
         (request(0x4001), Status.OPERATION_NOT_SUPPORTED),
         (request(Operation.GET_JOBS, version=(3, 0)), Status.VERSION_NOT_SUPPORTED),
         (request(Operation.GET_JOBS, request_id=0), Status.BAD_REQUEST),
@@ -69,35 +68,21 @@ def request(operation: int, **changes: object) -> bytes:
         (request(Operation.GET_JOBS)[:9] + b"\x47" + bytes(70_000), Status.BAD_REQUEST),
         (request(Operation.CANCEL_JOB), Status.BAD_REQUEST),
         (request(Operation.SEND_DOCUMENT), Status.BAD_REQUEST),
-    ],
-)
-async def test_a_request_that_makes_no_sense(lan: LanPrinter, body: bytes, status: Status) -> None:
-    code, answer = await lan.post(body)
-    assert code == 200
-    message, _ = decode(answer)
-    assert message.code == status
-    assert sent(lan.simulator) == 0
-
-
-@pytest.mark.parametrize("body", [b"", b"\2\0\0"])
-async def test_a_body_without_a_header(lan: LanPrinter, body: bytes) -> None:
-    assert (await lan.post(body))[0] == 400
-
-
-async def test_another_type_of_body(lan: LanPrinter) -> None:
+    ):
+        code, answer = await lan.post(body)
+        assert code == 200, body
+        assert decode(answer)[0].code == status, body
+    for body in (b"", b"\2\0\0"):
+        assert (await lan.post(body))[0] == 400
     assert (await lan.post(b"x" * 20, **{"Content-Type": "text/html"}))[0] == 415
-
-
-@pytest.mark.parametrize("body", [gzip.compress(b"\2\0" * 500)[:-30], b"no gzip at all"])
-async def test_a_body_that_is_packed_as_a_whole(lan: LanPrinter, body: bytes) -> None:
-    """The web server would unpack it without a look at its end; a document's own compression is checked."""
-    assert (await lan.post(body, **{"Content-Encoding": "gzip"}))[0] == 415
+    # The web server would unpack it without a look at its end; a document's own compression is checked.
+    for body in (gzip.compress(b"\2\0" * 500)[:-30], b"no gzip at all"):
+        assert (await lan.post(body, **{"Content-Encoding": "gzip"}))[0] == 415
     assert sent(lan.simulator) == 0
 
 
-@pytest.mark.parametrize(
-    ("document", "attributes", "status"),
-    [
+async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
+    cases: list[tuple[bytes, dict[str, tuple[Value, ...]], Status]] = [
         (b"", {}, Status.FORMAT_ERROR),
         (b"%PDF-1.7 cut", {}, Status.FORMAT_ERROR),
         (urf(a_page(), a_page()[:100]), {}, Status.FORMAT_ERROR),
@@ -113,14 +98,11 @@ async def test_a_body_that_is_packed_as_a_whole(lan: LanPrinter, body: bytes) ->
             Status.COMPRESSION_ERROR,
         ),
         (make_pdf(101), {}, Status.NOT_POSSIBLE),
-    ],
-)
-async def test_a_document_that_cannot_be_printed(
-    lan: LanPrinter, document: bytes, attributes: dict[str, tuple[Value, ...]], status: Status
-) -> None:
-    reply = await lan.ask(Operation.PRINT_JOB, None, document, **attributes)
-    assert reply.status == status
-    assert reply.one("status-message", Tag.OPERATION)
+    ]
+    for document, attributes, status in cases:
+        reply = await lan.ask(Operation.PRINT_JOB, None, document, **attributes)
+        assert reply.status == status, (document[:20], attributes)
+        assert reply.one("status-message", Tag.OPERATION)
     assert jobs_of(lan) == []
     assert spooled(lan) == []
     assert sent(lan.simulator) == 0
@@ -137,9 +119,10 @@ async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
     assert (await lan.job(number)).one("job-state") == 8
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+async def test_attributes_of_another_kind(lan: LanPrinter) -> None:
+    """Wherever something else is expected: each is told as not supported, or ignored."""
+    names = ("copies", "sides", "media", "media-col", "page-ranges", "print-quality")
+    for content in (
         values.integer(-(2**31)),
         values.collection({}),
         values.octets(b"\xff"),
@@ -147,27 +130,16 @@ async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
         values.boolean(True),
         values.number_range(5, 2),
         (Value(0x7F, b"?"),),
-    ],
-)
-async def test_attributes_of_another_kind(lan: LanPrinter, content: tuple[Value, ...]) -> None:
-    """Wherever something else is expected: each is told as not supported, or ignored."""
-    names = ("copies", "sides", "media", "media-col", "page-ranges", "print-quality")
-    job = dict.fromkeys(names, content)
-    reply = await lan.ask(Operation.VALIDATE_JOB, job)
-    assert reply.status == Status.OK_SUBSTITUTED
-    assert set(reply.unsupported) >= set(names) - {"media-col"}
-    reply = await lan.ask(
-        Operation.GET_JOBS,
-        limit=content,
-        which_jobs=content,
-        my_jobs=content,
-        requested_attributes=content,
-        job_id=content,
-    )
-    assert reply.status in (Status.OK, Status.ATTRIBUTES_NOT_SUPPORTED)
-    for operation in (Operation.CANCEL_JOB, Operation.GET_JOB_ATTRIBUTES):
-        reply = await lan.ask(operation, job_id=content, job_uri=content)
-        assert reply.status in (Status.BAD_REQUEST, Status.NOT_FOUND)
+    ):
+        reply = await lan.ask(Operation.VALIDATE_JOB, dict.fromkeys(names, content))
+        assert reply.status == Status.OK_SUBSTITUTED, content
+        assert set(reply.unsupported) >= set(names) - {"media-col"}, content
+        asked = ("limit", "which_jobs", "my_jobs", "requested_attributes", "job_id")
+        reply = await lan.ask(Operation.GET_JOBS, **dict.fromkeys(asked, content))
+        assert reply.status in (Status.OK, Status.ATTRIBUTES_NOT_SUPPORTED), content
+        for operation in (Operation.CANCEL_JOB, Operation.GET_JOB_ATTRIBUTES):
+            reply = await lan.ask(operation, job_id=content, job_uri=content)
+            assert reply.status in (Status.BAD_REQUEST, Status.NOT_FOUND), content
 
 
 async def test_a_document_beyond_the_limit(
@@ -238,6 +210,8 @@ async def test_a_disk_that_is_full(lan: LanPrinter, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(requests, "open_private", full)
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.TEMPORARY_ERROR
+    # What is no fault of the sender's does not count as a refused document.
+    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 0
     assert sent(lan.simulator) == 0
 
 
@@ -428,17 +402,6 @@ async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 2
     await device("127.0.0.2").print()
     await came_out(lan.simulator)
-
-
-async def test_what_is_no_fault_of_the_sender_does_not_count(
-    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_path: object) -> object:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(requests, "open_private", full)
-    assert (await lan.ask(Operation.PRINT_JOB, document=PDF)).status == Status.TEMPORARY_ERROR
-    assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 0
 
 
 async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactory) -> None:

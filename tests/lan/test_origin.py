@@ -44,9 +44,8 @@ async def house(hass: HomeAssistant) -> HomeAssistant:
     return hass
 
 
-@pytest.mark.parametrize(
-    ("remote", "is_allowed"),
-    [
+async def test_by_address(house: HomeAssistant) -> None:
+    for remote, is_allowed in (
         (HOME, True),
         ("10.0.0.7", True),
         ("127.0.0.1", True),
@@ -61,15 +60,12 @@ async def house(hass: HomeAssistant) -> HomeAssistant:
         ("172.30.33.5", False),
         (None, False),
         ("no address", False),
-    ],
-)
-async def test_by_address(house: HomeAssistant, remote: str | None, *, is_allowed: bool) -> None:
-    assert await allowed(house, remote) is is_allowed
+    ):
+        assert await allowed(house, remote) is is_allowed, remote
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
+async def test_not_through_a_proxy(house: HomeAssistant) -> None:
+    for header in (
         "X_Forwarded_For",
         "X_Forwarded_Host",
         "X_Forwarded_Proto",
@@ -96,10 +92,8 @@ async def test_by_address(house: HomeAssistant, remote: str | None, *, is_allowe
         "Tailscale_User_Login",
         "WL_Proxy_Client_IP",
         "Proxy_Connection",
-    ],
-)
-async def test_not_through_a_proxy(house: HomeAssistant, header: str) -> None:
-    assert not await allowed(house, **{header: HOME})
+    ):
+        assert not await allowed(house, **{header: HOME}), header
 
 
 async def test_what_printing_programs_send_is_no_proxys(house: HomeAssistant) -> None:
@@ -115,9 +109,8 @@ async def test_not_from_a_web_page(house: HomeAssistant) -> None:
         assert not await allowed(house, Origin=origin)
 
 
-@pytest.mark.parametrize(
-    ("host", "is_allowed"),
-    [
+async def test_not_by_the_outer_address(house: HomeAssistant) -> None:
+    for host, is_allowed in (
         # A web page's own name that it gave an address at home.
         ("evil.example", False),
         ("evil.example:8123", False),
@@ -136,12 +129,8 @@ async def test_not_from_a_web_page(house: HomeAssistant) -> None:
         ("home.example.com:8123", False),
         ("HOME.example.com", False),
         ("[half", False),
-    ],
-)
-async def test_not_by_the_outer_address(
-    house: HomeAssistant, host: str, *, is_allowed: bool
-) -> None:
-    assert await allowed(house, host=host) is is_allowed
+    ):
+        assert await allowed(house, host=host) is is_allowed, host
 
 
 async def test_one_address_for_inside_and_outside(house: HomeAssistant) -> None:

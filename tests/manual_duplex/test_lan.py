@@ -73,8 +73,7 @@ async def test_without_the_answers_one_side_is_printed(offer: Offer, simulator: 
     assert (printed.pages_out, printed.options["dmDuplex"]) == (3, "1")
 
 
-@pytest.mark.parametrize("word", [LONG, SHORT])
-@pytest.mark.parametrize("laser", LASERS[:3])
+@pytest.mark.parametrize(("word", "laser"), [(LONG, LASERS[0]), (SHORT, LASERS[1])])
 async def test_a_device_prints_on_both_sides(
     offer: Offer, simulator: Simulator, word: str, laser: Laser
 ) -> None:
