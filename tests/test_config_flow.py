@@ -284,54 +284,39 @@ async def test_missing_qr_library(
     assert result["step_id"] == "account"
 
 
-@pytest.mark.parametrize(
-    ("key", "reason"),
-    [
-        (None, "api_key_missing"),
+async def test_keys_that_cannot_be_one(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """They are refused here; then only the key is asked again."""
+    result = await asked(hass, simulator, api_key=None)
+    assert result["errors"] == {"api_key": "api_key_missing"}
+    for key, reason in (
         ("   ", "api_key_missing"),
         ("two words", "api_key_malformed"),
         ("line\nbreak", "api_key_malformed"),
         ("密钥", "api_key_malformed"),
         ("k" * 500, "api_key_malformed"),
-    ],
-)
-async def test_keys_that_cannot_be_one(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    key: str | None,
-    reason: str,
-) -> None:
-    """They are refused here; then only the key is asked again."""
-    result = await asked(hass, simulator, api_key=key)
-    assert result["errors"] == {"api_key": reason}
+    ):
+        result = await answer(hass, result, simulator.url, api_key=key)
+        assert result["errors"] == {"api_key": reason}
     assert not simulator.cloud.requests
     result = await answer(hass, result, simulator.url, api_key=key_of(box))
     assert result["step_id"] == "printers"
 
 
-@pytest.mark.parametrize(
-    "server",
-    [
-        "http://cloud.liankenet.com/api",
-        "http://192.168.1.9/api",
-        "ftp://127.0.0.1/api",
-        "cloud",
-        "https://me:secret@cloud.liankenet.com/api",
-        "https://cloud.liankenet.com/api?x=1",
-        "https://[::1",
-        "",
-    ],
-)
 async def test_servers_that_are_not_safe(
-    hass: HomeAssistant, simulator: Simulator, box: Box, server: str
+    hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
-    """Keys travel encrypted, or not at all; the section opens to show what is wrong."""
-    result = await asked(hass, simulator, server=server)
+    """Keys travel encrypted, or not at all; the section opens to show what is wrong.
+
+    Which these are: security/test_addresses.py::test_who_may_be_the_service.
+    """
+    result = await asked(hass, simulator, server="http://cloud.liankenet.com/api")
+    for server in ("https://me:secret@cloud.liankenet.com/api", "https://[::1", ""):
+        assert result["errors"] == {"base": "invalid_server"}
+        schema = result["data_schema"]
+        assert schema is not None
+        assert schema.schema["advanced"].options["collapsed"] is False
+        result = await answer(hass, result, server)
     assert result["errors"] == {"base": "invalid_server"}
-    schema = result["data_schema"]
-    assert schema is not None
-    assert schema.schema["advanced"].options["collapsed"] is False
     assert not simulator.cloud.requests
     result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
@@ -364,9 +349,13 @@ async def test_a_service_without_a_printer_list(
     assert result["errors"] == {"base": "address_unknown"}
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
+async def test_refusals_of_the_service(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+    """Each is told in words, nothing secret returns to the form, and submitting again goes on."""
+    endpoint = "GET /device/device_info"
+    simulator.cloud.fail(endpoint, Fault(kind="http", status=500), times=None)
+    result = await asked(hass, simulator)
+    assert result["errors"] == {"base": "unexpected_answer"}
+    for fault, reason in (
         (Fault(kind="code", code=10011, msg="设备未激活"), "box_never_activated"),
         (Fault(kind="code", code=11013, msg="设备未绑定"), "box_not_bound"),
         (Fault(kind="code", code=5001, msg="设备未配网"), "box_not_provisioned"),
@@ -376,30 +365,24 @@ async def test_a_service_without_a_printer_list(
         (Fault(kind="code", code=400, msg="设备已超过有效期"), "service_expired"),
         (Fault(kind="code", code=STRANGE_CODE, msg="奇怪"), "refused"),
         (Fault(kind="code", code=502, msg="文件转换失败"), "refused"),
-        (Fault(kind="http", status=500), "unexpected_answer"),
         (Fault(kind="empty"), "unexpected_answer"),
         (Fault(kind="reset_before"), "cannot_connect"),
-    ],
-)
-async def test_refusals_of_the_service(
-    hass: HomeAssistant, simulator: Simulator, box: Box, fault: Fault, reason: str
-) -> None:
-    """Each is told in words, nothing secret returns to the form, and submitting again goes on."""
-    simulator.cloud.fail("GET /device/device_info", fault, times=None)
-    result = await asked(hass, simulator)
-    assert result["type"] is FlowResultType.FORM
-    assert result["errors"] == {"base": reason}
-    shown = shown_text(result)
-    assert key_of(box) not in shown
-    assert box.device_key not in shown
-    assert qr_link(box.device_id, box.device_key) not in shown
-    assert simulator.url in shown, "the server is no secret and stays"
-    if reason == "refused":
-        placeholders = result["description_placeholders"]
-        assert placeholders is not None
-        assert placeholders["code"] == str(fault.code)
-        assert placeholders["detail"] == fault.msg
-
+    ):
+        simulator.cloud.faults.clear()
+        simulator.cloud.fail(endpoint, fault, times=None)
+        result = await answer(hass, result, simulator.url)
+        assert result["type"] is FlowResultType.FORM
+        assert result["errors"] == {"base": reason}
+        shown = shown_text(result)
+        assert key_of(box) not in shown
+        assert box.device_key not in shown
+        assert qr_link(box.device_id, box.device_key) not in shown
+        assert simulator.url in shown, "the server is no secret and stays"
+        if reason == "refused":
+            placeholders = result["description_placeholders"]
+            assert placeholders is not None
+            assert placeholders["code"] == str(fault.code)
+            assert placeholders["detail"] == fault.msg
     simulator.cloud.faults.clear()
     result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"

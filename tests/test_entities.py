@@ -335,35 +335,30 @@ async def test_entities_of_an_earlier_version_stay(
     await tear_down(hass)
 
 
-@pytest.mark.parametrize(
-    ("address", "page"),
-    [
-        ("192.168.1.40", "http://192.168.1.40"),
+async def test_a_network_printer_has_a_page_of_its_own(house: House) -> None:
+    """The address comes from outside: only one of a private network becomes a link."""
+    inkjet = house.box.find_printer("192.168.1.40")
+    for address, page in (
         ("fd00::40", "http://[fd00::40]"),
         ("8.8.8.8", None),
+        ("192.168.1.40", "http://192.168.1.40"),
         ("127.0.0.1", None),
         ("0.0.0.0", None),
         ("printer.example.com", None),
         ("192.168.1.40/x?y=@evil.example", None),
         ("", None),
-    ],
-)
-async def test_a_network_printer_has_a_page_of_its_own(
-    address: str, page: str | None, house: House
-) -> None:
-    """The address comes from outside: only one of a private network becomes a link."""
-    house.box.find_printer("192.168.1.40").ip = address
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
-    pages = {
-        device.name: device.configuration_url
-        for device in dr.async_get(house.hass).devices
-        if device.name
-    }
-    assert pages["Office box"] == "https://open.liankenet.com"
-    assert pages["Kyocera MA2000w GX"] is None
-    inkjets = [url for name, url in pages.items() if name.startswith("EPSON")]
-    assert page in inkjets
+    ):
+        inkjet.ip = address
+        await house.coordinator.async_refresh()
+        await rest(house.hass)
+        pages = {
+            device.name: device.configuration_url
+            for device in dr.async_get(house.hass).devices
+            if device.name
+        }
+        assert pages["Office box"] == "https://open.liankenet.com"
+        assert pages["Kyocera MA2000w GX"] is None
+        assert pages["EPSON L3250 Series (网络)"] == page, address
 
 
 async def test_states_are_written_when_they_change(all_entities: None, house: House) -> None:
@@ -534,19 +529,14 @@ async def test_a_message_becomes_a_page(reachable: str, house: House) -> None:
     assert printed.name.endswith(".html")
 
 
-@pytest.mark.parametrize(
-    ("printer", "key"),
-    [
-        ("unknown_printer", "driver_awaiting"),
-    ],
-)
-async def test_printers_that_take_no_job(printer: str, key: str, house: House) -> None:
-    with pytest.raises(ServiceValidationError) as reported:
-        await notify(house.hass, printer, "Hello")
-    assert reported.value.translation_key == key
-    with pytest.raises(ServiceValidationError) as reported:
-        await press(house.hass, f"{printer}_print_test_page")
-    assert reported.value.translation_key == key
+async def test_a_printer_that_takes_no_job(house: House) -> None:
+    for ask in (
+        notify(house.hass, "unknown_printer", "Hello"),
+        press(house.hass, "unknown_printer_print_test_page"),
+    ):
+        with pytest.raises(ServiceValidationError) as reported:
+            await ask
+        assert reported.value.translation_key == "driver_awaiting"
     assert house.cloud.count("POST /print/job") == 0
 
 

@@ -1263,9 +1263,12 @@ async def test_invoices_of_the_month(clock: Clock, tmp_path: Path, house: House)
         day=day,
         time=f"{dt_util.now() + timedelta(minutes=5):%H:%M}:00",
     )
-    await elapse(house.hass, clock, 24 * 3600, 1800)
-    assert house.printed == []
-    await elapse(house.hass, clock, 24 * 3600 + 600, 600)
+    # The hour of the day before passes.
+    await elapse(house.hass, clock, 24 * 3600 + 600, 2 * 3600)
+    assert house.queue.jobs() == []
+    await elapse(house.hass, clock, 24 * 3600 - 1200, 2 * 3600)
+    assert house.queue.jobs() == []
+    await elapse(house.hass, clock, 1200, 300)
     jobs = await house.came_out(2)
     assert sorted(job.pages for job in jobs if job.pages) == [1, 10]
     assert {job.options["jpScale"] for job in jobs} == {"fit"}

@@ -74,19 +74,18 @@ async def port(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
         yield port
 
 
-@pytest.mark.parametrize("form", FORMS)
 async def test_no_form_of_an_address_leads_inside(
-    hass: HomeAssistant, tmp_path: Path, port: Port, form: str
+    hass: HomeAssistant, tmp_path: Path, port: Port
 ) -> None:
-    with pytest.raises(InputError) as raised:
-        await async_download(
-            hass, form.replace("P", str(port.number)), tmp_path / "file", 1024 * 1024
-        )
-    assert raised.value.reason in REFUSED
-    for text in raised.value.placeholders.values():
-        assert "secret" not in text
-    assert port.connections == 0
-    assert not (tmp_path / "file").exists()
+    for form in FORMS:
+        address = form.replace("P", str(port.number))
+        with pytest.raises(InputError) as raised:
+            await async_download(hass, address, tmp_path / "file", 1024 * 1024)
+        assert raised.value.reason in REFUSED, form
+        for text in raised.value.placeholders.values():
+            assert "secret" not in text, form
+        assert port.connections == 0, form
+        assert not (tmp_path / "file").exists(), form
 
 
 async def test_the_port_would_take_a_connection(

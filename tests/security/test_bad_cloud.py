@@ -228,9 +228,10 @@ async def test_every_field_of_every_answer(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_bodies_that_are_no_answer(
+    sim: Simulator, client: LiankeClient, endpoint: str
+) -> None:
+    for body in (
         "",
         "{",
         "[" * 100_000,
@@ -243,13 +244,8 @@ async def test_every_field_of_every_answer(
         '{"code": 200, "msg": "' + "x" * 3_000_000 + '", "data": {}}',
         "<html><script>alert(1)</script>",
         "null",
-    ],
-    ids=range(12),
-)
-async def test_bodies_that_are_no_answer(
-    sim: Simulator, client: LiankeClient, endpoint: str, body: str
-) -> None:
-    with measured_hold() as hold:
-        err = await tried(sim, client, endpoint, body)
-    assert hold.longest < MAX_HOLD, hold
-    assert err is None or len(f"{err!r} {err}") < 2000
+    ):
+        with measured_hold() as hold:
+            err = await tried(sim, client, endpoint, body)
+        assert hold.longest < MAX_HOLD, (body[:50], hold)
+        assert err is None or len(f"{err!r} {err}") < 2000, body[:50]

@@ -102,14 +102,11 @@ async def taken(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> byt
     return content
 
 
-@pytest.mark.parametrize("name", ODD)
-async def test_odd_files(
-    hass: HomeAssistant, house: MockConfigEntry, media: Path, name: str
-) -> None:
+async def test_odd_files(hass: HomeAssistant, house: MockConfigEntry, media: Path) -> None:
     """Some raised whatever their decoder raised."""
-    data, key = ODD[name]
-    (media / name).write_bytes(data)
-    assert await both(hass, file=str(media / name)) == {key}
+    for name, (data, key) in ODD.items():
+        (media / name).write_bytes(data)
+        assert await both(hass, file=str(media / name)) == {key}, name
     assert data_of(house).queue.jobs() == []
 
 
@@ -134,18 +131,17 @@ async def test_bombs(hass: HomeAssistant, house: MockConfigEntry, media: Path, n
     assert data_of(house).queue.jobs() == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
 async def test_commands_that_nobody_asked_for(
-    hass: HomeAssistant, house: MockConfigEntry, media: Path, name: str
+    hass: HomeAssistant, house: MockConfigEntry, media: Path
 ) -> None:
     """Commands in a file of any name went to the printer as they were."""
-    (media / name).write_bytes(COMMANDS[name])
-    expected = None if name.endswith(".prn") else "raw_not_asked_for"
-    if expected is None:
-        # A local file that is really called so is meant so.
-        assert await taken(hass, house, file=str(media / name)) == COMMANDS[name]
-        return
-    assert await both(hass, file=str(media / name)) == {expected}
+    for name, commands in COMMANDS.items():
+        (media / name).write_bytes(commands)
+        if name.endswith(".prn"):
+            # A local file that is really called so is meant so.
+            assert await taken(hass, house, file=str(media / name)) == commands
+        else:
+            assert await both(hass, file=str(media / name)) == {"raw_not_asked_for"}, name
 
 
 async def test_html_leads_nowhere(hass: HomeAssistant, house: MockConfigEntry) -> None:
