@@ -134,8 +134,14 @@ async def test_attributes_of_another_kind(lan: LanPrinter) -> None:
         reply = await lan.ask(Operation.VALIDATE_JOB, dict.fromkeys(names, content))
         assert reply.status == Status.OK_SUBSTITUTED, content
         assert set(reply.unsupported) >= set(names) - {"media-col"}, content
-        asked = ("limit", "which_jobs", "my_jobs", "requested_attributes", "job_id")
-        reply = await lan.ask(Operation.GET_JOBS, **dict.fromkeys(asked, content))
+        reply = await lan.ask(
+            Operation.GET_JOBS,
+            limit=content,
+            which_jobs=content,
+            my_jobs=content,
+            requested_attributes=content,
+            job_id=content,
+        )
         assert reply.status in (Status.OK, Status.ATTRIBUTES_NOT_SUPPORTED), content
         for operation in (Operation.CANCEL_JOB, Operation.GET_JOB_ATTRIBUTES):
             reply = await lan.ask(operation, job_id=content, job_uri=content)

@@ -104,10 +104,9 @@ class Messenger:
     def _time(self, moment: float) -> str:
         return self._cloud.shown_time(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
-    def send(self, task: Task, body: dict[str, Any]) -> asyncio.Task[None]:
-        """Deliver a body to a task's address."""
-        assert task.callback_url is not None
-        return self._cloud.spawn(self._deliver(task.callback_url, task.task_id, body))
+    def send(self, task: Task, body: dict[str, Any], url: str) -> asyncio.Task[None]:
+        """Deliver a body about a task to an address."""
+        return self._cloud.spawn(self._deliver(url, task.task_id, body))
 
     async def _deliver_all(self, task: Task, bodies: list[dict[str, Any]]) -> None:
         assert task.callback_url is not None
