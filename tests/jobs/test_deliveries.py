@@ -48,20 +48,6 @@ def test_a_job_is_where_its_present_delivery_is(first: JobState, second: JobStat
     assert not (job.has_stack and job.waits_for)
 
 
-@pytest.mark.parametrize(
-    ("state", "reason", "told"),
-    [
-        (JobState.CANCELED, None, FIRST_SIDES_ONLY),
-        (JobState.EXPIRED, "expired", NOT_TURNED),
-        (JobState.CANCELED, "rejected", "rejected"),
-        (JobState.FAILED, "print_failed", "print_failed"),
-    ],
-)
-def test_an_end_without_the_second_sides(state: JobState, reason: str | None, told: str) -> None:
-    job = halved(JobState.COMPLETED, JobState.HELD).changed(state=state, reason=reason)
-    assert (job.state, job.reason, job.partly_printed) == (state, told, True)
-
-
 @pytest.mark.parametrize("how", ["canceling", "asked", "expiring", "no document"])
 def test_a_cancellation_is_in_time_for_the_second_sides(how: str) -> None:
     state = JobState.CANCELING if how == "canceling" else JobState.SENDING
@@ -72,15 +58,6 @@ def test_a_cancellation_is_in_time_for_the_second_sides(how: str) -> None:
     expired = how == "expiring"
     assert new.state is (JobState.EXPIRED if expired else JobState.CANCELED)
     assert (new.reason, new.partly_printed) == (NOT_TURNED if expired else FIRST_SIDES_ONLY, True)
-
-
-def test_the_second_delivery_waits_for_so_long() -> None:
-    old = halved(JobState.SENDING, JobState.HELD)
-    new = begin_next(old, old.changed(state=JobState.COMPLETED, pages_printed=3), UNTIL)
-    assert (new.state, new.hold_reason, new.expires_at) == (JobState.HELD, TURN, UNTIL)
-    assert new.pages_printed is None
-    ended = begin_next(new, new.changed(state=JobState.COMPLETED, pages_printed=3), UNTIL)
-    assert (ended.state, ended.pages_printed) == (JobState.COMPLETED, 3)
 
 
 def test_an_answer_belongs_to_the_delivery_that_asked() -> None:

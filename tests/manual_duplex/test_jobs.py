@@ -1,4 +1,4 @@
-"""Both sides by hand: two halves that are one job, with a person who turns the stack between them."""
+"""Both sides by hand: two deliveries that are one job, with a person who turns the stack between them."""
 
 import asyncio
 from collections.abc import Callable
@@ -86,13 +86,13 @@ async def submit(shop: Shop, **changes: Any) -> Job:
 
 
 async def turning(shop: Shop, **changes: Any) -> Job:
-    """Print the first half of a job and return it as it waits for its paper to be turned."""
+    """Print the first delivery of a job and return it as it waits for its paper to be turned."""
     job = await submit(shop, **changes)
     return await waits(shop, job)
 
 
 async def waits(shop: Shop, job: Job) -> Job:
-    """Wait until the first half of a job is over, and is known to be."""
+    """Wait until the first delivery of a job is over, and is known to be."""
     for _ in range(100):
         reported = await shop.until(job, JobState.HELD, JobState.FAILED)
         if reported.hold_reason == "turn_paper":
@@ -103,8 +103,8 @@ async def waits(shop: Shop, job: Job) -> Job:
     return reported
 
 
-def first_half(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
-    """Return what lies in the out tray after the first half, as it is put back."""
+def stack_of(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
+    """Return what lies in the out tray after the first delivery, as it is put back."""
     out = laser.print(images_of(shop.sim.cloud.printed[0]), paper(sheets))
     return turn_stack(out, laser.put_back)
 
@@ -115,7 +115,7 @@ def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
 
 
 def first_token(job: Job) -> str:
-    """Return the token of the first half, which is over."""
+    """Return the token of the first delivery, which is over."""
     assert job.is_at_second
     return job.deliveries[0].token
 
@@ -129,10 +129,10 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
         job = await turning(shop, copies=2, laser=laser, edge=edge)
         assert (job.pages, job.copies) == (7, 2)
         assert not shop.storage.printers[shop.key()].pages_printed
-        stack = first_half(shop, laser, 8)
+        stack = stack_of(shop, laser, 8)
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
-        # Stopped between the halves: nothing is sent before somebody says so.
+        # Stopped between the deliveries: nothing is sent before somebody says so.
         await shop.tick(600)
         assert shop.queue.get(job.job_id).hold_reason == "turn_paper"
         assert len(shop.sim.cloud.tasks) == 1
@@ -140,7 +140,7 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
         done = await shop.until(job, JobState.COMPLETED)
         stack = laser.print(images_of(shop.sim.cloud.printed[1]), stack)
         assert texts(stack, laser) == SEVEN * 2
-        turns = {(back.turn - front.turn) % 360 for front, back in zip_sides(stack)}
+        turns = {(back.turn - front.turn) % 360 for front, back in read(stack, out_up=laser.out_up)}
         assert turns == {0 if edge == "long" else 180}
         assert done.pages_printed == 14
         assert shop.storage.printers[shop.key()].pages_printed == 14
@@ -148,11 +148,6 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
         assert len(shop.sim.cloud.tasks) == len(shop.sim.cloud.printed) == 2
         assert shop.states(job)[-1] is JobState.COMPLETED
         assert shop.storage.foreign_seen_at is None
-
-
-def zip_sides(stack: list[Sheet]) -> list[tuple[Any, Any]]:
-    """Return the two faces of each sheet."""
-    return [(sheet.faces[0], sheet.faces[1]) for sheet in stack]
 
 
 async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
@@ -181,7 +176,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert shop.states(job).count(JobState.HELD) == 1
 
 
-async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> None:
+async def test_other_jobs_go_on_and_the_second_delivery_goes_first(shop: Shop) -> None:
     job = await turning(shop)
     shop.printer().seconds_per_page = 3000
     other = await shop.submit()
@@ -205,7 +200,7 @@ async def test_other_jobs_go_on_and_the_second_half_goes_first(shop: Shop) -> No
     ]
 
 
-async def test_quiet_hours_do_not_begin_between_the_halves(shop: Shop) -> None:
+async def test_quiet_hours_do_not_begin_between_the_deliveries(shop: Shop) -> None:
     job = await turning(shop)
     now = job.changed_at
     shop.hass.config_entries.async_update_entry(
@@ -220,7 +215,9 @@ async def test_quiet_hours_do_not_begin_between_the_halves(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("end", ["cancel", "reject", "expire", "replace"])
-async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, end: str) -> None:
+async def test_without_its_second_delivery_it_says_that_paper_came_out(
+    shop: Shop, end: str
+) -> None:
     job = await turning(shop, replace_key="briefing")
     if end == "cancel":
         await shop.queue.async_cancel(job.job_id)
@@ -246,7 +243,7 @@ async def test_without_its_second_half_it_says_that_paper_came_out(shop: Shop, e
 
 
 @pytest.mark.parametrize("code", [500, 502])
-async def test_a_first_half_that_failed_is_the_end(shop: Shop, code: int) -> None:
+async def test_a_first_delivery_that_failed_is_the_end(shop: Shop, code: int) -> None:
     shop.sim.cloud.plan(shop.printer(), Outcome(code=code, prints=2 if code == 500 else "none"))
     job = await submit(shop)
     reported = await shop.until(job, JobState.FAILED)
@@ -255,7 +252,7 @@ async def test_a_first_half_that_failed_is_the_end(shop: Shop, code: int) -> Non
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_a_first_half_that_was_canceled_too_late_is_the_end(shop: Shop) -> None:
+async def test_a_first_delivery_that_was_canceled_too_late_is_the_end(shop: Shop) -> None:
     shop.sim.cloud.variants.update(cancel="prints_success")
     shop.printer().seconds_per_page = 3000
     job = await submit(shop)
@@ -267,7 +264,7 @@ async def test_a_first_half_that_was_canceled_too_late_is_the_end(shop: Shop) ->
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_an_unconfirmed_first_half_goes_on_once_somebody_has_seen_it(shop: Shop) -> None:
+async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(shop: Shop) -> None:
     shop.storage.record_foreign_task()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     job = await submit(shop)
@@ -326,7 +323,7 @@ async def test_a_restart_before_the_waiting_was_written_proves_it_again(
 async def test_a_restart_right_after_the_answer_prints_once(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         job = await turning(shop)
-        stack = first_half(shop)
+        stack = stack_of(shop)
         shop.box.online = False
         await shop.refresh()
         await shop.queue.async_continue(job.job_id)
@@ -341,7 +338,7 @@ async def test_a_restart_right_after_the_answer_prints_once(open_shop: OpenShop)
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED", "SENDING"])
-async def test_late_callbacks_of_the_first_half_change_nothing(
+async def test_late_callbacks_of_the_first_delivery_change_nothing(
     open_shop: OpenShop, receiver: Receiver, state: str
 ) -> None:
     async with open_shop(receiver) as shop:
@@ -362,16 +359,16 @@ async def test_late_callbacks_of_the_first_half_change_nothing(
         await shop.uploaded(job)
         reported = shop.queue.get(job.job_id)
         assert await shop.queue.async_on_callback(first_token(job), claim)
-        # Nor does one without the token have the second half's task polled.
+        # Nor does one without the token have the second delivery's task polled.
         assert not await shop.queue.async_on_callback(None, claim)
         assert shop.queue.get(job.job_id).state is reported.state
         await shop.until(job, JobState.COMPLETED)
-        # A second half that is proven by callbacks has a token of its own.
+        # A second delivery that is proven by callbacks has a token of its own.
         assert await shop.queue.async_on_callback(first_token(job), claim)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
-async def test_callbacks_prove_both_halves(open_shop: OpenShop, receiver: Receiver) -> None:
+async def test_callbacks_prove_both_deliveries(open_shop: OpenShop, receiver: Receiver) -> None:
     receiver.proven = True
     async with open_shop(receiver) as shop:
         shop.sim.cloud.variants.update(callbacks="end")
@@ -382,10 +379,10 @@ async def test_callbacks_prove_both_halves(open_shop: OpenShop, receiver: Receiv
         assert shop.sim.cloud.count("GET /print/job") == 0
 
 
-async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
+async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
     open_shop: OpenShop, receiver: Receiver
 ) -> None:
-    """The callback comes while the first half's task is being polled."""
+    """The callback comes while the first delivery's task is being polled."""
     async with open_shop(receiver) as shop:
         shop.sim.cloud.variants.update(callbacks="end")
         receiver.deliver = False
@@ -422,7 +419,7 @@ async def test_an_answer_about_the_first_half_says_nothing_of_the_second(
 
 
 @pytest.mark.parametrize("when", ["asked", "canceled"])
-async def test_a_first_half_that_ends_while_it_is_being_canceled(
+async def test_a_first_delivery_that_ends_while_it_is_being_canceled(
     open_shop: OpenShop, receiver: Receiver, when: str
 ) -> None:
     async with open_shop(receiver) as shop:
@@ -458,7 +455,7 @@ async def test_a_first_half_that_ends_while_it_is_being_canceled(
 
 
 async def test_an_end_that_comes_before_the_answer(open_shop: OpenShop, receiver: Receiver) -> None:
-    """The answer to the first upload hangs until its half is over; it is not the second one's."""
+    """The answer to the first upload hangs until its delivery is over; it is not the second one's."""
     receiver.proven = True
     async with open_shop(receiver) as shop:
         shop.sim.cloud.variants.update(callbacks="end")
@@ -471,7 +468,7 @@ async def test_an_end_that_comes_before_the_answer(open_shop: OpenShop, receiver
         assert shop.storage.foreign_seen_at is None
 
 
-async def test_the_own_token_corrects_a_first_half_that_the_list_had_shown(
+async def test_the_own_token_corrects_a_first_delivery_that_the_list_had_shown(
     open_shop: OpenShop, receiver: Receiver
 ) -> None:
     async with open_shop(receiver) as shop:
@@ -493,10 +490,10 @@ async def test_the_own_token_corrects_a_first_half_that_the_list_had_shown(
         assert not reported.can_continue
 
 
-async def test_first_halves_stay_ours_on_the_list(shop: Shop) -> None:
+async def test_first_deliveries_stay_ours_on_the_list(shop: Shop) -> None:
     job = await turning(shop)
     assert shop.queue.own_task_ids == {shop.sim.cloud.printed[0].task_id}
-    # A doubt has the list read, on which the first half is.
+    # A doubt has the list read, on which the first delivery is.
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     await shop.queue.async_continue(job.job_id)
     await shop.until(job, JobState.COMPLETED)
@@ -516,10 +513,10 @@ async def print_again(
 class TestAgain:
     """After a jam: what lies there is used, and nothing is printed twice on one side."""
 
-    async def failed(self, shop: Shop, half: int, sheets: int, **changes: Any) -> Job:
-        """Let a half fail after so many sheets, and return the job."""
+    async def failed(self, shop: Shop, number: int, sheets: int, **changes: Any) -> Job:
+        """Let a delivery fail after so many sheets, and return the job."""
         outcome = Outcome(code=500, prints=sheets)
-        if half == 1:
+        if number == 1:
             shop.sim.cloud.plan(shop.printer(), outcome)
             return await shop.until(await submit(shop, **changes), JobState.FAILED)
         job = await turning(shop, **changes)
@@ -530,7 +527,7 @@ class TestAgain:
         return reported
 
     @pytest.mark.parametrize("laser", LASERS)
-    async def test_in_the_first_half(self, shop: Shop, laser: Laser) -> None:
+    async def test_in_the_first_delivery(self, shop: Shop, laser: Laser) -> None:
         """Two good sheets stay where they are; the others come on top of them."""
         failed = await self.failed(shop, 1, 2, laser=laser)
         again = await print_again(shop, failed, from_sheet=3)
@@ -547,10 +544,10 @@ class TestAgain:
         assert texts(done, laser) == SEVEN
 
     @pytest.mark.parametrize("laser", LASERS)
-    async def test_in_the_second_half(self, shop: Shop, laser: Laser) -> None:
+    async def test_in_the_second_delivery(self, shop: Shop, laser: Laser) -> None:
         """One sheet is finished, one is torn, the others are thrown away with it."""
         failed = await self.failed(shop, 2, 1, laser=laser)
-        stack = first_half(shop, laser)
+        stack = stack_of(shop, laser)
         backs = images_of(shop.sim.cloud.out_tray[1])
         done = laser.print(backs[:1], stack)
         again = await print_again(shop, failed, from_sheet=2)
@@ -567,10 +564,10 @@ class TestAgain:
         assert reported.pages_printed == printed
 
     @pytest.mark.parametrize("laser", LASERS)
-    async def test_the_second_half_alone(self, shop: Shop, laser: Laser) -> None:
+    async def test_the_second_delivery_alone(self, shop: Shop, laser: Laser) -> None:
         """The sheet that was stuck is whole: the rest of the stack goes back, and on."""
         failed = await self.failed(shop, 2, 1, laser=laser)
-        stack = first_half(shop, laser)
+        stack = stack_of(shop, laser)
         done = laser.print(images_of(shop.sim.cloud.out_tray[1])[:1], stack)
         again = await print_again(shop, failed, from_sheet=2, backs_only=True)
         assert again.state is JobState.UPLOADING
@@ -582,7 +579,7 @@ class TestAgain:
 
     async def test_an_expired_job_goes_on_with_its_fronts(self, shop: Shop) -> None:
         job = await turning(shop)
-        stack = first_half(shop)
+        stack = stack_of(shop)
         await shop.tick(12 * 3600)
         await shop.until(job, JobState.EXPIRED)
         again = await print_again(shop, job, backs_only=True)

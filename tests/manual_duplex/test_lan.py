@@ -98,14 +98,6 @@ async def test_a_device_prints_on_both_sides(
     assert (job.state, job.pages_printed) == (JobState.COMPLETED, 6)
 
 
-async def test_one_page_is_printed_on_one_side(offer: Offer, simulator: Simulator) -> None:
-    lan = await offer(OTHER_LASER)
-    set_up_turning(lan)
-    number = await lan.print(make_pdf(1), sides(LONG))
-    assert (await lan.ended(number)).one("job-state") == COMPLETED
-    assert len(simulator.cloud.printed) == 1
-
-
 async def test_a_duplex_unit_is_used(offer: Offer, simulator: Simulator) -> None:
     lan = await offer(LASER)
     set_up_turning(lan)

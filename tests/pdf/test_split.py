@@ -43,9 +43,9 @@ def test_sides_of_seven_pages_in_two_copies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("laser", LASERS)
 @pytest.mark.parametrize("edge", ["long", "short"])
-@pytest.mark.parametrize("shape", [A4, LYING], ids=["upright", "lying"])
-def test_read_in_order(tmp_path: Path, laser: Laser, edge: str, shape: tuple[float, float]) -> None:
-    file = make_pages(tmp_path / "x.pdf", *[shape] * 7)
+def test_pages_that_lie_are_read_in_order(tmp_path: Path, laser: Laser, edge: str) -> None:
+    """Upright ones are read after the whole way of a job (`manual_duplex/test_jobs.py`)."""
+    file = make_pages(tmp_path / "x.pdf", *[LYING] * 7)
     flipped = laser.comes_out != laser.put_back
     backs_descending = laser.comes_out == "face_down"
     fronts, backs = halves(

@@ -1,7 +1,7 @@
 """Job records of version 1, which 0.1.0 and 0.2.0 wrote, as those of version 2. Plain JSON in, plain JSON out.
 
 Version 1 had one list of fields for a job. Those of the attempt to send were the present one's: of a job with
-both sides by hand (`by_hand`), the first half's were mostly gone once the second one waited.
+two (`by_hand`), the first one's were mostly gone once the second one waited.
 """
 
 from collections.abc import Mapping
@@ -120,9 +120,9 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
     deliveries = [delivery]
     if (by_hand := old.get("by_hand")) is not None:
         if not isinstance(by_hand, dict) or not isinstance(waits_for, list):
-            raise StoredError("malformed halves")
+            raise StoredError("malformed deliveries")
         spec["waits_for"] = [reason for reason in waits_for if reason != PersonReason.TURN_PAPER]
-        deliveries = _halves(delivery, by_hand, waits=len(spec["waits_for"]) < len(waits_for))
+        deliveries = _deliveries(delivery, by_hand, waits=len(spec["waits_for"]) < len(waits_for))
     return {
         "version": 2,
         **job,
@@ -131,13 +131,13 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _halves(
+def _deliveries(
     present: dict[str, Any], by_hand: Mapping[str, Any], *, waits: bool
 ) -> list[dict[str, Any]]:
     """Return the two deliveries of a job of which the present one is known."""
     half = by_hand.get("half")
     if isinstance(half, bool) or half not in (1, 2):
-        raise StoredError("a half that is none")
+        raise StoredError("a delivery that is none")
     document, options = present["document"], present["options"]
     fronts = {
         "document": document | {"size": by_hand.get("front_size")},
@@ -154,7 +154,7 @@ def _halves(
     turn = PersonReason.TURN_PAPER.value
     if half == 1:
         if waits:
-            raise StoredError("a first half that waits for its paper to be turned")
+            raise StoredError("a first delivery that waits for what comes after it")
         second = {"token": new_token(), "state": "held", "after": turn, "hold_reason": turn}
         return [present | fronts, second | backs]
     first = {

@@ -49,7 +49,7 @@ ADVICE = {
     ".html": "_page",
     ".prn": "_raw",
 }
-# The text for a job that was rejected between its two halves.
+# The text for a job that was rejected between its two deliveries.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
 

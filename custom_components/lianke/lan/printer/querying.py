@@ -61,7 +61,7 @@ _HELD: Final[dict[str | None, tuple[int, str]]] = {
     QueueReason.QUIET_HOURS: (PENDING, "job-hold-until-specified"),
     PersonReason.APPROVAL: (PENDING, "job-held-for-authorization"),
     PersonReason.RELEASE: (PENDING, "job-release-wait"),
-    # Its first half is printed.
+    # Its first sides are printed.
     PersonReason.TURN_PAPER: (STOPPED, "job-suspended"),
 }
 # The service, this machine's disk, or a choice that is not the printer's.
