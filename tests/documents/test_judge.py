@@ -27,8 +27,8 @@ OWN_WAY = {
     "field with a border",
 }
 LARGE_BLOCK = 40
-# The halves of both sides are gathered like sheets; only these show what the way after that may lose.
-HALVES = {"plain", "sizes", "rotation of the tree, seal", "turned by 270, crop box", "layer hidden"}
+# Files for both sides are gathered like sheets; only these show what the way after that may lose.
+SPLIT = {"plain", "sizes", "rotation of the tree, seal", "turned by 270, crop box", "layer hidden"}
 A4 = (210, 297)
 MM = 72 / 25.4
 
@@ -50,7 +50,7 @@ def in_cell(size: tuple[float, float], left: float, top: float, wide: float, hig
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
-    """Alone with a watermark that cannot be seen, four on a sheet, and as the halves of both sides by hand."""
+    """Alone with a watermark that cannot be seen, four on a sheet, and in two files, for the two sides of sheets."""
     file = written(tmp_path, SAMPLES[name]())
     source = Path(file["path"])
     with pypdfium2.PdfDocument(source) as document:
@@ -59,18 +59,16 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     single, four, fronts, backs = (tmp_path / f"{number}.pdf" for number in range(4))
     lay_out({**REQUEST, "files": [file], "target": str(single), "watermark": "COPY", "opacity": 1})
     lay_out({**REQUEST, "files": [file], "target": str(four), "sheet": "4_up"})
-    if name in HALVES:
+    if name in SPLIT:
         split.split(
             {
                 "file": file,
-                "copies": 1,
-                "fronts": str(fronts),
-                "backs": str(backs),
+                "parts": [
+                    {"target": str(path), "pages": [*range(first, len(pages), 2)], "turned": False}
+                    for first, path in enumerate((fronts, backs))
+                ],
                 "limit": 10**7,
                 "upright": False,
-                "turned": False,
-                "fronts_descending": False,
-                "backs_descending": False,
             }
         )
     # The sheet lies if the first page does.
@@ -83,9 +81,9 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
         left, top = 5 * MM + page % 2 * (wide + 4 * MM), 5 * MM + page // 2 * (high + 4 * MM)
         cell = in_cell(size, left, top, wide, high)
         verdicts[f"{page} four"] = judge(wanted, four, 0, cell, **block)
-        if name in HALVES:
-            half = backs if page % 2 else fronts
-            verdicts[f"{page} half"] = judge(wanted, half, page // 2, whole, **block)
+        if name in SPLIT:
+            side = backs if page % 2 else fronts
+            verdicts[f"{page} split"] = judge(wanted, side, page // 2, whole, **block)
     assert {key: verdict for key, verdict in verdicts.items() if not verdict.is_same} == {}
 
 

@@ -19,6 +19,7 @@ from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job,
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.manual_duplex.deliveries import Plan, Setup, public_dict, rest_of
 from custom_components.lianke.pdf.split import split
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop
 from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
 from tests.simulator import Outcome, make_pdf
@@ -49,29 +50,28 @@ def request(
     setup = setup_of(laser)
     source = shop.document(pages, content=make_pdf(pages, text))
     fronts, backs = (source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb")
-    answer = split(
-        {
-            "file": {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))},
-            "copies": copies,
-            "fronts": str(fronts),
-            "backs": str(backs),
-            "limit": 10**7,
-            "upright": True,
-            "turned": (edge == "short") != setup.turned,
-            "fronts_descending": setup.fronts_descending,
-            "backs_descending": setup.backs_descending,
-        }
-    )
-    first, second = (
-        replace(source, path=path, size=path.stat().st_size, pages=answer["sheets"])
-        for path in (fronts, backs)
-    )
     plan = Plan(
         pages=pages,
         copies=copies,
         put_back=setup.put_back,
         fronts_descending=setup.fronts_descending,
         backs_descending=setup.backs_descending,
+    )
+    turned = (edge == "short") != setup.turned
+    split(
+        {
+            "file": {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))},
+            "parts": [
+                {"target": str(fronts), "pages": plan.sides[0], "turned": False},
+                {"target": str(backs), "pages": plan.sides[1], "turned": turned},
+            ],
+            "limit": 10**7,
+            "upright": True,
+        }
+    )
+    first, second = (
+        replace(source, path=path, size=path.stat().st_size, pages=plan.sheets)
+        for path in (fronts, backs)
     )
     spec, _ = shop.request(first, **changes)
     everything = (1, plan.sheets)
@@ -320,23 +320,6 @@ async def test_a_restart_before_the_waiting_was_written_proves_it_again(
         assert shop.sim.cloud.count(SUBMIT) == 2
 
 
-async def test_a_restart_right_after_the_answer_prints_once(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        job = await turning(shop)
-        stack = stack_of(shop)
-        shop.box.online = False
-        await shop.refresh()
-        await shop.queue.async_continue(job.job_id)
-        entry = shop.entry
-    async with open_shop(entry=entry) as shop:
-        shop.box.online = True
-        await shop.refresh()
-        await shop.until(job, JobState.COMPLETED)
-        await shop.tick(600)
-        assert shop.sim.cloud.count(SUBMIT) == 2
-        assert texts(USUAL.print(images_of(shop.sim.cloud.printed[1]), stack)) == SEVEN
-
-
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED", "SENDING"])
 async def test_late_callbacks_of_the_first_delivery_change_nothing(
     open_shop: OpenShop, receiver: Receiver, state: str
@@ -404,6 +387,8 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
                 shop.clock.tick(10)
                 shop.queue._review()
                 await asyncio.sleep(0.02)
+            # On a busy machine the poll may see the end before the callback is there.
+            await until(lambda: bool(receiver.bodies))
             # The clock ran on, ten seconds a turn: where that cuts off the answer, it has come again.
             body = receiver.bodies[0]
             claim = parse_callback(body)

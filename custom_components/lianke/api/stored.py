@@ -5,7 +5,7 @@ empty value. Of a record (`Record`) nothing may be made up, since it decides wha
 would not have been written raises StoredError, and a field that is missing must have a default.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, Field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -160,7 +160,9 @@ def _strict_reader(kind: Any) -> Callable[[object], object]:
         kinds = get_args(kind)
         if kinds[-1] is not Ellipsis:
             readers = [_strict_reader(one) for one in kinds]
-            return lambda value: tuple(read(one) for read, one in _paired(readers, value))
+            return lambda value: tuple(
+                read(one) for read, one in zip(readers, _expect(list, value), strict=True)
+            )
         item = _strict_reader(kinds[0])
         return lambda value: tuple(item(one) for one in _expect(list, value))
     if get_origin(kind) is Mapping:
@@ -170,10 +172,6 @@ def _strict_reader(kind: Any) -> Callable[[object], object]:
     if issubclass(kind, Enum):
         return lambda value: kind(_expect(str, value))
     return _STRICT_READERS.get(kind) or (lambda value: _expect(kind, value))
-
-
-def _paired[T](readers: list[T], value: object) -> Iterable[tuple[T, object]]:
-    return zip(readers, _expect(list, value), strict=True)
 
 
 def _expect[T](kind: type[T], value: object) -> T:

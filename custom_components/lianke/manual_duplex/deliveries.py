@@ -39,6 +39,8 @@ SHORT_EDGE: Final = "short_edge"
 SPLIT_SECONDS: Final = 30
 TYPES: Final = IMAGES | {FileType.PDF}
 
+type Side = list[int | None]
+"""Numbers of pages, from 0, in the order of printing; None is a blank page."""
 type Span = tuple[int, int]
 """The first and the last page of a file, from 1."""
 
@@ -108,6 +110,18 @@ class Plan(Record):
         """Return the sheets of all copies."""
         return (self.pages + 1) // 2 * self.copies
 
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Return the pages for the first and for the second sides, copy by copy, the last one's back blank."""
+        fronts: Side = [*range(0, self.pages, 2)] * self.copies
+        backs: Side = [
+            number if number < self.pages else None for number in range(1, self.pages + 1, 2)
+        ] * self.copies
+        return (
+            fronts[::-1] if self.fronts_descending else fronts,
+            backs[::-1] if self.backs_descending else backs,
+        )
+
     def deliveries(
         self,
         fronts: tuple[Document, ResolvedOptions],
@@ -120,7 +134,7 @@ class Plan(Record):
         Whoever asks for second sides alone has turned the stack over.
         """
         first, last = back_span
-        left = sum(self._has_back(place) for place in range(first, last + 1))
+        left = sum(page is not None for page in self.sides[1][first - 1 : last])
         left += 0 if front_span is None else front_span[1] - front_span[0] + 1
         after = None if front_span is None else PersonReason.TURN_PAPER
         return Delivery(
@@ -135,11 +149,6 @@ class Plan(Record):
             hold_reason=after,
             details=self.as_dict(),
         )
-
-    def _has_back(self, place: int) -> bool:
-        """Return whether the sheet whose second side is printed at this place, from 1, has something on it."""
-        number = self.sheets + 1 - place if self.backs_descending else place
-        return self.pages % 2 == 0 or number % ((self.pages + 1) // 2) != 0
 
     def _of_span(self, options: ResolvedOptions, span: Span | None) -> ResolvedOptions:
         everything = span in (None, (1, self.sheets))
@@ -235,13 +244,11 @@ async def async_split(
     and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays as it is.
     """
     one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
+    if by_default and (document.extension not in TYPES or document.pages is None):
+        return one_sided
     if document.extension not in TYPES:
-        if by_default:
-            return one_sided
         raise InputError("manual_duplex_type", name=document.name)
     if document.pages is None:
-        if by_default:
-            return one_sided
         raise InputError("manual_duplex_not_available")
     pages = select_pages(options.page_range, document.pages)
     if not pages:
@@ -254,6 +261,13 @@ async def async_split(
     limit_bytes = max_document_bytes(entry_options)
     spool = await async_get_spool(hass)
     paths = [await spool.async_new_path(FileType.PDF) for _ in range(2)]
+    plan = Plan(
+        pages=len(pages),
+        copies=options.copies,
+        put_back=setup.put_back,
+        fronts_descending=setup.fronts_descending,
+        backs_descending=setup.backs_descending,
+    )
     turned = (options.by_hand == SHORT_EDGE) != setup.turned
     upright = _stands(options)
     made = replace(
@@ -273,14 +287,12 @@ async def async_split(
             "is_pdf": document.extension == FileType.PDF,
             "pages": [number - 1 for number in pages],
         },
-        "copies": options.copies,
-        "fronts": str(fronts.path),
-        "backs": str(backs.path),
+        "parts": [
+            {"target": str(paths[0]), "pages": plan.sides[0], "turned": False},
+            {"target": str(paths[1]), "pages": plan.sides[1], "turned": turned},
+        ],
         "limit": limit_bytes,
         "upright": upright,
-        "turned": turned,
-        "fronts_descending": setup.fronts_descending,
-        "backs_descending": setup.backs_descending,
     }
     try:
         answer = await async_get_pdf_worker(hass).async_run(
@@ -297,14 +309,7 @@ async def async_split(
         await spool.async_discard(fronts, backs)
         raise
     await spool.async_discard(document)
-    plan = Plan(
-        pages=len(pages),
-        copies=options.copies,
-        put_back=setup.put_back,
-        lies=bool(answer["lies"]),
-        fronts_descending=setup.fronts_descending,
-        backs_descending=setup.backs_descending,
-    )
+    plan = replace(plan, lies=bool(answer["lies"]))
     digest = digest_of("two sides", digest, options.as_dict(), setup.as_dict())
     printed = _printed(options, upright=upright)
     everything = (1, plan.sheets)

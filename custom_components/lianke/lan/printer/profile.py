@@ -246,9 +246,7 @@ SIDES: Final[Mapping[str, str]] = {
 }
 """IPP's sides, and the duplex modes of a printer with a duplex unit."""
 MANUAL_SIDES: Final[Mapping[str, str]] = {
-    ONE_SIDED: "off",
-    "two-sided-long-edge": "manual_long_edge",
-    "two-sided-short-edge": "manual_short_edge",
+    word: ours if word == ONE_SIDED else f"manual_{ours}" for word, ours in SIDES.items()
 }
 DRAFT, NORMAL, HIGH = 3, 4, 5
 """IPP's print-quality."""

@@ -1,4 +1,4 @@
-"""Both sides by hand: what four kinds of printers make of the two halves, sheet by sheet."""
+"""Both sides by hand: what four kinds of printers make of the two files, sheet by sheet."""
 
 from pathlib import Path
 from typing import Any
@@ -6,56 +6,53 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import split
+from custom_components.lianke.manual_duplex.deliveries import Plan, Setup
 from custom_components.lianke.pdf.process import TaskError
+from custom_components.lianke.pdf.split import split
 from tests.manual_duplex.laser import LASERS, Image, Laser, images, paper, read, turn_stack
 from tests.pdf.sheets import A4, make_pages, make_picture
 
 LYING = (297.0, 210.0)
 
 
-def halves(folder: Path, file: dict[str, Any], **changes: Any) -> tuple[list[Image], list[Image]]:
-    """Return the pages of both halves in the order of printing."""
-    request = {
-        "file": file,
-        "copies": 1,
-        "fronts": str(folder / "fronts.pdf"),
-        "backs": str(folder / "backs.pdf"),
-        "limit": 10**7,
-        "upright": True,
-        "turned": False,
-        "fronts_descending": False,
-        "backs_descending": False,
-        **changes,
-    }
-    split.split(request)
-    return images(folder / "fronts.pdf"), images(folder / "backs.pdf")
+def plan_for(pages: int, copies: int = 1, laser: Laser = LASERS[0]) -> Plan:
+    """Return how pages become two files for a printer."""
+    setup = Setup(comes_out=laser.comes_out, put_back=laser.put_back)
+    return Plan(
+        pages=pages,
+        copies=copies,
+        put_back=setup.put_back,
+        fronts_descending=setup.fronts_descending,
+        backs_descending=setup.backs_descending,
+    )
 
 
-def test_sides_of_seven_pages_in_two_copies(tmp_path: Path) -> None:
-    file = make_pages(tmp_path / "x.pdf", *[A4] * 7)
-    fronts, backs = halves(tmp_path, file, copies=2, backs_descending=True, turned=True)
-    assert [image.text for image in fronts] == ["A", "C", "E", "G"] * 2
-    assert [image.text for image in backs] == ["", "F", "D", "B"] * 2
-    assert {image.turn for image in fronts} == {0}
-    assert {image.turn for image in backs} == {180}
+def split_file(
+    folder: Path,
+    file: dict[str, Any],
+    plan: Plan,
+    *,
+    turned: bool = False,
+    upright: bool = True,
+    limit: int = 10**7,
+) -> tuple[list[Image], list[Image]]:
+    """Return the pages of both files in the order of printing."""
+    fronts, backs = (folder / f"{side}.pdf" for side in ("fronts", "backs"))
+    parts = [
+        {"target": str(fronts), "pages": plan.sides[0], "turned": False},
+        {"target": str(backs), "pages": plan.sides[1], "turned": turned},
+    ]
+    split({"file": file, "parts": parts, "upright": upright, "limit": limit})
+    return images(fronts), images(backs)
 
 
 @pytest.mark.parametrize("laser", LASERS)
 @pytest.mark.parametrize("edge", ["long", "short"])
 def test_pages_that_lie_are_read_in_order(tmp_path: Path, laser: Laser, edge: str) -> None:
-    """Upright ones are read after the whole way of a job (`manual_duplex/test_jobs.py`)."""
+    """Upright ones are read after the whole way of a job (`test_jobs.py`)."""
     file = make_pages(tmp_path / "x.pdf", *[LYING] * 7)
-    flipped = laser.comes_out != laser.put_back
-    backs_descending = laser.comes_out == "face_down"
-    fronts, backs = halves(
-        tmp_path,
-        file,
-        copies=2,
-        turned=(edge == "short") != laser.turned,
-        backs_descending=backs_descending,
-        fronts_descending=backs_descending == flipped,
-    )
+    turned = (edge == "short") != laser.turned
+    fronts, backs = split_file(tmp_path, file, plan_for(7, 2, laser), turned=turned)
     stack = turn_stack(laser.print(fronts, paper(8)), laser.put_back)
     done = laser.print(backs, stack)
     assert not stack
@@ -107,7 +104,7 @@ def test_pages_turn_as_in_a_book_or_on_a_calendar(
     tmp_path: Path, size: tuple[float, float], edge: str, turns_as: str
 ) -> None:
     """Sheets are bound at that edge, and the long one is at the side of a page only if it is upright."""
-    halves(tmp_path, headed(tmp_path / "x.pdf", size), turned=edge == "short")
+    split_file(tmp_path, headed(tmp_path / "x.pdf", size), plan_for(2), turned=edge == "short")
     front, back = head(tmp_path / "fronts.pdf"), head(tmp_path / "backs.pdf")
     # Where it is for who looks through the sheet from the front.
     behind = {"left": "right", "right": "left"}.get(back, back)
@@ -118,12 +115,12 @@ def test_pages_turn_as_in_a_book_or_on_a_calendar(
 def test_a_page_that_lies_stays_so_if_it_is_to(tmp_path: Path) -> None:
     file = make_pages(tmp_path / "x.pdf", LYING, LYING)
     with pytest.raises(AssertionError, match="either way"):
-        halves(tmp_path, file, upright=False)
+        split_file(tmp_path, file, plan_for(2), upright=False)
 
 
 def test_pictures(tmp_path: Path) -> None:
     frames = make_picture(tmp_path / "x.tiff", (40, 20), "TIFF")
-    fronts, backs = halves(tmp_path, frames)
+    fronts, backs = split_file(tmp_path, frames, plan_for(1))
     assert [len(fronts), len(backs)] == [1, 1]
     assert fronts[0].turn == 90
 
@@ -134,5 +131,5 @@ def test_pictures(tmp_path: Path) -> None:
 def test_bounds(tmp_path: Path, copies: int, limit: int, reason: str) -> None:
     file = make_pages(tmp_path / "x.pdf", *[A4] * 4)
     with pytest.raises(TaskError) as refused:
-        halves(tmp_path, file, copies=copies, limit=limit)
+        split_file(tmp_path, file, plan_for(4, copies), limit=limit)
     assert refused.value.reason == reason
