@@ -18,7 +18,7 @@ from custom_components.lianke.api.errors import LiankeError, OptionError
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import EXPLAINED as EXPLAINED_IN_SETUP
-from custom_components.lianke.flows.option_forms import (
+from custom_components.lianke.flows.options_flow import (
     defaults_schema,
     settings_schema,
     shown_reason,

@@ -15,6 +15,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
     SelectSelectorMode,
 )
+import voluptuous as vol
 
 from .api.models import DriverState, Species
 from .box.storage import StoredPrinter
@@ -119,6 +120,23 @@ class BoxOptionsFlow(OptionsFlow):
     def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
         """Return the printers that can print, or fit otherwise, and those that an option is set for."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
+
+    @callback
+    def _choose_printer(
+        self,
+        step_id: str,
+        printers: list[SelectOptionDict],
+        *,
+        none: str = "no_printers",
+        default: Any = vol.UNDEFINED,
+    ) -> ConfigFlowResult:
+        """Show the form to choose one of these printers, or the step that says there is none."""
+        fields = {vol.Required(CONF_TARGET, default=default): one_of(printers)} if printers else {}
+        return self.async_show_form(
+            step_id=step_id if printers else none,
+            data_schema=vol.Schema(fields),
+            last_step=not printers,
+        )
 
     @callback
     def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:

@@ -12,10 +12,7 @@ from homeassistant.helpers.selector import NumberSelector
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.flows.option_forms import (
-    defaults_schema,
-    settings_schema,
-)
+from custom_components.lianke.flows.options_flow import defaults_schema, settings_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House

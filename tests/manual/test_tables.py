@@ -42,7 +42,7 @@ from custom_components.lianke.documents.sheets import (
 )
 from custom_components.lianke.event import JOB, SCAN as SCAN_RESULT
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
-from custom_components.lianke.flows.option_forms import settings_schema
+from custom_components.lianke.flows.options_flow import settings_schema
 from custom_components.lianke.image import LAST_SCAN, PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY

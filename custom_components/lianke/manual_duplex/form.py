@@ -27,7 +27,7 @@ from ..documents.page_documents import (
     async_write_page,
 )
 from ..documents.spool import Spool
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, one_of
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box
 from ..pages.testpage import turn_page
 from ..runtime import async_error_text
 from .deliveries import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
@@ -70,13 +70,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
             return await self.async_step_manual_duplex_printer(None)
         chosen = self.config_entry.options.get(CONF_MANUAL_DUPLEX, {})
         printers = self._printers(chosen, _sheets)
-        return self.async_show_form(
-            step_id="manual_duplex" if printers else "no_printers",
-            data_schema=vol.Schema(
-                {vol.Required(CONF_TARGET): one_of(printers)} if printers else {}
-            ),
-            last_step=not printers,
-        )
+        return self._choose_printer("manual_duplex", printers)
 
     @needs_box
     async def async_step_manual_duplex_printer(

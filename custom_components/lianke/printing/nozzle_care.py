@@ -15,14 +15,7 @@ import voluptuous as vol
 
 from ..const import CONF_KEEP_ALIVE
 from ..jobs.job import JobState
-from ..options_frame import (
-    CONF_TARGET,
-    BoxOptionsFlow,
-    ink_jets,
-    needs_box,
-    number_field,
-    one_of,
-)
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, ink_jets, needs_box, number_field
 from ..runtime import LiankeConfigEntry
 from .own_pages import async_print_color_page
 
@@ -94,13 +87,7 @@ class NozzleCareSteps(BoxOptionsFlow):
             return await self.async_step_keep_alive_printer(None)
         printers = self._printers(self.config_entry.options.get(CONF_KEEP_ALIVE, {}), ink_jets)
         first = printers[0]["value"] if printers else vol.UNDEFINED
-        return self.async_show_form(
-            step_id="keep_alive" if printers else "no_ink_jets",
-            data_schema=vol.Schema(
-                {vol.Required(CONF_TARGET, default=first): one_of(printers)} if printers else {}
-            ),
-            last_step=not printers,
-        )
+        return self._choose_printer("keep_alive", printers, none="no_ink_jets", default=first)
 
     @needs_box
     async def async_step_keep_alive_printer(

@@ -32,7 +32,6 @@ from ..options_frame import (
     needs_box,
     number_field,
     offers,
-    one_of,
 )
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .again import async_move, is_raw
@@ -172,13 +171,7 @@ class StandInSteps(BoxOptionsFlow):
             self._target = user_input[CONF_TARGET]
             return await self.async_step_stand_in_printer(None)
         printers = self._printers(self.config_entry.options.get(CONF_STAND_INS, {}))
-        return self.async_show_form(
-            step_id="stand_in" if printers else "no_printers",
-            data_schema=vol.Schema(
-                {vol.Required(CONF_TARGET): one_of(printers)} if printers else {}
-            ),
-            last_step=not printers,
-        )
+        return self._choose_printer("stand_in", printers)
 
     @needs_box
     async def async_step_stand_in_printer(
