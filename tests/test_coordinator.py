@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.box.status import HoldReason, PrinterStatus
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
@@ -316,7 +316,7 @@ async def test_a_forgotten_printer_is_gone(box: Box, data: LiankeData, settled: 
     await data.coordinator.async_refresh()
     data.coordinator.async_forget(key)
     assert key not in data.coordinator.data.printers
-    assert data.coordinator.hold_reason(key) is HoldReason.DISCONNECTED
+    assert data.coordinator.hold_reason(key) is PrinterStatus.DISCONNECTED
     box.printer(1).plugged = True
     await data.coordinator.async_refresh()
     assert key_of(data, "Kyocera") == key

@@ -33,7 +33,6 @@ from .box.status import (
     NEVER,
     PROBLEMS,
     BoxData,
-    HoldReason,
     PrinterSnapshot,
     PrinterStatus,
     StatusTimes,
@@ -142,12 +141,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         box = self._storage.box
         return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
-    def hold_reason(self, key: str) -> HoldReason | None:
+    def hold_reason(self, key: str) -> PrinterStatus | None:
         """Return why a printer cannot take a job now; None when nothing is known against it."""
         if self.data.online is not True:
-            return HoldReason.BOX_OFFLINE
+            return PrinterStatus.BOX_OFFLINE
         if (view := self.data.printers.get(key)) is None:
-            return HoldReason.DISCONNECTED
+            return PrinterStatus.DISCONNECTED
         return hold_reason_of(view.status)
 
     def is_ready(self, key: str) -> bool:

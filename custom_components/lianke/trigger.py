@@ -37,7 +37,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType, VolDictType
 import voluptuous as vol
 
-from .box.status import PROBLEMS, READY, HoldReason
+from .box.status import HOLDING, PROBLEMS, READY
 from .const import DOMAIN
 from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
@@ -291,7 +291,7 @@ class PrinterNeedsAttention(PrinterTrigger):
 
     _schema = _schema(
         {
-            vol.Optional(CONF_FAULT, default=[]): _choice(HoldReason, PROBLEMS),
+            vol.Optional(CONF_FAULT, default=[]): _choice(HOLDING, PROBLEMS),
             **_DURATION,
         }
     )

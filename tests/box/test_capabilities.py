@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from custom_components.lianke.box.status import HoldReason
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock
 from tests.polling import PAPERS, PARAMS, key_of
@@ -59,7 +59,7 @@ async def test_support_arrives(
     simulator: Simulator, box: Box, data: LiankeData, settled: None
 ) -> None:
     key = key_of(data, "Unknown")
-    assert data.coordinator.hold_reason(key) is HoldReason.AWAITING_DRIVER
+    assert data.coordinator.hold_reason(key) is PrinterStatus.AWAITING_DRIVER
     simulator.cloud.support_arrives(box.printer(3), "HP LaserJet 1020")
     await data.coordinator.async_refresh()
     view = data.coordinator.data.printers[key]

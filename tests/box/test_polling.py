@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.lianke.box.status import HoldReason, PrinterStatus
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from tests.clock import Clock, elapse, rest
 from tests.household import House
@@ -26,7 +26,7 @@ async def test_box_offline(clock: Clock, settled: None, house: House) -> None:
     await house.coordinator.async_refresh()
     assert house.coordinator.data.online is False
     assert {view.status for view in house.coordinator.data.printers.values()} == {"box_offline"}
-    assert house.coordinator.hold_reason("any") is HoldReason.BOX_OFFLINE
+    assert house.coordinator.hold_reason("any") is PrinterStatus.BOX_OFFLINE
 
     before = requests(house.simulator)
     await elapse(house.hass, clock, 3600, 30)
@@ -91,7 +91,7 @@ async def test_a_printer_that_is_switched_off(
         clock.tick(601)
         await house.coordinator.async_refresh()
         assert house.coordinator.data.printers[key].status is PrinterStatus.DISCONNECTED
-        assert house.coordinator.hold_reason(key) is HoldReason.DISCONNECTED
+        assert house.coordinator.hold_reason(key) is PrinterStatus.DISCONNECTED
     house.box.printer(1).on = True
     await house.coordinator.async_refresh()
     await rest(house.hass)

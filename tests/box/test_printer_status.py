@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.lianke.box.status import HoldReason, PrinterStatus
+from custom_components.lianke.box.status import PrinterStatus
 from tests.clock import Clock, elapse, rest
 from tests.household import House
 from tests.polling import STATUS, key_of, requests
@@ -79,7 +79,7 @@ async def test_a_condition_that_is_asked_for(settled: None, house: House) -> Non
     await rest(house.hass)
     assert house.cloud.count(STATUS) == 2
     assert house.coordinator.data.printers[key].status is PrinterStatus.PAPER_JAM
-    assert house.coordinator.hold_reason(key) is HoldReason.PAPER_JAM
+    assert house.coordinator.hold_reason(key) is PrinterStatus.PAPER_JAM
     assert not house.coordinator.is_ready(key)
 
 

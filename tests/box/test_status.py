@@ -7,9 +7,9 @@ import pytest
 
 from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
 from custom_components.lianke.box.status import (
+    HOLDING,
     NEVER,
     PROBLEMS,
-    HoldReason,
     PrinterStatus,
     Reading,
     StatusTimes,
@@ -133,7 +133,7 @@ def test_a_row_that_is_no_printer_is_busy(raw_state: str | None, expected: str) 
 
 
 def test_hold_reasons_are_the_states_that_take_no_job() -> None:
-    assert {hold_reason_of(status) for status in PrinterStatus} - {None} == set(HoldReason)
+    assert {hold_reason_of(status) for status in PrinterStatus} - {None} == set(HOLDING)
     assert hold_reason_of(None) is None
     assert hold_reason_of(PrinterStatus.PRINTING) is None
     assert hold_reason_of(PrinterStatus.IDLE) is None

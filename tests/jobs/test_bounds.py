@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.box.status import HoldReason
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.jobs import page_count, preview, store
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
@@ -107,7 +107,7 @@ async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Sh
     readiness = Readiness(shop.entry, shop.coordinator)
     readiness.observe()
     for _ in range(12):
-        readiness.back_off(shop.key(), HoldReason.DISCONNECTED)
+        readiness.back_off(shop.key(), PrinterStatus.DISCONNECTED)
     now = dt_util.utcnow()
     until = readiness.check_printer(shop.key(), now).until
     assert until is not None

@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskResult, TaskState
-from custom_components.lianke.box.status import HoldReason
+from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
@@ -361,11 +361,11 @@ class Facts:
         """Begin before the first poll."""
         self.is_fresh = False
         self.key_rejected = False
-        self.reason: HoldReason | None = None
+        self.reason: PrinterStatus | None = None
         self.data = self
         self.printers = {"printer": object()}
 
-    def hold_reason(self, _key: str) -> HoldReason | None:
+    def hold_reason(self, _key: str) -> PrinterStatus | None:
         """Return why the printer cannot take a job."""
         return self.reason
 
@@ -398,7 +398,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
         now += timedelta(seconds=seconds)
         if what in ("ready", "away", "lost"):
             facts.is_fresh = what != "lost"
-            facts.reason = HoldReason.OUT_OF_PAPER if what == "away" else None
+            facts.reason = PrinterStatus.OUT_OF_PAPER if what == "away" else None
             if what == "ready" and ready_since is None:
                 # Nobody saw it come: it has been ready all along.
                 ready_since = NOW - timedelta(days=1) if first else now

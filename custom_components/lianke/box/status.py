@@ -27,24 +27,10 @@ class PrinterStatus(StrEnum):
     IDLE = "idle"
 
 
-class HoldReason(StrEnum):
-    """Why a printer cannot take a job now."""
-
-    BOX_OFFLINE = "box_offline"
-    DISCONNECTED = "disconnected"
-    AWAITING_DRIVER = "awaiting_driver"
-    UNSUPPORTED = "unsupported"
-    COVER_OPEN = "cover_open"
-    PAPER_JAM = "paper_jam"
-    OUT_OF_PAPER = "out_of_paper"
-    OUT_OF_RIBBON = "out_of_ribbon"
-    OUT_OF_INK = "out_of_ink"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-
-
 # States in which a printer takes jobs.
 READY = frozenset({PrinterStatus.PRINTING, PrinterStatus.IDLE})
+# Those in which it cannot, in order of precedence: why a job is held.
+HOLDING = tuple(status for status in PrinterStatus if status not in READY)
 # A printer that is off, behind a box that is off, is no problem.
 PROBLEMS = frozenset(PrinterStatus) - {
     PrinterStatus.BOX_OFFLINE,
@@ -189,11 +175,9 @@ def _is_empty(condition: PrinterCondition) -> bool:
     return condition == PrinterCondition(message=condition.message, code=condition.code)
 
 
-def hold_reason_of(status: PrinterStatus | None) -> HoldReason | None:
+def hold_reason_of(status: PrinterStatus | None) -> PrinterStatus | None:
     """Return why a printer in this state takes no job, None when it does."""
-    if status is None or status in READY:
-        return None
-    return HoldReason(status.value)
+    return None if status in READY else status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
 
-from ..box.status import HoldReason
+from ..box.status import HOLDING, PrinterStatus
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .job import IN_CLOUD, Job, JobState
@@ -44,12 +44,12 @@ class QueueReason(StrEnum):
 
 
 # These concern every printer of the box.
-_OF_THE_BOX = frozenset({HoldReason.BOX_OFFLINE, QueueReason.DISK_FULL})
+_OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
 # For these a job is refused, not held.
-PERMANENT = frozenset({HoldReason.AWAITING_DRIVER, HoldReason.UNSUPPORTED})
+PERMANENT = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
     "none",
-    *(reason.value for reason in HoldReason),
+    *(reason.value for reason in HOLDING),
     *(reason.value for reason in QueueReason),
     *(reason.value for reason in PersonReason),
 )
@@ -120,7 +120,7 @@ class Readiness:
                 else QueueReason.CLOUD_UNREACHABLE
             )
         if key not in self._coordinator.data.printers:
-            return Verdict(reason=HoldReason.DISCONNECTED)
+            return Verdict(reason=PrinterStatus.DISCONNECTED)
         if (reason := self._coordinator.hold_reason(key)) is not None:
             return Verdict(reason=reason)
         for backoff in (self._backoffs.get(None), self._backoffs.get(key)):

@@ -25,7 +25,7 @@ from ..api.errors import (
     TooFrequentError,
 )
 from ..api.upload import Ticket, UploadFile
-from ..box.status import HoldReason
+from ..box.status import PrinterStatus
 from ..coordinator import LiankeCoordinator
 from .delivery import Delivery, JobState
 from .errors import type_and_place
@@ -41,9 +41,9 @@ PROGRESS_EVERY = timedelta(seconds=1)
 
 # Errors that pass by themselves: the job goes back to `held`.
 PASSING: dict[type[LiankeError], str] = {
-    BoxOfflineError: HoldReason.BOX_OFFLINE,
-    BoxNotProvisionedError: HoldReason.BOX_OFFLINE,
-    PrinterNotFoundError: HoldReason.DISCONNECTED,
+    BoxOfflineError: PrinterStatus.BOX_OFFLINE,
+    BoxNotProvisionedError: PrinterStatus.BOX_OFFLINE,
+    PrinterNotFoundError: PrinterStatus.DISCONNECTED,
     TooFrequentError: QueueReason.TOO_FREQUENT,
     ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
     AuthenticationError: QueueReason.KEY_REJECTED,
@@ -219,7 +219,7 @@ class Uploader:
                 raise _CanceledError
             if (
                 job.spec.hold
-                and self._readiness.check(job, dt_util.utcnow()).reason == HoldReason.BOX_OFFLINE
+                and self._readiness.check(job, dt_util.utcnow()).reason == PrinterStatus.BOX_OFFLINE
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
                 raise _BoxOfflineError
@@ -277,7 +277,7 @@ class Uploader:
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif isinstance(err, _BoxOfflineError):
-            self._hold(job, delivery, HoldReason.BOX_OFFLINE)
+            self._hold(job, delivery, PrinterStatus.BOX_OFFLINE)
         elif delivery.task_id is not None:
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)

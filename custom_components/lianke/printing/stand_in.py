@@ -19,7 +19,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from ..box.status import HoldReason
+from ..box.status import HOLDING, PrinterStatus
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
@@ -42,10 +42,10 @@ CHECK_INTERVAL: Final = timedelta(seconds=30)
 # Seconds after which a job that the stand-in could not take is tried again.
 TRY_AGAIN_AFTER: Final = 600.0
 # A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
-FAULTS: Final = frozenset(HoldReason) - {
-    HoldReason.PAUSED,
-    HoldReason.AWAITING_DRIVER,
-    HoldReason.UNSUPPORTED,
+FAULTS: Final = frozenset(HOLDING) - {
+    PrinterStatus.PAUSED,
+    PrinterStatus.AWAITING_DRIVER,
+    PrinterStatus.UNSUPPORTED,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
 
-from ...box.status import HoldReason, PrinterSnapshot
+from ...box.status import HOLDING, PrinterSnapshot
 from ...const import DOMAIN
 from ...devices import Target, loaded_data
 from ...ipp import model as values
@@ -56,7 +56,7 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
 _PRINTER_STOPPED: Final = (PENDING, "printer-stopped")
 _HELD: Final[dict[str | None, tuple[int, str]]] = {
     None: (PENDING, "none"),
-    **dict.fromkeys(HoldReason, _PRINTER_STOPPED),
+    **dict.fromkeys(HOLDING, _PRINTER_STOPPED),
     QueueReason.GETTING_READY: _PRINTER_STOPPED,
     QueueReason.QUIET_HOURS: (PENDING, "job-hold-until-specified"),
     PersonReason.APPROVAL: (PENDING, "job-held-for-authorization"),
