@@ -7,7 +7,7 @@ from datetime import timedelta
 import logging
 from random import Random
 import time
-from typing import override
+from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -86,6 +86,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         account: PollingAccount,
     ) -> None:
         """Start with the stored data; nothing is requested yet."""
+        self._refresher = Debouncer[Any](
+            hass, _LOGGER, cooldown=REFRESH_SPACING, immediate=True, background=True
+        )
         super().__init__(
             hass,
             _LOGGER,
@@ -93,9 +96,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             name=entry.title,
             update_interval=timedelta(seconds=DEFAULT_POLL_INTERVAL),
             always_update=False,
-            request_refresh_debouncer=Debouncer(
-                hass, _LOGGER, cooldown=REFRESH_SPACING, immediate=True, background=True
-            ),
+            request_refresh_debouncer=self._refresher,
         )
         self._client = client
         self._storage = storage
@@ -171,7 +172,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             # Logged once a refresh: pushes may arrive by the thousand.
             self.logger.debug("Refreshing: %s", reason)
             self._pending_status_reads[printer_key] = None
-        self._debounced_refresh.async_schedule_call()
+        self._refresher.async_schedule_call()
 
     @callback
     def async_on_push(self) -> None:
@@ -257,7 +258,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             # A user waits for a box that is just being added; all others can wait for their turn.
             await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
         # What was asked for meanwhile is answered by this poll.
-        self._debounced_refresh.async_cancel()
+        self._refresher.async_cancel()
         self._poll_began = time.monotonic()
         announced = self.pushes.consume()
         asked, self._pending_status_reads = self._pending_status_reads, {}

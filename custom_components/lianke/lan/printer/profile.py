@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 
-from ...api.capabilities import STANDARD, Capabilities, Paper
+from ...api.capabilities import CUSTOM_ID, STANDARD, Capabilities, Paper
 from ...api.markers import Marker
 from ...api.models import Species
 from ...api.option_resolver import MAX_COPIES, resolve_options
@@ -312,9 +312,7 @@ def make_profile(
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
     printer = known.printer
-    media = offered_media(
-        known.capabilities, known.papers, None if defaults is None else defaults.paper
-    )
+    media = offered_media(known.capabilities, known.papers, defaults.paper)
     device = async_printer_device(hass, entry, known.key)
     maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
     return Profile(
@@ -327,17 +325,20 @@ def make_profile(
         media=media,
         trays=trays,
         media_types=media_types,
-        default_tray=keyword_of(trays, None if defaults is None else defaults.tray, "auto"),
-        default_media_type=keyword_of(
-            media_types, None if defaults is None else defaults.media_type, "stationery"
-        ),
+        default_tray=keyword_of(trays, defaults.tray, "auto"),
+        default_media_type=keyword_of(media_types, defaults.media_type, "stationery"),
         sides=sides,
-        default_sides=_default_sides(sides, defaults),
+        default_sides=next(
+            (word for word, ours in sides.items() if ours == defaults.duplex_name), ONE_SIDED
+        ),
         color=color,
         color_modes=modes,
-        default_color=_default_color(modes, defaults),
-        default_quality=_default_quality(defaults),
-        default_copies=1 if defaults is None else defaults.copies,
+        default_color=_default_color(modes, defaults.color),
+        default_quality=next(
+            (word for word, ours in IPP_QUALITIES.items() if QUALITIES[ours] == defaults.quality),
+            NORMAL,
+        ),
+        default_copies=defaults.copies,
         max_copies=min(able.max_copies or MAX_COPIES, MAX_COPIES),
         kinds=_kinds(printer.species, media, color=color),
         markers=printer.markers,
@@ -353,8 +354,8 @@ def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[st
     return ("document",)
 
 
-def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions | None:
-    """Return the options of a print that names none; None where the paper has to be named."""
+def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
+    """Return the options of a print that names none; without its paper where that has to be named."""
     options = merge_options(
         stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {})),
         stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
@@ -364,7 +365,7 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
             return resolve_options(asked, known.capabilities, known.papers, known.printer.species)
         except InputError:
             continue
-    return None
+    return ResolvedOptions(paper_id=CUSTOM_ID)
 
 
 def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
@@ -379,12 +380,6 @@ def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
     return MANUAL_SIDES if manual and len(sides) == 1 else sides
 
 
-def _default_sides(sides: Mapping[str, str], defaults: ResolvedOptions | None) -> str:
-    if defaults is None:
-        return ONE_SIDED
-    return next((word for word, ours in sides.items() if ours == defaults.duplex_name), ONE_SIDED)
-
-
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
     """Return the values of print-color-mode, the usual one first; what the printer chooses it always does.
 
@@ -395,17 +390,9 @@ def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
     return ("auto", "color", *(("monochrome",) if COLORS["mono"] in colors else ()))
 
 
-def _default_color(modes: tuple[str, ...], defaults: ResolvedOptions | None) -> str:
-    wanted = None if defaults is None else defaults.color
+def _default_color(modes: tuple[str, ...], wanted: int | None) -> str:
     word = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(wanted or 0)
     return word if word in modes else modes[0]
-
-
-def _default_quality(defaults: ResolvedOptions | None) -> int:
-    wanted = None if defaults is None else defaults.quality
-    return next(
-        (number for number, ours in IPP_QUALITIES.items() if QUALITIES[ours] == wanted), NORMAL
-    )
 
 
 def _name(device: dr.DeviceEntry | None, known: StoredPrinter) -> str:
