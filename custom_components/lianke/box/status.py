@@ -162,17 +162,14 @@ def status_of(
         return row
     if reading.condition.printing and reading.at >= times.ended_at:
         return PrinterStatus.PRINTING
-    return row if _is_empty(reading.condition) else PrinterStatus.IDLE
+    says_nothing = PrinterCondition(message=reading.condition.message, code=reading.condition.code)
+    return row if reading.condition == says_nothing else PrinterStatus.IDLE
 
 
 def _leaves_open(condition: PrinterCondition, fault: PrinterStatus) -> bool:
     """Return whether a printer's report leaves a fault open that its row shows."""
     name = _FAULT_FIELDS.get(fault)
     return name is not None and getattr(condition, name) is None
-
-
-def _is_empty(condition: PrinterCondition) -> bool:
-    return condition == PrinterCondition(message=condition.message, code=condition.code)
 
 
 def hold_reason_of(status: PrinterStatus | None) -> PrinterStatus | None:

@@ -186,7 +186,8 @@ def _group(entry: TodoEntry, today: date) -> str:
 def _todo_item(entry: TodoEntry, style: PageStyle) -> str:
     notes = []
     if entry.due is not None:
-        notes.append(_due_text(entry.due, style))
+        due = entry.due
+        notes.append(style.date_time(due) if isinstance(due, datetime) else style.date(due))
     if entry.description:
         notes.append(entry.description)
     small = "".join(f"<small>{escape(note)}</small>" for note in notes)
@@ -195,10 +196,6 @@ def _todo_item(entry: TodoEntry, style: PageStyle) -> str:
         f'<li{done}><span class="box"></span><div><span class="what">{escape(entry.text)}</span>'
         f"{small}</div></li>"
     )
-
-
-def _due_text(due: date | datetime, style: PageStyle) -> str:
-    return style.date_time(due) if isinstance(due, datetime) else style.date(due)
 
 
 def _agenda_row(entry: AgendaEntry, day: date, style: PageStyle) -> str:

@@ -278,7 +278,7 @@ WATERMARK_HEIGHT: Final = 0.22
 def draw_lines(page: Any, sheet: Sheet) -> None:
     """Draw the frames and cuts of a sheet."""
     for frame in sheet.frames:
-        _insert(page, _rectangle(frame), stroke=GREY)
+        _insert(page, pypdfium2.raw.FPDFPageObj_CreateNewRect(*frame), stroke=GREY)
     raw = pypdfium2.raw
     for x1, y1, x2, y2 in sheet.cuts:
         line = raw.FPDFPageObj_CreateNewPath(x1, y1)
@@ -358,10 +358,6 @@ class Stamps:
     def close(self) -> None:
         """Let the font go."""
         pypdfium2.raw.FPDFFont_Close(self._font)
-
-
-def _rectangle(rect: Rect) -> Any:
-    return pypdfium2.raw.FPDFPageObj_CreateNewRect(*rect)
 
 
 def _insert(
