@@ -51,7 +51,7 @@ def test_the_default_comes_first_and_each_size_once() -> None:
 def test_without_a_list_the_drivers_names_or_common_papers() -> None:
     assert [item.paper_id for item in offered_media(None, (), None)] == [1, 9, 11]
     able = Capabilities(papers={"A4": 9, "A3": 8, "?": 4711})
-    assert [item.paper_id for item in offered_media(able, (), None)] == [8, 9]
+    assert [item.paper_id for item in offered_media(able.papers, (), None)] == [8, 9]
 
 
 def test_so_many_papers_are_offered() -> None:
@@ -89,8 +89,8 @@ def test_trays_and_media_types() -> None:
         trays={"自动选择": 7, "纸盒 1": 258, "纸盒 2": 259, "手动进纸\r\n": 4},
         media_types={"普通纸": 1, "厚纸": 257, "标签纸\r\n": 258, "?": 300},
     )
-    assert tray_keywords(able) == {"auto": 7, "tray-1": 258, "tray-2": 259, "manual": 4}
-    assert media_type_keywords(able) == {
+    assert tray_keywords(able.trays) == {"auto": 7, "tray-1": 258, "tray-2": 259, "manual": 4}
+    assert media_type_keywords(able.media_types) == {
         "stationery": 1,
         "cardstock": 257,
         "labels": 258,

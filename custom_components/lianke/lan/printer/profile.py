@@ -139,7 +139,7 @@ def _millimetres(tenths: int) -> str:
 
 
 def offered_media(
-    capabilities: Capabilities | None, papers: Iterable[Paper], default: Paper | None
+    named: Mapping[str, int] | None, papers: Iterable[Paper], default: Paper | None
 ) -> tuple[Media, ...]:
     """Return the papers that are offered, the default one first, each size once.
 
@@ -147,9 +147,8 @@ def offered_media(
     """
     known = list(papers)
     if not known:
-        ids = None if capabilities is None or not capabilities.papers else capabilities.papers
-        named = set(ids.values()) if ids is not None else {9, 11, 1}
-        known = [paper for paper in STANDARD if paper.paper_id in named]
+        ids = {*named.values()} if named else {9, 11, 1}
+        known = [paper for paper in STANDARD if paper.paper_id in ids]
     offered: dict[str, Media] = {}
     for paper in [default, *known] if default is not None else known:
         if paper.width > 0 and paper.height > 0:
@@ -181,12 +180,11 @@ def find_media(media: Iterable[Media], width: int, height: int) -> Media | None:
     return min(near)[2] if near else None
 
 
-def tray_keywords(capabilities: Capabilities | None) -> dict[str, int | None]:
+def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
     """Return keywords of the trays with the driver's ids; `auto` is always there, with None if unnamed."""
-    trays = {} if capabilities is None or capabilities.trays is None else capabilities.trays
     found: dict[str, int | None] = {_AUTO: None}
     number = 0
-    for tray_id in trays.values():
+    for tray_id in (trays or {}).values():
         word = _TRAYS.get(tray_id)
         if word is None:
             number += 1
@@ -209,13 +207,10 @@ def tray_of(source: str) -> str:
     return _AUTO if _NUMBERED.fullmatch(source) else source
 
 
-def media_type_keywords(capabilities: Capabilities | None) -> dict[str, int | None]:
+def media_type_keywords(types: Mapping[str, int] | None) -> dict[str, int | None]:
     """Return keywords of the media types with the driver's ids; plain paper is always there."""
-    types = (
-        {} if capabilities is None or capabilities.media_types is None else capabilities.media_types
-    )
     found: dict[str, int | None] = {_PLAIN: None}
-    for label, type_id in types.items():
+    for label, type_id in (types or {}).items():
         word = _MEDIA_TYPES.get(type_id) or _word_for(label.lower()) or f"other-{type_id}"
         if found.get(word) is None:
             found[word] = type_id
@@ -305,14 +300,14 @@ def make_profile(
     """Return what a remembered printer offers; asks the service nothing."""
     able = known.capabilities or Capabilities()
     defaults = _defaults(entry, known)
-    trays = tray_keywords(known.capabilities)
-    media_types = media_type_keywords(known.capabilities)
+    trays = tray_keywords(able.trays)
+    media_types = media_type_keywords(able.media_types)
     sides = _sides(able, manual=is_set_up(entry.options, known.key))
     colors = able.colors or frozenset(COLORS.values())
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
     printer = known.printer
-    media = offered_media(known.capabilities, known.papers, defaults.paper)
+    media = offered_media(able.papers, known.papers, defaults.paper)
     device = async_printer_device(hass, entry, known.key)
     maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
     return Profile(
